@@ -1,0 +1,1 @@
+"""Between the recorded state and the formats of other systems."""

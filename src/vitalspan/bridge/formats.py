@@ -1,0 +1,23 @@
+"""The exposition formats and their content types."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Format(Enum):
+    """A text format that Prometheus scrapes; the value is its content type."""
+
+    TEXT_0_0_4 = "text/plain; version=0.0.4; charset=utf-8"
+    TEXT_1_0_0 = "text/plain; version=1.0.0; charset=utf-8"
+    OPENMETRICS_1_0_0 = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+    @property
+    def content_type(self) -> str:
+        """The `Content-Type` without an escaping parameter."""
+        return self.value
+
+    @property
+    def is_openmetrics(self) -> bool:
+        """Whether exemplars, units and the `# EOF` line belong to it."""
+        return self is Format.OPENMETRICS_1_0_0

@@ -1,0 +1,61 @@
+"""Where time comes from; everything else takes it as an argument."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Two readings in seconds: a steady one for durations and the time of day for dates."""
+
+    def now(self) -> float:
+        """Seconds on a clock that never goes back; its zero means nothing."""
+        ...
+
+    def wall(self) -> float:
+        """Seconds since the Unix epoch."""
+        ...
+
+
+class SystemClock:
+    """The operating system's clocks."""
+
+    # Class attributes keep the builtins: a bound Python method would cost a frame a call.
+    now = staticmethod(time.perf_counter)
+    wall = staticmethod(time.time)
+
+
+class ManualClock:
+    """A clock that moves only when told to, for tests.
+
+    Args:
+        start: what `now()` reads at first, in seconds.
+        wall: what `wall()` reads at first, in seconds since the Unix epoch.
+    """
+
+    def __init__(self, start: float = 1000.0, wall: float = 1_700_000_000.0) -> None:
+        self._now = start
+        self._offset = wall - start
+
+    def now(self) -> float:
+        """Seconds since this clock's own zero."""
+        return self._now
+
+    def wall(self) -> float:
+        """Seconds since the Unix epoch."""
+        return self._now + self._offset
+
+    def advance(self, seconds: float) -> None:
+        """Move both readings forward.
+
+        Raises:
+            ValueError: if `seconds` is negative.
+        """
+        if seconds < 0:
+            raise ValueError(f"a steady clock never goes back: advance({seconds!r})")
+        self._now += seconds
+
+    def step_wall(self, seconds: float) -> None:
+        """Set the time of day forward or back, as an NTP correction does; durations are unmoved."""
+        self._offset += seconds

@@ -1,0 +1,21 @@
+"""What vitalspan raises, always at definition or set-up, never from inside a recorded call."""
+
+from __future__ import annotations
+
+
+class VitalspanError(Exception):
+    """Base of every exception that vitalspan raises."""
+
+
+class ConfigurationError(VitalspanError, ValueError):
+    """A name, option, file or environment variable that cannot be used; the message says which."""
+
+
+class MissingExtraError(VitalspanError, ImportError):
+    """An optional dependency is not installed; the message is the command that installs it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs packages that are not installed: run  pip install 'vitalspan[{extra}]'"
+        )
+        self.extra = extra

@@ -1,0 +1,1 @@
+"""What runs inside the caller's thread: operations, cells, spans, resources."""
