@@ -1,0 +1,172 @@
+"""The samples of one monitor, format-free: what the collector and the renderer both write."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
+
+from vitalspan import names
+from vitalspan._version import __version__
+from vitalspan.names import COMPONENT, ERROR_TYPE, OPERATION, Family
+from vitalspan.record.cell import Cell
+from vitalspan.record.counters import Recording
+from vitalspan.record.labels import Labels, label_text
+from vitalspan.record.recorder import Recorder
+
+
+class Sample(NamedTuple):
+    """A value under a name that the family's name and a suffix make."""
+
+    labels: Labels
+    value: float
+    suffix: str = ""
+    text: str | None = None
+    """The labels as the formats write them, where that is known."""
+
+    def label_text(self) -> str:
+        """Return the labels as the formats write them."""
+        return label_text(self.labels) if self.text is None else self.text
+
+
+class Block(NamedTuple):
+    """A family with its samples; the cells instead of samples for the histogram of durations."""
+
+    family: Family
+    samples: list[Sample]
+    cells: list[Cell] | None = None
+
+
+def cell_labels(cell: Cell) -> Labels:
+    """Return all labels of a cell, `component` and `operation` first."""
+    return ((COMPONENT, cell.component), (OPERATION, cell.operation), *cell.labels)
+
+
+class State:
+    """Reads a monitor's samples, family by family.
+
+    Args:
+        recorder: the operations.
+        recording: the caches and APIs.
+        prefix: put before the name of every metric.
+        collector_errors: how often each collector was left out of a scrape, by its type.
+    """
+
+    def __init__(self, recorder: Recorder, recording: Recording, prefix: str) -> None:
+        self.recorder = recorder
+        self.recording = recording
+        self.prefix = prefix
+        self.collector_errors: dict[str, int] = {}
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield every family that has samples, its name with the prefix."""
+        for block in self._blocks():
+            if block.samples or block.cells:
+                yield block._replace(family=self.named(block.family))
+
+    def named(self, family: Family) -> Family:
+        """Return a family with the prefix before its name."""
+        return family._replace(name=self.prefix + family.name) if self.prefix else family
+
+    def _blocks(self) -> Iterator[Block]:
+        cells = self.recorder.cells()
+        yield Block(names.OPERATION_DURATION, [], cells)
+        yield Block(names.OPERATION_ERRORS, list(_errors(cells)))
+        yield _each(names.OPERATION_CANCELLATIONS, cells, lambda cell: cell.cancellations)
+        yield from self._in_progress(cells)
+        measured = [cell for cell in cells if cell.measured]
+        yield _each(names.OPERATION_CPU, measured, lambda cell: cell.cpu_seconds)
+        yield _each(names.OPERATION_MEMORY_GROWTH, measured, lambda cell: cell.memory_growth)
+        yield from _measures(cells)
+        yield from _counters(self.recording)
+        yield from self._self()
+
+    def _in_progress(self, cells: list[Cell]) -> Iterator[Block]:
+        now = self.recorder.now()
+        inside, ages = [], []
+        for cell in cells:
+            labels = cell_labels(cell)
+            count, oldest = self.recorder.folder.in_progress(cell) if cell.records else (0, None)
+            inside.append(Sample(labels, count, text=cell.text))
+            age = 0.0 if oldest is None else max(0.0, now - oldest)
+            ages.append(Sample(labels, age, text=cell.text))
+        yield Block(names.OPERATION_IN_PROGRESS, inside)
+        yield Block(names.OPERATION_OLDEST, ages)
+
+    def _self(self) -> Iterator[Block]:
+        recorder = self.recorder
+        yield Block(names.INTERNAL_ERRORS, _by_key("where", recorder.faults.counts))
+        yield Block(names.COLLECTOR_ERRORS, _by_key("collector", self.collector_errors))
+        yield Block(names.SERIES, [Sample((), len(recorder.series.all()))])
+        yield Block(names.SERIES_OVERFLOWS, [Sample((), recorder.series.overflows)])
+        folder = recorder.folder
+        yield Block(
+            names.FOLD,
+            [Sample((), folder.folds, "_count"), Sample((), folder.seconds, "_sum")],
+        )
+        yield Block(names.BUILD_INFO, [Sample(_build_info(), 1)])
+
+
+def _each(family: Family, cells: list[Cell], value: Callable[[Cell], float]) -> Block:
+    return Block(family, [Sample(cell_labels(cell), value(cell), text=cell.text) for cell in cells])
+
+
+def _errors(cells: Iterable[Cell]) -> Iterator[Sample]:
+    for cell in cells:
+        for error_type, count in sorted(cell.errors.items()):
+            yield Sample((*cell_labels(cell), (ERROR_TYPE, error_type)), count)
+
+
+def _measures(cells: Iterable[Cell]) -> Iterator[Block]:
+    by_name: dict[str, list[Sample]] = {}
+    for cell in cells:
+        for name, amount in list(cell.measures.items()):
+            sample = Sample(cell_labels(cell), amount, text=cell.text)
+            by_name.setdefault(name, []).append(sample)
+    for name, samples in sorted(by_name.items()):
+        yield Block(names.measure(name), samples)
+
+
+def _counters(recording: Recording) -> Iterator[Block]:
+    requests = []
+    for cache in list(recording.caches.values()):
+        labels = ((COMPONENT, cache.component), ("cache", cache.name))
+        requests.append(Sample((*labels, ("result", "hit")), cache.hits.total()))
+        requests.append(Sample((*labels, ("result", "miss")), cache.misses.total()))
+    yield Block(names.CACHE_REQUESTS, requests)
+    calls, tokens, cost = [], [], []
+    for api in list(recording.apis.values()):
+        labels = ((COMPONENT, api.component), ("api", api.name))
+        calls.append(Sample((*labels, ("outcome", "ok")), api.oks.total()))
+        calls.append(Sample((*labels, ("outcome", "error")), api.errors.total()))
+        tokens.append(Sample(labels, api.tokens.total()))
+        cost.append(Sample(labels, api.cost.total()))
+    yield Block(names.API_CALLS, calls)
+    yield Block(names.API_TOKENS, tokens)
+    yield Block(names.API_COST, cost)
+
+
+def _by_key(label: str, counts: dict[str, int]) -> list[Sample]:
+    return [Sample(((label, key),), count) for key, count in sorted(counts.items())]
+
+
+def _build_info() -> Labels:
+    return (
+        ("opentelemetry", _installed("opentelemetry-api")),
+        ("prometheus_client", _installed("prometheus-client")),
+        ("python", platform.python_version()),
+        ("version", __version__),
+    )
+
+
+_versions: dict[str, str] = {}
+
+
+def _installed(package: str) -> str:
+    if package not in _versions:
+        try:
+            _versions[package] = version(package)
+        except PackageNotFoundError:
+            _versions[package] = "unknown"
+    return _versions[package]

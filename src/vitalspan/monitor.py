@@ -1,0 +1,248 @@
+"""A monitor: everything that records, and what shows it, around one registry."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from vitalspan.bridge import system
+from vitalspan.bridge.collector import MonitorCollector
+from vitalspan.bridge.exposition import generate_latest
+from vitalspan.bridge.formats import Format
+from vitalspan.bridge.state import State
+from vitalspan.clock import Clock, SystemClock
+from vitalspan.config import Settings
+from vitalspan.errors import ConfigurationError
+from vitalspan.record import fork
+from vitalspan.record.counters import Api, Cache, Recording
+from vitalspan.record.details import CallRecord
+from vitalspan.record.operation import Operation, Unnamed, Unrecorded
+from vitalspan.record.recorder import Recorder
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
+    from prometheus_client.registry import Collector
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Monitor:
+    """Records operations and shows them in a prometheus_client registry.
+
+    Args:
+        registry: where the metrics appear; None is prometheus_client's default registry.
+        tracer_provider: whose tracer makes the spans; None follows the global provider, whenever
+            one is configured.
+        clock: where durations and dates come from, for tests.
+        **settings: as `vitalspan.config.Settings` lists them.
+
+    Raises:
+        ConfigurationError: for a setting that cannot be, or where the registry has these names.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: CollectorRegistry | None = None,
+        tracer_provider: TracerProvider | None = None,
+        clock: Clock | None = None,
+        **settings: Any,
+    ) -> None:
+        self._settings = _settings(Settings(), settings)
+        self.registry = REGISTRY if registry is None else registry
+        self._recorder = Recorder(
+            clock=clock or SystemClock(),
+            tracer_provider=tracer_provider,
+            component=self._settings.component,
+            max_series=self._settings.max_series,
+            recent_calls=self._settings.recent_calls,
+            slow_calls=self._settings.slow_calls,
+        )
+        self._recording = Recording(self._recorder.component, self._recorder.faults)
+        self._state = State(self._recorder, self._recording, self._settings.metric_prefix)
+        self._collectors: list[Collector] = []
+        self._switch(enabled=self._settings.enabled)
+        self._register()
+        fork.reset_in_child(self)
+
+    @overload
+    def operation(self, func: F, /) -> F: ...
+
+    @overload
+    def operation(
+        self,
+        name: str | None = None,
+        /,
+        *,
+        component: str | None = None,
+        labels: Mapping[str, object] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        slow: float | None = None,
+        resources: bool | None = None,
+        enabled: bool = True,
+    ) -> Operation: ...
+
+    def operation(
+        self,
+        target: Any = None,
+        /,
+        *,
+        component: str | None = None,
+        labels: Mapping[str, object] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        slow: float | None = None,
+        resources: bool | None = None,
+        enabled: bool = True,
+    ) -> Any:
+        """Record a function, by decorating it, or a block, in a `with` or `async with` statement.
+
+        Args:
+            target: the operation's name; without one, a function is named by its qualified name.
+                `@operation` alone decorates as well.
+            component: the part of the service it belongs to.
+            labels: labels of its series. Every distinct set of values makes series of its own.
+            attributes: attributes of its spans and its recent calls, never labels.
+            slow: seconds from which on a call is kept in `slow_calls`.
+            resources: whether resident memory and CPU time are measured: True for every call, False
+                for none, None where a call lasts long enough for it to cost under 0.5 % of it.
+            enabled: False returns functions as they are.
+
+        Raises:
+            TypeError: for something that is not a function, a class for example.
+            ConfigurationError: for a label name that cannot be one.
+        """
+        recorder = self._recorder
+        if type(target) is not str or not enabled:
+            return _other_operation(
+                recorder,
+                target,
+                attributes,
+                enabled=enabled,
+                component=component,
+                labels=labels,
+                slow=slow,
+                resources=resources,
+            )
+        if component is None and labels is None and slow is None and resources is None:
+            site = recorder.named.get(target)
+            if site is not None:
+                return Operation(site, attributes)
+        return Operation(
+            recorder.named_site(target, component, labels, slow, resources), attributes
+        )
+
+    def cache(self, name: str, *, component: str | None = None) -> Cache:
+        """Return the counter of a cache's hits and misses."""
+        return self._recording.cache(name, component)
+
+    def api(self, name: str, *, component: str | None = None) -> Api:
+        """Return the counter of the calls to an API, their tokens and their cost."""
+        return self._recording.api(name, component)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether calls are recorded."""
+        return self._recorder.enabled
+
+    def enable(self) -> None:
+        """Record calls, those that begin from now on."""
+        self._switch(enabled=True)
+
+    def disable(self) -> None:
+        """Record no calls; those in progress are still completed."""
+        self._switch(enabled=False)
+
+    def recent_calls(self) -> list[CallRecord]:
+        """Return the calls that ended last, the latest last."""
+        return self._recorder.recent()
+
+    def slow_calls(self) -> list[CallRecord]:
+        """Return the latest calls that took longer than their operation's `slow`."""
+        return list(self._recorder.slow)
+
+    def fold(self) -> None:
+        """Count every finished call now. Reading does this by itself."""
+        self._recorder.cells()
+
+    def generate_latest(self, format: Format = Format.TEXT_0_0_4) -> bytes:  # noqa: A002 - the word
+        """Return the metrics of this monitor's registry as text."""
+        return generate_latest(self.registry, format=format)
+
+    def configure(self, **settings: Any) -> None:
+        """Change settings. A component takes effect for what is defined from now on.
+
+        Raises:
+            ConfigurationError: for a setting that cannot be; nothing is changed then.
+        """
+        wanted, recorder = _settings(self._settings, settings), self._recorder
+        before, self._settings = self._settings, wanted
+        recorder.component = self._recording.component = wanted.component
+        recorder.series.limit = wanted.max_series
+        recorder.folder.recent = deque(recorder.folder.recent, maxlen=wanted.recent_calls)
+        recorder.slow = deque(recorder.slow, maxlen=wanted.slow_calls)
+        self._switch(enabled=wanted.enabled)
+        shown = (wanted.metric_prefix, wanted.system_metrics)
+        if shown != (before.metric_prefix, before.system_metrics):
+            self.close()
+            self._state.prefix = wanted.metric_prefix
+            self._register()
+
+    def close(self) -> None:
+        """Take this monitor out of its registry. Calls go on being recorded."""
+        collectors, self._collectors = self._collectors, []
+        for collector in collectors:
+            self.registry.unregister(collector)
+
+    def reset(self) -> None:
+        """Begin anew from zero, as a forked child does by itself."""
+        self._recorder.reset()
+        self._recording.reset()
+        self._state.collector_errors.clear()
+
+    def _switch(self, *, enabled: bool) -> None:
+        self._settings = replace(self._settings, enabled=enabled)
+        self._recording.enabled = enabled
+        self._recorder.switch(enabled=enabled)
+
+    def _register(self) -> None:
+        collector = MonitorCollector(self._state)
+        try:
+            self.registry.register(collector)
+        except ValueError as clash:
+            raise ConfigurationError(
+                "the registry has metrics of these names already, another monitor's perhaps: use "
+                f"another registry, or metric_prefix=, or close the other monitor ({clash})"
+            ) from clash
+        self._collectors = [collector]
+        if self._settings.system_metrics:
+            self._collectors += system.register(self.registry, self._recorder.now)
+
+
+def _other_operation(
+    recorder: Recorder,
+    target: Any,
+    attributes: Mapping[str, Any] | None,
+    *,
+    enabled: bool,
+    **options: Any,
+) -> Any:
+    if not enabled:
+        passive = Unrecorded(recorder)
+        return passive(target) if callable(target) else passive
+    if isinstance(target, str):
+        return Operation(recorder.named_site(str(target), **options), attributes)
+    operation = Operation(None, attributes, Unnamed(recorder, **options))
+    return operation if target is None else operation(target)
+
+
+def _settings(base: Settings, changes: Mapping[str, Any]) -> Settings:
+    try:
+        return replace(base, **changes)
+    except TypeError:
+        known = ", ".join(sorted(vars(base)))
+        unknown = ", ".join(sorted(set(changes) - set(vars(base))))
+        raise ConfigurationError(f"unknown setting: {unknown}. There are {known}") from None

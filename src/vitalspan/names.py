@@ -1,0 +1,157 @@
+"""Every metric, label and default boundary, spelled once."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+COMPONENT: Final = "component"
+OPERATION: Final = "operation"
+ERROR_TYPE: Final = "error_type"
+
+OVERFLOW: Final = "_overflow"
+"""The value of every label of the series that takes calls beyond `max_series`."""
+
+OTHER: Final = "_OTHER"
+"""The error type, after OpenTelemetry's `error.type`, of what the cap on error types leaves out."""
+
+RESERVED_LABELS: Final = frozenset({COMPONENT, OPERATION, ERROR_TYPE, "le", "quantile"})
+"""Labels that a user cannot declare: vitalspan or the exposition formats set them."""
+
+DURATION_BOUNDARIES: Final[tuple[float, ...]] = (
+    0.0001,
+    0.00025,
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.075,
+    0.1,
+    0.25,
+    0.5,
+    0.75,
+    1.0,
+    2.5,
+    5.0,
+    7.5,
+    10.0,
+    30.0,
+    60.0,
+)
+"""Upper bounds of the exported buckets in seconds: OpenTelemetry's advisory boundaries for HTTP
+durations (semantic conventions, `http.server.request.duration`), widened at both ends."""
+
+
+class Family(NamedTuple):
+    """A metric family without its samples.
+
+    The name is that of the sample for counters (it ends in `_total`), of the family otherwise.
+    """
+
+    name: str
+    type: str
+    help: str
+    unit: str = ""
+
+
+OPERATION_DURATION: Final = Family(
+    "operation_duration_seconds",
+    "histogram",
+    "Duration of finished calls, whatever their outcome.",
+    "seconds",
+)
+OPERATION_ERRORS: Final = Family(
+    "operation_errors_total", "counter", "Calls that raised, by qualified exception name."
+)
+OPERATION_CANCELLATIONS: Final = Family(
+    "operation_cancellations_total",
+    "counter",
+    "Cancelled tasks and generators closed early: neither successes nor errors.",
+)
+OPERATION_IN_PROGRESS: Final = Family(
+    "operation_in_progress", "gauge", "Calls that have begun and not yet ended."
+)
+OPERATION_OLDEST: Final = Family(
+    "operation_oldest_in_progress_seconds",
+    "gauge",
+    "Age of the oldest call in progress, 0 without one.",
+    "seconds",
+)
+OPERATION_CPU: Final = Family(
+    "operation_cpu_seconds_total",
+    "counter",
+    "CPU time of the calls whose resources were measured.",
+    "seconds",
+)
+OPERATION_MEMORY_GROWTH: Final = Family(
+    "operation_memory_growth_bytes_total",
+    "counter",
+    "Growth of resident memory over the calls whose resources were measured; shrinking counts 0.",
+    "bytes",
+)
+CACHE_REQUESTS: Final = Family(
+    "cache_requests_total", "counter", "Look-ups in a cache, by result (hit or miss)."
+)
+API_CALLS: Final = Family("api_calls_total", "counter", "Calls to an API, by outcome.")
+API_TOKENS: Final = Family("api_tokens_total", "counter", "Tokens that calls to an API used.")
+API_COST: Final = Family(
+    "api_cost_dollars_total", "counter", "Cost of calls to an API in US dollars."
+)
+INTERNAL_ERRORS: Final = Family(
+    "vitalspan_internal_errors_total",
+    "counter",
+    "Faults of the instrumentation itself, kept from the instrumented code.",
+)
+COLLECTOR_ERRORS: Final = Family(
+    "vitalspan_collector_errors_total",
+    "counter",
+    "Collectors that raised and were left out of a scrape.",
+)
+SERIES: Final = Family(
+    "vitalspan_series", "gauge", "Distinct sets of operation labels, the overflow series included."
+)
+SERIES_OVERFLOWS: Final = Family(
+    "vitalspan_series_overflows_total",
+    "counter",
+    "Times a new set of operation labels was refused and recorded as _overflow.",
+)
+FOLD: Final = Family(
+    "vitalspan_fold_seconds",
+    "summary",
+    "Time spent counting recorded calls into buckets.",
+    "seconds",
+)
+BUILD_INFO: Final = Family(
+    "vitalspan_build_info", "gauge", "Always 1; the versions in use are its labels."
+)
+
+_MEASURE_PREFIX: Final = "operation_"
+
+
+def measure(name: str) -> Family:
+    """Return the family that counts a measure of operations."""
+    return Family(
+        f"{_MEASURE_PREFIX}{name}_total", "counter", f"Sum of the measure {name} over calls."
+    )
+
+
+OPERATION_FAMILIES: Final = (
+    OPERATION_DURATION,
+    OPERATION_ERRORS,
+    OPERATION_CANCELLATIONS,
+    OPERATION_IN_PROGRESS,
+    OPERATION_OLDEST,
+    OPERATION_CPU,
+    OPERATION_MEMORY_GROWTH,
+)
+
+RESERVED_MEASURES: Final = frozenset(
+    {
+        family.name[len(_MEASURE_PREFIX) :].removesuffix("_total")
+        for family in OPERATION_FAMILIES
+        if family.type == "counter"
+    }
+)
+"""Measures whose counter would take the name of one of the families above."""

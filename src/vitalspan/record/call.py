@@ -1,0 +1,91 @@
+"""The handle that a `with` statement gives to its body."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.names import RESERVED_MEASURES
+from vitalspan.record.details import Details, Record
+from vitalspan.record.labels import check_name
+
+if TYPE_CHECKING:
+    from vitalspan.record.observe import Observation
+    from vitalspan.record.site import Site
+
+MAX_MEASURES: Final = 32
+"""Distinct measures of one call."""
+
+
+class Call:
+    """A call in progress, as `with operation(...) as call` gives it."""
+
+    __slots__ = ("_observation", "_record", "_site")
+
+    def __init__(self, site: Site, record: Record, observation: Observation | None) -> None:
+        self._site = site
+        self._record = record
+        self._observation = observation
+
+    def add(self, measure: str, amount: float = 1) -> None:
+        """Count something that this call did, as `operation_<measure>_total`.
+
+        An impossible name or amount is left out, counted as a fault of the instrumentation and
+        logged once; it never raises.
+
+        Args:
+            measure: a name of letters, digits and underscores.
+            amount: zero or more; amounts of one call are summed.
+        """
+        try:
+            self._add(measure, amount)
+        except Exception as fault:  # noqa: BLE001 - the user's call must not fail
+            faults = self._site.recorder.faults
+            faults.note("measure", f"a measure is left out: {fault}", trace=False)
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Set an attribute of this call's span and of its entry among the recent calls.
+
+        Attributes never become labels.
+        """
+        details = self._details()
+        if details.attributes is None:
+            details.attributes = {}
+        details.attributes[key] = value
+        observation = self._observation
+        if observation is not None and observation.span is not None:
+            try:
+                observation.span.set_attribute(key, value)
+            except Exception:  # noqa: BLE001 - the user's call must not fail
+                self._site.recorder.faults.note("span", "an attribute of a span is left out")
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace id in hexadecimal, None where there is no recording span."""
+        return self._details().trace_id
+
+    def _add(self, measure: str, amount: float) -> None:
+        check_name(measure, "measure")
+        if measure in RESERVED_MEASURES:
+            raise ConfigurationError(
+                f"measure {measure!r} would take the name of operation_{measure}_total: "
+                "choose another name"
+            )
+        if not math.isfinite(amount) or amount < 0:
+            raise ConfigurationError(
+                f"measure {measure!r} got {amount!r}: a counter takes finite amounts from 0 up"
+            )
+        details = self._details()
+        if details.measures is None:
+            details.measures = {}
+        if measure not in details.measures and len(details.measures) >= MAX_MEASURES:
+            raise ConfigurationError(f"measure {measure!r} is more than {MAX_MEASURES} of one call")
+        details.measures[measure] = details.measures.get(measure, 0) + amount
+
+    def _details(self) -> Details:
+        record = self._record
+        if len(record) < 4:
+            record.append(Details())
+        details: Details = record[3]
+        return details

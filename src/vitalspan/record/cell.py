@@ -1,0 +1,123 @@
+"""The state of one series of calls: one component, operation and set of declared labels."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vitalspan.names import COMPONENT, OPERATION, OTHER
+from vitalspan.record.details import CANCELLED, Details, Record
+from vitalspan.record.grid import EXPORTED_BUCKETS, EXPORTED_OF_FINE, exported_bucket
+from vitalspan.record.labels import Labels, label_text
+
+SMALL_BATCH: Final = 16
+LARGE_BATCH: Final = 128
+"""Records that a cell buffers before they are folded; the large one while it is busy."""
+
+MAX_ERROR_TYPES: Final = 20
+"""Distinct error types of a cell; further ones are counted as `_OTHER`."""
+
+Exemplar = tuple[str, str, float, float]
+"""Trace id and span id in hexadecimal, duration in seconds, end on the steady clock."""
+
+
+class Cell:
+    """Counts, and the buffer of records that are not yet counted.
+
+    The buffers are written by any thread with single, atomic operations. Everything else is
+    written under the folder's lock alone.
+    """
+
+    __slots__ = (
+        "batch",
+        "cancellations",
+        "component",
+        "count",
+        "cpu_seconds",
+        "errors",
+        "exemplars",
+        "exported",
+        "fine",
+        "labels",
+        "limit",
+        "measured",
+        "measures",
+        "memory_growth",
+        "notes",
+        "operation",
+        "pending",
+        "records",
+        "text",
+        "total",
+    )
+
+    def __init__(self, component: str, operation: str, labels: Labels) -> None:
+        self.component = component
+        self.operation = operation
+        self.labels = labels
+        self.text = label_text(((COMPONENT, component), (OPERATION, operation), *labels))
+        self.records: list[Record] = []
+        self.notes: list[Record] = []
+        self.pending: list[tuple[dict[int, int], float, float, list[Record]]] = []
+        self.batch = SMALL_BATCH
+        self.limit = SMALL_BATCH
+        self.zero()
+
+    def zero(self) -> None:
+        """Forget every count and every buffered record, in place: callers hold the buffers."""
+        self.records.clear()
+        self.notes.clear()
+        self.pending.clear()
+        self.count = 0
+        self.total = 0.0
+        self.fine: dict[int, int] = {}
+        self.exported = [0] * EXPORTED_BUCKETS
+        self.errors: dict[str, int] = {}
+        self.cancellations = 0
+        self.measured = False
+        self.cpu_seconds = 0.0
+        self.memory_growth = 0
+        self.measures: dict[str, float] = {}
+        self.exemplars: dict[int, Exemplar] = {}
+
+    def merge(self, buckets: dict[int, int], total: float) -> None:
+        """Add finished calls: their number by fine bucket and the sum of their seconds."""
+        fine, exported = self.fine, self.exported
+        for bucket, calls in buckets.items():
+            fine[bucket] = fine.get(bucket, 0) + calls
+            exported[EXPORTED_OF_FINE[bucket]] += calls
+            self.count += calls
+        self.total += total
+
+    def merge_note(self, record: Record) -> None:
+        """Add what a finished call has beyond its duration."""
+        details = record[3]
+        if details.outcome == CANCELLED:
+            self.cancellations += 1
+        elif details.error_type is not None:
+            self._count_error(details.error_type)
+        if details.rss_after is not None or details.cpu_seconds is not None:
+            self.measured = True
+            self.cpu_seconds += details.cpu_seconds or 0.0
+            self.memory_growth += max(0, details.memory_delta or 0)
+        for name, amount in (details.measures or {}).items():
+            self.measures[name] = self.measures.get(name, 0) + amount
+        self._keep_exemplar(record, details)
+
+    def _count_error(self, error_type: str) -> None:
+        errors = self.errors
+        if error_type not in errors and len(errors) >= MAX_ERROR_TYPES:
+            error_type = OTHER
+        errors[error_type] = errors.get(error_type, 0) + 1
+
+    def _keep_exemplar(self, record: Record, details: Details) -> None:
+        if details.sampled and details.trace_id and details.span_id:
+            start, seconds = record[0], record[1]
+            bucket = exported_bucket(seconds)
+            kept = self.exemplars.get(bucket)
+            if kept is None or kept[3] <= start + seconds:
+                self.exemplars[bucket] = (
+                    details.trace_id,
+                    details.span_id,
+                    seconds,
+                    start + seconds,
+                )

@@ -1,0 +1,147 @@
+"""What is counted beside operations: look-ups in caches, calls to APIs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from vitalspan.names import OVERFLOW
+from vitalspan.record.faults import Faults, logger
+from vitalspan.record.labels import value_text
+from vitalspan.record.tally import Tally
+
+MAX_NAMES: Final = 200
+"""Distinct caches, and distinct APIs, of one monitor; further ones are counted as `_overflow`."""
+
+
+class Cache:
+    """Hits and misses of one cache."""
+
+    __slots__ = ("_recording", "component", "hits", "misses", "name")
+
+    def __init__(self, component: str, name: str, recording: Recording) -> None:
+        self.component = component
+        self.name = name
+        self.hits = Tally()
+        self.misses = Tally()
+        self._recording = recording
+
+    def hit(self) -> None:
+        """Count a look-up that found its entry."""
+        if self._recording.enabled:
+            self.hits.add()
+
+    def miss(self) -> None:
+        """Count a look-up that did not."""
+        if self._recording.enabled:
+            self.misses.add()
+
+    def tallies(self) -> Iterator[Tally]:
+        """Yield every tally."""
+        yield self.hits
+        yield self.misses
+
+
+class Api:
+    """Calls to one API, with the tokens and the dollars they cost."""
+
+    __slots__ = ("_recording", "component", "cost", "errors", "name", "oks", "tokens")
+
+    def __init__(self, component: str, name: str, recording: Recording) -> None:
+        self.component = component
+        self.name = name
+        self.oks = Tally()
+        self.errors = Tally()
+        self.tokens = Tally()
+        self.cost = Tally()
+        self._recording = recording
+
+    def record(
+        self, *, tokens: float = 0, cost: float = 0.0, error: BaseException | str | None = None
+    ) -> None:
+        """Count one call.
+
+        An amount that a counter cannot take is left out, counted as a fault of the instrumentation
+        and logged once; it never raises.
+
+        Args:
+            tokens: tokens that the call used.
+            cost: US dollars that the call cost.
+            error: what went wrong; None for a call that succeeded.
+        """
+        if not self._recording.enabled:
+            return
+        (self.oks if error is None else self.errors).add()
+        self._add(self.tokens, "tokens", tokens)
+        self._add(self.cost, "cost", cost)
+
+    def tallies(self) -> Iterator[Tally]:
+        """Yield every tally."""
+        yield from (self.oks, self.errors, self.tokens, self.cost)
+
+    def _add(self, tally: Tally, what: str, amount: float) -> None:
+        if not amount:
+            return
+        try:
+            possible = math.isfinite(amount) and amount > 0
+        except TypeError:
+            possible = False
+        if possible:
+            tally.add(amount)
+        else:
+            self._recording.faults.note(
+                "api",
+                f"{what} of a call to {self.name!r} left out: a counter cannot take {amount!r:.80}",
+                trace=False,
+            )
+
+
+class Recording:
+    """The caches and APIs of one monitor, each made once.
+
+    Args:
+        component: the component of those that name none.
+        faults: where impossible amounts are counted.
+    """
+
+    def __init__(self, component: str, faults: Faults) -> None:
+        self.component = component
+        self.faults = faults
+        self.enabled = True
+        self.caches: dict[tuple[str, str], Cache] = {}
+        self.apis: dict[tuple[str, str], Api] = {}
+
+    def cache(self, name: str, component: str | None) -> Cache:
+        """Return the cache of that name, the same object every time."""
+        key = self._key(name, component, self.caches)
+        return self.caches.get(key) or self.caches.setdefault(key, Cache(*key, self))
+
+    def api(self, name: str, component: str | None) -> Api:
+        """Return the API of that name, the same object every time."""
+        key = self._key(name, component, self.apis)
+        return self.apis.get(key) or self.apis.setdefault(key, Api(*key, self))
+
+    def reset(self) -> None:
+        """Begin anew from zero."""
+        counted: list[Cache | Api] = [*self.caches.values(), *self.apis.values()]
+        for one in counted:
+            for tally in one.tallies():
+                tally.reset()
+
+    def _key(
+        self, name: str, component: str | None, known: Mapping[tuple[str, str], object]
+    ) -> tuple[str, str]:
+        key = (
+            self.component if component is None else value_text(component),
+            value_text(name),
+        )
+        if key not in known and len(known) >= MAX_NAMES:
+            if (OVERFLOW, OVERFLOW) not in known:
+                logger.warning(
+                    "more than %d caches or APIs: further ones are counted as %s",
+                    MAX_NAMES,
+                    OVERFLOW,
+                )
+            return OVERFLOW, OVERFLOW
+        return key

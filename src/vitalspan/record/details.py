@@ -1,0 +1,117 @@
+"""A call as it is buffered, and as it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NamedTuple
+
+Outcome = Literal["ok", "error", "cancelled"]
+
+OK: Final = "ok"
+ERROR: Final = "error"
+CANCELLED: Final = "cancelled"
+
+IN_PROGRESS: Final = float("inf")
+"""The duration of a call that has not ended."""
+
+Record = list[Any]
+"""A buffered call: start on the steady clock in seconds, duration in seconds, its site and, where
+there is more to say, a `Details`. A list, because a list is the cheapest thing that one thread can
+make, put into a buffer, and complete in place later."""
+
+
+class Details:
+    """What a call has beyond its start and duration."""
+
+    __slots__ = (
+        "attributes",
+        "cpu_seconds",
+        "error_type",
+        "measures",
+        "outcome",
+        "rss_after",
+        "rss_before",
+        "sampled",
+        "span_id",
+        "trace_id",
+    )
+
+    def __init__(self) -> None:
+        self.outcome: Outcome = OK
+        self.error_type: str | None = None
+        self.trace_id: str | None = None
+        self.span_id: str | None = None
+        self.sampled = False
+        self.attributes: dict[str, Any] | None = None
+        self.measures: dict[str, float] | None = None
+        self.rss_before: int | None = None
+        self.rss_after: int | None = None
+        self.cpu_seconds: float | None = None
+
+    @property
+    def memory_delta(self) -> int | None:
+        """Growth of resident memory in bytes, negative where it shrank."""
+        if self.rss_before is None or self.rss_after is None:
+            return None
+        return self.rss_after - self.rss_before
+
+
+class CallRecord(NamedTuple):
+    """A finished call, as `Monitor.recent_calls` and `Monitor.slow_calls` show it.
+
+    Resident memory is that of the whole process. What was not measured is None.
+    """
+
+    operation: str
+    component: str
+    labels: Mapping[str, str]
+    start: float
+    """Seconds since the Unix epoch."""
+    duration: float
+    """Seconds."""
+    outcome: Outcome = OK
+    error_type: str | None = None
+    trace_id: str | None = None
+    """Hexadecimal, of a call that had a span."""
+    span_id: str | None = None
+    attributes: Mapping[str, Any] = {}
+    measures: Mapping[str, float] = {}
+    rss_before: int | None = None
+    """Bytes."""
+    rss_after: int | None = None
+    memory_delta: int | None = None
+    cpu_seconds: float | None = None
+
+
+def shown(record: Record, epoch: float) -> CallRecord:
+    """Return a finished record for reading.
+
+    Args:
+        record: a buffered call.
+        epoch: the difference between the time of day and the steady clock in seconds.
+    """
+    site = record[2]
+    cell = site.cell
+    call = CallRecord(
+        cell.operation,
+        cell.component,
+        dict(cell.labels),
+        record[0] + epoch,
+        record[1],
+        attributes=dict(site.attributes),
+    )
+    if len(record) < 4:
+        return call
+    details: Details = record[3]
+    return call._replace(
+        outcome=details.outcome,
+        error_type=details.error_type,
+        trace_id=details.trace_id,
+        span_id=details.span_id,
+        attributes={**site.attributes, **(details.attributes or {})},
+        measures=dict(details.measures or {}),
+        rss_before=details.rss_before,
+        rss_after=details.rss_after,
+        memory_delta=details.memory_delta,
+        cpu_seconds=details.cpu_seconds,
+    )

@@ -1,0 +1,78 @@
+"""Resident memory and CPU time of a call, measured only where it is cheap against the call."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Final
+
+_STATM: Final = "/proc/self/statm"
+
+_SHARE: Final = 0.005
+"""The part of a call that measuring it may cost by default."""
+
+_LEAST: Final = 0.001
+"""Seconds below which a call is never measured by default, however fast the readings."""
+
+thread_cpu = getattr(time, "thread_time", time.process_time)
+"""CPU seconds of the calling thread."""
+
+
+class Meter:
+    """Reads this process's resident memory.
+
+    On Linux it keeps the kernel's file open, elsewhere it asks psutil.
+    """
+
+    def __init__(self) -> None:
+        self._file = -1
+        self._page = 4096
+        self._worthwhile: float | None = None
+
+    def rss(self) -> int:
+        """Return resident memory in bytes."""
+        if self._file < 0 and not self._open():
+            return self._psutil_rss()
+        return int(os.pread(self._file, 80, 0).split()[1]) * self._page
+
+    @property
+    def worthwhile(self) -> float:
+        """The seconds from which on two readings cost less than 0.5 % of a call."""
+        if self._worthwhile is None:
+            self._worthwhile = max(_LEAST, self._cost() / _SHARE)
+        return self._worthwhile
+
+    def close(self) -> None:
+        """Let go of the kernel's file; the next reading opens it again.
+
+        A forked child must do so, since its copy still reads the parent's memory.
+        """
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
+
+    def _open(self) -> bool:
+        try:
+            self._page = os.sysconf("SC_PAGE_SIZE")
+            self._file = os.open(_STATM, os.O_RDONLY | os.O_CLOEXEC)
+        except (OSError, AttributeError, ValueError):
+            return False
+        return True
+
+    def _psutil_rss(self) -> int:
+        # Importing psutil takes longer than the whole of vitalspan.
+        import psutil  # noqa: PLC0415
+
+        return int(psutil.Process().memory_info().rss)
+
+    def _cost(self) -> float:
+        self.rss()
+        rounds = []
+        for _ in range(5):
+            began = time.perf_counter()
+            for _ in range(2):
+                self.rss()
+                thread_cpu()
+            rounds.append(time.perf_counter() - began)
+        # What surrounds the readings costs about as much as they do.
+        return 2 * min(rounds)
