@@ -58,8 +58,8 @@ def _add_histogram(metric: Metric, cell: Cell, epoch: float) -> None:
     for bucket, (bound, count) in enumerate(zip(_BOUNDS, counts, strict=True)):
         exemplar = None
         if bucket in exemplars:
-            trace_id, span_id, seconds, end = exemplars[bucket]
-            ids = {"trace_id": trace_id, "span_id": span_id}
+            span, seconds, end = exemplars[bucket]
+            ids = {"trace_id": f"{span.trace_id:032x}", "span_id": f"{span.span_id:016x}"}
             exemplar = Exemplar(ids, seconds, round(end + epoch, 3))
         metric.add_sample(
             f"{metric.name}_bucket", {**labels, "le": bound}, count, exemplar=exemplar

@@ -73,7 +73,7 @@ def _histogram(template: str, cell: Cell) -> str:
 
 def _with_exemplars(text: str, cell: Cell, epoch: float) -> str:
     lines = text.splitlines(keepends=True)
-    for bucket, (trace_id, span_id, seconds, end) in list(cell.exemplars.items()):
-        labels = f'{{span_id="{span_id}",trace_id="{trace_id}"}}'
+    for bucket, (span, seconds, end) in list(cell.exemplars.items()):
+        labels = f'{{span_id="{span.span_id:016x}",trace_id="{span.trace_id:032x}"}}'
         lines[bucket] = f"{lines[bucket][:-1]} # {labels} {seconds!r} {end + epoch:.3f}\n"
     return "".join(lines)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vitalspan.errors import ConfigurationError
 from vitalspan.names import RESERVED_MEASURES
-from vitalspan.record.details import Details, Record
+from vitalspan.record.details import Record
 from vitalspan.record.labels import check_name
+from vitalspan.record.observe import Observation, known
 
 if TYPE_CHECKING:
-    from vitalspan.record.observe import Observation
     from vitalspan.record.site import Site
 
 MAX_MEASURES: Final = 32
@@ -49,7 +49,7 @@ class Call:
 
         Attributes never become labels.
         """
-        details = self._details()
+        details = known(self._record)
         if details.attributes is None:
             details.attributes = {}
         details.attributes[key] = value
@@ -63,7 +63,8 @@ class Call:
     @property
     def trace_id(self) -> str | None:
         """The trace id in hexadecimal, None where there is no recording span."""
-        return self._details().trace_id
+        span = None if self._observation is None else self._observation.span
+        return None if span is None else f"{span.get_span_context().trace_id:032x}"
 
     def _add(self, measure: str, amount: float) -> None:
         check_name(measure, "measure")
@@ -76,16 +77,10 @@ class Call:
             raise ConfigurationError(
                 f"measure {measure!r} got {amount!r}: a counter takes finite amounts from 0 up"
             )
-        details = self._details()
+        details = known(self._record)
         if details.measures is None:
             details.measures = {}
         if measure not in details.measures and len(details.measures) >= MAX_MEASURES:
             raise ConfigurationError(f"measure {measure!r} is more than {MAX_MEASURES} of one call")
         details.measures[measure] = details.measures.get(measure, 0) + amount
-
-    def _details(self) -> Details:
-        record = self._record
-        if len(record) < 4:
-            record.append(Details())
-        details: Details = record[3]
-        return details
+        details.counted = True

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from opentelemetry.trace import SpanContext
+
 from vitalspan.names import COMPONENT, OPERATION, OTHER
 from vitalspan.record.details import CANCELLED, Details, Record
 from vitalspan.record.grid import EXPORTED_BUCKETS, EXPORTED_OF_FINE, exported_bucket
@@ -16,8 +18,8 @@ LARGE_BATCH: Final = 128
 MAX_ERROR_TYPES: Final = 20
 """Distinct error types of a cell; further ones are counted as `_OTHER`."""
 
-Exemplar = tuple[str, str, float, float]
-"""Trace id and span id in hexadecimal, duration in seconds, end on the steady clock."""
+Exemplar = tuple[SpanContext, float, float]
+"""The ids of a sampled span, its duration in seconds, its end on the steady clock."""
 
 
 class Cell:
@@ -88,9 +90,21 @@ class Cell:
             self.count += calls
         self.total += total
 
-    def merge_note(self, record: Record) -> None:
-        """Add what a finished call has beyond its duration."""
-        details = record[3]
+    def merge_notes(self, notes: list[Record]) -> None:
+        """Add what finished calls have beyond their durations, in the order in which they ended."""
+        for record in notes:
+            if record[3].counted:
+                self._merge_note(record[3])
+        seen = set()
+        for record in reversed(notes):
+            span = record[3].span
+            if span is not None and span.trace_flags.sampled:
+                bucket = exported_bucket(record[1])
+                if bucket not in seen:
+                    seen.add(bucket)
+                    self.exemplars[bucket] = (span, record[1], record[0] + record[1])
+
+    def _merge_note(self, details: Details) -> None:
         if details.outcome == CANCELLED:
             self.cancellations += 1
         elif details.error_type is not None:
@@ -101,23 +115,9 @@ class Cell:
             self.memory_growth += max(0, details.memory_delta or 0)
         for name, amount in (details.measures or {}).items():
             self.measures[name] = self.measures.get(name, 0) + amount
-        self._keep_exemplar(record, details)
 
     def _count_error(self, error_type: str) -> None:
         errors = self.errors
         if error_type not in errors and len(errors) >= MAX_ERROR_TYPES:
             error_type = OTHER
         errors[error_type] = errors.get(error_type, 0) + 1
-
-    def _keep_exemplar(self, record: Record, details: Details) -> None:
-        if details.sampled and details.trace_id and details.span_id:
-            start, seconds = record[0], record[1]
-            bucket = exported_bucket(seconds)
-            kept = self.exemplars.get(bucket)
-            if kept is None or kept[3] <= start + seconds:
-                self.exemplars[bucket] = (
-                    details.trace_id,
-                    details.span_id,
-                    seconds,
-                    start + seconds,
-                )

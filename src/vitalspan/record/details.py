@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple
 
+from opentelemetry.trace import SpanContext
+
 Outcome = Literal["ok", "error", "cancelled"]
 
 OK: Final = "ok"
@@ -21,32 +23,32 @@ make, put into a buffer, and complete in place later."""
 
 
 class Details:
-    """What a call has beyond its start and duration."""
+    """What a call has beyond its start and duration.
 
-    __slots__ = (
-        "attributes",
-        "cpu_seconds",
-        "error_type",
-        "measures",
-        "outcome",
-        "rss_after",
-        "rss_before",
-        "sampled",
-        "span_id",
-        "trace_id",
-    )
+    The defaults are the class's, since most calls that have a `Details` have little in it.
+    """
 
-    def __init__(self) -> None:
-        self.outcome: Outcome = OK
-        self.error_type: str | None = None
-        self.trace_id: str | None = None
-        self.span_id: str | None = None
-        self.sampled = False
-        self.attributes: dict[str, Any] | None = None
-        self.measures: dict[str, float] | None = None
-        self.rss_before: int | None = None
-        self.rss_after: int | None = None
-        self.cpu_seconds: float | None = None
+    outcome: Outcome = OK
+    error_type: str | None = None
+    span: SpanContext | None = None
+    """The ids of a recording span."""
+    attributes: dict[str, Any] | None = None
+    measures: dict[str, float] | None = None
+    rss_before: int | None = None
+    rss_after: int | None = None
+    cpu_seconds: float | None = None
+    counted: bool = False
+    """Whether there is something to count: an outcome, a measure or a reading."""
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace id in hexadecimal."""
+        return None if self.span is None else f"{self.span.trace_id:032x}"
+
+    @property
+    def span_id(self) -> str | None:
+        """The span id in hexadecimal."""
+        return None if self.span is None else f"{self.span.span_id:016x}"
 
     @property
     def memory_delta(self) -> int | None:

@@ -101,8 +101,8 @@ class Folder:
         notes = cell.notes
         taken = notes[: len(notes)]
         del notes[: len(taken)]
-        for record in taken:
-            cell.merge_note(record)
+        if taken:
+            cell.merge_notes(taken)
         records = cell.records
         batch = records[: len(records)]
         ordered = sorted(durations := list(map(_duration, batch)))
@@ -159,8 +159,10 @@ class Folder:
             if len(recent) == size:
                 oldest = _end(recent[0])
                 newest = [record for record in newest if _end(record) > oldest]
-            newest = sorted([*recent, *newest], key=_end)
-        recent.extend(newest)
+            # In one assignment, so that a reader sees the old calls or the new.
+            self.recent = deque(sorted([*recent, *newest], key=_end), size)
+        else:
+            recent.extend(newest)
 
     def _grow(self, cell: Cell) -> None:
         if cell.batch == SMALL_BATCH and self._large:

@@ -11,9 +11,44 @@ from vitalspan.record.labels import value_text
 from vitalspan.record.resources import thread_cpu
 
 if TYPE_CHECKING:
-    from opentelemetry.trace import Span, Tracer
+    from opentelemetry.trace import Span
 
+    from vitalspan.record.resources import Meter
     from vitalspan.record.site import Site
+
+
+def open_span(site: Site, attributes: dict[str, Any] | None = None) -> tuple[Span | None, Any]:
+    """Start a span as the child of the current one and make it current.
+
+    Returns:
+        The span where it records, and the token of its context where it is current.
+    """
+    recorder = site.recorder
+    try:
+        tracer = recorder.tracing.tracer()
+        if tracer is None:
+            recorder.skip_tracing()
+            return None, None
+        start_with = site.span_attributes
+        if attributes:
+            start_with = {**start_with, **attributes}
+        context = spans.current()
+        span = tracer.start_span(site.cell.operation, context, attributes=start_with)
+        token = spans.attach(spans.within(span, context))
+        return (span if span.is_recording() else None), token
+    except Exception:  # noqa: BLE001 - the user's call must not fail
+        recorder.faults.note("begin", "a call is recorded without its span")
+        return None, None
+
+
+def close_span(record: Record, span: Span, error: BaseException | None = None) -> None:
+    """End a span with the outcome of its call, and note its ids."""
+    try:
+        details = known(record)
+        details.span = span.get_span_context()
+        spans.end(span, details, error)
+    except Exception:  # noqa: BLE001 - the user's call must not fail
+        record[2].recorder.faults.note("end", "a span is not ended as it should be")
 
 
 class Observation:
@@ -24,27 +59,25 @@ class Observation:
     `pause` the time in which the thread's CPU time is the call's own.
     """
 
-    __slots__ = ("_context", "_cpu_began", "_token", "cpu", "details", "record", "site", "span")
+    __slots__ = ("_context", "_cpu_began", "_shared", "_token", "cpu", "record", "span")
 
     def __init__(self, site: Site, attributes: dict[str, Any] | None = None) -> None:
-        """Start the span and the readings, and note the call as in progress."""
-        self.site = site
-        self.details = Details()
-        self.record: Record = [0.0, IN_PROGRESS, site, self.details]
-        self.span: Span | None = None
+        """Start the span, make it current, begin the readings, note the call as in progress."""
+        self.span, self._token = open_span(site, attributes)
+        self._context: Any = None
         self.cpu: float | None = None
         self._cpu_began = 0.0
-        self._context: Any = None
-        self._token: Any = None
-        try:
-            self._prepare(attributes)
-        except Exception:  # noqa: BLE001 - the user's call must not fail
-            site.recorder.faults.note("begin", "a call is recorded without its span or resources")
+        self._shared = False
+        self.record: Record = [0.0, IN_PROGRESS, site]
+        if attributes:
+            known(self.record).attributes = dict(attributes)
+        if site.measuring:
+            self._read_before(site.recorder.meter)
         self.record[0] = site.now()
         site.cell.records.append(self.record)
 
     def attach(self) -> None:
-        """Make the span current."""
+        """Make the span current again."""
         if self._context is not None:
             self._token = spans.attach(self._context)
 
@@ -66,6 +99,10 @@ class Observation:
         if self.cpu is not None:
             self.cpu += thread_cpu() - self._cpu_began
 
+    def share(self) -> None:
+        """Tell no CPU time: other tasks of this thread will run during the call."""
+        self._shared = True
+
     def resume(self) -> None:
         """Make the span current and let the CPU time run: the body goes on."""
         self.attach()
@@ -76,52 +113,49 @@ class Observation:
         self.pause()
         self.detach()
 
-    def finish(self, error: BaseException | None) -> None:
+    def finish(self, error: BaseException | None = None) -> None:
         """Note the end of the call, in whatever way it came. A second time does nothing."""
-        record, site = self.record, self.site
+        record = self.record
         if record[1] != IN_PROGRESS:
             return
+        site = record[2]
         seconds = site.now() - record[0]
-        try:
-            self._complete(error)
-        except Exception:  # noqa: BLE001 - the user's call must not fail
-            site.recorder.faults.note("end", "a call is recorded without its span or resources")
+        token, self._token = self._token, None
+        if token is not None:
+            spans.detach(token)
+        if error is not None:
+            classify(known(record), error)
+        if self.cpu is not None:
+            self._read_after(site.recorder.meter)
+        if self.span is not None:
+            close_span(record, self.span, error)
         finish(site, record, seconds)
-        if self.details.rss_before is not None:
+        if self.cpu is not None:
             site.measured(seconds)
 
-    def _prepare(self, attributes: dict[str, Any] | None) -> None:
-        site = self.site
-        recorder = site.recorder
-        if attributes:
-            self.details.attributes = dict(attributes)
-        tracer = recorder.tracing.tracer()
-        if tracer is not None:
-            self._start_span(tracer, attributes)
-        elif recorder.silent_provider is not spans.slot._TRACER_PROVIDER:  # noqa: SLF001
-            # The provider makes no spans, so calls need not ask again.
-            recorder.silent_provider = spans.slot._TRACER_PROVIDER  # noqa: SLF001
-            recorder.regate()
-        if site.measuring:
-            self.details.rss_before = recorder.meter.rss()
-            self.cpu = 0.0
+    def _read_before(self, meter: Meter) -> None:
+        try:
+            known(self.record).rss_before = meter.rss()
+        except Exception:  # noqa: BLE001 - the user's call must not fail
+            self.record[2].recorder.faults.note("begin", "a call's resources are not measured")
+        self.cpu = 0.0
 
-    def _start_span(self, tracer: Tracer, attributes: dict[str, Any] | None) -> None:
-        start_with = self.site.span_attributes()
-        if attributes:
-            start_with = {**start_with, **attributes}
-        self.span, self._context = spans.start(tracer, self.site.cell.operation, start_with)
-        spans.identify(self.span, self.details)
+    def _read_after(self, meter: Meter) -> None:
+        details = known(self.record)
+        details.counted = True
+        details.cpu_seconds = None if self._shared else self.cpu
+        try:
+            details.rss_after = meter.rss()
+        except Exception:  # noqa: BLE001 - the user's call must not fail
+            self.record[2].recorder.faults.note("end", "a call's resources are not measured")
 
-    def _complete(self, error: BaseException | None) -> None:
-        details = self.details
-        if error is not None:
-            classify(details, error)
-        if details.rss_before is not None:
-            details.rss_after = self.site.recorder.meter.rss()
-            details.cpu_seconds = self.cpu
-        if self.span is not None:
-            spans.end(self.span, details, error)
+
+def known(record: Record) -> Details:
+    """Return the details of a call, which from now on has some."""
+    if len(record) < 4:
+        record.append(Details())
+    details: Details = record[3]
+    return details
 
 
 def _is_cancellation(error: BaseException) -> bool:
@@ -138,6 +172,7 @@ def _is_cancellation(error: BaseException) -> bool:
 
 def classify(details: Details, error: BaseException) -> None:
     """Note how a call ended that raised: cancelled, or failed with a qualified exception name."""
+    details.counted = True
     if _is_cancellation(error):
         details.outcome = CANCELLED
         return
@@ -167,7 +202,5 @@ def fail(site: Site, record: Record, error: BaseException) -> None:
     if record[1] != IN_PROGRESS:
         return
     seconds = site.now() - record[0]
-    details = Details()
-    classify(details, error)
-    record.append(details)
+    classify(known(record), error)
     finish(site, record, seconds)

@@ -116,7 +116,7 @@ class Operation:
     def _end(self, call: Call, error: BaseException | None) -> None:
         observation, record, site = call._observation, call._record, call._site  # noqa: SLF001
         if observation is not None:
-            observation.suspend()
+            observation.pause()
             observation.finish(error)
         elif error is not None:
             fail(site, record, error)
@@ -131,8 +131,7 @@ class Operation:
     async def __aenter__(self) -> Call:
         call = self.__enter__()
         if call._observation is not None:  # noqa: SLF001
-            # The body gives way to other tasks of this thread, whose CPU time is not its own.
-            call._observation.cpu = None  # noqa: SLF001
+            call._observation.share()  # noqa: SLF001
         return call
 
     async def __aexit__(
@@ -147,7 +146,7 @@ class Operation:
         if site.gate is OFF:
             return _unrecorded(site)
         observation = Observation(site, dict(self._attributes) if self._attributes else None)
-        observation.resume()
+        observation.run()
         return Call(site, observation.record, observation)
 
     def _leave(self) -> Call:

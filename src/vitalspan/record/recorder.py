@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitalspan.clock import Clock
 from vitalspan.record import labels as label_rules
+from vitalspan.record import spans
 from vitalspan.record.cell import Cell
 from vitalspan.record.details import CallRecord, shown
 from vitalspan.record.faults import Faults
@@ -17,7 +18,6 @@ from vitalspan.record.labels import value_text
 from vitalspan.record.resources import Meter
 from vitalspan.record.series import Series
 from vitalspan.record.site import Site
-from vitalspan.record.spans import Tracing
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
@@ -54,7 +54,7 @@ class Recorder:
         self.component = value_text(component)
         self.enabled = True
         self.silent_provider: object = None
-        self.tracing = Tracing(tracer_provider)
+        self.tracing = spans.Tracing(tracer_provider)
         self.meter = Meter()
         self.faults = Faults()
         self.series = Series(max_series)
@@ -125,6 +125,13 @@ class Recorder:
         """Let every site decide anew which way its calls take."""
         for site in list(self._sites):
             site.set_gate()
+
+    def skip_tracing(self) -> None:
+        """Take the short way from now on: the provider there is makes no spans."""
+        provider = spans.slot._TRACER_PROVIDER  # noqa: SLF001
+        if self.silent_provider is not provider:
+            self.silent_provider = provider
+            self.regate()
 
     def cells(self) -> list[Cell]:
         """Return every cell with all finished calls counted."""

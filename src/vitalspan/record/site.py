@@ -37,13 +37,13 @@ class Site:
         "attention",
         "attributes",
         "cell",
-        "code_name",
         "gate",
         "measuring",
         "now",
         "recorder",
         "resources",
         "slow",
+        "span_attributes",
     )
 
     def __init__(
@@ -62,7 +62,7 @@ class Site:
         self.slow = slow
         self.resources = resources
         self.attributes = attributes or {}
-        self.code_name = code_name
+        self.span_attributes = _span_attributes(cell, self.attributes, code_name)
         # Whether a call will be long can only be told from the last one. The first is measured, so
         # that a report that runs once is.
         self.measuring = resources is not False
@@ -79,15 +79,6 @@ class Site:
             attributes=attributes,
             code_name=code_name,
         )
-
-    def span_attributes(self) -> dict[str, Any]:
-        """Return the attributes that every span of this site starts with."""
-        cell = self.cell
-        attributes: dict[str, Any] = {COMPONENT: cell.component, **dict(cell.labels)}
-        if self.code_name:
-            attributes["code.function.name"] = self.code_name
-        attributes.update(self.attributes)
-        return attributes
 
     def set_gate(self) -> None:
         """Decide anew which way calls take."""
@@ -119,3 +110,11 @@ class Site:
         if worth is not self.measuring:
             self.measuring = worth
             self.set_gate()
+
+
+def _span_attributes(
+    cell: Cell, attributes: dict[str, Any], code_name: str | None
+) -> dict[str, Any]:
+    """Return what every span of a site starts with."""
+    code = {} if code_name is None else {"code.function.name": code_name}
+    return {COMPONENT: cell.component, **dict(cell.labels), **code, **attributes}

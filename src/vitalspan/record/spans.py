@@ -55,28 +55,9 @@ class Tracing:
         return self._tracer
 
 
-def start(tracer: Tracer, name: str, attributes: dict[str, Any]) -> tuple[Span, Any]:
-    """Start a span as the child of the current one.
-
-    Returns:
-        The span, and the context in which it is the current one.
-    """
-    span = tracer.start_span(name, attributes=attributes)
-    return span, trace.set_span_in_context(span)
-
-
-def identify(span: Span, details: Details) -> None:
-    """Note the ids of a span, and whether it is sampled."""
-    context = span.get_span_context()
-    if context.is_valid and span.is_recording():
-        details.trace_id = f"{context.trace_id:032x}"
-        details.span_id = f"{context.span_id:016x}"
-        details.sampled = bool(context.trace_flags.sampled)
-
-
 def end(span: Span, details: Details, error: BaseException | None) -> None:
     """Give a span its outcome and end it."""
-    if error is not None and span.is_recording():
+    if error is not None:
         if details.outcome == CANCELLED:
             span.set_status(Status(StatusCode.ERROR, f"cancelled: {type(error).__qualname__}"))
             span.set_attribute("vitalspan.outcome", CANCELLED)
@@ -87,6 +68,7 @@ def end(span: Span, details: Details, error: BaseException | None) -> None:
     span.end()
 
 
+within = trace.set_span_in_context
 attach = otel_context.attach
 detach = otel_context.detach
 current = otel_context.get_current

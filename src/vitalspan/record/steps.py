@@ -7,7 +7,8 @@ as PEP 380 and PEP 525 define them, and encloses every step by an observation's 
 from __future__ import annotations
 
 import types
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -83,12 +84,13 @@ def _recorded(site: Site, body: Steps) -> Steps:
 
 def _observed(site: Site, body: Steps) -> Steps:
     observation = Observation(site)
+    observation.detach()
     try:
         result = yield from _drive(body, observation.resume, observation.suspend)
     except BaseException as error:
         observation.finish(error)
         raise
-    observation.finish(None)
+    observation.finish()
     return result
 
 
@@ -99,14 +101,13 @@ def async_generator(
 
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         body = func(*args, **kwargs)
-        observation = None if site.gate is OFF else Observation(site)
         step: Callable[[], Awaitable[Any]] = body.__anext__
-        try:
+        with _observed_steps(site) as observation:
             while True:
                 try:
                     value = await _step(step, observation)
                 except StopAsyncIteration:
-                    break
+                    return
                 try:
                     sent = yield value
                 except GeneratorExit:
@@ -116,14 +117,23 @@ def async_generator(
                     step = partial(body.athrow, error)
                 else:
                     step = partial(body.asend, sent)
-        except BaseException as error:
-            if observation is not None:
-                observation.finish(error)
-            raise
-        if observation is not None:
-            observation.finish(None)
 
     return wrapper
+
+
+@contextmanager
+def _observed_steps(site: Site) -> Iterator[Observation | None]:
+    if site.gate is OFF:
+        yield None
+        return
+    observation = Observation(site)
+    observation.detach()
+    try:
+        yield observation
+    except BaseException as error:
+        observation.finish(error)
+        raise
+    observation.finish()
 
 
 async def _step(step: Callable[[], Awaitable[Any]], observation: Observation | None) -> Any:

@@ -7,13 +7,25 @@ helper would cost a Python call in the time that the whole of recording takes.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vitalspan.record.details import IN_PROGRESS
-from vitalspan.record.observe import Observation, fail
+from vitalspan.record.details import IN_PROGRESS, Record
+from vitalspan.record.observe import (
+    Observation,
+    classify,
+    close_span,
+    fail,
+    finish,
+    known,
+    open_span,
+)
 from vitalspan.record.site import OFF, Site
+from vitalspan.record.spans import detach
 from vitalspan.record.spans import slot as _slot
 from vitalspan.record.steps import metered
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 
 def plain(site: Site, func: Callable[..., Any]) -> Callable[..., Any]:
@@ -77,32 +89,89 @@ def coroutine(site: Site, func: Callable[..., Awaitable[Any]]) -> Callable[..., 
 def _engaged(
     site: Site, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    observation = Observation(site)
+    if site.measuring:
+        return _measured(site, func, args, kwargs)
+    span, token = open_span(site)
+    now = site.now
+    start = now()
+    record = [start, IN_PROGRESS, site]
     try:
-        observation.resume()
-        try:
-            result = func(*args, **kwargs)
-        finally:
-            observation.suspend()
+        site.cell.records.append(record)
+        result = func(*args, **kwargs)
+        seconds = now() - start
     except BaseException as error:
-        observation.finish(error)
+        _abandon(site, record, span, token, error)
         raise
-    observation.finish(None)
+    if token is not None:
+        detach(token)
+    if span is not None:
+        close_span(record, span)
+    finish(site, record, seconds)
     return result
 
 
 async def _engaged_coroutine(
     site: Site, func: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
+    if site.measuring:
+        return await _measured_coroutine(site, func, args, kwargs)
+    span, token = open_span(site)
+    now = site.now
+    start = now()
+    record = [start, IN_PROGRESS, site]
+    try:
+        site.cell.records.append(record)
+        result = await func(*args, **kwargs)
+        seconds = now() - start
+    except BaseException as error:
+        _abandon(site, record, span, token, error)
+        raise
+    if token is not None:
+        detach(token)
+    if span is not None:
+        close_span(record, span)
+    finish(site, record, seconds)
+    return result
+
+
+def _abandon(
+    site: Site, record: Record, span: Span | None, token: Any, error: BaseException
+) -> None:
+    if token is not None:
+        detach(token)
+    if record[1] == IN_PROGRESS:
+        seconds = site.now() - record[0]
+        classify(known(record), error)
+        if span is not None:
+            close_span(record, span, error)
+        finish(site, record, seconds)
+
+
+def _measured(
+    site: Site, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     observation = Observation(site)
     try:
-        observation.attach()
+        observation.run()
         try:
-            result = await metered(func(*args, **kwargs), observation)
+            result = func(*args, **kwargs)
         finally:
-            observation.detach()
+            observation.pause()
     except BaseException as error:
         observation.finish(error)
         raise
-    observation.finish(None)
+    observation.finish()
+    return result
+
+
+async def _measured_coroutine(
+    site: Site, func: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    observation = Observation(site)
+    try:
+        result = await metered(func(*args, **kwargs), observation)
+    except BaseException as error:
+        observation.finish(error)
+        raise
+    observation.finish()
     return result

@@ -1,0 +1,1 @@
+"""The `vitalspan` command."""

@@ -1,0 +1,92 @@
+"""What goes wrong in the demo, and when: elapsed seconds in, the current phase out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One stretch of the demo's life; the defaults are a good day.
+
+    Args:
+        name: what the phase is called on the screen.
+        hint: what happens, and the series that shows it.
+        database_factor: how many times longer than usual a query takes.
+        payment_failures: the share of payments that the provider cannot take, 0 to 1.
+        cache_cold: whether the page cache forgets everything at once.
+        supplier_silent: whether the supplier leaves one delivery without an answer.
+        leaking: whether rendered reports stay in memory.
+        load_factor: the share of the usual visitors who come, 0 to 1.
+        opens_with: the visit that is made first, so that the trouble shows at any rate.
+    """
+
+    name: str
+    hint: str
+    database_factor: float = 1.0
+    payment_failures: float = 0.0
+    cache_cold: bool = False
+    supplier_silent: bool = False
+    leaking: bool = False
+    load_factor: float = 1.0
+    opens_with: str = "browse"
+
+
+PHASES = (
+    Phase("calm", "all is well; this is what the other phases differ from"),
+    Phase(
+        "slow database",
+        "queries take 6 times as long, so that searches time out: operation_cancellations_total",
+        database_factor=6.0,
+        opens_with="search",
+    ),
+    Phase(
+        "payment errors",
+        "4 of 10 payments fail: operation_errors_total by error_type",
+        payment_failures=0.4,
+        opens_with="checkout",
+    ),
+    Phase(
+        "cold cache",
+        'every page is built anew: cache_requests_total{result="miss"}',
+        cache_cold=True,
+    ),
+    Phase(
+        "stuck call",
+        "one restock never answers: operation_oldest_in_progress_seconds",
+        supplier_silent=True,
+        opens_with="restock",
+    ),
+    Phase(
+        "memory leak",
+        "reports are kept, up to 64 MiB: operation_memory_growth_bytes_total",
+        leaking=True,
+        opens_with="report",
+    ),
+    Phase(
+        "quiet", "one visitor in ten comes: rate(operation_duration_seconds_count)", load_factor=0.1
+    ),
+)
+
+
+class Schedule:
+    """Which phase reigns when; after the last the first begins again.
+
+    Args:
+        phase_seconds: how long each phase lasts.
+    """
+
+    def __init__(self, phase_seconds: float) -> None:
+        self._phase_seconds = phase_seconds
+
+    def number(self, elapsed: float) -> int:
+        """Return how many phases are over `elapsed` seconds into the demo."""
+        return int(elapsed // self._phase_seconds)
+
+    def begin(self, number: int) -> float:
+        """Return the elapsed seconds at which the phase of that number begins."""
+        return number * self._phase_seconds
+
+    def phase(self, number: int) -> Phase:
+        """Return the phase of that number, counted from 0."""
+        return PHASES[number % len(PHASES)]

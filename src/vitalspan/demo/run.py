@@ -1,0 +1,146 @@
+"""The demo as a whole: shop, load, /metrics, and an end within a second."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from vitalspan.clock import SystemClock
+from vitalspan.demo import spans
+from vitalspan.demo.back_office import Mailer, Reports
+from vitalspan.demo.load import Load
+from vitalspan.demo.phases import PHASES, Phase
+from vitalspan.demo.shop import Shop
+from vitalspan.demo.visits import serve
+from vitalspan.demo.world import World
+from vitalspan.errors import VitalspanError
+from vitalspan.serve.http import start_http_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+THREADS = 16
+
+
+class Options(NamedTuple):
+    """How the demo runs.
+
+    Args:
+        port: where /metrics is served; 0 takes any free one.
+        addr: the address it listens on.
+        rate: visits a second.
+        duration: seconds until it ends by itself; None is until a signal.
+        seed: which visitors come, with which luck.
+        phase_seconds: how long each phase lasts.
+    """
+
+    port: int
+    addr: str
+    rate: float
+    duration: float | None
+    seed: int
+    phase_seconds: float
+
+
+class ListenError(VitalspanError):
+    """The address and port cannot be listened on."""
+
+
+def run(options: Options, say: Callable[[str], object]) -> None:
+    """Run the shop until its time is over or SIGINT or SIGTERM arrives.
+
+    Args:
+        options: how to run.
+        say: takes each line for the person who watches.
+
+    Raises:
+        ListenError: the port is in use, or the address is not one of this machine.
+        MissingExtraError: spans should be sent but the exporter is not installed.
+    """
+    asyncio.run(_run(options, say))
+
+
+async def _run(options: Options, say: Callable[[str], object]) -> None:
+    stop = _stop_signal()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "shop"))
+    clock = SystemClock()
+    with _listening(options) as url:
+        say(_greeting(options, url, spans.set_up()))
+        began = clock.now()
+        load = await _keep_shop(options, say, stop)
+        spans.close()
+    say(
+        f"Served {load.served} visits in {clock.now() - began:.0f} s; "
+        f"{load.failed} failed, {load.turned_away} were turned away."
+    )
+
+
+async def _keep_shop(options: Options, say: Callable[[str], object], stop: asyncio.Event) -> Load:
+    world = World(PHASES[0])
+    mailer = Mailer(world, f"{options.seed}/mailer")
+
+    def enter(phase: Phase, elapsed: float) -> None:
+        world.enter(phase)
+        minutes, seconds = divmod(int(elapsed), 60)
+        say(f"{minutes:3}:{seconds:02}  {phase.name:<15} {phase.hint}")
+
+    load = Load(
+        partial(serve, shop=Shop(world, mailer), reports=Reports(world)),
+        enter,
+        rate=options.rate,
+        seed=options.seed,
+        phase_seconds=options.phase_seconds,
+        clock=SystemClock(),
+    )
+    mailer.start()
+    tasks = [asyncio.ensure_future(load.run()), asyncio.ensure_future(stop.wait())]
+    try:
+        done, _ = await asyncio.wait(
+            tasks, timeout=options.duration, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in done:
+            task.result()
+    finally:
+        world.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        mailer.stop(timeout=0.5)
+    return load
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+@contextlib.contextmanager
+def _listening(options: Options) -> Iterator[str]:
+    try:
+        server = start_http_server(options.port, options.addr)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            message = f"port {options.port} is in use; choose another with --port"
+        else:
+            message = f"{error.strerror or error} (--port, --addr)"
+        raise ListenError(message) from error
+    try:
+        yield server.url
+    finally:
+        server.close()
+
+
+def _greeting(options: Options, url: str, spans_go: str) -> str:
+    return f"""A small shop with {options.rate:g} visits a second.
+  metrics     {url}
+  exemplars   curl -s -H 'Accept: application/openmetrics-text' {url} | grep trace_id
+  prometheus  prometheus --config.file=prometheus.yml --enable-feature=exemplar-storage
+  spans       {spans_go}
+Ctrl-C ends it."""

@@ -1,0 +1,40 @@
+"""Where the demo's spans go."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+import vitalspan as vs
+
+OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+PATIENCE = 0.4
+
+
+def set_up() -> str:
+    """Configure tracing as the environment says and return where spans go.
+
+    Raises:
+        MissingExtraError: spans should be sent but the exporter is not installed.
+    """
+    os.environ.setdefault("OTEL_SERVICE_NAME", "vitalspan-demo")
+    endpoint = os.environ.get(OTLP_ENDPOINT)
+    if endpoint:
+        vs.configure(tracing="otlp")
+        return f"sent to {endpoint}"
+    # Without a processor spans vanish when they end, but exemplars have noted their ids.
+    trace.set_tracer_provider(TracerProvider())
+    return f"dropped; set {OTLP_ENDPOINT} to send them"
+
+
+def close() -> None:
+    """Send what is left, unless the collector takes longer than `PATIENCE` seconds to answer."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        # The SDK waits for its exporter's whole timeout, so wait in its stead.
+        closing = threading.Thread(target=provider.shutdown, daemon=True)
+        closing.start()
+        closing.join(PATIENCE)

@@ -1,0 +1,82 @@
+"""The metrics as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import REGISTRY
+
+from vitalspan.serve.response import Request, Response, respond
+
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+
+def make_asgi_app(registry: Collector = REGISTRY) -> ASGIApp:
+    """Make an ASGI application that shows a registry's metrics at whatever path it is mounted.
+
+    The metrics are rendered in a thread, so that a scrape does not hold up the event loop.
+    Lifespan events are acknowledged; a websocket is refused.
+
+    Args:
+        registry: whose metrics are shown.
+    """
+
+    async def metrics_app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await _answer(await _render(_request(scope), registry), send)
+        elif scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+        else:
+            raise ValueError(f"the metrics are not available over {scope['type']!r}")
+
+    return metrics_app
+
+
+def _request(scope: MutableMapping[str, Any]) -> Request:
+    return Request(
+        method=scope["method"],
+        path=scope["path"],
+        query=scope.get("query_string", b"").decode("latin-1"),
+        accept=_header(scope, b"accept"),
+        accept_encoding=_header(scope, b"accept-encoding"),
+    )
+
+
+def _header(scope: MutableMapping[str, Any], wanted: bytes) -> str | None:
+    """The values of a header, joined as RFC 9110 allows; None without one."""
+    values = [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
+    return ", ".join(values) if values else None
+
+
+async def _render(request: Request, registry: Collector) -> Response:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        # Another async library is in charge, such as trio: asyncio's threads are out of reach.
+        return respond(request, registry, any_path=True)
+    return await asyncio.to_thread(respond, request, registry, any_path=True)
+
+
+async def _answer(response: Response, send: Send) -> None:
+    headers = [(name.lower().encode(), value.encode()) for name, value in response.headers]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        event = (await receive())["type"]
+        await send({"type": f"{event}.complete"})
+        if event == "lifespan.shutdown":
+            return

@@ -1,0 +1,37 @@
+"""The metrics as a WSGI application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import REGISTRY
+
+from vitalspan.serve.response import Request, respond
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from prometheus_client.registry import Collector
+
+
+def make_wsgi_app(registry: Collector = REGISTRY) -> WSGIApplication:
+    """Make a WSGI application that shows a registry's metrics at whatever path it is mounted.
+
+    Args:
+        registry: whose metrics are shown.
+    """
+
+    def metrics_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request = Request(
+            method=environ["REQUEST_METHOD"],
+            path=environ.get("PATH_INFO", ""),
+            query=environ.get("QUERY_STRING", ""),
+            accept=environ.get("HTTP_ACCEPT"),
+            accept_encoding=environ.get("HTTP_ACCEPT_ENCODING"),
+        )
+        response = respond(request, registry, any_path=True)
+        start_response(response.status_line, response.headers)
+        return [response.body]
+
+    return metrics_app
