@@ -182,7 +182,8 @@ class Monitor:
         before, self._settings = self._settings, wanted
         recorder.component = self._recording.component = wanted.component
         recorder.series.limit = wanted.max_series
-        recorder.folder.recent = deque(recorder.folder.recent, maxlen=wanted.recent_calls)
+        recorder.folder.recent.size = wanted.recent_calls
+        recorder.folder.recent.settle()
         recorder.slow = deque(recorder.slow, maxlen=wanted.slow_calls)
         self._switch(enabled=wanted.enabled)
         shown = (wanted.metric_prefix, wanted.system_metrics)

@@ -36,6 +36,10 @@ class MonitorCollector(Collector):
 
     def _filled(self, block: Block) -> Metric:
         metric = _metric(block.family)
+        if block.cells is not None and block.values is not None:
+            for cell, value in zip(block.cells, block.values, strict=True):
+                metric.add_sample(block.family.name, dict(cell_labels(cell)), value)
+            return metric
         if block.cells is not None:
             epoch = self.state.recorder.epoch()
             for cell in block.cells:

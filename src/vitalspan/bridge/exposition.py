@@ -5,10 +5,19 @@ from __future__ import annotations
 import inspect
 import time
 import weakref
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from copy import copy
+from functools import cache
 from typing import Any, Final
 
-from prometheus_client import REGISTRY, GCCollector, PlatformCollector, ProcessCollector, exposition
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    exposition,
+)
 from prometheus_client.core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
@@ -18,10 +27,12 @@ from vitalspan.bridge.formats import Format
 from vitalspan.bridge.text import render
 from vitalspan.bridge.throttle import Throttled
 from vitalspan.record.faults import logger
+from vitalspan.record.labels import value_text
 
 UNDERSCORES: Final = "underscores"
 
-_END: Final = "# EOF\n"
+_DOTS: Final = "dots"
+_END: Final = b"# EOF\n"
 
 _SLOW_COLLECTORS: Final = (ProcessCollector, PlatformCollector, GCCollector)
 _throttled: weakref.WeakKeyDictionary[Any, Throttled] = weakref.WeakKeyDictionary()
@@ -50,27 +61,28 @@ def generate_latest(
     """
     collectors = _collectors(registry)
     monitors = [collector for collector in collectors if isinstance(collector, MonitorCollector)]
+    wanted = None if names is None else frozenset(names)
     parts = []
     # Monitors last, so that they show what the others did in this very scrape.
-    for collector in sorted(collectors, key=lambda collector: collector in monitors):
+    for collector in sorted(collectors, key=lambda one: isinstance(one, MonitorCollector)):
         try:
-            parts.append(_text(collector, format, escaping, names))
+            parts.append(_text(collector, format, escaping, wanted))
         except Exception:  # noqa: BLE001, PERF203 - a collector may raise anything
             _leave_out(collector, monitors)
     if format.is_openmetrics:
         parts.append(_END)
-    return "".join(parts).encode("utf-8")
+    return b"".join(parts)
 
 
 def _collectors(registry: Collector) -> list[Any]:
-    lock = getattr(registry, "_lock", None)
-    known = getattr(registry, "_collector_to_names", None)
-    if lock is None or known is None:
+    # One that collects in a way of its own is asked as a whole.
+    if getattr(type(registry), "collect", None) is not CollectorRegistry.collect:
         return [registry]
-    with lock:
-        collectors = list(known)
-        target = registry._target_info_metric() if registry._target_info else None  # type: ignore[attr-defined]  # noqa: SLF001
-    return [_Fixed([target]), *collectors] if target else collectors
+    own: Any = registry
+    with own._lock:  # noqa: SLF001
+        collectors = list(own._collector_to_names)  # noqa: SLF001
+        target = own._target_info_metric() if own._target_info else None  # noqa: SLF001
+    return [TargetInfo([target]), *collectors] if target else collectors
 
 
 def _text(
@@ -78,43 +90,60 @@ def _text(
     format: Format,  # noqa: A002 - the word for it
     escaping: str,
     names: Collection[str] | None,
-) -> str:
-    if isinstance(collector, MonitorCollector) and names is None:
-        return render(collector.state, openmetrics=format.is_openmetrics)
+) -> bytes:
+    # `dots` changes every name with an underscore; the other ways leave ours as they are.
+    if isinstance(collector, MonitorCollector) and names is None and escaping != _DOTS:
+        return render(collector.state, openmetrics=format.is_openmetrics).encode("utf-8")
     if isinstance(collector, _SLOW_COLLECTORS):
         collector = _throttled_once(collector)
     metrics = list(collector.collect())
     if names is not None:
         metrics = [kept for metric in metrics if (kept := _restricted(metric, names)).samples]
     write = openmetrics.generate_latest if format.is_openmetrics else exposition.generate_latest
-    options = {"escaping": escaping} if "escaping" in inspect.signature(write).parameters else {}
-    text: str = write(_Fixed(metrics), **options).decode("utf-8")
+    options = {"escaping": escaping} if _knows_escaping(write) else {}
+    text: bytes = write(_Fixed(metrics), **options)
     return text.removesuffix(_END) if format.is_openmetrics else text
 
 
+@cache
+def _knows_escaping(write: Callable[..., bytes]) -> bool:
+    return "escaping" in inspect.signature(write).parameters
+
+
 def _throttled_once(collector: Any) -> Throttled:
-    if collector not in _throttled:
+    known = _throttled.get(collector)
+    if known is None:
         # By a proxy: what the table holds must not keep its own key alive.
-        _throttled[collector] = Throttled(weakref.proxy(collector), time.monotonic)
-    return _throttled[collector]
+        throttled = Throttled(weakref.proxy(collector), time.monotonic)
+        known = _throttled.setdefault(collector, throttled)
+    return known
 
 
 def _restricted(metric: Metric, names: Collection[str]) -> Metric:
-    kept = Metric(metric.name, metric.documentation, metric.type, metric.unit)
+    kept = copy(metric)
     kept.samples = [sample for sample in metric.samples if sample.name in names]
     return kept
 
 
 def _leave_out(collector: Any, monitors: list[MonitorCollector]) -> None:
-    kind = type(collector).__qualname__
+    kind = value_text(type(collector).__qualname__)
     for monitor in monitors:
         errors = monitor.state.collector_errors
         errors[kind] = errors.get(kind, 0) + 1
-    if collector not in _reported:
-        _reported.add(collector)
+    if _first_time(type(collector) if isinstance(collector, TargetInfo) else collector):
         logger.warning(
             "collector %s raised and is left out of scrapes while it does", kind, exc_info=True
         )
+
+
+def _first_time(collector: Any) -> bool:
+    try:
+        known = collector in _reported
+        _reported.add(collector)
+    except TypeError:
+        # It cannot be hashed, or not be referred to weakly: its type stands for it.
+        return _first_time(type(collector))
+    return not known
 
 
 class _Fixed(Collector):
@@ -123,3 +152,7 @@ class _Fixed(Collector):
 
     def collect(self) -> Iterable[Metric]:
         return self._metrics
+
+
+class TargetInfo(_Fixed):
+    """The labels that a registry has for the whole target; made anew for every scrape."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
@@ -31,11 +31,15 @@ class Sample(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A family with its samples; the cells instead of samples for the histogram of durations."""
+    """A family with its samples, or with cells and what each has of it.
+
+    For the histogram of durations the cells are enough.
+    """
 
     family: Family
     samples: list[Sample]
     cells: list[Cell] | None = None
+    values: list[float] | None = None
 
 
 def cell_labels(cell: Cell) -> Labels:
@@ -73,26 +77,29 @@ class State:
         cells = self.recorder.cells()
         yield Block(names.OPERATION_DURATION, [], cells)
         yield Block(names.OPERATION_ERRORS, list(_errors(cells)))
-        yield _each(names.OPERATION_CANCELLATIONS, cells, lambda cell: cell.cancellations)
+        cancelled: list[float] = [cell.cancellations for cell in cells]
+        yield Block(names.OPERATION_CANCELLATIONS, [], cells, cancelled)
         yield from self._in_progress(cells)
         measured = [cell for cell in cells if cell.measured]
-        yield _each(names.OPERATION_CPU, measured, lambda cell: cell.cpu_seconds)
-        yield _each(names.OPERATION_MEMORY_GROWTH, measured, lambda cell: cell.memory_growth)
+        cpu = [cell.cpu_seconds for cell in measured]
+        yield Block(names.OPERATION_CPU, [], measured, cpu)
+        growth: list[float] = [cell.memory_growth for cell in measured]
+        yield Block(names.OPERATION_MEMORY_GROWTH, [], measured, growth)
         yield from _measures(cells)
         yield from _counters(self.recording)
         yield from self._self()
 
     def _in_progress(self, cells: list[Cell]) -> Iterator[Block]:
-        now = self.recorder.now()
-        inside, ages = [], []
-        for cell in cells:
-            labels = cell_labels(cell)
-            count, oldest = self.recorder.folder.in_progress(cell) if cell.records else (0, None)
-            inside.append(Sample(labels, count, text=cell.text))
-            age = 0.0 if oldest is None else max(0.0, now - oldest)
-            ages.append(Sample(labels, age, text=cell.text))
-        yield Block(names.OPERATION_IN_PROGRESS, inside)
-        yield Block(names.OPERATION_OLDEST, ages)
+        now, folder = self.recorder.now(), self.recorder.folder
+        inside: list[float] = [0] * len(cells)
+        ages = [0.0] * len(cells)
+        for index, cell in enumerate(cells):
+            if cell.records or cell.in_hand:
+                inside[index], oldest = folder.in_progress(cell)
+                if oldest is not None:
+                    ages[index] = max(0.0, now - oldest)
+        yield Block(names.OPERATION_IN_PROGRESS, [], cells, inside)
+        yield Block(names.OPERATION_OLDEST, [], cells, ages)
 
     def _self(self) -> Iterator[Block]:
         recorder = self.recorder
@@ -106,10 +113,6 @@ class State:
             [Sample((), folder.folds, "_count"), Sample((), folder.seconds, "_sum")],
         )
         yield Block(names.BUILD_INFO, [Sample(_build_info(), 1)])
-
-
-def _each(family: Family, cells: list[Cell], value: Callable[[Cell], float]) -> Block:
-    return Block(family, [Sample(cell_labels(cell), value(cell), text=cell.text) for cell in cells])
 
 
 def _errors(cells: Iterable[Cell]) -> Iterator[Sample]:

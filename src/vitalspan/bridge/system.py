@@ -23,8 +23,11 @@ class Described(Throttled):
     """A throttled collector that tells a registry beforehand which names it takes."""
 
     def describe(self) -> Iterable[Metric]:
-        """Return the families that the collector has now."""
-        return self.collect()
+        """Return the families that the collector has now, none where it fails."""
+        try:
+            return self.collect()
+        except Exception:  # noqa: BLE001 - a scrape counts and logs it, but no program may end by it
+            return []
 
 
 def register(registry: CollectorRegistry, now: Callable[[], float]) -> list[Collector]:
@@ -59,27 +62,8 @@ class PsutilProcess(Collector):
 
         process = psutil.Process()
         with process.oneshot():
-            memory, cpu = process.memory_info(), process.cpu_times()
-            yield GaugeMetricFamily(
-                "process_virtual_memory_bytes", "Virtual memory size in bytes.", memory.vms
-            )
-            yield GaugeMetricFamily(
-                "process_resident_memory_bytes", "Resident memory size in bytes.", memory.rss
-            )
-            yield GaugeMetricFamily(
-                "process_start_time_seconds",
-                "Start time of the process since unix epoch in seconds.",
-                process.create_time(),
-            )
-            yield CounterMetricFamily(
-                "process_cpu_seconds_total",
-                "Total user and system CPU time spent in seconds.",
-                cpu.user + cpu.system,
-            )
-        if hasattr(process, "num_fds"):
-            yield GaugeMetricFamily(
-                "process_open_fds", "Number of open file descriptors.", process.num_fds()
-            )
+            for read in (_process_memory, _process_start, _process_cpu, _process_files):
+                yield from _readable(read(process))
 
 
 class System(Collector):
@@ -92,9 +76,49 @@ class System(Collector):
         """Yield the metrics that the platform can tell."""
         import psutil  # noqa: PLC0415 - importing it takes longer than importing vitalspan
 
-        for read in (_cpu, _memory, _disk, _network, _process):
-            with suppress(psutil.Error, OSError, NotImplementedError, RuntimeError):
-                yield from list(read(psutil))
+        parts = (_cpu, _cpus, _memory, _filesystem, _disk, _network, _threads, _connections)
+        for read in parts:
+            yield from _readable(read(psutil))
+
+
+def _readable(metrics: Iterable[Metric]) -> list[Metric]:
+    # Beside its own errors psutil raises what files, parsers and missing functions raise.
+    with suppress(Exception):
+        return list(metrics)
+    return []
+
+
+def _process_memory(process: Any) -> Iterator[Metric]:
+    memory = process.memory_info()
+    yield GaugeMetricFamily(
+        "process_virtual_memory_bytes", "Virtual memory size in bytes.", memory.vms
+    )
+    yield GaugeMetricFamily(
+        "process_resident_memory_bytes", "Resident memory size in bytes.", memory.rss
+    )
+
+
+def _process_start(process: Any) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "process_start_time_seconds",
+        "Start time of the process since unix epoch in seconds.",
+        process.create_time(),
+    )
+
+
+def _process_cpu(process: Any) -> Iterator[Metric]:
+    cpu = process.cpu_times()
+    yield CounterMetricFamily(
+        "process_cpu_seconds_total",
+        "Total user and system CPU time spent in seconds.",
+        cpu.user + cpu.system,
+    )
+
+
+def _process_files(process: Any) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "process_open_fds", "Number of open file descriptors.", process.num_fds()
+    )
 
 
 def _cpu(psutil: Any) -> Iterator[Metric]:
@@ -106,7 +130,12 @@ def _cpu(psutil: Any) -> Iterator[Metric]:
         if not mode.startswith("guest"):
             family.add_metric([mode], seconds)
     yield family
-    yield GaugeMetricFamily("system_cpus", "Logical CPUs of the machine.", psutil.cpu_count() or 1)
+
+
+def _cpus(psutil: Any) -> Iterator[Metric]:
+    cpus = psutil.cpu_count()
+    if cpus is not None:
+        yield GaugeMetricFamily("system_cpus", "Logical CPUs of the machine.", cpus)
 
 
 def _memory(psutil: Any) -> Iterator[Metric]:
@@ -119,7 +148,7 @@ def _memory(psutil: Any) -> Iterator[Metric]:
     )
 
 
-def _disk(psutil: Any) -> Iterator[Metric]:
+def _filesystem(psutil: Any) -> Iterator[Metric]:
     usage = psutil.disk_usage("/")
     size = GaugeMetricFamily(
         "system_filesystem_size_bytes", "Size of the root file system.", labels=["mountpoint"]
@@ -132,6 +161,9 @@ def _disk(psutil: Any) -> Iterator[Metric]:
     )
     free.add_metric(["/"], usage.free)
     yield from (size, free)
+
+
+def _disk(psutil: Any) -> Iterator[Metric]:
     counters = psutil.disk_io_counters()
     if counters is not None:
         yield CounterMetricFamily(
@@ -153,11 +185,16 @@ def _network(psutil: Any) -> Iterator[Metric]:
         )
 
 
-def _process(psutil: Any) -> Iterator[Metric]:
+def _threads(psutil: Any) -> Iterator[Metric]:
+    threads = psutil.Process().num_threads()
+    yield GaugeMetricFamily("process_threads", "Threads of this process.", threads)
+
+
+def _connections(psutil: Any) -> Iterator[Metric]:
     process = psutil.Process()
-    yield GaugeMetricFamily("process_threads", "Threads of this process.", process.num_threads())
     connections = getattr(process, "net_connections", None) or process.connections
-    states: dict[str, int] = {}
+    # There without a single socket as well: a registry learns the names when it is registered.
+    states = {"established": 0, "listen": 0}
     for connection in connections(kind="inet"):
         state = connection.status.lower()
         states[state] = states.get(state, 0) + 1
@@ -166,5 +203,4 @@ def _process(psutil: Any) -> Iterator[Metric]:
     )
     for state, count in sorted(states.items()):
         family.add_metric([state], count)
-    if states:
-        yield family
+    yield family

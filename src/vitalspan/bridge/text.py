@@ -37,17 +37,32 @@ def boundary_text(bound: float) -> str:
 def _block(block: Block, state: State, *, openmetrics: bool) -> Iterator[str]:
     family = block.family
     yield _head(family, openmetrics=openmetrics)
+    if block.cells is not None and block.values is not None:
+        name = family.name
+        yield "".join(
+            [
+                f"{name}{{{cell.text}}} {value!r}\n"
+                for cell, value in zip(block.cells, block.values, strict=True)
+            ]
+        )
+        return
     if block.cells is not None:
-        template = _template(family.name)
-        epoch = state.recorder.epoch()
-        for cell in block.cells:
-            text = _histogram(template, cell)
-            yield _with_exemplars(text, cell, epoch) if openmetrics and cell.exemplars else text
+        yield from _histograms(family.name, block.cells, state, openmetrics=openmetrics)
         return
     for sample in block.samples:
         labels = sample.label_text()
         braced = f"{{{labels}}}" if labels else ""
         yield f"{family.name}{sample.suffix}{braced} {number(sample.value)}\n"
+
+
+def _histograms(
+    name: str, cells: list[Cell], state: State, *, openmetrics: bool
+) -> Iterator[str]:
+    template = _template(name)
+    epoch = state.recorder.epoch()
+    for cell in cells:
+        text = _histogram(template, cell)
+        yield _with_exemplars(text, cell, epoch) if openmetrics and cell.exemplars else text
 
 
 def _head(family: Family, *, openmetrics: bool) -> str:
@@ -72,8 +87,9 @@ def _histogram(template: str, cell: Cell) -> str:
 
 
 def _with_exemplars(text: str, cell: Cell, epoch: float) -> str:
-    lines = text.splitlines(keepends=True)
+    # `splitlines` would split at more than newlines, which label values may contain.
+    lines = text.split("\n")
     for bucket, (span, seconds, end) in list(cell.exemplars.items()):
         labels = f'{{span_id="{span.span_id:016x}",trace_id="{span.trace_id:032x}"}}'
-        lines[bucket] = f"{lines[bucket][:-1]} # {labels} {seconds!r} {end + epoch:.3f}\n"
-    return "".join(lines)
+        lines[bucket] += f" # {labels} {seconds!r} {end + epoch:.3f}"
+    return "\n".join(lines)

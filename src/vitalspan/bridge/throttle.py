@@ -9,6 +9,8 @@ from typing import Final
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from vitalspan.record import fork
+
 INTERVAL: Final = 1.0
 """Seconds between two readings."""
 
@@ -24,6 +26,11 @@ class Throttled(Collector):
     def __init__(self, collector: Collector, now: Callable[[], float]) -> None:
         self._collector = collector
         self._now = now
+        self.reset()
+        fork.reset_in_child(self)
+
+    def reset(self) -> None:
+        """Forget the last answer: after a fork it is the parent's, and so may the lock be."""
         self._lock = threading.Lock()
         self._read_at = float("-inf")
         self._metrics: list[Metric] = []

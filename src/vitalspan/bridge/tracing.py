@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Final
 
 from opentelemetry import trace
 
 from vitalspan.errors import ConfigurationError, MissingExtraError
 from vitalspan.record.faults import logger
 
-_PROTOCOL_VARIABLES = (
-    "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
-    "OTEL_EXPORTER_OTLP_PROTOCOL",
-)
+_TRACES_PROTOCOL: Final = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+_PROTOCOL: Final = "OTEL_EXPORTER_OTLP_PROTOCOL"
 
 
 def set_up(tracing: str) -> bool:
@@ -48,9 +46,8 @@ def set_up(tracing: str) -> bool:
 
 
 def _exporter() -> Any:
-    protocol = next(
-        (value for name in _PROTOCOL_VARIABLES if (value := os.environ.get(name))), "http/protobuf"
-    )
+    variable = _TRACES_PROTOCOL if os.environ.get(_TRACES_PROTOCOL) else _PROTOCOL
+    protocol = os.environ.get(variable) or "http/protobuf"
     if protocol == "http/protobuf":
         try:
             from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
@@ -67,6 +64,4 @@ def _exporter() -> Any:
         except ImportError as missing:
             raise MissingExtraError("tracing='otlp' over gRPC", "otlp-grpc") from missing
         return GrpcExporter()
-    raise ConfigurationError(
-        f"{_PROTOCOL_VARIABLES[1]}={protocol!r} is not supported: use http/protobuf or grpc"
-    )
+    raise ConfigurationError(f"{variable}={protocol!r} is not supported: use http/protobuf or grpc")

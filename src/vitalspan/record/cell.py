@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Final
 
 from opentelemetry.trace import SpanContext
 
 from vitalspan.names import COMPONENT, OPERATION, OTHER
 from vitalspan.record.details import CANCELLED, Details, Record
-from vitalspan.record.grid import EXPORTED_BUCKETS, EXPORTED_OF_FINE, exported_bucket
+from vitalspan.record.grid import EXPORTED_BUCKETS, EXPORTED_OF_FINE, FINE, exported_bucket
 from vitalspan.record.labels import Labels, label_text
 
 SMALL_BATCH: Final = 16
-LARGE_BATCH: Final = 128
+LARGE_BATCH: Final = 256
 """Records that a cell buffers before they are folded; the large one while it is busy."""
 
 MAX_ERROR_TYPES: Final = 20
@@ -39,6 +40,7 @@ class Cell:
         "exemplars",
         "exported",
         "fine",
+        "in_hand",
         "labels",
         "limit",
         "measured",
@@ -60,6 +62,7 @@ class Cell:
         self.records: list[Record] = []
         self.notes: list[Record] = []
         self.pending: list[tuple[dict[int, int], float, float, list[Record]]] = []
+        self.in_hand: dict[int, list[Record]] = {}
         self.batch = SMALL_BATCH
         self.limit = SMALL_BATCH
         self.zero()
@@ -69,10 +72,11 @@ class Cell:
         self.records.clear()
         self.notes.clear()
         self.pending.clear()
+        self.in_hand.clear()
         self.count = 0
         self.total = 0.0
-        self.fine: dict[int, int] = {}
-        self.exported = [0] * EXPORTED_BUCKETS
+        self.fine = array("Q", bytes(8 * len(FINE)))
+        self.exported = array("Q", bytes(8 * EXPORTED_BUCKETS))
         self.errors: dict[str, int] = {}
         self.cancellations = 0
         self.measured = False
@@ -85,7 +89,7 @@ class Cell:
         """Add finished calls: their number by fine bucket and the sum of their seconds."""
         fine, exported = self.fine, self.exported
         for bucket, calls in buckets.items():
-            fine[bucket] = fine.get(bucket, 0) + calls
+            fine[bucket] += calls
             exported[EXPORTED_OF_FINE[bucket]] += calls
             self.count += calls
         self.total += total

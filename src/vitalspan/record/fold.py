@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left, bisect_right
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from typing import Final
 
@@ -13,22 +12,19 @@ from vitalspan.record.cell import LARGE_BATCH, SMALL_BATCH, Cell
 from vitalspan.record.details import IN_PROGRESS, Record
 from vitalspan.record.faults import Faults
 from vitalspan.record.grid import FINE
+from vitalspan.record.recent import Recent
 
+_start = itemgetter(0)
 _duration = itemgetter(1)
 
-_LARGE_BUFFERS: Final = 64
+_LARGE_BUFFERS: Final = 32
 """Cells that may buffer a large batch at one time, which bounds what all buffers hold."""
 
-_PRESSURE: Final = 64 * LARGE_BATCH
+_PRESSURE: Final = 32 * LARGE_BATCH
 """Records of one cell beyond which a caller waits for the thread that is folding."""
 
 _PATIENCE: Final = 0.05
 """Seconds that it waits at most, so that no deadlock can come of it."""
-
-
-def _end(record: Record) -> float:
-    seconds: float = record[0] + record[1]
-    return seconds
 
 
 class Folder:
@@ -40,7 +36,7 @@ class Folder:
     """
 
     def __init__(self, now: Callable[[], float], recent: int, faults: Faults) -> None:
-        self.recent: deque[Record] = deque(maxlen=recent)
+        self.recent = Recent(recent)
         self.folds = 0
         self.seconds = 0.0
         self._now = now
@@ -72,7 +68,8 @@ class Folder:
             self._count(cell, batch)
             if self._lock.acquire(blocking=False):
                 try:
-                    self._merge(cell)
+                    for kept in self._merged(cell):
+                        self.recent.add(*kept)
                 finally:
                     self._lock.release()
         except Exception:  # noqa: BLE001 - the caller's call must not fail
@@ -84,85 +81,89 @@ class Folder:
             # Only a fold that this very thread has interrupted holds the lock for so long.
             return
         try:
+            ended: list[Record] = []
             for cell in cells:
                 if cell.records or cell.notes or cell.pending:
                     self._shrink(cell)
                     self._count(cell, self._take(cell))
-                    self._merge(cell)
+                    for batch, _ in self._merged(cell):
+                        ended += batch
+            if ended:
+                # All together, since what many cells bring one by one is sorted again for each.
+                ended.sort(key=_start)
+                self.recent.add(ended, max(map(_duration, ended)))
         finally:
             self._lock.release()
 
     def in_progress(self, cell: Cell) -> tuple[int, float | None]:
         """Return how many calls are inside and, on the steady clock, when the oldest began."""
-        starts = [record[0] for record in list(cell.records) if record[1] == IN_PROGRESS]
-        return len(starts), min(starts, default=None)
+        batches = [cell.records, *list(cell.in_hand.values())]
+        # A call that another thread is putting back may be in both its hand and the buffer.
+        inside = {
+            id(record): record
+            for batch in batches
+            for record in list(batch)
+            if record[1] == IN_PROGRESS
+        }
+        return len(inside), min(map(_start, inside.values()), default=None)
 
-    def _take(self, cell: Cell) -> tuple[list[Record], list[float]]:
+    def _take(self, cell: Cell) -> list[Record]:
         notes = cell.notes
-        taken = notes[: len(notes)]
+        taken = notes[:]
         del notes[: len(taken)]
         if taken:
             cell.merge_notes(taken)
         records = cell.records
-        batch = records[: len(records)]
-        ordered = sorted(durations := list(map(_duration, batch)))
-        if not ordered or ordered[-1] != IN_PROGRESS:
-            del records[: len(batch)]
-            cell.limit = cell.batch
-            return batch, ordered
-        # Decide by the durations that were read: a call that ends meanwhile is for the next fold.
-        ended = [seconds != IN_PROGRESS for seconds in durations]
-        waiting = [record for record, end in zip(batch, ended, strict=True) if not end]
-        records[: len(batch)] = waiting
-        cell.limit = cell.batch + 2 * len(waiting)
-        return (
-            [record for record, end in zip(batch, ended, strict=True) if end],
-            ordered[: len(batch) - len(waiting)],
-        )
+        batch = records[:]
+        cell.in_hand[id(batch)] = batch
+        del records[: len(batch)]
+        cell.limit = cell.batch
+        return batch
 
-    def _count(self, cell: Cell, taken: tuple[list[Record], list[float]]) -> None:
-        batch, durations = taken
+    def _count(self, cell: Cell, batch: list[Record]) -> None:
+        began = self._now()
+        durations = list(map(_duration, batch))
+        ordered = sorted(durations)
+        if ordered and ordered[-1] == IN_PROGRESS:
+            batch = self._put_back(cell, batch, durations)
+            del ordered[len(batch) :]
+        else:
+            del cell.in_hand[id(batch)]
         if not batch:
             return
-        began = self._now()
-        total = sum(durations)
         buckets: dict[int, int] = {}
-        index, size = 0, len(durations)
+        index, size = 0, len(ordered)
         while index < size:
-            bucket = bisect_left(FINE, durations[index])
-            after = bisect_right(durations, FINE[bucket], index)
+            bucket = bisect_left(FINE, ordered[index])
+            after = bisect_right(ordered, FINE[bucket], index)
             buckets[bucket] = after - index
             index = after
-        cell.pending.append((buckets, total, durations[-1], batch))
+        cell.pending.append((buckets, sum(ordered), ordered[-1], batch))
         self.folds += 1
         self.seconds += self._now() - began
 
-    def _merge(self, cell: Cell) -> None:
+    def _put_back(self, cell: Cell, batch: list[Record], durations: list[float]) -> list[Record]:
+        # Decide by the durations that were read: a call that ends meanwhile is for the next fold.
+        waiting = [
+            record
+            for record, seconds in zip(batch, durations, strict=True)
+            if seconds == IN_PROGRESS
+        ]
+        cell.records[:0] = waiting
+        cell.limit = cell.batch + 2 * len(waiting)
+        del cell.in_hand[id(batch)]
+        return [
+            record
+            for record, seconds in zip(batch, durations, strict=True)
+            if seconds != IN_PROGRESS
+        ]
+
+    def _merged(self, cell: Cell) -> Iterator[tuple[list[Record], float]]:
         pending = cell.pending
         while pending:
-            buckets, total, longest, batch = pending.pop()
+            buckets, total, longest, batch = pending.pop(0)
             cell.merge(buckets, total)
-            self._keep(batch, longest)
-
-    def _keep(self, batch: list[Record], longest: float) -> None:
-        recent = self.recent
-        size = recent.maxlen
-        if not size:
-            return
-        # A batch is in the order of starts. Where no call is longer than the mean distance between
-        # two starts, that is the order of ends as well, and sorting would only cost time.
-        if longest * len(batch) > batch[-1][0] - batch[0][0]:
-            batch = sorted(batch, key=_end)
-        newest = batch[-size:]
-        if recent and newest[0][0] < _end(recent[-1]):
-            # Calls of other operations ended among these.
-            if len(recent) == size:
-                oldest = _end(recent[0])
-                newest = [record for record in newest if _end(record) > oldest]
-            # In one assignment, so that a reader sees the old calls or the new.
-            self.recent = deque(sorted([*recent, *newest], key=_end), size)
-        else:
-            recent.extend(newest)
+            yield batch, longest
 
     def _grow(self, cell: Cell) -> None:
         if cell.batch == SMALL_BATCH and self._large:

@@ -147,9 +147,7 @@ class Recorder:
         """Return the most recent calls in the order in which they ended."""
         self.cells()
         epoch = self.epoch()
-        records = list(self.folder.recent)
-        records.sort(key=lambda record: record[0] + record[1])
-        return [shown(record, epoch) for record in records]
+        return [shown(record, epoch) for record in self.folder.recent.latest()]
 
     def reset(self) -> None:
         """Begin anew from zero, as a forked child must: its parent counts what was before."""

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from vitalspan.errors import ConfigurationError, MissingExtraError
+from vitalspan.errors import ConfigurationError, MissingExtraError, VitalspanError
 from vitalspan.serve import rate_limit, tls
 from vitalspan.serve.basic_auth import BasicAuth, build_basic_auth
 from vitalspan.serve.fields import Report, Section, Stamp
@@ -108,7 +108,7 @@ class WebConfigFile:
         stamps: dict[Path, Stamp] = {}
         try:
             fresh = load_web_config(self._path, stamps)
-        except ConfigurationError as error:
+        except VitalspanError as error:
             _log.error("%s; %s", error, _KEPT)
         else:
             if (self._config.tls and not fresh.tls) or (self._config.users and not fresh.users):
@@ -150,6 +150,9 @@ def _parse(report: Report) -> object:
         ) from None
     except yaml.YAMLError:
         raise ConfigurationError(f"{report.file}: not a text file in UTF-8") from None
+    except (ValueError, RecursionError):
+        # A date such as 2025-99-99, or brackets without end.
+        raise ConfigurationError(f"{report.file}: a value in it cannot be read") from None
 
 
 def _headers(section: Section) -> tuple[tuple[str, str], ...]:
