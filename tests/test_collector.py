@@ -36,7 +36,10 @@ def test_families_without_samples_are_absent(monitor: vs.Monitor) -> None:
 def test_a_defined_operation_shows_zeros(
     monitor: vs.Monitor, sample: Callable[..., float | None]
 ) -> None:
-    monitor.operation("f", labels={"tier": "gold"})
+    @monitor.operation("f", labels={"tier": "gold"})
+    def f() -> None:
+        pass
+
     labels = {"operation": "f", "tier": "gold"}
     for name in ("duration_seconds_count", "duration_seconds_sum", "cancellations_total"):
         assert sample(f"operation_{name}", **labels) == 0
@@ -126,7 +129,7 @@ def test_close_takes_everything_out(monitor: vs.Monitor, registry: CollectorRegi
     monitor.close()
 
 
-@pytest.mark.parametrize("prefix", ["shop_", "a:b_"])
+@pytest.mark.parametrize("prefix", ["shop_", "a_b_"])
 def test_changing_the_prefix(monitor: vs.Monitor, registry: CollectorRegistry, prefix: str) -> None:
     with monitor.operation("f") as call:
         call.add("items")
@@ -170,7 +173,6 @@ def test_reset_begins_anew(
     assert values == {0.0}
 
 
-@pytest.mark.xfail(reason="configure() does not make a component safe, as the constructor does")
 def test_a_component_that_cannot_be_encoded(
     monitor: vs.Monitor, registry: CollectorRegistry
 ) -> None:

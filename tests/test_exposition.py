@@ -615,3 +615,29 @@ def test_collectors_may_change_the_registry_while_they_are_asked(
     registry.register(changing)
     assert b"made_meanwhile" not in generate_latest(registry)
     assert b"made_meanwhile 0.0\n" in generate_latest(registry)
+
+
+class Odd(float):
+    """A number like NumPy's: sums of it are of its own type, and do not print as digits."""
+
+    def __add__(self, other: float) -> Odd:
+        return Odd(float(self) + float(other))
+
+    __radd__ = __add__
+
+    def __repr__(self) -> str:
+        return f"np.float64({float(self)})"
+
+
+def test_numbers_of_other_types(monitor: vs.Monitor, registry: CollectorRegistry) -> None:
+    for amount in (1, Odd(2.5), True):
+        with monitor.operation("f") as call:
+            call.add("items", amount)
+        monitor.api("a").record(tokens=amount, cost=Odd(0.5))
+    for fmt in Format:
+        samples = assert_same(registry, fmt).samples
+        labels = frozenset({("component", "default"), ("operation", "f")})
+        assert samples["operation_items_total", labels] == (4.5, None)
+        labels = frozenset({("component", "default"), ("api", "a")})
+        assert samples["api_tokens_total", labels] == (4.5, None)
+        assert samples["api_cost_dollars_total", labels] == (1.5, None)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from vitalspan.errors import ConfigurationError
 
 PREFIX: Final = "VITALSPAN_"
 
-_METRIC_PREFIX: Final = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)?", re.ASCII)
+_MOST: Final = 1_000_000
+"""The most that a monitor can be told to keep of anything."""
+
+_METRIC_PREFIX: Final = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,10 @@ class Settings:
     def __post_init__(self) -> None:
         for name, least in (("max_series", 1), ("recent_calls", 0), ("slow_calls", 0)):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ConfigurationError(f"{name}={value!r}: use a whole number from {least} up")
+            if type(value) is not int or not least <= value <= _MOST:
+                raise ConfigurationError(
+                    f"{name}={value!r:.80}: use a whole number from {least} to {_MOST}"
+                )
         for name in ("system_metrics", "enabled"):
             value = getattr(self, name)
             if not isinstance(value, bool):
@@ -55,9 +60,25 @@ class Settings:
                 "underscores, with no digit first"
             )
 
+    def changed(self, changes: Mapping[str, Any]) -> Settings:
+        """Return these settings with some changed.
+
+        Raises:
+            ConfigurationError: for a setting that there is not, or a value that cannot be.
+        """
+        known = [field.name for field in fields(self)]
+        unknown = sorted(set(changes) - set(known))
+        if unknown:
+            raise ConfigurationError(
+                f"unknown setting: {', '.join(unknown)}. There are {', '.join(sorted(known))}"
+            )
+        return replace(self, **changes)
+
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """Return the settings that `VITALSPAN_*` variables make, by name.
+
+    Spaces around a value are left out.
 
     Raises:
         ConfigurationError: for a value that is not of the setting's kind.
@@ -65,20 +86,30 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for field in fields(Settings):
         variable = PREFIX + field.name.upper()
-        text = environ.get(variable)
-        if text is not None:
-            found[field.name] = _parsed(variable, text, type(field.default))
+        # An empty variable is one that is not set, as for OpenTelemetry's.
+        text = environ.get(variable, "").strip()
+        if text:
+            value = _parsed(variable, text, type(field.default))
+            _check(variable, {field.name: value})
+            found[field.name] = value
     return found
+
+
+def _check(variable: str, setting: Mapping[str, Any]) -> None:
+    try:
+        Settings().changed(setting)
+    except ConfigurationError as refused:
+        raise ConfigurationError(f"{variable}: {refused}") from None
 
 
 def _parsed(variable: str, text: str, kind: type) -> object:
     parsers: dict[type, Callable[[str], object]] = {bool: _boolean, int: int}
     parse = parsers.get(kind, str)
     try:
-        return parse(text.strip())
+        return parse(text)
     except ValueError:
         wanted = "true or false" if kind is bool else "a whole number"
-        raise ConfigurationError(f"{variable}={text!r}: use {wanted}") from None
+        raise ConfigurationError(f"{variable}={text!r:.80}: use {wanted}") from None
 
 
 def _boolean(text: str) -> bool:

@@ -7,15 +7,29 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
 from vitalspan.bridge import tracing as tracing_setup
-from vitalspan.config import from_environment
+from vitalspan.config import Settings, from_environment
 from vitalspan.monitor import Monitor
+from vitalspan.record import fork
 from vitalspan.record.counters import Api, Cache
 from vitalspan.record.operation import Operation
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_lock = threading.RLock()
 _monitors: list[Monitor] = []
+
+
+class _Making:
+    """Keeps threads from making two default monitors."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew in a forked child, with a lock that no other thread can hold."""
+        self.lock = threading.RLock()
+
+
+_making = _Making()
 
 
 def get_monitor() -> Monitor:
@@ -38,14 +52,17 @@ def configure(*, tracing: str | None = None, **settings: Any) -> Monitor:
         ConfigurationError: for a setting that cannot be; nothing is changed then.
         MissingExtraError: where `tracing="otlp"` lacks its exporter.
     """
-    if _monitors:
-        monitor = _monitors[0]
-        monitor.configure(**settings)
-    else:
-        monitor = _made(settings)
-    if tracing is not None:
-        tracing_setup.set_up(tracing)
-    return monitor
+    fork.reset_in_child(_making)
+    with _making.lock:
+        Settings().changed(settings)
+        if not _monitors:
+            from_environment()
+        if tracing is not None:
+            tracing_setup.set_up(tracing)
+        if not _monitors:
+            return _made(settings)
+        _monitors[0].configure(**settings)
+        return _monitors[0]
 
 
 @overload
@@ -82,7 +99,8 @@ def api(name: str, *, component: str | None = None) -> Api:
 
 
 def _made(settings: Mapping[str, Any]) -> Monitor:
-    with _lock:
+    fork.reset_in_child(_making)
+    with _making.lock:
         if not _monitors:
             _monitors.append(Monitor(**{**from_environment(), **settings}))
         return _monitors[0]

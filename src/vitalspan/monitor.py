@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -20,7 +21,8 @@ from vitalspan.errors import ConfigurationError
 from vitalspan.record import fork
 from vitalspan.record.counters import Api, Cache, Recording
 from vitalspan.record.details import CallRecord
-from vitalspan.record.operation import Operation, Unnamed, Unrecorded
+from vitalspan.record.labels import value_text
+from vitalspan.record.operation import Definition, Operation, Unrecorded
 from vitalspan.record.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class Monitor:
         clock: Clock | None = None,
         **settings: Any,
     ) -> None:
-        self._settings = _settings(Settings(), settings)
+        self._settings = Settings().changed(settings)
         self.registry = REGISTRY if registry is None else registry
         self._recorder = Recorder(
             clock=clock or SystemClock(),
@@ -66,8 +68,10 @@ class Monitor:
         self._state = State(self._recorder, self._recording, self._settings.metric_prefix)
         self._collectors: list[Collector] = []
         self._switch(enabled=self._settings.enabled)
-        self._register()
-        fork.reset_in_child(self)
+        self._register(self._settings)
+        # Functions keep these alive when nothing else keeps the monitor.
+        for part in (self._recorder, self._recording, self._state):
+            fork.reset_in_child(part)
 
     @overload
     def operation(self, func: F, /) -> F: ...
@@ -116,24 +120,28 @@ class Monitor:
             ConfigurationError: for a label name that cannot be one.
         """
         recorder = self._recorder
-        if type(target) is not str or not enabled:
-            return _other_operation(
-                recorder,
-                target,
-                attributes,
-                enabled=enabled,
-                component=component,
-                labels=labels,
-                slow=slow,
-                resources=resources,
-            )
-        if component is None and labels is None and slow is None and resources is None:
-            site = recorder.named.get(target)
+        if not enabled:
+            passive = Unrecorded(recorder)
+            return passive(target) if callable(target) else passive
+        if isinstance(target, str):
+            # A block comes by here each time it runs, nearly always in the same words, and these
+            # are a name alone.
+            if component is None and labels is None and slow is None and resources is None:
+                site = recorder.named.get(target)
+            else:
+                site = recorder.known_site(target, component, labels, slow, resources)
             if site is not None:
                 return Operation(site, attributes)
-        return Operation(
-            recorder.named_site(target, component, labels, slow, resources), attributes
+        definition = Definition(
+            recorder,
+            str(target) if isinstance(target, str) else None,
+            component=component,
+            labels=labels,
+            slow=slow,
+            resources=resources,
         )
+        operation = Operation(None, attributes, definition)
+        return operation if target is None or isinstance(target, str) else operation(target)
 
     def cache(self, name: str, *, component: str | None = None) -> Cache:
         """Return the counter of a cache's hits and misses."""
@@ -178,38 +186,49 @@ class Monitor:
         Raises:
             ConfigurationError: for a setting that cannot be; nothing is changed then.
         """
-        wanted, recorder = _settings(self._settings, settings), self._recorder
-        before, self._settings = self._settings, wanted
-        recorder.component = self._recording.component = wanted.component
+        wanted, recorder = self._settings.changed(settings), self._recorder
+        self._show_as(wanted)
+        self._settings = wanted
+        recorder.component = self._recording.component = value_text(wanted.component)
         recorder.series.limit = wanted.max_series
-        recorder.folder.recent.size = wanted.recent_calls
-        recorder.folder.recent.settle()
+        recorder.folder.recent.resize(wanted.recent_calls)
         recorder.slow = deque(recorder.slow, maxlen=wanted.slow_calls)
         self._switch(enabled=wanted.enabled)
-        shown = (wanted.metric_prefix, wanted.system_metrics)
-        if shown != (before.metric_prefix, before.system_metrics):
-            self.close()
-            self._state.prefix = wanted.metric_prefix
-            self._register()
 
     def close(self) -> None:
         """Take this monitor out of its registry. Calls go on being recorded."""
         collectors, self._collectors = self._collectors, []
         for collector in collectors:
-            self.registry.unregister(collector)
+            # The registry's owner may have taken it out already.
+            with suppress(KeyError):
+                self.registry.unregister(collector)
 
     def reset(self) -> None:
         """Begin anew from zero, as a forked child does by itself."""
         self._recorder.reset()
         self._recording.reset()
-        self._state.collector_errors.clear()
+        self._state.reset()
 
     def _switch(self, *, enabled: bool) -> None:
         self._settings = replace(self._settings, enabled=enabled)
         self._recording.enabled = enabled
         self._recorder.switch(enabled=enabled)
 
-    def _register(self) -> None:
+    def _show_as(self, wanted: Settings) -> None:
+        before = self._settings
+        shown = (wanted.metric_prefix, wanted.system_metrics)
+        if not self._collectors or shown == (before.metric_prefix, before.system_metrics):
+            self._state.prefix = wanted.metric_prefix
+            return
+        self.close()
+        try:
+            self._register(wanted)
+        except ConfigurationError:
+            self._register(before)
+            raise
+
+    def _register(self, settings: Settings) -> None:
+        self._state.prefix = settings.metric_prefix
         collector = MonitorCollector(self._state)
         try:
             self.registry.register(collector)
@@ -219,31 +238,5 @@ class Monitor:
                 f"another registry, or metric_prefix=, or close the other monitor ({clash})"
             ) from clash
         self._collectors = [collector]
-        if self._settings.system_metrics:
+        if settings.system_metrics:
             self._collectors += system.register(self.registry, self._recorder.now)
-
-
-def _other_operation(
-    recorder: Recorder,
-    target: Any,
-    attributes: Mapping[str, Any] | None,
-    *,
-    enabled: bool,
-    **options: Any,
-) -> Any:
-    if not enabled:
-        passive = Unrecorded(recorder)
-        return passive(target) if callable(target) else passive
-    if isinstance(target, str):
-        return Operation(recorder.named_site(str(target), **options), attributes)
-    operation = Operation(None, attributes, Unnamed(recorder, **options))
-    return operation if target is None else operation(target)
-
-
-def _settings(base: Settings, changes: Mapping[str, Any]) -> Settings:
-    try:
-        return replace(base, **changes)
-    except TypeError:
-        known = ", ".join(sorted(vars(base)))
-        unknown = ", ".join(sorted(set(changes) - set(vars(base))))
-        raise ConfigurationError(f"unknown setting: {unknown}. There are {known}") from None

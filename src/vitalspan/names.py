@@ -148,10 +148,9 @@ OPERATION_FAMILIES: Final = (
 )
 
 RESERVED_MEASURES: Final = frozenset(
-    {
-        family.name[len(_MEASURE_PREFIX) :].removesuffix("_total")
-        for family in OPERATION_FAMILIES
-        if family.type == "counter"
-    }
+    name.removeprefix(_MEASURE_PREFIX)
+    for family in OPERATION_FAMILIES
+    for base in [family.name.removesuffix("_total")]
+    for name in (base, *(f"{base}_{end}" for end in ("bucket", "count", "sum")))
 )
-"""Measures whose counter would take the name of one of the families above."""
+"""Measures whose counter would take a name of one of the families above."""

@@ -63,6 +63,10 @@ class State:
         self.prefix = prefix
         self.collector_errors: dict[str, int] = {}
 
+    def reset(self) -> None:
+        """Begin anew from zero."""
+        self.collector_errors.clear()
+
     def blocks(self) -> Iterator[Block]:
         """Yield every family that has samples, its name with the prefix."""
         for block in self._blocks():

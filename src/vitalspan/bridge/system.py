@@ -164,7 +164,7 @@ def _filesystem(psutil: Any) -> Iterator[Metric]:
 
 
 def _disk(psutil: Any) -> Iterator[Metric]:
-    counters = psutil.disk_io_counters()
+    counters = psutil.disk_io_counters(nowrap=False)
     if counters is not None:
         yield CounterMetricFamily(
             "system_disk_read_bytes_total", "Bytes read from disks.", counters.read_bytes
@@ -175,7 +175,7 @@ def _disk(psutil: Any) -> Iterator[Metric]:
 
 
 def _network(psutil: Any) -> Iterator[Metric]:
-    counters = psutil.net_io_counters()
+    counters = psutil.net_io_counters(nowrap=False)
     if counters is not None:
         yield CounterMetricFamily(
             "system_network_receive_bytes_total", "Bytes received.", counters.bytes_recv

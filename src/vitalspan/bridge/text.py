@@ -15,8 +15,10 @@ _LABELS = "\0"
 
 def number(value: float) -> str:
     """Return a number as the formats write it."""
-    if isinstance(value, int):
+    if type(value) is int:
         return str(value)
+    # Other kinds of numbers, NumPy's for example, do not write themselves as digits.
+    value = float(value)
     if value in (float("inf"), float("-inf")):
         return "+Inf" if value > 0 else "-Inf"
     return "NaN" if value != value else repr(value)  # noqa: PLR0124 - only NaN differs from itself
@@ -55,9 +57,7 @@ def _block(block: Block, state: State, *, openmetrics: bool) -> Iterator[str]:
         yield f"{family.name}{sample.suffix}{braced} {number(sample.value)}\n"
 
 
-def _histograms(
-    name: str, cells: list[Cell], state: State, *, openmetrics: bool
-) -> Iterator[str]:
+def _histograms(name: str, cells: list[Cell], state: State, *, openmetrics: bool) -> Iterator[str]:
     template = _template(name)
     epoch = state.recorder.epoch()
     for cell in cells:

@@ -60,11 +60,10 @@ class Cell:
         self.labels = labels
         self.text = label_text(((COMPONENT, component), (OPERATION, operation), *labels))
         self.records: list[Record] = []
-        self.notes: list[Record] = []
-        self.pending: list[tuple[dict[int, int], float, float, list[Record]]] = []
+        self.notes: list[None] = []
+        self.pending: list[tuple[dict[int, int], float, list[Record], float, list[Record]]] = []
         self.in_hand: dict[int, list[Record]] = {}
         self.batch = SMALL_BATCH
-        self.limit = SMALL_BATCH
         self.zero()
 
     def zero(self) -> None:
@@ -73,9 +72,10 @@ class Cell:
         self.notes.clear()
         self.pending.clear()
         self.in_hand.clear()
+        self.limit = self.batch
         self.count = 0
         self.total = 0.0
-        self.fine = array("Q", bytes(8 * len(FINE)))
+        self.fine = array("I", bytes(4 * len(FINE)))
         self.exported = array("Q", bytes(8 * EXPORTED_BUCKETS))
         self.errors: dict[str, int] = {}
         self.cancellations = 0
@@ -89,24 +89,29 @@ class Cell:
         """Add finished calls: their number by fine bucket and the sum of their seconds."""
         fine, exported = self.fine, self.exported
         for bucket, calls in buckets.items():
-            fine[bucket] += calls
+            try:
+                fine[bucket] += calls
+            except OverflowError:
+                # Four bytes a bucket are enough for all but a few cells, and those have the room.
+                fine = self.fine = array("Q", fine)
+                fine[bucket] += calls
             exported[EXPORTED_OF_FINE[bucket]] += calls
             self.count += calls
         self.total += total
 
-    def merge_notes(self, notes: list[Record]) -> None:
-        """Add what finished calls have beyond their durations, in the order in which they ended."""
-        for record in notes:
-            if record[3].counted:
-                self._merge_note(record[3])
-        seen = set()
-        for record in reversed(notes):
-            span = record[3].span
+    def merge_notes(self, noted: list[Record]) -> None:
+        """Add what finished calls have beyond their durations."""
+        for record in noted:
+            details = record[3]
+            if details.counted:
+                self._merge_note(details)
+            span = details.span
             if span is not None and span.trace_flags.sampled:
-                bucket = exported_bucket(record[1])
-                if bucket not in seen:
-                    seen.add(bucket)
-                    self.exemplars[bucket] = (span, record[1], record[0] + record[1])
+                seconds, end = record[1], record[0] + record[1]
+                bucket = exported_bucket(seconds)
+                kept = self.exemplars.get(bucket)
+                if kept is None or kept[2] <= end:
+                    self.exemplars[bucket] = (span, seconds, end)
 
     def _merge_note(self, details: Details) -> None:
         if details.outcome == CANCELLED:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
-from typing import Final
+import threading
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
 
 from vitalspan.names import OVERFLOW
 from vitalspan.record.faults import Faults, logger
 from vitalspan.record.labels import value_text
-from vitalspan.record.tally import Tally
+from vitalspan.record.tally import Tally, amount_of
 
 MAX_NAMES: Final = 200
 """Distinct caches, and distinct APIs, of one monitor; further ones are counted as `_overflow`."""
+
+
+_OVERFLOW_KEY: Final = (OVERFLOW, OVERFLOW)
+
+Counted = TypeVar("Counted", "Cache", "Api")
 
 
 class Cache:
@@ -81,20 +86,14 @@ class Api:
         yield from (self.oks, self.errors, self.tokens, self.cost)
 
     def _add(self, tally: Tally, what: str, amount: float) -> None:
-        if not amount:
-            return
         try:
-            possible = math.isfinite(amount) and amount > 0
-        except TypeError:
-            possible = False
-        if possible:
-            tally.add(amount)
-        else:
-            self._recording.faults.note(
-                "api",
-                f"{what} of a call to {self.name!r} left out: a counter cannot take {amount!r:.80}",
-                trace=False,
-            )
+            checked = amount_of(amount)
+        except ValueError as fault:
+            message = f"{what} of a call to {self.name!r} left out: {fault}"
+            self._recording.faults.note("api", message, trace=False)
+            return
+        if checked:
+            tally.add(checked)
 
 
 class Recording:
@@ -109,39 +108,46 @@ class Recording:
         self.component = component
         self.faults = faults
         self.enabled = True
+        # Re-entrant, since a signal handler may name a cache while one is being named.
+        self._lock = threading.RLock()
         self.caches: dict[tuple[str, str], Cache] = {}
         self.apis: dict[tuple[str, str], Api] = {}
 
     def cache(self, name: str, component: str | None) -> Cache:
         """Return the cache of that name, the same object every time."""
-        key = self._key(name, component, self.caches)
-        return self.caches.get(key) or self.caches.setdefault(key, Cache(*key, self))
+        return self._one(Cache, self.caches, name, component)
 
     def api(self, name: str, component: str | None) -> Api:
         """Return the API of that name, the same object every time."""
-        key = self._key(name, component, self.apis)
-        return self.apis.get(key) or self.apis.setdefault(key, Api(*key, self))
+        return self._one(Api, self.apis, name, component)
 
     def reset(self) -> None:
-        """Begin anew from zero."""
+        """Begin anew from zero, with a lock that no other thread can hold."""
+        self._lock = threading.RLock()
         counted: list[Cache | Api] = [*self.caches.values(), *self.apis.values()]
         for one in counted:
             for tally in one.tallies():
                 tally.reset()
 
-    def _key(
-        self, name: str, component: str | None, known: Mapping[tuple[str, str], object]
-    ) -> tuple[str, str]:
-        key = (
-            self.component if component is None else value_text(component),
-            value_text(name),
-        )
-        if key not in known and len(known) >= MAX_NAMES:
-            if (OVERFLOW, OVERFLOW) not in known:
-                logger.warning(
-                    "more than %d caches or APIs: further ones are counted as %s",
-                    MAX_NAMES,
-                    OVERFLOW,
-                )
-            return OVERFLOW, OVERFLOW
-        return key
+    def _one(
+        self,
+        kind: Callable[[str, str, Recording], Counted],
+        known: dict[tuple[str, str], Counted],
+        name: str,
+        component: str | None,
+    ) -> Counted:
+        key = (self.component if component is None else value_text(component), value_text(name))
+        if key in known:
+            return known[key]
+        with self._lock:
+            refused = key not in known and len(known) >= MAX_NAMES
+            if refused:
+                key = _OVERFLOW_KEY
+            first = key not in known
+            if first:
+                known[key] = kind(*key, self)
+        if refused and first:
+            logger.warning(
+                "more than %d caches or APIs: further ones are counted as %s", MAX_NAMES, OVERFLOW
+            )
+        return known[key]

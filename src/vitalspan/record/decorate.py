@@ -44,26 +44,34 @@ def _check(target: Any) -> None:
             "next to the function"
         )
     if not callable(target):
-        raise TypeError(f"operation decorates functions, not {type(target).__qualname__}")
+        raise TypeError(
+            f"operation decorates functions, not {type(target).__qualname__}: decorate the "
+            "function in it, or record a block by  with operation('name'):"
+        )
 
 
 def _make(target: Any) -> Callable[[Site, Any], Any]:
+    inner = _inner(target)
     # An object with `__call__` is what its `__call__` is.
-    body = target
-    if not inspect.isroutine(target) and not isinstance(target, functools.partial):
-        body = type(target).__call__
-    if inspect.isasyncgenfunction(body):
+    bodies = (inner, type(inner).__call__)
+    if any(map(inspect.isasyncgenfunction, bodies)):
         return steps.async_generator
-    if inspect.iscoroutinefunction(body) or inspect.iscoroutinefunction(target):
+    if any(map(inspect.iscoroutinefunction, bodies)):
         return wrap.coroutine
-    if inspect.isgeneratorfunction(body):
+    if any(map(inspect.isgeneratorfunction, bodies)):
         return steps.generator
     return wrap.plain
 
 
-def _names(target: Any) -> tuple[str, str]:
+def _inner(target: Any) -> Any:
     while isinstance(target, functools.partial):
         target = target.func
-    named = target if hasattr(target, "__qualname__") else type(target)
+    return target
+
+
+def _names(target: Any) -> tuple[str, str]:
+    inner = _inner(target)
+    named = inner if hasattr(inner, "__qualname__") else type(inner)
     name = str(named.__qualname__)
-    return name, f"{named.__module__}.{name}"
+    module = getattr(named, "__module__", None)
+    return name, f"{module}.{name}" if module else name

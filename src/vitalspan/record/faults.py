@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Final
 
 logger: Final = logging.getLogger("vitalspan")
@@ -34,6 +35,8 @@ class Faults:
         seen = self.counts[where]
         self.counts[where] = seen + 1
         if not seen:
-            logger.warning(
-                "%s (further faults of this kind are only counted)", message, exc_info=trace
-            )
+            # A user's logging handler or filter may raise, which is no reason to fail a call.
+            with suppress(Exception):
+                logger.warning(
+                    "%s (further faults of this kind are only counted)", message, exc_info=trace
+                )

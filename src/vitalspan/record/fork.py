@@ -6,6 +6,8 @@ import os
 import weakref
 from typing import Protocol
 
+from vitalspan.record.faults import logger
+
 
 class Resettable(Protocol):
     """Something that can begin anew."""
@@ -28,4 +30,8 @@ def reset_in_child(state: Resettable) -> None:
 
 def _reset_all() -> None:
     for state in list(_living):
-        state.reset()
+        # What one of them cannot do must not keep the others from it, nor the child from starting.
+        try:
+            state.reset()
+        except Exception:  # noqa: BLE001, PERF203
+            logger.warning("state could not be reset after a fork", exc_info=True)

@@ -28,7 +28,8 @@ def value_text(value: object) -> str:
     """
     if type(value) is not str:
         try:
-            value = str(value)
+            # The text may be an instance of a subclass, with methods of its own.
+            value = str.__str__(str(value))
         except Exception:  # noqa: BLE001 - a user's __str__ may raise anything
             value = f"<unprintable {type(value).__qualname__}>"
     text = value[:MAX_VALUE_LENGTH]
@@ -47,23 +48,44 @@ def check_name(name: str, what: str) -> None:
 def declared(labels: Mapping[str, object] | None) -> Labels:
     """Return the labels that a user declares, sorted by name, with values made safe.
 
+    A label with an empty value is left out: to Prometheus the two are the same.
+
     Raises:
         ConfigurationError: for a name that Prometheus or vitalspan cannot take, or too many.
     """
     if not labels:
         return ()
+    if not isinstance(labels, Mapping):
+        raise ConfigurationError(f"labels={labels!r:.80}: use a mapping of names to values")
     if len(labels) > MAX_LABELS:
         raise ConfigurationError(
             f"{len(labels)} labels on one operation, at most {MAX_LABELS} are possible: "
             "use attributes for what only the span needs"
         )
-    for name in labels:
-        check_name(name, "label")
-        if name in RESERVED_LABELS:
-            raise ConfigurationError(
-                f"label {name!r} is set by vitalspan or by Prometheus: choose another name"
-            )
-    return tuple(sorted((name, value_text(value)) for name, value in labels.items()))
+    texts = []
+    for name, value in labels.items():
+        if name not in _checked:
+            _check_label(name)
+        text = value_text(value)
+        if text:
+            texts.append((name, text))
+    return tuple(sorted(texts))
+
+
+_checked: set[str] = set()
+"""Names that can be labels: blocks declare the same few again and again."""
+
+_MAX_CHECKED: Final = 1000
+
+
+def _check_label(name: str) -> None:
+    check_name(name, "label")
+    if name in RESERVED_LABELS:
+        raise ConfigurationError(
+            f"label {name!r} is set by vitalspan or by Prometheus: choose another name"
+        )
+    if len(_checked) < _MAX_CHECKED:
+        _checked.add(name)
 
 
 def label_text(labels: Labels) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from vitalspan.record import spans
@@ -29,7 +30,7 @@ def open_span(site: Site, attributes: dict[str, Any] | None = None) -> tuple[Spa
         if tracer is None:
             recorder.skip_tracing()
             return None, None
-        start_with = site.span_attributes
+        start_with = site.span_attributes()
         if attributes:
             start_with = {**start_with, **attributes}
         context = spans.current()
@@ -59,7 +60,7 @@ class Observation:
     `pause` the time in which the thread's CPU time is the call's own.
     """
 
-    __slots__ = ("_context", "_cpu_began", "_shared", "_token", "cpu", "record", "span")
+    __slots__ = ("_context", "_cpu_began", "_shared", "_thread", "_token", "cpu", "record", "span")
 
     def __init__(self, site: Site, attributes: dict[str, Any] | None = None) -> None:
         """Start the span, make it current, begin the readings, note the call as in progress."""
@@ -68,6 +69,7 @@ class Observation:
         self.cpu: float | None = None
         self._cpu_began = 0.0
         self._shared = False
+        self._thread = 0
         self.record: Record = [0.0, IN_PROGRESS, site]
         if attributes:
             known(self.record).attributes = dict(attributes)
@@ -92,12 +94,16 @@ class Observation:
     def run(self) -> None:
         """Let the CPU time run."""
         if self.cpu is not None:
+            self._thread = get_ident()
             self._cpu_began = thread_cpu()
 
     def pause(self) -> None:
         """Stop the CPU time."""
         if self.cpu is not None:
             self.cpu += thread_cpu() - self._cpu_began
+            if get_ident() != self._thread:
+                # A block that one thread has entered and another leaves; their clocks differ.
+                self._shared = True
 
     def share(self) -> None:
         """Tell no CPU time: other tasks of this thread will run during the call."""
@@ -159,13 +165,15 @@ def known(record: Record) -> Details:
 
 
 def _is_cancellation(error: BaseException) -> bool:
-    if isinstance(error, GeneratorExit):
+    # By the type, since `isinstance` would ask the exception as well, which may raise.
+    raised = type(error)
+    if issubclass(raised, GeneratorExit):
         return True
     # An exception can be a library's own only where the library is loaded; importing asyncio for
     # this would double the time that importing vitalspan takes.
     for module, name in (("asyncio", "CancelledError"), ("trio", "Cancelled")):
         kind = getattr(sys.modules.get(module), name, None)
-        if kind is not None and isinstance(error, kind):
+        if isinstance(kind, type) and issubclass(raised, kind):
             return True
     return False
 
@@ -187,10 +195,10 @@ def classify(details: Details, error: BaseException) -> None:
 def finish(site: Site, record: Record, seconds: float) -> None:
     """Complete a record and hand it to the fold."""
     cell = site.cell
+    if len(record) > 3:
+        # Before the call counts as ended, so that no fold can find it without looking for more.
+        cell.notes.append(None)
     record[1] = seconds
-    # A call that began before a fork belongs to the parent, which counts it.
-    if len(record) > 3 and record[0] >= site.recorder.born:
-        cell.notes.append(record)
     if seconds >= site.attention:
         site.attend(record)
     if len(cell.records) >= cell.limit:
@@ -198,9 +206,16 @@ def finish(site: Site, record: Record, seconds: float) -> None:
 
 
 def fail(site: Site, record: Record, error: BaseException) -> None:
-    """Complete the record of a call that raised and had no span."""
-    if record[1] != IN_PROGRESS:
-        return
-    seconds = site.now() - record[0]
+    """Complete the record of a call that raised and had no span. A second time does nothing."""
+    if record[1] == IN_PROGRESS:
+        seconds = site.now() - record[0]
+        try:
+            failed(site, record, error, seconds)
+        finally:
+            record[1] = seconds
+
+
+def failed(site: Site, record: Record, error: BaseException, seconds: float) -> None:
+    """Note how a call has ended that raised, and hand it to the fold."""
     classify(known(record), error)
     finish(site, record, seconds)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from vitalspan.record.call import Call
 from vitalspan.record.decorate import decorate
 from vitalspan.record.details import IN_PROGRESS, Details
+from vitalspan.record.labels import declared
 from vitalspan.record.observe import Observation, fail, finish
 from vitalspan.record.site import OFF, Site
 from vitalspan.record.spans import slot as _slot
@@ -20,26 +21,58 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
-_entered: ContextVar[tuple[Call, Any] | None] = ContextVar("vitalspan_entered", default=None)
+_Link = tuple[Call, list[Call], Any]
+"""A call, the open calls of its operation, and the link of the call that was entered before it."""
+
+_entered: ContextVar[_Link | None] = ContextVar("vitalspan_entered", default=None)
 """Calls of kept operations that this task or thread has entered, innermost first."""
 
 
-class Unnamed:
-    """The options of an operation that the decorated function will name."""
+class Definition:
+    """What an operation was given, from which sites are made when it is put to use."""
 
-    def __init__(self, recorder: Recorder, **options: Any) -> None:
+    __slots__ = ("_component", "_labels", "_name", "_recorder", "_resources", "_slow")
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        name: str | None,
+        *,
+        component: str | None,
+        labels: Mapping[str, object] | None,
+        slow: float | None,
+        resources: bool | None,
+    ) -> None:
         self._recorder = recorder
-        self._options = options
+        self._name = name
+        self._component = component
+        self._labels = dict(declared(labels))
+        self._slow = slow
+        self._resources = resources
 
-    def site(self, name: str, attributes: dict[str, Any], code_name: str) -> Site:
-        """Define the site of a function."""
+    def function(self, default: str, attributes: dict[str, Any], code_name: str) -> Site:
+        """Return a new site for a function; without a name it is called by `default`."""
         return self._recorder.site(
-            name, attributes=attributes, code_name=code_name, **self._options
+            default if self._name is None else self._name,
+            self._component,
+            self._labels,
+            slow=self._slow,
+            resources=self._resources,
+            attributes=attributes,
+            code_name=code_name,
         )
 
-    def refuse(self) -> Site:
-        """Raise TypeError: a block has no name of its own."""
-        raise TypeError("operation() in a with statement needs a name: operation('parse')")
+    def block(self) -> Site:
+        """Return the site of a block.
+
+        Raises:
+            TypeError: without a name.
+        """
+        if self._name is None:
+            raise TypeError("operation() in a with statement needs a name: operation('parse')")
+        return self._recorder.block_site(
+            self._name, self._component, self._labels or None, self._slow, self._resources
+        )
 
 
 class Operation:
@@ -48,17 +81,17 @@ class Operation:
     One object can be entered again while it is entered, by the same thread or by others.
     """
 
-    __slots__ = ("_attributes", "_open", "_site", "_unnamed")
+    __slots__ = ("_attributes", "_definition", "_open", "_site")
 
     def __init__(
         self,
         site: Site | None,
         attributes: Mapping[str, Any] | None = None,
-        unnamed: Unnamed | None = None,
+        definition: Definition | None = None,
     ) -> None:
         self._site = site
         self._attributes = attributes
-        self._unnamed = unnamed
+        self._definition = definition
         self._open: list[Call] = []
 
     def __call__(self, func: F) -> F:
@@ -66,20 +99,19 @@ class Operation:
 
         Raises:
             TypeError: for a class, a property or anything else that is not a function.
-            ConfigurationError: for a label that cannot be one.
         """
         attributes = dict(self._attributes or {})
 
         def make_site(default: str, code_name: str) -> Site:
-            if self._site is None:
-                return self._definition().site(default, attributes, code_name)
-            return self._site.like(attributes, code_name)
+            if self._definition is not None:
+                return self._definition.function(default, attributes, code_name)
+            return self._made().like(attributes, code_name)
 
         decorated: F = decorate(func, make_site)
         return decorated
 
     def __enter__(self) -> Call:
-        site = self._site or self._definition().refuse()
+        site = self._site or self._made()
         if _slot._TRACER_PROVIDER is site.gate and not self._attributes:  # noqa: SLF001
             record = [site.now(), IN_PROGRESS, site]
             call = Call(site, record, None)
@@ -89,7 +121,7 @@ class Operation:
         entered = self._open
         entered.append(call)
         if len(entered) > 1:
-            _entered.set((call, _entered.get()))
+            _entered.set((call, entered, _still_open(_entered.get())))
         return call
 
     def __exit__(
@@ -123,10 +155,11 @@ class Operation:
         elif record[1] == IN_PROGRESS:
             finish(site, record, site.now() - record[0])
 
-    def _definition(self) -> Unnamed:
-        if self._unnamed is None:
-            raise TypeError("an operation needs a name")
-        return self._unnamed
+    def _made(self) -> Site:
+        if self._site is None and self._definition is not None:
+            self._site = self._definition.block()
+        assert self._site is not None  # noqa: S101 - one of the two is always given
+        return self._site
 
     async def __aenter__(self) -> Call:
         call = self.__enter__()
@@ -155,22 +188,33 @@ class Operation:
         At most one open call is in no context variable, the one that found nothing open before it.
         """
         entered = self._open
-        head = _entered.get()
-        link = head
+        link = head = _entered.get()
         while link is not None:
-            call, outer = link
-            if any(call is other for other in entered):
+            call, among, outer = link
+            if among is entered and _taken(call, entered):
                 if link is head:
                     _entered.set(outer)
-                break
+                return call
             link = outer
-        else:
-            call = entered[0]
-        for index, other in enumerate(entered):
-            if other is call:
-                del entered[index]
-                break
+        call = entered[0]
+        _taken(call, entered)
         return call
+
+
+def _taken(call: Call, entered: list[Call]) -> bool:
+    """Take a call from the open ones, in one step that no other thread can come between."""
+    try:
+        entered.remove(call)
+    except ValueError:
+        return False
+    return True
+
+
+def _still_open(link: _Link | None) -> _Link | None:
+    # Calls that ended where none but them was open are in the variable still.
+    while link is not None and link[0] not in link[1]:
+        link = link[2]
+    return link
 
 
 class Unrecorded:

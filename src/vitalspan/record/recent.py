@@ -63,4 +63,4 @@ class Recent:
 
     def latest(self) -> list[Record]:
         """Return the calls that ended last, in the order of their ends."""
-        return sorted(list(self._kept), key=_end)[-self.size :] if self.size else []
+        return sorted(self._kept, key=_end)[-self.size :] if self.size else []

@@ -5,9 +5,11 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from vitalspan.clock import Clock
+from vitalspan.errors import ConfigurationError
 from vitalspan.record import labels as label_rules
 from vitalspan.record import spans
 from vitalspan.record.cell import Cell
@@ -78,8 +80,9 @@ class Recorder:
         """Define a place that records.
 
         Raises:
-            ConfigurationError: for a label that cannot be one.
+            ConfigurationError: for a label or an option that cannot be one.
         """
+        _check_options(slow, resources)
         cell = self.series.cell(
             self.component if component is None else value_text(component),
             value_text(operation),
@@ -93,27 +96,41 @@ class Recorder:
         """Define a place that records into a cell."""
         site = Site(self, cell, **options)
         self._sites.add(site)
+        # Whoever switched recording on or off meanwhile may not have seen this site.
+        site.set_gate()
         return site
 
-    def named_site(
+    def known_site(
         self,
         operation: str,
         component: str | None,
         labels: Mapping[str, object] | None,
         slow: float | None,
         resources: bool | None,  # noqa: FBT001 - positional for speed
+    ) -> Site | None:
+        """Return the site that a block of the same words has used before, if there is one.
+
+        Raises:
+            ConfigurationError: for a label or an option that cannot be one.
+        """
+        return self.named.get(_words(operation, component, labels, slow, resources))
+
+    def block_site(
+        self,
+        operation: str,
+        component: str | None,
+        labels: Mapping[str, object] | None,
+        slow: float | None,
+        resources: bool | None,  # noqa: FBT001 - as above
     ) -> Site:
-        """Return the site of a `with` statement, which runs again and again with the same words."""
-        key = (
-            operation
-            if component is None and labels is None and slow is None and resources is None
-            else (operation, component, label_rules.declared(labels), slow, resources)
-        )
-        site = self.named.get(key)
+        """Return the site of a block, which further blocks of the same words will share."""
+        words = _words(operation, component, labels, slow, resources)
+        site = self.named.get(words)
         if site is None:
             site = self.site(operation, component, labels, slow=slow, resources=resources)
-            if len(self.named) < MAX_CACHED_SITES and not self.series.is_overflow(site.cell):
-                self.named[key] = site
+            full = len(self.named) >= MAX_CACHED_SITES or self.series.is_overflow(site.cell)
+            if not full and len(operation) <= label_rules.MAX_VALUE_LENGTH:
+                self.named[words] = site
         return site
 
     def switch(self, *, enabled: bool) -> None:
@@ -123,8 +140,14 @@ class Recorder:
 
     def regate(self) -> None:
         """Let every site decide anew which way its calls take."""
-        for site in list(self._sites):
+        for site in self._living_sites():
             site.set_gate()
+
+    def _living_sites(self) -> list[Site]:
+        while True:
+            # It fails where a thread or a signal handler defines an operation meanwhile.
+            with suppress(RuntimeError):
+                return list(self._sites)
 
     def skip_tracing(self) -> None:
         """Take the short way from now on: the provider there is makes no spans."""
@@ -157,3 +180,25 @@ class Recorder:
         self.series.reset()
         self.slow.clear()
         self.faults.reset()
+
+
+def _words(
+    operation: str,
+    component: str | None,
+    labels: Mapping[str, object] | None,
+    slow: float | None,
+    resources: bool | None,  # noqa: FBT001 - an option's value
+) -> object:
+    """Return what tells blocks with different sites apart."""
+    if component is None and labels is None and slow is None and resources is None:
+        return operation
+    _check_options(slow, resources)
+    text = None if component is None else value_text(component)
+    return operation, text, label_rules.declared(labels), slow, resources
+
+
+def _check_options(slow: float | None, resources: bool | None) -> None:  # noqa: FBT001 - an option's value
+    if slow is not None and not (isinstance(slow, (int, float)) and slow >= 0):
+        raise ConfigurationError(f"slow={slow!r:.80}: use seconds from 0 up, or None")
+    if resources is not None and not isinstance(resources, bool):
+        raise ConfigurationError(f"resources={resources!r:.80}: use True, False or None")

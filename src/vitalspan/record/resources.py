@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from typing import Final
 
 _STATM: Final = "/proc/self/statm"
@@ -30,20 +31,33 @@ class Meter:
 
     def __init__(self) -> None:
         self._file = -1
+        self._opened = (0, 0)
         self._page = 4096
         self._worthwhile: float | None = None
 
     def rss(self) -> int:
         """Return resident memory in bytes."""
-        if self._file < 0 and not self._open():
-            return self._psutil_rss()
-        return int(os.pread(self._file, 80, 0).split()[1]) * self._page
+        if self._file >= 0 or self._open():
+            try:
+                return self._statm()
+            except (OSError, ValueError, IndexError):
+                # A daemon closes every file when it starts.
+                self._file = -1
+                if self._open():
+                    return self._statm()
+        return self._psutil_rss()
 
     @property
     def worthwhile(self) -> float:
-        """The seconds from which on two readings cost less than 0.5 % of a call."""
+        """The seconds from which on two readings cost less than 0.5 % of a call.
+
+        Where nothing can be read, no call is long enough.
+        """
         if self._worthwhile is None:
-            self._worthwhile = max(_LEAST, self._cost() / _SHARE)
+            try:
+                self._worthwhile = max(_LEAST, self._cost() / _SHARE)
+            except Exception:  # noqa: BLE001 - the user's call must not fail
+                self._worthwhile = float("inf")
         return self._worthwhile
 
     def close(self) -> None:
@@ -53,12 +67,20 @@ class Meter:
         """
         file, self._file = self._file, -1
         if file >= 0:
-            os.close(file)
+            # Where a daemon has closed every file, another may have the number now.
+            with suppress(OSError):
+                if _identity(file) == self._opened:
+                    os.close(file)
+
+    def _statm(self) -> int:
+        return int(os.pread(self._file, 80, 0).split()[1]) * self._page
 
     def _open(self) -> bool:
         try:
             self._page = os.sysconf("SC_PAGE_SIZE")
-            self._file = os.open(_STATM, os.O_RDONLY | os.O_CLOEXEC)
+            file = os.open(_STATM, os.O_RDONLY | os.O_CLOEXEC)
+            self._opened = _identity(file)
+            self._file = file
         except (OSError, AttributeError, ValueError):
             return False
         return True
@@ -79,3 +101,8 @@ class Meter:
                 thread_cpu()
             rounds.append(time.perf_counter() - began)
         return _COLD * min(rounds)
+
+
+def _identity(file: int) -> tuple[int, int]:
+    found = os.fstat(file)
+    return found.st_dev, found.st_ino

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Final
 
 from vitalspan.names import OVERFLOW
 from vitalspan.record.cell import Cell
@@ -10,6 +11,8 @@ from vitalspan.record.faults import logger
 from vitalspan.record.labels import Labels
 
 Key = tuple[str, str, Labels]
+
+_OVERFLOW_KEY: Final[Key] = (OVERFLOW, OVERFLOW, ())
 
 
 class Series:
@@ -35,11 +38,9 @@ class Series:
             return found
         with self._lock:
             found = self.cells.get(key)
-            if found is None:
-                if len(self.cells) >= self.limit:
-                    return self._refuse()
+            if found is None and key != _OVERFLOW_KEY and len(self.cells) < self.limit:
                 found = self.cells[key] = Cell(component, operation, labels)
-            return found
+        return self._refused() if found is None else found
 
     def all(self) -> list[Cell]:
         """Return every cell, the overflow cell last."""
@@ -57,14 +58,17 @@ class Series:
         for cell in self.all():
             cell.zero()
 
-    def _refuse(self) -> Cell:
-        self.overflows += 1
-        if self._overflow is None:
-            self._overflow = Cell(OVERFLOW, OVERFLOW, ())
+    def _refused(self) -> Cell:
+        with self._lock:
+            first = self._overflow is None
+            cell = self._overflow = self._overflow or Cell(*_OVERFLOW_KEY)
+            self.overflows += 1
+        # Not under the lock, which a handler of another thread may want while it holds its own.
+        if first:
             logger.warning(
                 "more than %d distinct sets of operation labels: further ones are recorded as %s; "
                 "raise max_series, or use attributes for values without bound",
                 self.limit,
                 OVERFLOW,
             )
-        return self._overflow
+        return cell

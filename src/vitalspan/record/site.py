@@ -24,6 +24,9 @@ ENGAGED: Final = _Gate()
 """There is more to do than to take the time."""
 
 
+_NONE: Final[dict[str, Any]] = {}
+
+
 class Site:
     """A decorated function, or a name that a `with` statement records under.
 
@@ -34,16 +37,17 @@ class Site:
 
     __slots__ = (
         "__weakref__",
+        "_span_attributes",
         "attention",
         "attributes",
         "cell",
+        "code_name",
         "gate",
         "measuring",
         "now",
         "recorder",
         "resources",
         "slow",
-        "span_attributes",
     )
 
     def __init__(
@@ -61,8 +65,9 @@ class Site:
         self.now: Callable[[], float] = recorder.now
         self.slow = slow
         self.resources = resources
-        self.attributes = attributes or {}
-        self.span_attributes = _span_attributes(cell, self.attributes, code_name)
+        self.attributes = attributes or _NONE
+        self.code_name = code_name
+        self._span_attributes: dict[str, Any] | None = None
         # Whether a call will be long can only be told from the last one. The first is measured, so
         # that a report that runs once is.
         self.measuring = resources is not False
@@ -80,21 +85,40 @@ class Site:
             code_name=code_name,
         )
 
+    def span_attributes(self) -> dict[str, Any]:
+        """Return what every span of this site starts with; not to be changed."""
+        known = self._span_attributes
+        if known is None:
+            cell = self.cell
+            known = {COMPONENT: cell.component, **dict(cell.labels)}
+            if self.code_name is not None:
+                known["code.function.name"] = self.code_name
+            known.update(self.attributes)
+            # Complete, since another thread may use it at once.
+            self._span_attributes = known
+        return known
+
     def set_gate(self) -> None:
         """Decide anew which way calls take."""
+        gate = self._right_gate()
+        # Another thread may have switched recording off after that was asked, and been overwritten.
+        while self.gate is not gate:
+            self.gate = gate
+            gate = self._right_gate()
+
+    def _right_gate(self) -> object:
         recorder = self.recorder
         if not recorder.enabled:
-            self.gate = OFF
-        elif self.measuring or recorder.tracing.own is not None:
-            self.gate = ENGAGED
-        else:
-            self.gate = recorder.silent_provider
+            return OFF
+        if self.measuring or recorder.tracing.own is not None:
+            return ENGAGED
+        return recorder.silent_provider
 
     def attend(self, record: Record) -> None:
         """Look at a call that lasted for `attention` or longer."""
         recorder = self.recorder
         seconds = record[1]
-        if self.slow is not None and seconds > self.slow:
+        if self.slow is not None and seconds > self.slow and record[0] >= recorder.born:
             recorder.slow.append(shown(record, recorder.epoch()))
         if self.resources is None and not self.measuring:
             self._measure_next(worth=seconds >= recorder.meter.worthwhile)
@@ -110,11 +134,3 @@ class Site:
         if worth is not self.measuring:
             self.measuring = worth
             self.set_gate()
-
-
-def _span_attributes(
-    cell: Cell, attributes: dict[str, Any], code_name: str | None
-) -> dict[str, Any]:
-    """Return what every span of a site starts with."""
-    code = {} if code_name is None else {"code.function.name": code_name}
-    return {COMPONENT: cell.component, **dict(cell.labels), **code, **attributes}

@@ -11,6 +11,7 @@ from opentelemetry.trace import NoOpTracer, Span, Status, StatusCode
 
 from vitalspan._version import __version__
 from vitalspan.record.details import CANCELLED, Details
+from vitalspan.record.labels import value_text
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer, TracerProvider
@@ -57,15 +58,22 @@ class Tracing:
 
 def end(span: Span, details: Details, error: BaseException | None) -> None:
     """Give a span its outcome and end it."""
-    if error is not None:
-        if details.outcome == CANCELLED:
-            span.set_status(Status(StatusCode.ERROR, f"cancelled: {type(error).__qualname__}"))
-            span.set_attribute("vitalspan.outcome", CANCELLED)
-        else:
-            span.record_exception(error)
-            span.set_attribute("error.type", str(details.error_type))
-            span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
-    span.end()
+    try:
+        if error is not None:
+            _tell(span, details, error)
+    finally:
+        span.end()
+
+
+def _tell(span: Span, details: Details, error: BaseException) -> None:
+    if details.outcome == CANCELLED:
+        span.set_status(Status(StatusCode.ERROR, f"cancelled: {type(error).__qualname__}"))
+        span.set_attribute("vitalspan.outcome", CANCELLED)
+        return
+    span.set_attribute("error.type", str(details.error_type))
+    span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {value_text(error)}"))
+    # Last, since it fails where the exception cannot be turned into text.
+    span.record_exception(error)
 
 
 within = trace.set_span_in_context

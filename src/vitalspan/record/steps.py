@@ -1,15 +1,16 @@
 """Bodies that stop and go on: generators, asynchronous generators, measured coroutines.
 
-Each driver passes `send`, `throw`, `close` and their asynchronous forms through to the original,
-as PEP 380 and PEP 525 define them, and encloses every step by an observation's two halves.
+Each step of a body is enclosed by the two halves of an observation. Whatever is sent or thrown in,
+GeneratorExit included, reaches the body as it is. `yield from` would close the body instead: it
+would lose what a closed generator returns, and what it yields after `throw(GeneratorExit)`.
 """
 
 from __future__ import annotations
 
+import inspect
+import sys
 import types
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
 from vitalspan.record.details import IN_PROGRESS, Record
@@ -21,77 +22,55 @@ if TYPE_CHECKING:
     Steps = Generator[Any, Any, Any]
 
 
-def _drive(body: Steps, resume: Callable[[], None], suspend: Callable[[], None]) -> Steps:
-    step: Callable[[], Any] = partial(body.send, None)
-    while True:
-        resume()
-        try:
-            value = step()
-        except StopIteration as stop:
-            return stop.value
-        finally:
-            suspend()
-        try:
-            sent = yield value
-        except GeneratorExit:
-            resume()
-            try:
-                body.close()
-            finally:
-                suspend()
-            raise
-        except BaseException as error:  # noqa: BLE001 - whatever is thrown in is the body's
-            step = partial(body.throw, error)
-        else:
-            step = partial(body.send, sent)
-
-
-_drive_coroutine = types.coroutine(_drive)
-
-
-async def metered(body: Awaitable[Any], observation: Observation) -> Any:
-    """Await a body so that only its own steps count as its CPU time, not those of other tasks."""
-    if observation.cpu is None:
-        return await body
-    return await _drive_coroutine(body.__await__(), observation.run, observation.pause)
-
-
-def generator(site: Site, func: Callable[..., Steps]) -> Callable[..., Steps]:
+def generator(site: Site, func: Callable[..., Steps]) -> Callable[..., Any]:
     """Record generators from the first step to the last."""
 
     def wrapper(*args: Any, **kwargs: Any) -> Steps:
-        gate = site.gate
-        if _slot._TRACER_PROVIDER is gate:  # noqa: SLF001
-            return (yield from _recorded(site, func(*args, **kwargs)))
-        if gate is OFF:
-            return (yield from func(*args, **kwargs))
-        return (yield from _observed(site, func(*args, **kwargs)))
+        body = func(*args, **kwargs)
+        record, observation = _begun(site)
+        sent: Any = None
+        thrown: BaseException | None = None
+        closing = False
+        try:
+            while True:
+                if observation is not None:
+                    observation.resume()
+                try:
+                    value = body.send(sent) if thrown is None else body.throw(thrown)
+                except StopIteration as stop:
+                    result = stop.value
+                    break
+                finally:
+                    # A frame that held what it raised would be freed by the collector alone.
+                    thrown = None
+                    if observation is not None:
+                        observation.suspend()
+                try:
+                    sent = yield value
+                    closing = False
+                except BaseException as error:  # noqa: BLE001 - whatever it is, it is the body's
+                    thrown = error
+                    closing = isinstance(error, GeneratorExit)
+        except BaseException as error:
+            try:
+                _ended(site, record, observation, error)
+            finally:
+                # At the recursion limit nothing in Python can be called any more.
+                if record is not None and record[1] == IN_PROGRESS:
+                    record[1] = site.now() - record[0]
+            raise
+        _ended(site, record, observation, GeneratorExit() if closing else None)
+        return result
 
+    if _makes_awaitables(func):
+        return types.coroutine(wrapper)
     return wrapper
 
 
-def _recorded(site: Site, body: Steps) -> Steps:
-    record: Record = [site.now(), IN_PROGRESS, site]
-    try:
-        site.cell.records.append(record)
-        result = yield from body
-    except BaseException as error:
-        fail(site, record, error)
-        raise
-    finish(site, record, site.now() - record[0])
-    return result
-
-
-def _observed(site: Site, body: Steps) -> Steps:
-    observation = Observation(site)
-    observation.detach()
-    try:
-        result = yield from _drive(body, observation.resume, observation.suspend)
-    except BaseException as error:
-        observation.finish(error)
-        raise
-    observation.finish()
-    return result
+def _makes_awaitables(func: Any) -> bool:
+    """Whether `types.coroutine` has made the generators of a function awaitable."""
+    code = getattr(getattr(func, "__func__", func), "__code__", None)
+    return bool(getattr(code, "co_flags", 0) & inspect.CO_ITERABLE_COROUTINE)
 
 
 def async_generator(
@@ -101,46 +80,118 @@ def async_generator(
 
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         body = func(*args, **kwargs)
-        step: Callable[[], Awaitable[Any]] = body.__anext__
-        with _observed_steps(site) as observation:
+        record, observation = _begun(site)
+        step: Any = _first_step(body)
+        closing = False
+        try:
             while True:
                 try:
-                    value = await _step(step, observation)
+                    value = await (step if observation is None else _observed(step, observation))
                 except StopAsyncIteration:
-                    return
+                    break
+                finally:
+                    # A frame that held what it raised would be freed by the collector alone.
+                    step = None
                 try:
-                    sent = yield value
-                except GeneratorExit:
-                    await _step(body.aclose, observation)
-                    raise
-                except BaseException as error:  # noqa: BLE001 - what is thrown in is the body's
-                    step = partial(body.athrow, error)
-                else:
-                    step = partial(body.asend, sent)
+                    step = body.asend((yield value))
+                    closing = False
+                except BaseException as error:  # noqa: BLE001 - whatever it is, it is the body's
+                    step = body.athrow(error)
+                    closing = isinstance(error, GeneratorExit)
+        except BaseException as error:
+            try:
+                _ended(site, record, observation, error)
+            finally:
+                # At the recursion limit nothing in Python can be called any more.
+                if record is not None and record[1] == IN_PROGRESS:
+                    record[1] = site.now() - record[0]
+            raise
+        _ended(site, record, observation, GeneratorExit() if closing else None)
 
     return wrapper
 
 
-@contextmanager
-def _observed_steps(site: Site) -> Iterator[Observation | None]:
-    if site.gate is OFF:
-        yield None
-        return
-    observation = Observation(site)
-    observation.detach()
-    try:
-        yield observation
-    except BaseException as error:
-        observation.finish(error)
-        raise
-    observation.finish()
+async def metered(body: Awaitable[Any], observation: Observation) -> Any:
+    """Await a body so that only its own steps count as its CPU time, not those of other tasks."""
+    if observation.cpu is None:
+        return await body
+    return await _metered_steps(_awaiting(body), observation)
 
 
-async def _step(step: Callable[[], Awaitable[Any]], observation: Observation | None) -> Any:
-    if observation is None:
-        return await step()
+@types.coroutine
+def _metered_steps(body: Coroutine[Any, Any, Any], observation: Observation) -> Steps:
+    sent: Any = None
+    thrown: BaseException | None = None
+    while True:
+        observation.run()
+        try:
+            value = body.send(sent) if thrown is None else body.throw(thrown)
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            thrown = None
+            observation.pause()
+        try:
+            sent = yield value
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the body's
+            thrown = error
+
+
+async def _awaiting(body: Awaitable[Any]) -> Any:
+    # Not every awaitable has `send` and `throw`; every coroutine has.
+    return await body
+
+
+async def _observed(step: Awaitable[Any], observation: Observation) -> Any:
     observation.attach()
     try:
-        return await metered(step(), observation)
+        return await metered(step, observation)
     finally:
         observation.detach()
+
+
+def _begun(site: Site) -> tuple[Record | None, Observation | None]:
+    """Note a call as in progress, and return its record and what observes it, if it has them."""
+    gate = site.gate
+    if _slot._TRACER_PROVIDER is gate:  # noqa: SLF001
+        record: Record = [site.now(), IN_PROGRESS, site]
+        site.cell.records.append(record)
+        return record, None
+    if gate is OFF:
+        return None, None
+    observation = Observation(site)
+    observation.detach()
+    return observation.record, observation
+
+
+def _ended(
+    site: Site,
+    record: Record | None,
+    observation: Observation | None,
+    error: BaseException | None,
+) -> None:
+    if observation is not None:
+        observation.finish(error)
+    elif record is not None and error is not None:
+        fail(site, record, error)
+    elif record is not None:
+        finish(site, record, site.now() - record[0])
+
+
+def _first_step(body: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
+    """Return the first step of a body that the event loop will not know of.
+
+    The loop knows the wrapper, which closes the body. If it closed both at once, as it does when it
+    shuts down, each would be in the other's way.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(firstiter=None, finalizer=_left_alone)
+    try:
+        # A body takes its hooks where its first step is made, not where it is begun.
+        return body.asend(None)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+def _left_alone(body: AsyncGenerator[Any, Any]) -> None:
+    """Finalise a body that its wrapper, being finalised itself, is about to close."""

@@ -14,7 +14,7 @@ from vitalspan.record.observe import (
     Observation,
     classify,
     close_span,
-    fail,
+    failed,
     finish,
     known,
     open_span,
@@ -30,23 +30,29 @@ if TYPE_CHECKING:
 
 def plain(site: Site, func: Callable[..., Any]) -> Callable[..., Any]:
     """Record the calls of a function."""
-    cell, now, in_progress, slot, off = site.cell, site.now, IN_PROGRESS, _slot, OFF
+    cell, now = site.cell, site.now
     records, full = cell.records, site.recorder.folder.full
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         gate = site.gate
-        if slot._TRACER_PROVIDER is not gate:  # noqa: SLF001
-            if gate is off:
+        if _slot._TRACER_PROVIDER is not gate:  # noqa: SLF001
+            if gate is OFF:
                 return func(*args, **kwargs)
             return _engaged(site, func, args, kwargs)
         start = now()
-        record = [start, in_progress, site]
+        record = [start, IN_PROGRESS, site]
         try:
             records.append(record)
             result = func(*args, **kwargs)
             record[1] = seconds = now() - start
         except BaseException as error:
-            fail(site, record, error)
+            if record[1] == IN_PROGRESS:
+                seconds = now() - start
+                try:
+                    failed(site, record, error, seconds)
+                finally:
+                    # At the recursion limit nothing in Python can be called any more.
+                    record[1] = seconds
             raise
         if seconds >= site.attention:
             site.attend(record)
@@ -59,23 +65,29 @@ def plain(site: Site, func: Callable[..., Any]) -> Callable[..., Any]:
 
 def coroutine(site: Site, func: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
     """Record the calls of a coroutine function, from its first step to its last."""
-    cell, now, in_progress, slot, off = site.cell, site.now, IN_PROGRESS, _slot, OFF
+    cell, now = site.cell, site.now
     records, full = cell.records, site.recorder.folder.full
 
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         gate = site.gate
-        if slot._TRACER_PROVIDER is not gate:  # noqa: SLF001
-            if gate is off:
+        if _slot._TRACER_PROVIDER is not gate:  # noqa: SLF001
+            if gate is OFF:
                 return await func(*args, **kwargs)
             return await _engaged_coroutine(site, func, args, kwargs)
         start = now()
-        record = [start, in_progress, site]
+        record = [start, IN_PROGRESS, site]
         try:
             records.append(record)
             result = await func(*args, **kwargs)
             record[1] = seconds = now() - start
         except BaseException as error:
-            fail(site, record, error)
+            if record[1] == IN_PROGRESS:
+                seconds = now() - start
+                try:
+                    failed(site, record, error, seconds)
+                finally:
+                    # At the recursion limit nothing in Python can be called any more.
+                    record[1] = seconds
             raise
         if seconds >= site.attention:
             site.attend(record)
@@ -100,7 +112,11 @@ def _engaged(
         result = func(*args, **kwargs)
         seconds = now() - start
     except BaseException as error:
-        _abandon(site, record, span, token, error)
+        seconds = now() - start
+        try:
+            _abandon(site, record, span, token, error, seconds=seconds)
+        finally:
+            record[1] = seconds
         raise
     if token is not None:
         detach(token)
@@ -124,7 +140,11 @@ async def _engaged_coroutine(
         result = await func(*args, **kwargs)
         seconds = now() - start
     except BaseException as error:
-        _abandon(site, record, span, token, error)
+        seconds = now() - start
+        try:
+            _abandon(site, record, span, token, error, seconds=seconds)
+        finally:
+            record[1] = seconds
         raise
     if token is not None:
         detach(token)
@@ -135,16 +155,20 @@ async def _engaged_coroutine(
 
 
 def _abandon(
-    site: Site, record: Record, span: Span | None, token: Any, error: BaseException
+    site: Site,
+    record: Record,
+    span: Span | None,
+    token: Any,
+    error: BaseException,
+    *,
+    seconds: float,
 ) -> None:
     if token is not None:
         detach(token)
-    if record[1] == IN_PROGRESS:
-        seconds = site.now() - record[0]
-        classify(known(record), error)
-        if span is not None:
-            close_span(record, span, error)
-        finish(site, record, seconds)
+    classify(known(record), error)
+    if span is not None:
+        close_span(record, span, error)
+    finish(site, record, seconds)
 
 
 def _measured(
@@ -158,7 +182,11 @@ def _measured(
         finally:
             observation.pause()
     except BaseException as error:
-        observation.finish(error)
+        try:
+            observation.finish(error)
+        finally:
+            if observation.record[1] == IN_PROGRESS:
+                observation.record[1] = site.now() - observation.record[0]
         raise
     observation.finish()
     return result
@@ -171,7 +199,11 @@ async def _measured_coroutine(
     try:
         result = await metered(func(*args, **kwargs), observation)
     except BaseException as error:
-        observation.finish(error)
+        try:
+            observation.finish(error)
+        finally:
+            if observation.record[1] == IN_PROGRESS:
+                observation.record[1] = site.now() - observation.record[0]
         raise
     observation.finish()
     return result

@@ -1,0 +1,42 @@
+"""Which processes the benchmark starts, and in which environment."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+OWN = "own"
+
+
+class Case(NamedTuple):
+    """One question, asked in `processes` fresh processes."""
+
+    name: str
+    module: str
+    word: str | None = None
+    environment: str = OWN
+    processes: int = 3
+
+
+CASES = (
+    Case("calls", "cases.calls", processes=5),
+    Case("tracing-on", "cases.tracing", "on"),
+    Case("tracing-off", "cases.tracing", "off"),
+    Case("tracing-none", "cases.tracing", "none"),
+    Case("autometrics", "cases.peer_autometrics", environment="autometrics"),
+    Case("logfire", "cases.peer_logfire", environment="logfire"),
+    Case("threads", "cases.threads"),
+    Case("scrape", "cases.scrape", "peer"),
+    Case("scale", "cases.scrape", "scale"),
+    Case("memory", "cases.memory", "operations", processes=1),
+    Case("memory-default", "cases.memory", "default", processes=1),
+    Case("memory-hand", "cases.memory", "hand", processes=1),
+    Case("import", "cases.imports", processes=1),
+    Case("share", "cases.share"),
+)
+
+
+def chosen(only: list[str] | None) -> list[Case]:
+    """The cases whose names are, or begin with, one of the given names; all without any."""
+    if not only:
+        return list(CASES)
+    return [case for case in CASES if any(f"{case.name}-".startswith(f"{n}-") for n in only)]

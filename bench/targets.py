@@ -1,0 +1,122 @@
+"""The rows of the table and what they have to reach."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Goal(NamedTuple):
+    """A limit on the overhead of a row as a multiple of another row's in the same process."""
+
+    limit: float
+    against: str = "floor"
+
+
+class CallRow(NamedTuple):
+    """A subject that is timed call by call."""
+
+    case: str
+    subject: str
+    title: str
+    goals: tuple[Goal, ...] = ()
+
+
+class FigureRow(NamedTuple):
+    """A single figure; `limit` is an upper bound unless `at_least`."""
+
+    case: str
+    figure: str
+    title: str
+    text: str
+    limit: float | None = None
+    unit: str = ""
+    at_least: bool = False
+
+
+_CALLS = (
+    CallRow("calls", "plain", "plain call (the call itself, nothing added)"),
+    CallRow("calls", "floor", "the floor"),
+    CallRow("calls", "decorated", "**vitalspan**, decorated", (Goal(2.5), Goal(0.25, "by hand"))),
+    CallRow("calls", "kept", "**vitalspan**, `with`, kept object", (Goal(2.0, "decorated"),)),
+    CallRow("calls", "inline", '**vitalspan**, `with operation("x")`', (Goal(2.0, "decorated"),)),
+    CallRow("calls", "flagged", "a wrapper that checks a flag"),
+    CallRow("calls", "disabled", "**vitalspan**, disabled", (Goal(1.3, "flagged"),)),
+    CallRow("calls", "by hand", "prometheus_client by hand"),
+    CallRow("calls", "Histogram.time", "prometheus_client `Histogram.time()`"),
+    CallRow("calls", "otel metrics", "OTel metrics by hand"),
+    CallRow("autometrics", "autometrics", "autometrics"),
+    CallRow("autometrics", "autometrics, concurrency", "autometrics with concurrency"),
+    CallRow("logfire", "logfire", "logfire `@instrument`, sending nowhere"),
+)
+_PAIR = "span and by hand"
+_TRACING = tuple(
+    row
+    for mode, said, limit in (
+        ("on", "always on", 0.75),
+        ("off", "always off", 0.55),
+        ("none", "no provider", None),
+    )
+    for row in (
+        CallRow(f"tracing-{mode}", "span", f"OTel span, {said}"),
+        CallRow(f"tracing-{mode}", _PAIR, f"OTel span, {said}, and prometheus_client by hand"),
+        CallRow(
+            f"tracing-{mode}",
+            "span, attributes and by hand",
+            f"OTel span with our attributes, {said}, and prometheus_client by hand",
+        ),
+        CallRow(
+            f"tracing-{mode}",
+            "decorated",
+            f"**vitalspan**, decorated, {said}",
+            (Goal(limit, _PAIR),) if limit else (),
+        ),
+    )
+)
+CALL_ROWS = _CALLS + _TRACING
+
+_SCRAPED = "{vitalspan:.2f} ms, by hand {by hand:.1f} ms, {samples:.0f} samples"
+FIGURE_ROWS = (
+    FigureRow(
+        *("threads", "threads", "8 threads on 2 cores, calls/s to those of by hand"),
+        "{vitalspan:.2f} M/s, by hand {by hand:.2f} M/s, floor {floor:.2f} M/s",
+        *(5.0, "x", True),
+    ),
+    FigureRow("scrape", "scrape", "scrape of 1,000 operations to by hand", _SCRAPED, 0.04, "x"),
+    FigureRow(
+        *("scrape", "scrape unchanged", "the same, nothing new since the last scrape"),
+        *("{unchanged:.2f} ms", None, "x"),
+    ),
+    FigureRow(
+        *("scrape", "scrape collector", "the same, through prometheus_client's own exposition"),
+        *("{collector:.1f} ms", None, "x"),
+    ),
+    FigureRow(
+        *("scale", "scale", "scrape of 10,000 operations to 1,000"),
+        *("{large:.1f} ms and {small:.2f} ms", 11.0, "x"),
+    ),
+    FigureRow(
+        *("memory", "memory", "memory of an operation, 50 calls and a scrape"),
+        *("before the scrape {before:.0f} B, after {after:.0f} B", 4.0, " KiB"),
+    ),
+    FigureRow(
+        "memory-hand", "memory by hand", "the same by prometheus_client by hand", "", None, " KiB"
+    ),
+    FigureRow(
+        *("memory-default", "memory of ten", "a default monitor, ten operations used"),
+        *("before the scrape {before:.0f} B, after {after:.0f} B", 65.0, " KB"),
+    ),
+    FigureRow(
+        *("import", "import", "import to prometheus_client and the OTel API"),
+        *("{vitalspan:.0f} ms and {both:.0f} ms", 1.3, "x"),
+    ),
+    FigureRow(
+        *("share", "share", "added to a 0.23 ms operation"),
+        "`resources=False` {never:.2f} %, `True` {always:.2f} %",
+        *(1.0, " %"),
+    ),
+    FigureRow(
+        *("share", "resources", "added to a 5 ms operation, default resources"),
+        "`resources=False` {never:.3f} %, `True` {always:.3f} %",
+        *(0.5, " %"),
+    ),
+)

@@ -1,0 +1,32 @@
+"""Running a program of a few lines in an interpreter of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from typing import Final
+
+SECONDS: Final = 60
+"""After which a program is taken to hang."""
+
+PRELUDE: Final = """
+import os, sys
+import vitalspan as vs
+from prometheus_client import CollectorRegistry
+"""
+
+
+def run_program(program: str, *flags: str, **variables: str) -> str:
+    """Run a program and return what it printed; it must end with 0 and print no error."""
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", *flags, "-c", PRELUDE + textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+        env={**os.environ, **variables},
+    )
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout + ended.stderr
+    return ended.stdout
