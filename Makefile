@@ -55,6 +55,7 @@ lint: $(VENV)/wheel $(VENV)/test-tools $(VENV)/lint-tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing_samples.py
 	$(BIN)/lint-imports
 
 format: $(VENV)/lint-tools

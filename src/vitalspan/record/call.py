@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vitalspan.errors import ConfigurationError
 from vitalspan.names import RESERVED_MEASURES
-from vitalspan.record.details import Record
+from vitalspan.record.details import IN_PROGRESS, Record
 from vitalspan.record.labels import check_name, value_text
 from vitalspan.record.observe import Observation, known
 from vitalspan.record.tally import amount_of
@@ -38,6 +38,9 @@ class Call:
             measure: a name of letters, digits and underscores.
             amount: zero or more; amounts of one call are summed.
         """
+        # What comes after the end is nobody's: the call may be counted already.
+        if self._record[1] != IN_PROGRESS:
+            return
         try:
             self._add(measure, amount)
         except Exception as fault:  # noqa: BLE001 - the user's call must not fail
@@ -49,6 +52,8 @@ class Call:
 
         Attributes never become labels.
         """
+        if self._record[1] != IN_PROGRESS:
+            return
         try:
             self._set_attribute(key, value)
         except Exception:  # noqa: BLE001 - the user's call must not fail
@@ -85,10 +90,10 @@ class Call:
         if details.measures is None:
             details.measures = {}
         counted = self._site.cell.measures
-        if measure not in details.measures and measure not in counted:
-            if len(counted) + len(details.measures) >= MAX_MEASURES:
-                raise ConfigurationError(
-                    f"measure {measure!r} is one too many: a series has {MAX_MEASURES} at most"
-                )
+        new = measure not in details.measures and measure not in counted
+        if new and len(counted) + len(details.measures) >= MAX_MEASURES:
+            raise ConfigurationError(
+                f"measure {measure!r} is one too many: a series has {MAX_MEASURES} at most"
+            )
         details.measures[measure] = details.measures.get(measure, 0) + checked
         details.counted = True
