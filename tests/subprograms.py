@@ -18,15 +18,24 @@ from prometheus_client import CollectorRegistry
 """
 
 
-def run_program(program: str, *flags: str, **variables: str) -> str:
-    """Run a program and return what it printed; it must end with 0 and print no error."""
+def run_program(program: str, *flags: str, measured: bool = True, **variables: str) -> str:
+    """Run a program and return what it printed; it must end with 0 and print no error.
+
+    One that is not measured runs without coverage, whose tracer takes locks of its own and does
+    not survive an exception out of a signal handler.
+    """
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if measured or not name.startswith("COVERAGE_")
+    }
     ended = subprocess.run(
         [sys.executable, "-W", "error", *flags, "-c", PRELUDE + textwrap.dedent(program)],
         capture_output=True,
         text=True,
         timeout=SECONDS,
         check=False,
-        env={**os.environ, **variables},
+        env={**inherited, **variables},
     )
     assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout + ended.stderr
     return ended.stdout
