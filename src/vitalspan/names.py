@@ -99,6 +99,45 @@ API_TOKENS: Final = Family("api_tokens_total", "counter", "Tokens that calls to 
 API_COST: Final = Family(
     "api_cost_dollars_total", "counter", "Cost of calls to an API in US dollars."
 )
+SLO_EVENTS: Final = Family("slo_events_total", "counter", "Calls that an SLO judged.")
+SLO_BAD_EVENTS: Final = Family(
+    "slo_bad_events_total", "counter", "Calls that an SLO judged and found bad."
+)
+SLO_OBJECTIVE: Final = Family(
+    "slo_objective_ratio", "gauge", "The share of events that shall be good.", "ratio"
+)
+SLO_BUDGET: Final = Family(
+    "slo_error_budget_remaining_ratio",
+    "gauge",
+    "The share of the error budget that is left, over what history of the window there is.",
+    "ratio",
+)
+ALERT_STATE: Final = Family(
+    "alert_state", "gauge", "State of every rule: 0 inactive, 1 pending, 2 firing."
+)
+ALERT_TRANSITIONS: Final = Family(
+    "alert_transitions_total", "counter", "Changes of alerts, by the state that they came to."
+)
+ALERT_NOTIFICATIONS: Final = Family(
+    "alert_notifications_total", "counter", "Messages about alerts, by receiver and result."
+)
+RECEIVER_CIRCUIT: Final = Family(
+    "vitalspan_receiver_circuit_open",
+    "gauge",
+    "Whether a receiver is left alone after failures: 0 no, 1 yes, 0.5 being tried again.",
+)
+ALERT_ACTIONS: Final = Family(
+    "vitalspan_alert_actions_total", "counter", "Actions that alerts set off, by result."
+)
+RULES_RELOAD_FAILED: Final = Family(
+    "vitalspan_rules_reload_failed",
+    "gauge",
+    "1 while the rule file has a mistake and the rules before it are in force.",
+)
+RULE_FAILURES: Final = Family(
+    "vitalspan_rule_failures_total", "counter", "Evaluations of a rule that failed."
+)
+TICK: Final = Family("vitalspan_tick_seconds", "summary", "Time spent evaluating rules.", "seconds")
 INTERNAL_ERRORS: Final = Family(
     "vitalspan_internal_errors_total",
     "counter",

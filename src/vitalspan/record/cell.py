@@ -10,6 +10,7 @@ from opentelemetry.trace import SpanContext
 from vitalspan.names import COMPONENT, OPERATION, OTHER
 from vitalspan.record.details import CANCELLED, Details, Record
 from vitalspan.record.grid import EXPORTED_BUCKETS, EXPORTED_OF_FINE, FINE, exported_bucket
+from vitalspan.record.judge import Judge
 from vitalspan.record.labels import Labels, label_text
 
 SMALL_BATCH: Final = 16
@@ -40,7 +41,9 @@ class Cell:
         "exemplars",
         "exported",
         "fine",
+        "fresh",
         "in_hand",
+        "judges",
         "labels",
         "limit",
         "measured",
@@ -64,7 +67,12 @@ class Cell:
         self.pending: list[tuple[dict[int, int], float, list[Record], float, list[Record]]] = []
         self.in_hand: dict[int, list[Record]] = {}
         self.batch = SMALL_BATCH
+        self.judges: tuple[Judge, ...] = ()
         self.zero()
+
+    def all_labels(self) -> dict[str, str]:
+        """Return the labels of the series, `component` and `operation` among them."""
+        return {COMPONENT: self.component, OPERATION: self.operation, **dict(self.labels)}
 
     def zero(self) -> None:
         """Forget every count and every buffered record, in place: callers hold the buffers."""
@@ -76,6 +84,7 @@ class Cell:
         self.count = 0
         self.total = 0.0
         self.fine = array("I", bytes(4 * len(FINE)))
+        self.fresh: dict[int, int] | None = None
         self.exported = array("Q", bytes(8 * EXPORTED_BUCKETS))
         self.errors: dict[str, int] = {}
         self.cancellations = 0
@@ -98,6 +107,20 @@ class Cell:
             exported[EXPORTED_OF_FINE[bucket]] += calls
             self.count += calls
         self.total += total
+        fresh = self.fresh
+        if fresh is not None:
+            for bucket, calls in buckets.items():
+                fresh[bucket] = fresh.get(bucket, 0) + calls
+
+    def take_fresh(self) -> dict[int, int]:
+        """Return the calls by fine bucket since this was asked last; the first time, all of them.
+
+        Until then nothing is kept for it.
+        """
+        fresh, self.fresh = self.fresh, {}
+        if fresh is None:
+            return {bucket: calls for bucket, calls in enumerate(self.fine) if calls}
+        return fresh
 
     def merge_notes(self, noted: list[Record]) -> None:
         """Add what finished calls have beyond their durations."""

@@ -103,16 +103,26 @@ class Folder:
         except BaseException as fault:  # noqa: BLE001 - the caller's call must not fail
             self._recover(cell, batch, fault)
 
-    def fold(self, cells: Iterable[Cell]) -> None:
+    def fold(self, cells: Iterable[Cell], then: Callable[[], None] | None = None) -> bool:
         """Count everything that has ended, for a reader that wants the present state.
 
         A reader that has interrupted a fold, in a signal handler say, sees what was before it.
+
+        Args:
+            cells: those that are read.
+            then: reads them, while no other thread can count anything.
+
+        Returns:
+            Whether they could be counted, and `then` was called.
         """
         lock = self._enter(_READERS_PATIENCE)
         if lock is None:
-            return
+            return False
         try:
             self._fold(cells)
+            if then is not None:
+                then()
+            return True
         finally:
             self._holder = 0
             lock.release()
@@ -227,6 +237,8 @@ class Folder:
             buckets, total, noted, longest, batch = pending.pop(0)
             cell.merge(buckets, total)
             cell.merge_notes(noted)
+            for judge in cell.judges:
+                judge.judge(batch)
             yield batch, longest
 
     def _recover(self, cell: Cell, batch: list[Record], fault: BaseException) -> None:

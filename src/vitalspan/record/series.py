@@ -8,6 +8,7 @@ from typing import Final
 from vitalspan.names import OVERFLOW
 from vitalspan.record.cell import Cell
 from vitalspan.record.faults import logger
+from vitalspan.record.judge import Judge
 from vitalspan.record.labels import Labels
 
 Key = tuple[str, str, Labels]
@@ -26,6 +27,7 @@ class Series:
         self.limit = limit
         self.overflows = 0
         self.cells: dict[Key, Cell] = {}
+        self.judges: tuple[Judge, ...] = ()
         self._overflow: Cell | None = None
         # Re-entrant, since a signal handler may define an operation while one is being defined.
         self._lock = threading.RLock()
@@ -39,7 +41,7 @@ class Series:
         with self._lock:
             found = self.cells.get(key)
             if found is None and key != _OVERFLOW_KEY and len(self.cells) < self.limit:
-                found = self.cells[key] = Cell(component, operation, labels)
+                found = self.cells[key] = self._judged(Cell(component, operation, labels))
         return self._refused() if found is None else found
 
     def all(self) -> list[Cell]:
@@ -57,11 +59,26 @@ class Series:
         self.overflows = 0
         for cell in self.all():
             cell.zero()
+        for judge in self.judges:
+            judge.reset()
+
+    def judge_by(self, judges: tuple[Judge, ...]) -> None:
+        """Let judges count the calls of the series they select, those of new series as well."""
+        with self._lock:
+            self.judges = judges
+            for cell in self.all():
+                self._judged(cell)
+
+    def _judged(self, cell: Cell) -> Cell:
+        if self.judges or cell.judges:
+            labels = cell.all_labels()
+            cell.judges = tuple(judge for judge in self.judges if judge.selects(labels))
+        return cell
 
     def _refused(self) -> Cell:
         with self._lock:
             first = self._overflow is None
-            cell = self._overflow = self._overflow or Cell(*_OVERFLOW_KEY)
+            cell = self._overflow = self._overflow or self._judged(Cell(*_OVERFLOW_KEY))
             self.overflows += 1
         # Not under the lock, which a handler of another thread may want while it holds its own.
         if first:

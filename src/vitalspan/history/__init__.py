@@ -1,0 +1,1 @@
+"""Folded counts over time: what a window can look back on."""

@@ -1,0 +1,76 @@
+"""The ticks that a window can begin at: all of the last minutes, ever fewer before."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import Final
+
+TIERS: Final = ((900.0, 0.0), (6 * 3600.0, 60.0), (3 * 86400.0, 600.0), (31 * 86400.0, 3600.0))
+"""Up to which age, in seconds, one tick is kept in how many seconds; 0 keeps them all."""
+
+LONGEST: Final = TIERS[-1][0]
+"""Seconds that can be looked back on."""
+
+_CHECK: Final = 64
+
+
+class Ticks:
+    """Times at which everything was noted, on the steady clock.
+
+    Args:
+        born: the time before which nothing was counted.
+    """
+
+    def __init__(self, born: float) -> None:
+        self.times = array("d", [born])
+        self._thinned = 1
+
+    def add(self, now: float) -> None:
+        """Add the present tick."""
+        self.times.append(now)
+        if len(self.times) - self._thinned >= _CHECK:
+            self.times = array("d", kept(self.times, now))
+            self._thinned = len(self.times)
+
+    def start(self, now: float, window: float) -> float:
+        """Return the tick at which a window that ends now begins: the last one not within it.
+
+        Where nothing is so old, it is the first tick.
+        """
+        times = self.times
+        index = bisect_right(times, now - window + _SLACK)
+        return times[index - 1] if index else times[0]
+
+    def has(self, when: float) -> bool:
+        """Whether a time is that of a tick that is kept."""
+        index = bisect_left(self.times, when)
+        return index < len(self.times) and self.times[index] == when
+
+    def oldest(self, seconds: float) -> float:
+        """Return the tick at which a window of so many seconds began at the last tick."""
+        return self.start(self.times[-1], seconds)
+
+
+_SLACK: Final = 1e-6
+"""Seconds that rounding may have moved a tick by."""
+
+
+def kept(times: Sequence[float], now: float) -> list[float]:
+    """Return the ticks that are kept: of those in one slot of their tier, the first."""
+    result: list[float] = []
+    last: tuple[float, float] | None = None
+    for when in times:
+        size = _slot_size(now - when)
+        if size is None:
+            continue
+        slot = (size, when // size) if size else None
+        if slot is None or slot != last:
+            result.append(when)
+        last = slot
+    return result
+
+
+def _slot_size(age: float) -> float | None:
+    return next((size for up_to, size in TIERS if age <= up_to), None)

@@ -1,0 +1,95 @@
+"""What one series has counted, over time."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+_CHECK: Final = 64
+"""Entries after which a track looks for some that it can do without."""
+
+
+class Track:
+    """Counters, or gauges, of one series at the ticks at which they changed.
+
+    Counters are kept as they stood, so that the growth over any window is a difference, and
+    forgetting entries in between loses nothing but resolution. Nothing is added while nothing
+    changes.
+
+    Args:
+        labels: of the series.
+        base: what the values stood at before the first entry; what is not named was 0.
+    """
+
+    __slots__ = ("_thinned", "base", "columns", "horizon", "labels", "times", "version")
+
+    def __init__(self, labels: Mapping[str, str], base: Mapping[str, float] | None = None) -> None:
+        self.labels = dict(labels)
+        self.base = dict(base or {})
+        self.times = array("d")
+        self.columns: dict[str, array[float]] = {}
+        self.version = 0
+        """How often entries were forgotten."""
+        self.horizon = float("-inf")
+        """The tick that windows can begin at, at the earliest."""
+        self._thinned = 0
+
+    def append(self, now: float, values: Mapping[str, float]) -> None:
+        """Note how the values stand at a tick. Those that are not named have not changed."""
+        columns, size = self.columns, len(self.times)
+        for name in values:
+            if name not in columns:
+                columns[name] = array("d", [self.base.get(name, 0.0)]) * size
+        self.times.append(now)
+        for name, column in columns.items():
+            column.append(values[name] if name in values else column[-1])
+
+    def latest(self, column: str) -> float:
+        """Return what a value stands at."""
+        values = self.columns.get(column)
+        return values[-1] if values else self.base.get(column, 0.0)
+
+    def increase(self, column: str, start: float) -> float:
+        """Return how much a counter has grown since a tick."""
+        times = self.times
+        if not times or times[-1] <= start:
+            return 0.0
+        values = self.columns.get(column)
+        if values is None:
+            return 0.0
+        index = bisect_right(times, start)
+        return values[-1] - (values[index - 1] if index else self.base.get(column, 0.0))
+
+    def due(self) -> bool:
+        """Whether so many entries have come that `thin` is worth its time."""
+        return len(self.times) - self._thinned >= _CHECK
+
+    def thin(self, ticks: Sequence[float], oldest: float) -> None:
+        """Forget entries that no window begins at.
+
+        Args:
+            ticks: those that windows may begin at, in order.
+            oldest: the first of them that is asked for.
+        """
+        self.horizon = oldest
+        first = max(0, bisect_right(self.times, oldest) - 1)
+        # An entry says how things stood at every tick from its own on until the next entry.
+        places = [bisect_left(ticks, when) for when in self.times]
+        last = len(places) - 1
+        kept = [
+            index
+            for index in range(first, last + 1)
+            if index == last or places[index] < places[index + 1]
+        ]
+        if len(kept) <= last:
+            self._keep(kept, first)
+            self.version += 1
+        self._thinned = len(self.times)
+
+    def _keep(self, kept: Sequence[int], first: int) -> None:  # noqa: ARG002 - for calls
+        """Keep these entries alone; what is before `first` is in no window any more."""
+        self.times = array("d", [self.times[index] for index in kept])
+        for name, column in self.columns.items():
+            self.columns[name] = array("d", [column[index] for index in kept])

@@ -1,0 +1,1 @@
+"""Quantities over a window: a value in the process, and PromQL for Prometheus."""
