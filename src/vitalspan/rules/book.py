@@ -1,0 +1,172 @@
+"""The rules in force: those of a file, and those that the program adds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.history.history import History
+from vitalspan.record.faults import logger
+from vitalspan.record.judge import Judge
+from vitalspan.rules.slos import expand
+from vitalspan.rules.file import build_rule, build_slo, load
+from vitalspan.rules.model import Group, Rule, RuleSet, Slo
+from vitalspan.signals.matching import match_all
+
+ADDED: Final = "added"
+"""The group of the rules that the program adds."""
+
+_Stamp = tuple[int, int, int]
+
+
+class RuleBook:
+    """Where rules come from, and who is told when they change.
+
+    Args:
+        history: whose calls the SLOs judge.
+        changed: takes the groups in force, those of SLOs included.
+    """
+
+    def __init__(self, history: History, changed: Callable[[Iterable[Group]], None]) -> None:
+        self.path: Path | None = None
+        self.reload_failed = False
+        self._history = history
+        self._changed = changed
+        self._of_file = RuleSet()
+        self._rules: list[Rule] = []
+        self._slos: list[Slo] = []
+        self._stamp: _Stamp | None = None
+        self._judges: dict[Slo, Judge] = {}
+
+    @property
+    def in_force(self) -> RuleSet:
+        """All rules and SLOs, without the groups that the SLOs make."""
+        added = (Group(ADDED, tuple(self._rules)),) if self._rules else ()
+        return RuleSet((*self._of_file.groups, *added), (*self._of_file.slos, *self._slos))
+
+    def load(self, path: str | os.PathLike[str] | None) -> None:
+        """Take the rules of a file in place of those of the file before; None takes them away.
+
+        Raises:
+            ConfigurationError: for a file with mistakes; the rules stay as they were.
+            MissingExtraError: where no YAML can be read.
+        """
+        stamp = None if path is None else _stamp(Path(path))
+        wanted = RuleSet() if path is None else load(path)
+        self._use(wanted)
+        self.path = None if path is None else Path(path)
+        self._stamp, self.reload_failed = stamp, False
+
+    def use(self, rules: RuleSet) -> None:
+        """Take these rules in place of those of a file.
+
+        Raises:
+            ConfigurationError: where an SLO that was added has a name of theirs.
+        """
+        self._use(rules)
+        self.path = None
+        self.reload_failed = False
+
+    def reload(self) -> bool:
+        """Read the file again; with a mistake in it, the rules stay as they were.
+
+        Returns:
+            Whether it could be read.
+        """
+        if self.path is None:
+            return True
+        try:
+            self.load(self.path)
+        except ConfigurationError as refused:
+            self._stamp = _stamp(self.path)
+            self.reload_failed = True
+            logger.error("the rules before are still in force: %s", refused)  # noqa: TRY400
+            return False
+        return True
+
+    def reload_if_changed(self) -> None:
+        """Read the file again if it is another one than before."""
+        if self.path is not None and _stamp(self.path) != self._stamp:
+            self.reload()
+
+    def add(self, rule: Rule | None = None, /, **fields: Any) -> Rule:
+        """Add a rule, or change the one of the same name that was added before.
+
+        Args:
+            rule: a complete one.
+            **fields: those of the rule file; `for` is spelled `for_`.
+
+        Raises:
+            ConfigurationError: for fields that make no rule.
+        """
+        if rule is None:
+            rule = build_rule({name.removesuffix("_"): value for name, value in fields.items()})
+        kept = [one for one in self._rules if one.alert != rule.alert]
+        self._use(self._of_file, rules=[*kept, rule])
+        return rule
+
+    def add_slo(self, slo: Slo | None = None, /, **fields: Any) -> Slo:
+        """Add an SLO, or change the one of the same name that was added before.
+
+        Raises:
+            ConfigurationError: for fields that make no SLO.
+        """
+        if slo is None:
+            slo = build_slo(fields)
+        kept = [one for one in self._slos if one.name != slo.name]
+        self._use(self._of_file, slos=[*kept, slo])
+        return slo
+
+    def remove(self, name: str) -> bool:
+        """Take away a rule, or an SLO, that was added; return whether there was one."""
+        rules = [one for one in self._rules if one.alert != name]
+        slos = [one for one in self._slos if one.name != name]
+        found = len(rules) < len(self._rules) or len(slos) < len(self._slos)
+        if found:
+            self._use(self._of_file, rules=rules, slos=slos)
+        return found
+
+    def _use(
+        self, of_file: RuleSet, rules: list[Rule] | None = None, slos: list[Slo] | None = None
+    ) -> None:
+        wanted_slos = [*of_file.slos, *(self._slos if slos is None else slos)]
+        twice = {one.name for one in wanted_slos if _named(one.name, wanted_slos) > 1}
+        if twice:
+            raise ConfigurationError(
+                f"SLO {sorted(twice)[0]!r} is in the rule file and added as well: rename one"
+            )
+        self._of_file = of_file
+        self._rules = self._rules if rules is None else rules
+        self._slos = self._slos if slos is None else slos
+        self._judge(wanted_slos)
+        self._changed(slos_expanded(self.in_force))
+
+    def _judge(self, wanted: list[Slo]) -> None:
+        # What an SLO has counted stays, unless the SLO is another one now.
+        self._judges = {slo: self._judges.get(slo) or _judge_of(slo) for slo in wanted}
+        self._history.judge_by({slo.name: judge for slo, judge in self._judges.items()})
+
+
+def slos_expanded(rules: RuleSet) -> tuple[Group, ...]:
+    """Return all groups, those that SLOs make included."""
+    return expand(rules).groups
+
+
+def _judge_of(slo: Slo) -> Judge:
+    return Judge(partial(match_all, slo.where), slo.objective, slo.under)
+
+
+def _named(name: str, among: list[Slo]) -> int:
+    return sum(1 for one in among if one.name == name)
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,0 +1,183 @@
+"""Reads what is about labels: `where`, `by`, `labels` and `annotations`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Final
+
+from vitalspan import names
+from vitalspan.errors import ConfigurationError
+from vitalspan.record.labels import check_name
+from vitalspan.rules import templates
+from vitalspan.rules.file.fields import Fields
+from vitalspan.rules.file.mistakes import Place, Report
+from vitalspan.rules.file.nodes import Items, Node, Scalar, shown_text
+from vitalspan.rules.file.values import nearest, text_of
+from vitalspan.rules.model import Pairs
+from vitalspan.signals.matching import Matcher, parse_matcher
+from vitalspan.signals.signal import LABELS, Signal
+
+MAX_ANNOTATION: Final = 10_000
+"""Characters of an annotation."""
+
+_TARGET_LABELS: Final = ("job", "instance")
+"""Prometheus puts them on what it scrapes."""
+
+_TEXTS: Final = {"labels": "a text such as payments", "annotations": "a text in quotes"}
+_VALUES: Final = "a value such as checkout, =~check.*, !=checkout or !~check.*"
+
+
+def read_where(fields: Fields, signal: Signal | None) -> tuple[Matcher, ...]:
+    """Return the conditions on labels.
+
+    Args:
+        fields: of a rule or an SLO.
+        signal: whose labels there must be; None where it is unknown.
+    """
+    found = []
+    for name, key, node in fields.under("where", "conditions such as {operation: checkout}"):
+        known = _check_label(key, name, signal, fields.report)
+        matcher = _matcher(name, node, fields.report)
+        if known and matcher is not None:
+            found.append(matcher)
+    return tuple(found)
+
+
+def read_by(fields: Fields, signal: Signal | None) -> tuple[str, ...]:
+    """Return the labels that keep alerts apart."""
+    report = fields.report
+    found: list[str] = []
+    for node in fields.items_of("by", "labels such as [operation]"):
+        name = text_of(node, "a label such as operation", report)
+        if name is None or not _check_label(node.place, name, signal, report):
+            continue
+        if name in found:
+            report.wrong(node.place, f"{shown_text(name)} is there twice: keep one of them")
+        else:
+            found.append(name)
+    if found and signal is not None and not signal.groups:
+        fields.wrong(f"{signal.name} cannot be told apart by labels: leave `by` out", "by")
+    return tuple(found)
+
+
+def _check_label(place: Place, name: str, signal: Signal | None, report: Report) -> bool:
+    problem = _bad_name(name)
+    if not problem and name in _TARGET_LABELS:
+        problem = f"the process does not know {name}, which Prometheus puts on: leave it out"
+    if not problem and signal is not None:
+        problem = _foreign(name, signal)
+    if problem:
+        report.wrong(place, problem)
+    return not problem
+
+
+def _bad_name(name: str) -> str:
+    try:
+        check_name(name, "label")
+    except ConfigurationError as refused:
+        return str(refused)
+    return ""
+
+
+def _foreign(name: str, signal: Signal) -> str:
+    known = LABELS[signal.source]
+    if known is not None:
+        return "" if name in known else f"{signal.name} has no label {name}: {nearest(name, known)}"
+    if signal.source == "operations":
+        others = names.RESERVED_LABELS - {names.COMPONENT, names.OPERATION}
+        use = "use component, operation or labels that operations declare"
+        return f"{signal.name} has no label {name}: {use}" if name in others else ""
+    if signal.metrics != (signal.name,) and name in (names.COMPONENT, names.OPERATION):
+        return f"{signal.name} is of the whole process and has no label {name}: leave it out"
+    return ""
+
+
+def _matcher(label: str, node: Node, report: Report) -> Matcher | None:
+    if isinstance(node, Items):
+        report.wrong(node.place, "a list is not one value: use an expression such as =~one|other")
+        return None
+    if isinstance(node, Scalar) and node.content == "":
+        return Matcher(label, "=", "")
+    text = text_of(node, _VALUES, report)
+    if text is None:
+        return None
+    try:
+        matcher = parse_matcher(label, text)
+    except (ValueError, OverflowError, RecursionError, FutureWarning) as refused:
+        report.wrong(
+            node.place,
+            f"{shown_text(text)} is no regular expression: {refused}: use one like =~check.*",
+        )
+        return None
+    if matcher.value != text and matcher.value[:1] in (" ", "="):
+        problem = f"{shown_text(text)} looks for a value that begins with {matcher.value[0]!r}"
+        report.wrong(node.place, f"{problem}: write =value, =~value, !=value or !~value")
+        return None
+    return matcher
+
+
+def read_labels(fields: Fields, taken: Mapping[str, str], skipped: Collection[str] = ()) -> Pairs:
+    """Return the labels that are put on alerts.
+
+    Args:
+        fields: of a rule or an SLO.
+        taken: labels that cannot be set, and why.
+        skipped: labels that are read elsewhere.
+    """
+    pairs = []
+    for name, node, text in _texts(fields, "labels", "labels such as {team: payments}"):
+        if name in skipped:
+            continue
+        if name in taken:
+            fields.report.wrong(node.place, f"the label {name} cannot be set: {taken[name]}")
+        elif "{{" in text:
+            problem = f"{shown_text(text)} would be filled in by Prometheus only"
+            fields.report.wrong(node.place, f"{problem}: use a plain text, or an annotation")
+        else:
+            pairs.append((name, text))
+    return tuple(pairs)
+
+
+def read_annotations(
+    fields: Fields, by: tuple[str, ...] | None, hint: str = "add it to `by`, or leave it out"
+) -> Pairs:
+    """Return the texts for people.
+
+    Args:
+        fields: of a rule or an SLO.
+        by: the labels that texts can show; None where they are unknown.
+        hint: what to do about others.
+    """
+    pairs = []
+    usable = 'texts such as {summary: "Checkout is slow"}'
+    for name, node, text in _texts(fields, "annotations", usable):
+        problem = _bad_template(text, by, hint)
+        if problem:
+            fields.report.wrong(node.place, problem)
+        else:
+            pairs.append((name, text))
+    return tuple(pairs)
+
+
+def _bad_template(text: str, by: tuple[str, ...] | None, hint: str) -> str:
+    if len(text) > MAX_ANNOTATION:
+        return f"has {len(text)} characters: use at most {MAX_ANNOTATION}"
+    try:
+        templates.check(text)
+    except ValueError as refused:
+        return str(refused)
+    for label in templates.labels_of(text):
+        if by is not None and label not in (*by, *_TARGET_LABELS):
+            return f"$labels.{label} would be empty: {hint}"
+    return ""
+
+
+def _texts(fields: Fields, field: str, usable: str) -> Iterator[tuple[str, Node, str]]:
+    for name, key, node in fields.under(field, usable):
+        problem = _bad_name(name).replace("label", field.removesuffix("s"), 1)
+        if problem:
+            fields.report.wrong(key, problem)
+            continue
+        text = text_of(node, _TEXTS[field], fields.report)
+        if text is not None:
+            yield name, node, text
