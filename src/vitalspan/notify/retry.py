@@ -1,0 +1,100 @@
+"""Trying again, ever later and never in step with others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vitalspan.errors import ConfigurationError, MissingExtraError
+from vitalspan.notify.receiver import UndeliveredError
+from vitalspan.notify.target import seconds
+
+if TYPE_CHECKING:
+    import tenacity
+
+
+@dataclass(frozen=True)
+class Retry:
+    """How often, and how long, a message is tried.
+
+    Attributes:
+        attempts: at most, the first one included.
+        first: seconds until the second attempt; the next waits are twice as long each, and up to
+            as much again is added at random.
+        longest: seconds between two attempts at most, whatever a receiver asks for.
+        total: seconds after which no further attempt begins.
+
+    Raises:
+        ConfigurationError: for what cannot be.
+    """
+
+    attempts: int = 3
+    first: float = 1.0
+    longest: float = 30.0
+    total: float = 60.0
+
+    def __post_init__(self) -> None:
+        attempts = self.attempts
+        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
+            raise ConfigurationError(f"Retry: attempts={attempts!r:.80}: give 1 or more")
+        for name in ("first", "longest", "total"):
+            seconds("Retry", name, getattr(self, name))
+
+
+def require() -> None:
+    """Raise unless retries are possible.
+
+    Raises:
+        MissingExtraError: if tenacity is not installed.
+    """
+    try:
+        import tenacity  # noqa: F401, PLC0415 - only who has receivers needs it
+    except ImportError:
+        raise MissingExtraError("telling receivers about alerts", "notify") from None
+
+
+def with_retries(
+    attempt: Callable[[], None],
+    policy: Retry,
+    *,
+    now: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> None:
+    """Call until it succeeds or there is no point, and raise what the last attempt raised.
+
+    Args:
+        attempt: what is called.
+        policy: how often.
+        now: a steady clock in seconds.
+        sleep: waits for some seconds; it may raise to end it all.
+    """
+    import tenacity  # noqa: PLC0415 - `require` has been asked
+
+    began = now()
+    later = tenacity.wait_exponential(multiplier=policy.first, max=policy.longest)
+    jitter = tenacity.wait_random(1, 2)
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        asked = getattr(_error(state), "wait", 0.0)
+        return min(policy.longest, max(asked, later(state)) * jitter(state))
+
+    def is_over(state: tenacity.RetryCallState) -> bool:
+        return state.attempt_number >= policy.attempts or now() - began >= policy.total
+
+    retrying = tenacity.Retrying(
+        sleep=sleep,
+        stop=is_over,
+        wait=wait,
+        retry=tenacity.retry_if_exception(_is_worth_it),
+        reraise=True,
+    )
+    retrying(attempt)
+
+
+def _error(state: tenacity.RetryCallState) -> BaseException | None:
+    return None if state.outcome is None else state.outcome.exception()
+
+
+def _is_worth_it(error: BaseException) -> bool:
+    return not isinstance(error, UndeliveredError) or error.again

@@ -1,0 +1,368 @@
+"""What receivers of grouped messages are told, and that it is no more and no less."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from notify_alerts import START, firing, graded, resolved
+from vitalspan.notify.grouping import GroupPlan, Notification
+from vitalspan.notify.receiver import Outcome
+from vitalspan.rules.alert import Alert
+
+
+def plan(reminder: float | None = None, *, send_resolved: bool = True) -> GroupPlan:
+    return GroupPlan(reminder, send_resolved=send_resolved)
+
+
+def step(
+    told: GroupPlan, alerts: Sequence[Alert], now: float, outcome: Outcome | None = "sent"
+) -> list[Notification]:
+    """One tick whose messages come to an outcome at once; with None they stay under way."""
+    told.observe(alerts, now)
+    messages = told.due(now, 5.0)
+    for message in messages if outcome is not None else ():
+        told.settle(message, outcome)
+    return messages
+
+
+def test_each_change_is_told_once() -> None:
+    told, alert = plan(), firing()
+    (message,) = step(told, [alert], START)
+    assert (message.alertname, message.status, message.reminder) == (
+        "CheckoutSlow",
+        "firing",
+        False,
+    )
+    assert message.alerts == message.changed == (alert,)
+    assert message.at == START
+    assert message.group == "CheckoutSlow"
+    assert step(told, [alert], START + 5) == []
+    critical = graded(alert, "critical")
+    (message,) = step(told, [critical], START + 10)
+    assert message.changed == (critical,)
+    assert step(told, [critical], START + 15) == []
+    (message,) = step(told, [graded(alert, "warning")], START + 20)
+    assert message.changed[0].severity == "warning"
+    over = resolved(alert, START + 25)
+    (message,) = step(told, [over], START + 25)
+    assert (message.status, message.alerts) == ("resolved", (over,))
+    assert step(told, [over], START + 30) == []
+    assert step(told, [], START + 2000) == []
+
+
+def test_alerts_of_one_name_share_a_message() -> None:
+    told = plan()
+    shop, back = firing(labels={"operation": "shop"}), firing(labels={"operation": "back"})
+    other = firing("QueueLong")
+    first = step(told, [shop, back, other], START)
+    assert [(message.alertname, len(message.alerts)) for message in first] == [
+        ("CheckoutSlow", 2),
+        ("QueueLong", 1),
+    ]
+    over = resolved(back, START + 5)
+    (message,) = step(told, [shop, over, other], START + 5)
+    assert message.status == "firing"
+    assert message.alerts == (shop, over)
+    assert message.changed == (over,)
+    (message,) = step(told, [resolved(shop, START + 10), over, other], START + 10)
+    assert (message.status, len(message.alerts)) == ("resolved", 1)
+
+
+def test_an_alert_that_is_missing_is_over() -> None:
+    told, alert = plan(), firing()
+    step(told, [alert], START)
+    (message,) = step(told, [], START + 5)
+    assert message.alerts == (resolved(alert, START + 5),)
+    assert step(told, [], START + 10) == []
+
+
+def test_an_alert_that_was_over_before_it_was_seen_is_not_told() -> None:
+    assert step(plan(), [resolved(firing(), START)], START) == []
+
+
+def test_another_alert_with_the_same_labels_is_told() -> None:
+    told, alert = plan(), firing(known_as="a")
+    step(told, [alert], START)
+    again = replace(alert, id="b", fired_at=START + 5)
+    (message,) = step(told, [resolved(alert, START + 4), again], START + 5)
+    assert message.alerts == (again,)
+    (message,) = step(told, [resolved(again, START + 9), resolved(alert, START + 4)], START + 9)
+    assert message.alerts[0].id == "b"
+
+
+def test_of_two_rules_with_the_same_labels_it_is_always_the_same_one() -> None:
+    told, one, two = plan(), firing(known_as="a"), firing(known_as="b")
+    assert len(step(told, [one, two], START)) == 1
+    assert step(told, [two, one], START + 5) == []
+
+
+def test_the_end_may_be_kept_from_a_receiver() -> None:
+    told, alert = plan(send_resolved=False), firing()
+    step(told, [alert], START)
+    assert step(told, [resolved(alert, START + 5)], START + 5) == []
+    assert len(step(told, [replace(alert, id="again")], START + 10)) == 1
+
+
+# --- silence, acknowledgement, reminders
+
+
+def test_what_is_silenced_is_told_when_silence_ends() -> None:
+    told = plan()
+    alert = firing(silenced_until=START + 100)
+    assert step(told, [alert], START) == []
+    assert step(told, [alert], START + 99) == []
+    assert len(step(told, [alert], START + 100)) == 1
+
+
+def test_an_end_during_silence_is_told_afterwards() -> None:
+    told, alert = plan(), firing()
+    step(told, [alert], START)
+    over = replace(resolved(alert, START + 10), silenced_until=START + 100)
+    assert step(told, [over], START + 10) == []
+    assert step(told, [], START + 99) == []
+    (message,) = step(told, [], START + 100)
+    assert message.alerts == (over,)
+
+
+def test_an_alert_that_is_silenced_all_its_life_is_never_told() -> None:
+    told = plan()
+    alert = firing(silenced_until=START + 100)
+    step(told, [alert], START)
+    assert step(told, [resolved(alert, START + 50)], START + 200) == []
+
+
+def test_silence_hides_an_alert_from_messages_about_others() -> None:
+    told = plan()
+    loud, quiet = firing(labels={"operation": "a"}), firing(labels={"operation": "b"})
+    step(told, [loud, quiet], START)
+    quiet = replace(quiet, silenced_until=START + 100)
+    (message,) = step(told, [graded(loud, "critical"), quiet], START + 5)
+    assert [alert.labels["operation"] for alert in message.alerts] == ["a"]
+
+
+def test_reminders() -> None:
+    told, alert = plan(reminder=60), firing()
+    step(told, [alert], START)
+    assert step(told, [alert], START + 59) == []
+    (message,) = step(told, [alert], START + 60)
+    assert message.reminder
+    assert message.changed == (alert,)
+    assert step(told, [alert], START + 119) == []
+    assert step(told, [replace(alert, acknowledged=True)], START + 120) == []
+    (message,) = step(told, [alert], START + 130)
+    assert message.reminder
+    # A clock that was set back.
+    (message,) = step(told, [alert], START - 3600)
+    assert message.reminder
+    (message,) = step(told, [resolved(alert, START)], START - 3590)
+    assert not message.reminder
+
+
+def test_no_reminder_while_a_message_is_under_way() -> None:
+    told, alert = plan(reminder=60), firing()
+    assert step(told, [alert], START, None)
+    assert step(told, [alert], START + 100) == []
+
+
+# --- messages that do not get through
+
+
+def test_what_failed_is_told_again_as_it_is_then() -> None:
+    told, alert = plan(), firing()
+    step(told, [alert], START, "failed")
+    assert len(step(told, [alert], START + 5, "failed")) == 1
+    (message,) = step(told, [graded(alert, "error")], START + 10, "failed")
+    over = resolved(alert, START + 15)
+    (message,) = step(told, [over], START + 15, "failed")
+    assert message.status == "resolved"
+    assert len(step(told, [over], START + 20)) == 1
+    assert step(told, [over], START + 25) == []
+
+
+def test_what_was_refused_is_told_again_after_a_while() -> None:
+    told, alert = plan(reminder=10), firing()
+    step(told, [alert], START, "rejected")
+    assert step(told, [alert], START + 59) == []
+    (message,) = step(told, [alert], START + 60)
+    assert not message.reminder
+
+
+def test_the_end_of_what_could_not_be_told_is_told() -> None:
+    told, alert = plan(), firing()
+    told.observe([alert], START)
+    (message,) = step(told, [resolved(alert, START + 5)], START + 5)
+    assert message.status == "resolved"
+
+
+def test_a_message_that_waits_is_not_made_again() -> None:
+    told, alert = plan(), firing()
+    (first,) = step(told, [alert], START, None)
+    assert step(told, [alert], START + 5, None) == []
+    (second,) = step(told, [resolved(alert, START + 6)], START + 6, None)
+    told.settle(first, "untold")
+    assert step(told, [resolved(alert, START + 6)], START + 7, None) == []
+    told.settle(second, "untold")
+    (third,) = step(told, [resolved(alert, START + 6)], START + 8, None)
+    told.settle(third, "sent")
+    told.settle(third, "sent")
+    assert step(told, [], START + 10) == []
+
+
+def test_a_late_end_does_not_hide_what_came_after_it() -> None:
+    told, alert = plan(), firing()
+    over = resolved(alert, START + 5)
+    messages = [
+        step(told, [seen], START + 5 * number, None)[0]
+        for number, seen in enumerate((alert, over, alert, over))
+    ]
+    for message, outcome in zip(messages, ("sent", "sent", "failed", "failed"), strict=True):
+        told.settle(message, outcome)  # type: ignore[arg-type]
+    assert len(step(told, [over], START + 20)) == 1
+
+
+def test_what_failed_before_goes_last() -> None:
+    told = plan()
+    bad, good = firing("Bad"), firing("Good")
+    step(told, [bad], START, "failed")
+    messages = step(told, [bad, good], START + 5)
+    assert [message.alertname for message in messages] == ["Good", "Bad"]
+
+
+def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vitalspan.notify.grouping.MAX_REMEMBERED", 10)
+    monkeypatch.setattr("vitalspan.notify.identity.MAX_REMEMBERED", 10)
+    told = plan()
+    alerts = [firing(labels={"n": str(number)}) for number in range(10)]
+    assert told.observe(alerts, START) == 0
+    more = [firing(labels={"n": str(number)}) for number in range(10, 15)]
+    over = [resolved(alert, START + 5 + number) for number, alert in enumerate(alerts)]
+    assert told.observe([*over, *more], START + 20) == 5
+    (message,) = told.due(START + 20, 5.0)
+    assert len(message.alerts) == 10
+    assert {alert.labels["n"] for alert in message.alerts} == set(map(str, range(5, 15)))
+
+
+# --- any sequence
+
+KEYS = ("a", "b", "c")
+NAMES = {"a": "One", "b": "One", "c": "Two"}
+WORST = ("warning", "critical")
+
+
+class GroupMachine(RuleBasedStateMachine):
+    """Alerts change, ticks pass, messages get through, late or not at all.
+
+    The receiver is a table of what it was told last. It agrees with what is when everything has
+    got through; and it has never been told more often than something changed.
+    """
+
+    @initialize()
+    def begin(self) -> None:
+        self.told = plan()
+        self.now = START
+        self.alerts: dict[str, Alert] = {}
+        self.under_way: list[Notification] = []
+        self.receiver: dict[str, tuple[str, str]] = {}
+        self.fired = 0
+        self.changes = dict.fromkeys(NAMES.values(), 0)
+        self.messages = dict.fromkeys(NAMES.values(), 0)
+        self.lost = 0
+
+    @rule(key=st.sampled_from(KEYS), severity=st.sampled_from(WORST))
+    def fire(self, key: str, severity: str) -> None:
+        alert = self.alerts.get(key)
+        if alert is None or alert.state == "resolved":
+            self.fired += 1
+            name = NAMES[key]
+            alert = firing(name, severity, known_as=f"{key}{self.fired}", labels={"key": key})
+            self.alerts[key] = replace(alert, fired_at=self.now)
+        elif alert.severity != severity:
+            self.alerts[key] = graded(alert, severity)
+        else:
+            return
+        self.changes[NAMES[key]] += 1
+
+    @rule(key=st.sampled_from(KEYS))
+    def resolve(self, key: str) -> None:
+        alert = self.alerts.get(key)
+        if alert is not None and alert.state == "firing":
+            self.alerts[key] = resolved(alert, self.now)
+            self.changes[NAMES[key]] += 1
+
+    @rule(key=st.sampled_from(KEYS))
+    def remove(self, key: str) -> None:
+        alert = self.alerts.pop(key, None)
+        if alert is not None and alert.state == "firing":
+            self.changes[NAMES[key]] += 1
+
+    @rule(key=st.sampled_from(KEYS), seconds=st.sampled_from([0.0, 7.0, 1000.0]))
+    def silence(self, key: str, seconds: float) -> None:
+        if key in self.alerts:
+            self.alerts[key] = replace(self.alerts[key], silenced_until=self.now + seconds)
+
+    @rule()
+    def tick(self) -> None:
+        self.now += 5.0
+        self.told.observe(list(self.alerts.values()), self.now)
+        for message in self.told.due(self.now, 5.0):
+            self.under_way.append(message)
+            self.messages[message.alertname] += 1
+            for alert in message.alerts:
+                assert alert.silenced_until <= self.now
+
+    @rule()
+    def observe_only(self) -> None:
+        """A tick while the circuit is open."""
+        self.now += 5.0
+        self.told.observe(list(self.alerts.values()), self.now)
+
+    @precondition(lambda self: self.under_way)
+    @rule(outcome=st.sampled_from(["sent", "sent", "failed", "rejected", "untold"]))
+    def settle(self, outcome: Outcome) -> None:
+        message = self.under_way.pop(0)
+        self.told.settle(message, outcome)
+        if outcome == "sent":
+            self.receive(message)
+        else:
+            self.lost += 1
+
+    @rule()
+    def get_everything_through(self) -> None:
+        self.now += 2000.0
+        while self.under_way:
+            message = self.under_way.pop(0)
+            self.told.settle(message, "sent")
+            self.receive(message)
+        self.tick()
+        for message in self.under_way:
+            self.told.settle(message, "sent")
+            self.receive(message)
+        self.under_way.clear()
+        expected = {
+            key: (alert.id, alert.severity)
+            for key, alert in self.alerts.items()
+            if alert.state == "firing" and alert.silenced_until <= self.now
+        }
+        assert self.receiver == expected
+        self.tick()
+        assert self.under_way == []
+
+    def receive(self, message: Notification) -> None:
+        for alert in message.alerts:
+            key = alert.labels["key"]
+            if alert.state == "firing":
+                self.receiver[key] = alert.id, alert.severity
+            else:
+                self.receiver.pop(key, None)
+
+    def teardown(self) -> None:
+        for name, number in self.messages.items():
+            assert number <= self.changes[name] + self.lost
+
+
+TestGroupMachine = GroupMachine.TestCase

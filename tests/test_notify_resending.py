@@ -1,0 +1,254 @@
+"""What an Alertmanager is sent, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from notify_alerts import START, firing, graded, resolved
+from vitalspan.notify.alertmanager import postable
+from vitalspan.notify.receiver import Outcome
+from vitalspan.notify.resending import BATCH, Batch, ResendPlan
+from vitalspan.rules.alert import Alert
+from vitalspan.rules.state import RESOLVED_RETENTION
+
+RESEND = 60.0
+
+
+def step(
+    plan: ResendPlan, alerts: Sequence[Alert], now: float, outcome: Outcome | None = "sent"
+) -> list[Alert]:
+    """One tick whose batches come to an outcome at once; what was sent."""
+    plan.observe(alerts, now)
+    batches = plan.due(now, 5.0)
+    for batch in batches if outcome is not None else ():
+        plan.settle(batch, outcome)
+    return [alert for batch in batches for alert in batch.alerts]
+
+
+@pytest.fixture
+def plan() -> ResendPlan:
+    return ResendPlan(RESEND)
+
+
+def test_an_alert_is_sent_at_once_and_again_each_minute(plan: ResendPlan) -> None:
+    alert = firing()
+    sent = [now for now in range(0, 200, 5) if step(plan, [alert], START + now)]
+    assert sent == [0, 60, 120, 180]
+
+
+def test_an_end_is_sent_at_once_and_again_for_a_quarter_of_an_hour(plan: ResendPlan) -> None:
+    alert = firing()
+    step(plan, [alert], START)
+    over = resolved(alert, START + 7)
+    sent = [now for now in range(10, 2000, 10) if step(plan, [over], START + now)]
+    assert sent == list(range(10, 10 + 900, 60))
+
+
+def test_an_old_end_is_not_sent(plan: ResendPlan) -> None:
+    over = resolved(firing(), START)
+    assert step(plan, [over], START + RESOLVED_RETENTION + 1) == []
+
+
+@pytest.mark.parametrize(("interval", "lives"), [(5.0, 240.0), (60.0, 240.0), (90.0, 360.0)])
+def test_an_alert_outlives_two_that_are_lost(
+    plan: ResendPlan, interval: float, lives: float
+) -> None:
+    plan.observe([firing()], START)
+    (batch,) = plan.due(START, interval)
+    assert batch.valid_until == START + lives
+    assert batch.group == ""
+
+
+def test_a_change_of_severity_ends_the_old_labels(plan: ResendPlan) -> None:
+    warning = firing()
+    critical = graded(warning, "critical")
+    step(plan, [warning], START)
+    sent = step(plan, [critical], START + 5)
+    assert sent == [resolved(warning, START + 5), critical]
+    # And back: the old labels fire again, and their end is no longer sent.
+    sent = step(plan, [warning], START + 10)
+    assert sent == [warning, resolved(critical, START + 10)]
+    assert step(plan, [warning], START + 15) == []
+    assert step(plan, [warning], START + 70) == [warning, resolved(critical, START + 10)]
+
+
+def test_an_alert_that_is_missing_is_over(plan: ResendPlan) -> None:
+    step(plan, [firing()], START)
+    assert step(plan, [], START + 5) == [resolved(firing(), START + 5)]
+    assert step(plan, [], START + 65) == [resolved(firing(), START + 5)]
+    assert step(plan, [], START + 910) == []
+
+
+def test_another_alert_with_the_same_labels_replaces_the_end(plan: ResendPlan) -> None:
+    old = firing(known_as="a")
+    step(plan, [old], START)
+    step(plan, [resolved(old, START + 5)], START + 5)
+    new = firing(known_as="b", at=START + 10)
+    assert step(plan, [resolved(old, START + 5), new], START + 10) == [new]
+
+
+def test_what_is_silenced_is_not_sent(plan: ResendPlan) -> None:
+    alert = firing()
+    step(plan, [alert], START)
+    quiet = replace(alert, silenced_until=START + 100)
+    assert step(plan, [quiet], START + 65) == []
+    assert step(plan, [graded(quiet, "critical")], START + 70) == []
+    assert step(plan, [quiet], START + 100) == [quiet]
+
+
+@pytest.mark.parametrize("outcome", ["failed", "untold"])
+def test_what_was_lost_is_sent_again_as_it_is_then(plan: ResendPlan, outcome: Outcome) -> None:
+    alert = firing()
+    step(plan, [alert], START, outcome)
+    assert step(plan, [alert], START + 5, outcome) == [alert]
+    over = resolved(alert, START + 10)
+    assert step(plan, [over], START + 10, outcome) == [over]
+    assert step(plan, [over], START + 15) == [over]
+    assert step(plan, [over], START + 20) == []
+
+
+def test_what_was_refused_waits_its_turn(plan: ResendPlan) -> None:
+    step(plan, [firing()], START, "rejected")
+    assert step(plan, [firing()], START + 55) == []
+    assert step(plan, [firing()], START + 60) == [firing()]
+
+
+def test_a_batch_that_waits_is_not_made_again(plan: ResendPlan) -> None:
+    assert step(plan, [firing()], START, None)
+    assert step(plan, [firing()], START + 5, None) == []
+
+
+def test_a_clock_that_was_set_back_keeps_nothing_from_being_sent(plan: ResendPlan) -> None:
+    step(plan, [firing()], START)
+    assert step(plan, [firing()], START - 3600) == [firing()]
+
+
+def test_many_alerts_are_many_batches(plan: ResendPlan) -> None:
+    alerts = [firing(labels={"n": str(number)}) for number in range(2 * BATCH + 1)]
+    plan.observe(alerts, START)
+    assert [len(batch.alerts) for batch in plan.due(START, 5.0)] == [BATCH, BATCH, 1]
+
+
+def test_what_is_kept_is_bounded(plan: ResendPlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vitalspan.notify.resending.MAX_REMEMBERED", 10)
+    monkeypatch.setattr("vitalspan.notify.identity.MAX_REMEMBERED", 10)
+    alerts = [firing(labels={"n": str(number)}) for number in range(10)]
+    assert plan.observe(alerts, START) == 0
+    over = [resolved(alert, START + number) for number, alert in enumerate(alerts)]
+    assert plan.observe([*over, firing("Other")], START + 20) == 1
+    (batch,) = plan.due(START + 20, 5.0)
+    assert "0" not in [alert.labels.get("n") for alert in batch.alerts]
+
+
+# --- the form of it
+
+
+def test_what_is_posted() -> None:
+    alert = firing(labels={"operation": "checkout", "empty": ""})
+    assert postable(alert, START + 240, "https://shop.example/") == {
+        "labels": {
+            "alertname": "CheckoutSlow",
+            "severity": "warning",
+            "operation": "checkout",
+        },
+        "annotations": {"summary": "Checkout is slow"},
+        "startsAt": "2023-11-14T22:13:20.000Z",
+        "endsAt": "2023-11-14T22:17:20.000Z",
+        "generatorURL": "https://shop.example/",
+    }
+    own = replace(alert, generator_url="https://shop.example/rule")
+    assert postable(own, START, "https://shop.example/")["generatorURL"].endswith("/rule")
+    assert "generatorURL" not in postable(alert, START, "")
+    over = postable(resolved(alert, START + 1.5), START + 240, "")
+    assert over["endsAt"] == "2023-11-14T22:13:21.500Z"
+
+
+def test_an_alert_never_ends_before_it_begins() -> None:
+    over = postable(resolved(firing(), START - 5), START + 240, "")
+    assert over["startsAt"] == over["endsAt"]
+    waiting = replace(firing(), fired_at=None)
+    assert postable(waiting, START, "")["startsAt"] == "2023-11-14T22:12:20.000Z"
+
+
+# --- any sequence
+
+KEYS = ("a", "b", "c")
+WORST = ("warning", "critical")
+
+
+class ResendMachine(RuleBasedStateMachine):
+    """Alerts change, batches get through, late or not at all, to a model of an Alertmanager.
+
+    That keeps when each set of labels ends. What has got through or runs out makes it agree with
+    what is.
+    """
+
+    @initialize()
+    def begin(self) -> None:
+        self.plan = ResendPlan(RESEND)
+        self.now = START
+        self.alerts: dict[str, Alert] = {}
+        self.under_way: list[Batch] = []
+        self.ends: dict[tuple[str, str], float] = {}
+        self.fired = 0
+
+    @rule(key=st.sampled_from(KEYS), severity=st.sampled_from(WORST))
+    def fire(self, key: str, severity: str) -> None:
+        alert = self.alerts.get(key)
+        if alert is None or alert.state == "resolved":
+            self.fired += 1
+            alert = firing("X", severity, known_as=f"{key}{self.fired}", labels={"key": key})
+            self.alerts[key] = replace(alert, fired_at=self.now)
+        else:
+            self.alerts[key] = graded(alert, severity)
+
+    @rule(key=st.sampled_from(KEYS))
+    def resolve(self, key: str) -> None:
+        alert = self.alerts.get(key)
+        if alert is not None and alert.state == "firing":
+            self.alerts[key] = resolved(alert, self.now)
+
+    @rule(key=st.sampled_from(KEYS))
+    def remove(self, key: str) -> None:
+        self.alerts.pop(key, None)
+
+    @rule(seconds=st.sampled_from([5.0, 30.0, 61.0]))
+    def tick(self, seconds: float) -> None:
+        self.now += seconds
+        self.plan.observe(list(self.alerts.values()), self.now)
+        self.under_way += self.plan.due(self.now, 5.0)
+
+    @precondition(lambda self: self.under_way)
+    @rule(outcome=st.sampled_from(["sent", "sent", "failed", "rejected", "untold"]))
+    def settle(self, outcome: Outcome) -> None:
+        self.come_to(self.under_way.pop(0), outcome)
+
+    @rule()
+    def get_everything_through(self) -> None:
+        while self.under_way:
+            self.settle("sent")
+        # What was refused is sent again within `RESEND`.
+        for _ in range(2):
+            self.tick(61.0)
+            while self.under_way:
+                self.settle("sent")
+        held = {pair for pair, ends in self.ends.items() if ends > self.now}
+        assert held == {
+            (key, alert.severity) for key, alert in self.alerts.items() if alert.state == "firing"
+        }
+
+    def come_to(self, batch: Batch, outcome: Outcome) -> None:
+        self.plan.settle(batch, outcome)
+        if outcome != "sent":
+            return
+        for alert in batch.alerts:
+            ends = batch.valid_until if alert.resolved_at is None else alert.resolved_at
+            self.ends[alert.labels["key"], alert.severity] = ends
+
+
+TestResendMachine = ResendMachine.TestCase
