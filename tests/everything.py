@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import threading
 from typing import Any
 
 from prometheus_client.registry import Collector
 
 import vitalspan as vs
+from vitalspan.notify import Callback
 
 MEASURES = ("items", "bytes")
 
@@ -18,6 +20,25 @@ class Broken(Collector):
 
     def collect(self) -> Any:
         raise RuntimeError("broken")
+
+
+def raise_alerts(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
+    """Have rules that fire, fail and burn a budget, somebody who is told and something done."""
+    rules = monitor.rules
+    rules.add_slo(name="available", objective=0.99, where={"operation": "work"})
+    rules.add(alert="Busy", signal="rate", above=0, labels={"team": "shop"})
+    rules.add(alert="Broken", signal="rate", above=0)
+    monitor._watch.engine.runs()[1]._bound = None  # type: ignore[assignment]
+    told, done = threading.Event(), threading.Event()
+    monitor.notify(Callback(lambda message: told.set()))
+    monitor.on_alert("Busy", lambda alert: done.set())
+    clock.advance(1)
+    monitor.tick()
+    assert told.wait(30)
+    assert done.wait(30)
+    monitor.stop()
+    monitor._watch.dispatcher.close()
+    monitor._watch.actions.close()
 
 
 def do_everything(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
@@ -37,6 +58,7 @@ def do_everything(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
     cache.miss()
     api.record(tokens=10, cost=0.002)
     api.record(error="overloaded")
+    raise_alerts(monitor, clock)
     # In a context of its own, which the span of a block that nobody leaves stays current in.
     contextvars.copy_context().run(monitor.operation("stuck").__enter__)
     clock.advance(5)

@@ -79,6 +79,19 @@ def test_the_contract_of_labels(text: str, prefix: str) -> None:
         "api_calls_total": {"component", "api", "outcome"},
         "api_tokens_total": {"component", "api"},
         "api_cost_dollars_total": {"component", "api"},
+        "slo_events_total": {"slo"},
+        "slo_bad_events_total": {"slo"},
+        "slo_objective_ratio": {"slo"},
+        "slo_error_budget_remaining_ratio": {"slo"},
+        "alert_state": {"alertname", "severity", "team", "slo", "long_window"},
+        "alert_transitions_total": {"alertname", "severity", "state"},
+        "alert_notifications_total": {"receiver", "result"},
+        "vitalspan_receiver_circuit_open": {"receiver"},
+        "vitalspan_alert_actions_total": {"result"},
+        "vitalspan_rules_reload_failed": set(),
+        "vitalspan_rule_failures_total": {"alertname"},
+        "vitalspan_tick_seconds_count": set(),
+        "vitalspan_tick_seconds_sum": set(),
         "vitalspan_internal_errors_total": {"where"},
         "vitalspan_collector_errors_total": {"collector"},
         "vitalspan_series": set(),
@@ -123,6 +136,16 @@ def test_values_are_those_of_the_events(text: str, prefix: str) -> None:
     faults = samples["vitalspan_internal_errors_total", frozenset({("where", "measure")})]
     assert faults == 1
     assert samples["vitalspan_collector_errors_total", frozenset({("collector", "Broken")})] == 1
+    slo = frozenset({("slo", "available")})
+    assert samples["slo_events_total", slo] == 3
+    assert samples["slo_bad_events_total", slo] == 2
+    assert samples["slo_objective_ratio", slo] == 0.99
+    busy = {"alertname": "Busy", "severity": "warning"}
+    assert samples["alert_state", frozenset({**busy, "team": "shop"}.items())] == 2
+    assert samples["alert_transitions_total", frozenset({**busy, "state": "firing"}.items())] == 1
+    sent = frozenset({("receiver", "callback"), ("result", "sent")})
+    # One message for each alert name: the other is about the error budget.
+    assert samples["alert_notifications_total", sent] == 2
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)

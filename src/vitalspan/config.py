@@ -15,6 +15,12 @@ PREFIX: Final = "VITALSPAN_"
 _MOST: Final = 1_000_000
 """The most that a monitor can be told to keep of anything."""
 
+_COUNTS: Final = (("max_series", 1), ("recent_calls", 0), ("slow_calls", 0), ("alert_history", 0))
+"""Settings that are whole numbers, and their least values."""
+
+_SHORTEST_TICK: Final = 0.1
+_LONGEST_TICK: Final = 3600
+
 _METRIC_PREFIX: Final = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)?", re.ASCII)
 
 
@@ -30,6 +36,11 @@ class Settings:
         slow_calls: calls over their `slow=` limit that are kept for reading.
         system_metrics: whether `process_*`, `python_*` and `system_*` are collected.
         enabled: whether calls are recorded.
+        rules: the path of a rule file, read again whenever it changes.
+        tick_interval: seconds between two evaluations of the rules; 0 for none by itself.
+        alert_history: past alerts that are kept for reading.
+        alertmanager: addresses of Alertmanagers that are told about alerts, separated by commas.
+        webhook: the address of a webhook that is told about alerts.
     """
 
     component: str = "default"
@@ -39,9 +50,14 @@ class Settings:
     slow_calls: int = 100
     system_metrics: bool = True
     enabled: bool = True
+    rules: str = ""
+    tick_interval: float = 5.0
+    alert_history: int = 500
+    alertmanager: str = ""
+    webhook: str = ""
 
     def __post_init__(self) -> None:
-        for name, least in (("max_series", 1), ("recent_calls", 0), ("slow_calls", 0)):
+        for name, least in _COUNTS:
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= _MOST:
                 raise ConfigurationError(
@@ -51,14 +67,27 @@ class Settings:
             value = getattr(self, name)
             if not isinstance(value, bool):
                 raise ConfigurationError(f"{name}={value!r}: use True or False")
-        if not isinstance(self.component, str):
-            raise ConfigurationError(f"component={self.component!r}: use a string")
+        for name in ("component", "rules", "alertmanager", "webhook"):
+            if not isinstance(getattr(self, name), str):
+                raise ConfigurationError(f"{name}={getattr(self, name)!r:.80}: use a string")
+        interval = self.tick_interval
+        number = isinstance(interval, (int, float)) and not isinstance(interval, bool)
+        if not number or not (interval == 0 or _SHORTEST_TICK <= interval <= _LONGEST_TICK):
+            raise ConfigurationError(
+                f"tick_interval={interval!r:.80}: use seconds from {_SHORTEST_TICK} to "
+                f"{_LONGEST_TICK}, or 0 for none"
+            )
         prefix = self.metric_prefix
         if not isinstance(prefix, str) or not _METRIC_PREFIX.fullmatch(prefix):
             raise ConfigurationError(
                 f"metric_prefix={prefix!r} cannot begin a metric name: use letters, digits and "
                 "underscores, with no digit first"
             )
+
+    @property
+    def alerting(self) -> bool:
+        """Whether rules or receivers are set."""
+        return bool(self.rules or self.alertmanager or self.webhook)
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
         """Return these settings with some changed.
@@ -103,12 +132,12 @@ def _check(variable: str, setting: Mapping[str, Any]) -> None:
 
 
 def _parsed(variable: str, text: str, kind: type) -> object:
-    parsers: dict[type, Callable[[str], object]] = {bool: _boolean, int: int}
+    parsers: dict[type, Callable[[str], object]] = {bool: _boolean, int: int, float: float}
     parse = parsers.get(kind, str)
     try:
         return parse(text)
     except ValueError:
-        wanted = "true or false" if kind is bool else "a whole number"
+        wanted = {bool: "true or false", int: "a whole number"}.get(kind, "a number")
         raise ConfigurationError(f"{variable}={text!r:.80}: use {wanted}") from None
 
 

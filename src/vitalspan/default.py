@@ -42,7 +42,7 @@ def get_monitor() -> Monitor:
 
 
 def configure(*, tracing: str | None = None, **settings: Any) -> Monitor:
-    """Change the default monitor's settings. They go before the environment's.
+    """Change the default monitor's settings, and let it tick. They go before the environment's.
 
     Args:
         tracing: `otlp` configures a tracer provider that exports by OTLP, unless there is one.
@@ -59,10 +59,11 @@ def configure(*, tracing: str | None = None, **settings: Any) -> Monitor:
             from_environment()
         if tracing is not None:
             tracing_setup.set_up(tracing)
-        if not _monitors:
-            return _made(settings)
-        _monitors[0].configure(**settings)
-        return _monitors[0]
+        if _monitors:
+            _monitors[0].configure(**settings)
+        monitor = _made(settings)
+        monitor.start()
+        return monitor
 
 
 @overload
@@ -102,5 +103,9 @@ def _made(settings: Mapping[str, Any]) -> Monitor:
     fork.reset_in_child(_making)
     with _making.lock:
         if not _monitors:
-            _monitors.append(Monitor(**{**from_environment(), **settings}))
+            wanted = {**from_environment(), **settings}
+            monitor = Monitor(**wanted)
+            _monitors.append(monitor)
+            if Settings().changed(wanted).alerting:
+                monitor.start()
         return _monitors[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
+from vitalspan.alerting import Alerting
 from vitalspan.bridge import system
 from vitalspan.bridge.collector import MonitorCollector
 from vitalspan.bridge.exposition import generate_latest
@@ -26,13 +28,22 @@ from vitalspan.record.operation import Definition, Operation, Unrecorded
 from vitalspan.record.recorder import Recorder
 
 if TYPE_CHECKING:
+    from vitalspan.watch import Watch
     from opentelemetry.trace import TracerProvider
     from prometheus_client.registry import Collector
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Monitor:
+_living: weakref.WeakSet[Monitor] = weakref.WeakSet()
+
+
+def monitors_of(registry: object) -> list[Monitor]:
+    """Return the monitors that show themselves in a registry."""
+    return [monitor for monitor in list(_living) if monitor.registry is registry]
+
+
+class Monitor(Alerting):
     """Records operations and shows them in a prometheus_client registry.
 
     Args:
@@ -65,13 +76,18 @@ class Monitor:
             slow_calls=self._settings.slow_calls,
         )
         self._recording = Recording(self._recorder.component, self._recorder.faults)
-        self._state = State(self._recorder, self._recording, self._settings.metric_prefix)
+        self._state = State(
+            self._recorder, self._recording, self._settings.metric_prefix, self._alert_blocks
+        )
         self._collectors: list[Collector] = []
         self._switch(enabled=self._settings.enabled)
         self._register(self._settings)
         # Functions keep these alive when nothing else keeps the monitor.
         for part in (self._recorder, self._recording, self._state):
             fork.reset_in_child(part)
+        if self._settings.alerting:
+            self._watch.configure(self._settings)
+        _living.add(self)
 
     @overload
     def operation(self, func: F, /) -> F: ...
@@ -187,6 +203,8 @@ class Monitor:
             ConfigurationError: for a setting that cannot be; nothing is changed then.
         """
         wanted, recorder = self._settings.changed(settings), self._recorder
+        if self._watching is not None or wanted.alerting:
+            self._watch.configure(wanted)
         self._show_as(wanted)
         self._settings = wanted
         recorder.component = self._recording.component = value_text(wanted.component)
@@ -196,7 +214,12 @@ class Monitor:
         self._switch(enabled=wanted.enabled)
 
     def close(self) -> None:
-        """Take this monitor out of its registry. Calls go on being recorded."""
+        """Take this monitor out of its registry and end its threads. Calls go on being recorded."""
+        if self._watching is not None:
+            self._watching.close()
+        self._leave()
+
+    def _leave(self) -> None:
         collectors, self._collectors = self._collectors, []
         for collector in collectors:
             # The registry's owner may have taken it out already.
@@ -208,6 +231,14 @@ class Monitor:
         self._recorder.reset()
         self._recording.reset()
         self._state.reset()
+        if self._watching is not None:
+            self._watching.reset()
+
+    def _make_watch(self) -> Watch:
+        # What this needs takes longer to import than all the rest.
+        from vitalspan.watch import Watch  # noqa: PLC0415
+
+        return Watch(self._recorder, self._recording, self.registry, self._settings)
 
     def _switch(self, *, enabled: bool) -> None:
         self._settings = replace(self._settings, enabled=enabled)
@@ -220,7 +251,7 @@ class Monitor:
         if not self._collectors or shown == (before.metric_prefix, before.system_metrics):
             self._state.prefix = wanted.metric_prefix
             return
-        self.close()
+        self._leave()
         try:
             self._register(wanted)
         except ConfigurationError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
@@ -54,11 +54,19 @@ class State:
         recorder: the operations.
         recording: the caches and APIs.
         prefix: put before the name of every metric.
+        more: yields the families beyond what is recorded.
         collector_errors: how often each collector was left out of a scrape, by its type.
     """
 
-    def __init__(self, recorder: Recorder, recording: Recording, prefix: str) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        recording: Recording,
+        prefix: str,
+        more: Callable[[], Iterable[Block]] = tuple,
+    ) -> None:
         self.recorder = recorder
+        self._more = more
         self.recording = recording
         self.prefix = prefix
         self.collector_errors: dict[str, int] = {}
@@ -91,6 +99,7 @@ class State:
         yield Block(names.OPERATION_MEMORY_GROWTH, [], measured, growth)
         yield from _measures(cells)
         yield from _counters(self.recording)
+        yield from self._more()
         yield from self._self()
 
     def _in_progress(self, cells: list[Cell]) -> Iterator[Block]:

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from vitalspan._version import __version__
-from vitalspan.cli import demo
+from vitalspan.cli import demo, rules
 from vitalspan.errors import VitalspanError
 
 if TYPE_CHECKING:
@@ -56,4 +56,5 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     demo.add_to(commands)
+    rules.add_to(commands)
     return parser

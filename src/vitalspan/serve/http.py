@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import REGISTRY
 
 from vitalspan.errors import ConfigurationError
+from vitalspan.monitor import monitors_of
 from vitalspan.serve.basic_auth import CHALLENGE
 from vitalspan.serve.listen import listen
 from vitalspan.serve.response import METRICS_PATH, Request, Response, respond, text_response
@@ -45,7 +46,7 @@ def start_http_server(
     timeout: float = 10.0,
     idle_timeout: float = 90.0,
 ) -> MetricsServer:
-    """Serve a registry's metrics at `/metrics` from daemon threads.
+    """Serve a registry's metrics at `/metrics` from daemon threads, and let its monitors tick.
 
     Args:
         port: the TCP port; 0 takes a free one, which `MetricsServer.port` tells.
@@ -72,7 +73,7 @@ def start_http_server(
         if not 0 < seconds < threading.TIMEOUT_MAX:
             raise ConfigurationError(f"{name}={seconds!r}: give seconds above 0")
     config = None if web_config is None else WebConfigFile(web_config)
-    return MetricsServer(
+    server = MetricsServer(
         listen(addr, port),
         registry,
         config,
@@ -80,6 +81,9 @@ def start_http_server(
         timeout=timeout,
         idle_timeout=idle_timeout,
     )
+    for monitor in monitors_of(registry):
+        monitor.start()
+    return server
 
 
 class MetricsServer:

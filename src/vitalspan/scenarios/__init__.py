@@ -1,0 +1,1 @@
+"""Rules tried out on made-up traffic, without waiting for time to pass."""

@@ -1,0 +1,209 @@
+"""What makes alerts of what a monitor records: history, rules, receivers, and the tick."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from vitalspan import names
+from vitalspan.bridge.alerts import alert_blocks, receiver_blocks, slo_blocks
+from vitalspan.bridge.samples import read_samples
+from vitalspan.bridge.state import Block, Sample
+from vitalspan.history.history import History
+from vitalspan.notify import Actions, Alertmanager, Dispatcher, Receiver, Webhook
+from vitalspan.record import fork
+from vitalspan.rules.alert import Alert
+from vitalspan.rules.book import RuleBook
+from vitalspan.rules.budget import SloStatus, status
+from vitalspan.rules.engine import Engine
+from vitalspan.rules.model import Group
+from vitalspan.rules.silences import Silences
+from vitalspan.signals.bound import Bound
+from vitalspan.signals.query import Query
+from vitalspan.signals.signal import NO_DATA, Reading
+from vitalspan.ticker import Ticker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from prometheus_client import CollectorRegistry
+
+    from vitalspan.config import Settings
+    from vitalspan.record.counters import Recording
+    from vitalspan.record.recorder import Recorder
+
+
+class Watch:
+    """Looks at a monitor tick by tick.
+
+    Args:
+        recorder: the operations.
+        recording: the caches and APIs.
+        registry: whose other metrics rules may ask for.
+        settings: of the monitor.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        recording: Recording,
+        registry: CollectorRegistry,
+        settings: Settings,
+    ) -> None:
+        self._recorder = recorder
+        self.history = History(recorder, recording, partial(read_samples, registry))
+        self.engine = Engine(self.history, recorder.epoch, settings.alert_history)
+        self.rules = RuleBook(self.history, self._rules_changed)
+        self.silences = Silences()
+        self.engine.silenced = self.silences.until
+        self.dispatcher = Dispatcher(clock=recorder.clock)
+        self.actions = Actions(clock=recorder.clock)
+        self.ticker = Ticker(self.tick, settings.tick_interval)
+        self.ticks = 0
+        self.seconds = 0.0
+        self._configured: list[Receiver] = []
+        self._rule_file = ""
+        self._lock = threading.RLock()
+        fork.reset_in_child(self)
+
+    def configure(self, settings: Settings) -> None:
+        """Load the rule file, set the interval, and tell the receivers of these settings.
+
+        Raises:
+            ConfigurationError: for a rule file with mistakes, or an address that is none; nothing
+                is changed then.
+        """
+        receivers = configured(settings)
+        if settings.rules != self._rule_file:
+            self.rules.load(settings.rules or None)
+            self._rule_file = settings.rules
+        for receiver in self._configured:
+            self.dispatcher.remove(receiver)
+        for receiver in receivers:
+            self.dispatcher.add(receiver)
+        self._configured = receivers
+        self.engine.remember(settings.alert_history)
+        self.ticker.interval = settings.tick_interval
+
+    def tick(self, now: float | None = None) -> None:
+        """Fold, look back, evaluate every rule that is due, and tell the receivers.
+
+        Args:
+            now: seconds on the monitor's steady clock; None reads it. A time that is not after
+                that of the last tick is left out.
+        """
+        with self._locked():
+            now = self._recorder.now() if now is None else now
+            if now <= self.history.ticks.times[-1]:
+                return
+            began = self._recorder.now()
+            self.rules.reload_if_changed()
+            if not self.history.observe(now):
+                return
+            self.engine.evaluate(now)
+            self._tell(now)
+            self.ticks += 1
+            self.seconds += self._recorder.now() - began
+
+    def wall(self) -> float:
+        """Return the time of day, in seconds since the Unix epoch."""
+        return self._recorder.clock.wall()
+
+    def alerts(self) -> list[Alert]:
+        """Return every alert that is pending, firing, or resolved not long ago."""
+        with self._locked():
+            return self.engine.alerts(self._recorder.now())
+
+    def read(self, query: Query) -> Reading:
+        """Return the present value of a query without `by`, as of the last tick."""
+        with self._locked():
+            readings = Bound(query, self.history).read(self.history.ticks.times[-1])
+            return readings[0][1] if readings else NO_DATA
+
+    def slos(self) -> list[SloStatus]:
+        """Return how every SLO stood at the last tick."""
+        with self._locked():
+            now = self.history.ticks.times[-1]
+            return [status(slo, self.history, now) for slo in self.rules.in_force.slos]
+
+    def acknowledge(self, alert: str) -> bool:
+        """Note that somebody has seen an alert; return whether there is one of that id."""
+        with self._locked():
+            found = [
+                instance
+                for run in self.engine.runs()
+                for instance in run.instances.values()
+                if instance.id == alert
+            ]
+            for instance in found:
+                instance.acknowledged = True
+            return bool(found)
+
+    def clear(self) -> None:
+        """Forget every alert and the past ones; conditions that still hold begin anew."""
+        with self._locked():
+            self.engine.clear()
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the families about rules, SLOs, receivers and ticks."""
+        with self._locked():
+            blocks = list(self._blocks())
+        yield from blocks
+
+    def close(self) -> None:
+        """End every thread; what is queued for receivers is sent for a short while."""
+        self.ticker.stop()
+        self.dispatcher.close()
+        self.actions.close()
+
+    def reset(self) -> None:
+        """Begin anew from zero, in a forked child for example."""
+        self._lock = threading.RLock()
+        self.history.reset()
+        self.engine.reset()
+        self.silences.reset()
+        self.ticks, self.seconds = 0, 0.0
+        self.ticker.reset()
+
+    def _blocks(self) -> Iterator[Block]:
+        yield from alert_blocks(self.engine)
+        totals = {name: (one.events, one.bad) for name, one in self.history.judges.items()}
+        yield from slo_blocks(self.slos(), totals)
+        yield from receiver_blocks(self.dispatcher.snapshot(), self.actions.counts())
+        failed = self.rules.reload_failed
+        yield Block(names.RULES_RELOAD_FAILED, [Sample((), int(failed))])
+        yield Block(
+            names.TICK, [Sample((), self.ticks, "_count"), Sample((), self.seconds, "_sum")]
+        )
+
+    def _tell(self, now: float) -> None:
+        alerts = self.engine.alerts(now)
+        told = [alert for alert in alerts if alert.state != "pending"]
+        wall = now + self._recorder.epoch()
+        self.dispatcher.tick(told, wall, self.ticker.interval)
+        self.actions.tick(told, wall)
+
+    def _rules_changed(self, groups: Iterable[Group]) -> None:
+        with self._locked():
+            self.engine.replace(groups, self._recorder.now())
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self._lock:
+            yield
+
+
+def configured(settings: Settings) -> list[Receiver]:
+    """Return the receivers that settings name.
+
+    Raises:
+        ConfigurationError: for an address that is none.
+    """
+    urls = [url.strip() for url in settings.alertmanager.split(",") if url.strip()]
+    receivers: list[Receiver] = [Alertmanager(*urls)] if urls else []
+    if settings.webhook:
+        receivers.append(Webhook(settings.webhook))
+    return receivers

@@ -1,0 +1,461 @@
+"""Rules in the process: what fires, as which severity, and when it ends."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+import vitalspan as vs
+from prometheus_server import wait_until
+from vitalspan.rules.state import AlertState, step
+from watched import TICK, Watched
+
+
+class Depth(Collector):
+    """A gauge that may have no value at all."""
+
+    def __init__(self) -> None:
+        self.value: float | None = 0
+
+    def set(self, value: float | None) -> None:
+        self.value = value
+
+    def collect(self) -> list[GaugeMetricFamily]:
+        return [] if self.value is None else [self.family()]
+
+    def family(self) -> GaugeMetricFamily:
+        return GaugeMetricFamily("depth", "Waiting.", value=self.value)
+
+
+def gauged(**fields: object) -> tuple[Watched, Depth]:
+    """A rule on a gauge: what is set is what is compared."""
+    watched = Watched()
+    depth = Depth()
+    watched.registry.register(depth)
+    watched.monitor.rules.add(alert="Deep", series="depth", **fields)
+    return watched, depth
+
+
+def test_an_alert_is_pending_then_firing_then_resolved() -> None:
+    watched, gauge = gauged(above=10, for_="10s", labels={"team": "ops"})
+    gauge.set(11)
+    watched.tick()
+    assert watched.states() == {"Deep": ("warning", "pending")}
+    assert watched.sample("alert_state", alertname="Deep", severity="warning", team="ops") == 1
+    watched.tick()
+    assert watched.states() == {"Deep": ("warning", "pending")}
+    watched.tick()
+    [alert] = watched.monitor.alerts()
+    assert (alert.severity, alert.state, alert.value, alert.threshold) == (
+        "warning",
+        "firing",
+        11,
+        10,
+    )
+    assert alert.labels == {"alertname": "Deep", "severity": "warning", "team": "ops"}
+    assert alert.message == "depth is 11, above 10"
+    assert alert.active_at == pytest.approx(watched.clock.wall() - 10)
+    assert alert.fired_at == pytest.approx(watched.clock.wall())
+    assert watched.sample("alert_state", alertname="Deep", severity="warning", team="ops") == 2
+    gauge.set(10)
+    watched.tick()
+    [ended] = watched.monitor.alerts()
+    assert (ended.state, ended.id) == ("resolved", alert.id)
+    assert ended.resolved_at == pytest.approx(watched.clock.wall())
+    assert watched.sample("alert_state", alertname="Deep", severity="warning", team="ops") == 0
+    watched.tick(200)
+    assert watched.monitor.alerts() == []
+    assert [one.state for one in watched.monitor.alert_history()] == ["firing", "resolved"]
+    for state in ("pending", "firing", "resolved"):
+        labels = {"alertname": "Deep", "severity": "warning", "state": state}
+        assert watched.sample("alert_transitions_total", **labels) == 1
+
+
+def test_every_rule_has_a_state_before_anything_happens() -> None:
+    watched, _ = gauged(above={"warning": 10, "critical": 20})
+    for severity in ("warning", "critical"):
+        assert watched.sample("alert_state", alertname="Deep", severity=severity) == 0
+
+
+def test_a_pending_alert_that_misses_is_gone() -> None:
+    watched, gauge = gauged(above=10, for_="1m")
+    gauge.set(11)
+    watched.tick(3)
+    gauge.set(9)
+    watched.tick()
+    assert watched.monitor.alerts() == []
+    labels = {"alertname": "Deep", "severity": "warning", "state": "inactive"}
+    assert watched.sample("alert_transitions_total", **labels) == 1
+    assert watched.monitor.alert_history() == []
+
+
+def test_one_alert_whose_severity_rises_and_falls() -> None:
+    watched, gauge = gauged(above={"warning": 10, "error": 20, "critical": 30})
+    seen = []
+    for value in (5, 15, 25, 35, 25, 15, 5):
+        gauge.set(value)
+        watched.tick()
+        seen.append([(one.severity, one.state, one.threshold) for one in watched.monitor.alerts()])
+    assert seen == [
+        [],
+        [("warning", "firing", 10)],
+        [("error", "firing", 20)],
+        [("critical", "firing", 30)],
+        [("error", "firing", 20)],
+        [("warning", "firing", 10)],
+        [("warning", "resolved", 10)],
+    ]
+    past = watched.monitor.alert_history()
+    assert [one.severity for one in past] == [
+        "warning",
+        "error",
+        "critical",
+        "error",
+        "warning",
+        "warning",
+    ]
+    assert len({one.id for one in past}) == 1
+    # Of the levels of one alert only the one that counts is up.
+    gauge.set(35)
+    watched.tick()
+    states = [
+        watched.sample("alert_state", alertname="Deep", severity=severity)
+        for severity in ("warning", "error", "critical")
+    ]
+    assert states == [0, 0, 2]
+
+
+def test_below() -> None:
+    watched, gauge = gauged(below={"warning": 70, "critical": 50}, clear={"warning": 80})
+    seen = []
+    for value in (75, 69, 75, 40, 60, 79, 80, 81):
+        gauge.set(value)
+        watched.tick()
+        seen.append([one.severity for one in watched.monitor.alerts(state="firing")])
+    assert seen == [[], ["warning"], ["warning"], ["critical"], ["warning"], ["warning"], [], []]
+
+
+def test_a_firing_alert_clears_at_clear() -> None:
+    watched, gauge = gauged(above=10, clear=5)
+    seen = []
+    for value in (7, 11, 7, 6, 5, 7):
+        gauge.set(value)
+        watched.tick()
+        seen.append(len(watched.monitor.alerts(state="firing")))
+    assert seen == [0, 1, 1, 1, 0, 0]
+
+
+def test_it_fires_on_for_a_while() -> None:
+    watched, gauge = gauged(above=10, keep_firing_for="10s")
+    gauge.set(11)
+    watched.tick()
+    gauge.set(1)
+    states = []
+    for _ in range(4):
+        watched.tick()
+        states.append(watched.states()["Deep"][1])
+    assert states == ["firing", "firing", "resolved", "resolved"]
+
+
+def test_one_alert_for_each_combination_of_labels() -> None:
+    watched = Watched()
+    watched.monitor.rules.add(
+        alert="Slow", signal="latency_p95", by=["operation"], above="1s", window="10s"
+    )
+    watched.call("a", 2.0)
+    watched.call("b", 0.1)
+    watched.call("c", 3.0)
+    watched.tick()
+    assert {one.operation for one in watched.monitor.alerts()} == {"a", "c"}
+    [alert] = watched.monitor.alerts(operation="a")
+    assert alert.message.startswith("latency_p95 of a is 2")
+    labels = {"alertname": "Slow", "severity": "warning"}
+    assert watched.sample("alert_state", operation="a", **labels) == 2
+    assert watched.sample("alert_state", operation="b", **labels) == 0
+    assert watched.monitor.alerts(severity="critical", type="rate") == []
+
+
+def test_too_few_samples_are_no_data() -> None:
+    watched = Watched()
+    watched.monitor.rules.add(alert="Failing", signal="error_ratio", above="50%", min_count=5)
+    watched.call(error=ValueError(), times=4)
+    watched.tick()
+    assert watched.monitor.alerts() == []
+    watched.call(error=ValueError())
+    watched.tick()
+    assert watched.states() == {"Failing": ("warning", "firing")}
+
+
+@pytest.mark.parametrize(
+    ("no_data", "without", "after_firing"),
+    [("ok", "none", "resolved"), ("alert", "firing", "firing"), ("keep", "none", "firing")],
+)
+def test_what_no_data_does(no_data: str, without: str, after_firing: str) -> None:
+    watched = Watched()
+    watched.monitor.rules.add(
+        alert="Slow", signal="latency_p95", above="1s", window="10s", no_data=no_data
+    )
+
+    def state() -> str:
+        return watched.states().get("Slow", ("", "none"))[1]
+
+    watched.tick()
+    assert state() == without
+    watched.call(seconds=2.0)
+    watched.tick()
+    assert state() == "firing"
+    watched.tick(4)
+    assert state() == after_firing
+    if no_data == "alert":
+        assert watched.monitor.alerts()[0].value is not None
+        watched.call(seconds=0.1)
+        watched.tick()
+        assert state() == "resolved"
+
+
+def test_the_message_of_missing_data() -> None:
+    watched = Watched()
+    watched.monitor.rules.add(
+        alert="Gone",
+        signal="latency_p95",
+        above="1s",
+        no_data="alert",
+        annotations={"summary": "value {{ $value }}"},
+    )
+    watched.tick()
+    [alert] = watched.monitor.alerts()
+    assert alert.message == "latency_p95 has no data"
+    assert alert.value is None
+
+
+def test_a_series_that_goes_ends_its_alert() -> None:
+    watched = Watched()
+    gauge = Gauge("depth", "Waiting.", ["queue"], registry=watched.registry)
+    watched.monitor.rules.add(alert="Deep", series="depth", by=["queue"], above=1)
+    gauge.labels("a").set(2)
+    watched.tick()
+    assert watched.states() == {"Deep": ("warning", "firing")}
+    gauge.clear()
+    watched.tick()
+    assert watched.states() == {"Deep": ("warning", "resolved")}
+
+
+def test_groups_have_their_interval_and_their_limit(tmp_path: Path) -> None:
+    watched = Watched()
+    gauge = Gauge("depth", "Waiting.", ["queue"], registry=watched.registry)
+    for name in "abc":
+        gauge.labels(name).set(5)
+    path = tmp_path / "rules.yml"
+    path.write_text(
+        """
+groups:
+  - name: slow
+    interval: 20s
+    rules:
+      - {alert: Slowly, series: depth, above: 1}
+  - name: few
+    limit: 2
+    rules:
+      - {alert: Many, series: depth, by: [queue], above: 1}
+"""
+    )
+    watched.monitor.rules.load(path)
+    watched.tick()
+    assert watched.states() == {"Slowly": ("warning", "firing")}
+    assert watched.sample("vitalspan_rule_failures_total", alertname="Many") == 1
+    gauge.clear()
+    watched.tick(3)
+    assert watched.states() == {"Slowly": ("warning", "firing")}
+    watched.tick()
+    assert watched.states() == {"Slowly": ("warning", "resolved")}
+
+
+def test_rules_come_and_go_at_run_time() -> None:
+    watched, gauge = gauged(above=10)
+    rules = watched.monitor.rules
+    gauge.set(11)
+    watched.tick()
+    [before] = watched.monitor.alerts()
+    rules.add(alert="Other", series="depth", above=100)
+    watched.tick()
+    assert [one.id for one in watched.monitor.alerts()] == [before.id]
+    # The same again changes nothing; another one begins anew, and the one before has ended.
+    rules.add(alert="Deep", series="depth", above=10)
+    assert [one.id for one in watched.monitor.alerts()] == [before.id]
+    rules.add(alert="Deep", series="depth", above=10, for_="1m")
+    watched.tick()
+    assert sorted(one.state for one in watched.monitor.alerts()) == ["pending", "resolved"]
+    assert rules.remove("Deep")
+    assert not rules.remove("Deep")
+    assert watched.sample("alert_state", alertname="Deep", severity="warning") is None
+    assert [one.state for one in watched.monitor.alerts()] == ["resolved"]
+    watched.tick(200)
+    assert watched.monitor.alerts() == []
+    assert [rule.alert for group in rules.in_force.groups for rule in group.rules] == ["Other"]
+
+
+def test_a_mistake_in_python_names_the_field() -> None:
+    watched = Watched()
+    with pytest.raises(vs.ConfigurationError, match="above"):
+        watched.monitor.rules.add(alert="Deep", signal="latency_p95", above="5%")
+    assert watched.monitor.rules.in_force.groups == ()
+
+
+def test_a_changed_file_is_read_again_and_a_broken_one_is_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched = Watched()
+    gauge = Gauge("depth", "Waiting.", registry=watched.registry)
+    gauge.set(5)
+    path = tmp_path / "rules.yml"
+
+    def write(text: str) -> None:
+        path.write_text("groups: [{name: g, rules: [" + text + "]}]")
+
+    write("{alert: A, series: depth, above: 1}")
+    watched.monitor.configure(rules=str(path))
+    watched.tick()
+    assert watched.states() == {"A": ("warning", "firing")}
+    write("{alert: A, series: depth, above: 1}, {alert: BB, series: depth, above: 1}")
+    watched.tick()
+    assert set(watched.states()) == {"A", "BB"}
+    write("{alert: A, series: depth, abov: 1}")
+    watched.tick(2)
+    assert {name for name, (_, state) in watched.states().items() if state == "firing"} == {
+        "A",
+        "BB",
+    }
+    assert watched.sample("vitalspan_rules_reload_failed") == 1
+    assert len([one for one in caplog.records if "still in force" in one.message]) == 1
+    assert not watched.monitor.rules.reload()
+    write("{alert: CCC, series: depth, above: 1}")
+    assert watched.monitor.rules.reload()
+    watched.tick()
+    assert watched.states()["CCC"] == ("warning", "firing")
+    assert watched.sample("vitalspan_rules_reload_failed") == 0
+    watched.monitor.configure(rules="")
+    assert watched.monitor.rules.in_force.groups == ()
+    assert watched.monitor.rules.reload()
+
+
+def test_alerts_can_be_acknowledged_silenced_and_cleared() -> None:
+    watched, gauge = gauged(above=10)
+    gauge.set(11)
+    monitor = watched.monitor
+    watched.tick()
+    [alert] = monitor.alerts()
+    assert monitor.acknowledge(alert.id)
+    assert not monitor.acknowledge("nothing")
+    silence = monitor.silence({"alertname": "=~De.*"}, 60.0, "known")
+    [alert] = monitor.alerts()
+    assert alert.acknowledged
+    assert alert.silenced_until == silence.until == watched.clock.wall() + 60
+    assert monitor.silences() == [silence]
+    watched.tick(12)
+    assert monitor.silences() == []
+    assert monitor.alerts()[0].silenced_until == 0
+    again = monitor.silence({"severity": "critical"}, 60.0)
+    assert monitor.alerts()[0].silenced_until == 0
+    assert monitor.unsilence(again.id)
+    assert not monitor.unsilence(again.id)
+    monitor.clear_alerts()
+    assert (monitor.alerts(), monitor.alert_history()) == ([], [])
+    watched.tick()
+    assert monitor.alerts()[0].id != alert.id
+
+
+def test_a_monitor_without_rules_has_no_alerts() -> None:
+    monitor = vs.Monitor(registry=CollectorRegistry(), system_metrics=False)
+    assert (monitor.alerts(), monitor.alert_history(), monitor.slos()) == ([], [], [])
+    monitor.clear_alerts()
+    monitor.stop()
+    monitor.close()
+    assert monitor._watching is None
+
+
+def test_one_failing_rule_leaves_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    watched, gauge = gauged(above=10)
+    gauge.set(11)
+    watched.monitor.rules.add(alert="Broken", series="depth", above=1)
+    broken = watched.monitor._watch.engine.runs()[1]
+    broken._bound = None  # type: ignore[assignment]
+    watched.tick(3)
+    assert watched.states() == {"Deep": ("warning", "firing")}
+    assert watched.sample("vitalspan_rule_failures_total", alertname="Broken") == 3
+    assert len([one for one in caplog.records if "Broken" in one.message]) == 1
+
+
+def test_a_tick_that_is_not_later_is_left_out() -> None:
+    watched, gauge = gauged(above=10)
+    gauge.set(11)
+    watched.monitor.tick(watched.clock.now())
+    assert watched.sample("vitalspan_tick_seconds_count") == 0
+    watched.monitor.tick(watched.clock.now() + 1)
+    watched.monitor.tick(watched.clock.now() + 1)
+    assert watched.sample("vitalspan_tick_seconds_count") == 1
+
+
+def test_one_thread_ticks() -> None:
+    monitor = vs.Monitor(registry=CollectorRegistry(), system_metrics=False, tick_interval=0.1)
+    registry = monitor.registry
+    try:
+        monitor.start()
+        monitor.start()
+        names = [one.name for one in threading.enumerate()]
+        assert names.count("vitalspan-tick") == 1
+        wait_until(lambda: (registry.get_sample_value("vitalspan_tick_seconds_count") or 0) >= 2)
+    finally:
+        monitor.close()
+    assert "vitalspan-tick" not in [one.name for one in threading.enumerate()]
+    monitor.configure(tick_interval=0)
+    monitor.start()
+    assert "vitalspan-tick" not in [one.name for one in threading.enumerate()]
+
+
+values = st.lists(st.sampled_from([0, 6, 11, 16, 21, None]), min_size=5, max_size=40)
+
+
+@settings(max_examples=80, deadline=None)
+@given(values, st.sampled_from([0, 5, 15]), st.sampled_from([0, 10]), st.booleans())
+def test_each_level_is_a_machine_of_its_own(
+    sequence: list[int | None], for_seconds: int, keep: int, hysteresis: bool
+) -> None:
+    """What is shown is the worst level that fires, or else the worst that is pending."""
+    thresholds = {"warning": 5, "error": 10, "critical": 20}
+    watched, gauge = gauged(
+        above=thresholds,
+        for_=for_seconds,
+        keep_firing_for=keep,
+        **({"clear": 4} if hysteresis else {}),
+    )
+    machines: dict[str, AlertState | None] = dict.fromkeys(thresholds)
+    for index, value in enumerate(sequence):
+        gauge.set(value)
+        watched.tick()
+        for name, threshold in thresholds.items():
+            state = machines[name]
+            firing = state is not None and state.phase == "firing"
+            limit = 4 if hysteresis and firing else threshold
+            machines[name] = step(
+                state,
+                holds=value is not None and value > limit,
+                now=index * TICK,
+                for_seconds=for_seconds,
+                keep_firing_for=keep,
+            )
+        phases = {name: state.phase for name, state in machines.items() if state is not None}
+        expected = None
+        for phase in ("firing", "pending"):
+            worst = [name for name in thresholds if phases.get(name) == phase]
+            if worst:
+                expected = (worst[-1], phase)
+                break
+        shown = watched.states().get("Deep")
+        assert (shown if shown is None or shown[1] != "resolved" else None) == expected
