@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-SOURCES := $(shell find src -name '*.py' -o -name py.typed) pyproject.toml README.md
+SOURCES := $(shell find src -name '*.py' -o -name '*.yml' -o -name py.typed) pyproject.toml README.md
 DEMO_FLAGS ?=
 PYTEST_FLAGS ?=
 
@@ -24,7 +24,7 @@ $(BIN)/python:
 $(VENV)/wheel: $(BIN)/python $(SOURCES)
 	rm -rf dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
-	$(BIN)/python -m pip install --quiet "$$(ls dist/*.whl)[otlp,otlp-grpc,server]"
+	$(BIN)/python -m pip install --quiet "$$(ls dist/*.whl)[otlp,otlp-grpc,server,rules,notify]"
 	$(BIN)/python -m pip install --quiet --no-deps --force-reinstall dist/*.whl
 	@touch $@
 

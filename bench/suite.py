@@ -32,6 +32,10 @@ CASES = (
     Case("memory-hand", "cases.memory", "hand", processes=1),
     Case("import", "cases.imports", processes=1),
     Case("share", "cases.share"),
+    Case("rules-tick", "cases.rules", "tick"),
+    Case("rules-growth", "cases.rules", "growth"),
+    Case("rules-history", "cases.rules", "history", processes=1),
+    Case("rules-notify", "cases.rules", "notify"),
 )
 
 

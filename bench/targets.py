@@ -119,4 +119,20 @@ FIGURE_ROWS = (
         "`resources=False` {never:.3f} %, `True` {always:.3f} %",
         *(0.5, " %"),
     ),
+    FigureRow(
+        *("rules-tick", "tick", "a tick of 1,000 operations with 1,000 rules"),
+        *("", 30.0, " ms"),
+    ),
+    FigureRow(
+        *("rules-growth", "tick growth", "the same of 10,000 with 10,000 to that"),
+        *("{large:.1f} ms and {small:.2f} ms", 10.0, "x"),
+    ),
+    FigureRow(
+        *("rules-history", "history", "an hour of history of a busy operation, its rule included"),
+        *("", None, " KiB"),
+    ),
+    FigureRow(
+        *("rules-notify", "tick told", "a tick while a webhook hangs to one without it"),
+        *("{told:.2f} ms and {alone:.2f} ms", 1.25, "x"),
+    ),
 )

@@ -8,6 +8,8 @@ from functools import partial
 from typing import Any
 
 MAX_RATE = 1000.0
+MIN_TICK = 0.1
+MAX_TICK = 3600.0
 
 
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
@@ -45,6 +47,16 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="SECONDS",
         help="how long each phase lasts (%(default)g)",
     )
+    option("--rules", metavar="FILE", help="rule file; without it, the demo's own")
+    option(
+        "--tick",
+        type=_tick,
+        default=2.0,
+        metavar="SECONDS",
+        help="how often the rules are evaluated (%(default)g)",
+    )
+    option("--alertmanager", default="", metavar="URL", help="Alertmanagers to tell, with commas")
+    option("--webhook", default="", metavar="URL", help="webhook to tell")
     parser.set_defaults(run=_run)
 
 
@@ -68,6 +80,15 @@ def _rate(text: str) -> float:
     if rate > MAX_RATE:
         raise argparse.ArgumentTypeError(f"{text!r} is above {MAX_RATE:g} visits a second")
     return rate
+
+
+def _tick(text: str) -> float:
+    seconds = _positive(text)
+    if not MIN_TICK <= seconds <= MAX_TICK:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not from {MIN_TICK:g} to {MAX_TICK:g} seconds"
+        )
+    return seconds
 
 
 def _positive(text: str) -> float:

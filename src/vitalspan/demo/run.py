@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+import vitalspan as vs
 from vitalspan.clock import SystemClock
-from vitalspan.demo import spans
+from vitalspan.demo import alerts, spans
 from vitalspan.demo.back_office import Mailer, Reports
 from vitalspan.demo.load import Load
 from vitalspan.demo.phases import PHASES, Phase
@@ -19,7 +20,6 @@ from vitalspan.demo.shop import Shop
 from vitalspan.demo.visits import serve
 from vitalspan.demo.world import World
 from vitalspan.errors import VitalspanError
-from vitalspan.serve.http import start_http_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +37,10 @@ class Options(NamedTuple):
         duration: seconds until it ends by itself; None is until a signal.
         seed: which visitors come, with which luck.
         phase_seconds: how long each phase lasts.
+        rules: a rule file; None is the demo's own.
+        tick: seconds between two evaluations of the rules.
+        alertmanager: addresses of Alertmanagers that are told about alerts, separated by commas.
+        webhook: the address of a webhook that is told about alerts.
     """
 
     port: int
@@ -45,6 +49,10 @@ class Options(NamedTuple):
     duration: float | None
     seed: int
     phase_seconds: float
+    rules: str | None = None
+    tick: float = 2.0
+    alertmanager: str = ""
+    webhook: str = ""
 
 
 class ListenError(VitalspanError):
@@ -61,6 +69,7 @@ def run(options: Options, say: Callable[[str], object]) -> None:
     Raises:
         ListenError: the port is in use, or the address is not one of this machine.
         MissingExtraError: spans should be sent but the exporter is not installed.
+        ConfigurationError: the rule file has mistakes.
     """
     asyncio.run(_run(options, say))
 
@@ -70,7 +79,10 @@ async def _run(options: Options, say: Callable[[str], object]) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "shop"))
     clock = SystemClock()
     with _listening(options) as url:
-        say(_greeting(options, url, spans.set_up()))
+        rules = alerts.put_in_force(
+            options.rules, options.tick, options.alertmanager, options.webhook
+        )
+        say(_greeting(options, url, spans.set_up(), rules))
         began = clock.now()
         load = await _keep_shop(options, say, stop)
         spans.close()
@@ -98,7 +110,8 @@ async def _keep_shop(options: Options, say: Callable[[str], object], stop: async
         clock=SystemClock(),
     )
     mailer.start()
-    tasks = [asyncio.ensure_future(load.run()), asyncio.ensure_future(stop.wait())]
+    running = (load.run(), stop.wait(), alerts.announce(say))
+    tasks = [asyncio.ensure_future(one) for one in running]
     try:
         done, _ = await asyncio.wait(
             tasks, timeout=options.duration, return_when=asyncio.FIRST_COMPLETED
@@ -111,6 +124,7 @@ async def _keep_shop(options: Options, say: Callable[[str], object], stop: async
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         mailer.stop(timeout=0.5)
+        vs.get_monitor().close()
     return load
 
 
@@ -124,7 +138,7 @@ def _stop_signal() -> asyncio.Event:
 @contextlib.contextmanager
 def _listening(options: Options) -> Iterator[str]:
     try:
-        server = start_http_server(options.port, options.addr)
+        server = vs.start_http_server(options.port, options.addr)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             message = f"port {options.port} is in use; choose another with --port"
@@ -137,10 +151,11 @@ def _listening(options: Options) -> Iterator[str]:
         server.close()
 
 
-def _greeting(options: Options, url: str, spans_go: str) -> str:
+def _greeting(options: Options, url: str, spans_go: str, rules: str) -> str:
     return f"""A small shop with {options.rate:g} visits a second.
   metrics     {url}
   exemplars   curl -s -H 'Accept: application/openmetrics-text' {url} | grep trace_id
   prometheus  prometheus --config.file=prometheus.yml --enable-feature=exemplar-storage
   spans       {spans_go}
+  alerts      {rules}
 Ctrl-C ends it."""
