@@ -1,0 +1,155 @@
+"""One definition, two evaluators: at the same samples, the process and Prometheus say the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import Counter, Gauge
+
+from prometheus_server import prometheus_binary
+from vitalspan.rules.file import build_query
+from vitalspan.rules.promql import expression
+from vitalspan.signals.matching import quoted
+from watched import TICK, Watched
+
+TICKS = 60
+
+EXACT = 1e-6
+
+QUESTIONS: list[tuple[dict[str, Any], float]] = [
+    ({"signal": "rate", "window": "1m"}, EXACT),
+    ({"signal": "rate", "window": "1m", "where": {"operation": "!=browse"}}, EXACT),
+    ({"signal": "rate", "window": "1m", "where": {"tier": "=~g.*"}}, EXACT),
+    ({"signal": "error_ratio", "window": "2m"}, EXACT),
+    ({"signal": "error_ratio", "window": "2m", "where": {"operation": "pay"}}, EXACT),
+    ({"signal": "latency_mean", "window": "1m"}, EXACT),
+    # As good as the exported buckets, in which Prometheus interpolates.
+    ({"signal": "latency_p50", "window": "2m"}, 0.35),
+    ({"signal": "latency_p95", "window": "2m"}, 0.35),
+    ({"signal": "latency_stddev", "window": "2m"}, 0.2),
+    ({"signal": "in_progress"}, EXACT),
+    ({"signal": "oldest_in_progress"}, EXACT),
+    ({"signal": "measure_rate", "measure": "items", "window": "1m"}, EXACT),
+    ({"signal": "cache_hit_ratio", "window": "1m"}, EXACT),
+    ({"signal": "api_rate", "window": "1m"}, EXACT),
+    ({"signal": "api_error_ratio", "window": "1m"}, EXACT),
+    ({"signal": "api_tokens_rate", "window": "1m", "where": {"api": "llm"}}, EXACT),
+    ({"signal": "api_cost_rate", "window": "1m"}, EXACT),
+    ({"signal": "burn_rate", "slo": "fast", "window": "2m"}, EXACT),
+    ({"series": "depth"}, EXACT),
+    ({"series": "depth", "aggregate": "max"}, EXACT),
+    ({"series": "jobs_total", "window": "1m"}, EXACT),
+    ({"signal": "rate", "window": "1m", "derive": {"change": "1m"}}, EXACT),
+    ({"series": "depth", "derive": {"slope": "2m"}}, EXACT),
+    ({"series": "depth", "derive": {"forecast": "10m", "over": "2m"}}, EXACT),
+    ({"series": "depth", "derive": {"until": 100000, "over": "2m"}}, EXACT),
+    ({"series": "depth", "derive": {"anomaly": "4m"}}, 0.05),
+]
+
+
+class Sampled(Watched):
+    """Keeps every sample of every tick, as a server that scrapes at the ticks would."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.series: dict[str, list[str]] = {}
+        self._taken = 0
+
+    def take_samples(self) -> None:
+        for family in self.registry.collect():
+            for sample in family.samples:
+                labels = {**sample.labels, "job": "shop", "instance": "one"}
+                text = ",".join(f"{name}={quoted(value)}" for name, value in labels.items())
+                values = self.series.setdefault(f"{sample.name}{{{text}}}", ["_"] * self._taken)
+                values.append(repr(float(sample.value)))
+        self._taken += 1
+
+
+def live(watched: Sampled) -> None:
+    """Make five minutes of traffic and note every sample."""
+    luck = random.Random(7)
+    rules = watched.monitor.rules
+    rules.add_slo(name="fast", objective=0.9, under=0.2)
+    # What is followed, and what is derived, needs a rule that asks for it from the beginning.
+    for number, (fields, _) in enumerate(QUESTIONS):
+        if "series" in fields or "derive" in fields:
+            low = {"jobs_total": 0, None: -0.999}.get(fields.get("series"), -1e12)
+            low = 0 if {"anomaly", "until"} & set(fields.get("derive", ())) else low
+            rules.add(alert=f"Q{number}", above=low, **fields)
+    depth = Gauge("depth", "Waiting.", ["queue"], registry=watched.registry)
+    jobs = Counter("jobs", "Done.", registry=watched.registry)
+    stuck = watched.monitor.operation("restock")
+    pages, llm = watched.monitor.cache("pages"), watched.monitor.api("llm")
+    # Every series is there from the first sample on.
+    watched.call("pay", 0.1, error=ValueError(), labels={"tier": "gold"})
+    watched.call("browse", 0.1, error=ValueError())
+    for tick in range(TICKS):
+        for _ in range(luck.randint(1, 6)):
+            watched.call("browse", luck.lognormvariate(-2, 0.7))
+            error = ValueError() if luck.random() < 0.3 else None
+            watched.call("pay", luck.uniform(0.05, 0.4), error=error, labels={"tier": "gold"})
+            watched.call("import", 0.02, add={"items": luck.randint(1, 50)})
+        if luck.random() < 0.3:
+            watched.call("browse", 0.3, error=asyncio.CancelledError())
+        (pages.hit if luck.random() < 0.7 else pages.miss)()
+        llm.record(tokens=100, cost=0.25, error="down" if luck.random() < 0.2 else None)
+        depth.labels("a").set(tick * 3 + luck.random())
+        depth.labels("b").set(5)
+        jobs.inc(luck.randint(0, 9))
+        if tick == 40:
+            stuck.__enter__()
+        watched.tick()
+        watched.take_samples()
+
+
+def test_the_same_samples_give_the_same_values(tmp_path: Path) -> None:
+    watched = Sampled()
+    live(watched)
+    end = (TICKS - 1) * TICK
+    engine = watched.monitor._watch.engine
+    derived = {run.rule.alert: run for run in engine.runs()}
+    expected, tests = [], []
+    for number, (fields, tolerance) in enumerate(QUESTIONS):
+        run = derived.get(f"Q{number}")
+        if run is not None:
+            [instance] = run.instances.values()
+            value = instance.value
+        else:
+            value = watched.read(**fields)
+        expected.append(value)
+        assert value is not None, fields
+        text = expression(build_query(fields), step=TICK)
+        allowed = tolerance * max(abs(value), 1e-9)
+        tests.append(
+            {
+                "expr": f"abs(({text}) - ({value!r})) <= bool {allowed!r}",
+                "eval_time": f"{end:g}s",
+                "exp_samples": [{"labels": '{job="shop"}', "value": 1}],
+            }
+        )
+    document = {
+        "evaluation_interval": "5s",
+        "tests": [
+            {
+                "interval": f"{TICK:g}s",
+                "input_series": [
+                    {"series": series, "values": " ".join(values)}
+                    for series, values in watched.series.items()
+                ],
+                "promql_expr_test": tests,
+            }
+        ],
+    }
+    (tmp_path / "test.yml").write_text(json.dumps(document))
+    ended = subprocess.run(
+        [prometheus_binary("promtool"), "test", "rules", str(tmp_path / "test.yml")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr + repr(expected)
