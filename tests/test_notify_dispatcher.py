@@ -28,7 +28,7 @@ from vitalspan.notify import (
     Webhook,
 )
 from vitalspan.notify.lane import RESULTS
-from vitalspan.notify.receiver import UndeliveredError
+from vitalspan.notify.receiver import UndeliveredError, reason
 from webhook_sink import WebhookSink, run_hanging, run_sink
 
 PATIENCE = 30.0
@@ -205,6 +205,25 @@ def test_a_coroutine_that_takes_too_long_fails(dispatch: Function[..., Dispatche
 # --- failures
 
 
+class UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("one\ntwo"), "ValueError: one two"),
+        (ValueError("x" * 300), f"ValueError: {'x' * 200}"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (UnspeakableError(), "UnspeakableError"),
+    ],
+    ids=["lines", "long", "empty", "unspeakable"],
+)
+def test_what_is_said_of_a_failure(error: BaseException, line: str) -> None:
+    assert reason(error) == line
+
+
 @pytest.mark.parametrize(
     "error",
     [ValueError("no"), SystemExit(1), KeyboardInterrupt(), asyncio.CancelledError()],
@@ -248,8 +267,8 @@ def test_what_is_not_taken_is_told_again_at_the_next_tick(
     assert len(told.heard) == 8
     levels = [(record.levelname, record.getMessage()) for record in caplog.records]
     assert levels == [
-        ("WARNING", "receiver callback was not told about alerts: ValueError: 'no'"),
-        ("DEBUG", "receiver callback failed again, circuit closed: ValueError: 'no'"),
+        ("WARNING", "receiver callback was not told about alerts: ValueError: no"),
+        ("DEBUG", "receiver callback failed again, circuit closed: ValueError: no"),
         ("INFO", "receiver callback takes messages again"),
     ]
 

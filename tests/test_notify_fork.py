@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 from subprograms import run_program
+from vitalspan.notify import coroutines
+from vitalspan.notify.coroutines import Coroutines
 
 FORKED = """
 import asyncio, logging, signal, socket, threading, time, traceback, warnings
@@ -43,8 +48,6 @@ def counts(dispatcher):
 
 
 def run(program: str) -> None:
-    from pathlib import Path
-
     run_program(FORKED + program, TESTS=str(Path(__file__).parent))
 
 
@@ -211,3 +214,17 @@ client.close()
 listener.close()
 """
     )
+
+
+def test_a_loop_of_the_parent_is_neither_closed_nor_collected() -> None:
+    loops = Coroutines()
+    loops.run(asyncio.sleep(0), 30)
+    loops.disown()
+    inherited = coroutines._inherited.pop()
+    assert not inherited.is_closed()
+    inherited.close()
+    loops.close()
+    loops.run(asyncio.sleep(0), 30)
+    loops.close()
+    loops.disown()
+    assert coroutines._inherited == []

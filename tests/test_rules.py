@@ -78,6 +78,17 @@ def test_an_alert_is_pending_then_firing_then_resolved() -> None:
         assert watched.sample("alert_transitions_total", **labels) == 1
 
 
+def test_dates_stay_when_the_clock_is_set() -> None:
+    watched, gauge = gauged(above=10)
+    gauge.set(11)
+    watched.tick()
+    [before] = watched.monitor.alerts()
+    watched.clock.step_wall(-3600)
+    watched.tick()
+    [after] = watched.monitor.alerts()
+    assert (after.active_at, after.fired_at) == (before.active_at, before.fired_at)
+
+
 def test_every_rule_has_a_state_before_anything_happens() -> None:
     watched, _ = gauged(above={"warning": 10, "critical": 20})
     for severity in ("warning", "critical"):

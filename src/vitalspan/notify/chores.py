@@ -13,6 +13,7 @@ from typing import Final, Literal
 from vitalspan.clock import Clock
 from vitalspan.notify.coroutines import Coroutines
 from vitalspan.notify.reaction import Reaction
+from vitalspan.notify.receiver import reason
 from vitalspan.notify.worker import Worker
 from vitalspan.record.faults import logger
 from vitalspan.rules.alert import Alert
@@ -171,5 +172,5 @@ class Chores:
                 logger.warning(
                     "action %s on alert %s failed", reaction.name, alert.alertname, exc_info=True
                 )
-            return "failed", f"{type(error).__name__}: {error}"[:_MAX_ERROR]
+            return "failed", reason(error, _MAX_ERROR)
         return "run", ""

@@ -12,6 +12,13 @@ _inherited: Final[list[asyncio.AbstractEventLoop]] = []
 take the parent's sockets out of a selector that both have."""
 
 
+async def _end_others() -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
 class Coroutines:
     """Runs awaitables one at a time in one loop, which is made when there is something to run.
 
@@ -46,10 +53,7 @@ class Coroutines:
         if loop is None:
             return
         try:
-            left = asyncio.all_tasks(loop)
-            for task in left:
-                task.cancel()
-            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            loop.run_until_complete(_end_others())
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.run_until_complete(loop.shutdown_default_executor())
         finally:

@@ -11,7 +11,7 @@ from typing import Final, Generic
 
 from vitalspan.clock import Clock
 from vitalspan.notify.circuit import Circuit, CircuitState
-from vitalspan.notify.receiver import M, Outcome, Outlet, UndeliveredError
+from vitalspan.notify.receiver import M, Outcome, Outlet, UndeliveredError, reason
 from vitalspan.notify.retry import Retry, with_retries
 from vitalspan.notify.worker import Worker
 from vitalspan.record.faults import logger
@@ -210,7 +210,7 @@ class Lane(Generic[M]):
             return error
         # Whatever a callback raises, SystemExit included, is no reason to end its thread.
         except BaseException as error:  # noqa: BLE001
-            return UndeliveredError(f"{type(error).__name__}: {str(error)!r:.200}")
+            return UndeliveredError(reason(error))
         return None
 
     def _sleep(self, seconds: float) -> None:

@@ -10,7 +10,7 @@ import socket
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
-from vitalspan.notify.receiver import UndeliveredError
+from vitalspan.notify.receiver import UndeliveredError, reason
 from vitalspan.notify.target import Target, shown
 
 _REDIRECTIONS: Final = (HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT)
@@ -57,7 +57,7 @@ class Poster:
             try:
                 answer = self._ask(selector, body)
             except (OSError, ValueError, http.client.HTTPException) as error:
-                raise UndeliveredError(f"{type(error).__name__}: {str(error)!r:.200}") from None
+                raise UndeliveredError(reason(error)) from None
             if answer.status not in _REDIRECTIONS:
                 break
             selector = self._follow(answer, selector)

@@ -26,6 +26,22 @@ class UndeliveredError(Exception):
         self.wait = wait
 
 
+def reason(error: BaseException, most: int = 200) -> str:
+    """Return what went wrong in one line.
+
+    Args:
+        error: what was raised.
+        most: characters.
+    """
+    try:
+        said = str(error)[:most]
+    # What a user's exception does to be shown may fail too.
+    except Exception:  # noqa: BLE001
+        said = ""
+    said = "".join(one if one.isprintable() else " " for one in said)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
 class Message(Protocol):
     """Something to deliver."""
 

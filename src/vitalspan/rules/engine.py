@@ -154,11 +154,11 @@ class Engine:
             message=message(rule, level, instance.value, labels, self.history.covered()),
             value=instance.value,
             threshold=rule.levels[level].threshold,
-            active_at=min(state.active_at for state in states) + epoch,
-            fired_at=min(fired) + epoch if fired else None,
+            active_at=instance.date(min(state.active_at for state in states), epoch),
+            fired_at=instance.date(min(fired), epoch) if fired else None,
             resolved_at=None
             if resolved is None or resolved.resolved_at is None
-            else resolved.resolved_at + epoch,
+            else instance.date(resolved.resolved_at, epoch),
             acknowledged=instance.acknowledged,
         )
         return self._with_silence(alert, now)

@@ -161,7 +161,7 @@ class Fleet:
         step = training_step(over, self.step)
         now = usual = self.known()
         if over >= 2 * DAY:
-            usual = f"{part(now, COMPARISON)} and on () {part(_SAME_TIME_OF_DAY, COMPARISON)}"
+            usual = f"{part(now, COMPARISON)} and on () {self._same_time_of_day()}"
         # Every value is compared with the median of this moment, not with that of its own.
         middle = f"quantile_over_time(0.5, {_values(usual, over, step)} @ end())"
         distances = _values(f"abs({part(usual, SUM)} - {middle})", over, step)
@@ -177,6 +177,13 @@ class Fleet:
             ),
             otherwise=f"{distance} == 0",
         )
+
+    def _same_time_of_day(self) -> str:
+        """Return what holds in a subquery at the times of day near that of the evaluation."""
+        # The latest sample tells the time: one of a subquery would be lost in another one.
+        ago = f"max(timestamp({self.series()} @ end())) - vector(time())"
+        width = number(SEASON_WIDTH)
+        return f"({ago} + {width}) % {number(DAY)} <= {number(2 * SEASON_WIDTH)}"
 
 
 def line_step(over: float, least: float) -> float:
@@ -198,13 +205,6 @@ def training_step(over: float, least: float) -> float:
     """
     points = _POINTS_OF_DAYS if over >= 2 * DAY else _POINTS
     return min(_spacing(over, least, points), over / (2 * MIN_TRAINING))
-
-
-_SAME_TIME_OF_DAY: Final = (
-    f"(last_over_time(vector(time())[1m:1s] @ end()) - vector(time()) + {number(SEASON_WIDTH)})"
-    f" % {number(DAY)} <= {number(2 * SEASON_WIDTH)}"
-)
-"""Holds within a subquery at the times of day near that of the evaluation."""
 
 
 def _values(expression: str, over: float, step: float) -> str:

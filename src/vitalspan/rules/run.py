@@ -27,6 +27,8 @@ class Instance:
         id: of the alert, as long as it lives.
         states: one for each level.
         value: of the signal, when it was last known.
+        acknowledged: whether somebody has seen it.
+        dates: the time of day of each moment on the steady clock that was asked for.
         shown: the level and phase that were told last.
     """
 
@@ -34,7 +36,17 @@ class Instance:
     states: list[AlertState | None]
     value: float | None = None
     acknowledged: bool = False
+    dates: dict[float, float] = field(default_factory=dict)
     shown: tuple[int, str] | None = field(default=None)
+
+    def date(self, moment: float, epoch: float) -> float:
+        """Return the time of day of a moment: the same however often the clock is set meanwhile.
+
+        Args:
+            moment: on the steady clock.
+            epoch: the present difference between the two, in seconds.
+        """
+        return self.dates.setdefault(moment, moment + epoch)
 
     def now_shown(self) -> tuple[int, str] | None:
         """Return the level that counts and its phase.
@@ -175,6 +187,7 @@ class Run:
             if shown is not None and instance.shown is not None and instance.shown[1] == "inactive":
                 instance.id = self._new_id(key, _active_since(instance))
                 instance.acknowledged = False
+                instance.dates.clear()
             changed(self, key, instance)
             instance.shown = shown
         if shown is None:
