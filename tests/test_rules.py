@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from pathlib import Path
 
@@ -354,6 +356,52 @@ def test_a_changed_file_is_read_again_and_a_broken_one_is_not(
     watched.monitor.configure(rules="")
     assert watched.monitor.rules.in_force.groups == ()
     assert watched.monitor.rules.reload()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs SIGHUP")
+def test_a_signal_asks_for_the_file_to_be_read_again(tmp_path: Path) -> None:
+    watched = Watched()
+    path = tmp_path / "rules.yml"
+    path.write_text("groups: []")
+    rules = watched.monitor.rules
+    rules.load(path)
+    heard: list[int] = []
+    before = signal.signal(signal.SIGHUP, lambda number, frame: heard.append(number))
+    try:
+        rules.reload_on_signal()
+        stamp = path.stat()
+        path.write_text("groups: {}")
+        os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        watched.tick()
+        assert watched.sample("vitalspan_rules_reload_failed") == 0
+        signal.raise_signal(signal.SIGHUP)
+        watched.tick()
+        assert watched.sample("vitalspan_rules_reload_failed") == 1
+        assert heard == [signal.SIGHUP]
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_rules_can_be_changed_from_many_threads() -> None:
+    watched = Watched()
+    rules = watched.monitor.rules
+
+    def change(number: int) -> None:
+        for turn in range(20):
+            rules.add(alert=f"A{number}", signal="rate", above=turn)
+            rules.add_slo(name=f"s{number}", objective=0.9)
+        rules.remove(f"s{number}")
+
+    threads = [threading.Thread(target=change, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        watched.tick()
+    for thread in threads:
+        thread.join()
+    found = {rule.alert for group in rules.in_force.groups for rule in group.rules}
+    assert found == {f"A{number}" for number in range(6)}
+    assert watched.monitor.slos() == []
 
 
 def test_alerts_can_be_acknowledged_silenced_and_cleared() -> None:

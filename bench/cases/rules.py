@@ -1,7 +1,8 @@
 """A tick of 1,000 operations with 1,000 rules, and what history and a hanging receiver cost.
 
-`tick`, `growth`, `history` or `notify` on the command line, each in a process of its own. Between two
-ticks every operation is called three times. Rules take quantiles, ratios, rates and means in turn.
+`tick`, `growth`, `history` or `notify` on the command line, each in a process of its own. Between
+two ticks every operation is called three times. Rules take quantiles, ratios, rates and means in
+turn.
 """
 
 from __future__ import annotations

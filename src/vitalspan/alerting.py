@@ -53,6 +53,9 @@ class Alerting(ABC):
     def read(self, signal: str, **fields: Any) -> Reading:
         """Return the value of a signal as of the last tick, and how many samples it is made of.
 
+        What is about the process or the machine is followed from the first question on, so the
+        first one finds no data.
+
         Args:
             signal: its name.
             **fields: `where`, `window`, `measure` and so on, as in a rule.
@@ -147,7 +150,7 @@ class Alerting(ABC):
         action: Callable[[Alert], Any],
         *,
         cooldown: float = 300.0,
-        max_per_hour: int | None = None,
+        max_per_hour: int | None = 60,
     ) -> None:
         """Run something when an alert begins to fire, or becomes more severe.
 

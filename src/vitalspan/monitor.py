@@ -28,9 +28,10 @@ from vitalspan.record.operation import Definition, Operation, Unrecorded
 from vitalspan.record.recorder import Recorder
 
 if TYPE_CHECKING:
-    from vitalspan.watch import Watch
     from opentelemetry.trace import TracerProvider
     from prometheus_client.registry import Collector
+
+    from vitalspan.watch import Watch
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -56,7 +56,8 @@ class Watch:
         self._recorder = recorder
         self.history = History(recorder, recording, partial(read_samples, registry))
         self.engine = Engine(self.history, recorder.epoch, settings.alert_history)
-        self.rules = RuleBook(self.history, self._rules_changed)
+        self._lock = threading.RLock()
+        self.rules = RuleBook(self.history, self._rules_changed, self._locked)
         self.silences = Silences()
         self.engine.silenced = self.silences.until
         self.dispatcher = Dispatcher(clock=recorder.clock)
@@ -66,7 +67,6 @@ class Watch:
         self.seconds = 0.0
         self._configured: list[Receiver] = []
         self._rule_file = ""
-        self._lock = threading.RLock()
         fork.reset_in_child(self)
 
     def configure(self, settings: Settings) -> None:

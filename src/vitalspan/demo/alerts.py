@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ def put_in_force(rules: str | None, tick: float, alertmanager: str, webhook: str
     except MissingExtraError as missing:
         vs.configure(tick_interval=tick)
         return f"none: {missing}"
+    if hasattr(signal, "SIGHUP"):
+        vs.get_monitor().rules.reload_on_signal()
     return f"by {path}, every {tick:g} s"
 
 

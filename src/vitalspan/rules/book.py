@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 from vitalspan.errors import ConfigurationError
 from vitalspan.history.history import History
 from vitalspan.record.faults import logger
 from vitalspan.record.judge import Judge
-from vitalspan.rules.slos import expand
 from vitalspan.rules.file import build_rule, build_slo, load
 from vitalspan.rules.model import Group, Rule, RuleSet, Slo
+from vitalspan.rules.slos import expand
 from vitalspan.signals.matching import match_all
 
 ADDED: Final = "added"
@@ -29,13 +32,21 @@ class RuleBook:
     Args:
         history: whose calls the SLOs judge.
         changed: takes the groups in force, those of SLOs included.
+        locked: keeps other threads from changing anything.
     """
 
-    def __init__(self, history: History, changed: Callable[[Iterable[Group]], None]) -> None:
+    def __init__(
+        self,
+        history: History,
+        changed: Callable[[Iterable[Group]], None],
+        locked: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self.path: Path | None = None
         self.reload_failed = False
         self._history = history
         self._changed = changed
+        self._locked = locked
+        self._asked = False
         self._of_file = RuleSet()
         self._rules: list[Rule] = []
         self._slos: list[Slo] = []
@@ -57,9 +68,10 @@ class RuleBook:
         """
         stamp = None if path is None else _stamp(Path(path))
         wanted = RuleSet() if path is None else load(path)
-        self._use(wanted)
-        self.path = None if path is None else Path(path)
-        self._stamp, self.reload_failed = stamp, False
+        with self._locked():
+            self._use(wanted)
+            self.path = None if path is None else Path(path)
+            self._stamp, self.reload_failed = stamp, False
 
     def use(self, rules: RuleSet) -> None:
         """Take these rules in place of those of a file.
@@ -67,9 +79,10 @@ class RuleBook:
         Raises:
             ConfigurationError: where an SLO that was added has a name of theirs.
         """
-        self._use(rules)
-        self.path = None
-        self.reload_failed = False
+        with self._locked():
+            self._use(rules)
+            self.path = None
+            self.reload_failed = False
 
     def reload(self) -> bool:
         """Read the file again; with a mistake in it, the rules stay as they were.
@@ -84,14 +97,34 @@ class RuleBook:
         except ConfigurationError as refused:
             self._stamp = _stamp(self.path)
             self.reload_failed = True
-            logger.error("the rules before are still in force: %s", refused)  # noqa: TRY400
+            logger.error("the rules before are still in force: %s", refused)
             return False
         return True
 
     def reload_if_changed(self) -> None:
-        """Read the file again if it is another one than before."""
-        if self.path is not None and _stamp(self.path) != self._stamp:
+        """Read the file again if it is another one than before, or a signal has asked for it."""
+        asked, self._asked = self._asked, False
+        if self.path is not None and (asked or _stamp(self.path) != self._stamp):
             self.reload()
+
+    def reload_on_signal(self, number: int | None = None) -> None:
+        """Read the file again at the tick after each signal; a handler there was is called as well.
+
+        Args:
+            number: the signal, SIGHUP by default.
+
+        Raises:
+            ValueError: outside the main thread, which alone can have handlers.
+        """
+        number = signal.SIGHUP if number is None else number
+        before = signal.getsignal(number)
+
+        def handle(received: int, frame: FrameType | None) -> None:
+            self._asked = True
+            if callable(before):
+                before(received, frame)
+
+        signal.signal(number, handle)
 
     def add(self, rule: Rule | None = None, /, **fields: Any) -> Rule:
         """Add a rule, or change the one of the same name that was added before.
@@ -105,8 +138,9 @@ class RuleBook:
         """
         if rule is None:
             rule = build_rule({name.removesuffix("_"): value for name, value in fields.items()})
-        kept = [one for one in self._rules if one.alert != rule.alert]
-        self._use(self._of_file, rules=[*kept, rule])
+        with self._locked():
+            kept = [one for one in self._rules if one.alert != rule.alert]
+            self._use(self._of_file, rules=[*kept, rule])
         return rule
 
     def add_slo(self, slo: Slo | None = None, /, **fields: Any) -> Slo:
@@ -117,18 +151,20 @@ class RuleBook:
         """
         if slo is None:
             slo = build_slo(fields)
-        kept = [one for one in self._slos if one.name != slo.name]
-        self._use(self._of_file, slos=[*kept, slo])
+        with self._locked():
+            kept = [one for one in self._slos if one.name != slo.name]
+            self._use(self._of_file, slos=[*kept, slo])
         return slo
 
     def remove(self, name: str) -> bool:
         """Take away a rule, or an SLO, that was added; return whether there was one."""
-        rules = [one for one in self._rules if one.alert != name]
-        slos = [one for one in self._slos if one.name != name]
-        found = len(rules) < len(self._rules) or len(slos) < len(self._slos)
-        if found:
-            self._use(self._of_file, rules=rules, slos=slos)
-        return found
+        with self._locked():
+            rules = [one for one in self._rules if one.alert != name]
+            slos = [one for one in self._slos if one.name != name]
+            found = len(rules) < len(self._rules) or len(slos) < len(self._slos)
+            if found:
+                self._use(self._of_file, rules=rules, slos=slos)
+            return found
 
     def _use(
         self, of_file: RuleSet, rules: list[Rule] | None = None, slos: list[Slo] | None = None
@@ -137,7 +173,7 @@ class RuleBook:
         twice = {one.name for one in wanted_slos if _named(one.name, wanted_slos) > 1}
         if twice:
             raise ConfigurationError(
-                f"SLO {sorted(twice)[0]!r} is in the rule file and added as well: rename one"
+                f"SLO {min(twice)!r} is in the rule file and added as well: rename one"
             )
         self._of_file = of_file
         self._rules = self._rules if rules is None else rules

@@ -53,7 +53,7 @@ class Engine:
         self.transitions: Counter[tuple[str, str, str]] = Counter()
         self.failures: Counter[str] = Counter()
         self.past: deque[Alert] = deque(maxlen=kept)
-        self.silenced: Callable[[Alert, float], float] = lambda alert, now: 0.0
+        self.silenced: Callable[[Alert, float], float] = _told
         self._epoch = epoch
         self._groups: list[_Evaluated] = []
         self._departed: list[Alert] = []
@@ -188,6 +188,10 @@ class Engine:
             self._logged.add(text)
             known = isinstance(fault, TooManyAlertsError)
             logger.warning("%s", text, exc_info=None if known else fault)
+
+
+def _told(_: Alert, __: float) -> float:
+    return 0.0
 
 
 def filled(rule: Rule, value: float | None, labels: Mapping[str, str]) -> dict[str, str]:
