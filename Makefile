@@ -6,13 +6,14 @@ SOURCES := $(shell find src -name '*.py' -o -name '*.yml' -o -name py.typed) pyp
 DEMO_FLAGS ?=
 PYTEST_FLAGS ?=
 
-.PHONY: help demo test test-all lint format bench wheel clean
+.PHONY: help demo test test-all lint format bench artifacts check-artifacts wheel clean
 
 help:
 	@echo "make demo      a sample service with traffic, its page and /metrics on 127.0.0.1"
 	@echo "make test      the whole test suite against the built wheel, with coverage"
 	@echo "make test-all  the same on every supported Python that is found"
 	@echo "make lint      ruff, mypy --strict, import-linter"
+	@echo "make artifacts  writes again what is generated from code: rules/"
 	@echo "make bench     the benchmark table, with peers in environments of their own"
 
 $(BIN)/python:
@@ -64,6 +65,14 @@ format: $(VENV)/lint-tools
 
 bench: $(VENV)/wheel
 	$(BIN)/python bench/run.py $(BENCH_FLAGS)
+
+EXPORT := $(BIN)/vitalspan rules export src/vitalspan/demo/rules.yml --to rules --interval 5s
+
+artifacts: $(VENV)/wheel
+	$(EXPORT)
+
+check-artifacts: $(VENV)/wheel
+	$(EXPORT) --check
 
 clean:
 	rm -rf $(VENV) .venvs .bench dist build .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -9,7 +9,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from vitalspan.cli import rules_test
+from vitalspan.cli import rules_export, rules_test
 
 if TYPE_CHECKING:
     from vitalspan.rules.model import RuleSet
@@ -57,7 +57,7 @@ def _command(
     return parser  # type: ignore[no-any-return]
 
 
-_PARTS: Final = (_add_check, _add_explain, _add_presets, rules_test.add_to)
+_PARTS: Final = (_add_check, _add_explain, _add_presets, rules_test.add_to, rules_export.add_to)
 
 
 def _check(arguments: argparse.Namespace) -> None:

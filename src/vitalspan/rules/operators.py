@@ -53,7 +53,8 @@ def enclosed(text: str) -> str:
     """Return an expression in parentheses, on lines of its own if it has several."""
     if "\n" not in text:
         return f"({text})"
-    lines = (f"  {line}" for line in text.splitlines())
+    # Texts of labels may have what `splitlines` takes for the end of a line.
+    lines = (f"  {line}" for line in text.split("\n"))
     return "\n".join(("(", *lines, ")"))
 
 

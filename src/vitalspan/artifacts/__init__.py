@@ -1,0 +1,1 @@
+"""Files for Prometheus and its companions, written from the same definitions."""

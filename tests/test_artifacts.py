@@ -1,0 +1,43 @@
+"""What is generated and committed is what the code generates."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from prometheus_server import prometheus_binary
+from vitalspan.artifacts.export import export
+from vitalspan.artifacts.options import Options
+from vitalspan.demo.alerts import RULES
+from vitalspan.rules.file import load
+from vitalspan.rules.slos import expand
+
+FOLDER = Path(__file__).parent.parent / "rules"
+FILES = export(expand(load(RULES)), Options(interval=5.0))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_demos_rules_are_up_to_date(name: str) -> None:
+    assert (FOLDER / name).read_text("utf-8") == FILES[name], "run  make artifacts"
+
+
+def test_nothing_else_is_there() -> None:
+    assert {file.name for file in FOLDER.iterdir()} == set(FILES)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("check", "rules", "--lint-fatal", "rules.yml"), ("test", "rules", "tests.yml")],
+    ids=" ".join,
+)
+def test_promtool_accepts_them(arguments: tuple[str, ...]) -> None:
+    ended = subprocess.run(
+        [prometheus_binary("promtool"), *arguments],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -1,0 +1,208 @@
+"""The demo's rules, in the process and in a real Prometheus: they fire and clear together."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alertmanager_server import run_alertmanager
+from prometheus_server import prometheus_binary, run_prometheus, wait_until
+from vitalspan.artifacts.export import export
+from vitalspan.artifacts.options import Options
+from vitalspan.demo.alerts import RULES
+from vitalspan.rules.file import load
+from vitalspan.rules.slos import expand
+from webhook_sink import WebhookSink, run_sink
+
+INTERVAL = 1
+"""Seconds between two ticks, two scrapes and two evaluations."""
+
+TOGETHER = 2 * INTERVAL
+
+PHASE = 12
+PHASES = 8
+"""From calm over every trouble to calm again."""
+
+COMMAND = [sys.executable, "-c", "from vitalspan.cli.main import main; raise SystemExit(main())"]
+
+BURNT = "CheckoutAvailabilityBudgetBurn"
+"""Its windows are of an hour and more, so it fires on after the end of the test."""
+
+RISES = {
+    "SearchSlow": "warning",
+    "PaymentsFailing": "error",
+    "CacheCold": "warning",
+    "RestockStuck": "critical",
+    "VisitorsGone": "info",
+}
+"""The worst that each alert comes to."""
+
+
+@contextlib.contextmanager
+def running_demo(webhook: str) -> Iterator[int]:
+    """The demo as a user starts it; yields its port."""
+    options = ["--port", "0", "--rate", "60", "--tick", str(INTERVAL)]
+    options += ["--phase-seconds", str(PHASE), "--webhook", webhook]
+    with subprocess.Popen([*COMMAND, "demo", *options], stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        try:
+            port = None
+            while port is None:
+                found = re.search(r"http://127\.0\.0\.1:(\d+)/metrics", demo.stdout.readline())
+                port = found and int(found.group(1))
+            yield port
+        finally:
+            demo.terminate()
+            demo.communicate(timeout=30)
+
+
+def configuration(port: int, alertmanager: str, rules: Path) -> dict[str, Any]:
+    return {
+        "global": {
+            "scrape_interval": f"{INTERVAL}s",
+            "evaluation_interval": f"{INTERVAL}s",
+        },
+        "rule_files": [str(rules)],
+        "alerting": {
+            "alertmanagers": [
+                {"static_configs": [{"targets": [alertmanager.removeprefix("http://")]}]}
+            ]
+        },
+        "scrape_configs": [
+            {"job_name": "shop", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
+        ],
+    }
+
+
+Times = dict[tuple[str, str], list[tuple[float, float | None]]]
+"""By alert name and severity: each time that it fired, when it began and when it ended."""
+
+
+def times(sink: WebhookSink, *, one_alert: bool) -> Times:
+    """What a receiver of Alertmanager's webhook format was told.
+
+    Args:
+        sink: the receiver.
+        one_alert: whether severities are those of one alert, as they are in the process.
+    """
+    found: Times = {}
+    open_as: dict[tuple[str, str], tuple[str, str]] = {}
+    for document in sink.documents():
+        for alert in document["alerts"]:
+            labels = alert["labels"]
+            key = labels["alertname"] + labels.get("long_window", ""), labels["severity"]
+            identity = (key[0], "") if one_alert else key
+            before, over = open_as.get(identity), alert["status"] == "resolved"
+            if before is not None and (over or before != key):
+                end = moment(alert["endsAt"]) if over else moment(alert["startsAt"])
+                found[before][-1] = found[before][-1][0], end
+                del open_as[identity]
+            if not over and identity not in open_as:
+                found.setdefault(key, []).append((moment(alert["startsAt"]), None))
+                open_as[identity] = key
+    return found
+
+
+def moment(text: str) -> float:
+    whole, _, fraction = text.partition(".")
+    digits = re.match(r"\d*", fraction)
+    seconds = float(f"0.{digits.group()}") if digits and digits.group() else 0.0
+    return datetime.fromisoformat(f"{whole[:19]}+00:00").timestamp() + seconds
+
+
+def extent(found: Times, name: str) -> tuple[float, float | None] | None:
+    """From the first firing of an alert, whatever its severity, to its last end."""
+    spans = [span for (known, _), listed in found.items() if known == name for span in listed]
+    if not spans:
+        return None
+    ends = [end for _, end in spans]
+    known = [end for end in ends if end is not None]
+    return min(begin for begin, _ in spans), max(known) if len(known) == len(ends) else None
+
+
+def table(names: list[str], ours: Times, theirs: Times) -> list[str]:
+    """Both times of each alert, in seconds after the first of all."""
+    origin = min(
+        span[0] for found in (ours, theirs) for listed in found.values() for span in listed
+    )
+
+    def said(span: tuple[float, float | None] | None) -> str:
+        if span is None:
+            return f"{'never':>17}"
+        end = f"{span[1] - origin:8.1f}" if span[1] is not None else f"{'fires on':>8}"
+        return f"{span[0] - origin:8.1f} {end}"
+
+    head = f"{'alert':34} {'in the process':>17}   {'in Prometheus':>17}"
+    return [head] + [
+        f"{name:34} {said(extent(ours, name))}   {said(extent(theirs, name))}" for name in names
+    ]
+
+
+@pytest.mark.once
+def test_the_process_and_prometheus_fire_and_clear_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = expand(load(RULES))
+    files = export(rules, Options(interval=INTERVAL))
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    subprocess.run(
+        [prometheus_binary("promtool"), "check", "rules", "--lint-fatal", tmp_path / "rules.yml"],
+        check=True,
+        capture_output=True,
+    )
+    prometheus_binary("prometheus-alertmanager")
+    with (
+        run_sink() as ours_sink,
+        run_sink() as theirs_sink,
+        run_alertmanager(
+            tmp_path, theirs_sink.url, group_wait="1s", group_interval="1s"
+        ) as manager,
+        running_demo(f"{ours_sink.url}/hook") as port,
+        run_prometheus(
+            configuration(port, manager.url, tmp_path / "rules.yml"), tmp_path
+        ) as server,
+    ):
+
+        def all_over() -> bool:
+            found = times(ours_sink, one_alert=True), times(theirs_sink, one_alert=False)
+            return all(
+                (span := extent(one, name)) is not None and span[1] is not None
+                for name in RISES
+                for one in found
+            )
+
+        # What did not come is told with both times, below.
+        with contextlib.suppress(AssertionError):
+            wait_until(all_over, PHASE * (PHASES + 1))
+        ours = times(ours_sink, one_alert=True)
+        theirs = times(theirs_sink, one_alert=False)
+        health = server.api("rules", type="alert")["groups"]
+    budget = sorted({name for name, _ in [*ours, *theirs] if name.startswith(BURNT)})
+    lines = table([*RISES, *budget], ours, theirs)
+    with capsys.disabled():
+        print("", *lines, sep="\n")  # noqa: T201 - a table for people
+    assert {rule["health"] for group in health for rule in group["rules"]} == {"ok"}
+    for name, severity in RISES.items():
+        mine, other = extent(ours, name), extent(theirs, name)
+        assert mine is not None
+        assert other is not None
+        assert abs(mine[0] - other[0]) <= TOGETHER, lines
+        assert mine[1] is not None
+        assert other[1] is not None
+        assert abs(mine[1] - other[1]) <= TOGETHER, lines
+        assert (name, severity) in ours
+        assert (name, severity) in theirs
+    # Of windows that are longer than their history, rate() makes more than there was, of each
+    # counter as much more as it is near zero. So these come a little apart.
+    for name in budget:
+        assert extent(ours, name) is not None
+        assert extent(theirs, name) is not None
