@@ -165,14 +165,20 @@ def test_metrics_of_a_registry_are_followed() -> None:
     gauge = Gauge("depth", "Waiting.", ["queue"], registry=registry)
     counter = Counter("jobs", "Done.", registry=registry)
     metrics = Metrics(lambda names: read_samples(registry, names))
+    ticks = Ticks(0.0)
+
+    def look(now: float) -> None:
+        ticks.add(now)
+        metrics.observe(now, metrics.read(), ticks)
+
     depth, jobs = metrics.follow("depth"), metrics.follow("jobs_total")
     assert metrics.follow("depth") is depth
     gauge.labels("a").set(3)
     counter.inc(100)
-    metrics.observe(5.0)
+    look(5.0)
     counter.inc(2)
-    metrics.observe(10.0)
-    metrics.observe(15.0)
+    look(10.0)
+    look(15.0)
     assert depth.present == [({"queue": "a"}, 3.0)]
     [track] = jobs.tracks.all
     # What was counted before it was first seen is in no window.
@@ -180,9 +186,13 @@ def test_metrics_of_a_registry_are_followed() -> None:
     gauge.clear()
     counter.reset()
     counter.inc(1)
-    metrics.observe(20.0)
+    look(20.0)
     assert depth.present == []
     assert track.increase("value", 10.0) == 1
+    # What has gone for good makes room.
+    registry.unregister(counter)
+    look(30.0)
+    assert jobs.tracks.all == []
     metrics.clear()
     assert jobs.tracks.all == []
 

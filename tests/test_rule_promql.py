@@ -191,7 +191,7 @@ CALLS = 'operation_duration_seconds_count{operation="checkout"}'
         (
             {"signal": "memory_growth", "window": "1h", "above": "1MiB/h"},
             (
-                "deriv((max by (job) (process_resident_memory_bytes))[1h:15s]) * 3600 > 1048576\n"
+                "deriv((max by (job) (process_resident_memory_bytes))[1h:30s]) * 3600 > 1048576\n"
                 "and\n"
                 "max by (job) (process_resident_memory_bytes)"
             ),
@@ -218,7 +218,10 @@ def test_a_burn_rate_is_above_where_both_windows_are() -> None:
         f"{burn.format('1h', gauge)} > 14.4\nand\n{burn.format('5m', gauge)} > 14.4"
     )
     long, short = burn.format("1h", gauge), burn.format("5m", gauge)
-    assert expression(first.query) == f"{long} <= {short}\nor\n{short} < {long}"
+    lesser = f"{long} <= {short}\nor\n{short} < {long}"
+    assert expression(first.query) == lesser
+    # Below a threshold is the lesser of both as soon as either is.
+    assert of(replace(first, above=False)) == f"{operators.enclosed(lesser)} < 14.4"
 
 
 def test_a_prefix_is_put_before_our_own_metrics_only() -> None:
@@ -275,3 +278,10 @@ def test_how_tightly_an_expression_binds(text: str, level: int) -> None:
 def test_numbers(value: float, text: str) -> None:
     assert operators.number(value) == text
     promql_parser.parse(f"vector({text})")
+
+
+def test_a_condition_without_samples_to_count_needs_none() -> None:
+    uncounted = replace(rule(signal="threads", above=9), min_count=5)
+    assert of(uncounted) == "max by (job) (process_threads) > 9"
+    below = replace(rule(series="depth", derive={"anomaly": "1h"}, above=3), above=False)
+    assert "== 0) < 3" in of(below)

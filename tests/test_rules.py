@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -299,10 +300,13 @@ def test_rules_come_and_go_at_run_time() -> None:
     rules.add(alert="Other", series="depth", above=100)
     watched.tick()
     assert [one.id for one in watched.monitor.alerts()] == [before.id]
-    # The same again changes nothing; another one begins anew, and the one before has ended.
+    # A rule may change as long as its alerts are the same; with other labels they are not.
     rules.add(alert="Deep", series="depth", above=10)
     assert [one.id for one in watched.monitor.alerts()] == [before.id]
     rules.add(alert="Deep", series="depth", above=10, for_="1m")
+    watched.tick()
+    assert [(one.id, one.state) for one in watched.monitor.alerts()] == [(before.id, "firing")]
+    rules.add(alert="Deep", series="depth", above=10, labels={"team": "ops"}, for_="1m")
     watched.tick()
     assert sorted(one.state for one in watched.monitor.alerts()) == ["pending", "resolved"]
     assert rules.remove("Deep")
@@ -518,3 +522,189 @@ def test_each_level_is_a_machine_of_its_own(
                 break
         shown = watched.states().get("Deep")
         assert (shown if shown is None or shown[1] != "resolved" else None) == expected
+
+
+def test_a_refused_file_leaves_nothing_in_the_registry(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    with pytest.raises(vs.ConfigurationError, match=r"none\.yml"):
+        vs.Monitor(registry=registry, system_metrics=False, rules=str(tmp_path / "none.yml"))
+    monitor = vs.Monitor(registry=registry, system_metrics=False)
+    with pytest.raises(vs.ConfigurationError, match="close the other monitor"):
+        vs.Monitor(registry=registry, system_metrics=False, webhook="http://127.0.0.1:1")
+    monitor.close()
+
+
+def test_the_interval_can_be_changed_while_it_ticks() -> None:
+    monitor = vs.Monitor(registry=CollectorRegistry(), system_metrics=False, tick_interval=3600)
+    registry = monitor.registry
+
+    def ticked() -> float:
+        return registry.get_sample_value("vitalspan_tick_seconds_count") or 0
+
+    try:
+        monitor.start()
+        monitor.configure(tick_interval=0.1)
+        wait_until(lambda: ticked() >= 2)
+        monitor.reset()
+        assert [one.name for one in threading.enumerate()].count("vitalspan-tick") == 1
+        wait_until(lambda: ticked() >= 1)
+        monitor.configure(tick_interval=0)
+        wait_until(lambda: "vitalspan-tick" not in [one.name for one in threading.enumerate()])
+        monitor.configure(tick_interval=0.1)
+        wait_until(lambda: ticked() >= 1)
+    finally:
+        monitor.close()
+
+
+def test_a_window_that_is_asked_for_late_covers_what_is_known() -> None:
+    watched = Watched()
+    for _ in range(600):
+        watched.call()
+        watched.tick(seconds=60.0)
+    reading = watched.monitor.read("rate", window="9h")
+    assert reading.value == pytest.approx(1 / 60)
+    assert reading.samples < 600
+
+
+def test_what_was_long_before_anybody_looked_is_in_no_window() -> None:
+    clock = vs.ManualClock()
+    monitor = vs.Monitor(registry=CollectorRegistry(), system_metrics=False, clock=clock)
+    for _ in range(50):
+        with contextlib.suppress(ValueError), monitor.operation("f"):
+            raise ValueError
+    clock.advance(3 * 3600)
+    monitor.rules.add(alert="Failing", signal="error_ratio", above="5%")
+    with monitor.operation("f"):
+        pass
+    clock.advance(5)
+    monitor.tick()
+    assert monitor.alerts() == []
+    assert monitor.read("error_ratio").samples == 1
+
+
+def test_what_is_derived_begins_anew_with_everything() -> None:
+    watched = Watched()
+    watched.monitor.rules.add(
+        alert="Drop", signal="rate", window="30s", derive={"change": "1m"}, below="-50%"
+    )
+    for _ in range(30):
+        watched.call(times=50)
+        watched.tick()
+    watched.monitor.reset()
+    watched.call()
+    watched.tick(5)
+    assert watched.monitor.alerts() == []
+
+
+def test_receivers_that_stay_know_what_they_were_told() -> None:
+    watched = Watched(webhook="http://127.0.0.1:1/")
+    [before] = watched.monitor._watch.dispatcher.snapshot()
+    receiver = watched.monitor._watch._configured[0]
+    watched.monitor.configure(recent_calls=50)
+    assert watched.monitor._watch._configured[0] is receiver
+    assert [one.name for one in watched.monitor._watch.dispatcher.snapshot()] == [before.name]
+    watched.monitor.close()
+
+
+def test_combinations_that_go_are_forgotten() -> None:
+    watched = Watched()
+    gauge = Gauge("depth", "Waiting.", ["pod"], registry=watched.registry)
+    watched.monitor.rules.add(alert="Deep", series="depth", by=["pod"], above=10)
+    for pod in range(20):
+        gauge.clear()
+        gauge.labels(str(pod)).set(11 if pod == 0 else 1)
+        watched.tick()
+    watched.tick(200)
+    shown = [
+        sample
+        for family in watched.registry.collect()
+        if family.name == "alert_state"
+        for sample in family.samples
+    ]
+    assert [sample.labels["pod"] for sample in shown] == ["19"]
+
+
+def test_an_alert_of_a_rule_about_one_operation_is_found_by_it() -> None:
+    watched = Watched()
+    watched.monitor.rules.add(alert="Busy", signal="rate", where={"operation": "f"}, above=0)
+    watched.call()
+    watched.tick()
+    assert [one.alertname for one in watched.monitor.alerts(operation="f")] == ["Busy"]
+    assert "operation" not in watched.monitor.alerts()[0].labels
+
+
+def test_what_is_derived_can_be_asked_for() -> None:
+    watched = Watched()
+    values = []
+    for turn in range(20):
+        watched.call(times=turn)
+        watched.tick()
+        values.append(watched.read("rate", window="5s", derive={"slope": "1m"}))
+    assert values[0] is None
+    assert values[-1] == pytest.approx(0.2 / 5 * 3600)
+
+
+def test_a_value_from_long_ago_is_no_comparison() -> None:
+    watched, depth = gauged(derive={"change": "1m"}, above="100%")
+    depth.set(1)
+    watched.tick()
+    depth.set(None)
+    watched.tick(200)
+    depth.set(100)
+    watched.tick(2)
+    assert watched.monitor.alerts() == []
+
+
+def test_a_value_that_is_no_number_is_no_data() -> None:
+    watched, depth = gauged(derive={"slope": "1m"}, above=0)
+    depth.set(float("nan"))
+    watched.tick()
+    for value in range(20):
+        depth.set(value)
+        watched.tick()
+    assert watched.states() == {"Deep": ("warning", "firing")}
+
+
+def test_the_limit_counts_alerts_that_fire_on(tmp_path: Path) -> None:
+    watched = Watched()
+    gauge = Gauge("depth", "Waiting.", ["pod"], registry=watched.registry)
+    path = tmp_path / "rules.yml"
+    path.write_text(
+        "groups: [{name: g, limit: 2, rules: "
+        "[{alert: Deep, series: depth, by: [pod], above: 10, keep_firing_for: 1h}]}]"
+    )
+    watched.monitor.rules.load(path)
+    for turn in range(4):
+        for pod in range(4):
+            gauge.labels(str(pod)).set(11 if pod == turn else 1)
+        watched.tick()
+        assert len(watched.monitor.alerts(state="firing")) <= 2
+    assert watched.sample("vitalspan_rule_failures_total", alertname="Deep") == 1
+
+
+def test_a_disabled_monitor_evaluates_nothing() -> None:
+    watched = Watched()
+    watched.monitor.rules.add(alert="Gone", signal="absent", window="10s", above=0)
+    watched.call()
+    watched.tick()
+    watched.monitor.disable()
+    watched.tick(10)
+    assert watched.monitor.alerts() == []
+    watched.monitor.enable()
+    watched.tick()
+    assert watched.states() == {"Gone": ("warning", "firing")}
+
+
+def test_a_collector_may_ask_the_monitor() -> None:
+    """It runs while a tick is under way, or while a registry waits for it."""
+    watched = Watched()
+
+    class Asking(Collector):
+        def collect(self) -> list[GaugeMetricFamily]:
+            firing = len(watched.monitor.alerts())
+            return [GaugeMetricFamily("asked", "Alerts.", value=firing)]
+
+    watched.registry.register(Asking())
+    watched.monitor.rules.add(alert="Asked", series="asked", above=-1)
+    watched.tick()
+    assert watched.states() == {"Asked": ("warning", "firing")}

@@ -31,6 +31,7 @@ def remarks(files: dict[str, str]) -> list[str]:
     return re.findall(r"^# No case for (.*)$", files["tests.yml"], re.MULTILINE)
 
 
+@pytest.mark.once
 def test_every_signal_and_derivation_has_a_case_that_passes(tmp_path: Path) -> None:
     rules = expand(load(EVERY))
     files = export(rules, Options(interval=60.0))
@@ -111,7 +112,7 @@ def test_a_wrong_rule_does_not_pass(right: str, wrong: str, tmp_path: Path) -> N
         ({"signal": "rate", "below": "1/min", "min_count": 100}, "never get beyond"),
         ({"signal": "rate", "above": "1/min", "min_count": 100}, "never come back"),
         (
-            {"signal": "rate", "above": 1, "where": {"operation": "=~[q-s]{3}"}},
+            {"signal": "rate", "above": 1, "where": {"operation": "=~\\d{3}-\\d"}},
             "no value of operation was found",
         ),
     ],
@@ -139,6 +140,7 @@ def test_remarks_are_one_line_each() -> None:
         ({"operation": "=~check.*"}, "check"),
         ({"operation": "=~(pay|sell)-.+"}, "pay-x"),
         ({"operation": "=~one\\.two"}, "one.two"),
+        ({"operation": "=~(?i)[q-s]a+(?:one|two)b.?$"}, "qaoneb"),
         ({"operation": "!~w.*|x"}, "one"),
         ({"operation": ""}, None),
     ],
@@ -196,4 +198,40 @@ def test_a_label_that_is_given_shows_in_what_is_expected(tmp_path: Path) -> None
     assert 'team="a\\"b\\\\c\\nd"' in fires["expr"]
     assert 'kind="x"' in fires["expr"]
     assert gone["exp_samples"] == []
+    assert complaints(files, tmp_path) == ""
+
+
+def test_thresholds_at_the_ends_of_what_there_can_be(tmp_path: Path) -> None:
+    questions: list[dict[str, Any]] = [
+        {"signal": "latency_p95", "below": "40s"},
+        {"signal": "latency_p95", "above": "59s"},
+        {"signal": "latency_p95", "above": "150us", "clear": "110us"},
+        {"signal": "latency_p01", "above": "1ms", "clear": "900us"},
+        {"signal": "latency_stddev", "below": "1ms"},
+        {"signal": "cache_hit_ratio", "below": "100%"},
+        {"signal": "error_ratio", "above": "99.9%", "window": "1h"},
+        {"signal": "error_ratio", "above": 0, "window": "1h"},
+        {"signal": "latency_p50", "derive": {"change": "10m"}, "above": 4},
+        {"signal": "cpu_utilization", "derive": {"change": "10m"}, "above": 3},
+        {"signal": "memory_utilization", "derive": {"until": 0, "over": "20m"}, "below": "1h"},
+        {"series": "depth", "derive": {"until": 40, "over": "20m"}, "below": "1h"},
+        {"series": "depth", "derive": {"slope": "20m"}, "below": -100},
+        {"signal": "error_ratio", "derive": {"slope": "2h"}, "above": "40%/h"},
+        {"signal": "api_rate", "below": "3/min", "min_count": 10, "no_data": "keep"},
+    ]
+    rules = [{"alert": f"A{number}", **one} for number, one in enumerate(questions)]
+    files = export(build({"groups": [{"name": "g", "rules": rules}]}), Options(interval=30.0))
+    assert remarks(files) == []
+    assert complaints(files, tmp_path) == ""
+
+
+def test_what_promtool_would_end_is_left_out(tmp_path: Path) -> None:
+    rules = [
+        {"alert": "Slow", "signal": "latency_p95", "derive": {"change": "2d"}, "above": "50%"},
+        {"alert": "Odd", "signal": "latency_p95", "derive": {"anomaly": "7d"}, "above": 5},
+    ]
+    files = export(build({"groups": [{"name": "g", "rules": rules}]}))
+    slow, odd = remarks(files)
+    assert slow == "Slow warning: promtool takes no query of so many samples."
+    assert "days of values" in odd
     assert complaints(files, tmp_path) == ""

@@ -84,7 +84,7 @@ def test_files_of_an_earlier_export_are_removed(
     file.write_text(RULES.replace("500ms}", "500ms, window: 12h, for: 3h, derive: {slope: 2h}}"))
     export(file, "--to", out)
     [slow] = [path for path in out.iterdir() if path.name not in NAMES]
-    (out / "own.yml").write_text("groups: []\n")
+    (out / "tests-own.yml").write_text("tests: []\n")
     file.write_text(RULES)
     capsys.readouterr()
     with pytest.raises(SystemExit):
@@ -92,7 +92,7 @@ def test_files_of_an_earlier_export_are_removed(
     assert f"{slow}: not made any more" in capsys.readouterr().err
     export(file, "--to", out)
     assert f"{slow}: removed" in capsys.readouterr().out
-    assert {path.name for path in out.iterdir()} == {*NAMES, "own.yml"}
+    assert {path.name for path in out.iterdir()} == {*NAMES, "tests-own.yml"}
 
 
 @pytest.mark.parametrize(
@@ -168,5 +168,6 @@ def test_files_have_the_permissions_of_any_new_file(tmp_path: Path) -> None:
 
 
 def test_other_commands_read_no_rules() -> None:
-    code = "import sys, vitalspan.cli.main; raise SystemExit('vitalspan.artifacts.export' in sys.modules)"
+    read = "'vitalspan.artifacts.export' in sys.modules"
+    code = f"import sys, vitalspan.cli.main; raise SystemExit({read})"
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0

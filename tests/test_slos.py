@@ -127,7 +127,13 @@ def test_an_objective_that_changes_begins_anew_and_one_that_stays_goes_on() -> N
     rules.add_slo(name="b", objective=0.9)
     watched.call(times=10)
     watched.tick()
-    rules.add_slo(name="b", objective=0.99)
+    rules.add_slo(name="b", objective=0.99, labels={"team": "shop"})
+    assert [(slo.events, slo.objective) for slo in watched.monitor.slos()] == [
+        (10, 0.9),
+        (10, 0.99),
+    ]
+    assert watched.sample("slo_objective_ratio", slo="b") == 0.99
+    rules.add_slo(name="b", objective=0.99, under="1s")
     assert {slo.name: slo.events for slo in watched.monitor.slos()} == {"a": 10, "b": 0}
     watched.call(times=5)
     watched.tick()

@@ -21,6 +21,8 @@ class Watched:
         self.monitor = vs.Monitor(
             registry=self.registry, system_metrics=False, clock=self.clock, **settings
         )
+        # From here on it is looked back.
+        assert self.monitor.rules is not None
 
     def call(
         self,

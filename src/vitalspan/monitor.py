@@ -82,12 +82,18 @@ class Monitor(Alerting):
         )
         self._collectors: list[Collector] = []
         self._switch(enabled=self._settings.enabled)
-        self._register(self._settings)
+        if self._settings.alerting:
+            # A rule file with mistakes must leave nothing of this in the registry.
+            self._watch.configure(self._settings)
+        try:
+            self._register(self._settings)
+        except ConfigurationError:
+            if self._watching is not None:
+                self._watching.close()
+            raise
         # Functions keep these alive when nothing else keeps the monitor.
         for part in (self._recorder, self._recording, self._state):
             fork.reset_in_child(part)
-        if self._settings.alerting:
-            self._watch.configure(self._settings)
         _living.add(self)
 
     @overload

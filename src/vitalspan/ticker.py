@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -17,15 +18,19 @@ class Ticker:
 
     Args:
         tick: what is called; what it raises is logged, once in a row.
-        interval: seconds between two calls.
+        interval: seconds between two calls; 0 for none.
     """
 
     def __init__(self, tick: Callable[[], object], interval: float) -> None:
-        self.interval = interval
         self._tick = tick
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._interval = interval
+        self._wanted = False
+        self._begin()
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two calls; 0 for none."""
+        return self._interval
 
     @property
     def running(self) -> bool:
@@ -33,35 +38,59 @@ class Ticker:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Start ticking, unless it ticks already or the interval is 0."""
+        """Start ticking, unless it ticks already; with an interval of 0, once there is another."""
         with self._lock:
-            if self.running or self.interval <= 0:
-                return
-            self._stop = threading.Event()
-            self._thread = threading.Thread(
-                target=self._run, args=(self._stop,), name="vitalspan-tick", daemon=True
-            )
-            self._thread.start()
+            self._wanted = True
+            self._start()
 
     def stop(self) -> None:
         """End the thread; a tick that is being made is waited for."""
         with self._lock:
-            thread, self._thread = self._thread, None
-            self._stop.set()
+            self._wanted = False
+            thread = self._end()
         if thread is not None and thread is not threading.current_thread():
             thread.join(_PATIENCE)
 
+    def set_interval(self, seconds: float) -> None:
+        """Tick so often from now on."""
+        with self._lock:
+            if seconds == self._interval:
+                return
+            self._interval = seconds
+            self._end()
+            if self._wanted:
+                self._start()
+
     def reset(self) -> None:
         """Begin anew in a forked child, which has none of its parent's threads."""
-        ticked = self._thread is not None
-        self._lock = threading.Lock()
-        self._thread = None
-        if ticked:
-            self.start()
+        if self._process != os.getpid():
+            self._begin()
+            if self._wanted:
+                self._start()
 
-    def _run(self, stop: threading.Event) -> None:
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def _start(self) -> None:
+        if self.running or self._interval <= 0:
+            return
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(self._stop, self._interval), name="vitalspan-tick", daemon=True
+        )
+        self._thread.start()
+
+    def _end(self) -> threading.Thread | None:
+        thread, self._thread = self._thread, None
+        self._stop.set()
+        return thread
+
+    def _run(self, stop: threading.Event, interval: float) -> None:
         failing = False
-        while not stop.wait(self.interval):
+        while not stop.wait(interval):
             try:
                 self._tick()
                 failing = False

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from vitalspan import names
 from vitalspan.bridge.alerts import alert_blocks, receiver_blocks, slo_blocks
 from vitalspan.bridge.samples import read_samples
 from vitalspan.bridge.state import Block, Sample
 from vitalspan.history.history import History
+from vitalspan.history.metrics import Samples
 from vitalspan.notify import Actions, Alertmanager, Dispatcher, Receiver, Webhook
 from vitalspan.record import fork
 from vitalspan.rules.alert import Alert
@@ -25,6 +27,9 @@ from vitalspan.signals.bound import Bound
 from vitalspan.signals.query import Query
 from vitalspan.signals.signal import NO_DATA, Reading
 from vitalspan.ticker import Ticker
+
+MAX_ASKED: Final = 100
+"""Questions of `read` that are remembered, since what is derived has a past."""
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,6 +72,11 @@ class Watch:
         self.seconds = 0.0
         self._configured: list[Receiver] = []
         self._rule_file = ""
+        self._told = ("", "")
+        self._asked: dict[Query, Bound] = {}
+        self._process = os.getpid()
+        self._ticking = threading.Lock()
+        self.history.begin(recorder.now())
         fork.reset_in_child(self)
 
     def configure(self, settings: Settings) -> None:
@@ -76,17 +86,20 @@ class Watch:
             ConfigurationError: for a rule file with mistakes, or an address that is none; nothing
                 is changed then.
         """
-        receivers = configured(settings)
+        told = (settings.alertmanager, settings.webhook)
+        receivers = configured(settings) if told != self._told else self._configured
         if settings.rules != self._rule_file:
             self.rules.load(settings.rules or None)
             self._rule_file = settings.rules
-        for receiver in self._configured:
-            self.dispatcher.remove(receiver)
-        for receiver in receivers:
-            self.dispatcher.add(receiver)
-        self._configured = receivers
+        if told != self._told:
+            # Receivers that stay know what they have been told.
+            for receiver in self._configured:
+                self.dispatcher.remove(receiver)
+            for receiver in receivers:
+                self.dispatcher.add(receiver)
+            self._configured, self._told = receivers, told
         self.engine.remember(settings.alert_history)
-        self.ticker.interval = settings.tick_interval
+        self.ticker.set_interval(settings.tick_interval)
 
     def tick(self, now: float | None = None) -> None:
         """Fold, look back, evaluate every rule that is due, and tell the receivers.
@@ -95,18 +108,32 @@ class Watch:
             now: seconds on the monitor's steady clock; None reads it. A time that is not after
                 that of the last tick is left out.
         """
-        with self._locked():
-            now = self._recorder.now() if now is None else now
-            if now <= self.history.ticks.times[-1]:
-                return
+        # A tick within a tick, from a signal handler say, or beside one, adds nothing.
+        ticking = self._ticking
+        if not ticking.acquire(blocking=False):
+            return
+        try:
             began = self._recorder.now()
             self.rules.reload_if_changed()
-            if not self.history.observe(now):
-                return
-            self.engine.evaluate(now)
-            self._tell(now)
-            self.ticks += 1
+            # Collectors may take long, and want locks whose holders wait for this one.
+            found = self.history.metrics.read()
+            with self._locked():
+                self._look(self._recorder.now() if now is None else now, found)
             self.seconds += self._recorder.now() - began
+        finally:
+            ticking.release()
+
+    def _look(self, now: float, found: Samples) -> None:
+        if not self._recorder.enabled or now <= self.history.ticks.times[-1]:
+            return
+        if not self.history.observe(now, found):
+            return
+        self.engine.evaluate(now)
+        for query, bound in self._asked.items():
+            if query.derive is not None:
+                bound.read(now)
+        self._tell(now)
+        self.ticks += 1
 
     def wall(self) -> float:
         """Return the time of day, in seconds since the Unix epoch."""
@@ -120,7 +147,11 @@ class Watch:
     def read(self, query: Query) -> Reading:
         """Return the present value of a query without `by`, as of the last tick."""
         with self._locked():
-            readings = Bound(query, self.history).read(self.history.ticks.times[-1])
+            bound = self._asked.pop(query, None) or Bound(query, self.history)
+            self._asked[query] = bound
+            if len(self._asked) > MAX_ASKED:
+                del self._asked[next(iter(self._asked))]
+            readings = bound.read(self.history.ticks.times[-1])
             return readings[0][1] if readings else NO_DATA
 
     def slos(self) -> list[SloStatus]:
@@ -161,12 +192,21 @@ class Watch:
 
     def reset(self) -> None:
         """Begin anew from zero, in a forked child for example."""
-        self._lock = threading.RLock()
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            self._lock = threading.RLock()
+            self._ticking = threading.Lock()
+        with self._locked():
+            self._begin_anew()
+        self.ticker.reset()
+
+    def _begin_anew(self) -> None:
         self.history.reset()
         self.engine.reset()
         self.silences.reset()
         self.ticks, self.seconds = 0, 0.0
-        self.ticker.reset()
+        for bound in self._asked.values():
+            bound.forget()
 
     def _blocks(self) -> Iterator[Block]:
         yield from alert_blocks(self.engine)

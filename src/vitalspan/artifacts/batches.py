@@ -22,7 +22,8 @@ _MOST_VALUES: Final = 9000
 _COPIES: Final = 3
 """Times that values are there while one is computed from others."""
 
-_BUCKETS: Final = len(names.DURATION_BOUNDARIES) + 1
+_BUCKETS: Final = 2 * (len(names.DURATION_BOUNDARIES) + 1)
+"""The same of a quantile, which is computed from sums of buckets."""
 
 
 class Case(NamedTuple):
@@ -75,7 +76,7 @@ def batches(cases: Sequence[Case], rules: RuleSet, interval: float) -> Iterator[
         interval: seconds between two evaluations of groups that name no interval.
     """
     most = min([_MOST_TOGETHER, *(group.limit for group in rules.groups if group.limit)])
-    looks = list(_looks(rules, interval))
+    looks = _looks(rules, interval)
     for case in cases:
         if case.alone:
             yield [case]
@@ -99,7 +100,19 @@ def _fit(batch: Sequence[Case], looks: Sequence[_Look]) -> bool:
     return all(sum(look.values(case, seconds) for case in batch) <= _MOST_VALUES for look in looks)
 
 
-def _looks(rules: RuleSet, interval: float) -> Iterator[_Look]:
+def too_large(case: Case, rules: RuleSet, interval: float) -> bool:
+    """Whether promtool would end a test, even if it is the only one.
+
+    Args:
+        case: what would be tested.
+        rules: which are all evaluated in each test.
+        interval: seconds between two evaluations of groups that name no interval.
+    """
+    return not _fit([case], _looks(rules, interval))
+
+
+def _looks(rules: RuleSet, interval: float) -> list[_Look]:
+    looks = []
     for group in rules.groups:
         least = group.interval or interval
         for rule in group.rules:
@@ -107,7 +120,8 @@ def _looks(rules: RuleSet, interval: float) -> Iterator[_Look]:
             if derived is not None and derived.kind != "change":
                 anomaly = derived.kind == "anomaly"
                 step = (training_step if anomaly else line_step)(derived.over, least)
-                yield _Look(rule.query, derived.over, step, anomaly)
+                looks.append(_Look(rule.query, derived.over, step, anomaly))
+    return looks
 
 
 def _related(one: Query, other: Query) -> bool:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from vitalspan.artifacts.batches import Case, batches
+from vitalspan.artifacts.batches import Case, batches, too_large
 from vitalspan.artifacts.groups import level_labels
 from vitalspan.artifacts.options import Options
 from vitalspan.artifacts.players import Series, Traffic, play
 from vitalspan.artifacts.timelines import Check, ImpossibleError, Timeline, input_step, timeline
 from vitalspan.names import COMPONENT, OPERATION
-from vitalspan.rules.model import Rule, RuleSet
+from vitalspan.rules.model import Level, Rule, RuleSet
 from vitalspan.signals.catalogue import signal_of
 from vitalspan.signals.matching import Matcher, match_all, quoted
 from vitalspan.signals.process import is_counter
@@ -31,7 +31,16 @@ _OWN_LABELS: Final = {
 }
 
 _ANY: Final = ("x", "one", "1", "a", "other")
-_NOT_PLAIN: Final = re.compile(r"\\(.)|\(\?[a-zA-Z]+\)|[.]?[*+?]|[\^$()]")
+_SIMPLER: Final = (
+    (re.compile(r"\(\?[a-zA-Z]+\)"), ""),
+    (re.compile(r"\((?:\?[a-zA-Z]*:)?([^()|]*)(?:\|[^()]*)?\)"), r"\1"),
+    (re.compile(r"\[(\w)[^\]]*\]"), r"\1"),
+    (re.compile(r"\.\+"), "x"),
+    (re.compile(r"\.?[*?]"), ""),
+    (re.compile(r"[+^$]"), ""),
+    (re.compile(r"\\(.)"), r"\1"),
+)
+"""What makes of an expression something that it may match: the first of several, little of many."""
 
 
 @dataclass(frozen=True)
@@ -87,17 +96,23 @@ def _cases(
     for group in rules.groups:
         for rule in group.rules:
             for level in rule.levels:
+                name = f"{rule.alert} {level.severity}"
+                objective = objectives.get(rule.query.slo or "", 0.99)
                 try:
-                    objective = objectives.get(rule.query.slo or "", 0.99)
                     made = timeline(rule, level, objective, interval)
-                    labels = _labels(rule, _unused(f"{rule.alert} {level.severity}", jobs))
+                    case = _case(rule, level, made, _unused(name, jobs))
+                    if too_large(case, rules, interval):
+                        raise ImpossibleError("promtool takes no query of so many samples")  # noqa: TRY301
                 except ImpossibleError as why:
-                    remarks.append(f"No case for {rule.alert} {level.severity}: {why}.")
-                    continue
-                shortest = min(rule.query.window, rule.query.short or rule.query.window)
-                spacing = input_step(shortest, made.step)
-                cases.append(Case(rule, level, made, spacing, labels))
+                    remarks.append(f"No case for {name}: {why}.")
+                else:
+                    cases.append(case)
     return cases, remarks
+
+
+def _case(rule: Rule, level: Level, made: Timeline, job: str) -> Case:
+    shortest = min(rule.query.window, rule.query.short or rule.query.window)
+    return Case(rule, level, made, input_step(shortest, made.step), _labels(rule, job))
 
 
 def _unused(name: str, taken: set[str]) -> str:
@@ -131,14 +146,16 @@ def _matching(label: str, conditions: Sequence[Matcher], usual: str | None) -> s
 
 
 def _candidates(conditions: Sequence[Matcher]) -> Iterator[str]:
-    """Yield what conditions may be about: values, and expressions without what is special."""
+    """Yield what conditions may be about: values, and what expressions may match."""
     for one in conditions:
         if one.operator == "=":
             yield one.value
-        for branch in one.value.split("|"):
-            plain = _NOT_PLAIN.sub(lambda found: found.group(1) or "", branch)
-            yield plain
-            yield plain.replace(".", "x")
+        simple = one.value
+        for pattern, first in _SIMPLER:
+            simple = pattern.sub(first, simple)
+        for branch in simple.split("|"):
+            yield branch
+            yield branch.replace(".", "x")
 
 
 def _test(batch: Sequence[Case], objectives: dict[str, float], options: Options) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def _content(path: Path) -> str | None:
 
 def _left_over(files: Mapping[str, str], directory: Path) -> list[Path]:
     """Return what an earlier export wrote."""
-    others = sorted(path for path in directory.glob("*.yml") if path.name not in files)
+    others = sorted(path for path in directory.glob("tests-*.yml") if path.name not in files)
     return [path for path in others if (_content(path) or "").startswith(f"# {MARK}")]
 
 

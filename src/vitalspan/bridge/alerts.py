@@ -40,7 +40,7 @@ def alert_blocks(engine: Engine) -> Iterator[Block]:
     states: dict[Labels, int] = {}
     for run in engine.runs():
         for labels, phase in run.phases():
-            key = tuple(labels.items())
+            key = tuple(sorted(labels.items()))
             # Two rules may make the same labels; whichever is worse counts.
             states[key] = max(states.get(key, 0), _PHASES[phase])
     yield Block(names.ALERT_STATE, [Sample(labels, value) for labels, value in states.items()])

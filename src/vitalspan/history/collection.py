@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
+from vitalspan.history.ticks import Ticks
 from vitalspan.history.track import Track
 
 AnyTrack = TypeVar("AnyTrack", bound=Track)
@@ -21,6 +22,8 @@ class Collection(Generic[AnyTrack]):
         self.all: list[AnyTrack] = []
         self.retention = 0.0
         """Seconds that anybody looks back on."""
+        self.horizon = float("-inf")
+        """The tick that windows can begin at, at the earliest."""
         self.removals = 0
         """How often a track was taken out: whoever has read the list reads it again then."""
         self._by_key: dict[str, list[AnyTrack]] = {}
@@ -46,9 +49,18 @@ class Collection(Generic[AnyTrack]):
         """Keep at least so many seconds."""
         self.retention = max(self.retention, seconds)
 
+    def thin(self, track: AnyTrack, ticks: Ticks) -> None:
+        """Let a track forget what nobody asks for, when that is worth its time."""
+        if track.due():
+            # A little more than is asked for stays, so that windows go on from where they were.
+            oldest = ticks.oldest(1.1 * self.retention)
+            self.horizon = max(self.horizon, oldest)
+            track.thin(ticks.times, oldest)
+
     def clear(self) -> None:
         """Forget every track."""
         self.all.clear()
         for tracks in self._by_key.values():
             tracks.clear()
+        self.horizon = float("-inf")
         self.removals += 1

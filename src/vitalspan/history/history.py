@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from vitalspan.history.calls import CallTrack
-from vitalspan.history.collection import AnyTrack, Collection
-from vitalspan.history.metrics import MetricReader, Metrics
+from vitalspan.history.collection import Collection
+from vitalspan.history.metrics import MetricReader, Metrics, Samples
 from vitalspan.history.ticks import LONGEST, Ticks
 from vitalspan.history.track import Track
 from vitalspan.names import COMPONENT, OPERATION
@@ -16,6 +16,9 @@ from vitalspan.record.counters import Recording
 from vitalspan.record.fold import Folder
 from vitalspan.record.judge import Judge
 from vitalspan.record.recorder import Recorder
+
+LATE: Final = 60.0
+"""Seconds after which what was counted before anybody looked back is in no window."""
 
 DEFAULT_RETENTION: Final = 3600.0
 """Seconds of every series' past that are kept, whether a rule asks for them or not."""
@@ -54,8 +57,18 @@ class History:
         """What counts, and tells what is in progress."""
         return self._recorder.folder
 
-    def observe(self, now: float) -> bool:
+    def begin(self, now: float) -> None:
+        """Begin now, if what was counted so far is from long ago: nobody knows from when."""
+        if now - self._recorder.born > LATE:
+            self.observe(now)
+            self.ticks = Ticks(now)
+
+    def observe(self, now: float, found: Samples | None = None) -> bool:
         """Note how everything stands at a tick, seconds on the steady clock.
+
+        Args:
+            now: the tick.
+            found: what was read from the registry; by default it is read now.
 
         Returns:
             Whether it could be noted; another thread may be counting for long.
@@ -73,7 +86,7 @@ class History:
             names = ("oks", "errors", "tokens", "cost")
             values = {name: getattr(api, name).total() for name in names}
             self._note(api, self.apis, labels, now, values)
-        self.metrics.observe(now)
+        self.metrics.observe(now, self.metrics.read() if found is None else found, self.ticks)
         return True
 
     def covered(self) -> float:
@@ -81,8 +94,8 @@ class History:
         return self.ticks.times[-1] - self.ticks.times[0]
 
     def reset(self) -> None:
-        """Begin anew from zero."""
-        self.ticks = Ticks(self._recorder.born)
+        """Begin anew from zero, and now: in a forked child the recorder may not know yet."""
+        self.ticks = Ticks(self._recorder.now())
         self._cells.clear()
         self._tracks.clear()
         for collection in (self.operations, self.caches, self.apis, self.slos):
@@ -105,8 +118,7 @@ class History:
                 if track is None:
                     track = self._cells[cell] = self.operations.add(CallTrack(cell))
                 track.note(now, cell.take_fresh())
-                if track.due():
-                    self._thin(track, self.operations)
+                self.operations.thin(track, self.ticks)
         for name, judge in self.judges.items():
             self._note(judge, self.slos, {"slo": name}, now, judge.counts())
 
@@ -124,9 +136,4 @@ class History:
         elif all(track.latest(name) == value for name, value in values.items()):
             return
         track.append(now, values)
-        if track.due():
-            self._thin(track, collection)
-
-    def _thin(self, track: Track, collection: Collection[AnyTrack]) -> None:
-        # A little more than is asked for, so that windows go on from where they were.
-        track.thin(self.ticks.times, self.ticks.oldest(1.1 * collection.retention))
+        collection.thin(track, self.ticks)

@@ -6,11 +6,19 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from vitalspan.history.collection import Collection
+from vitalspan.history.ticks import Ticks
 from vitalspan.history.track import Track
 from vitalspan.names import COMPONENT
+from vitalspan.record.faults import logger
 
 Found = tuple[str, Mapping[str, str], float]
 """The name of a sample, its labels and its value."""
+
+Series = list[tuple[Mapping[str, str], float]]
+"""Labels and values of one metric."""
+
+Samples = dict[str, Series]
+"""By metric."""
 
 MetricReader = Callable[[frozenset[str]], Iterable[Found]]
 """Takes names of samples and yields those that a registry has."""
@@ -30,11 +38,13 @@ class Followed:
 
     def __init__(self, metric: str) -> None:
         self.counter = metric.endswith(COUNTERS)
-        self.present: list[tuple[Mapping[str, str], float]] = []
+        self.present: Series = []
         self.tracks: Collection[Track] = Collection(COMPONENT)
+        self._metric = metric
+        self._refused = False
         self._by_labels: dict[frozenset[tuple[str, str]], _Counter] = {}
 
-    def note(self, now: float, found: list[tuple[Mapping[str, str], float]]) -> None:
+    def note(self, now: float, found: Series, ticks: Ticks) -> None:
         """Note the metric's series at a tick."""
         if not self.counter:
             self.present = found
@@ -44,12 +54,16 @@ class Followed:
             counter = self._by_labels.get(key)
             if counter is None:
                 if len(self._by_labels) >= MAX_SERIES:
+                    self._refuse()
                     continue
                 # What a counter stood at when it was first seen says nothing about when.
                 track = self.tracks.add(Track(labels, {VALUE: value}))
                 counter = self._by_labels[key] = _Counter(track, value)
                 track.append(now, {VALUE: value})
             counter.note(now, value)
+            self.tracks.thin(counter.track, ticks)
+        if len(self._by_labels) > len(found):
+            self._forget_lost(now)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -57,16 +71,32 @@ class Followed:
         self.tracks.clear()
         self._by_labels.clear()
 
+    def _forget_lost(self, now: float) -> None:
+        limit = now - self.tracks.retention
+        for key, counter in list(self._by_labels.items()):
+            if counter.seen < limit:
+                del self._by_labels[key]
+                self.tracks.remove(counter.track)
+
+    def _refuse(self) -> None:
+        if not self._refused:
+            self._refused = True
+            logger.warning(
+                "more than %d series of %s: rules do not see the others", MAX_SERIES, self._metric
+            )
+
 
 class _Counter:
     """A counter that may begin anew, as those of another process do when it is restarted."""
 
     def __init__(self, track: Track, value: float) -> None:
         self.track = track
+        self.seen = float("-inf")
         self._last = value
         self._before = 0.0
 
     def note(self, now: float, value: float) -> None:
+        self.seen = now
         if value == self._last:
             return
         if value < self._last:
@@ -90,21 +120,20 @@ class Metrics:
         """Note a metric from the next tick on."""
         return self._followed.setdefault(metric, Followed(metric))
 
-    def observe(self, now: float) -> None:
-        """Note every metric at a tick."""
-        if not self._followed:
-            return
-        found: dict[str, list[tuple[Mapping[str, str], float]]] = {
-            name: [] for name in self._followed
-        }
-        for name, labels, value in self._read(frozenset(found)):
+    def read(self) -> Samples:
+        """Read every metric that is followed. Collectors may take long, and locks of their own."""
+        names = frozenset(self._followed)
+        found: Samples = {name: [] for name in names}
+        for name, labels, value in self._read(names) if names else ():
             found[name].append((labels, value))
-        for name, series in found.items():
-            self._followed[name].note(now, series)
+        return found
 
-    def tracks(self) -> Iterable[Collection[Track]]:
-        """Return the collections of counters."""
-        return [followed.tracks for followed in self._followed.values() if followed.counter]
+    def observe(self, now: float, found: Samples, ticks: Ticks) -> None:
+        """Note at a tick what was read."""
+        for name, series in found.items():
+            followed = self._followed.get(name)
+            if followed is not None:
+                followed.note(now, series, ticks)
 
     def clear(self) -> None:
         """Forget what was noted."""

@@ -90,6 +90,10 @@ class Track:
 
     def _keep(self, kept: Sequence[int], first: int) -> None:  # noqa: ARG002 - for calls
         """Keep these entries alone; what is before `first` is in no window any more."""
+        before = kept[0] - 1
+        if before >= 0:
+            for name, column in self.columns.items():
+                self.base[name] = column[before]
         self.times = array("d", [self.times[index] for index in kept])
         for name, column in self.columns.items():
             self.columns[name] = array("d", [column[index] for index in kept])

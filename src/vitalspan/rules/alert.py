@@ -30,6 +30,7 @@ class Alert:
         acknowledged: whether somebody has seen it.
         silenced_until: when it will be told again; 0 where it is not silenced.
         generator_url: where to look; may be empty.
+        operation: that it is about, where it is about one.
     """
 
     id: str
@@ -48,15 +49,11 @@ class Alert:
     acknowledged: bool = False
     silenced_until: float = 0.0
     generator_url: str = ""
-
-    @property
-    def operation(self) -> str | None:
-        """The operation that it is about, where it is about one."""
-        return self.labels.get("operation")
+    operation: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON can say it."""
         shown = {name: getattr(self, name) for name in self.__dataclass_fields__}
         shown["labels"] = dict(self.labels)
         shown["annotations"] = dict(self.annotations)
-        return {**shown, "operation": self.operation}
+        return shown

@@ -51,7 +51,7 @@ class RuleBook:
         self._rules: list[Rule] = []
         self._slos: list[Slo] = []
         self._stamp: _Stamp | None = None
-        self._judges: dict[Slo, Judge] = {}
+        self._judges: dict[object, Judge] = {}
 
     @property
     def in_force(self) -> RuleSet:
@@ -66,11 +66,13 @@ class RuleBook:
             ConfigurationError: for a file with mistakes; the rules stay as they were.
             MissingExtraError: where no YAML can be read.
         """
-        stamp = None if path is None else _stamp(Path(path))
+        # A daemon may change its directory later.
+        path = None if path is None else Path(path).absolute()
+        stamp = None if path is None else _stamp(path)
         wanted = RuleSet() if path is None else load(path)
         with self._locked():
             self._use(wanted)
-            self.path = None if path is None else Path(path)
+            self.path = path
             self._stamp, self.reload_failed = stamp, False
 
     def use(self, rules: RuleSet) -> None:
@@ -92,10 +94,12 @@ class RuleBook:
         """
         if self.path is None:
             return True
+        # What is written while it is read makes another stamp, and is read at the next tick.
+        stamp = _stamp(self.path)
         try:
             self.load(self.path)
         except ConfigurationError as refused:
-            self._stamp = _stamp(self.path)
+            self._stamp = stamp
             self.reload_failed = True
             logger.error("the rules before are still in force: %s", refused)
             return False
@@ -114,9 +118,12 @@ class RuleBook:
             number: the signal, SIGHUP by default.
 
         Raises:
-            ValueError: outside the main thread, which alone can have handlers.
+            ValueError: outside the main thread, which alone can have handlers, or where there is no
+                SIGHUP.
         """
-        number = signal.SIGHUP if number is None else number
+        number = getattr(signal, "SIGHUP", None) if number is None else number
+        if number is None:
+            raise ValueError("this system has no SIGHUP: name another signal")
         before = signal.getsignal(number)
 
         def handle(received: int, frame: FrameType | None) -> None:
@@ -182,9 +189,16 @@ class RuleBook:
         self._changed(slos_expanded(self.in_force))
 
     def _judge(self, wanted: list[Slo]) -> None:
-        # What an SLO has counted stays, unless the SLO is another one now.
-        self._judges = {slo: self._judges.get(slo) or _judge_of(slo) for slo in wanted}
-        self._history.judge_by({slo.name: judge for slo, judge in self._judges.items()})
+        # What an SLO has counted stays, unless it judges other calls, or otherwise.
+        judges: dict[object, Judge] = {}
+        for slo in wanted:
+            judge = self._judges.get(_judged(slo)) or _judge_of(slo)
+            judge.objective = slo.objective
+            judges[_judged(slo)] = judge
+        self._judges = judges
+        self._history.judge_by(
+            {slo.name: judges[_judged(slo)] for slo in wanted},
+        )
 
 
 def slos_expanded(rules: RuleSet) -> tuple[Group, ...]:
@@ -194,6 +208,10 @@ def slos_expanded(rules: RuleSet) -> tuple[Group, ...]:
 
 def _judge_of(slo: Slo) -> Judge:
     return Judge(partial(match_all, slo.where), slo.objective, slo.under)
+
+
+def _judged(slo: Slo) -> object:
+    return slo.name, slo.where, slo.under
 
 
 def _named(name: str, among: list[Slo]) -> int:

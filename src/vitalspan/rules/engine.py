@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from vitalspan.history.history import History
+from vitalspan.names import OPERATION
 from vitalspan.record.faults import logger
 from vitalspan.rules.alert import Alert, State
 from vitalspan.rules.model import Group, Rule
@@ -20,6 +21,8 @@ from vitalspan.signals.units import duration_text, value_text
 
 _SLACK: Final = 1e-3
 """Seconds that a tick may come early and still count for a group's interval."""
+
+_ONE_OPERATION: Final = (OPERATION, "=")
 
 _MOST_LOGGED: Final = 100
 
@@ -60,7 +63,9 @@ class Engine:
         self._logged: set[str] = set()
 
     def replace(self, groups: Iterable[Group], now: float) -> None:
-        """Let other rules be in force. Alerts of rules that stay as they were go on.
+        """Let other rules be in force.
+
+        Alerts go on whose rule keeps its name, labels and severities, as in Prometheus.
 
         Args:
             groups: all that are in force from now on.
@@ -68,19 +73,33 @@ class Engine:
         """
         before = {(each.group.name, run.rule): run for each in self._groups for run in each.runs}
         times = {each.group.name: each.last for each in self._groups}
-        after = []
+        after, new = [], []
         for group in groups:
             runs = []
             for rule in group.rules:
                 run = before.pop((group.name, rule), None)
-                run = run or Run(rule, group.name, group.limit, self.history)
+                if run is None:
+                    run = Run(rule, group.name, group.limit, self.history)
+                    new.append(run)
                 run.limit = group.limit
                 runs.append(run)
             after.append(_Evaluated(group, runs, times.get(group.name, float("-inf"))))
-        for run in before.values():
+        gone = {run.identity: run for run in before.values()}
+        for run in new:
+            changed = gone.pop(run.identity, None)
+            if changed is not None:
+                run.take_over(changed)
+        for run in gone.values():
             run.end(now, self._changed)
             self._departed += self._alerts_of(run, now)
         self._groups = after
+        self._forget_names({run.rule.alert for run in self.runs()})
+
+    def _forget_names(self, kept: set[str]) -> None:
+        for key in [key for key in self.transitions if key[0] not in kept]:
+            del self.transitions[key]
+        for name in [name for name in self.failures if name not in kept]:
+            del self.failures[name]
 
     def evaluate(self, now: float) -> None:
         """Bring every alert of the groups that are due up to date.
@@ -128,6 +147,8 @@ class Engine:
         self.failures.clear()
         for each in self._groups:
             each.last = float("-inf")
+            for run in each.runs:
+                run.reset()
 
     def _alerts_of(self, run: Run, now: float) -> list[Alert]:
         shown = [self._shown(run, key, one, now) for key, one in list(run.instances.items())]
@@ -147,6 +168,7 @@ class Engine:
             id=instance.id,
             alertname=rule.alert,
             type=rule.query.series or rule.query.signal,
+            operation=labels.get("operation") or _asked_for(rule),
             severity=rule.levels[level].severity,
             state=_STATES[phase],
             labels=labels,
@@ -188,6 +210,11 @@ class Engine:
             self._logged.add(text)
             known = isinstance(fault, TooManyAlertsError)
             logger.warning("%s", text, exc_info=None if known else fault)
+
+
+def _asked_for(rule: Rule) -> str | None:
+    found = [one.value for one in rule.query.where if (one.label, one.operator) == _ONE_OPERATION]
+    return found[0] if found else None
 
 
 def _told(_: Alert, __: float) -> float:

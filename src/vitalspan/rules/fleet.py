@@ -34,7 +34,7 @@ from vitalspan.signals.units import duration_text
 STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 86400)
 """Seconds between two values, of those that people know."""
 
-_POINTS: Final = 240
+_POINTS: Final = 180
 """Values that a line is drawn through, or that a median is of, at most."""
 
 _POINTS_OF_DAYS: Final = 2 * MAX_VALUES

@@ -28,7 +28,7 @@ def expression(
     per_instance: bool = False,
     prefix: str = "",
     worst: str = "max",
-    recorded: Recorded = NOTHING_RECORDED,
+    recorded: Recorded | None = None,
     objectives: Mapping[str, float] | None = None,
     step: float = DEFAULT_STEP,
 ) -> str:
@@ -49,17 +49,16 @@ def expression(
     Raises:
         KeyError: for a signal that there is not.
     """
-    selection = Selection(
-        where=query.where,
-        window=query.window,
-        by=query.by,
+    fleet = _fleet(
+        query,
         worst=worst,
         per_instance=per_instance,
         prefix=prefix,
         recorded=recorded,
-        objectives=objectives or {},
+        objectives=objectives,
+        step=step,
     )
-    return Fleet(query, selection, step).value()
+    return fleet.value()
 
 
 def condition(
@@ -68,7 +67,7 @@ def condition(
     *,
     per_instance: bool = False,
     prefix: str = "",
-    recorded: Recorded = NOTHING_RECORDED,
+    recorded: Recorded | None = None,
     objectives: Mapping[str, float] | None = None,
     step: float = DEFAULT_STEP,
 ) -> str:
@@ -89,18 +88,39 @@ def condition(
     Raises:
         KeyError: for a signal that there is not.
     """
-    query = rule.query
-    selection = Selection(
-        where=query.where,
-        window=query.window,
-        by=query.by,
+    fleet = _fleet(
+        rule.query,
         worst="max" if rule.above else "min",
         per_instance=per_instance,
         prefix=prefix,
         recorded=recorded,
+        objectives=objectives,
+        step=step,
+    )
+    return _Condition(rule, level, fleet).text()
+
+
+def _fleet(
+    query: Query,
+    *,
+    worst: str,
+    per_instance: bool,
+    prefix: str,
+    recorded: Recorded | None,
+    objectives: Mapping[str, float] | None,
+    step: float,
+) -> Fleet:
+    selection = Selection(
+        where=query.where,
+        window=query.window,
+        by=query.by,
+        worst=worst,
+        per_instance=per_instance,
+        prefix=prefix,
+        recorded=NOTHING_RECORDED if recorded is None else recorded,
         objectives=objectives or {},
     )
-    return _Condition(rule, level, Fleet(query, selection, step)).text()
+    return Fleet(query, selection, step)
 
 
 class _Condition:

@@ -84,6 +84,25 @@ class Run:
         self._first = self._sign * rule.levels[0].threshold
         self._for = rule.for_seconds
 
+    @property
+    def identity(self) -> object:
+        """What a rule keeps when it is changed, so that its alerts go on."""
+        rule = self.rule
+        severities = tuple(level.severity for level in rule.levels)
+        return self.group, rule.alert, rule.labels, rule.query.by, severities
+
+    def take_over(self, before: Run) -> None:
+        """Go on with the alerts of the rule that this one has taken the place of."""
+        self.instances, self.keys = before.instances, before.keys
+        if self.rule.query == before.rule.query:
+            self._bound = before._bound
+
+    def reset(self) -> None:
+        """Begin anew from zero."""
+        self.instances.clear()
+        self.keys = []
+        self._bound.forget()
+
     def evaluate(self, now: float, changed: Callable[[Run, Key, Instance], None]) -> None:
         """Bring every alert up to date.
 
@@ -103,9 +122,10 @@ class Run:
         for key, (read, samples) in readings:
             value = None if samples < least else read
             bad = bad_without_data if value is None else value * sign > first
-            if bad or key in instances:
+            instance = instances.get(key)
+            if bad or instance is not None:
                 due.append((key, value))
-                begun += bad
+                begun += bad or (instance is not None and self._stays(instance, value))
         if self.limit and begun > self.limit:
             self.end(now, changed)
             raise TooManyAlertsError(f"{begun} alerts, and its group allows {self.limit}")
@@ -171,6 +191,13 @@ class Run:
                 keep_firing_for=rule.keep_firing_for,
             )
         self._tell(key, instance, changed)
+
+    def _stays(self, instance: Instance, value: float | None) -> bool:
+        """Whether an alert may fire on without its condition."""
+        if instance.shown is None or instance.shown[1] != "firing":
+            return False
+        waits = self.rule.keep_firing_for > 0
+        return waits or self._holds(self.rule.levels[0], instance.states[0], value)
 
     def _holds(self, level: Level, state: AlertState | None, value: float | None) -> bool:
         if value is None:

@@ -86,8 +86,8 @@ class Player:
         self._registry.register(self._metrics)
         self._scenario = scenario
         self._tick = tick
-        self._made = dict.fromkeys(scenario.traffic, 0)
-        self._open: dict[Stuck, Callable[[], object]] = {}
+        self._made = [0] * len(scenario.traffic)
+        self._open: dict[int, Callable[[], object]] = {}
 
     def play(self) -> Iterator[str]:
         """Yield what was expected and did not come, in the order of time."""
@@ -104,14 +104,14 @@ class Player:
 
     def _step(self, number: int) -> None:
         now = number * self._tick
-        for one in self._scenario.traffic:
+        for line, one in enumerate(self._scenario.traffic):
             if isinstance(one, Stuck):
-                self._hold(one, now)
+                self._hold(line, one, now)
                 continue
             due = math.floor((min(now, one.span.end) - one.span.begin) * one.rate + 1e-9)
-            for index in range(self._made[one], due):
+            for index in range(self._made[line], due):
                 self._make(one, index, now)
-            self._made[one] = max(due, self._made[one])
+            self._made[line] = max(due, self._made[line])
         self._clock.seconds = now
         self._metrics.tick = number
         self._monitor.tick()
@@ -142,17 +142,17 @@ class Player:
             if _falls_on(one.errors, index):
                 raise ScenarioError
 
-    def _hold(self, one: Stuck, now: float) -> None:
-        if one not in self._open and one.span.begin < now <= one.span.end:
+    def _hold(self, line: int, one: Stuck, now: float) -> None:
+        if line not in self._open and one.span.begin < now <= one.span.end:
             operation = self._monitor.operation(
                 one.operation, component=one.component, labels=dict(one.labels), resources=False
             )
             self._clock.seconds = one.span.begin
             operation.__enter__()
-            self._open[one] = lambda: operation.__exit__(None, None, None)
-        elif one in self._open and now > one.span.end:
+            self._open[line] = lambda: operation.__exit__(None, None, None)
+        elif line in self._open and now > one.span.end:
             self._clock.seconds = one.span.end
-            self._open.pop(one)()
+            self._open.pop(line)()
 
 
 def _falls_on(share: float, index: int) -> bool:

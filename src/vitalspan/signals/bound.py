@@ -49,7 +49,7 @@ class Bound:
         """
         query = self._query
         self._find_series()
-        start = self._history.ticks.start(now, query.window)
+        start = max(self._history.ticks.start(now, query.window), self._horizon())
         readings = []
         for key, pool in self._pools.items():
             pool.move(start, now)
@@ -61,6 +61,13 @@ class Bound:
         if query.derive is None:
             return readings
         return [(key, self._derived(key, reading, now)) for key, reading in readings]
+
+    def forget(self) -> None:
+        """Forget what the values were: what is derived from them begins anew."""
+        self._pasts.clear()
+
+    def _horizon(self) -> float:
+        return max((feed.horizon() for feed in self._feeds), default=float("-inf"))
 
     def _find_series(self) -> None:
         if not self._pools and not self._query.by:
@@ -99,6 +106,10 @@ class Bound:
             for labels, value in followed.present:
                 if match_all(self._query.where, labels):
                     self._pool(labels).present.setdefault(metric, []).append(value)
+        if self._query.by:
+            for key in [key for key, pool in self._pools.items() if pool.is_empty()]:
+                del self._pools[key]
+                self._pasts.pop(key, None)
 
     def _pool(self, labels: Mapping[str, str]) -> Pool:
         key = tuple(labels.get(name, "") for name in self._query.by)
@@ -134,6 +145,10 @@ class _Feed:
         self._collection = collection
         self._removals = collection.removals
 
+    def horizon(self) -> float:
+        """Return the tick that windows can begin at, at the earliest."""
+        return self._collection.horizon
+
     def begun_anew(self) -> bool:
         """Whether series have been taken out since this was asked last."""
         changed = self._removals != self._collection.removals
@@ -145,6 +160,8 @@ def _feeds(query: Query, history: History) -> list[_Feed]:
     signal = signal_of(query)
     if signal.source == "registry":
         followed = [(metric, history.metrics.follow(metric)) for metric in signal.metrics]
+        for _, one in followed:
+            one.tracks.retain(query.window)
         return [_Feed(one.tracks, one.tracks.all, name) for name, one in followed if one.counter]
     collections: dict[str, Collection[Any]] = {
         "operations": history.operations,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from statistics import median
 from typing import Final
@@ -16,6 +17,9 @@ MIN_TRAINING: Final = 30
 
 TRAINED: Final = 0.8
 """The share of a training span that has to be over before anything is called unusual."""
+
+LOOKBACK: Final = 300.0
+"""Seconds that a value before the span may be older than it, as in Prometheus."""
 
 DAY: Final = 86400.0
 
@@ -47,6 +51,8 @@ class Past:
             value: of the signal; None for no data.
             now: the tick, on the steady clock.
         """
+        if value is not None and not math.isfinite(value):
+            value = None
         if self._derivation.kind == "anomaly":
             # What is judged is not part of what it is judged by.
             derived = None if value is None else self._anomaly(value, now)
@@ -81,6 +87,8 @@ class Past:
         while len(values) > 1 and values[1][0] <= limit + 1e-6:
             self._sums.add(*values.popleft(), sign=-1)
             self._removed += 1
+        if values and values[0][0] < limit - LOOKBACK:
+            self._sums.add(*values.popleft(), sign=-1)
         if self._removed >= MAX_VALUES:
             # Adding and taking away leaves rounding errors behind.
             self._removed = 0
@@ -89,6 +97,8 @@ class Past:
                 self._sums.add(when, kept)
 
     def _change(self, value: float, now: float) -> float | None:
+        if not self._values:
+            return None
         when, before = self._values[0]
         if now - when < self._derivation.over - 1e-6 or before == 0:
             return None

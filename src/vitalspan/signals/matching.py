@@ -13,10 +13,15 @@ Operator = Literal["=", "!=", "=~", "!~"]
 _PREFIXES: Final[tuple[Operator, ...]] = ("=~", "!~", "!=", "=")
 
 _NOT_RE2: Final = re.compile(
-    r"(?<!\\)(?:\\\\)*(\(\?(?:[=!>#(]|<[=!]|P=|[a-zA-Z]*[xauL])|\\[1-9Z]|[*+?}]\+)"
+    r"(?<!\\)(?:\\\\)*(\(\?(?:[=!>#(]|<[=!]|P=|[a-zA-Z]*[xauL])|\\[1-9ZuUN]|[*+?}]\+)"
 )
 """What Python's expressions have and RE2's, which Prometheus uses, have not: looking around,
 references back, comments, verbose and other modes, possessive and atomic groups, `\\Z`."""
+
+
+MAX_REPEATS: Final = 1000
+
+_REPEATS: Final = re.compile(r"[{,](\d{1,9})(?=[,}])")
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ class Matcher:
             foreign = _NOT_RE2.search(self.value)
             if foreign is not None:
                 raise ValueError(f"{foreign.group(1)} is not possible in Prometheus (RE2 syntax)")
+            if any(int(most) > MAX_REPEATS for most in _REPEATS.findall(self.value)):
+                raise ValueError(f"Prometheus repeats at most {MAX_REPEATS} times (RE2 syntax)")
             try:
                 with warnings.catch_warnings():
                     # A set within a set, `[[:alpha:]]`, means another thing in RE2.

@@ -31,11 +31,9 @@ class Pool:
         """Let the window end now, and begin at a tick."""
         self._start, self._now = start, now
 
-    def clear(self) -> None:
-        """Take every series out."""
-        self.tracks.clear()
-        self.counters.clear()
-        self._sums, self._places = [], []
+    def is_empty(self) -> bool:
+        """Whether there is not a single series."""
+        return not (self.tracks or self.present or self.counters)
 
     @property
     def seconds(self) -> float:
@@ -114,6 +112,9 @@ class _Place:
 
     def move(self, sums: list[int], start: float, now: float, history: History) -> bool:
         track = self._track
+        if start < self._start:
+            # Ticks that were forgotten meanwhile; what was taken away is missing now.
+            return False
         if self._version != track.version:
             # Entries are merged up to ticks that are kept, so the sums stay right as long as the
             # window's ends are among them.
