@@ -633,6 +633,19 @@ def test_an_alert_of_a_rule_about_one_operation_is_found_by_it() -> None:
     assert "operation" not in watched.monitor.alerts()[0].labels
 
 
+def test_actions_are_recorded() -> None:
+    watched, depth = gauged(above=10)
+    assert vs.Monitor(registry=CollectorRegistry(), system_metrics=False).alert_actions() == []
+    seen: list[vs.Alert] = []
+    watched.monitor.on_alert("Deep", seen.append)
+    depth.set(11)
+    watched.tick()
+    wait_until(watched.monitor.alert_actions)
+    [done] = watched.monitor.alert_actions()
+    assert (done.alertname, done.outcome, done.alert_id) == ("Deep", "ok", seen[0].id)
+    watched.monitor.close()
+
+
 def test_what_is_derived_can_be_asked_for() -> None:
     watched = Watched()
     values = []

@@ -16,11 +16,13 @@ from vitalspan.record.details import CallRecord
 from vitalspan.record.operation import Operation
 
 if TYPE_CHECKING:
+    from vitalspan.rules.alert import Alert
     from vitalspan.serve.asgi import make_asgi_app
     from vitalspan.serve.http import start_http_server
     from vitalspan.serve.wsgi import make_wsgi_app
 
 __all__ = [
+    "Alert",
     "Api",
     "Cache",
     "Call",
@@ -46,7 +48,8 @@ __all__ = [
     "start_http_server",
 ]
 
-_DOORS = {
+_LATER = {
+    "Alert": "vitalspan.rules.alert",
     "make_asgi_app": "vitalspan.serve.asgi",
     "make_wsgi_app": "vitalspan.serve.wsgi",
     "start_http_server": "vitalspan.serve.http",
@@ -55,7 +58,7 @@ _DOORS = {
 
 def __getattr__(name: str) -> Any:
     # The doors bring asyncio and TLS with them, which most processes never need.
-    if name not in _DOORS:
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    door = globals()[name] = getattr(import_module(_DOORS[name]), name)
+    door = globals()[name] = getattr(import_module(_LATER[name]), name)
     return door

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vitalspan.bridge.state import Block
-    from vitalspan.notify import Receiver
+    from vitalspan.notify import ActionRecord, Receiver
     from vitalspan.rules.alert import Alert
     from vitalspan.rules.book import RuleBook
     from vitalspan.rules.budget import SloStatus
@@ -163,6 +163,10 @@ class Alerting(ABC):
             max_per_hour: how often it runs at most; None for any number.
         """
         self._watch.actions.add(match, action, cooldown=cooldown, max_per_hour=max_per_hour)
+
+    def alert_actions(self) -> list[ActionRecord]:
+        """Return what alerts set off lately, what was left out included, the latest last."""
+        return [] if self._watching is None else self._watching.actions.records()
 
     @property
     def _watch(self) -> Watch:
