@@ -14,6 +14,9 @@ from vitalspan.demo.alerts import RULES
 from vitalspan.rules.file import load
 from vitalspan.rules.slos import expand
 
+# What is written for Prometheus does not depend on the version of Python.
+pytestmark = pytest.mark.once
+
 FOLDER = Path(__file__).parent.parent / "rules"
 FILES = export(expand(load(RULES)), Options(interval=5.0))
 

@@ -18,6 +18,9 @@ from vitalspan.rules.promql import condition, expression
 from vitalspan.rules.slos import burn_group
 from vitalspan.signals.catalogue import SIGNALS, signal_of
 
+# What is written for Prometheus does not depend on the version of Python.
+pytestmark = pytest.mark.once
+
 ARGUMENTS = {
     "latency_pNN": {"signal": "latency_p95"},
     "measure_rate": {"signal": "measure_rate", "measure": "items"},

@@ -15,6 +15,9 @@ from vitalspan.rules.promql import condition, expression
 from vitalspan.signals.query import Query
 from vitalspan.signals.units import duration_text
 
+# What is written for Prometheus does not depend on the version of Python.
+pytestmark = pytest.mark.once
+
 Values = list[tuple[dict[str, str], float]]
 
 CHECKOUT = 'job="shop",instance="one",operation="checkout"'

@@ -24,6 +24,9 @@ from vitalspan.rules.slos import expand
 from vitalspan.signals.matching import Matcher
 from vitalspan.signals.query import Query
 
+# What is written for Prometheus does not depend on the version of Python.
+pytestmark = pytest.mark.once
+
 EVERY = Path(__file__).with_name("every_rule.yml")
 
 SHOP: dict[str, Any] = {
