@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
@@ -73,7 +74,7 @@ class Plan(Protocol[M]):
         ...
 
 
-class Outlet(Generic[M]):
+class Outlet(ABC, Generic[M]):
     """One place that messages go to, with a queue and a thread of its own.
 
     Attributes:
@@ -84,10 +85,11 @@ class Outlet(Generic[M]):
     retried: ClassVar[bool] = True
     timeout: float
 
+    @abstractmethod
     def plan(self) -> Plan[M]:
         """Return a new plan: nothing has been told."""
-        raise NotImplementedError
 
+    @abstractmethod
     def deliver(self, message: M, receiver: str) -> None:
         """Hand a message over, or raise. Runs in the outlet's own thread.
 
@@ -95,7 +97,6 @@ class Outlet(Generic[M]):
             message: one that the plan has made.
             receiver: the name by which the receiver is known.
         """
-        raise NotImplementedError
 
     def abort(self) -> None:
         """Make a delivery that is under way fail, where that is possible. Runs in any thread."""
