@@ -1,21 +1,19 @@
-"""Signals about operations, caches and APIs."""
+"""Signals about operations."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 from itertools import accumulate
 from typing import Final
 
 from vitalspan import names
 from vitalspan.record.grid import FINE
-from vitalspan.signals.promql import Selection
+from vitalspan.signals.promql import Selection, sum_rate_of
 from vitalspan.signals.query import Query
 from vitalspan.signals.signal import NO_DATA, Reading, Signal, Window
 from vitalspan.signals.units import (
     BYTES,
-    DOLLARS_PER_SECOND,
     NUMBER,
     PER_SECOND,
     RATIO,
@@ -103,25 +101,6 @@ def _absent(window: Window, query: Query) -> Reading:
     return Reading(0.0 if window.increase("count") > 0 else 1.0, 1)
 
 
-def _cache_hit_ratio(window: Window, query: Query) -> Reading:
-    hits = window.increase("hits")
-    lookups = hits + window.increase("misses")
-    return Reading(hits / lookups, lookups) if lookups > 0 else NO_DATA
-
-
-def _api_reading(window: Window, query: Query, columns: tuple[str, ...]) -> Reading:
-    if not window.series or not window.seconds:
-        return NO_DATA
-    calls = window.increase("oks") + window.increase("errors")
-    return Reading(sum(map(window.increase, columns)) / window.seconds, calls)
-
-
-def _api_error_ratio(window: Window, query: Query) -> Reading:
-    errors = window.increase("errors")
-    calls = errors + window.increase("oks")
-    return Reading(errors / calls, calls) if calls > 0 else NO_DATA
-
-
 def _error_ratio_promql(selection: Selection, query: Query) -> str:
     calls = selection.sum_rate(_COUNT)
     errors = selection.sum_rate(names.OPERATION_ERRORS.name)
@@ -174,17 +153,6 @@ def _absent_promql(selection: Selection, query: Query) -> str:
     return f"absent({selection.total(selection.rate(_COUNT))} > 0)"
 
 
-def _ratio_of(metric: str, condition: str) -> Callable[[Selection, Query], str]:
-    def promql(selection: Selection, query: Query) -> str:
-        return f"{selection.sum_rate(metric, condition)} / ({selection.sum_rate(metric)} > 0)"
-
-    return promql
-
-
-def _sum_rate(metric: str) -> Callable[[Selection, Query], str]:
-    return lambda selection, query: selection.sum_rate(metric)
-
-
 LATENCY_QUANTILE: Final = Signal(
     "latency_pNN",
     SECONDS,
@@ -202,7 +170,7 @@ CALLS: Final = (
         "operations",
         "the finished calls a second",
         _rate,
-        _sum_rate(_COUNT),
+        sum_rate_of(_COUNT),
         counted=_COUNT,
     ),
     Signal(
@@ -279,50 +247,5 @@ CALLS: Final = (
         _absent,
         _absent_promql,
         groups=False,
-    ),
-    Signal(
-        "cache_hit_ratio",
-        RATIO,
-        "caches",
-        "the share of look-ups that found their entry",
-        _cache_hit_ratio,
-        _ratio_of(names.CACHE_REQUESTS.name, 'result="hit"'),
-        counted=names.CACHE_REQUESTS.name,
-    ),
-    Signal(
-        "api_rate",
-        PER_SECOND,
-        "apis",
-        "the calls to an API a second",
-        partial(_api_reading, columns=("oks", "errors")),
-        _sum_rate(names.API_CALLS.name),
-        counted=names.API_CALLS.name,
-    ),
-    Signal(
-        "api_error_ratio",
-        RATIO,
-        "apis",
-        "the share of calls to an API that failed",
-        _api_error_ratio,
-        _ratio_of(names.API_CALLS.name, 'outcome="error"'),
-        counted=names.API_CALLS.name,
-    ),
-    Signal(
-        "api_tokens_rate",
-        PER_SECOND,
-        "apis",
-        "the tokens that calls to an API use a second",
-        partial(_api_reading, columns=("tokens",)),
-        _sum_rate(names.API_TOKENS.name),
-        counted=names.API_CALLS.name,
-    ),
-    Signal(
-        "api_cost_rate",
-        DOLLARS_PER_SECOND,
-        "apis",
-        "the dollars that calls to an API cost a second",
-        partial(_api_reading, columns=("cost",)),
-        _sum_rate(names.API_COST.name),
-        counted=names.API_CALLS.name,
     ),
 )

@@ -125,3 +125,8 @@ class Selection:
 
     def _offset(self) -> str:
         return f" offset {duration_text(self.offset)}" if self.offset else ""
+
+
+def sum_rate_of(metric: str) -> Callable[[Selection, object], str]:
+    """Return the PromQL of a signal that is the rate of a counter."""
+    return lambda selection, _: selection.sum_rate(metric)
