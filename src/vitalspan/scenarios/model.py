@@ -20,7 +20,17 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Calls:
+class OperationTraffic:
+    """Something that an operation does for a while."""
+
+    operation: str
+    span: Span
+    component: str | None = None
+    labels: Pairs = ()
+
+
+@dataclass(frozen=True)
+class Calls(OperationTraffic):
     """Calls of an operation, evenly spread.
 
     Attributes:
@@ -30,10 +40,6 @@ class Calls:
         measures: what each one adds to measures.
     """
 
-    operation: str
-    span: Span
-    component: str | None = None
-    labels: Pairs = ()
     rate: float = 1.0
     takes: float = 0.0
     errors: float = 0.0
@@ -41,13 +47,8 @@ class Calls:
 
 
 @dataclass(frozen=True)
-class Stuck:
+class Stuck(OperationTraffic):
     """One call that begins and does not end before the span does."""
-
-    operation: str
-    span: Span
-    component: str | None = None
-    labels: Pairs = ()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from vitalspan.monitor import Monitor
+from vitalspan.record.operation import Operation
 from vitalspan.rules.alert import Alert
 from vitalspan.rules.model import RuleSet
 from vitalspan.scenarios.model import (
@@ -19,6 +20,7 @@ from vitalspan.scenarios.model import (
     Expectation,
     ExpectedAlert,
     Lookups,
+    OperationTraffic,
     Requests,
     Samples,
     Scenario,
@@ -131,9 +133,7 @@ class Player:
             )
 
     def _call(self, one: Calls, index: int, now: float) -> None:
-        operation = self._monitor.operation(
-            one.operation, component=one.component, labels=dict(one.labels), resources=False
-        )
+        operation = self._operation(one)
         self._clock.seconds = now - one.takes
         with suppress(ScenarioError), operation as call:
             for name, amount in one.measures:
@@ -144,15 +144,18 @@ class Player:
 
     def _hold(self, line: int, one: Stuck, now: float) -> None:
         if line not in self._open and one.span.begin < now <= one.span.end:
-            operation = self._monitor.operation(
-                one.operation, component=one.component, labels=dict(one.labels), resources=False
-            )
+            operation = self._operation(one)
             self._clock.seconds = one.span.begin
             operation.__enter__()
             self._open[line] = lambda: operation.__exit__(None, None, None)
         elif line in self._open and now > one.span.end:
             self._clock.seconds = one.span.end
             self._open.pop(line)()
+
+    def _operation(self, one: OperationTraffic) -> Operation:
+        return self._monitor.operation(
+            one.operation, component=one.component, labels=dict(one.labels), resources=False
+        )
 
 
 def _falls_on(share: float, index: int) -> bool:
