@@ -52,6 +52,8 @@ def generator(site: Site, func: Callable[..., Steps]) -> Callable[..., Any]:
                     thrown = error
                     closing = isinstance(error, GeneratorExit)
         except BaseException as error:
+            # Here and below, not in one function for both: an interrupt on the way into it, before
+            # its own `try`, would leave the call in progress for ever.
             try:
                 _ended(site, record, observation, error)
             finally:
