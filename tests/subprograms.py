@@ -17,6 +17,32 @@ import vitalspan as vs
 from prometheus_client import CollectorRegistry
 """
 
+FORKING: Final = """
+import signal, traceback, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
+
+def in_child(work):
+    "Do some work in a child and end with its exit status."
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid:
+        _, status = os.waitpid(pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        assert code == 0, f"the child ended with {code}"
+        return
+    code = 1
+    try:
+        signal.alarm(30)
+        work()
+        sys.stdout.flush()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+"""
+"""For programs that fork: `in_child(work)` fails if the work does."""
+
 
 def run_program(program: str, *flags: str, measured: bool = True, **variables: str) -> str:
     """Run a program and return what it printed; it must end with 0 and print no error.

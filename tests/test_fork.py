@@ -4,34 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from subprograms import run_program
+from subprograms import FORKING, run_program
 
-FORKED = """
-import logging, warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
+FORKED = (
+    FORKING
+    + """
+import logging
 logging.getLogger("vitalspan").addHandler(logging.NullHandler())
-
-def in_child(work):
-    "Do some work in a child and end with its exit status."
-    sys.stdout.flush()
-    pid = os.fork()
-    if pid:
-        _, status = os.waitpid(pid, 0)
-        code = os.waitstatus_to_exitcode(status)
-        assert code == 0, f"the child ended with {code}"
-        return
-    code = 1
-    try:
-        import signal
-        signal.alarm(30)
-        work()
-        sys.stdout.flush()
-        code = 0
-    except BaseException:
-        import traceback
-        traceback.print_exc()
-    finally:
-        os._exit(code)
 
 registry = CollectorRegistry()
 monitor = vs.Monitor(registry=registry, system_metrics=False)
@@ -44,6 +23,7 @@ def read(name, **labels):
 def count(operation="f"):
     return read("operation_duration_seconds_count", operation=operation)
 """
+)
 
 
 def test_a_child_begins_with_zero_of_everything() -> None:

@@ -5,36 +5,17 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from subprograms import run_program
+from subprograms import FORKING, run_program
 from vitalspan.notify import coroutines
 from vitalspan.notify.coroutines import Coroutines
 
-FORKED = """
-import asyncio, logging, signal, socket, threading, time, traceback, warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
+FORKED = (
+    FORKING
+    + """
+import asyncio, socket, threading, time
 sys.path.insert(0, os.environ["TESTS"])
 from notify_alerts import START, firing, resolved
 from vitalspan.notify import Actions, Alertmanager, Callback, Dispatcher, Retry, Webhook
-
-def in_child(work):
-    "Do some work in a child and end with its exit status."
-    sys.stdout.flush()
-    pid = os.fork()
-    if pid:
-        _, status = os.waitpid(pid, 0)
-        code = os.waitstatus_to_exitcode(status)
-        assert code == 0, f"the child ended with {code}"
-        return
-    code = 1
-    try:
-        signal.alarm(30)
-        work()
-        sys.stdout.flush()
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(code)
 
 def wait_until(predicate):
     deadline = time.monotonic() + 30
@@ -45,6 +26,7 @@ def wait_until(predicate):
 def counts(dispatcher):
     return [dict((k, n) for k, n in one.results.items() if n) for one in dispatcher.snapshot()]
 """
+)
 
 
 def run(program: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
-from subprograms import run_program
+from subprograms import FORKING, run_program
 from vitalspan.ticker import Ticker
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -31,10 +31,9 @@ def ticking():
 @forks
 def test_a_forked_child_ticks_by_itself_and_begins_anew() -> None:
     run_program(
-        WAIT
+        FORKING
+        + WAIT
         + """
-import warnings
-warnings.simplefilter("ignore", DeprecationWarning)
 monitor = vs.Monitor(registry=CollectorRegistry(), system_metrics=False, tick_interval=0.1)
 monitor.rules.add(alert="Busy", signal="rate", above=0)
 monitor.rules.add_slo(name="all", objective=0.9)
@@ -43,25 +42,21 @@ with monitor.operation("f"):
 monitor.start()
 assert ticked(2)
 assert monitor.alerts()
-child = os.fork()
-if not child:
-    status = 1
-    try:
-        # Nothing of the parent's: no calls, no alerts, no events of an objective.
-        assert ticking() == 1, ticking()
-        assert ticked(3)
-        assert not monitor.alerts()
-        assert monitor.slos()[0].events == 0
-        with monitor.operation("f"):
-            pass
-        count = monitor.registry.get_sample_value("vitalspan_tick_seconds_count")
-        assert ticked(count + 2)
-        assert monitor.slos()[0].events == 1
-        assert monitor.alerts()
-        status = 0
-    finally:
-        os._exit(status)
-assert os.waitpid(child, 0)[1] == 0
+
+def child():
+    # Nothing of the parent's: no calls, no alerts, no events of an objective.
+    assert ticking() == 1, ticking()
+    assert ticked(3)
+    assert not monitor.alerts()
+    assert monitor.slos()[0].events == 0
+    with monitor.operation("f"):
+        pass
+    count = monitor.registry.get_sample_value("vitalspan_tick_seconds_count")
+    assert ticked(count + 2)
+    assert monitor.slos()[0].events == 1
+    assert monitor.alerts()
+
+in_child(child)
 assert ticking() == 1
 monitor.close()
 assert ticking() == 0
@@ -72,16 +67,16 @@ assert ticking() == 0
 @forks
 def test_a_monitor_that_does_not_tick_does_not_begin_to_in_a_child() -> None:
     run_program(
-        WAIT
+        FORKING
+        + WAIT
         + """
-import warnings
-warnings.simplefilter("ignore", DeprecationWarning)
 monitor = vs.Monitor(registry=CollectorRegistry(), system_metrics=False)
 monitor.rules.add(alert="Busy", signal="rate", above=0)
-child = os.fork()
-if not child:
-    os._exit(ticking())
-assert os.waitpid(child, 0)[1] == 0
+
+def child():
+    assert ticking() == 0, ticking()
+
+in_child(child)
 """
     )
 
