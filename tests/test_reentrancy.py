@@ -275,6 +275,19 @@ def arm():
     global armed
     armed = True
     signal.setitimer(signal.ITIMER_REAL, 0.0002 + 0.0001 * (stops % 3), 0.1)
+
+def interrupt(until_interrupted, seconds):
+    "Interrupt a loop, which runs while `armed`, at as many points as there is time for."
+    end = time.monotonic() + seconds
+    while stops < 3000 and time.monotonic() < end:
+        try:
+            arm()
+            until_interrupted()
+            raise AssertionError("the interrupt was swallowed")
+        except Stop:
+            pass
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    assert stops > 100
 """
 
 
@@ -299,16 +312,7 @@ def until_interrupted():
         g()
         calls += 1
 
-end = time.monotonic() + 4
-while stops < 3000 and time.monotonic() < end:
-    try:
-        arm()
-        until_interrupted()
-        raise AssertionError("the interrupt was swallowed")
-    except Stop:
-        pass
-signal.setitimer(signal.ITIMER_REAL, 0)
-assert stops > 100
+interrupt(until_interrupted, seconds=4)
 assert not monitor._recorder.folder._lock.locked()
 assert read("operation_in_progress", operation="g") == 0
 assert not monitor._recorder.series.cells["default", "g", ()].in_hand
@@ -337,16 +341,7 @@ def until_interrupted():
     while armed:
         {what}
 
-end = time.monotonic() + 2
-while stops < 3000 and time.monotonic() < end:
-    try:
-        arm()
-        until_interrupted()
-        raise AssertionError("the interrupt was swallowed")
-    except Stop:
-        pass
-signal.setitimer(signal.ITIMER_REAL, 0)
-assert stops > 100
+interrupt(until_interrupted, seconds=2)
 assert not monitor._recorder.folder._lock.locked()
 assert not cache.hits._lock.locked()
 """,
