@@ -127,55 +127,15 @@ def test_what_did_not_come_is_said_with_its_place(
         ("tick: 0s", "1:7", "'0s' is no time between two ticks: use 5s"),
         ("tests: [{name: a}]", "1:9", "expect is missing: add what alerts there shall be"),
         ("tests: [{expect: [{at: 5m}]}]", "1:9", "name is missing: add a name for the scenario"),
-        ("tests: [{name: a, expect: [{alerts: []}]}]", "1:28", "at is missing"),
-        ("tests: [{name: a, expect: [{at: 5}]}]", "1:33", "'5' has no unit: use 5s or 5m"),
         (
             "tests: [{name: a, calls: [{rate: 1}], expect: [{at: 5m}]}]",
             "1:27",
             "operation is missing",
         ),
         (
-            "tests: [{name: a, calls: [{operation: f, rate: 1ms}]}]",
-            "1:48",
-            "is not a value in number/s",
-        ),
-        ("tests: [{name: a, calls: [{operation: f, errors: 120%}]}]", "1:42", "is more than all"),
-        ("tests: [{name: a, calls: [{operation: f, rate: -1}]}]", "1:42", "is negative"),
-        (
-            "tests: [{name: a, calls: [{operation: f, from: 5m, to: 1m}]}]",
-            "1:52",
-            "is not after from",
-        ),
-        (
-            "tests: [{name: a, calls: [{operation: f, labels: {1a: b}}]}]",
-            "1:51",
-            "not a valid name",
-        ),
-        ("tests: [{name: a, caches: [{hits: 5%}]}]", "1:28", "cache is missing"),
-        ("tests: [{name: a, apis: [{cost: 1}]}]", "1:26", "api is missing"),
-        ("tests: [{name: a, stuck: [{from: 1m}]}]", "1:27", "operation is missing"),
-        ("tests: [{name: a, series: [{values: '1'}]}]", "1:28", "series is missing"),
-        ("tests: [{name: a, series: [{series: a}]}]", "1:28", "values is missing"),
-        ("tests: [{name: a, series: [{series: a b, values: '1'}]}]", "1:37", "is no series"),
-        ("tests: [{name: a, series: [{series: 'a{b}', values: '1'}]}]", "1:37", "is no series"),
-        ("tests: [{name: a, series: [{series: a, values: x}]}]", "1:48", "is no list of values"),
-        ("tests: [{name: a, series: [{series: a, values: 1..2}]}]", "1:48", "is no list of values"),
-        (
-            "tests: [{name: a, series: [{series: a, values: 1x999999}]}]",
-            "1:48",
-            "is no list of values",
-        ),
-        ("tests: [{name: a, expect: [{at: 300d}]}]", "1:19", "is too long"),
-        (
             "tests: [{name: a, calls: [{operation: f, rate: 9M/s}], expect: [{at: 5m}]}]",
             "1:19",
             "makes 2700000000 calls",
-        ),
-        ("tests: [{name: a, expect: [{at: 1m, alerts: [{}]}]}]", "1:46", "alert is missing"),
-        (
-            "tests: [{name: a, expect: [{at: 1m, alerts: [{alert: A, state: gone}]}]}]",
-            "1:64",
-            "there is no 'gone' here: use pending or firing",
         ),
     ],
 )
@@ -189,6 +149,48 @@ def test_mistakes_have_a_place(
     said = capsys.readouterr().err
     assert f"{file}:{place}: " in said
     assert problem in said
+
+
+@pytest.mark.parametrize(
+    ("section", "item", "place", "problem"),
+    [
+        ("expect", "{alerts: []}", "1:28", "at is missing"),
+        ("expect", "{at: 5}", "1:33", "'5' has no unit: use 5s or 5m"),
+        ("calls", "{operation: f, rate: 1ms}", "1:48", "is not a value in number/s"),
+        ("calls", "{operation: f, errors: 120%}", "1:42", "is more than all"),
+        ("calls", "{operation: f, rate: -1}", "1:42", "is negative"),
+        ("calls", "{operation: f, from: 5m, to: 1m}", "1:52", "is not after from"),
+        ("calls", "{operation: f, labels: {1a: b}}", "1:51", "not a valid name"),
+        ("caches", "{hits: 5%}", "1:28", "cache is missing"),
+        ("apis", "{cost: 1}", "1:26", "api is missing"),
+        ("stuck", "{from: 1m}", "1:27", "operation is missing"),
+        ("series", "{values: '1'}", "1:28", "series is missing"),
+        ("series", "{series: a}", "1:28", "values is missing"),
+        ("series", "{series: a b, values: '1'}", "1:37", "is no series"),
+        ("series", "{series: 'a{b}', values: '1'}", "1:37", "is no series"),
+        ("series", "{series: a, values: x}", "1:48", "is no list of values"),
+        ("series", "{series: a, values: 1..2}", "1:48", "is no list of values"),
+        ("series", "{series: a, values: 1x999999}", "1:48", "is no list of values"),
+        ("expect", "{at: 300d}", "1:19", "is too long"),
+        ("expect", "{at: 1m, alerts: [{}]}", "1:46", "alert is missing"),
+        (
+            "expect",
+            "{at: 1m, alerts: [{alert: A, state: gone}]}",
+            "1:64",
+            "there is no 'gone' here: use pending or firing",
+        ),
+    ],
+)
+def test_mistakes_in_a_scenario_have_a_place(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    section: str,
+    item: str,
+    place: str,
+    problem: str,
+) -> None:
+    written = f"tests: [{{name: a, {section}: [{item}]}}]"
+    test_mistakes_have_a_place(tmp_path, capsys, written, place, problem)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
