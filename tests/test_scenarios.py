@@ -118,6 +118,19 @@ def test_what_did_not_come_is_said_with_its_place(
     assert third.endswith("above 500 ms) fires and is not expected")
 
 
+def refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], written: str, place: str, problem: str
+) -> None:
+    """See that a test file is refused for a problem at a place in it."""
+    file = folder / "tests.yml"
+    file.write_text(written)
+    with pytest.raises(SystemExit):
+        main(["rules", "test", str(file)])
+    said = capsys.readouterr().err
+    assert f"{file}:{place}: " in said
+    assert problem in said
+
+
 @pytest.mark.parametrize(
     ("written", "place", "problem"),
     [
@@ -142,13 +155,7 @@ def test_what_did_not_come_is_said_with_its_place(
 def test_mistakes_have_a_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], written: str, place: str, problem: str
 ) -> None:
-    file = tmp_path / "tests.yml"
-    file.write_text(written)
-    with pytest.raises(SystemExit):
-        main(["rules", "test", str(file)])
-    said = capsys.readouterr().err
-    assert f"{file}:{place}: " in said
-    assert problem in said
+    refused(tmp_path, capsys, written, place, problem)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +197,7 @@ def test_mistakes_in_a_scenario_have_a_place(
     problem: str,
 ) -> None:
     written = f"tests: [{{name: a, {section}: [{item}]}}]"
-    test_mistakes_have_a_place(tmp_path, capsys, written, place, problem)
+    refused(tmp_path, capsys, written, place, problem)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
