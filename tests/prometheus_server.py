@@ -6,37 +6,31 @@ import contextlib
 import json
 import os
 import shutil
-import socket
-import subprocess
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
+from server_program import ServerProgram, wait_until
+
 T = TypeVar("T")
 
-_ATTEMPTS = 5
-_START_SECONDS = 60.0
-_STOP_SECONDS = 20.0
 
+class PrometheusServer(ServerProgram):
+    """A Prometheus."""
 
-class PrometheusServer:
-    """A Prometheus that runs.
-
-    Attributes:
-        url: its address, without a slash at the end.
-        log: the file that its log goes to.
-    """
-
-    def __init__(self, url: str, log: Path) -> None:
-        self.url = url
-        self.log = log
+    def flags(self) -> list[str]:
+        return [
+            f"--storage.tsdb.path={self.home / 'data'}",
+            "--web.enable-remote-write-receiver",
+            "--web.enable-lifecycle",
+            "--enable-feature=exemplar-storage,native-histograms",
+        ]
 
     def query(self, promql: str, at: float | None = None) -> list[dict[str, Any]]:
         """The result of an instant query, at a Unix time or now."""
@@ -78,20 +72,6 @@ class PrometheusServer:
         return wait_until(predicate, timeout)
 
 
-def wait_until(predicate: Callable[[], T], timeout: float = 60.0) -> T:
-    """Ask again and again until the answer is true, and return it.
-
-    Raises:
-        AssertionError: if it is still not after `timeout` seconds; the message has the last one.
-    """
-    deadline = time.monotonic() + timeout
-    while not (answer := predicate()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"still {answer!r} after {timeout} s")
-        time.sleep(0.05)
-    return answer
-
-
 def prometheus_binary(name: str = "prometheus") -> str:
     """The path of a program of Prometheus; without it the test is skipped, or fails if told to."""
     found = shutil.which(name)
@@ -109,62 +89,5 @@ def run_prometheus(config: str | dict[str, Any], tmp_path: Path) -> Iterator[Pro
     binary = prometheus_binary()
     home = tmp_path / "prometheus"
     home.mkdir()
-    file = home / "prometheus.yml"
-    file.write_text(config if isinstance(config, str) else json.dumps(config), encoding="utf-8")
-    log = home / "log.txt"
-    process, port = _start(binary, file, home, log)
-    try:
-        yield PrometheusServer(f"http://127.0.0.1:{port}", log)
-    finally:
-        _stop(process)
-
-
-def _start(binary: str, file: Path, home: Path, log: Path) -> tuple[subprocess.Popen[bytes], int]:
-    for _ in range(_ATTEMPTS):
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        command = [
-            binary,
-            f"--config.file={file}",
-            f"--storage.tsdb.path={home / 'data'}",
-            f"--web.listen-address=127.0.0.1:{port}",
-            "--web.enable-remote-write-receiver",
-            "--web.enable-lifecycle",
-            "--enable-feature=exemplar-storage,native-histograms",
-        ]
-        with log.open("wb") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            wait_until(partial(_ended_or_ready, process, port), _START_SECONDS)
-        except BaseException:
-            _stop(process)
-            raise
-        if process.poll() is None:
-            return process, port
-        if b"address already in use" not in log.read_bytes():
-            break
-    raise AssertionError(f"Prometheus did not start:\n{log.read_text(errors='replace')}")
-
-
-def _ended_or_ready(process: subprocess.Popen[bytes], port: int) -> bool:
-    return process.poll() is not None or _ready(port)
-
-
-def _ready(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=5) as response:
-            return response.status == 200
-    except urllib.error.HTTPError as error:
-        error.close()
-        return False
-    except OSError:
-        return False
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    with PrometheusServer(binary, config, home) as server:
+        yield server
