@@ -93,7 +93,7 @@ def test_a_rule_by_itself_may_name_any_slo() -> None:
 
 
 PLACES: list[tuple[Any, Any, list[str]]] = [
-    (build, [], ["rules: a list is not a mapping: use groups, slos and presets"]),
+    (build, [], ["rules: a list is not a mapping: use groups, slos, presets and health"]),
     (build, {1: []}, ["rules: 1 is not a name: use a text"]),
     (build, {"group": []}, ["group: unknown field 'group': did you mean groups?"]),
     (

@@ -1,4 +1,4 @@
-"""The part of a monitor that is about rules and alerts."""
+"""The part of a monitor that is about rules, alerts and health."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vitalspan.bridge.state import Block
+    from vitalspan.health.result import Health
     from vitalspan.notify import ActionRecord, Receiver
     from vitalspan.rules.alert import Alert
     from vitalspan.rules.book import RuleBook
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Alerting(ABC):
-    """Rules and alerts. Nothing of it is there before it is asked for."""
+    """Rules, alerts and health. Nothing of it is there before it is asked for."""
 
     _watching: Watch | None = None
 
@@ -138,6 +139,13 @@ class Alerting(ABC):
     def slos(self) -> list[SloStatus]:
         """Return how every SLO stands: what is left of its error budget, and for how long."""
         return [] if self._watching is None else self._watching.slos()
+
+    def health(self) -> Health:
+        """Return how the service does: the score, and what costs points, by how much and why.
+
+        It is as of the last tick; a monitor that does not tick by itself ticks for this.
+        """
+        return self._watch.health()
 
     def notify(self, *receivers: Receiver) -> None:
         """Tell receivers about alerts from now on: an Alertmanager, a webhook, a function."""

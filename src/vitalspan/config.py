@@ -15,11 +15,21 @@ PREFIX: Final = "VITALSPAN_"
 _MOST: Final = 1_000_000
 """The most that a monitor can be told to keep of anything."""
 
-_COUNTS: Final = (("max_series", 1), ("recent_calls", 0), ("slow_calls", 0), ("alert_history", 0))
+_COUNTS: Final = (
+    ("max_series", 1),
+    ("recent_calls", 0),
+    ("slow_calls", 0),
+    ("alert_history", 0),
+    ("health_snapshots", 0),
+)
 """Settings that are whole numbers, and their least values."""
 
 _SHORTEST_TICK: Final = 0.1
 _LONGEST_TICK: Final = 3600
+
+_LONGEST_SPAN: Final = 86400
+
+HEALTH_MODELS: Final = ("classic", "pipeline", "slo", "off")
 
 _METRIC_PREFIX: Final = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)?", re.ASCII)
 
@@ -41,6 +51,10 @@ class Settings:
         alert_history: past alerts that are kept for reading.
         alertmanager: addresses of Alertmanagers that are told about alerts, separated by commas.
         webhook: the address of a webhook that is told about alerts.
+        health_model: what the health score is made of, unless the rule file says: `classic`,
+            `pipeline` or `slo`; `off` for no score.
+        health_snapshots: past scores that are kept, for the trend.
+        health_snapshot_interval: seconds between two of them.
     """
 
     component: str = "default"
@@ -55,6 +69,9 @@ class Settings:
     alert_history: int = 500
     alertmanager: str = ""
     webhook: str = ""
+    health_model: str = "classic"
+    health_snapshots: int = 10
+    health_snapshot_interval: float = 60.0
 
     def __post_init__(self) -> None:
         for name, least in _COUNTS:
@@ -70,18 +87,32 @@ class Settings:
         for name in ("component", "rules", "alertmanager", "webhook"):
             if not isinstance(getattr(self, name), str):
                 raise ConfigurationError(f"{name}={getattr(self, name)!r:.80}: use a string")
-        interval = self.tick_interval
-        number = isinstance(interval, (int, float)) and not isinstance(interval, bool)
-        if not number or not (interval == 0 or _SHORTEST_TICK <= interval <= _LONGEST_TICK):
+        self._check_seconds()
+        if self.health_model not in HEALTH_MODELS:
             raise ConfigurationError(
-                f"tick_interval={interval!r:.80}: use seconds from {_SHORTEST_TICK} to "
-                f"{_LONGEST_TICK}, or 0 for none"
+                f"health_model={self.health_model!r:.80}: use {', '.join(HEALTH_MODELS)}"
             )
         prefix = self.metric_prefix
         if not isinstance(prefix, str) or not _METRIC_PREFIX.fullmatch(prefix):
             raise ConfigurationError(
                 f"metric_prefix={prefix!r} cannot begin a metric name: use letters, digits and "
                 "underscores, with no digit first"
+            )
+
+    def _check_seconds(self) -> None:
+        interval = self.tick_interval
+        if not _is_number(interval) or not (
+            interval == 0 or _SHORTEST_TICK <= interval <= _LONGEST_TICK
+        ):
+            raise ConfigurationError(
+                f"tick_interval={interval!r:.80}: use seconds from {_SHORTEST_TICK} to "
+                f"{_LONGEST_TICK}, or 0 for none"
+            )
+        apart = self.health_snapshot_interval
+        if not _is_number(apart) or not 0 <= apart <= _LONGEST_SPAN:
+            raise ConfigurationError(
+                f"health_snapshot_interval={apart!r:.80}: use seconds from 0, every tick, to "
+                f"{_LONGEST_SPAN}"
             )
 
     @property
@@ -122,6 +153,10 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
             _check(variable, {field.name: value})
             found[field.name] = value
     return found
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _check(variable: str, setting: Mapping[str, Any]) -> None:

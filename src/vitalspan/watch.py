@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from vitalspan import names
 from vitalspan.bridge.alerts import alert_blocks, receiver_blocks, slo_blocks
+from vitalspan.bridge.health import health_blocks
 from vitalspan.bridge.samples import read_samples
 from vitalspan.bridge.state import Block, Sample
+from vitalspan.health.assess import Assessor
+from vitalspan.health.result import Health
+from vitalspan.health.trend import Snapshots
 from vitalspan.history.history import History
 from vitalspan.history.metrics import Samples
 from vitalspan.notify import Actions, Alertmanager, Dispatcher, Receiver, Webhook
@@ -21,8 +25,9 @@ from vitalspan.rules.alert import Alert
 from vitalspan.rules.book import RuleBook
 from vitalspan.rules.budget import SloStatus, status
 from vitalspan.rules.engine import Engine
-from vitalspan.rules.model import Group
+from vitalspan.rules.scoring import Scoring
 from vitalspan.rules.silences import Silences
+from vitalspan.rules.slos import expand
 from vitalspan.signals.bound import Bound
 from vitalspan.signals.query import Query
 from vitalspan.signals.signal import NO_DATA, Reading
@@ -32,8 +37,6 @@ MAX_ASKED: Final = 100
 """Questions of `read` that are remembered, since what is derived has a past."""
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from prometheus_client import CollectorRegistry
 
     from vitalspan.config import Settings
@@ -62,6 +65,8 @@ class Watch:
         self.history = History(recorder, recording, partial(read_samples, registry))
         self.engine = Engine(self.history, recorder.epoch, settings.alert_history)
         self._lock = threading.RLock()
+        snapshots = Snapshots(settings.health_snapshots, settings.health_snapshot_interval)
+        self.assessor = Assessor(self.history, recorder.epoch, snapshots)
         self.rules = RuleBook(self.history, self._rules_changed, self._locked)
         self.silences = Silences()
         self.engine.silenced = self.silences.until
@@ -74,6 +79,9 @@ class Watch:
         self._rule_file = ""
         self._told = ("", "")
         self._asked: dict[Query, Bound] = {}
+        self._model = settings.health_model
+        self.engine.prefix(settings.metric_prefix)
+        self._rules_changed()
         self._process = os.getpid()
         self._ticking = threading.Lock()
         self.history.begin(recorder.now())
@@ -99,6 +107,13 @@ class Watch:
                 self.dispatcher.add(receiver)
             self._configured, self._told = receivers, told
         self.engine.remember(settings.alert_history)
+        self.engine.prefix(settings.metric_prefix)
+        self.assessor.snapshots.configure(
+            settings.health_snapshots, settings.health_snapshot_interval
+        )
+        if settings.health_model != self._model:
+            self._model = settings.health_model
+            self._rules_changed()
         self.ticker.set_interval(settings.tick_interval)
 
     def tick(self, now: float | None = None) -> None:
@@ -128,12 +143,23 @@ class Watch:
             return
         if not self.history.observe(now, found):
             return
-        self.engine.evaluate(now)
+        self.engine.evaluate(now, partial(self._assess, now))
         for query, bound in self._asked.items():
             if query.derive is not None:
                 bound.read(now)
         self._tell(now)
         self.ticks += 1
+
+    def _assess(self, now: float) -> None:
+        if not self.assessor.is_off:
+            self.history.make("alert_points", self.engine.alert_points())
+            self.assessor.assess(now)
+
+    def health(self) -> Health:
+        """Return health as of the last tick; where nothing ticks by itself, as of now."""
+        if not self.ticker.running or self.assessor.latest.at is None:
+            self.tick()
+        return self.assessor.latest
 
     def wall(self) -> float:
         """Return the time of day, in seconds since the Unix epoch."""
@@ -204,6 +230,7 @@ class Watch:
         self.history.reset()
         self.engine.reset()
         self.silences.reset()
+        self.assessor.reset()
         self.ticks, self.seconds = 0, 0.0
         for bound in self._asked.values():
             bound.forget()
@@ -211,6 +238,7 @@ class Watch:
     def _blocks(self) -> Iterator[Block]:
         yield from alert_blocks(self.engine)
         totals = {name: (one.events, one.bad) for name, one in self.history.judges.items()}
+        yield from health_blocks(self.assessor.latest, [name for name, _ in self.assessor.levels])
         yield from slo_blocks(self.slos(), totals)
         yield from receiver_blocks(self.dispatcher.snapshot(), self.actions.counts())
         failed = self.rules.reload_failed
@@ -226,9 +254,11 @@ class Watch:
         self.dispatcher.tick(told, wall, self.ticker.interval)
         self.actions.tick(told, wall)
 
-    def _rules_changed(self, groups: Iterable[Group]) -> None:
+    def _rules_changed(self) -> None:
         with self._locked():
-            self.engine.replace(groups, self._recorder.now())
+            rules = self.rules.in_force
+            self.engine.replace(expand(rules).groups, self._recorder.now())
+            self.assessor.use(rules.health or Scoring(), rules.slos, self._model)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

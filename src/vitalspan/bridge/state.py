@@ -79,11 +79,23 @@ class State:
         """Yield every family that has samples, its name with the prefix."""
         for block in self._blocks():
             if block.samples or block.cells:
-                yield block._replace(family=self.named(block.family))
+                yield self._prefixed(block) if self.prefix else block
 
     def named(self, family: Family) -> Family:
         """Return a family with the prefix before its name."""
         return family._replace(name=self.prefix + family.name) if self.prefix else family
+
+    def _prefixed(self, block: Block) -> Block:
+        family = self.named(block.family)
+        if family.type != "stateset":
+            return block._replace(family=family)
+        # The label of a set's states has the name of the set.
+        samples = [
+            sample._replace(labels=tuple((self.prefix + name, value) for name, value in labels))
+            for sample in block.samples
+            for labels in [sample.labels]
+        ]
+        return block._replace(family=family, samples=samples)
 
     def _blocks(self) -> Iterator[Block]:
         cells = self.recorder.cells()

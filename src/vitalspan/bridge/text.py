@@ -69,8 +69,10 @@ def _head(family: Family, *, openmetrics: bool) -> str:
     name = family.name
     if openmetrics and family.type == "counter":
         name = name.removesuffix("_total")
+    # The classic format knows no sets of states; prometheus_client writes them the same way.
+    kind = "gauge" if family.type == "stateset" and not openmetrics else family.type
     unit = f"# UNIT {name} {family.unit}\n" if openmetrics and family.unit else ""
-    return f"# HELP {name} {family.help}\n# TYPE {name} {family.type}\n{unit}"
+    return f"# HELP {name} {family.help}\n# TYPE {name} {kind}\n{unit}"
 
 
 @lru_cache(maxsize=16)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from vitalspan.history.track import Track
 from vitalspan.record.cell import Cell
+
+ERROR_COLUMN: Final = "error:"
+"""How the columns begin that count the errors of one type."""
 
 
 class CallTrack(Track):
@@ -35,6 +39,8 @@ class CallTrack(Track):
         values: dict[str, float] = {"count": cell.count, "total": cell.total}
         if cell.errors:
             values["errors"] = sum(cell.errors.values())
+            for error_type, count in cell.errors.items():
+                values[ERROR_COLUMN + error_type] = count
         if cell.cancellations:
             values["cancellations"] = cell.cancellations
         if cell.measured:

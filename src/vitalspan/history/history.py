@@ -7,7 +7,7 @@ from typing import Final
 
 from vitalspan.history.calls import CallTrack
 from vitalspan.history.collection import Collection
-from vitalspan.history.metrics import MetricReader, Metrics, Samples
+from vitalspan.history.metrics import Followed, MetricReader, Metrics, Samples, Series
 from vitalspan.history.ticks import LONGEST, Ticks
 from vitalspan.history.track import Track
 from vitalspan.names import COMPONENT, OPERATION
@@ -45,6 +45,7 @@ class History:
         self.slos: Collection[Track] = Collection("slo")
         self.metrics = Metrics(read_metrics)
         self.judges: dict[str, Judge] = {}
+        self._made: dict[str, Followed] = {}
         self._cells: dict[Cell, CallTrack] = {}
         self._tracks: dict[object, Track] = {}
         for collection in (self.operations, self.caches, self.apis, self.slos):
@@ -89,6 +90,14 @@ class History:
         self.metrics.observe(now, self.metrics.read() if found is None else found, self.ticks)
         return True
 
+    def made(self, metric: str) -> Followed:
+        """Return what the monitor has made of a metric itself."""
+        return self._made.setdefault(metric, Followed(metric))
+
+    def make(self, metric: str, series: Series) -> None:
+        """Note the present values of a metric that the monitor makes itself."""
+        self.made(metric).present = series
+
     def covered(self) -> float:
         """Return the seconds between the first tick that is known and the last."""
         return self.ticks.times[-1] - self.ticks.times[0]
@@ -101,6 +110,8 @@ class History:
         for collection in (self.operations, self.caches, self.apis, self.slos):
             collection.clear()
         self.metrics.clear()
+        for made in self._made.values():
+            made.clear()
 
     def judge_by(self, judges: Mapping[str, Judge]) -> None:
         """Let judges count calls from now on, in tracks of their own by name."""

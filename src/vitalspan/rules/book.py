@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,9 @@ from vitalspan.errors import ConfigurationError
 from vitalspan.history.history import History
 from vitalspan.record.faults import logger
 from vitalspan.record.judge import Judge
-from vitalspan.rules.file import build_rule, build_slo, load
+from vitalspan.rules.file import build_component, build_health, build_rule, build_slo, load
 from vitalspan.rules.model import Group, Rule, RuleSet, Slo
-from vitalspan.rules.slos import expand
+from vitalspan.rules.scoring import Component, Scoring, circle, merged
 from vitalspan.signals.matching import match_all
 
 ADDED: Final = "added"
@@ -31,14 +31,14 @@ class RuleBook:
 
     Args:
         history: whose calls the SLOs judge.
-        changed: takes the groups in force, those of SLOs included.
+        changed: is told when any of it has changed.
         locked: keeps other threads from changing anything.
     """
 
     def __init__(
         self,
         history: History,
-        changed: Callable[[Iterable[Group]], None],
+        changed: Callable[[], None],
         locked: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self.path: Path | None = None
@@ -50,14 +50,20 @@ class RuleBook:
         self._of_file = RuleSet()
         self._rules: list[Rule] = []
         self._slos: list[Slo] = []
+        self._scoring: Scoring | None = None
+        self._components: list[Component] = []
         self._stamp: _Stamp | None = None
         self._judges: dict[object, Judge] = {}
 
     @property
     def in_force(self) -> RuleSet:
-        """All rules and SLOs, without the groups that the SLOs make."""
+        """All rules and SLOs, without the groups that the SLOs make, and how health is scored."""
         added = (Group(ADDED, tuple(self._rules)),) if self._rules else ()
-        return RuleSet((*self._of_file.groups, *added), (*self._of_file.slos, *self._slos))
+        return RuleSet(
+            (*self._of_file.groups, *added),
+            (*self._of_file.slos, *self._slos),
+            self._health(self._of_file, self._scoring, self._components),
+        )
 
     def load(self, path: str | os.PathLike[str] | None) -> None:
         """Take the rules of a file in place of those of the file before; None takes them away.
@@ -163,6 +169,64 @@ class RuleBook:
             self._use(self._of_file, slos=[*kept, slo])
         return slo
 
+    def set_health(self, scoring: Scoring | None = None, /, **fields: Any) -> Scoring | None:
+        """Say how health is scored; what was said so before is forgotten, components stay.
+
+        Args:
+            scoring: all of it at once.
+            **fields: those under `health` in the rule file; none at all leave it to the file.
+
+        Raises:
+            ConfigurationError: for fields that make no scoring.
+        """
+        if scoring is None and fields:
+            scoring = build_health(fields)
+        with self._locked():
+            self._check_components(self._health(self._of_file, scoring, self._components))
+            self._scoring = scoring
+            self._use(self._of_file)
+        return scoring
+
+    def add_component(self, name: str, **fields: Any) -> Component:
+        """Declare a component, or change the one of that name.
+
+        Args:
+            name: its `component` label.
+            **fields: `weight`, `critical` and `depends_on`, as in the rule file.
+
+        Raises:
+            ConfigurationError: for fields that make no component, or a circle of them.
+        """
+        component = build_component(name, fields)
+        with self._locked():
+            kept = [one for one in self._components if one.name != name]
+            wanted = [*kept, component]
+            self._check_components(self._health(self._of_file, self._scoring, wanted))
+            self._components = wanted
+            self._use(self._of_file)
+        return component
+
+    def remove_component(self, name: str) -> bool:
+        """Take away a component that was added; return whether there was one."""
+        with self._locked():
+            kept = [one for one in self._components if one.name != name]
+            found = len(kept) < len(self._components)
+            self._components = kept
+            if found:
+                self._use(self._of_file)
+            return found
+
+    def _health(
+        self, of_file: RuleSet, scoring: Scoring | None, components: list[Component]
+    ) -> Scoring | None:
+        added = Scoring(components=tuple(components)) if components else None
+        return merged(merged(of_file.health, scoring), added)
+
+    def _check_components(self, health: Scoring | None) -> None:
+        problem = circle(health.components) if health is not None else ""
+        if problem:
+            raise ConfigurationError(problem)
+
     def remove(self, name: str) -> bool:
         """Take away a rule, or an SLO, that was added; return whether there was one."""
         with self._locked():
@@ -182,11 +246,12 @@ class RuleBook:
             raise ConfigurationError(
                 f"SLO {min(twice)!r} is in the rule file and added as well: rename one"
             )
+        self._check_components(self._health(of_file, self._scoring, self._components))
         self._of_file = of_file
         self._rules = self._rules if rules is None else rules
         self._slos = self._slos if slos is None else slos
         self._judge(wanted_slos)
-        self._changed(slos_expanded(self.in_force))
+        self._changed()
 
     def _judge(self, wanted: list[Slo]) -> None:
         # What an SLO has counted stays, unless it judges other calls, or otherwise.
@@ -199,11 +264,6 @@ class RuleBook:
         self._history.judge_by(
             {slo.name: judges[_judged(slo)] for slo in wanted},
         )
-
-
-def slos_expanded(rules: RuleSet) -> tuple[Group, ...]:
-    """Return all groups, those that SLOs make included."""
-    return expand(rules).groups
 
 
 def _judge_of(slo: Slo) -> Judge:

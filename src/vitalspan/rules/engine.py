@@ -10,6 +10,7 @@ from typing import Final
 from vitalspan.history.history import History
 from vitalspan.names import OPERATION
 from vitalspan.record.faults import logger
+from vitalspan.record.labels import Labels
 from vitalspan.rules.alert import Alert, State
 from vitalspan.rules.model import Group, Rule
 from vitalspan.rules.run import Instance, Run, TooManyAlertsError
@@ -17,6 +18,7 @@ from vitalspan.rules.state import RESOLVED_RETENTION
 from vitalspan.rules.templates import fill
 from vitalspan.signals.bound import Key
 from vitalspan.signals.catalogue import signal_of, unit_of
+from vitalspan.signals.health import ALERT_POINTS, is_made_of_scores
 from vitalspan.signals.units import duration_text, value_text
 
 _SLACK: Final = 1e-3
@@ -42,6 +44,15 @@ class _Evaluated:
     last: float = float("-inf")
 
 
+def _nothing() -> None:
+    return None
+
+
+def _is_due(each: _Evaluated, now: float) -> bool:
+    interval = each.group.interval
+    return interval is None or now - each.last >= interval - _SLACK
+
+
 class Engine:
     """Evaluates rules on a history.
 
@@ -61,6 +72,8 @@ class Engine:
         self._groups: list[_Evaluated] = []
         self._departed: list[Alert] = []
         self._logged: set[str] = set()
+        self._prefix = ""
+        self._made_of_scores: set[Run] = set()
 
     def replace(self, groups: Iterable[Group], now: float) -> None:
         """Let other rules be in force.
@@ -93,6 +106,7 @@ class Engine:
             run.end(now, self._changed)
             self._departed += self._alerts_of(run, now)
         self._groups = after
+        self._find_made_of_scores()
         self._forget_names({run.rule.alert for run in self.runs()})
 
     def _forget_names(self, kept: set[str]) -> None:
@@ -101,22 +115,52 @@ class Engine:
         for name in [name for name in self.failures if name not in kept]:
             del self.failures[name]
 
-    def evaluate(self, now: float) -> None:
+    def evaluate(self, now: float, then: Callable[[], None] = _nothing) -> None:
         """Bring every alert of the groups that are due up to date.
 
         Args:
             now: the tick, on the steady clock; the history has been told of it.
+            then: is called before the rules that are made of scores.
         """
-        for each in self._groups:
-            interval = each.group.interval
-            if interval is not None and now - each.last < interval - _SLACK:
-                continue
+        due = [each for each in self._groups if _is_due(each, now)]
+        for each in due:
             each.last = now
-            for run in each.runs:
-                try:
-                    run.evaluate(now, self._changed)
-                except Exception as fault:  # noqa: BLE001, PERF203 - the other rules go on
-                    self._failed(run, fault)
+        runs = [run for each in due for run in each.runs]
+        self._evaluate([run for run in runs if run not in self._made_of_scores], now)
+        then()
+        self._evaluate([run for run in runs if run in self._made_of_scores], now)
+
+    def _evaluate(self, runs: Iterable[Run], now: float) -> None:
+        for run in runs:
+            try:
+                run.evaluate(now, self._changed)
+            except Exception as fault:  # noqa: BLE001, PERF203 - the other rules go on
+                self._failed(run, fault)
+
+    def alert_points(self) -> list[tuple[Mapping[str, str], float]]:
+        """Return the labels of every alert that could be, and what it counts if it fires now.
+
+        Alerts that are made of scores are left out: a score must not feed on itself.
+        """
+        points: dict[Labels, float] = {}
+        for run in self.runs():
+            if run in self._made_of_scores:
+                continue
+            for labels, phase in run.phases():
+                key = tuple(sorted(labels.items()))
+                counts = ALERT_POINTS[labels["severity"]] if phase == "firing" else 0
+                points[key] = max(points.get(key, 0), counts)
+        return [(dict(key), counts) for key, counts in points.items()]
+
+    def prefix(self, metric_prefix: str) -> None:
+        """Take note of what is before the names of the monitor's metrics."""
+        self._prefix = metric_prefix
+        self._find_made_of_scores()
+
+    def _find_made_of_scores(self) -> None:
+        self._made_of_scores = {
+            run for run in self.runs() if is_made_of_scores(run.rule.query, self._prefix)
+        }
 
     def alerts(self, now: float) -> list[Alert]:
         """Return every alert that is pending, firing, or resolved not long ago."""

@@ -1,10 +1,11 @@
-"""What a rule file says, checked: groups of rules, and SLOs."""
+"""What a rule file says, checked: groups of rules, SLOs, and how health is scored."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Literal
 
+from vitalspan.rules.scoring import Scoring
 from vitalspan.signals.matching import Matcher
 from vitalspan.signals.query import Query
 
@@ -108,4 +109,5 @@ class RuleSet:
     """Everything that one file defines."""
 
     groups: tuple[Group, ...] = ()
-    slos: tuple[Slo, ...] = field(default=())
+    slos: tuple[Slo, ...] = ()
+    health: Scoring | None = None

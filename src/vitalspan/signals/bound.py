@@ -163,6 +163,8 @@ def _feeds(query: Query, history: History) -> list[_Feed]:
         for _, one in followed:
             one.tracks.retain(query.window)
         return [_Feed(one.tracks, one.tracks.all, name) for name, one in followed if one.counter]
+    if signal.source == "monitor":
+        return []
     collections: dict[str, Collection[Any]] = {
         "operations": history.operations,
         "caches": history.caches,
@@ -177,7 +179,8 @@ def _feeds(query: Query, history: History) -> list[_Feed]:
 
 def _gauges(query: Query, history: History) -> list[tuple[str, Any]]:
     signal = signal_of(query)
-    followed = [(metric, history.metrics.follow(metric)) for metric in signal.metrics]
+    follow = history.made if signal.source == "monitor" else history.metrics.follow
+    followed = [(metric, follow(metric)) for metric in signal.metrics]
     return [(metric, one) for metric, one in followed if not one.counter]
 
 

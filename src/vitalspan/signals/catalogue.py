@@ -8,12 +8,15 @@ from typing import Final
 
 from vitalspan.signals.calls import CALLS, LATENCY_QUANTILE
 from vitalspan.signals.counters import COUNTERS
+from vitalspan.signals.health import HEALTH
 from vitalspan.signals.process import PROCESS, series_signal
 from vitalspan.signals.query import Query
 from vitalspan.signals.signal import Signal
 from vitalspan.signals.units import NUMBER, RATIO, SECONDS, Unit
 
-SIGNALS: Final = {signal.name: signal for signal in (*CALLS, *COUNTERS, LATENCY_QUANTILE, *PROCESS)}
+SIGNALS: Final = {
+    signal.name: signal for signal in (*CALLS, *COUNTERS, LATENCY_QUANTILE, *PROCESS, *HEALTH)
+}
 """All signals; `latency_pNN` stands for every quantile."""
 
 MEMORY_GROWTH: Final = "memory_growth"

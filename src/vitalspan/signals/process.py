@@ -51,6 +51,20 @@ def _used(
     return value, promql
 
 
+def _resource_utilization(window: Window, query: Query) -> Reading:
+    both = (_cpu_utilization(window, query), _MEMORY[0](window, query))
+    known = [reading.value for reading in both if reading.value is not None]
+    return Reading(max(known), 1) if known else NO_DATA
+
+
+def _resource_utilization_promql(selection: Selection, query: Query) -> str:
+    def one(apart: Selection) -> str:
+        cpu, memory = (build(apart, query) for build in (_cpu_utilization_promql, _MEMORY[1]))
+        return f"{cpu} >= {memory} or {memory} or {cpu}"
+
+    return selection.each_instance(one)
+
+
 def _gauge(
     metric: str,
 ) -> tuple[Callable[[Window, Query], Reading], Callable[[Selection, Query], str]]:
@@ -139,7 +153,6 @@ _DISK: Final = _used("system_filesystem_available_bytes", "system_filesystem_siz
 _RSS: Final = _gauge("process_resident_memory_bytes")
 _FDS: Final = _gauge("process_open_fds")
 _THREADS: Final = _gauge("process_threads")
-_HEALTH: Final = _gauge("health_score")
 
 PROCESS: Final = (
     Signal(
@@ -168,6 +181,15 @@ PROCESS: Final = (
         *_MEMORY,
         metrics=("system_memory_available_bytes", "system_memory_size_bytes"),
         instant=True,
+    ),
+    Signal(
+        "resource_utilization",
+        RATIO,
+        "registry",
+        "the share of the machine's CPU time or memory that is taken, whichever is more",
+        _resource_utilization,
+        _resource_utilization_promql,
+        metrics=(_CPU, "system_memory_available_bytes", "system_memory_size_bytes"),
     ),
     Signal(
         "disk_utilization",
@@ -214,14 +236,5 @@ PROCESS: Final = (
         _burn_rate_promql,
         counted=_EVENTS,
         argument="slo",
-    ),
-    Signal(
-        "health_score",
-        NUMBER,
-        "registry",
-        "the score from 0 to 100",
-        *_HEALTH,
-        metrics=("health_score",),
-        instant=True,
     ),
 )

@@ -57,6 +57,8 @@ class Selection:
         offset: seconds to go back in time.
         recorded: finds recording rules to use in place of rates.
         objectives: of the SLOs by name; of others the gauge is asked.
+        scores: the recorded series to take in place of each metric that is a score.
+        not_counted: names of the alerts that do not count against a score.
     """
 
     where: tuple[Matcher, ...] = ()
@@ -68,6 +70,8 @@ class Selection:
     offset: float = 0.0
     recorded: Recorded = field(default=NOTHING_RECORDED, compare=False)
     objectives: Mapping[str, float] = field(default_factory=dict, compare=False)
+    scores: Mapping[str, str] = field(default_factory=dict, compare=False)
+    not_counted: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -93,6 +97,10 @@ class Selection:
     def gauge(self, metric: str, *more: str) -> str:
         """Return a gauge as it is."""
         return self.series(metric, *more) + self._offset()
+
+    def recording(self, name: str) -> str:
+        """Return a recorded series as it is."""
+        return self._selector(name, ()) + self._offset()
 
     def total(self, vector: str, *more_labels: str, how: str = "sum") -> str:
         """Return a vector added up, or otherwise aggregated, to the labels that stay."""

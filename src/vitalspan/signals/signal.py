@@ -10,8 +10,9 @@ from vitalspan.signals.promql import Selection
 from vitalspan.signals.query import Query
 from vitalspan.signals.units import Unit
 
-Source = Literal["operations", "caches", "apis", "slos", "registry"]
-"""Where the series come from. The first four have a history; a registry is read at each tick."""
+Source = Literal["operations", "caches", "apis", "slos", "registry", "monitor"]
+"""Where the series come from. The first four have a history; a registry is read at each tick, and
+what the monitor makes at a tick, such as scores, is known from then on."""
 
 LABELS: Final[dict[str, tuple[str, ...] | None]] = {
     "operations": None,
@@ -19,6 +20,7 @@ LABELS: Final[dict[str, tuple[str, ...] | None]] = {
     "apis": ("component", "api"),
     "slos": ("slo",),
     "registry": None,
+    "monitor": None,
 }
 """The labels that the series of a source have; None where users may declare any."""
 
@@ -59,7 +61,7 @@ class Window(Protocol):
         ...
 
     def gauges(self, metric: str) -> list[float]:
-        """The present values of a metric of the registry, of all matching series."""
+        """The present values of a metric of the registry or monitor, of all matching series."""
         ...
 
     def growth(self, metric: str, label: str = "", value: str = "") -> float | None:
@@ -89,7 +91,7 @@ class Signal:
         value: its value in a window.
         promql: the same for Prometheus, one sample for each combination of the labels that stay.
         counted: the counter of its samples; empty where there is always one.
-        metrics: what it reads from a registry.
+        metrics: what it reads from a registry, or of what the monitor makes.
         argument: the field of the query that it cannot do without.
         instant: whether it is about this moment, whatever the window.
         groups: whether it can be told apart by labels.

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 
 from vitalspan.rules.file import values
 from vitalspan.rules.file.mistakes import Place, Report
-from vitalspan.rules.file.nodes import Entries, Items, Node, is_nothing, shown, shown_text
+from vitalspan.rules.file.nodes import Entries, Items, Node, Scalar, is_nothing, shown, shown_text
+from vitalspan.signals.units import Unit, example
 
 
 class Fields:
@@ -81,6 +82,14 @@ class Fields:
         found = None if node is None else values.seconds_of(node, self.report, zero=zero)
         return default if found is None else found
 
+    def value(self, field: str, unit: Unit) -> float | None:
+        """Return a value in a unit that must be there."""
+        node = self.get(field)
+        if node is None:
+            self.missing(field, f"add a value such as {example(unit)}")
+            return None
+        return values.value_of(node, unit, self.report)
+
     def whole(self, field: str, usable: str) -> int:
         """Return a whole number, 0 without the field."""
         node = self.get(field)
@@ -90,6 +99,13 @@ class Fields:
         """Return one of some words."""
         node = self.get(field)
         return default if node is None else values.choice_of(node, allowed, self.report) or default
+
+    def flag(self, field: str) -> bool:
+        """Return whether a field says true; without it false."""
+        node = self.get(field)
+        if isinstance(node, Scalar) and isinstance(node.content, bool):
+            return node.content
+        return self.choice(field, ("true", "false"), "false") == "true"
 
     def items_of(self, field: str, usable: str) -> tuple[Node, ...]:
         """Return the entries of a list; none where there is nothing."""

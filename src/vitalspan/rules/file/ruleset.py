@@ -1,4 +1,4 @@
-"""Reads a whole file: groups, SLOs, presets, and what collides among them."""
+"""Reads a whole file: groups, SLOs, presets, health, and what collides among them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from vitalspan.rules.file.fields import Fields
+from vitalspan.rules.file.health import read_health
 from vitalspan.rules.file.mistakes import Place, Report
 from vitalspan.rules.file.nodes import Entries, Node, shown_text
 from vitalspan.rules.file.query import Known
@@ -13,7 +14,7 @@ from vitalspan.rules.file.reading import read_group, read_slo
 from vitalspan.rules.file.values import nearest, text_of
 from vitalspan.rules.model import Group, Rule, RuleSet, Slo
 
-FIELDS: Final = ("groups", "slos", "presets")
+FIELDS: Final = ("groups", "slos", "presets", "health")
 
 EXTENSION: Final = "x-"
 """Fields of a file that begin with it are not looked at: a place for what anchors name."""
@@ -73,7 +74,7 @@ def read_rule_set(node: Node | None, report: Report) -> RuleSet:
         return RuleSet()
     extensions = node.fields if isinstance(node, Entries) else {}
     known = (*FIELDS, *(name for name in extensions if name.startswith(EXTENSION)))
-    fields = Fields(node, known, report, usable="groups, slos and presets")
+    fields = Fields(node, known, report, usable="groups, slos, presets and health")
     taken = _Taken(report)
     objectives: dict[str, float | None] = {}
     slos = _slos(fields, objectives, taken)
@@ -83,7 +84,12 @@ def read_rule_set(node: Node | None, report: Report) -> RuleSet:
         groups += preset.groups
         for group in preset.groups:
             taken.take_group(group, place, [place] * len(group.rules))
-    return RuleSet(tuple(groups), tuple(slos))
+    health = fields.get("health")
+    return RuleSet(
+        tuple(groups),
+        tuple(slos),
+        None if health is None else read_health(health, Known(objectives), report),
+    )
 
 
 def _slos(fields: Fields, objectives: dict[str, float | None], taken: _Taken) -> list[Slo]:

@@ -10,12 +10,14 @@ from typing import Any, Final, cast
 from vitalspan.errors import MissingExtraError
 from vitalspan.rules.file import query
 from vitalspan.rules.file.fields import Fields
+from vitalspan.rules.file.health import COMPONENT_FIELDS, read_component, read_health
 from vitalspan.rules.file.mistakes import Place, Report
 from vitalspan.rules.file.nodes import from_python
 from vitalspan.rules.file.query import Known, read_query
 from vitalspan.rules.file.reading import read_rule, read_slo
 from vitalspan.rules.file.ruleset import read_rule_set
 from vitalspan.rules.model import Rule, RuleSet, Slo
+from vitalspan.rules.scoring import Component, Scoring
 from vitalspan.signals.query import Query
 
 # What is read is None only after a mistake, which `check` raises; hence the casts below.
@@ -94,6 +96,32 @@ def build_slo(fields: Mapping[str, Any]) -> Slo:
     _, slo = read_slo(from_python(fields, "slo", report), report)
     report.check()
     return cast("Slo", slo)
+
+
+def build_health(fields: Mapping[str, Any]) -> Scoring:
+    """Return how health is scored by these fields, as `build` reads those under `health`.
+
+    Raises:
+        RuleFileError: with all mistakes in them, each with its path.
+    """
+    report = Report("health")
+    scoring = read_health(from_python(fields, "health", report), Known(), report)
+    report.check()
+    return scoring
+
+
+def build_component(name: str, fields: Mapping[str, Any]) -> Component:
+    """Return the component that has these fields, as `build` reads those of one.
+
+    Raises:
+        RuleFileError: with all mistakes in them, each with its path.
+    """
+    report = Report("component")
+    node = from_python(fields, "component", report)
+    known = Fields(node, COMPONENT_FIELDS, report, usable="fields such as weight")
+    component = read_component(name, known)
+    report.check()
+    return component
 
 
 def build_query(fields: Mapping[str, Any]) -> Query:

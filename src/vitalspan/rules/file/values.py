@@ -124,6 +124,21 @@ def value_of(node: Node, unit: Unit, report: Report) -> float | None:
         return None
 
 
+def number_of(node: Node, usable: str, report: Report, least: float, most: float) -> float | None:
+    """Return a plain number between two others."""
+    content = content_of(node, "a number", usable, report)
+    if content is None:
+        return None
+    try:
+        number = math.nan if isinstance(content, bool) else float(content)
+    except ValueError:
+        number = math.nan
+    if least <= number <= most:
+        return number
+    report.wrong(node.place, f"{shown_text(content)} is not possible here: use {usable}")
+    return None
+
+
 def whole_of(node: Node, usable: str, report: Report) -> int | None:
     """Return a whole number that is not negative."""
     content = content_of(node, "a whole number", usable, report)

@@ -1,0 +1,172 @@
+"""Reads how health is scored: the model, factors, levels and components."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Final
+
+from vitalspan.rules.file import query
+from vitalspan.rules.file.fields import Fields
+from vitalspan.rules.file.mistakes import Report
+from vitalspan.rules.file.nodes import Node, Scalar, is_nothing, shown_text
+from vitalspan.rules.file.query import Known, read_query
+from vitalspan.rules.file.ranges import never_reached, range_of
+from vitalspan.rules.file.values import choice_of, name_of, nearest, number_of, text_of
+from vitalspan.rules.scoring import (
+    LEVEL_PRESETS,
+    MODELS,
+    NO_DATA,
+    Component,
+    Factor,
+    Levels,
+    Scoring,
+    circle,
+)
+from vitalspan.signals.catalogue import signal_of
+
+FIELDS: Final = ("model", "factors", "levels", "fail_below", "components")
+COMPONENT_FIELDS: Final = ("weight", "critical", "depends_on")
+
+_QUERY_FIELDS: Final = tuple(field for field in query.FIELDS if field != "by")
+FACTOR_FIELDS: Final = ("name", *_QUERY_FIELDS, "full", "zero", "weight", "min_count", "deduct")
+
+_HINTS: Final = {
+    "above": "say it with full and zero",
+    "below": "say it with full and zero",
+    "by": "a factor is one number: leave it out",
+}
+_USABLE: Final = "a model such as classic, or fields such as model and components"
+_LEVELS: Final = "{healthy: 80, degraded: 60, unhealthy: 40, critical: 0}"
+_SCORES: Final = "a number from 0 to 100"
+_MOST_POINTS: Final = 100.0
+_MOST_WEIGHT: Final = 1e6
+
+
+def read_health(node: Node, known: Known, report: Report) -> Scoring:
+    """Return how health is scored; without what is wrong with it, which is reported.
+
+    Args:
+        node: a mapping, or the name of a model alone.
+        known: the SLOs that factors can be about.
+        report: where mistakes go.
+    """
+    if isinstance(node, Scalar) and not is_nothing(node):
+        return Scoring(model=choice_of(node, MODELS, report))
+    inner = Fields(node, FIELDS, report, usable=_USABLE)
+    model = inner.get("model")
+    fail_below = inner.get("fail_below")
+    return Scoring(
+        model=None if model is None else choice_of(model, MODELS, report),
+        factors=_factors(inner, known),
+        levels=_levels(inner),
+        fail_below=None
+        if fail_below is None
+        else number_of(fail_below, _SCORES, report, 0.0, _MOST_POINTS),
+        components=_components(inner),
+    )
+
+
+def read_component(name: str, fields: Fields) -> Component:
+    """Return a component that has these fields."""
+    weight = _number(fields, "weight", 1.0, _MOST_WEIGHT)
+    critical = fields.flag("critical")
+    depends_on: list[str] = []
+    for node in fields.items_of("depends_on", "components such as [database]"):
+        other = name_of(node, "a component such as database", fields.report)
+        if other is not None and other in depends_on:
+            fields.report.wrong(node.place, f"{shown_text(other)} is there twice: keep one of them")
+        elif other is not None:
+            depends_on.append(other)
+    return Component(name, weight, critical, tuple(depends_on))
+
+
+def _factors(fields: Fields, known: Known) -> tuple[Factor, ...]:
+    found: dict[str, Factor] = {}
+    for node in fields.items_of("factors", "factors, each of which begins with -"):
+        factor = _factor(
+            Fields(node, FACTOR_FIELDS, fields.report, usable="fields such as name", hints=_HINTS),
+            known,
+        )
+        if factor is None:
+            continue
+        if factor.name in found:
+            problem = f"factor {shown_text(factor.name)} is there already: rename one of them"
+            fields.report.wrong(node.place, problem)
+        found[factor.name] = factor
+    return tuple(found.values())
+
+
+def _factor(fields: Fields, known: Known) -> Factor | None:
+    name = fields.name("name", "a name such as errors")
+    asked = read_query(fields, known)
+    weight = _number(fields, "weight", None, _MOST_WEIGHT)
+    deduct = fields.flag("deduct")
+    if deduct and weight is not None and weight > _MOST_POINTS:
+        fields.wrong(f"{weight:g} points are more than there are: use at most 100", "weight")
+    min_count = fields.whole("min_count", "a number of samples such as 20")
+    if asked is None:
+        return None
+    values = range_of(asked, (known.slos or {}).get(asked.slo or ""))
+    ends = [fields.value(end, values.unit) for end in ("full", "zero")]
+    for end, value in zip(("full", "zero"), ends, strict=True):
+        node = fields.get(end)
+        problem = "" if node is None or value is None else never_reached(values, value, node)
+        if problem:
+            fields.wrong(problem, end)
+    if min_count and not signal_of(asked).counted:
+        signal = signal_of(asked).name
+        fields.wrong(f"the samples of {signal} are not counted: leave min_count out", "min_count")
+    full, zero = ends
+    if full is not None and full == zero:
+        fields.wrong("full and zero are the same: a ramp needs two ends", "zero")
+    if name is None or full is None or zero is None or weight is None or full == zero:
+        return None
+    return Factor(name, asked, full, zero, weight, min_count, deduct)
+
+
+def _number(fields: Fields, field: str, default: float | None, most: float) -> float:
+    node = fields.get(field)
+    if node is not None:
+        found = number_of(node, f"a number from 0 to {most:g}", fields.report, 0.0, most)
+        return 0.0 if found is None else found
+    if default is None:
+        fields.missing(field, "add points such as 30")
+        return 0.0
+    return default
+
+
+def _levels(fields: Fields) -> Levels | None:
+    node = fields.get("levels")
+    if node is None:
+        return None
+    if isinstance(node, Scalar) and not is_nothing(node):
+        preset = text_of(node, _LEVELS, fields.report)
+        if preset is not None and preset not in LEVEL_PRESETS:
+            problem = f"there are no levels {shown_text(preset)}: {nearest(preset, LEVEL_PRESETS)}"
+            fields.report.wrong(node.place, problem)
+        return LEVEL_PRESETS.get(preset or "")
+    found: list[tuple[str, float]] = []
+    for name, place, value in fields.under("levels", _LEVELS):
+        if name == NO_DATA:
+            fields.report.wrong(place, f"{NO_DATA} is what there is without a score: rename it")
+        begins = number_of(value, _SCORES, fields.report, 0.0, _MOST_POINTS)
+        if begins is not None:
+            found.append((name, begins))
+    if not found:
+        fields.wrong(f"has no levels: use {_LEVELS}", "levels")
+    elif any(first[1] <= second[1] for first, second in pairwise(found)):
+        fields.wrong(f"are not in order, the best first: use {_LEVELS}", "levels")
+    elif found[-1][1] != 0:
+        fields.wrong(f"do not end at 0, with the worst one: use {_LEVELS}", "levels")
+    return tuple(found)
+
+
+def _components(fields: Fields) -> tuple[Component, ...]:
+    found: dict[str, Component] = {}
+    for name, _, node in fields.under("components", "names with fields such as weight"):
+        inner = Fields(node, COMPONENT_FIELDS, fields.report, usable="fields such as weight")
+        found[name] = read_component(name, inner)
+    problem = circle(found.values())
+    if problem:
+        fields.wrong(problem, "components")
+    return tuple(found.values())

@@ -1,0 +1,135 @@
+"""What a rule file says about health, checked: factors, levels and components."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from vitalspan.signals.query import Query
+
+MODELS: Final = ("classic", "pipeline", "slo")
+"""Names of the sets of factors that come with vitalspan."""
+
+NO_DATA: Final = "no_data"
+"""The status without a score."""
+
+Levels = tuple[tuple[str, float], ...]
+"""Names with the scores that they begin at, the best first; the last one begins at 0."""
+
+DEFAULT_LEVELS: Final[Levels] = (
+    ("healthy", 80.0),
+    ("degraded", 60.0),
+    ("unhealthy", 40.0),
+    ("critical", 0.0),
+)
+
+LEVEL_PRESETS: Final[Mapping[str, Levels]] = {
+    "default": DEFAULT_LEVELS,
+    "studio": (("healthy", 70.0), ("degraded", 0.0)),
+    "pipeline": (("excellent", 80.0), ("good", 60.0), ("warning", 40.0), ("critical", 0.0)),
+}
+"""Levels that can be asked for by name."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A ramp on a signal: all points at `full` or better, none at `zero` or worse.
+
+    Attributes:
+        name: the `factor` label.
+        query: the signal, without `by`.
+        full: the value, in the signal's base unit, from which on all points are given.
+        zero: the value from which on none is; which of the two is greater says which way is worse.
+        weight: points, in proportion to those of the other factors.
+        min_count: with fewer samples in the window the factor is absent.
+        deduct: whether the points are taken off the sum of the other factors, `weight` at most.
+    """
+
+    name: str
+    query: Query
+    full: float
+    zero: float
+    weight: float
+    min_count: int = 0
+    deduct: bool = False
+
+
+@dataclass(frozen=True)
+class Component:
+    """A part of a service.
+
+    Attributes:
+        name: the `component` label.
+        weight: how much it counts beside the other components.
+        critical: whether the whole is never better than it is.
+        depends_on: the components that it does no better than.
+    """
+
+    name: str
+    weight: float = 1.0
+    critical: bool = False
+    depends_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How health is scored; what is not said is left to the settings.
+
+    Attributes:
+        model: one of `MODELS`, whose factors count.
+        factors: those that count beside them, or in place of the one of the same name; one whose
+            weight is 0 does not count. Without a model they are all there is.
+        levels: of the score.
+        fail_below: the score below which `/health` answers with 503.
+        components: those that are declared.
+    """
+
+    model: str | None = None
+    factors: tuple[Factor, ...] = ()
+    levels: Levels | None = None
+    fail_below: float | None = None
+    components: tuple[Component, ...] = ()
+
+
+def merged(first: Scoring | None, second: Scoring | None) -> Scoring | None:
+    """Return what both say, the second one where both say something."""
+    if first is None or second is None:
+        return first if second is None else second
+    own_model = second.model is not None or bool(second.factors)
+    components = {one.name: one for one in (*first.components, *second.components)}
+    return Scoring(
+        model=second.model if own_model else first.model,
+        factors=second.factors if own_model else first.factors,
+        levels=second.levels or first.levels,
+        fail_below=first.fail_below if second.fail_below is None else second.fail_below,
+        components=tuple(components.values()),
+    )
+
+
+def cycle_of(components: Iterable[Component]) -> tuple[str, ...]:
+    """Return components of which each depends on the next, the last on the first; () for none."""
+    needs = {one.name: one.depends_on for one in components}
+    done: set[str] = set()
+    for start, direct in needs.items():
+        # An explicit stack: a chain may be longer than Python's recursion is deep.
+        path = {start: iter(direct)}
+        while path:
+            last = next(reversed(path))
+            following = next(path[last], None)
+            if following is None:
+                done.add(last)
+                del path[last]
+            elif following in path:
+                names = list(path)
+                return (*names[names.index(following) :], following)
+            elif following not in done:
+                path[following] = iter(needs.get(following, ()))
+    return ()
+
+
+def circle(components: Iterable[Component]) -> str:
+    """Return what is wrong with components that depend on each other; empty where nothing is."""
+    path = " -> ".join(cycle_of(components))
+    text = f"components depend on each other in a circle, {path}: take one of them out"
+    return text if path else ""

@@ -1,0 +1,100 @@
+"""Signals that a monitor makes itself at each tick: firing alerts, and the scores."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vitalspan import names
+from vitalspan.signals.promql import Selection
+from vitalspan.signals.query import Query
+from vitalspan.signals.signal import NO_DATA, Reading, Signal, Window
+from vitalspan.signals.units import NUMBER
+
+ALERT_POINTS: Final = {"critical": 10, "error": 5, "warning": 2, "info": 0}
+"""What a firing alert of each severity counts."""
+
+_FIRING: Final = 2
+"""The value of `alert_state` while an alert fires."""
+
+_MADE_OF_SCORES: Final = frozenset(
+    {
+        *(family.name for family in names.HEALTH_FAMILIES),
+        *(family.name for family in names.ALERT_FAMILIES),
+    }
+)
+
+
+def is_made_of_scores(query: Query, prefix: str) -> bool:
+    """Whether a query reads a score, alerts, or something made of either.
+
+    An alert on it must never count against the score: the score would feed on itself.
+
+    Args:
+        query: what is asked.
+        prefix: before the names of the monitor's metrics.
+    """
+    if query.series is not None:
+        return query.series.removeprefix(prefix) in _MADE_OF_SCORES
+    return query.signal in _NAMES
+
+
+def _alert_points(window: Window, query: Query) -> Reading:
+    found = window.gauges(_POINTS)
+    return Reading(sum(found), 1) if found else NO_DATA
+
+
+def _alert_points_promql(selection: Selection, query: Query) -> str:
+    counted = f'alertname!~"{"|".join(selection.not_counted)}"' if selection.not_counted else ""
+    firing = []
+    for severity, points in ALERT_POINTS.items():
+        conditions = [f'severity="{severity}"', *filter(None, [counted])]
+        state = selection.gauge(names.ALERT_STATE.name, *conditions)
+        if not selection.per_instance:
+            # An alert that fires in several instances is one alert.
+            state = f"max without (instance) ({state})"
+        firing.append(f"{points} * ({state} == bool {_FIRING})")
+    return selection.total(" or ".join(firing))
+
+
+def _score(metric: str) -> Signal:
+    def value(window: Window, query: Query) -> Reading:
+        found = window.gauges(metric)
+        return Reading(min(found), 1) if found else NO_DATA
+
+    def promql(selection: Selection, query: Query) -> str:
+        pooled = selection.scores.get(metric)
+        if pooled is None:
+            return selection.total(selection.gauge(metric), how=selection.worst)
+        return selection.total(selection.recording(pooled), how="min")
+
+    whose = "of components " if metric == names.COMPONENT_HEALTH_SCORE.name else ""
+    return Signal(
+        metric,
+        NUMBER,
+        "monitor",
+        f"the score {whose}from 0 to 100",
+        value,
+        promql,
+        metrics=(metric,),
+        instant=True,
+    )
+
+
+_POINTS: Final = "alert_points"
+
+HEALTH: Final = (
+    Signal(
+        _POINTS,
+        NUMBER,
+        "monitor",
+        "what the firing alerts count: 10 a critical one, 5 an error, 2 a warning",
+        _alert_points,
+        _alert_points_promql,
+        metrics=(_POINTS,),
+        instant=True,
+    ),
+    _score(names.HEALTH_SCORE.name),
+    _score(names.COMPONENT_HEALTH_SCORE.name),
+)
+
+_NAMES: Final = frozenset(signal.name for signal in HEALTH)
