@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
 from notify_alerts import START, firing, graded, resolved
+from notify_plans import NAMES, ChangingAlerts, keys, outcomes, step
 from vitalspan.notify.grouping import GroupPlan, Notification
 from vitalspan.notify.receiver import Outcome
-from vitalspan.rules.alert import Alert
 
 
 def plan(reminder: float | None = None, *, send_resolved: bool = True) -> GroupPlan:
     return GroupPlan(reminder, send_resolved=send_resolved)
-
-
-def step(
-    told: GroupPlan, alerts: Sequence[Alert], now: float, outcome: Outcome | None = "sent"
-) -> list[Notification]:
-    """One tick whose messages come to an outcome at once; with None they stay under way."""
-    told.observe(alerts, now)
-    messages = told.due(now, 5.0)
-    for message in messages if outcome is not None else ():
-        told.settle(message, outcome)
-    return messages
 
 
 def test_each_change_is_told_once() -> None:
@@ -249,12 +237,8 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # --- any sequence
 
-KEYS = ("a", "b", "c")
-NAMES = {"a": "One", "b": "One", "c": "Two"}
-WORST = ("warning", "critical")
 
-
-class GroupMachine(RuleBasedStateMachine):
+class GroupMachine(ChangingAlerts):
     """Alerts change, ticks pass, messages get through, late or not at all.
 
     The receiver is a table of what it was told last. It agrees with what is when everything has
@@ -264,43 +248,12 @@ class GroupMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.told = plan()
-        self.now = START
-        self.alerts: dict[str, Alert] = {}
         self.under_way: list[Notification] = []
         self.receiver: dict[str, tuple[str, str]] = {}
-        self.fired = 0
-        self.changes = dict.fromkeys(NAMES.values(), 0)
         self.messages = dict.fromkeys(NAMES.values(), 0)
         self.lost = 0
 
-    @rule(key=st.sampled_from(KEYS), severity=st.sampled_from(WORST))
-    def fire(self, key: str, severity: str) -> None:
-        alert = self.alerts.get(key)
-        if alert is None or alert.state == "resolved":
-            self.fired += 1
-            name = NAMES[key]
-            alert = firing(name, severity, known_as=f"{key}{self.fired}", labels={"key": key})
-            self.alerts[key] = replace(alert, fired_at=self.now)
-        elif alert.severity != severity:
-            self.alerts[key] = graded(alert, severity)
-        else:
-            return
-        self.changes[NAMES[key]] += 1
-
-    @rule(key=st.sampled_from(KEYS))
-    def resolve(self, key: str) -> None:
-        alert = self.alerts.get(key)
-        if alert is not None and alert.state == "firing":
-            self.alerts[key] = resolved(alert, self.now)
-            self.changes[NAMES[key]] += 1
-
-    @rule(key=st.sampled_from(KEYS))
-    def remove(self, key: str) -> None:
-        alert = self.alerts.pop(key, None)
-        if alert is not None and alert.state == "firing":
-            self.changes[NAMES[key]] += 1
-
-    @rule(key=st.sampled_from(KEYS), seconds=st.sampled_from([0.0, 7.0, 1000.0]))
+    @rule(key=keys, seconds=st.sampled_from([0.0, 7.0, 1000.0]))
     def silence(self, key: str, seconds: float) -> None:
         if key in self.alerts:
             self.alerts[key] = replace(self.alerts[key], silenced_until=self.now + seconds)
@@ -322,7 +275,7 @@ class GroupMachine(RuleBasedStateMachine):
         self.told.observe(list(self.alerts.values()), self.now)
 
     @precondition(lambda self: self.under_way)
-    @rule(outcome=st.sampled_from(["sent", "sent", "failed", "rejected", "untold"]))
+    @rule(outcome=outcomes)
     def settle(self, outcome: Outcome) -> None:
         message = self.under_way.pop(0)
         self.told.settle(message, outcome)

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
+import notify_plans
 from notify_alerts import START, firing, graded, resolved
+from notify_plans import ChangingAlerts, outcomes
 from vitalspan.notify.alertmanager import postable
 from vitalspan.notify.receiver import Outcome
 from vitalspan.notify.resending import BATCH, Batch, ResendPlan
@@ -22,11 +24,8 @@ RESEND = 60.0
 def step(
     plan: ResendPlan, alerts: Sequence[Alert], now: float, outcome: Outcome | None = "sent"
 ) -> list[Alert]:
-    """One tick whose batches come to an outcome at once; what was sent."""
-    plan.observe(alerts, now)
-    batches = plan.due(now, 5.0)
-    for batch in batches if outcome is not None else ():
-        plan.settle(batch, outcome)
+    """What is sent in one tick."""
+    batches = notify_plans.step(plan, alerts, now, outcome)
     return [alert for batch in batches for alert in batch.alerts]
 
 
@@ -177,11 +176,8 @@ def test_an_alert_never_ends_before_it_begins() -> None:
 
 # --- any sequence
 
-KEYS = ("a", "b", "c")
-WORST = ("warning", "critical")
 
-
-class ResendMachine(RuleBasedStateMachine):
+class ResendMachine(ChangingAlerts):
     """Alerts change, batches get through, late or not at all, to a model of an Alertmanager.
 
     That keeps when each set of labels ends. What has got through or runs out makes it agree with
@@ -191,31 +187,8 @@ class ResendMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.plan = ResendPlan(RESEND)
-        self.now = START
-        self.alerts: dict[str, Alert] = {}
         self.under_way: list[Batch] = []
         self.ends: dict[tuple[str, str], float] = {}
-        self.fired = 0
-
-    @rule(key=st.sampled_from(KEYS), severity=st.sampled_from(WORST))
-    def fire(self, key: str, severity: str) -> None:
-        alert = self.alerts.get(key)
-        if alert is None or alert.state == "resolved":
-            self.fired += 1
-            alert = firing("X", severity, known_as=f"{key}{self.fired}", labels={"key": key})
-            self.alerts[key] = replace(alert, fired_at=self.now)
-        else:
-            self.alerts[key] = graded(alert, severity)
-
-    @rule(key=st.sampled_from(KEYS))
-    def resolve(self, key: str) -> None:
-        alert = self.alerts.get(key)
-        if alert is not None and alert.state == "firing":
-            self.alerts[key] = resolved(alert, self.now)
-
-    @rule(key=st.sampled_from(KEYS))
-    def remove(self, key: str) -> None:
-        self.alerts.pop(key, None)
 
     @rule(seconds=st.sampled_from([5.0, 30.0, 61.0]))
     def tick(self, seconds: float) -> None:
@@ -224,7 +197,7 @@ class ResendMachine(RuleBasedStateMachine):
         self.under_way += self.plan.due(self.now, 5.0)
 
     @precondition(lambda self: self.under_way)
-    @rule(outcome=st.sampled_from(["sent", "sent", "failed", "rejected", "untold"]))
+    @rule(outcome=outcomes)
     def settle(self, outcome: Outcome) -> None:
         self.come_to(self.under_way.pop(0), outcome)
 
