@@ -99,9 +99,12 @@ class State:
 
     def _blocks(self) -> Iterator[Block]:
         cells = self.recorder.cells()
-        yield Block(names.OPERATION_DURATION, [], cells)
-        yield Block(names.OPERATION_ERRORS, list(_errors(cells)))
+        # Threads go on counting while this is written: what is a part of the calls is read before
+        # them, so that there are never more errors than calls.
+        errors = list(_errors(cells))
         cancelled: list[float] = [cell.cancellations for cell in cells]
+        yield Block(names.OPERATION_DURATION, [], cells)
+        yield Block(names.OPERATION_ERRORS, errors)
         yield Block(names.OPERATION_CANCELLATIONS, [], cells, cancelled)
         yield from self._in_progress(cells)
         measured = [cell for cell in cells if cell.measured]
