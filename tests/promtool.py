@@ -11,16 +11,24 @@ from typing import Any
 from prometheus_server import prometheus_binary
 
 
-def promtool(*arguments: str | Path) -> str:
-    """What promtool says; empty where it is content."""
+def promtool(*arguments: str | Path, given: bytes = b"") -> str:
+    """What promtool says; empty where it is content.
+
+    Args:
+        arguments: of the command line.
+        given: its input.
+    """
     ended = subprocess.run(
         [prometheus_binary("promtool"), *map(str, arguments)],
+        input=given,
         capture_output=True,
-        text=True,
         timeout=300,
         check=False,
     )
-    return "" if ended.returncode == 0 else ended.stdout + ended.stderr
+    # What it is content with may go to its output, but nothing goes to where it complains.
+    said = ended.stderr if ended.returncode == 0 else ended.stdout + ended.stderr
+    assert said or ended.returncode == 0, ended
+    return said.decode()
 
 
 def complaints(files: Mapping[str, str], directory: Path) -> str:

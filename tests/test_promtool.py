@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-
 import prometheus_client
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
@@ -10,22 +8,13 @@ from prometheus_client import CollectorRegistry
 import vitalspan as vs
 from everything import do_everything
 from prometheus_server import prometheus_binary
+from promtool import promtool
 from vitalspan.bridge.exposition import generate_latest
 
 
 def lint(text: bytes) -> str:
     """What `promtool check metrics` finds in the classic text format."""
-    done = subprocess.run(
-        [prometheus_binary("promtool"), "check", "metrics"],
-        input=text,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=120,
-        check=False,
-    )
-    found = done.stdout.decode()
-    assert bool(done.returncode) == bool(found), (done.returncode, found)
-    return found
+    return promtool("check", "metrics", given=text)
 
 
 @pytest.mark.parametrize("prefix", ["", "shop_", "acme_shop_"])
