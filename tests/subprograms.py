@@ -44,7 +44,13 @@ def in_child(work):
 """For programs that fork: `in_child(work)` fails if the work does."""
 
 
-def run_program(program: str, *flags: str, measured: bool = True, **variables: str) -> str:
+def run_program(
+    program: str,
+    *flags: str,
+    prelude: str = PRELUDE,
+    measured: bool = True,
+    **variables: str,
+) -> str:
     """Run a program and return what it printed; it must end with 0 and print no error.
 
     One that is not measured runs without coverage, whose tracer takes locks of its own and does
@@ -56,7 +62,7 @@ def run_program(program: str, *flags: str, measured: bool = True, **variables: s
         if measured or not name.startswith("COVERAGE_")
     }
     ended = subprocess.run(
-        [sys.executable, "-W", "error", *flags, "-c", PRELUDE + textwrap.dedent(program)],
+        [sys.executable, "-W", "error", *flags, "-c", prelude + textwrap.dedent(program)],
         capture_output=True,
         text=True,
         timeout=SECONDS,

@@ -5,10 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import os
-import subprocess
-import sys
-import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -29,6 +25,7 @@ from opentelemetry.trace import Status, StatusCode
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 import vitalspan as vs
+from subprograms import run_program
 from vitalspan.bridge.formats import Format
 from vitalspan.record import spans as spans_module
 from vitalspan.record import wrap
@@ -98,19 +95,6 @@ def _faults(monitor: vs.Monitor, where: str) -> float | None:
 
 def _id(number: int, digits: int = 16) -> str:
     return f"{number:0{digits}x}"
-
-
-def _in_python(program: str, **environment: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(program)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, **environment},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 # What a span says
@@ -553,13 +537,12 @@ def test_a_provider_that_is_set_during_a_call_has_the_next(
 
 def test_setting_a_provider_through_the_api():
     assert (
-        _in_python(
+        run_program(
             """
             from opentelemetry import trace
             from opentelemetry.sdk.trace import TracerProvider
             from opentelemetry.sdk.trace.export import SimpleSpanProcessor
             from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-            import vitalspan as vs
 
             @vs.operation("f")
             def f(): pass
@@ -589,12 +572,11 @@ def test_a_monitors_own_provider_goes_before_the_global_one(make, provider, expo
 
 
 def test_a_disabled_sdk_makes_no_spans_and_costs_nothing():
-    out = _in_python(
+    out = run_program(
         """
         import asyncio
         from opentelemetry import trace
         from opentelemetry.sdk.trace import TracerProvider
-        import vitalspan as vs
         from vitalspan.record import observe, wrap
 
         provider = TracerProvider()
@@ -688,10 +670,9 @@ def test_without_the_apis_variable_the_public_getter_is_asked(
 
 
 def test_a_provider_named_by_the_environment_is_loaded():
-    out = _in_python(
+    out = run_program(
         """
         from opentelemetry import trace
-        import vitalspan as vs
 
         with vs.operation("b") as call:
             print(call.trace_id is not None, type(trace.get_tracer_provider()).__module__)

@@ -6,9 +6,6 @@ import asyncio
 import gc
 import inspect
 import signal
-import subprocess
-import sys
-import textwrap
 import time
 from typing import Any
 
@@ -18,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.registry import Collector
 
 import vitalspan as vs
+from subprograms import run_program
 
 
 @pytest.fixture
@@ -34,18 +32,6 @@ def state(sample):
         return tuple(sample(name, operation=operation) for name in names)
 
     return read
-
-
-def _in_python(program: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_a_coroutine_is_not_timed_at_its_creation(monitor, clock, state, run):
@@ -225,12 +211,8 @@ def test_one_bad_collector_does_not_fail_the_scrape(monitor, clock, registry):
 
 
 def test_a_fork_does_not_count_twice():
-    out = _in_python(
+    out = run_program(
         """
-        import os, sys
-        import vitalspan as vs
-        from prometheus_client import CollectorRegistry
-
         clock = vs.ManualClock()
         registry = CollectorRegistry()
         monitor = vs.Monitor(registry=registry, clock=clock, system_metrics=False)
@@ -291,7 +273,7 @@ def test_a_fork_does_not_count_twice():
 
 
 def test_nothing_is_built_at_import():
-    out = _in_python(
+    out = run_program(
         """
         import threading
         from prometheus_client import REGISTRY
@@ -311,7 +293,8 @@ def test_nothing_is_built_at_import():
         f()
         print(REGISTRY.get_sample_value(
             "operation_duration_seconds_sum", {"component": "default", "operation": "f"}))
-        """
+        """,
+        prelude="",
     )
     assert out == "2.0\n"
 
