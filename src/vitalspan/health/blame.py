@@ -71,7 +71,7 @@ def _named(tracks: Iterable[Track], label: str, query: Query) -> dict[str, tuple
     """Return the tracks that a query is about, by the value of a label."""
     found: dict[str, tuple[Track, ...]] = {}
     for track in tracks:
-        if match_all(query.where, track.labels):
+        if not query.where or match_all(query.where, track.labels):
             name = track.labels.get(label, "")
             found[name] = (*found.get(name, ()), track)
     return found

@@ -13,7 +13,7 @@ from vitalspan.rules.scoring import Factor
 from vitalspan.signals.bound import Bound
 from vitalspan.signals.catalogue import signal_of
 from vitalspan.signals.query import Query
-from vitalspan.signals.signal import NO_DATA, Reading
+from vitalspan.signals.signal import Reading
 
 _TRAFFIC: Final = ("operations", "caches", "apis")
 """Sources whose series all have a component."""
@@ -74,35 +74,31 @@ class Survey:
         known = {} if before is None else before.bounds
         for factor in self.factors:
             apart = by_component(factor, slos)
-            for query in (factor.query, apart):
-                if isinstance(query, Query):
-                    self.bounds[query] = known.get(query) or Bound(query, history)
+            query = apart if isinstance(apart, Query) else factor.query
+            self.bounds[query] = known.get(query) or Bound(query, history)
         self._apart = [by_component(factor, slos) for factor in self.factors]
 
     def read(self, now: float) -> Readings:
         """Return all readings as of a tick."""
         whole: list[Reading] = []
         apart: dict[str, dict[int, Reading]] = {name: {} for name in self._seen()}
-        for index, factor in enumerate(self.factors):
-            reading = self._one(factor.query, now)
-            whole.append(reading)
-            divided = self._apart[index]
-            if isinstance(divided, str):
-                apart.setdefault(divided, {})[index] = reading
-            elif divided is not None:
-                for (name,), part in self.bounds[divided].read(now):
+        for index, (factor, divided) in enumerate(zip(self.factors, self._apart, strict=True)):
+            if isinstance(divided, Query):
+                reading, parts = self.bounds[divided].read_together(now)
+                for (name,), part in parts:
                     if name:
                         apart.setdefault(name, {})[index] = part
+            else:
+                [(_, reading)] = self.bounds[factor.query].read(now)
+                if divided is not None:
+                    apart.setdefault(divided, {})[index] = reading
+            whole.append(reading)
         return Readings(whole, apart)
 
     def forget(self) -> None:
         """Forget what the values were."""
         for bound in self.bounds.values():
             bound.forget()
-
-    def _one(self, query: Query, now: float) -> Reading:
-        readings = self.bounds[query].read(now)
-        return readings[0][1] if readings else NO_DATA
 
     def _seen(self) -> set[str]:
         history = self._history

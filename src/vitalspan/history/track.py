@@ -23,7 +23,16 @@ class Track:
         base: what the values stood at before the first entry; what is not named was 0.
     """
 
-    __slots__ = ("_thinned", "base", "columns", "horizon", "labels", "times", "version")
+    __slots__ = (
+        "_found",
+        "_thinned",
+        "base",
+        "columns",
+        "horizon",
+        "labels",
+        "times",
+        "version",
+    )
 
     def __init__(self, labels: Mapping[str, str], base: Mapping[str, float] | None = None) -> None:
         self.labels = dict(labels)
@@ -35,6 +44,8 @@ class Track:
         self.horizon = float("-inf")
         """The tick that windows can begin at, at the earliest."""
         self._thinned = 0
+        # The tick that was looked for last, and the first entry after it: columns share windows.
+        self._found = (float("nan"), 0)
 
     def append(self, now: float, values: Mapping[str, float]) -> None:
         """Note how the values stand at a tick. Those that are not named have not changed."""
@@ -53,13 +64,13 @@ class Track:
 
     def increase(self, column: str, start: float) -> float:
         """Return how much a counter has grown since a tick."""
-        times = self.times
-        if not times or times[-1] <= start:
-            return 0.0
         values = self.columns.get(column)
-        if values is None:
+        if not values:
             return 0.0
-        index = bisect_right(times, start)
+        looked_for, index = self._found
+        if looked_for != start:
+            index = bisect_right(self.times, start)
+            self._found = (start, index)
         return values[-1] - (values[index - 1] if index else self.base.get(column, 0.0))
 
     def due(self) -> bool:
@@ -94,6 +105,7 @@ class Track:
         if before >= 0:
             for name, column in self.columns.items():
                 self.base[name] = column[before]
+        self._found = (float("nan"), 0)
         self.times = array("d", [self.times[index] for index in kept])
         for name, column in self.columns.items():
             self.columns[name] = array("d", [column[index] for index in kept])

@@ -13,7 +13,7 @@ from vitalspan.signals.derived import Past
 from vitalspan.signals.matching import Matcher, match_all
 from vitalspan.signals.query import Query
 from vitalspan.signals.signal import NO_DATA, Reading
-from vitalspan.signals.window import Pool
+from vitalspan.signals.window import Pool, Union
 
 Key = tuple[str, ...]
 """The values of the labels that a query keeps apart."""
@@ -61,6 +61,18 @@ class Bound:
         if query.derive is None:
             return readings
         return [(key, self._derived(key, reading, now)) for key, reading in readings]
+
+    def read_together(self, now: float) -> tuple[Reading, list[tuple[Key, Reading]]]:
+        """Return the reading of all series as one as well, beside that of each combination.
+
+        Args:
+            now: the tick, on the steady clock.
+        """
+        apart = self.read(now)
+        together = self._value(Union(self._pools.values()), self._query)
+        if self._query.derive is not None:
+            together = self._derived((), together, now)
+        return together, apart
 
     def forget(self) -> None:
         """Forget what the values were: what is derived from them begins anew."""
@@ -191,6 +203,7 @@ def _asked_for(label: str, where: Sequence[Matcher]) -> str | None:
 
 
 def _lesser(one: Reading, other: Reading) -> Reading:
+    """Return the lesser value of two, of which the first one's samples count."""
     if one.value is None or other.value is None:
         return NO_DATA
-    return one if one.value <= other.value else other
+    return one._replace(value=min(one.value, other.value))

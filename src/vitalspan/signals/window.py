@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 
 from vitalspan.history.calls import CallTrack
 from vitalspan.history.history import History
@@ -24,12 +25,14 @@ class Pool:
         self.tracks: list[Track] = []
         self.counters: dict[str, list[Track]] = {}
         self.present: dict[str, list[float]] = {}
+        self._grown: dict[str, float] = {}
         self._sums: list[int] = []
         self._places: list[_Place] = []
 
     def move(self, start: float, now: float) -> None:
         """Let the window end now, and begin at a tick."""
         self._start, self._now = start, now
+        self._grown.clear()
 
     def is_empty(self) -> bool:
         """Whether there is not a single series."""
@@ -47,10 +50,15 @@ class Pool:
 
     def increase(self, column: str) -> float:
         """How much a counter has grown, over all series."""
-        start, tracks = self._start, self.tracks
-        if len(tracks) == 1:
-            return tracks[0].increase(column, start)
-        return sum(track.increase(column, start) for track in tracks)
+        grown = self._grown.get(column)
+        if grown is None:
+            start, tracks = self._start, self.tracks
+            if len(tracks) == 1:
+                grown = tracks[0].increase(column, start)
+            else:
+                grown = sum([track.increase(column, start) for track in tracks])
+            self._grown[column] = grown
+        return grown
 
     def buckets(self) -> list[int]:
         """The calls by bucket of the fine grid."""
@@ -97,6 +105,54 @@ class Pool:
             return False
         now, history = self._now, self._history
         return all(place.move(sums, start, now, history) for place in self._places)
+
+
+class Union:
+    """The series of several pools, all over the same window, as one.
+
+    Args:
+        pools: which.
+    """
+
+    def __init__(self, pools: Iterable[Pool]) -> None:
+        self._pools = list(pools)
+
+    @property
+    def seconds(self) -> float:
+        """The time between the ticks at which the window begins and ends."""
+        return self._pools[0].seconds if self._pools else 0.0
+
+    @property
+    def series(self) -> int:
+        """How many series there are."""
+        return sum(pool.series for pool in self._pools)
+
+    def increase(self, column: str) -> float:
+        """How much a counter has grown, over all series."""
+        return sum(pool.increase(column) for pool in self._pools)
+
+    def buckets(self) -> list[int]:
+        """The calls by bucket of the fine grid."""
+        return [sum(calls) for calls in zip(*(pool.buckets() for pool in self._pools), strict=True)]
+
+    def in_progress(self) -> tuple[int, float]:
+        """How many calls are inside now, and the age of the oldest in seconds."""
+        every = [pool.in_progress() for pool in self._pools]
+        return sum(inside for inside, _ in every), max((age for _, age in every), default=0.0)
+
+    def gauges(self, metric: str) -> list[float]:
+        """The present values of a metric of the registry or monitor, of all matching series."""
+        return [value for pool in self._pools for value in pool.gauges(metric)]
+
+    def growth(self, metric: str, label: str = "", value: str = "") -> float | None:
+        """How much a counter of the registry has grown; None before it was seen twice."""
+        every = [pool.growth(metric, label, value) for pool in self._pools]
+        known = [grown for grown in every if grown is not None]
+        return sum(known) if known else None
+
+    def objective(self) -> float:
+        """The objective of the SLO that is asked about."""
+        return self._pools[0].objective()
 
 
 class _Place:
