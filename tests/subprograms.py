@@ -11,6 +11,13 @@ from typing import Final
 SECONDS: Final = 60
 """After which a program is taken to hang."""
 
+COMMAND: Final = [
+    sys.executable,
+    "-c",
+    "from vitalspan.cli.main import main; raise SystemExit(main())",
+]
+"""What `vitalspan` is on the command line, wherever it is installed."""
+
 PRELUDE: Final = """
 import os, sys
 import vitalspan as vs

@@ -7,12 +7,11 @@ import sys
 
 import pytest
 
+from subprograms import COMMAND
 from vitalspan._version import __version__
 from vitalspan.cli import demo
 from vitalspan.cli.main import main
 from vitalspan.errors import MissingExtraError
-
-COMMAND = [sys.executable, "-c", "from vitalspan.cli.main import main; raise SystemExit(main())"]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,6 @@ import selectors
 import signal
 import socket
 import subprocess
-import sys
 import urllib.request
 from collections import Counter
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from prometheus_server import run_prometheus, wait_until
 from promtool import promtool
+from subprograms import COMMAND
 from vitalspan.demo.load import IN_FLIGHT, Load, Pace
 from vitalspan.demo.phases import PHASES, Phase, Schedule
 from vitalspan.demo.visits import SHARES, Visit, visit
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
 CONFIG = Path(__file__).parent.parent / "prometheus.yml"
-COMMAND = [sys.executable, "-c", "from vitalspan.cli.main import main; raise SystemExit(main())"]
 CALM = PHASES[0]
 T = TypeVar("T")
 

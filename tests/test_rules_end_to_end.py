@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from alertmanager_server import run_alertmanager
 from prometheus_server import prometheus_binary, run_prometheus, wait_until
 from promtool import promtool
+from subprograms import COMMAND
 from vitalspan.artifacts.export import export
 from vitalspan.artifacts.options import Options
 from vitalspan.demo.alerts import RULES
@@ -31,8 +31,6 @@ TOGETHER = 2 * INTERVAL
 PHASE = 12
 PHASES = 8
 """From calm over every trouble to calm again."""
-
-COMMAND = [sys.executable, "-c", "from vitalspan.cli.main import main; raise SystemExit(main())"]
 
 BURNT = "CheckoutAvailabilityBudgetBurn"
 """Its windows are of an hour and more, so it fires on after the end of the test."""
