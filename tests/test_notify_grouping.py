@@ -222,7 +222,6 @@ def test_what_failed_before_goes_last() -> None:
 
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vitalspan.notify.grouping.MAX_REMEMBERED", 10)
     monkeypatch.setattr("vitalspan.notify.identity.MAX_REMEMBERED", 10)
     told = plan()
     alerts = [firing(labels={"n": str(number)}) for number in range(10)]

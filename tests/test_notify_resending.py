@@ -134,7 +134,6 @@ def test_many_alerts_are_many_batches(plan: ResendPlan) -> None:
 
 
 def test_what_is_kept_is_bounded(plan: ResendPlan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vitalspan.notify.resending.MAX_REMEMBERED", 10)
     monkeypatch.setattr("vitalspan.notify.identity.MAX_REMEMBERED", 10)
     alerts = [firing(labels={"n": str(number)}) for number in range(10)]
     assert plan.observe(alerts, START) == 0

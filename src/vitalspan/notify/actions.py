@@ -10,7 +10,7 @@ from typing import Final
 from vitalspan.clock import Clock, SystemClock
 from vitalspan.errors import ConfigurationError
 from vitalspan.notify.chores import ActionRecord, Chores
-from vitalspan.notify.identity import Identity, identity, prevails
+from vitalspan.notify.identity import Identity, identity, prevailing
 from vitalspan.notify.reaction import Action, Match, Reaction
 from vitalspan.notify.target import seconds
 from vitalspan.record import fork
@@ -106,13 +106,7 @@ class Actions:
             alerts: all that fire; others are left out.
             now: Unix seconds.
         """
-        firing: dict[Identity, Alert] = {}
-        for alert in alerts:
-            if alert.state != "firing":
-                continue
-            key = identity(alert)
-            if key not in firing or prevails(alert, firing[key]):
-                firing[key] = alert
+        firing = prevailing((alert for alert in alerts if alert.state == "firing"), identity)
         seen = self._firing
         self._firing = firing
         begun = [alert for key, alert in firing.items() if _begins(alert, seen.get(key))]

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
 from vitalspan.notify.identity import (
-    MAX_REMEMBERED,
     Identity,
+    forget_surplus,
     identity,
-    prevails,
+    prevailing,
     silenced,
-    surplus,
 )
 from vitalspan.notify.receiver import Outcome
 from vitalspan.rules.alert import Alert
@@ -103,11 +102,7 @@ class GroupPlan:
 
     def observe(self, alerts: Sequence[Alert], now: float) -> int:
         """Take note of all alerts that fire or were resolved; return how many were forgotten."""
-        current: dict[Identity, Alert] = {}
-        for alert in alerts:
-            key = identity(alert)
-            if key not in current or prevails(alert, current[key]):
-                current[key] = alert
+        current = prevailing(alerts, identity)
         for key, alert in current.items():
             entry = self._entries.get(key)
             if entry is not None:
@@ -175,12 +170,7 @@ class GroupPlan:
         if not self._send_resolved:
             for key in [key for key, entry in entries.items() if entry.alert.state == "resolved"]:
                 del entries[key]
-        if len(entries) <= MAX_REMEMBERED:
-            return 0
-        forgotten = surplus({key: entry.alert for key, entry in entries.items()})
-        for key in forgotten:
-            del entries[key]
-        return len(forgotten)
+        return forget_surplus(entries)
 
 
 def _message(

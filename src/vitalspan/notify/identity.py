@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Protocol, TypeVar
 
 from vitalspan.rules.alert import Alert
 
@@ -32,9 +32,19 @@ def silenced(alert: Alert, now: float) -> bool:
     return alert.silenced_until > now
 
 
-def prevails(alert: Alert, other: Alert) -> bool:
-    """Whether an alert, of two with the same labels, is the one that counts."""
-    return _rank(alert) > _rank(other)
+def prevailing(alerts: Iterable[Alert], key: Callable[[Alert], Identity]) -> dict[Identity, Alert]:
+    """Return for each key the alert that counts, of those that share it.
+
+    Args:
+        alerts: in any order.
+        key: what tells them apart.
+    """
+    found: dict[Identity, Alert] = {}
+    for alert in alerts:
+        known = key(alert)
+        if known not in found or _rank(alert) > _rank(found[known]):
+            found[known] = alert
+    return found
 
 
 def _rank(alert: Alert) -> tuple[bool, float, float, str]:
@@ -43,11 +53,25 @@ def _rank(alert: Alert) -> tuple[bool, float, float, str]:
     return alert.state == "firing", alert.fired_at or 0.0, alert.resolved_at or 0.0, alert.id
 
 
-def surplus(alerts: Mapping[Identity, Alert]) -> list[Identity]:
-    """Return which of too many alerts to forget: those that ended first."""
-    over = [key for key, alert in alerts.items() if alert.state == "resolved"]
-    over.sort(key=lambda key: alerts[key].resolved_at or 0.0)
-    return over[: max(0, len(alerts) - MAX_REMEMBERED)]
+class Remembered(Protocol):
+    """What is kept in mind of an alert."""
+
+    alert: Alert
+
+
+R = TypeVar("R", bound=Remembered)
+
+
+def forget_surplus(entries: dict[Identity, R]) -> int:
+    """Take out of too many entries those whose alerts ended first; return how many that were."""
+    if len(entries) <= MAX_REMEMBERED:
+        return 0
+    over = [key for key, entry in entries.items() if entry.alert.state == "resolved"]
+    over.sort(key=lambda key: entries[key].alert.resolved_at or 0.0)
+    forgotten = over[: len(entries) - MAX_REMEMBERED]
+    for key in forgotten:
+        del entries[key]
+    return len(forgotten)
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from vitalspan.notify.identity import (
-    MAX_REMEMBERED,
     Identity,
+    forget_surplus,
     identity,
     label_set,
-    prevails,
+    prevailing,
     silenced,
-    surplus,
 )
 from vitalspan.notify.receiver import Outcome
 from vitalspan.rules.alert import Alert
@@ -78,11 +77,7 @@ class ResendPlan:
     def observe(self, alerts: Sequence[Alert], now: float) -> int:
         """Take note of all alerts that fire or were resolved; return how many were forgotten."""
         muted = {identity(alert) for alert in alerts if silenced(alert, now)}
-        current: dict[Identity, Alert] = {}
-        for alert in alerts:
-            key = label_set(alert)
-            if key not in current or prevails(alert, current[key]):
-                current[key] = alert
+        current = prevailing(alerts, label_set)
         for key, alert in current.items():
             entry = self._entries.get(key)
             if entry is None:
@@ -95,7 +90,7 @@ class ResendPlan:
             # What is silenced runs out in Alertmanager by itself, and is new to it afterwards.
             if _is_old(entry.alert, now) or (muted and identity(entry.alert) in muted):
                 del self._entries[key]
-        return self._forget()
+        return forget_surplus(self._entries)
 
     def due(self, now: float, interval: float) -> list[Batch]:
         """Return what is to be sent now; it counts as under way."""
@@ -117,14 +112,6 @@ class ResendPlan:
             entry = self._entries.get(label_set(alert))
             if entry is not None and entry.sent is message:
                 entry.sent = None
-
-    def _forget(self) -> int:
-        if len(self._entries) <= MAX_REMEMBERED:
-            return 0
-        forgotten = surplus({key: entry.alert for key, entry in self._entries.items()})
-        for key in forgotten:
-            del self._entries[key]
-        return len(forgotten)
 
     def _is_due(self, entry: _Entry, now: float) -> bool:
         if entry.sent is None or entry.said != _said(entry.alert):
