@@ -6,8 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from vitalspan.record.labels import value_text
+
 if TYPE_CHECKING:
     from vitalspan.bridge.state import Block
+    from vitalspan.health.advice.recommendation import Recommendation
     from vitalspan.health.result import Health
     from vitalspan.notify import ActionRecord, Receiver
     from vitalspan.rules.alert import Alert
@@ -22,6 +25,7 @@ class Alerting(ABC):
     """Rules, alerts and health. Nothing of it is there before it is asked for."""
 
     _watching: Watch | None = None
+    _not_ready: str | None = None
 
     @abstractmethod
     def _make_watch(self) -> Watch:
@@ -146,6 +150,35 @@ class Alerting(ABC):
         It is as of the last tick; a monitor that does not tick by itself ticks for this.
         """
         return self._watch.health()
+
+    def recommendations(self) -> list[Recommendation]:
+        """Return what to do about health, with its evidence and the points it would gain.
+
+        Those that gain most come first. It is as of the last tick, as `health` is.
+        """
+        return self._watch.recommendations()
+
+    def last_health(self) -> Health | None:
+        """Return health as of the last tick, whoever made it; None where nothing has ever ticked.
+
+        Unlike `health`, it never ticks, and waits for nothing: neither a tick nor a scrape.
+        """
+        watching = self._watching
+        return None if watching is None else watching.assessor.latest
+
+    def set_ready(self, ready: bool, reason: str = "") -> None:  # noqa: FBT001 - the one thing it says
+        """Say whether the service can take requests, which `/-/ready` tells; it can until told.
+
+        Args:
+            ready: whether it can.
+            reason: why it cannot.
+        """
+        self._not_ready = None if ready else value_text(reason) or "no reason was given"
+
+    @property
+    def not_ready(self) -> str | None:
+        """Why the service cannot take requests, as `set_ready` was told; None where it can."""
+        return self._not_ready
 
     def notify(self, *receivers: Receiver) -> None:
         """Tell receivers about alerts from now on: an Alertmanager, a webhook, a function."""

@@ -14,6 +14,7 @@ from vitalspan.bridge.alerts import alert_blocks, receiver_blocks, slo_blocks
 from vitalspan.bridge.health import health_blocks
 from vitalspan.bridge.samples import read_samples
 from vitalspan.bridge.state import Block, Sample
+from vitalspan.health.advice.recommendation import Recommendation
 from vitalspan.health.assess import Assessor
 from vitalspan.health.result import Health
 from vitalspan.health.trend import Snapshots
@@ -151,8 +152,8 @@ class Watch:
         self.ticks += 1
 
     def _assess(self, now: float) -> None:
+        self.history.make("alert_points", self.engine.alert_points())
         if not self.assessor.is_off:
-            self.history.make("alert_points", self.engine.alert_points())
             self.assessor.assess(now)
 
     def health(self) -> Health:
@@ -160,6 +161,14 @@ class Watch:
         if not self.ticker.running or self.assessor.latest.at is None:
             self.tick()
         return self.assessor.latest
+
+    def recommendations(self) -> list[Recommendation]:
+        """Return what to do about health, what gains most first, as `health` has it."""
+        self.health()
+        with self._locked():
+            counted = {labels["alertname"] for labels, _ in self.engine.alert_points()}
+            alerts = self.engine.alerts(self._recorder.now())
+            return self.assessor.adviser.advise(self.assessor.latest, alerts, counted)
 
     def wall(self) -> float:
         """Return the time of day, in seconds since the Unix epoch."""

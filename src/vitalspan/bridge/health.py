@@ -44,13 +44,14 @@ def _components(health: Health) -> Iterator[Block]:
     for family, attribute in (
         (names.COMPONENT_HEALTH_SCORE, "score"),
         (names.COMPONENT_EFFECTIVE_SCORE, "effective_score"),
+        (names.COMPONENT_CONCURRENCY, "recommended_concurrency"),
     ):
         yield Block(
             family,
             [
-                Sample(((COMPONENT, one.component),), score)
+                Sample(((COMPONENT, one.component),), value)
                 for one in health.components
-                if (score := getattr(one, attribute)) is not None
+                if (value := getattr(one, attribute)) is not None
             ],
         )
     yield Block(

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from vitalspan import names
+from vitalspan.health.advice.advise import Adviser
 from vitalspan.health.blame import Scene
 from vitalspan.health.graph import Graph
 from vitalspan.health.models import DEFAULT_MODEL, factors_of, model_name
 from vitalspan.health.reasons import reason, worst_first
 from vitalspan.health.result import ComponentHealth, FactorHealth, Health, Snapshot
-from vitalspan.health.score import Part, Score, capped, score_of, weighted_mean
+from vitalspan.health.score import Part, Score, capped, finite, score_of, weighted_mean
 from vitalspan.health.survey import Readings, Survey, is_traffic
 from vitalspan.health.trend import Snapshots
 from vitalspan.history.history import History
@@ -48,6 +49,8 @@ class Assessor:
         self.snapshots = snapshots
         self._history = history
         self._epoch = epoch
+        self._asked: tuple[Scoring, tuple[Slo, ...], str] | None = None
+        self.adviser = Adviser(history)
         self.use(Scoring(), (), DEFAULT_MODEL)
 
     def use(self, scoring: Scoring, slos: Sequence[Slo], default: str) -> None:
@@ -58,6 +61,10 @@ class Assessor:
             slos: in force.
             default: the model where none is named, or `off`.
         """
+        asked = (scoring, tuple(slos), default)
+        if asked == self._asked:
+            return
+        self._asked = asked
         self.levels: Levels = scoring.levels or DEFAULT_LEVELS
         worst = self.levels[-2][1] if len(self.levels) > 1 else 0.0
         self._fail_below = worst if scoring.fail_below is None else scoring.fail_below
@@ -66,6 +73,8 @@ class Assessor:
         factors = () if self._model == OFF else factors_of(scoring, slos, default)
         self._survey = Survey(factors, slos, self._history, getattr(self, "_survey", None))
         self.latest = self._unknown()
+        # Rules see nothing of scores that are not made any more.
+        self._note(None, {})
 
     @property
     def is_off(self) -> bool:
@@ -79,6 +88,7 @@ class Assessor:
             now: the tick, on the steady clock; the history has been told of it.
         """
         readings = self._survey.read(now)
+        self.adviser.follow(now)
         nodes = self._nodes(readings)
         whole = score_of(self._survey.factors, readings.whole, self._by_weight(nodes))
         worst = self._worst_critical(nodes)
@@ -111,6 +121,7 @@ class Assessor:
     def reset(self) -> None:
         """Begin anew from zero."""
         self._survey.forget()
+        self.adviser.forget()
         self.snapshots.clear()
         self.latest = self._unknown()
 
@@ -121,35 +132,30 @@ class Assessor:
         every = self._graph.names(readings.apart)
         own = {name: self._own(readings.apart.get(name, {})) for name in every}
         scores = {name: score.value for name, score in own.items()}
-        nodes = {}
-        for name in every:
-            limiting = self._graph.limiting(name, scores)
-            effective, whose = (None, None) if limiting is None else limiting
-            nodes[name] = _Node(own[name], effective, whose)
-        return nodes
+        limiting = self._graph.limiting(scores)
+        return {name: _Node(own[name], *limiting.get(name, (None, None))) for name in every}
 
     def _own(self, readings: Mapping[int, Reading]) -> Score:
         factors = self._survey.factors
         chosen = [(factors[index], reading) for index, reading in sorted(readings.items())]
         return score_of([one for one, _ in chosen], [reading for _, reading in chosen])
 
-    def _by_weight(self, nodes: Mapping[str, _Node]) -> dict[str, float]:
+    def _by_weight(self, nodes: Mapping[str, _Node]) -> dict[str, float | None]:
         """Return the factor scores of the whole that the components' weights make."""
         if not self._graph.declared:
             return {}
         weights = {name: self._graph.component(name).weight for name in nodes}
-        given = {}
+        given: dict[str, float | None] = {}
         for factor in self._survey.factors:
             if is_traffic(factor):
-                scores = (
+                scores = [
                     (part.score, weights[name])
                     for name, node in nodes.items()
                     for part in node.own.parts
-                    if part.factor is factor
-                )
-                mean = weighted_mean(scores)
-                if mean is not None:
-                    given[factor.name] = mean
+                    if part.factor is factor and part.score is not None
+                ]
+                if scores:
+                    given[factor.name] = weighted_mean(scores)
         return given
 
     def _worst_critical(self, nodes: Mapping[str, _Node]) -> tuple[float, str] | None:
@@ -162,6 +168,7 @@ class Assessor:
 
     def _component(self, name: str, node: _Node, scene: Scene) -> ComponentHealth:
         component = self._graph.component(name)
+        load = self.adviser.loads.get(name)
         return ComponentHealth(
             component=name,
             score=node.own.value,
@@ -171,6 +178,7 @@ class Assessor:
             weight=component.weight,
             critical=component.critical,
             depends_on=component.depends_on,
+            recommended_concurrency=None if load is None else load.room,
             factors=tuple(_shown(part, reason(part, scene, name)) for part in node.own.parts),
         )
 
@@ -189,10 +197,12 @@ class Assessor:
 
 def _shown(part: Part, text: str) -> FactorHealth:
     factor, query = part.factor, part.factor.query
+    name = query.series or query.signal
     return FactorHealth(
         factor=factor.name,
-        signal=query.series or query.signal,
-        value=part.reading.value,
+        signal=name if query.derive is None else f"{query.derive.kind} of {name}",
+        where=tuple(map(str, query.where)),
+        value=finite(part.reading.value),
         samples=part.reading.samples,
         min_count=factor.min_count,
         window=query.window,

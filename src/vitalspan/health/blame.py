@@ -14,7 +14,7 @@ from vitalspan.signals.matching import match_all
 from vitalspan.signals.query import Query
 from vitalspan.signals.units import SECONDS, value_text
 
-_OPEN: Final = float("inf")
+OPEN: Final = float("inf")
 """The end of a stretch that has not ended."""
 
 
@@ -57,7 +57,7 @@ class Stretch(NamedTuple):
         grown = 0.0
         for track in self.tracks:
             grown += track.increase(column, self.start)
-            if self.end < _OPEN:
+            if self.end < OPEN:
                 grown -= track.increase(column, self.end)
         return grown
 
@@ -81,7 +81,7 @@ def _operations(query: Query, scene: Scene, component: str | None) -> dict[str, 
     tracks = scene.tracks(scene.history.operations, component)
     start = scene.start(query.window)
     named = _named(tracks, OPERATION, query)
-    return {name: Stretch(those, start, _OPEN) for name, those in named.items()}
+    return {name: Stretch(those, start, OPEN) for name, those in named.items()}
 
 
 def _errors(query: Query, scene: Scene, component: str | None) -> str:
@@ -115,7 +115,7 @@ def _slowed(query: Query, scene: Scene, component: str | None) -> str:
     tracks_now = scene.tracks(scene.history.operations, component)
     most, text = 0.0, ""
     for name, tracks in _named(tracks_now, OPERATION, query).items():
-        recent, past = Stretch(tracks, start, _OPEN), Stretch(tracks, before, then)
+        recent, past = Stretch(tracks, start, OPEN), Stretch(tracks, before, then)
         was, is_now = past.mean(), recent.mean()
         grown = (is_now - was) * recent.increase("count")
         if was and grown > most:
@@ -129,7 +129,7 @@ def _slowed(query: Query, scene: Scene, component: str | None) -> str:
 def _coldest(query: Query, scene: Scene, component: str | None) -> str:
     start = scene.start(query.window)
     named = _named(scene.tracks(scene.history.caches, component), "cache", query)
-    caches = {name: Stretch(those, start, _OPEN) for name, those in named.items()}
+    caches = {name: Stretch(those, start, OPEN) for name, those in named.items()}
     worst = max(caches, key=lambda name: caches[name].increase("misses"), default="")
     if not worst:
         return ""
@@ -149,7 +149,7 @@ def _firing(query: Query, scene: Scene, component: str | None) -> str:
 
 def _burned(query: Query, scene: Scene, component: str | None) -> str:  # noqa: ARG001 - has its own
     tracks = scene.history.slos.with_key(query.slo or "")
-    stretch = Stretch(tuple(tracks), scene.start(query.window), _OPEN)
+    stretch = Stretch(tuple(tracks), scene.start(query.window), OPEN)
     return f"{stretch.increase('bad'):.0f} of {stretch.increase('events'):.0f} calls were bad"
 
 

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
+from vitalspan.health.reasons import plain
 from vitalspan.health.result import ComponentHealth, FactorHealth, Health
+
+
+_WIDTH: Final = 40
+"""Characters of a component's name that the others are brought in line with."""
 
 
 def explain(health: Health) -> str:
@@ -30,24 +36,25 @@ def _lines(health: Health) -> Iterator[str]:
 
 def _cost(factor: FactorHealth) -> str:
     if factor.score is None:
-        return "absent".rjust(13)
-    of = f" of {factor.weight:4.1f}" if factor.weight else " " * 8
-    return f"{-factor.points_lost or 0.0:5.1f}{of}"
+        return "absent".rjust(15)
+    of = f" of {factor.weight:5.1f}" if factor.weight else " " * 9
+    return f"{-factor.points_lost or 0.0:6.1f}{of}"
 
 
 def _components(components: tuple[ComponentHealth, ...]) -> Iterator[str]:
-    width = max(len(one.component) for one in components)
+    width = min(_WIDTH, max(len(one.component) for one in components))
     for one in components:
         notes = [one.status]
         if one.limited_by not in (None, one.component):
-            notes.append(f"{one.effective_score:.1f} for it depends on {one.limited_by}")
+            limiting = plain(one.limited_by or "")
+            notes.append(f"{one.effective_score:.1f} for it depends on {limiting}")
         if one.critical:
             notes.append("critical")
         worst = max(one.factors, key=lambda factor: factor.points_lost, default=None)
         if worst is not None and worst.points_lost >= 1.0:
             notes.append(worst.reason)
         score = "    ?" if one.score is None else f"{one.score:5.1f}"
-        yield f"  {score}  {one.component:{width}}  {'; '.join(notes)}"
+        yield f"  {score}  {plain(one.component):{width}}  {'; '.join(notes)}"
 
 
 def _score(score: float | None) -> str:

@@ -6,14 +6,18 @@ from collections.abc import Iterable
 from typing import Final
 
 from vitalspan.health.blame import BLAME, Scene
-from vitalspan.health.score import CRITICAL_COMPONENT, Part
+from vitalspan.health.score import CRITICAL_COMPONENT, Part, finite
 from vitalspan.rules.scoring import Factor
 from vitalspan.signals.catalogue import signal_of, unit_of
 from vitalspan.signals.query import Query
-from vitalspan.signals.units import duration_text, value_text
+from vitalspan.signals.units import Unit, duration_text, value_text
 
 WORTH_SAYING: Final = 0.05
 """Points below which a loss is not told."""
+
+_ROUGH: Final = ("ratio", "number")
+_EXACT: Final = 1000.0
+"""Ratios and numbers below it are told by three digits."""
 
 
 def quantity(query: Query) -> str:
@@ -44,22 +48,39 @@ def reason(part: Part, scene: Scene, component: str | None = None, worst: str = 
     """
     factor, value = part.factor, part.reading.value
     if factor is CRITICAL_COMPONENT:
-        return f"critical component {worst} at {value:.1f} costs {part.lost:.1f} points"
+        return plain(f"critical component {worst} at {value:.1f} costs {part.lost:.1f} points")
     if part.score is None or value is None:
-        return _absent(factor, part)
-    what = f"{quantity(factor.query)} {value_text(value, unit_of(factor.query))}"
+        return plain(_absent(factor, part))
+    what = f"{quantity(factor.query)} {_value_text(value, unit_of(factor.query))}"
     points = f"{part.weight or factor.weight:.3g}"
     text = f"{what}{span(factor.query)} costs {part.lost:.1f} of {points} points"
     if part.lost < WORTH_SAYING:
         return text
     blamed = _blamed(factor.query, scene, component)
-    return f"{text}: {blamed}" if blamed else text
+    return plain(f"{text}: {blamed}" if blamed else text)
+
+
+def plain(text: str) -> str:
+    """Return a text in one line: names may have newlines, and what terminals obey."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+
+
+def _value_text(value: float, unit: Unit) -> str:
+    if unit.dimension in _ROUGH and abs(value) < _EXACT:
+        value = float(f"{value:.3g}")
+    return value_text(value, unit)
 
 
 def _absent(factor: Factor, part: Part) -> str:
     what = f"{quantity(factor.query)} is not known"
     if 0 < part.reading.samples < factor.min_count:
         return f"{what}: {part.reading.samples:.0f} samples of the {factor.min_count} it takes"
+    if finite(part.reading.value) is not None:
+        return f"{quantity(factor.query)} does not count: the components it is known of weigh 0"
     return f"{what}: no data{span(factor.query)}"
 
 

@@ -12,7 +12,8 @@ class FactorHealth:
 
     Attributes:
         factor: its name.
-        signal: what it is about.
+        signal: what it is about, `change of latency_mean` for example.
+        where: the conditions on labels that series must meet to count.
         value: of the signal, in its base unit; None without data.
         samples: that the value is made of.
         min_count: samples without which the factor is absent.
@@ -28,6 +29,7 @@ class FactorHealth:
 
     factor: str
     signal: str
+    where: tuple[str, ...]
     value: float | None
     samples: float
     min_count: int
@@ -53,6 +55,8 @@ class ComponentHealth:
         weight: how much it counts beside the others.
         critical: whether the whole is never better.
         depends_on: what it depends on directly.
+        recommended_concurrency: calls that there should be room for at once, by Little's law; None
+            without a call lately.
         factors: of its own score.
     """
 
@@ -64,6 +68,7 @@ class ComponentHealth:
     weight: float
     critical: bool
     depends_on: tuple[str, ...]
+    recommended_concurrency: int | None
     factors: tuple[FactorHealth, ...]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from vitalspan.rules import scoring
 from vitalspan.rules.scoring import Factor
 from vitalspan.signals.query import Query
 from vitalspan.signals.signal import Reading
@@ -14,7 +15,7 @@ from vitalspan.signals.signal import Reading
 BEST: Final = 100.0
 
 CRITICAL_COMPONENT: Final = Factor(
-    "critical_component",
+    scoring.CRITICAL_COMPONENT,
     Query("component_health_score"),
     full=BEST,
     zero=0.0,
@@ -26,13 +27,20 @@ CRITICAL_COMPONENT: Final = Factor(
 
 def ramp(value: float, full: float, zero: float) -> float:
     """Return 1 at `full` or better, 0 at `zero` or worse, and what lies between on a line."""
+    if math.isinf(full - zero):
+        value, full, zero = value / 2, full / 2, zero / 2
     return min(1.0, max(0.0, (value - zero) / (full - zero)))
+
+
+def finite(value: float | None) -> float | None:
+    """Return a number; None for no data, and for what is no number or endless."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def factor_score(factor: Factor, reading: Reading) -> float | None:
     """Return where a reading lies on a factor's ramp, from 0 to 1; None where it does not count."""
-    value, samples = reading
-    if value is None or not math.isfinite(value) or samples < factor.min_count:
+    value = finite(reading.value)
+    if value is None or reading.samples < factor.min_count:
         return None
     return ramp(value, factor.full, factor.zero)
 
@@ -68,14 +76,14 @@ class Score:
 def score_of(
     factors: Sequence[Factor],
     readings: Sequence[Reading],
-    given: Mapping[str, float] | None = None,
+    given: Mapping[str, float | None] | None = None,
 ) -> Score:
     """Return the weighted mean of the factors that are known, less the deductions.
 
     Args:
         factors: of the model.
         readings: one for each.
-        given: scores of factors that are not where their own readings lie.
+        given: scores of factors that are not where their own readings lie; None for absent ones.
     """
     given = given or {}
     known = [
@@ -86,17 +94,18 @@ def score_of(
     whole = math.fsum(part.factor.weight for part in counted)
     if not whole:
         return Score(None, tuple(known))
-    score = BEST
+    # Not 100 less what is lost: rounding would leave a little more than 0 of it.
+    score = math.fsum(part.factor.weight * (part.score or 0.0) for part in counted) / whole * BEST
     parts = []
     for part in sorted(known, key=lambda one: one.factor.deduct):
         weight = 0.0
         lost = 0.0
-        if part.score is not None:
-            points = part.factor.weight if part.factor.deduct else part.factor.weight / whole * BEST
-            weight = 0.0 if part.factor.deduct else points
-            # Rounding may add up to a little more than there is.
-            lost = min(score, points * (1.0 - part.score))
+        if part.score is not None and part.factor.deduct:
+            lost = min(score, part.factor.weight * (1.0 - part.score))
             score -= lost
+        elif part.score is not None:
+            weight = part.factor.weight / whole * BEST
+            lost = weight * (1.0 - part.score)
         parts.append(replace(part, weight=weight, lost=lost))
     return Score(score, tuple(parts))
 

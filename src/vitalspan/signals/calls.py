@@ -79,6 +79,12 @@ def _latency_stddev(window: Window, query: Query) -> Reading:
     return Reading(math.sqrt(square / count), count)
 
 
+def _concurrency(window: Window, query: Query) -> Reading:
+    if not window.series or not window.seconds:
+        return NO_DATA
+    return Reading(window.increase("total") / window.seconds, window.increase("count"))
+
+
 def _in_progress(window: Window, query: Query) -> Reading:
     inside = window.in_progress()[0]
     return Reading(inside, 1) if window.series else NO_DATA
@@ -198,6 +204,15 @@ CALLS: Final = (
         "the standard deviation of the calls' durations",
         _latency_stddev,
         _latency_stddev_promql,
+        counted=_COUNT,
+    ),
+    Signal(
+        "concurrency",
+        NUMBER,
+        "operations",
+        "the calls inside on average, those that have ended alone, by Little's law",
+        _concurrency,
+        sum_rate_of(_SUM),
         counted=_COUNT,
     ),
     Signal(
