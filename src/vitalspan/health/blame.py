@@ -90,7 +90,8 @@ def _errors(query: Query, scene: Scene, component: str | None) -> str:
     if not worst:
         return ""
     stretch = operations[worst]
-    bad, calls = stretch.increase("errors"), stretch.increase("count")
+    bad = stretch.increase("errors")
+    calls = stretch.increase("count") - stretch.increase("cancellations")
     text = f"{worst}, {bad:.0f} of {calls:.0f} calls failed"
     kinds = {column for track in stretch.tracks for column in track.columns}
     errors = sorted(kind for kind in kinds if kind.startswith(ERROR_COLUMN))

@@ -8,7 +8,6 @@ from typing import Final
 from vitalspan.health.reasons import plain
 from vitalspan.health.result import ComponentHealth, FactorHealth, Health
 
-
 _WIDTH: Final = 40
 """Characters of a component's name that the others are brought in line with."""
 

@@ -199,7 +199,7 @@ class RuleBook:
         """
         component = build_component(name, fields)
         with self._locked():
-            kept = [one for one in self._components if one.name != name]
+            kept = [one for one in self._components if one.name != component.name]
             wanted = [*kept, component]
             self._check_components(self._health(self._of_file, self._scoring, wanted))
             self._components = wanted

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from vitalspan.errors import ConfigurationError
 from vitalspan.signals.query import Query
 
 MODELS: Final = ("classic", "pipeline", "slo")
 """Names of the sets of factors that come with vitalspan."""
 
+MOST_WEIGHT: Final = 1e6
+"""The greatest weight of a factor or a component."""
+
+CRITICAL_COMPONENT: Final = "critical_component"
+"""The name of what the worst critical component takes off, as if it were a factor."""
+
 NO_DATA: Final = "no_data"
 """The status without a score."""
+
+_MOST_SHOWN: Final = 20
+"""Components of a circle that are named."""
 
 Levels = tuple[tuple[str, float], ...]
 """Names with the scores that they begin at, the best first; the last one begins at 0."""
@@ -44,6 +55,9 @@ class Factor:
         weight: points, in proportion to those of the other factors.
         min_count: with fewer samples in the window the factor is absent.
         deduct: whether the points are taken off the sum of the other factors, `weight` at most.
+
+    Raises:
+        ConfigurationError: for ends or a weight that make no ramp.
     """
 
     name: str
@@ -53,6 +67,19 @@ class Factor:
     weight: float
     min_count: int = 0
     deduct: bool = False
+
+    def __post_init__(self) -> None:
+        ends = (self.full, self.zero)
+        if not all(map(math.isfinite, ends)) or self.full == self.zero:
+            raise ConfigurationError(
+                f"factor {self.name!r:.80} goes from full={self.full!r} to zero={self.zero!r}: use "
+                "two finite numbers that differ"
+            )
+        if not 0.0 <= self.weight <= MOST_WEIGHT:
+            raise ConfigurationError(
+                f"factor {self.name!r:.80} has weight={self.weight!r}: use a number from 0 to "
+                f"{MOST_WEIGHT:g}"
+            )
 
 
 @dataclass(frozen=True)
@@ -119,7 +146,7 @@ def cycle_of(components: Iterable[Component]) -> tuple[str, ...]:
             following = next(path[last], None)
             if following is None:
                 done.add(last)
-                del path[last]
+                path.popitem()
             elif following in path:
                 names = list(path)
                 return (*names[names.index(following) :], following)
@@ -130,6 +157,11 @@ def cycle_of(components: Iterable[Component]) -> tuple[str, ...]:
 
 def circle(components: Iterable[Component]) -> str:
     """Return what is wrong with components that depend on each other; empty where nothing is."""
-    path = " -> ".join(cycle_of(components))
-    text = f"components depend on each other in a circle, {path}: take one of them out"
-    return text if path else ""
+    found = cycle_of(components)
+    if not found:
+        return ""
+    if len(found) > _MOST_SHOWN:
+        between = f"{len(found) - _MOST_SHOWN} more"
+        found = (*found[: _MOST_SHOWN - 1], between, found[-1])
+    path = " -> ".join(found)
+    return f"components depend on each other in a circle, {path}: take one of them out"

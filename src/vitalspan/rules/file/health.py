@@ -5,16 +5,19 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
-from vitalspan.rules.file import query
+from vitalspan import names
+from vitalspan.rules.file import query as asking
 from vitalspan.rules.file.fields import Fields
 from vitalspan.rules.file.mistakes import Report
-from vitalspan.rules.file.nodes import Node, Scalar, is_nothing, shown_text
+from vitalspan.rules.file.nodes import Items, Node, Scalar, is_nothing, shown_text
 from vitalspan.rules.file.query import Known, read_query
 from vitalspan.rules.file.ranges import never_reached, range_of
 from vitalspan.rules.file.values import choice_of, name_of, nearest, number_of, text_of
 from vitalspan.rules.scoring import (
+    CRITICAL_COMPONENT,
     LEVEL_PRESETS,
     MODELS,
+    MOST_WEIGHT,
     NO_DATA,
     Component,
     Factor,
@@ -23,11 +26,13 @@ from vitalspan.rules.scoring import (
     circle,
 )
 from vitalspan.signals.catalogue import signal_of
+from vitalspan.signals.health import is_made_of_scores
+from vitalspan.signals.query import Query
 
 FIELDS: Final = ("model", "factors", "levels", "fail_below", "components")
 COMPONENT_FIELDS: Final = ("weight", "critical", "depends_on")
 
-_QUERY_FIELDS: Final = tuple(field for field in query.FIELDS if field != "by")
+_QUERY_FIELDS: Final = tuple(field for field in asking.FIELDS if field != "by")
 FACTOR_FIELDS: Final = ("name", *_QUERY_FIELDS, "full", "zero", "weight", "min_count", "deduct")
 
 _HINTS: Final = {
@@ -36,10 +41,11 @@ _HINTS: Final = {
     "by": "a factor is one number: leave it out",
 }
 _USABLE: Final = "a model such as classic, or fields such as model and components"
+_COMPONENT: Final = "a component such as database"
 _LEVELS: Final = "{healthy: 80, degraded: 60, unhealthy: 40, critical: 0}"
 _SCORES: Final = "a number from 0 to 100"
 _MOST_POINTS: Final = 100.0
-_MOST_WEIGHT: Final = 1e6
+_OF_ALERTS: Final = frozenset(family.name for family in names.ALERT_FAMILIES)
 
 
 def read_health(node: Node, known: Known, report: Report) -> Scoring:
@@ -68,11 +74,11 @@ def read_health(node: Node, known: Known, report: Report) -> Scoring:
 
 def read_component(name: str, fields: Fields) -> Component:
     """Return a component that has these fields."""
-    weight = _number(fields, "weight", 1.0, _MOST_WEIGHT)
+    weight = _number(fields, "weight", 1.0, MOST_WEIGHT)
     critical = fields.flag("critical")
     depends_on: list[str] = []
     for node in fields.items_of("depends_on", "components such as [database]"):
-        other = name_of(node, "a component such as database", fields.report)
+        other = name_of(node, _COMPONENT, fields.report)
         if other is not None and other in depends_on:
             fields.report.wrong(node.place, f"{shown_text(other)} is there twice: keep one of them")
         elif other is not None:
@@ -89,6 +95,9 @@ def _factors(fields: Fields, known: Known) -> tuple[Factor, ...]:
         )
         if factor is None:
             continue
+        if factor.name == CRITICAL_COMPONENT:
+            problem = f"{factor.name} is what critical components cost: rename the factor"
+            fields.report.wrong(node.place, problem)
         if factor.name in found:
             problem = f"factor {shown_text(factor.name)} is there already: rename one of them"
             fields.report.wrong(node.place, problem)
@@ -99,13 +108,14 @@ def _factors(fields: Fields, known: Known) -> tuple[Factor, ...]:
 def _factor(fields: Fields, known: Known) -> Factor | None:
     name = fields.name("name", "a name such as errors")
     asked = read_query(fields, known)
-    weight = _number(fields, "weight", None, _MOST_WEIGHT)
+    weight = _number(fields, "weight", None, MOST_WEIGHT)
     deduct = fields.flag("deduct")
-    if deduct and weight is not None and weight > _MOST_POINTS:
+    if deduct and weight > _MOST_POINTS:
         fields.wrong(f"{weight:g} points are more than there are: use at most 100", "weight")
     min_count = fields.whole("min_count", "a number of samples such as 20")
     if asked is None:
         return None
+    _check_feedback(fields, asked)
     values = range_of(asked, (known.slos or {}).get(asked.slo or ""))
     ends = [fields.value(end, values.unit) for end in ("full", "zero")]
     for end, value in zip(("full", "zero"), ends, strict=True):
@@ -119,9 +129,22 @@ def _factor(fields: Fields, known: Known) -> Factor | None:
     full, zero = ends
     if full is not None and full == zero:
         fields.wrong("full and zero are the same: a ramp needs two ends", "zero")
-    if name is None or full is None or zero is None or weight is None or full == zero:
+    if name is None or full is None or zero is None or full == zero:
         return None
     return Factor(name, asked, full, zero, weight, min_count, deduct)
+
+
+def _check_feedback(fields: Fields, asked: Query) -> None:
+    """Report a factor that would be made of the score itself."""
+    if asked.signal == "alert_points" or not is_made_of_scores(asked, ""):
+        return
+    field = "signal" if asked.series is None else "series"
+    made = asked.series or asked.signal
+    if made in _OF_ALERTS:
+        hint = "leaves no alert on the score out: use the signal alert_points"
+    else:
+        hint = "is made of factors, and one on it would feed on itself: use what it is made of"
+    fields.wrong(f"{made} {hint}", field)
 
 
 def _number(fields: Fields, field: str, default: float | None, most: float) -> float:
@@ -137,21 +160,15 @@ def _number(fields: Fields, field: str, default: float | None, most: float) -> f
 
 def _levels(fields: Fields) -> Levels | None:
     node = fields.get("levels")
-    if node is None:
-        return None
     if isinstance(node, Scalar) and not is_nothing(node):
         preset = text_of(node, _LEVELS, fields.report)
         if preset is not None and preset not in LEVEL_PRESETS:
             problem = f"there are no levels {shown_text(preset)}: {nearest(preset, LEVEL_PRESETS)}"
             fields.report.wrong(node.place, problem)
         return LEVEL_PRESETS.get(preset or "")
-    found: list[tuple[str, float]] = []
-    for name, place, value in fields.under("levels", _LEVELS):
-        if name == NO_DATA:
-            fields.report.wrong(place, f"{NO_DATA} is what there is without a score: rename it")
-        begins = number_of(value, _SCORES, fields.report, 0.0, _MOST_POINTS)
-        if begins is not None:
-            found.append((name, begins))
+    found = _levels_written(fields)
+    if node is None or isinstance(node, Items) or found is None:
+        return None
     if not found:
         fields.wrong(f"has no levels: use {_LEVELS}", "levels")
     elif any(first[1] <= second[1] for first, second in pairwise(found)):
@@ -161,9 +178,24 @@ def _levels(fields: Fields) -> Levels | None:
     return tuple(found)
 
 
+def _levels_written(fields: Fields) -> list[tuple[str, float]] | None:
+    """Return levels as they stand there; None where one of them is no level."""
+    found: list[tuple[str, float]] = []
+    usable = True
+    for name, place, value in fields.under("levels", _LEVELS):
+        name_of(Scalar(place, name), "a name such as healthy", fields.report)
+        if name == NO_DATA:
+            fields.report.wrong(place, f"{NO_DATA} is what there is without a score: rename it")
+        begins = number_of(value, _SCORES, fields.report, 0.0, _MOST_POINTS)
+        usable = usable and begins is not None
+        found.append((name, begins or 0.0))
+    return found if usable else None
+
+
 def _components(fields: Fields) -> tuple[Component, ...]:
     found: dict[str, Component] = {}
-    for name, _, node in fields.under("components", "names with fields such as weight"):
+    for name, place, node in fields.under("components", "names with fields such as weight"):
+        name_of(Scalar(place, name), _COMPONENT, fields.report)
         inner = Fields(node, COMPONENT_FIELDS, fields.report, usable="fields such as weight")
         found[name] = read_component(name, inner)
     problem = circle(found.values())

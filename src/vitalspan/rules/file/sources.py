@@ -16,6 +16,7 @@ from vitalspan.rules.file.nodes import from_python
 from vitalspan.rules.file.query import Known, read_query
 from vitalspan.rules.file.reading import read_rule, read_slo
 from vitalspan.rules.file.ruleset import read_rule_set
+from vitalspan.rules.file.values import name_of
 from vitalspan.rules.model import Rule, RuleSet, Slo
 from vitalspan.rules.scoring import Component, Scoring
 from vitalspan.signals.query import Query
@@ -119,7 +120,8 @@ def build_component(name: str, fields: Mapping[str, Any]) -> Component:
     report = Report("component")
     node = from_python(fields, "component", report)
     known = Fields(node, COMPONENT_FIELDS, report, usable="fields such as weight")
-    component = read_component(name, known)
+    checked = name_of(from_python(name, "name", report), "a component such as database", report)
+    component = read_component(checked or "", known)
     report.check()
     return component
 
