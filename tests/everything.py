@@ -25,8 +25,9 @@ class Broken(Collector):
 def raise_alerts(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
     """Have rules that fire, fail and burn a budget, somebody who is told and something done."""
     rules = monitor.rules
+    rules.add_component("shop", depends_on=["default"])
     rules.add_slo(name="available", objective=0.99, where={"operation": "work"})
-    rules.add(alert="Busy", signal="rate", above=0, labels={"team": "shop"})
+    rules.add(alert="Busy", signal="rate", above=0, labels={"team": "shop", "component": "default"})
     rules.add(alert="Broken", signal="rate", above=0)
     monitor._watch.engine.runs()[1]._bound = None  # type: ignore[assignment]
     told, done = threading.Event(), threading.Event()

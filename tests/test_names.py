@@ -83,9 +83,18 @@ def test_the_contract_of_labels(text: str, prefix: str) -> None:
         "slo_bad_events_total": {"slo"},
         "slo_objective_ratio": {"slo"},
         "slo_error_budget_remaining_ratio": {"slo"},
-        "alert_state": {"alertname", "severity", "team", "slo", "long_window"},
+        "alert_state": {"alertname", "severity", "team", "component", "slo", "long_window"},
         "alert_transitions_total": {"alertname", "severity", "state"},
         "alert_notifications_total": {"receiver", "result"},
+        "health_score": set(),
+        "health_status": {prefix + "health_status"},
+        "health_factor_score": {"factor"},
+        "health_factor_weight": {"factor"},
+        "health_factor_points_lost": {"factor"},
+        "component_health_score": {"component"},
+        "component_effective_health_score": {"component"},
+        "component_dependency_info": {"component", "depends_on"},
+        "component_recommended_concurrency": {"component"},
         "vitalspan_receiver_circuit_open": {"receiver"},
         "vitalspan_alert_actions_total": {"result"},
         "vitalspan_rules_reload_failed": set(),
@@ -141,7 +150,10 @@ def test_values_are_those_of_the_events(text: str, prefix: str) -> None:
     assert samples["slo_bad_events_total", slo] == 2
     assert samples["slo_objective_ratio", slo] == 0.99
     busy = {"alertname": "Busy", "severity": "warning"}
-    assert samples["alert_state", frozenset({**busy, "team": "shop"}.items())] == 2
+    assert (
+        samples["alert_state", frozenset({**busy, "team": "shop", "component": "default"}.items())]
+        == 2
+    )
     assert samples["alert_transitions_total", frozenset({**busy, "state": "firing"}.items())] == 1
     sent = frozenset({("receiver", "callback"), ("result", "sent")})
     # One message for each alert name: the other is about the error budget.

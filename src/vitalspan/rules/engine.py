@@ -18,7 +18,7 @@ from vitalspan.rules.state import RESOLVED_RETENTION
 from vitalspan.rules.templates import fill
 from vitalspan.signals.bound import Key
 from vitalspan.signals.catalogue import signal_of, unit_of
-from vitalspan.signals.health import ALERT_POINTS, is_made_of_scores
+from vitalspan.signals.health import ALERT_POINTS, SAME_MATTER, is_made_of_scores
 from vitalspan.signals.units import duration_text, value_text
 
 _SLACK: Final = 1e-3
@@ -140,14 +140,15 @@ class Engine:
     def alert_points(self) -> list[tuple[Mapping[str, str], float]]:
         """Return the labels of every alert that could be, and what it counts if it fires now.
 
-        Alerts that are made of scores are left out: a score must not feed on itself.
+        Of alerts that differ in severity or window alone the worst counts. Alerts that are made of
+        scores are left out: a score must not feed on itself.
         """
         points: dict[Labels, float] = {}
         for run in self.runs():
             if run in self._made_of_scores:
                 continue
             for labels, phase in run.phases():
-                key = tuple(sorted(labels.items()))
+                key = tuple(sorted(one for one in labels.items() if one[0] not in SAME_MATTER))
                 counts = ALERT_POINTS[labels["severity"]] if phase == "firing" else 0
                 points[key] = max(points.get(key, 0), counts)
         return [(dict(key), counts) for key, counts in points.items()]

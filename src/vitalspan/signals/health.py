@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from vitalspan import names
+from vitalspan.signals.matching import quoted
 from vitalspan.signals.promql import Selection
 from vitalspan.signals.query import Query
 from vitalspan.signals.signal import NO_DATA, Reading, Signal, Window
@@ -12,6 +14,9 @@ from vitalspan.signals.units import NUMBER
 
 ALERT_POINTS: Final = {"critical": 10, "error": 5, "warning": 2, "info": 0}
 """What a firing alert of each severity counts."""
+
+SAME_MATTER: Final = ("severity", "long_window")
+"""Labels in which alerts of one matter differ: of those that fire, the worst alone counts."""
 
 _FIRING: Final = 2
 """The value of `alert_state` while an alert fires."""
@@ -44,16 +49,17 @@ def _alert_points(window: Window, query: Query) -> Reading:
 
 
 def _alert_points_promql(selection: Selection, query: Query) -> str:
-    counted = f'alertname!~"{"|".join(selection.not_counted)}"' if selection.not_counted else ""
+    conditions = []
+    if selection.not_counted:
+        names_or = "|".join(map(re.escape, selection.not_counted))
+        conditions.append(f"alertname!~{quoted(names_or)}")
     firing = []
     for severity, points in ALERT_POINTS.items():
-        conditions = [f'severity="{severity}"', *filter(None, [counted])]
-        state = selection.gauge(names.ALERT_STATE.name, *conditions)
-        if not selection.per_instance:
-            # An alert that fires in several instances is one alert.
-            state = f"max without (instance) ({state})"
+        state = selection.gauge(names.ALERT_STATE.name, f'severity="{severity}"', *conditions)
         firing.append(f"{points} * ({state} == bool {_FIRING})")
-    return selection.total(" or ".join(firing))
+    same = SAME_MATTER if selection.per_instance else (*SAME_MATTER, "instance")
+    worst = f"max without ({', '.join(same)}) ({' or '.join(firing)})"
+    return selection.total(worst)
 
 
 def _score(metric: str) -> Signal:

@@ -76,7 +76,7 @@ def saturated(loads: Mapping[str, Load], health: Health) -> Iterator[Recommendat
                 name,
                 f"{load.inside:.0f} calls are inside, and what has ended lately makes "
                 f"{load.mean:.3g} on average: calls pile up",
-                f"let no more than {load.room} in at once and have the others wait, or add instances",
+                f"let no more than {load.room} in at once, the others wait, or add instances",
             )
     for factor in factors_on(health, "resource_utilization", "cpu_utilization"):
         if factor.points_lost > 0 and factor.value is not None:

@@ -14,6 +14,7 @@ from vitalspan.rules.file.mistakes import Place, Report
 from vitalspan.rules.file.nodes import Items, Node, Scalar, shown_text
 from vitalspan.rules.file.values import nearest, text_of
 from vitalspan.rules.model import Pairs
+from vitalspan.signals.health import SAME_MATTER
 from vitalspan.signals.matching import Matcher, parse_matcher
 from vitalspan.signals.signal import LABELS, Signal
 
@@ -87,9 +88,22 @@ def _foreign(name: str, signal: Signal) -> str:
         others = names.RESERVED_LABELS - {names.COMPONENT, names.OPERATION}
         use = "use component, operation or labels that operations declare"
         return f"{signal.name} has no label {name}: {use}" if name in others else ""
+    if signal.source == "monitor":
+        return _foreign_to_scores(name, signal)
     if signal.metrics != (signal.name,) and name in (names.COMPONENT, names.OPERATION):
         return f"{signal.name} is of the whole process and has no label {name}: leave it out"
     return ""
+
+
+def _foreign_to_scores(name: str, signal: Signal) -> str:
+    if signal.name == "alert_points":
+        same = (
+            f"{signal.name} counts the worst alert of a matter, whatever its {name}: leave it out"
+        )
+        return same if name in SAME_MATTER else ""
+    if signal.name == names.COMPONENT_HEALTH_SCORE.name and name == names.COMPONENT:
+        return ""
+    return f"{signal.name} has no label {name}: leave it out"
 
 
 def _matcher(label: str, node: Node, report: Report) -> Matcher | None:
