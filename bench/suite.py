@@ -36,6 +36,9 @@ CASES = (
     Case("rules-growth", "cases.rules", "growth"),
     Case("rules-history", "cases.rules", "history", processes=1),
     Case("rules-notify", "cases.rules", "notify"),
+    Case("health-assess", "cases.health", "assess"),
+    Case("health-scrape", "cases.health", "scrape"),
+    Case("probes", "cases.probes"),
 )
 
 

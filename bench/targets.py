@@ -135,4 +135,20 @@ FIGURE_ROWS = (
         *("rules-notify", "tick told", "a tick while a webhook hangs to one without it"),
         *("{told:.2f} ms and {alone:.2f} ms", 1.25, "x"),
     ),
+    FigureRow(
+        *("health-assess", "assess", "health of 100 components with 1,000 operations"),
+        *("a tick with it {classic:.2f} ms, without {off:.2f} ms", 20.0, " ms"),
+    ),
+    FigureRow(
+        *(
+            "health-scrape",
+            "scrape health",
+            "a scrape of 1,000 operations with health to one without",
+        ),
+        *("{classic:.2f} ms and {off:.2f} ms", 1.1, "x"),
+    ),
+    FigureRow(
+        *("probes", "probe", "`/health` while a scrape runs in a loop, p99"),
+        *("median {median:.1f} ms, worst {worst:.1f} ms", 50.0, " ms"),
+    ),
 )
