@@ -696,7 +696,7 @@ def test_passwords(
         assert server.url.startswith("http://")
         for _ in range(2):
             assert status_of(talk(server, authorization("alice", PASSWORD))) == 200
-        for path in (b"/metrics", b"/", b"/nowhere"):
+        for path in (b"/metrics", b"/", b"/nowhere", b"/-/live", b"/-/ready", b"/health"):
             for wrong in (
                 GET_AND_CLOSE,
                 authorization("alice", "guess"),

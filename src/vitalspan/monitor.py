@@ -40,8 +40,11 @@ _living: weakref.WeakSet[Monitor] = weakref.WeakSet()
 
 
 def monitors_of(registry: object) -> list[Monitor]:
-    """Return the monitors that show themselves in a registry."""
-    return [monitor for monitor in list(_living) if monitor.registry is registry]
+    """Return the monitors that show themselves in a registry, without waiting for anything."""
+    while True:
+        # It fails where another thread makes a monitor meanwhile.
+        with suppress(RuntimeError):
+            return [one for one in list(_living) if one.registry is registry and not one.closed]
 
 
 class Monitor(Alerting):
@@ -56,6 +59,11 @@ class Monitor(Alerting):
 
     Raises:
         ConfigurationError: for a setting that cannot be, or where the registry has these names.
+
+    Attributes:
+        registry: where the metrics appear.
+        clock: where durations and dates come from.
+        closed: whether it has left the registry.
     """
 
     def __init__(
@@ -68,8 +76,10 @@ class Monitor(Alerting):
     ) -> None:
         self._settings = Settings().changed(settings)
         self.registry = REGISTRY if registry is None else registry
+        self.clock = clock or SystemClock()
+        self.closed = False
         self._recorder = Recorder(
-            clock=clock or SystemClock(),
+            clock=self.clock,
             tracer_provider=tracer_provider,
             component=self._settings.component,
             max_series=self._settings.max_series,
@@ -222,6 +232,7 @@ class Monitor(Alerting):
 
     def close(self) -> None:
         """Take this monitor out of its registry and end its threads. Calls go on being recorded."""
+        self.closed = True
         if self._watching is not None:
             self._watching.close()
         self._leave()

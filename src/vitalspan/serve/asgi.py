@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import REGISTRY
 
+from vitalspan.serve.probes import probe_at
 from vitalspan.serve.response import Request, Response, respond
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ ASGIApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 def make_asgi_app(registry: Collector = REGISTRY) -> ASGIApp:
     """Make an ASGI application that shows a registry's metrics at whatever path it is mounted.
 
-    The metrics are rendered in a thread, so that a scrape does not hold up the event loop.
-    Lifespan events are acknowledged; a websocket is refused.
+    Paths that end in `/-/live`, `/-/ready` or `/health` say how the process does. The metrics are
+    rendered in a thread, so that a scrape does not hold up the event loop. Lifespan events are
+    acknowledged; a websocket is refused.
 
     Args:
         registry: whose metrics are shown.
@@ -60,6 +62,9 @@ def _header(scope: MutableMapping[str, Any], wanted: bytes) -> str | None:
 
 
 async def _render(request: Request, registry: Collector) -> Response:
+    if probe_at(request.path, any_path=True) is not None:
+        # It waits for nothing, whereas every thread of the pool may wait for a collector.
+        return respond(request, registry, any_path=True)
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -15,11 +15,11 @@ from prometheus_client import REGISTRY
 
 from vitalspan.errors import ConfigurationError
 from vitalspan.monitor import monitors_of
-from vitalspan.serve.basic_auth import CHALLENGE
+from vitalspan.serve.door import Door
 from vitalspan.serve.listen import listen
-from vitalspan.serve.response import METRICS_PATH, Request, Response, respond, text_response
-from vitalspan.serve.web_config import WebConfig, WebConfigFile
-from vitalspan.serve.wire import Disconnected, Head, RequestError, Wire
+from vitalspan.serve.response import METRICS_PATH, text_response
+from vitalspan.serve.web_config import WebConfigFile
+from vitalspan.serve.wire import Disconnected, RequestError, Wire
 
 if TYPE_CHECKING:
     import os
@@ -48,13 +48,16 @@ def start_http_server(
 ) -> MetricsServer:
     """Serve a registry's metrics at `/metrics` from daemon threads, and let its monitors tick.
 
+    `/-/live`, `/-/ready` and `/health` say how the process does.
+
     Args:
         port: the TCP port; 0 takes a free one, which `MetricsServer.port` tells.
         addr: the address or host name to listen on: `0.0.0.0` for all of IPv4, `::` for all.
         registry: whose metrics are shown.
         web_config: a web configuration file, for TLS, client certificates and users.
         max_connections: how many clients are served at a time; others get a 503. Connections
-            that wait between two requests are closed to make room.
+            that wait between two requests are closed to make room, and an eighth is kept free of
+            scrapes.
         timeout: seconds for a whole request to arrive, from the first byte, or from the
             connection for the first one, TLS included; and again for an answer to be taken.
         idle_timeout: seconds that a connection may wait for its next request. A scraper keeps
@@ -75,8 +78,7 @@ def start_http_server(
     config = None if web_config is None else WebConfigFile(web_config)
     server = MetricsServer(
         listen(addr, port),
-        registry,
-        config,
+        Door(registry, config, max_connections),
         max_connections=max_connections,
         timeout=timeout,
         idle_timeout=idle_timeout,
@@ -99,8 +101,7 @@ class MetricsServer:
     def __init__(
         self,
         listener: socket.socket,
-        registry: Collector,
-        config: WebConfigFile | None,
+        door: Door,
         *,
         max_connections: int,
         timeout: float,
@@ -110,8 +111,7 @@ class MetricsServer:
         self.port: int
         self.address, self.port = listener.getsockname()[:2]
         self._listener = listener
-        self._registry = registry
-        self._config_file = config
+        self._door = door
         self._max_connections = max_connections
         self._timeout = timeout
         self._idle_timeout = idle_timeout
@@ -128,7 +128,7 @@ class MetricsServer:
     @property
     def url(self) -> str:
         """Where the metrics are, as in `http://127.0.0.1:9464/metrics`."""
-        scheme = "https" if self._config().tls else "http"
+        scheme = "https" if self._door.config().tls else "http"
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"{scheme}://{host}:{self.port}{METRICS_PATH}"
 
@@ -160,9 +160,6 @@ class MetricsServer:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _config(self) -> WebConfig:
-        return WebConfig() if self._config_file is None else self._config_file.current()
 
     def _accept(self) -> None:
         with selectors.DefaultSelector() as selector:
@@ -216,7 +213,7 @@ class MetricsServer:
         response = text_response(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
         wire.allow(_REFUSAL_SECONDS)
         with contextlib.suppress(OSError):
-            if not self._config().tls:
+            if not self._door.config().tls:
                 wire.send(response, keep_alive=False)
         wire.drop()
 
@@ -240,7 +237,7 @@ class MetricsServer:
 
     def _secure(self, wire: Wire) -> bool:
         """Set up TLS where it is configured; whether the client may go on."""
-        tls = self._config().tls
+        tls = self._door.config().tls
         if tls is None:
             return True
         wire.start_tls(tls.context)
@@ -265,7 +262,7 @@ class MetricsServer:
                 wire.allow(self._timeout)
                 wire.send(text_response(error.status, error.reason), keep_alive=False)
                 return
-            response = self._answer(head)
+            response = self._door.answer(head)
             _log.debug("%s %r: %d", head.method, head.path, response.status)
             keep = head.keep_alive and left > 0 and not self._closing.is_set()
             wire.allow(self._timeout)
@@ -286,28 +283,3 @@ class MetricsServer:
             if ending or wire not in self._connections:
                 raise Disconnected
             self._connections[wire] = idle_since
-
-    def _answer(self, head: Head) -> Response:
-        config = self._config()
-        response = self._refusal(head, config) or respond(
-            Request(
-                method=head.method,
-                path=head.path,
-                query=head.query,
-                accept=head.headers.get("accept"),
-                accept_encoding=head.headers.get("accept-encoding"),
-            ),
-            self._registry,
-            any_path=False,
-        )
-        return response._replace(headers=[*response.headers, *config.headers])
-
-    def _refusal(self, head: Head, config: WebConfig) -> Response | None:
-        """The answer to a client that is not let in."""
-        if config.rate_limit and not config.rate_limit.admits(time.monotonic()):
-            response = text_response(HTTPStatus.TOO_MANY_REQUESTS, "too many requests")
-        elif config.users and not config.users.admits(head.headers.get("authorization")):
-            response = text_response(HTTPStatus.UNAUTHORIZED, "a password is needed", CHALLENGE)
-        else:
-            return None
-        return response._replace(body=b"") if head.method == "HEAD" else response

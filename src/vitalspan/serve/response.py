@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 from vitalspan.bridge.exposition import generate_latest
 from vitalspan.bridge.negotiation import accepts_gzip, negotiate
+from vitalspan.serve.probes import HEALTH_PATH, probe_at
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
@@ -21,7 +22,8 @@ _ALLOWED: Final = ("Allow", "GET, HEAD, OPTIONS")
 _GZIP_LEVEL: Final = 3
 _LANDING_PAGE: Final = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>vitalspan</title>'
-    f'<h1>vitalspan</h1><p><a href="{METRICS_PATH}">Metrics</a></p></html>\n'
+    f'<h1>vitalspan</h1><p><a href="{METRICS_PATH}">Metrics</a></p>'
+    f'<p><a href="{HEALTH_PATH}">Health</a></p></html>\n'
 ).encode()
 
 _log = logging.getLogger(__name__)
@@ -56,8 +58,9 @@ def respond(request: Request, registry: Collector, *, any_path: bool) -> Respons
     Args:
         request: the request.
         registry: whose metrics are shown.
-        any_path: whether every path shows the metrics, as in an application that is mounted
-            somewhere. Otherwise `/metrics` does, `/` links to it, and the rest is not found.
+        any_path: whether every path shows the metrics, but for those that end like a probe's, as
+            in an application that is mounted somewhere. Otherwise `/metrics` does, the probes
+            have theirs, `/` links to both, and the rest is not found.
     """
     try:
         response = _route(request, registry, any_path=any_path)
@@ -81,6 +84,11 @@ def _route(request: Request, registry: Collector, *, any_path: bool) -> Response
         return text_response(
             HTTPStatus.METHOD_NOT_ALLOWED, "only GET, HEAD and OPTIONS are allowed", _ALLOWED
         )
+    probe = probe_at(request.path, any_path=any_path)
+    if probe is not None:
+        found = probe(registry)
+        no_store = ("Cache-Control", "no-store")
+        return _response(found.status, found.body, found.content_type, no_store)
     if any_path:
         # Browsers ask for it after every page; it should not cost a scrape.
         shows_metrics = not request.path.endswith("/favicon.ico")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def make_wsgi_app(registry: Collector = REGISTRY) -> WSGIApplication:
     """Make a WSGI application that shows a registry's metrics at whatever path it is mounted.
 
+    Paths that end in `/-/live`, `/-/ready` or `/health` say how the process does.
+
     Args:
         registry: whose metrics are shown.
     """
