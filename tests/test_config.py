@@ -26,6 +26,11 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("ENABLED", "yes", "enabled", True),
     ("ENABLED", "off", "enabled", False),
     ("ENABLED", "On", "enabled", True),
+    ("HEALTH_MODEL", " pipeline ", "health_model", "pipeline"),
+    ("HEALTH_MODEL", "off", "health_model", "off"),
+    ("HEALTH_SNAPSHOTS", "0", "health_snapshots", 0),
+    ("HEALTH_SNAPSHOT_INTERVAL", "0", "health_snapshot_interval", 0.0),
+    ("HEALTH_SNAPSHOT_INTERVAL", "86400", "health_snapshot_interval", 86400.0),
 ]
 
 BAD: list[tuple[str, str, str]] = [
@@ -42,6 +47,14 @@ BAD: list[tuple[str, str, str]] = [
     ("SLOW_CALLS", "x", "whole number"),
     ("SYSTEM_METRICS", "maybe", "true or false"),
     ("ENABLED", "2", "true or false"),
+    ("HEALTH_MODEL", "fast", "use classic, pipeline, slo, off"),
+    ("HEALTH_MODEL", "Classic", "use classic, pipeline, slo, off"),
+    ("HEALTH_SNAPSHOTS", "-1", "use a whole number from 0 to 1000000"),
+    ("HEALTH_SNAPSHOTS", "2.5", "whole number"),
+    ("HEALTH_SNAPSHOT_INTERVAL", "-1", "use seconds from 0, every tick, to 86400"),
+    ("HEALTH_SNAPSHOT_INTERVAL", "86401", "use seconds from 0, every tick, to 86400"),
+    ("HEALTH_SNAPSHOT_INTERVAL", "nan", "use seconds from 0, every tick, to 86400"),
+    ("HEALTH_SNAPSHOT_INTERVAL", "1m", "a number"),
 ]
 
 
@@ -97,6 +110,17 @@ SETTINGS: list[dict[str, Any]] = [
     {"metric_prefix": 5},
     {"metric_prefix": "a b"},
     {"metric_prefix": "shop_\n"},
+    {"health_model": None},
+    {"health_model": ["classic"]},
+    {"health_model": "x" * 1000},
+    {"health_snapshots": 10.0},
+    {"health_snapshots": True},
+    {"health_snapshots": 10**7},
+    {"health_snapshot_interval": True},
+    {"health_snapshot_interval": "60"},
+    {"health_snapshot_interval": float("nan")},
+    {"health_snapshot_interval": -0.1},
+    {"health_snapshot_interval": 10**400},
 ]
 
 

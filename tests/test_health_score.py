@@ -270,9 +270,9 @@ def test_a_weighted_mean_is_of_what_is_known(scores: list[tuple[float | None, fl
         ({"zero": 0.0}, "goes from full=0.0 to zero=0.0: use two finite numbers that differ"),
         ({"full": math.nan}, "goes from full=nan to zero=1.0: use two finite numbers that differ"),
         ({"zero": math.inf}, "goes from full=0.0 to zero=inf: use two finite numbers that differ"),
-        ({"weight": -1.0}, "has weight=-1.0: use a number from 0 to 1e+06"),
-        ({"weight": math.nan}, "has weight=nan: use a number from 0 to 1e+06"),
-        ({"weight": 1e7}, "has weight=10000000.0: use a number from 0 to 1e+06"),
+        ({"weight": -1.0}, "has weight=-1.0: use a number from 0 to 1000000"),
+        ({"weight": math.nan}, "has weight=nan: use a number from 0 to 1000000"),
+        ({"weight": 1e7}, "has weight=10000000.0: use a number from 0 to 1000000"),
     ],
 )
 def test_a_factor_that_cannot_be(fields: dict[str, float], message: str) -> None:

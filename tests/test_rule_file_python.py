@@ -37,7 +37,7 @@ def mistakes(make: Any, fields: Any) -> list[str]:
     return list(raised.value.mistakes)
 
 
-@pytest.mark.parametrize("name", ["shop", "every_field", "anchors", "presets"])
+@pytest.mark.parametrize("name", ["shop", "every_field", "anchors", "presets", "health"])
 def test_a_mapping_makes_what_a_file_makes(name: str) -> None:
     file = FOLDER / "good" / f"{name}.yml"
     assert build(yaml.safe_load(file.read_text())) == load(file)

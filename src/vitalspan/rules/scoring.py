@@ -78,7 +78,7 @@ class Factor:
         if not 0.0 <= self.weight <= MOST_WEIGHT:
             raise ConfigurationError(
                 f"factor {self.name!r:.80} has weight={self.weight!r}: use a number from 0 to "
-                f"{MOST_WEIGHT:g}"
+                f"{MOST_WEIGHT:.0f}"
             )
 
 

@@ -141,7 +141,7 @@ def _check_feedback(fields: Fields, asked: Query) -> None:
     field = "signal" if asked.series is None else "series"
     made = asked.series or asked.signal
     if made in _OF_ALERTS:
-        hint = "leaves no alert on the score out: use the signal alert_points"
+        hint = "shows alerts on the score as well: use the signal alert_points, without them"
     else:
         hint = "is made of factors, and one on it would feed on itself: use what it is made of"
     fields.wrong(f"{made} {hint}", field)
@@ -150,7 +150,7 @@ def _check_feedback(fields: Fields, asked: Query) -> None:
 def _number(fields: Fields, field: str, default: float | None, most: float) -> float:
     node = fields.get(field)
     if node is not None:
-        found = number_of(node, f"a number from 0 to {most:g}", fields.report, 0.0, most)
+        found = number_of(node, f"a number from 0 to {most:.0f}", fields.report, 0.0, most)
         return 0.0 if found is None else found
     if default is None:
         fields.missing(field, "add points such as 30")
@@ -170,11 +170,11 @@ def _levels(fields: Fields) -> Levels | None:
     if node is None or isinstance(node, Items) or found is None:
         return None
     if not found:
-        fields.wrong(f"has no levels: use {_LEVELS}", "levels")
+        fields.wrong(f"there are no levels: use {_LEVELS}", "levels")
     elif any(first[1] <= second[1] for first, second in pairwise(found)):
-        fields.wrong(f"are not in order, the best first: use {_LEVELS}", "levels")
+        fields.wrong(f"levels are not in order, the best first: use {_LEVELS}", "levels")
     elif found[-1][1] != 0:
-        fields.wrong(f"do not end at 0, with the worst one: use {_LEVELS}", "levels")
+        fields.wrong(f"levels do not end at 0, with the worst one: use {_LEVELS}", "levels")
     return tuple(found)
 
 
