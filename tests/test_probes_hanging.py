@@ -267,18 +267,22 @@ def test_a_thousand_requests(watched: Watched) -> None:
     assert watched.monitor._watch.ticks == 1
 
 
-def test_monitors_that_come_and_go(watched: Watched) -> None:
-    """The list of monitors is read while another thread changes it."""
-    stop = threading.Event()
+def test_a_monitor_that_is_made_meanwhile(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Changing:
+        """A set that another thread adds to while it is read for the first time."""
 
-    def make() -> None:
-        while not stop.is_set():
-            vs.Monitor(registry=CollectorRegistry(), system_metrics=False)
+        def __init__(self) -> None:
+            self.read = 0
 
-    maker = threading.Thread(target=make)
-    maker.start()
-    try:
-        assert all(monitors_of(watched.registry) == [watched.monitor] for _ in range(5000))
-    finally:
-        stop.set()
-        maker.join(PATIENCE)
+        def __iter__(self) -> Iterator[vs.Monitor]:
+            self.read += 1
+            yield watched.monitor
+            if self.read == 1:
+                raise RuntimeError("Set changed size during iteration")
+
+    living = Changing()
+    monkeypatch.setattr("vitalspan.monitor._living", living)
+    assert monitors_of(watched.registry) == [watched.monitor]
+    assert living.read == 2
