@@ -18,6 +18,7 @@ WORTH_SAYING: Final = 0.05
 _ROUGH: Final = ("ratio", "number")
 _EXACT: Final = 1000.0
 """Ratios and numbers below it are told by three digits."""
+_PLACES: Final = 6
 
 
 def quantity(query: Query) -> str:
@@ -72,6 +73,9 @@ def plain(text: str) -> str:
 def _value_text(value: float, unit: Unit) -> str:
     if unit.dimension in _ROUGH and abs(value) < _EXACT:
         value = float(f"{value:.3g}")
+    if unit.dimension == "ratio":
+        # What rounding leaves of a mean that has not changed is no change.
+        value = round(value, _PLACES) or 0.0
     return value_text(value, unit)
 
 
