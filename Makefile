@@ -25,7 +25,7 @@ $(BIN)/python:
 $(VENV)/wheel: $(BIN)/python $(SOURCES)
 	rm -rf dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
-	$(BIN)/python -m pip install --quiet "$$(ls dist/*.whl)[otlp,otlp-grpc,server,rules,notify]"
+	$(BIN)/python -m pip install --quiet "$$(ls dist/*.whl)[otlp,otlp-grpc,server,rules,notify,grafana]"
 	$(BIN)/python -m pip install --quiet --no-deps --force-reinstall dist/*.whl
 	@touch $@
 

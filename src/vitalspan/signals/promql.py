@@ -59,6 +59,7 @@ class Selection:
         objectives: of the SLOs by name; of others the gauge is asked.
         scores: the recorded series to take in place of each metric that is a score.
         not_counted: names of the alerts that do not count against a score.
+        span: the text of the window where a variable stands for it.
     """
 
     where: tuple[Matcher, ...] = ()
@@ -72,6 +73,12 @@ class Selection:
     objectives: Mapping[str, float] = field(default_factory=dict, compare=False)
     scores: Mapping[str, str] = field(default_factory=dict, compare=False)
     not_counted: tuple[str, ...] = ()
+    span: str = ""
+
+    @property
+    def ago(self) -> str:
+        """What goes behind a selector to go back in time."""
+        return f" offset {duration_text(self.offset)}" if self.offset else ""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -91,16 +98,16 @@ class Selection:
         """Return the rate of a counter over the window, series by series."""
         recorded = self.recorded.rate(self.name(metric), self.window)
         if recorded is not None:
-            return self._selector(recorded, more) + self._offset()
-        return f"rate({self.series(metric, *more)}[{duration_text(self.window)}]{self._offset()})"
+            return self._selector(recorded, more) + self.ago
+        return f"rate({self.series(metric, *more)}[{duration_text(self.window)}]{self.ago})"
 
     def gauge(self, metric: str, *more: str) -> str:
         """Return a gauge as it is."""
-        return self.series(metric, *more) + self._offset()
+        return self.series(metric, *more) + self.ago
 
     def recording(self, name: str) -> str:
         """Return a recorded series as it is."""
-        return self._selector(name, ()) + self._offset()
+        return self._selector(name, ()) + self.ago
 
     def total(self, vector: str, *more_labels: str, how: str = "sum") -> str:
         """Return a vector added up, or otherwise aggregated, to the labels that stay."""
@@ -116,7 +123,7 @@ class Selection:
         found = self.recorded.ratio(self.name(part), self.name(whole), self.window, slo)
         if found is not None:
             # Adding ratios up would mean nothing; there is one for each job or instance.
-            return self.total(self._selector(found, (this,)) + self._offset(), how="max")
+            return self.total(self._selector(found, (this,)) + self.ago, how="max")
         return f"{self.sum_rate(part, this)} / ({self.sum_rate(whole, this)} > 0)"
 
     def each_instance(self, build: Callable[[Selection], str]) -> str:
@@ -130,9 +137,6 @@ class Selection:
     def _selector(self, name: str, more: tuple[str, ...]) -> str:
         conditions = ",".join([*map(str, self.where), *more])
         return f"{name}{{{conditions}}}" if conditions else name
-
-    def _offset(self) -> str:
-        return f" offset {duration_text(self.offset)}" if self.offset else ""
 
 
 def sum_rate_of(metric: str) -> Callable[[Selection, object], str]:

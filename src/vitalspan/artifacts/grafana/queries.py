@@ -1,0 +1,88 @@
+"""The PromQL of panels: signals and metrics, narrowed down by the variables of a dashboard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from vitalspan.rules.file import build_query
+from vitalspan.signals.catalogue import signal_of
+from vitalspan.signals.matching import Matcher
+from vitalspan.signals.promql import Selection
+
+RATE_INTERVAL: Final = "$__rate_interval"
+"""Grafana's own variable: at least four scrape intervals, and no less than a pixel stands for."""
+
+Scope = tuple[str, ...]
+"""Labels that have a variable of the same name."""
+
+TARGETS: Final[Scope] = ("job", "instance")
+COMPONENTS: Final[Scope] = (*TARGETS, "component")
+OPERATIONS: Final[Scope] = (*COMPONENTS, "operation")
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Makes PromQL.
+
+    Attributes:
+        prefix: before the names of vitalspan's own metrics.
+    """
+
+    prefix: str = ""
+
+    def signal(
+        self,
+        name: str,
+        scope: Scope = OPERATIONS,
+        *,
+        by: tuple[str, ...] = (),
+        over: str = RATE_INTERVAL,
+        apart: bool = False,
+        **fields: Any,
+    ) -> str:
+        """Return a signal, by job and `by`.
+
+        Args:
+            name: of the signal.
+            scope: the variables that narrow it down.
+            by: the labels that stay.
+            over: the window, as PromQL has it.
+            apart: whether instances stay apart.
+            **fields: what else a rule would say: `slo`, `measure`, `where`.
+        """
+        query = build_query({"signal": name, **fields})
+        selection = replace(
+            self.selection(scope, over), by=by, per_instance=apart, where=_where(scope, query.where)
+        )
+        return signal_of(query).promql(selection, query)
+
+    def selection(self, scope: Scope, over: str = RATE_INTERVAL) -> Selection:
+        """Return what the variables of a dashboard select."""
+        return Selection(where=_where(scope), prefix=self.prefix, span=over)
+
+    def name(self, metric: str) -> str:
+        """Return what a metric is called in Prometheus."""
+        return Selection(prefix=self.prefix).name(metric)
+
+    def series(self, metric: str, scope: Scope = OPERATIONS, *conditions: str) -> str:
+        """Return a selector of a metric's series."""
+        return self.selection(scope).series(metric, *conditions)
+
+    def rate(
+        self, metric: str, scope: Scope = OPERATIONS, *conditions: str, over: str = RATE_INTERVAL
+    ) -> str:
+        """Return the rate of a counter, series by series."""
+        return self.selection(scope, over).rate(metric, *conditions)
+
+    def increase(
+        self, metric: str, scope: Scope = OPERATIONS, *conditions: str, over: str = RATE_INTERVAL
+    ) -> str:
+        """Return how much a counter has grown, series by series."""
+        return f"increase({self.series(metric, scope, *conditions)}[{over}])"
+
+
+def _where(scope: Scope, more: tuple[Matcher, ...] = ()) -> tuple[Matcher, ...]:
+    # A label that a query asks for itself is not narrowed down any more.
+    asked = {one.label for one in more}
+    return (*(Matcher(label, "=~", f"${label}") for label in scope if label not in asked), *more)
