@@ -78,7 +78,7 @@ def test_what_is_neither(capsys: pytest.CaptureFixture[str]) -> None:
     assert status("rules", "presets", "wikki") == 1
     out, err = capsys.readouterr()
     assert out == ""
-    unknown = "there is no preset 'wikki': there are benchmarks, pipeline, studio, wiki"
+    unknown = "there is no preset 'wikki': there are benchmarks, health, pipeline, studio, wiki"
     assert err.splitlines() == [
         f"vitalspan rules: {unknown}",
         (

@@ -10,7 +10,7 @@ from vitalspan.rules.file import build
 from vitalspan.rules.model import SEVERITIES, Rule
 from vitalspan.rules.templates import labels_of
 
-NAMES = ("benchmarks", "pipeline", "studio", "wiki")
+NAMES = ("benchmarks", "health", "pipeline", "studio", "wiki")
 
 
 def rules(name: str) -> dict[str, Rule]:
@@ -24,7 +24,7 @@ def thresholds(rule: Rule) -> tuple[str, bool, dict[str, float]]:
     return asked, rule.above, {level.severity: level.threshold for level in rule.levels}
 
 
-def test_there_are_four() -> None:
+def test_there_are_five() -> None:
     assert presets.names() == NAMES
 
 
@@ -79,6 +79,18 @@ def test_the_pipeline() -> None:
     }
 
 
+def test_health() -> None:
+    assert {name: thresholds(rule) for name, rule in rules("health").items()} == {
+        "HealthScoreLow": ("health_score", False, {"warning": 60.0, "critical": 40.0}),
+        "ComponentUnhealthy": (
+            "component_health_score",
+            False,
+            {"warning": 60.0, "critical": 40.0},
+        ),
+        "HealthTelemetryAbsent": ("health_absent", True, {"warning": 0.0}),
+    }
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_each_rule_says_what_is_the_matter(name: str) -> None:
     for rule in rules(name).values():
@@ -100,5 +112,5 @@ def test_all_of_them_go_together() -> None:
 
 @pytest.mark.parametrize("take", [presets.load, presets.text])
 def test_an_unknown_one(take: object) -> None:
-    with pytest.raises(ConfigurationError, match="there is no preset 'x': there are benchmarks, p"):
+    with pytest.raises(ConfigurationError, match="there is no preset 'x': there are benchmarks, h"):
         take("x")  # type: ignore[operator]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from vitalspan.artifacts.batches import Case, batches, too_large
 from vitalspan.artifacts.groups import level_labels
+from vitalspan.artifacts.health import recorded_scores
 from vitalspan.artifacts.options import Options
 from vitalspan.artifacts.players import Series, Traffic, play
 from vitalspan.artifacts.timelines import Check, ImpossibleError, Timeline, input_step, timeline
@@ -69,6 +71,7 @@ def case_files(
     """
     objectives = {slo.name: slo.objective for slo in rules.slos}
     cases, remarks = _cases(rules, objectives, options.interval)
+    setting = _Setting(objectives, recorded_scores(rules, options), options)
     steps = sorted({options.interval, *(case.timeline.step for case in cases)})
     files = {}
     for step in steps:
@@ -77,10 +80,7 @@ def case_files(
             "rule_files": [rule_file],
             "evaluation_interval": duration_text(step),
             "group_eval_order": list(order),
-            "tests": [
-                _test(batch, objectives, options)
-                for batch in batches(chosen, rules, options.interval)
-            ],
+            "tests": [_test(batch, setting) for batch in batches(chosen, rules, options.interval)],
         }
         usual = step == options.interval
         name = "tests.yml" if usual else f"tests-{duration_text(step)}.yml"
@@ -158,36 +158,55 @@ def _candidates(conditions: Sequence[Matcher]) -> Iterator[str]:
             yield branch.replace(".", "x")
 
 
-def _test(batch: Sequence[Case], objectives: dict[str, float], options: Options) -> dict[str, Any]:
+class _Setting(NamedTuple):
+    """What all tests share.
+
+    Attributes:
+        objectives: of the SLOs by name.
+        scores: the recorded series that alerts read in place of each metric that is a score.
+        options: how the rules are exported.
+    """
+
+    objectives: dict[str, float]
+    scores: dict[str, str]
+    options: Options
+
+
+def _test(batch: Sequence[Case], setting: _Setting) -> dict[str, Any]:
     return {
         "interval": duration_text(batch[0].spacing),
-        "input_series": [one for case in batch for one in _inputs(case, objectives, options)],
+        "input_series": [one for case in batch for one in _inputs(case, setting)],
         "promql_expr_test": [
-            _expected(case, check, options) for case in batch for check in case.timeline.checks
+            _expected(case, check, setting.options)
+            for case in batch
+            for check in case.timeline.checks
         ],
     }
 
 
-def _inputs(case: Case, objectives: dict[str, float], options: Options) -> Iterator[dict[str, str]]:
+def _inputs(case: Case, setting: _Setting) -> Iterator[dict[str, str]]:
     query, rule = case.rule.query, case.rule
-    objective = objectives.get(query.slo or "", 0.99)
+    objective = setting.objectives.get(query.slo or "", 0.99)
     calls = max(_CALLS, float(rule.min_count))
     played = [
         play(Traffic(query, stretch.value, calls * stretch.faster, objective))
         for stretch in case.timeline.stretches
     ]
     counts = list(_counts(case.timeline, case.spacing))
-    prefix = "" if query.series is not None else options.metric_prefix
-    for series in played[0]:
-        runs = [(each[series], count) for each, count in zip(played, counts, strict=True)]
-        yield {"series": _selector(series, case, prefix), "values": _values(series, runs, case)}
+    for series in dict.fromkeys(series for each in played for series in each):
+        runs = [(each.get(series, 0.0), count) for each, count in zip(played, counts, strict=True)]
+        yield {"series": _selector(series, case, setting), "values": _values(series, runs, case)}
 
 
-def _selector(series: Series, case: Case, prefix: str) -> str:
+def _selector(series: Series, case: Case, setting: _Setting) -> str:
     metric, more = series
     labels = case.labels | dict(more)
     told = ",".join(f"{name}={quoted(value)}" for name, value in labels.items())
-    return f"{Selection(prefix=prefix).name(metric)}{{{told}}}"
+    name = metric
+    if case.rule.query.series is None:
+        plain = Selection(prefix=setting.options.metric_prefix)
+        name = setting.scores.get(metric) or plain.name(metric)
+    return f"{name}{{{told}}}"
 
 
 def _counts(timeline: Timeline, spacing: float) -> Iterator[int]:
@@ -208,6 +227,9 @@ def _values(series: Series, runs: Iterable[tuple[float, int]], case: Case) -> st
         if not count:
             continue
         grown = value * case.spacing if counter else value
+        if math.isnan(value):
+            words.append(f"_x{count}")
+            continue
         if counter:
             start = last + grown if words else 0.0
             shown = f"{_number(start)}{'' if grown < 0 else '+'}{_number(grown)}"

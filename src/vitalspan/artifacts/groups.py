@@ -8,9 +8,11 @@ from typing import Any, Final
 from vitalspan import names
 from vitalspan.artifacts.annotations import texts
 from vitalspan.artifacts.documents import Lines
+from vitalspan.artifacts.health import HEALTH, health_rules, recorded_scores
 from vitalspan.artifacts.options import Options
 from vitalspan.artifacts.recording import Recorder, Recording, shared
 from vitalspan.errors import ConfigurationError
+from vitalspan.health.promql import alerts_on_scores
 from vitalspan.rules.model import Group, Level, Rule, RuleSet, Slo
 from vitalspan.rules.operators import number
 from vitalspan.rules.promql import condition
@@ -42,11 +44,11 @@ def rule_groups(rules: RuleSet, options: Options) -> list[Content]:
         ConfigurationError: for two groups of one name, or alerts that nothing tells apart.
     """
     _check(rules)
-    objectives = {slo.name: slo.objective for slo in rules.slos}
+    known = _Known(rules, options)
     asked = []
     for group in rules.groups:
         recorder = _recorder(options)
-        asked.append((group, recorder, _alerts(group, options, recorder, objectives)))
+        asked.append((group, recorder, _alerts(group, recorder, known)))
     budgets = _recorder(options)
     remaining = [_budget(slo, budgets) for slo in rules.slos]
     common = shared(recorder for _, recorder, _ in asked).union(
@@ -55,7 +57,10 @@ def rule_groups(rules: RuleSet, options: Options) -> list[Content]:
         *(recorder.asked for group, recorder, _ in asked if group.limit),
     )
     shortest = min((group.interval or options.interval for group in rules.groups), default=0.0)
-    made = [_content(RATES, shortest, map(_recorded, sorted(common)))]
+    made = [
+        _content(RATES, shortest, map(_recorded, sorted(common))),
+        _content(HEALTH, options.interval, map(_recorded, health_rules(rules, options))),
+    ]
     for group, recorder, alerts in asked:
         own = [_recorded(one) for one in recorder.asked if one not in common]
         made.append(
@@ -74,10 +79,23 @@ def _recorder(options: Options) -> Recorder:
     return Recorder(per_instance=options.per_instance, prefix=options.metric_prefix)
 
 
-def _alerts(
-    group: Group, options: Options, recorder: Recorder, objectives: Mapping[str, float]
-) -> list[Content]:
-    alerts = []
+class _Known:
+    """What the alerts of all groups are written with.
+
+    Args:
+        rules: with the groups of the SLOs.
+        options: how they are exported.
+    """
+
+    def __init__(self, rules: RuleSet, options: Options) -> None:
+        self.options = options
+        self.objectives = {slo.name: slo.objective for slo in rules.slos}
+        self.scores: Mapping[str, str] = recorded_scores(rules, options)
+        self.not_counted = alerts_on_scores(rules, options.metric_prefix)
+
+
+def _alerts(group: Group, recorder: Recorder, known: _Known) -> list[Content]:
+    alerts, options = [], known.options
     for rule in group.rules:
         for level in rule.levels:
             expr = condition(
@@ -86,7 +104,9 @@ def _alerts(
                 per_instance=options.per_instance,
                 prefix=options.metric_prefix,
                 recorded=recorder,
-                objectives=objectives,
+                objectives=known.objectives,
+                scores=known.scores,
+                not_counted=known.not_counted,
                 step=group.interval or options.interval,
             )
             alerts.append(_alert(rule, level, expr, options))
@@ -136,7 +156,7 @@ def _content(name: str, interval: float, rules: Iterable[Content], limit: int = 
 
 
 def _check(rules: RuleSet) -> None:
-    groups: set[str] = {RATES, BUDGETS}
+    groups: set[str] = {RATES, HEALTH, BUDGETS}
     alerts: set[tuple[str, frozenset[tuple[str, str]]]] = set()
     for group in rules.groups:
         if group.name in groups:

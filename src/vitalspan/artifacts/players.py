@@ -42,7 +42,10 @@ class Traffic:
 
 
 Played = dict[Series, float]
-"""Counters with what they grow by in a second, gauges with what they stand at."""
+"""Counters with what they grow by in a second, gauges with what they stand at; NaN is no sample."""
+
+ABSENCES: Final = ("absent", "health_absent")
+"""Signals that are 1 while something else is not there."""
 
 
 def play(traffic: Traffic) -> Played:
@@ -70,7 +73,7 @@ def limits(query: Query, objective: float) -> tuple[float, float]:
 def is_ratio(query: Query) -> bool:
     """Whether many calls make up soon for what few calls were."""
     counted = signal_of(query).counted
-    rates = ("rate", "measure_rate", "api_rate", "api_tokens_rate", "api_cost_rate")
+    rates = ("rate", "concurrency", "measure_rate", "api_rate", "api_tokens_rate", "api_cost_rate")
     return query.signal == "cpu_utilization" or (bool(counted) and query.signal not in rates)
 
 
@@ -169,6 +172,30 @@ def _burn_rate(traffic: Traffic) -> Played:
     }
 
 
+def _alert_points(traffic: Traffic) -> Played:
+    """Let as many alerts fire as make the points, or nearly so: none make 1 or 3."""
+    points = {1: 2, 3: 4}.get(round(traffic.value), round(traffic.value))
+    played: Played = {}
+    odd = points % 2
+    counts = {"error": odd, "critical": (points - 5 * odd) // 10}
+    counts["warning"] = (points - 5 * odd) % 10 // 2
+    for severity, count in counts.items():
+        for number in range(count):
+            # Severities of one alert would count as one.
+            alert = (("alertname", f"Played {severity} {number}"), ("severity", severity))
+            played[names.ALERT_STATE.name, alert] = _FIRING
+    none = (("alertname", "Played"), ("severity", "info"))
+    return {(names.ALERT_STATE.name, none): 0.0, **played}
+
+
+def _health_absent(traffic: Traffic) -> Played:
+    healthy = (("health_status", "healthy"),)
+    return {
+        (names.HEALTH_STATUS.name, healthy): 1.0,
+        (names.HEALTH_SCORE.name, ()): math.nan if traffic.value else 90.0,
+    }
+
+
 def _labelled(metric: str, label: str, value: str) -> Series:
     return metric, ((label, value),)
 
@@ -176,6 +203,8 @@ def _labelled(metric: str, label: str, value: str) -> Series:
 _API_OK: Final = _labelled(names.API_CALLS.name, "outcome", "ok")
 _API_ERROR: Final = _labelled(names.API_CALLS.name, "outcome", "error")
 _CPU: Final = "system_cpu_seconds_total"
+_FIRING: Final = 2.0
+"""The value of `alert_state` while an alert fires."""
 
 _PLAYERS: Final[dict[str, Callable[[Traffic], Played]]] = {
     "rate": _plain(_COUNT),
@@ -209,5 +238,10 @@ _PLAYERS: Final[dict[str, Callable[[Traffic], Played]]] = {
         _labelled("python_gc_collections_total", "generation", "0"): traffic.value
     },
     "burn_rate": _burn_rate,
-    "health_score": _plain("health_score"),
+    "resource_utilization": _used("system_memory_available_bytes", "system_memory_size_bytes"),
+    "concurrency": _beside(f"{_DURATION}_sum", (_COUNT, ())),
+    "alert_points": _alert_points,
+    "health_score": _plain(names.HEALTH_SCORE.name),
+    "component_health_score": _plain(names.COMPONENT_HEALTH_SCORE.name),
+    "health_absent": _health_absent,
 }

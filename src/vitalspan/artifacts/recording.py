@@ -48,12 +48,12 @@ class Recorder:
 
     def rate(self, metric: str, window: float) -> str:
         """Return the series that has the rate of a counter over a window."""
-        name = self.series(_counted(metric), f"rate{duration_text(window)}")
+        name = self.series(counted(metric), f"rate{duration_text(window)}")
         return self._record(Recording(name, self._rate(metric, window)))
 
     def ratio(self, part: str, whole: str, window: float, slo: str) -> str:
         """Return the series that has an SLO's rate of one counter over that of another."""
-        name = self.series(_counted(part), f"ratio_rate{duration_text(window)}")
+        name = self.series(counted(part), f"ratio_rate{duration_text(window)}")
         this = f"{{slo={quoted(slo)}}}"
         below = self._rate(whole + this, window)
         expr = f"{self._rate(part + this, window)}\n/\n({below} > 0)"
@@ -95,6 +95,24 @@ def shared(recorders: Iterable[Recorder]) -> set[Recording]:
     return {recording for recording, count in times.items() if count > 1}
 
 
-def _counted(metric: str) -> str:
+def counted(metric: str) -> str:
     """Return what a counter counts: its rate is no total any more."""
     return metric.removesuffix("_total")
+
+
+def told_apart_by(metric: str) -> tuple[str, tuple[str, ...]]:
+    """Return what a counter is told apart by when it is added up over all that may be many.
+
+    Args:
+        metric: a counter of vitalspan's own, without a prefix.
+
+    Returns:
+        How the name of its level goes on after jobs and instances, and the labels that stay.
+    """
+    own = _LEVELS.get(counted(metric), "")
+    if own == "slo":
+        return own, (own,)
+    labels = {"cache": ("cache", "result"), "api": ("api", "outcome")}.get(own, ())
+    buckets = ("le",) if metric.endswith("_bucket") else ()
+    level = "_".join(filter(None, (names.COMPONENT, own)))
+    return level, (names.COMPONENT, *labels, *buckets)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from vitalspan.artifacts.players import is_ratio, limits
+from vitalspan.artifacts.players import ABSENCES, is_ratio, limits
 from vitalspan.rules.fleet import STEPS
 from vitalspan.rules.model import Level, Rule
 from vitalspan.signals.catalogue import signal_of
@@ -133,7 +133,7 @@ class _Planner:
 
     def _plain(self, *, faster: bool = True) -> Timeline:
         rule, level = self._rule, self._level
-        if self._signal.name == "absent":
+        if self._signal.name in ABSENCES:
             return self._absent()
         bad = self._bad(self._low, self._high)
         good = self._good(self._low, self._high)
@@ -152,7 +152,8 @@ class _Planner:
 
     def _absent(self) -> Timeline:
         if not self._rule.above:
-            raise ImpossibleError("where calls come, `absent` has no samples in Prometheus")
+            what = f"`{self._signal.name}` has no samples in Prometheus"
+            raise ImpossibleError(f"where nothing is absent, {what}")
         self._lag = 0.0
         first = self._until_firing(1.0)
         checks = [Check(first.seconds - self._step, firing=True)]

@@ -30,6 +30,8 @@ def expression(
     worst: str = "max",
     recorded: Recorded | None = None,
     objectives: Mapping[str, float] | None = None,
+    scores: Mapping[str, str] | None = None,
+    not_counted: tuple[str, ...] = (),
     step: float = DEFAULT_STEP,
 ) -> str:
     """Return PromQL for the value of a query, derived ones included.
@@ -44,6 +46,8 @@ def expression(
         worst: how instances become one where adding them up means nothing: `max` or `min`.
         recorded: finds recording rules to use in place of rates.
         objectives: of the SLOs by name; of others the gauge is asked.
+        scores: the recorded series to take in place of each metric that is a score.
+        not_counted: names of the alerts that do not count against a score.
         step: seconds between two evaluations.
 
     Raises:
@@ -56,6 +60,8 @@ def expression(
         prefix=prefix,
         recorded=recorded,
         objectives=objectives,
+        scores=scores,
+        not_counted=not_counted,
         step=step,
     )
     return fleet.value()
@@ -69,6 +75,8 @@ def condition(
     prefix: str = "",
     recorded: Recorded | None = None,
     objectives: Mapping[str, float] | None = None,
+    scores: Mapping[str, str] | None = None,
+    not_counted: tuple[str, ...] = (),
     step: float = DEFAULT_STEP,
 ) -> str:
     """Return PromQL that has a sample for each alert of a rule's level.
@@ -83,6 +91,8 @@ def condition(
         prefix: before the names of vitalspan's own metrics.
         recorded: finds recording rules to use in place of rates.
         objectives: of the SLOs by name; of others the gauge is asked.
+        scores: the recorded series to take in place of each metric that is a score.
+        not_counted: names of the alerts that do not count against a score.
         step: seconds between two evaluations.
 
     Raises:
@@ -95,6 +105,8 @@ def condition(
         prefix=prefix,
         recorded=recorded,
         objectives=objectives,
+        scores=scores,
+        not_counted=not_counted,
         step=step,
     )
     return _Condition(rule, level, fleet).text()
@@ -108,6 +120,8 @@ def _fleet(
     prefix: str,
     recorded: Recorded | None,
     objectives: Mapping[str, float] | None,
+    scores: Mapping[str, str] | None,
+    not_counted: tuple[str, ...],
     step: float,
 ) -> Fleet:
     selection = Selection(
@@ -119,6 +133,8 @@ def _fleet(
         prefix=prefix,
         recorded=NOTHING_RECORDED if recorded is None else recorded,
         objectives=objectives or {},
+        scores=scores or {},
+        not_counted=not_counted,
     )
     return Fleet(query, selection, step)
 

@@ -58,10 +58,12 @@ class Past:
             derived = None if value is None else self._anomaly(value, now)
             self._take(value, now)
             return derived
+        if self._derivation.kind == "change":
+            # Where there was nothing, a change is not against what was there earlier.
+            self._take(math.nan if value is None else value, now)
+            return None if value is None else self._change(value, now)
         self._take(value, now)
-        if value is None:
-            return None
-        return self._change(value, now) if self._derivation.kind == "change" else self._trend(now)
+        return None if value is None else self._trend(now)
 
     def _trend(self, now: float) -> float | None:
         derivation = self._derivation
@@ -100,7 +102,7 @@ class Past:
         if not self._values:
             return None
         when, before = self._values[0]
-        if now - when < self._derivation.over - 1e-6 or before == 0:
+        if now - when < self._derivation.over - 1e-6 or before == 0 or math.isnan(before):
             return None
         return (value - before) / abs(before)
 

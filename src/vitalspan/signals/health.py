@@ -86,7 +86,25 @@ def _score(metric: str) -> Signal:
     )
 
 
+def _health_absent(window: Window, query: Query) -> Reading:
+    return Reading(0.0 if window.gauges(names.HEALTH_SCORE.name) else 1.0, 1)
+
+
+def _health_absent_promql(selection: Selection, query: Query) -> str:
+    score, status = names.HEALTH_SCORE.name, names.HEALTH_STATUS.name
+    pooled = selection.scores.get(score)
+    known = selection.gauge(score) if pooled is None else selection.recording(pooled)
+    # The status is there without a score, and is missed for a while after its end.
+    seen = f"last_over_time({selection.series(status)}[{_MISSED_FOR}]{selection.ago})"
+    told = selection.total(seen, how="group")
+    missing = f"{told} unless {selection.total(known, how='group')}"
+    return f"{missing} or absent({known}) unless on () {told}"
+
+
 _POINTS: Final = "alert_points"
+
+_MISSED_FOR: Final = "1h"
+"""How long the scores of a job that has ended are still missed."""
 
 HEALTH: Final = (
     Signal(
@@ -101,6 +119,16 @@ HEALTH: Final = (
     ),
     _score(names.HEALTH_SCORE.name),
     _score(names.COMPONENT_HEALTH_SCORE.name),
+    Signal(
+        "health_absent",
+        NUMBER,
+        "monitor",
+        "1 while there is no health score, 0 otherwise",
+        _health_absent,
+        _health_absent_promql,
+        metrics=(names.HEALTH_SCORE.name,),
+        instant=True,
+    ),
 )
 
 _NAMES: Final = frozenset(signal.name for signal in HEALTH)

@@ -23,7 +23,12 @@ class Range(NamedTuple):
     high: float
 
 
-_HIGHEST: Final = {"absent": 1.0, "health_score": 100.0, "component_health_score": 100.0}
+_HIGHEST: Final = {
+    "absent": 1.0,
+    "health_absent": 1.0,
+    "health_score": 100.0,
+    "component_health_score": 100.0,
+}
 
 
 def range_of(query: Query, objective: float | None = None) -> Range:
