@@ -1110,11 +1110,12 @@ def test_other_rules_leave_the_last_score_as_it_is() -> None:
     watched.monitor.rules.add(alert="Slow", signal="latency_mean", above=1)
     assert watched.monitor.health() is before
     assert watched.sample("health_score") == 100
-    # How health is scored has changed: nothing is known before the next tick.
+    # How health is scored has changed: what was known last stays until the next tick.
     watched.monitor.rules.set_health(model="pipeline")
-    assert watched.sample("health_score") is None
-    watched.tick()
+    assert watched.monitor.last_health() is before
     assert watched.sample("health_score") == 100
+    watched.tick()
+    assert watched.monitor.health().model == "pipeline"
 
 
 def test_what_is_said_anew_takes_the_place_of_what_was_said() -> None:

@@ -51,6 +51,8 @@ class Assessor:
         self._epoch = epoch
         self._asked: tuple[Scoring, tuple[Slo, ...], str] | None = None
         self.adviser = Adviser(history)
+        self._model = DEFAULT_MODEL
+        self.latest = self._unknown()
         self.use(Scoring(), (), DEFAULT_MODEL)
 
     def use(self, scoring: Scoring, slos: Sequence[Slo], default: str) -> None:
@@ -72,9 +74,10 @@ class Assessor:
         self._model = model_name(scoring, default)
         factors = () if self._model == OFF else factors_of(scoring, slos, default)
         self._survey = Survey(factors, slos, self._history, getattr(self, "_survey", None))
-        self.latest = self._unknown()
-        # Rules see nothing of scores that are not made any more.
-        self._note(None, {})
+        if self.is_off:
+            self.latest = self._unknown()
+            # Rules see nothing of scores that are not made any more.
+            self._note(None, {})
 
     @property
     def is_off(self) -> bool:
