@@ -37,7 +37,7 @@ def _add_check(commands: Commands[Any]) -> None:
 
 
 def _add_explain(commands: Commands[Any]) -> None:
-    about = "say each rule in a sentence and in PromQL"
+    about = "say each rule, and how health is scored, in sentences and in PromQL"
     parser = _command(commands, "explain", about, _explain)
     parser.add_argument("source", metavar="FILE|PRESET", help="a rule file, or a preset's name")
 
@@ -77,7 +77,10 @@ def _check(arguments: argparse.Namespace) -> None:
 def _summary(rules: RuleSet) -> str:
     count = sum(len(group.rules) for group in rules.groups)
     groups, slos = _counted(len(rules.groups), "group"), _counted(len(rules.slos), "SLO")
-    return f"{_counted(count, 'rule')} in {groups}, {slos}"
+    parts = [f"{_counted(count, 'rule')} in {groups}", slos]
+    if rules.health is not None and rules.health.components:
+        parts.append(_counted(len(rules.health.components), "component"))
+    return ", ".join(parts)
 
 
 def _counted(count: int, what: str) -> str:
@@ -85,6 +88,7 @@ def _counted(count: int, what: str) -> str:
 
 
 def _explain(arguments: argparse.Namespace) -> None:
+    from vitalspan.health.sentences import explain_scoring  # noqa: PLC0415
     from vitalspan.rules import presets  # noqa: PLC0415
     from vitalspan.rules.explain import explain  # noqa: PLC0415
     from vitalspan.rules.file import load  # noqa: PLC0415
@@ -92,7 +96,8 @@ def _explain(arguments: argparse.Namespace) -> None:
     source = Path(arguments.source)
     # A file wins over a preset of the same name, and a name alone that is no file is a preset's.
     preset = not source.exists() and source.name == arguments.source and not source.suffix
-    print(explain(presets.load(source.name) if preset else load(source)))
+    rules = presets.load(source.name) if preset else load(source)
+    print("\n\n".join(filter(None, (explain(rules), explain_scoring(rules)))))
 
 
 def _presets(arguments: argparse.Namespace) -> None:

@@ -27,7 +27,7 @@ _IN_WORDS: Final = 60.0
 
 _DECIMAL: Final = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 _OPERATORS: Final = {"=": "", "!=": "other than ", "=~": "like ", "!~": "not like "}
-_SAMPLES: Final = {
+SAMPLES: Final = {
     "operations": "calls",
     "caches": "look-ups",
     "apis": "calls",
@@ -52,9 +52,11 @@ def rule_sentence(rule: Rule) -> str:
     """Return when a rule's alert is raised and cleared."""
     unit = unit_of(rule.query)
     side = "above" if rule.above else "below"
-    levels = [f"as {one.severity} {side} {_value(one.threshold, unit)}" for one in rule.levels]
+    levels = [
+        f"as {one.severity} {side} {threshold_text(one.threshold, unit)}" for one in rule.levels
+    ]
     stays = f"stays there for {_words(rule.for_seconds)}" if rule.for_seconds else "is there"
-    raised = f"{rule.alert} is raised {_listed(levels)} when {quantity(rule.query)} {stays}"
+    raised = f"{rule.alert} is raised {listed(levels)} when {quantity(rule.query)} {stays}"
     return "; ".join([raised, *_conditions(rule)]) + "."
 
 
@@ -66,14 +68,14 @@ def _conditions(rule: Rule) -> list[str]:
     if clears:
         whole = len(set(clears.values())) == 1 and len(clears) == len(rule.levels)
         texts = [
-            f"{_value(clear, unit)}{'' if whole else f' ({severity})'}"
+            f"{threshold_text(clear, unit)}{'' if whole else f' ({severity})'}"
             for severity, clear in clears.items()
         ]
-        said.append(f"it clears at {_listed(list(dict.fromkeys(texts)))}")
+        said.append(f"it clears at {listed(list(dict.fromkeys(texts)))}")
     if rule.keep_firing_for:
         said.append(f"it fires on for {_words(rule.keep_firing_for)} after the value has come back")
     if rule.min_count:
-        said.append(f"it needs {rule.min_count} {_SAMPLES.get(signal.source, 'samples')}")
+        said.append(f"it needs {rule.min_count} {SAMPLES.get(signal.source, 'samples')}")
     return said + [text for text in [_WITHOUT_DATA[rule.no_data]] if text]
 
 
@@ -87,7 +89,7 @@ def quantity(query: Query) -> str:
     if query.short is not None:
         asked[-1] += f" and over {_words(query.short)} as well"
     if query.by:
-        asked.append(f"for each {_listed(list(query.by))} by itself")
+        asked.append(f"for each {listed(list(query.by))} by itself")
     return ", ".join(asked) + ","
 
 
@@ -117,21 +119,22 @@ def _derived(derived: Derivation, signal: Signal) -> str:
         return (
             f"the forecast for {_words(derived.horizon)} ahead, going by {over}, of {signal.name}"
         )
-    limit = _value(derived.limit, signal.unit)
+    limit = threshold_text(derived.limit, signal.unit)
     return f"the time until {limit} is crossed, going by {over}, by {signal.name}"
 
 
 def _of(where: tuple[Matcher, ...]) -> str:
     conditions = [f"{one.label} {_OPERATORS[one.operator]}{one.value or 'none'}" for one in where]
-    return f" of {_listed(conditions)}" if conditions else ""
+    return f" of {listed(conditions)}" if conditions else ""
 
 
-def _listed(texts: list[str]) -> str:
+def listed(texts: list[str]) -> str:
+    """Return texts as a part of a sentence: `a, b and c`."""
     return " and ".join(part for part in (", ".join(texts[:-1]), texts[-1]) if part)
 
 
-def _value(value: float, unit: Unit) -> str:
-    """Return a threshold as people would write it."""
+def threshold_text(value: float, unit: Unit) -> str:
+    """Return a value as people would write it in a rule."""
     if unit == SECONDS and value >= _IN_WORDS:
         return _words(value)
     if (
@@ -159,7 +162,11 @@ def _words(seconds: float) -> str:
 
 def slo_sentence(slo: Slo) -> str:
     """Return what an SLO asks for."""
-    good = "do not raise" if slo.under is None else f"take {_value(slo.under, SECONDS)} at most"
+    good = (
+        "do not raise"
+        if slo.under is None
+        else f"take {threshold_text(slo.under, SECONDS)} at most"
+    )
     left = _percent(1.0 - slo.objective)
     return (
         f"{slo.name} asks that {_percent(slo.objective)} of the calls{_of(slo.where)} {good}, over "
