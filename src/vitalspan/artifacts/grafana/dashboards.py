@@ -9,9 +9,11 @@ from typing import Final
 from vitalspan.artifacts.grafana.overview import overview
 from vitalspan.artifacts.grafana.page import Page
 from vitalspan.artifacts.grafana.queries import Queries
+from vitalspan.artifacts.grafana.trends import trends
 
 MAKERS: Final[dict[str, Callable[[Queries, str], Page]]] = {
     "overview.json": overview,
+    "trends.json": trends,
 }
 
 DATASOURCE: Final = "prometheus"

@@ -38,6 +38,7 @@ class Queries:
         *,
         by: tuple[str, ...] = (),
         over: str = RATE_INTERVAL,
+        ago: float = 0.0,
         apart: bool = False,
         **fields: Any,
     ) -> str:
@@ -48,12 +49,17 @@ class Queries:
             scope: the variables that narrow it down.
             by: the labels that stay.
             over: the window, as PromQL has it.
+            ago: seconds to go back in time.
             apart: whether instances stay apart.
             **fields: what else a rule would say: `slo`, `measure`, `where`.
         """
         query = build_query({"signal": name, **fields})
         selection = replace(
-            self.selection(scope, over), by=by, per_instance=apart, where=_where(scope, query.where)
+            self.selection(scope, over),
+            where=_where(scope, query.where),
+            by=by,
+            offset=ago,
+            per_instance=apart,
         )
         return signal_of(query).promql(selection, query)
 
