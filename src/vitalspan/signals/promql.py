@@ -96,10 +96,11 @@ class Selection:
 
     def rate(self, metric: str, *more: str) -> str:
         """Return the rate of a counter over the window, series by series."""
-        recorded = self.recorded.rate(self.name(metric), self.window)
+        recorded = None if self.span else self.recorded.rate(self.name(metric), self.window)
         if recorded is not None:
             return self._selector(recorded, more) + self.ago
-        return f"rate({self.series(metric, *more)}[{duration_text(self.window)}]{self.ago})"
+        over = self.span or duration_text(self.window)
+        return f"rate({self.series(metric, *more)}[{over}]{self.ago})"
 
     def gauge(self, metric: str, *more: str) -> str:
         """Return a gauge as it is."""
