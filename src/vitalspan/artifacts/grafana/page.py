@@ -23,6 +23,7 @@ _DATASOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 _WHOLE: Final = 24
 _REFRESH: Final = "30s"
 _STARTED: Final = "process_start_time_seconds"
+_STEP: Final = "1m"
 _COLORS: Final = {"firing": "red", "started": "blue"}
 
 
@@ -93,12 +94,14 @@ class Page:
 
     def _annotations(self) -> list[dict[str, Any]]:
         queries = self.queries
-        state = queries.series(names.ALERT_STATE.name, TARGETS)
+        fires = f"{queries.series(names.ALERT_STATE.name, TARGETS)} == 2"
+        fired = f"{queries.series(names.ALERT_STATE.name, TARGETS)} offset {_STEP} == 2"
         # One event for each process, at the time that it was started.
         started = f"{queries.series(_STARTED, TARGETS)} * 1000"
         return [
+            # One event for each alert, when it began: as long as it fires would colour all charts.
             _annotation(
-                "Alerts that fire", "firing", f"{state} == 2", "{{alertname}}", "{{severity}}"
+                "Alerts", "firing", f"{fires} unless {fired}", "{{alertname}} fires", "{{severity}}"
             ),
             _annotation("Processes started", "started", started, "{{instance}} started", "{{job}}")
             | {"useValueForTime": True},
@@ -114,7 +117,7 @@ def _annotation(name: str, kind: str, expr: str, title: str, text: str) -> dict[
         "hide": False,
         "iconColor": _COLORS[kind],
         "name": name,
-        "step": "60s",
+        "step": _STEP,
         "textFormat": text,
         "titleFormat": title,
     }

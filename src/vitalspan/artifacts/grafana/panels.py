@@ -28,6 +28,7 @@ from vitalspan.artifacts.grafana.styles import (
     done,
     latest,
     legend,
+    override,
     target,
     thresholds,
     titled,
@@ -49,6 +50,7 @@ def time_series(
     least: float | None = 0.0,
     most: float | None = None,
     decimals: int | None = None,
+    band: tuple[str, str] | None = None,
 ) -> Panel:
     """Return values over time.
 
@@ -62,6 +64,7 @@ def time_series(
         least: where the axis begins; None where Grafana chooses.
         most: where it ends.
         decimals: that are shown.
+        band: the lower and the upper of two series between which the area is filled.
     """
     panel = described(timeseries.Panel(), title, description, unit, lines)
     panel = panel.line_width(1).fill_opacity(4 * _FILL if stacked else _FILL)
@@ -71,6 +74,8 @@ def time_series(
     panel = panel.legend(legend(common.LegendDisplayMode.TABLE, "lastNotNull", "max")).tooltip(
         tooltip
     )
+    if band:
+        panel = _filled(panel, *band)
     if stacked:
         panel = panel.stacking(
             common_builders.StackingConfig().mode(common.StackingMode.NORMAL).group("A")
@@ -80,6 +85,14 @@ def time_series(
         style = style.mode(common.GraphThresholdsStyleMode.DASHED)
         panel = panel.thresholds_style(style).thresholds(thresholds(limits))
     return done(bounded(panel, least, most, decimals))
+
+
+def _filled(panel: Any, lower: str, upper: str) -> Any:
+    dashed = override("custom.lineStyle", {"fill": "dash", "dash": [6, 6]})
+    bare = override("custom.fillOpacity", 0)
+    panel = panel.override_by_name(lower, [dashed, bare])
+    between = [override("custom.fillBelowTo", lower), override("custom.fillOpacity", _FILL)]
+    return panel.override_by_name(upper, [dashed, *between])
 
 
 def number(

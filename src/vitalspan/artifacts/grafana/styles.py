@@ -114,3 +114,8 @@ def legend(mode: common.LegendDisplayMode, *calcs: str) -> Builder[common.VizLeg
     """Return a legend below the panel, with what is computed of each series."""
     options = common_builders.VizLegendOptions().show_legend(True).display_mode(mode)
     return options.placement(common.LegendPlacement.BOTTOM).calcs(list(calcs))
+
+
+def override(name: str, value: object) -> dashboard.DynamicConfigValue:
+    """Return an option that a part of a panel has for itself."""
+    return dashboard.DynamicConfigValue(id_val=name, value=value)

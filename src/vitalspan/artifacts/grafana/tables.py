@@ -15,6 +15,7 @@ from vitalspan.artifacts.grafana.styles import (
     Panel,
     Steps,
     done,
+    override,
     target,
     thresholds,
     titled,
@@ -92,23 +93,17 @@ def rows(
     for column in columns:
         panel = panel.override_by_name(column.title, _column(column))
     if names:
-        panel = panel.override_by_name(
-            columns[0].title, [_property("mappings", [value_map(names)])]
-        )
+        panel = panel.override_by_name(columns[0].title, [override("mappings", [value_map(names)])])
     for name, url in (links or {}).items():
         link = {"title": f"Open {labels[name].lower()}", "url": url}
-        panel = panel.override_by_name(labels[name], [_property("links", [link])])
+        panel = panel.override_by_name(labels[name], [override("links", [link])])
     sort = common_builders.TableSortByFieldState().display_name(columns[0].title).desc(descending)
     return done(panel.sort_by([sort]))
 
 
 def _column(column: Column) -> list[dashboard.DynamicConfigValue]:
-    properties = [_property("unit", column.unit)]
+    properties = [override("unit", column.unit)]
     if column.steps:
-        properties.append(_property("thresholds", thresholds(column.steps).build()))
-        properties.append(_property("custom.cellOptions", {"type": "color-text"}))
+        properties.append(override("thresholds", thresholds(column.steps).build()))
+        properties.append(override("custom.cellOptions", {"type": "color-text"}))
     return properties
-
-
-def _property(name: str, value: object) -> dashboard.DynamicConfigValue:
-    return dashboard.DynamicConfigValue(id_val=name, value=value)

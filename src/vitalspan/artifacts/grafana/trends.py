@@ -18,6 +18,8 @@ _WEEK: Final = 7 * _DAY
 _PAST: Final = "[1h:1m]"
 """What lines are drawn through, and what the usual is made of: the last hour, minute by minute."""
 
+_USUAL: Final = ("usual at least", "usual at most")
+
 _RESIDENT: Final = "process_resident_memory_bytes"
 _MEMORY_LEFT: Final = "system_memory_available_bytes"
 _DISK_LEFT: Final = "system_filesystem_available_bytes"
@@ -169,13 +171,13 @@ def _unusual(page: Page, queries: Queries) -> None:
     rate = f"sum({queries.signal('rate', COMPONENTS)})"
     mean = f"max({queries.signal('latency_mean', COMPONENTS)})"
     how = (
-        "Between the lines of the most and of the least that is usual lies the mean of the last "
-        "hour, three standard deviations to each side. What leaves them is unlike it."
+        "Between the dashed lines lies what is usual: the mean of the last hour, and 3 standard "
+        "deviations to each side. What leaves them is unlike it."
     )
     page.row(
         "Unlike the last hour",
-        time_series("Calls and what is usual", how, "reqps", _band(rate, "calls")),
-        time_series("Mean duration and what is usual", how, "s", _band(mean, "mean")),
+        time_series("Calls and what is usual", how, "reqps", _band(rate, "calls"), band=_USUAL),
+        time_series("Mean duration and what is usual", how, "s", _band(mean, "mean"), band=_USUAL),
         widths=(12, 12),
     )
 
@@ -185,6 +187,6 @@ def _band(value: str, name: str) -> list[Line]:
     width = f"3 * stddev_over_time(({value}){_PAST})"
     return [
         Line(value, name),
-        Line(f"{middle} + {width}", "usual at most"),
-        Line(f"clamp_min({middle} - {width}, 0)", "usual at least"),
+        Line(f"{middle} + {width}", _USUAL[1]),
+        Line(f"clamp_min({middle} - {width}, 0)", _USUAL[0]),
     ]
