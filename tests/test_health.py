@@ -222,9 +222,9 @@ def test_the_pipeline_model() -> None:
     monitor = watched.monitor
     monitor.rules.add(alert="Failing", signal="error_ratio", above="5%", severity="critical")
     monitor.health()
-    for cache in (monitor.cache("pages"), monitor.cache("users")):
-        for _ in range(7):
-            cache.hit()
+    for cache, hits in (("pages", 3), ("users", 11)):
+        for _ in range(hits):
+            monitor.cache(cache).hit()
     for _ in range(26):
         monitor.cache("pages").miss()
     watched.call("fetch", 16.5, times=4)
@@ -247,7 +247,7 @@ def test_the_pipeline_model() -> None:
     assert health.score == pytest.approx(100 - sum(lost.values()))
     assert health.reasons == (
         (
-            "cache hit ratio 35 % over 5m costs 15.0 of 30 points: pages, 7 of 33 look-ups found "
+            "cache hit ratio 35 % over 5m costs 15.0 of 30 points: pages, 3 of 29 look-ups found "
             "their entry"
         ),
         "memory rss 1.397 GiB costs 10.0 of 20 points",
@@ -666,6 +666,12 @@ def test_such_an_alert_is_evaluated_on_the_score_of_the_same_tick() -> None:
     watched.tick()
     assert watched.states() == {"Ill": ("warning", "firing")}
     assert watched.monitor.alerts()[0].message == "health_score is 49, below 50"
+    # One that is new knows nothing of the score before it.
+    watched.monitor.rules.add(alert="Poor", signal="health_score", below=60)
+    gauge.set(100)
+    watched.tick()
+    assert [one.state for one in watched.monitor.alert_history()] == ["firing", "resolved"]
+    assert {one.alertname for one in watched.monitor.alert_history()} == {"Ill"}
 
 
 def test_any_other_alert_does_count() -> None:
@@ -1116,6 +1122,18 @@ def test_other_rules_leave_the_last_score_as_it_is() -> None:
     assert watched.sample("health_score") == 100
     watched.tick()
     assert watched.monitor.health().model == "pipeline"
+
+
+def test_what_is_known_of_the_past_stays_when_it_is_scored_in_another_way() -> None:
+    watched = Watched()
+    watched.monitor.health()
+    for _ in range(182):
+        watched.call(times=20, seconds=0.1)
+        watched.tick()
+    assert factor(watched.monitor.health(), "trend").score == 1
+    watched.monitor.rules.add_component("default", weight=2)
+    watched.tick()
+    assert factor(watched.monitor.health(), "trend").score == 1
 
 
 def test_what_is_said_anew_takes_the_place_of_what_was_said() -> None:

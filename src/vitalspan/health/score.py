@@ -125,5 +125,4 @@ def weighted_mean(scores: Iterable[tuple[float | None, float]]) -> float | None:
     whole = math.fsum(weight for _, weight in known)
     if not whole:
         return None
-    mean = math.fsum(score * weight for score, weight in known) / whole
-    return min(1.0, max(0.0, mean))
+    return math.fsum(score * weight for score, weight in known) / whole
