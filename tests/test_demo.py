@@ -7,9 +7,7 @@ import selectors
 import signal
 import socket
 import subprocess
-import urllib.request
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -19,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from demo_program import Demo, running
 from prometheus_server import run_prometheus, wait_until
 from promtool import promtool
 from subprograms import COMMAND
@@ -389,49 +388,6 @@ def test_a_machine_that_slept_wakes_up_in_the_present_phase() -> None:
 
 
 # The demo as a process
-
-
-class Demo:
-    """A running `vitalspan demo` on a free port, with short phases."""
-
-    def __init__(self, *options: str) -> None:
-        self.process = subprocess.Popen(
-            [*COMMAND, "demo", "--port", "0", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout
-        self.greeting = list(
-            itertools.takewhile(lambda line: line != "Ctrl-C ends it.\n", self.process.stdout)
-        )
-        self.url = next(line.split()[1] for line in self.greeting if line.startswith("  metrics"))
-
-    def scrape(self, accept: str = "text/plain") -> str:
-        request = urllib.request.Request(self.url, headers={"Accept": accept})
-        with urllib.request.urlopen(request, timeout=30) as response:
-            text: str = response.read().decode()
-        return text
-
-    def end(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str, str]:
-        self.process.send_signal(number)
-        try:
-            out, err = self.process.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
-        return self.process.returncode, out, err
-
-
-@contextmanager
-def running(*options: str) -> Iterator[Demo]:
-    demo = Demo(*options)
-    try:
-        yield demo
-    finally:
-        if demo.process.poll() is None:
-            demo.end()
-        demo.process.communicate()
 
 
 @pytest.fixture(scope="module")

@@ -1,105 +1,31 @@
 from __future__ import annotations
 
-import importlib
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from concurrent import futures
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import vitalspan
+from otlp_receiver import Receiver, run_grpc_receiver, run_http_receiver
 
 SOURCE = str(Path(vitalspan.__file__).parents[1])
-
-
-class Receiver:
-    """What an OTLP receiver got: each span's name with its resource's attributes."""
-
-    def __init__(self) -> None:
-        self.endpoint = ""
-        self.paths: list[str] = []
-        self.spans: dict[str, dict[str, str]] = {}
-        self.attributes: dict[str, dict[str, str]] = {}
-
-    def take(self, request: Any) -> None:
-        for group in request.resource_spans:
-            resource = texts(group.resource.attributes)
-            for scope in group.scope_spans:
-                for span in scope.spans:
-                    self.spans[span.name] = resource
-                    self.attributes[span.name] = texts(span.attributes)
-
-
-def texts(attributes: Any) -> dict[str, str]:
-    return {one.key: one.value.string_value for one in attributes}
-
-
-def needed(module: str) -> Any:
-    """Import a module; without it the test is skipped, or fails if told to."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as missing:
-        if os.environ.get("VITALSPAN_NO_SKIP") == "1":
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     """An OTLP receiver by HTTP."""
-    needed("opentelemetry.exporter.otlp.proto.http.trace_exporter")
-    service = needed("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
-    received = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            received.paths.append(self.path)
-            received.take(service.ExportTraceServiceRequest.FromString(body))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        received.endpoint = f"http://127.0.0.1:{server.server_port}"
+    with run_http_receiver() as received:
         yield received
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
 def grpc_receiver() -> Iterator[Receiver]:
     """An OTLP receiver by gRPC."""
-    needed("opentelemetry.exporter.otlp.proto.grpc.trace_exporter")
-    grpc = needed("grpc")
-    name = "opentelemetry.proto.collector.trace.v1.trace_service_pb2"
-    service = needed(name)
-    stubs = needed(f"{name}_grpc")
-    received = Receiver()
-
-    class Servicer(stubs.TraceServiceServicer):  # type: ignore[misc, name-defined]
-        def Export(self, request: Any, context: Any) -> Any:
-            received.take(request)
-            return service.ExportTraceServiceResponse()
-
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=2))
-    stubs.add_TraceServiceServicer_to_server(Servicer(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    received.endpoint = f"http://127.0.0.1:{port}"
-    yield received
-    server.stop(None).wait(10)
+    with run_grpc_receiver() as received:
+        yield received
 
 
 def run_program(program: str, **environment: str) -> str:
