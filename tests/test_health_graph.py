@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vitalspan.errors import ConfigurationError
@@ -30,6 +30,7 @@ def components(draw: st.DrawFn, *, circles: bool = True) -> list[Component]:
     return draw(st.permutations(found))
 
 
+@settings(deadline=None)
 @given(components())
 def test_a_circle_is_found_where_there_is_one(declared: list[Component]) -> None:
     needs = {one.name: one.depends_on for one in declared}
@@ -56,6 +57,7 @@ def reached(needs: Mapping[str, tuple[str, ...]], name: str) -> set[str]:
     return {name}.union(*(reached(needs, other) for other in needs.get(name, ())))
 
 
+@settings(deadline=None)
 @given(components(circles=False), scores)
 def test_what_limits_a_component_is_the_worst_that_it_depends_on(
     declared: list[Component], known: dict[str, float | None]
@@ -75,6 +77,7 @@ def test_what_limits_a_component_is_the_worst_that_it_depends_on(
     assert Graph(declared).limiting(known) == expected
 
 
+@settings(deadline=None)
 @given(components(circles=False), st.sets(st.sampled_from([*NAMES, "z"])))
 def test_the_names(declared: list[Component], seen: set[str]) -> None:
     needed = {other for one in declared for other in one.depends_on}

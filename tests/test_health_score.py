@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from vitalspan.errors import ConfigurationError
@@ -73,6 +73,7 @@ def is_known(factor: Factor, reading: Reading) -> bool:
     return value is not None and math.isfinite(value) and samples >= factor.min_count
 
 
+@settings(deadline=None)
 @given(models())
 def test_a_score_is_from_0_to_100_and_absent_only_without_factors(
     model: list[tuple[Factor, Reading]],
@@ -83,6 +84,7 @@ def test_a_score_is_from_0_to_100_and_absent_only_without_factors(
     assert score is None or 0.0 <= score <= 100.0
 
 
+@settings(deadline=None)
 @given(models())
 def test_what_is_lost_is_what_the_score_lacks_of_100(model: list[tuple[Factor, Reading]]) -> None:
     found = scored(model)
@@ -97,6 +99,7 @@ def test_what_is_lost_is_what_the_score_lacks_of_100(model: list[tuple[Factor, R
         assert all(part.lost == part.weight == 0 for part in found.parts if part.score is None)
 
 
+@settings(deadline=None)
 @given(models())
 def test_weights_of_what_is_known_are_100_together_in_their_proportion(
     model: list[tuple[Factor, Reading]],
@@ -115,6 +118,7 @@ def test_weights_of_what_is_known_are_100_together_in_their_proportion(
             assert part.lost <= part.factor.weight
 
 
+@settings(deadline=None)
 @given(models())
 def test_a_score_is_the_weighted_mean_less_the_deductions(
     model: list[tuple[Factor, Reading]],
@@ -136,6 +140,7 @@ def test_a_score_is_the_weighted_mean_less_the_deductions(
     assert found.value == pytest.approx(max(0.0, expected), abs=1e-6)
 
 
+@settings(deadline=None)
 @given(models(), st.data())
 def test_a_score_falls_with_every_signal_that_worsens(
     model: list[tuple[Factor, Reading]], data: st.DataObject
@@ -159,6 +164,7 @@ def test_a_score_falls_with_every_signal_that_worsens(
         assert after.value <= before
 
 
+@settings(deadline=None)
 @given(models())
 def test_at_the_ends_of_all_ramps_it_is_exactly_100_or_0(
     model: list[tuple[Factor, Reading]],
@@ -169,11 +175,13 @@ def test_at_the_ends_of_all_ramps_it_is_exactly_100_or_0(
     assert score_of(plain, [Reading(factor.zero, 30) for factor in plain]).value == 0
 
 
+@settings(deadline=None)
 @given(models())
 def test_what_is_absent_counts_as_if_it_were_not_there(model: list[tuple[Factor, Reading]]) -> None:
     assert scored([one for one in model if is_known(*one)]).value == scored(model).value
 
 
+@settings(deadline=None)
 @given(factors(), st.data())
 def test_a_ramp_is_a_line_between_its_ends(factor: Factor, data: st.DataObject) -> None:
     full, zero = factor.full, factor.zero
@@ -194,6 +202,7 @@ def test_a_ramp_as_wide_as_all_numbers() -> None:
     assert scores == pytest.approx([1, 0.75, 0.5, 0])
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1))
 def test_the_gate(ratio: float) -> None:
     factor = Factor("errors", Query("error_ratio"), 0.0, 1.0, 30, min_count=10)
@@ -226,6 +235,7 @@ def test_deductions_come_last_and_never_take_more_than_there_is() -> None:
     assert score_of([alerts], [Reading(60, 1)]).value is None
 
 
+@settings(deadline=None)
 @given(models(), st.none() | st.floats(0, 100))
 def test_no_better_than_the_worst_critical_component(
     model: list[tuple[Factor, Reading]], worst: float | None
@@ -247,6 +257,7 @@ def test_no_better_than_the_worst_critical_component(
     assert lost == pytest.approx(100 - after.value, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.none() | st.floats(0, 1), weights)))
 def test_a_weighted_mean_is_of_what_is_known(scores: list[tuple[float | None, float]]) -> None:
     known = [(score, weight) for score, weight in scores if score is not None and weight]
