@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from vitalspan import names
+from vitalspan.artifacts.fleet import fleet_rules
 from vitalspan.artifacts.options import Options
 from vitalspan.artifacts.recording import Recording, counted, told_apart_by
 from vitalspan.health.graph import Graph
@@ -106,6 +107,7 @@ class _Plan:
         scoring = rules.health
         self._factors = factors
         self._slos = rules.slos
+        self._prefix = options.metric_prefix
         self._names = Recorded(options.metric_prefix)
         self._pooled = _Pooled(options.metric_prefix)
         self._graph = Graph(() if scoring is None else scoring.components)
@@ -126,6 +128,7 @@ class _Plan:
             if whole == JOB or self._apart:
                 made += self._of_components(whole._replace(component=True))
             made += self._of_whole(whole)
+        made += fleet_rules(self._prefix, self._pooled.rate)
         yield from self._pooled.asked
         yield from made
 

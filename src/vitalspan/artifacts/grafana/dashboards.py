@@ -6,14 +6,24 @@ import json
 from collections.abc import Callable
 from typing import Final
 
+from vitalspan.artifacts.grafana.alerts import alerts
+from vitalspan.artifacts.grafana.fleet import fleet
+from vitalspan.artifacts.grafana.health import health
+from vitalspan.artifacts.grafana.operation import operation
 from vitalspan.artifacts.grafana.overview import overview
 from vitalspan.artifacts.grafana.page import Page
 from vitalspan.artifacts.grafana.queries import Queries
+from vitalspan.artifacts.grafana.resources import resources
 from vitalspan.artifacts.grafana.trends import trends
 
 MAKERS: Final[dict[str, Callable[[Queries, str], Page]]] = {
     "overview.json": overview,
+    "operation.json": operation,
+    "resources.json": resources,
+    "health.json": health,
+    "alerts.json": alerts,
     "trends.json": trends,
+    "fleet.json": fleet,
 }
 
 DATASOURCE: Final = "prometheus"

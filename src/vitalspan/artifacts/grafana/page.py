@@ -46,6 +46,7 @@ class Page:
         datasource: the uid of the data source that is chosen at first.
         span: the time that is shown at first, before now.
         more: further variables.
+        recorded: whether everything is read from what Prometheus has recorded, alerts included.
     """
 
     uid: str
@@ -56,6 +57,7 @@ class Page:
     datasource: str
     span: str = "now-1h"
     more: list[Any] = field(default_factory=list)
+    recorded: bool = False
     _rows: list[_Row] = field(default_factory=list)
 
     def row(self, title: str, *panels: Panel, height: int = 8, widths: Sequence[int] = ()) -> None:
@@ -93,19 +95,20 @@ class Page:
         return content
 
     def _annotations(self) -> list[dict[str, Any]]:
-        queries = self.queries
-        fires = f"{queries.series(names.ALERT_STATE.name, TARGETS)} == 2"
-        fired = f"{queries.series(names.ALERT_STATE.name, TARGETS)} offset {_STEP} == 2"
-        # One event for each process, at the time that it was started.
-        started = f"{queries.series(_STARTED, TARGETS)} * 1000"
-        return [
-            # One event for each alert, when it began: as long as it fires would colour all charts.
-            _annotation(
-                "Alerts", "firing", f"{fires} unless {fired}", "{{alertname}} fires", "{{severity}}"
-            ),
-            _annotation("Processes started", "started", started, "{{instance}} started", "{{job}}")
-            | {"useValueForTime": True},
-        ]
+        fires = f"{self.queries.series(names.ALERT_STATE.name, TARGETS)}%s == 2"
+        if self.recorded:
+            # Each instance has alerts of its own; those of Prometheus are about all of them.
+            fires = 'ALERTS{job=~"$job",alertstate="firing"}%s'
+        # One event for each alert, when it began: as long as it fires would colour all charts.
+        began = f"{fires % ''} unless {fires % f' offset {_STEP}'}"
+        made = [_annotation("Alerts", "firing", began, "{{alertname}} fires", "{{severity}}")]
+        if not self.recorded:
+            # One event for each process, at the time that it was started.
+            started = f"{self.queries.series(_STARTED, TARGETS)} * 1000"
+            name = "Processes started"
+            event = _annotation(name, "started", started, "{{instance}} started", "{{job}}")
+            made.append(event | {"useValueForTime": True})
+        return made
 
 
 def _annotation(name: str, kind: str, expr: str, title: str, text: str) -> dict[str, Any]:
