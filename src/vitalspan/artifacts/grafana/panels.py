@@ -19,6 +19,7 @@ from grafana_foundation_sdk.models import heatmap as heatmap_models
 
 from vitalspan.artifacts.grafana.styles import (
     PLAIN,
+    UNKNOWN,
     Line,
     Names,
     Panel,
@@ -51,6 +52,8 @@ def time_series(
     most: float | None = None,
     decimals: int | None = None,
     band: tuple[str, str] | None = None,
+    aside: bool = False,
+    reach: float | None = None,
 ) -> Panel:
     """Return values over time.
 
@@ -65,15 +68,18 @@ def time_series(
         most: where it ends.
         decimals: that are shown.
         band: the lower and the upper of two series between which the area is filled.
+        aside: whether the legend is on the right, where many series find room.
+        reach: where the axis ends at least.
     """
     panel = described(timeseries.Panel(), title, description, unit, lines)
     panel = panel.line_width(1).fill_opacity(4 * _FILL if stacked else _FILL)
     panel = panel.show_points(common.VisibilityMode.NEVER)
     tooltip = common_builders.VizTooltipOptions()
     tooltip = tooltip.mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
-    panel = panel.legend(legend(common.LegendDisplayMode.TABLE, "lastNotNull", "max")).tooltip(
-        tooltip
-    )
+    shown = legend(common.LegendDisplayMode.TABLE, "lastNotNull", "max", aside=aside)
+    panel = panel.legend(shown).tooltip(tooltip)
+    if reach is not None:
+        panel = panel.axis_soft_max(reach)
     if band:
         panel = _filled(panel, *band)
     if stacked:
@@ -93,6 +99,17 @@ def _filled(panel: Any, lower: str, upper: str) -> Any:
     panel = panel.override_by_name(lower, [dashed, bare])
     between = [override("custom.fillBelowTo", lower), override("custom.fillOpacity", _FILL)]
     return panel.override_by_name(upper, [dashed, *between])
+
+
+def repeated(panel: Any, variable: str, across: int) -> Panel:
+    """Return a panel that stands there once for each value of a variable.
+
+    Args:
+        panel: whose title and queries name the variable.
+        variable: its name.
+        across: how many stand side by side at most.
+    """
+    return done(panel.repeat(variable).repeat_direction("h").max_per_row(across))
 
 
 def number(
@@ -166,11 +183,8 @@ def states(
     panel = described(statetimeline.Panel(), title, description, "short", lines)
     panel = panel.legend(legend(common.LegendDisplayMode.LIST))
     panel = panel.mappings([value_map(names)]).show_value(common.VisibilityMode.NEVER)
-    first = next(iter(names.values()))[1]
-    panel = panel.thresholds(
-        thresholds([(None, first), *((value, one[1]) for value, one in names.items())])
-    )
-    scheme = builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS)
+    # By thresholds, Grafana would write their values in the legend, and not the names.
+    scheme = builders.FieldColor().mode(dashboard.FieldColorModeId.FIXED).fixed_color(UNKNOWN)
     return done(panel.color_scheme(scheme).fill_opacity(80).row_height(0.8).line_width(0))
 
 

@@ -88,6 +88,16 @@ class Queries:
         return f"increase({self.series(metric, scope, *conditions)}[{over}])"
 
 
+def otherwise(vector: str, label: str, text: str, value: float = 0) -> str:
+    """Return a vector, or where it is empty one value whose label says so."""
+    return f'{vector} or on () label_replace(vector({value:g}), "{label}", "{text}", "", "")'
+
+
+def worst(series: str) -> str:
+    """Return the least that series were at since the point before."""
+    return f"min_over_time({series}[{RATE_INTERVAL}])"
+
+
 def _where(scope: Scope, more: tuple[Matcher, ...] = ()) -> tuple[Matcher, ...]:
     # A label that a query asks for itself is not narrowed down any more.
     asked = {one.label for one in more}

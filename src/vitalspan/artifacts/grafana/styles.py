@@ -110,10 +110,16 @@ def latest() -> Builder[common.ReduceDataOptions]:
     return common_builders.ReduceDataOptions().calcs(["lastNotNull"]).values(False)
 
 
-def legend(mode: common.LegendDisplayMode, *calcs: str) -> Builder[common.VizLegendOptions]:
-    """Return a legend below the panel, with what is computed of each series."""
+def legend(
+    mode: common.LegendDisplayMode, *calcs: str, aside: bool = False
+) -> Builder[common.VizLegendOptions]:
+    """Return a legend below or beside a chart, with what is computed of each series."""
+    place = common.LegendPlacement.RIGHT if aside else common.LegendPlacement.BOTTOM
     options = common_builders.VizLegendOptions().show_legend(True).display_mode(mode)
-    return options.placement(common.LegendPlacement.BOTTOM).calcs(list(calcs))
+    if "max" in calcs:
+        # Those that matter most need no scrolling.
+        options = options.sort_by("Max").sort_desc(True)
+    return options.placement(place).calcs(list(calcs))
 
 
 def override(name: str, value: object) -> dashboard.DynamicConfigValue:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from grafana_foundation_sdk.builders import common as common_builders
 from grafana_foundation_sdk.builders import table
@@ -21,6 +21,8 @@ from vitalspan.artifacts.grafana.styles import (
     titled,
     value_map,
 )
+
+_COLORED: Final = override("custom.cellOptions", {"type": "color-text"})
 
 
 class Column(NamedTuple):
@@ -47,6 +49,7 @@ def rows(
     *,
     names: Names | None = None,
     links: Mapping[str, str] | None = None,
+    widths: Mapping[str, int] | None = None,
     descending: bool = True,
 ) -> Panel:
     """Return a table: a row for each combination of labels, sorted by the first value.
@@ -58,6 +61,7 @@ def rows(
         columns: the values.
         names: texts and colours in place of the values of the first column.
         links: by label, where its values lead to.
+        widths: by label, those of its column in pixels; the others share what is left.
         descending: whether the greatest value comes first.
     """
     panel = titled(table.Panel(), title, description, columns[0].unit)
@@ -93,10 +97,12 @@ def rows(
     for column in columns:
         panel = panel.override_by_name(column.title, _column(column))
     if names:
-        panel = panel.override_by_name(columns[0].title, [override("mappings", [value_map(names)])])
+        panel = panel.override_by_name(columns[0].title, _named(names))
     for name, url in (links or {}).items():
         link = {"title": f"Open {labels[name].lower()}", "url": url}
         panel = panel.override_by_name(labels[name], [override("links", [link])])
+    for name, width in (widths or {}).items():
+        panel = panel.override_by_name(labels[name], [override("custom.width", width)])
     sort = common_builders.TableSortByFieldState().display_name(columns[0].title).desc(descending)
     return done(panel.sort_by([sort]))
 
@@ -105,5 +111,9 @@ def _column(column: Column) -> list[dashboard.DynamicConfigValue]:
     properties = [override("unit", column.unit)]
     if column.steps:
         properties.append(override("thresholds", thresholds(column.steps).build()))
-        properties.append(override("custom.cellOptions", {"type": "color-text"}))
+        properties.append(_COLORED)
     return properties
+
+
+def _named(names: Names) -> list[dashboard.DynamicConfigValue]:
+    return [override("mappings", [value_map(names)]), _COLORED]
