@@ -13,7 +13,7 @@ help:
 	@echo "make test      the whole test suite against the built wheel, with coverage"
 	@echo "make test-all  the same on every supported Python that is found"
 	@echo "make lint      ruff, mypy --strict, import-linter"
-	@echo "make artifacts  writes again what is generated from code: rules/ and docker/alertmanager.yml"
+	@echo "make artifacts  writes again what is generated from code: rules/, grafana/dashboards and docker/alertmanager.yml"
 	@echo "make bench     the benchmark table, with peers in environments of their own"
 
 $(BIN)/python:
@@ -68,15 +68,19 @@ bench: $(VENV)/wheel
 
 EXPORT := $(BIN)/vitalspan rules export src/vitalspan/demo/rules.yml --to rules --interval 5s
 
+DASHBOARDS := $(BIN)/vitalspan grafana export --to grafana/dashboards
+
 # Alertmanager includes no other files, so what it reads is put together.
 ALERTMANAGER := cat docker/alertmanager-base.yml rules/alertmanager-inhibit.yml
 
 artifacts: $(VENV)/wheel
 	$(EXPORT)
+	$(DASHBOARDS)
 	$(ALERTMANAGER) > docker/alertmanager.yml
 
 check-artifacts: $(VENV)/wheel
 	$(EXPORT) --check
+	$(DASHBOARDS) --check
 	$(ALERTMANAGER) | cmp - docker/alertmanager.yml
 
 clean:

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from vitalspan.artifacts.export import MARK
 from vitalspan.errors import ConfigurationError
 
+Search = Callable[[Mapping[str, str], Path], list[Path]]
+"""Finds what an earlier export wrote into a directory and one of these files does not."""
 
-def write(files: Mapping[str, str], directory: Path) -> list[str]:
+
+def nothing(files: Mapping[str, str], directory: Path) -> list[Path]:  # noqa: ARG001 - a Search
+    """Return no file at all."""
+    return []
+
+
+def rule_tests(files: Mapping[str, str], directory: Path) -> list[Path]:
+    """Return the test files of rules that an earlier export wrote."""
+    others = sorted(path for path in directory.glob("tests-*.yml") if path.name not in files)
+    return [path for path in others if (_content(path) or "").startswith(f"# {MARK}")]
+
+
+def write(files: Mapping[str, str], directory: Path, left_over: Search = rule_tests) -> list[str]:
     """Write files, and remove those that an earlier export wrote and this one does not.
 
     Args:
         files: their contents, by name.
         directory: where to; it is made if it is not there.
+        left_over: finds what is to be removed.
 
     Returns:
         A line for each file: what was done to it.
@@ -26,7 +41,7 @@ def write(files: Mapping[str, str], directory: Path) -> list[str]:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         told = [_written(directory / name, text) for name, text in files.items()]
-        for path in _left_over(files, directory):
+        for path in left_over(files, directory):
             path.unlink()
             told.append(f"{path}: removed")
     except OSError as refused:
@@ -34,19 +49,22 @@ def write(files: Mapping[str, str], directory: Path) -> list[str]:
     return told
 
 
-def differences(files: Mapping[str, str], directory: Path) -> list[str]:
+def differences(
+    files: Mapping[str, str], directory: Path, left_over: Search = rule_tests
+) -> list[str]:
     """Return a line for each file in a directory that is not as an export would write it.
 
     Args:
         files: the contents that there should be, by name.
         directory: where they should be.
+        left_over: finds what should not be there.
 
     Raises:
         ConfigurationError: for a directory that cannot be read.
     """
     try:
         found = [(directory / name, _content(directory / name), files[name]) for name in files]
-        extra = _left_over(files, directory)
+        extra = left_over(files, directory)
     except OSError as refused:
         raise ConfigurationError(_cannot("be read", directory, refused)) from None
     return [
@@ -80,12 +98,6 @@ def _content(path: Path) -> str | None:
         return path.read_bytes().decode("utf-8", "replace")
     except FileNotFoundError:
         return None
-
-
-def _left_over(files: Mapping[str, str], directory: Path) -> list[Path]:
-    """Return what an earlier export wrote."""
-    others = sorted(path for path in directory.glob("tests-*.yml") if path.name not in files)
-    return [path for path in others if (_content(path) or "").startswith(f"# {MARK}")]
 
 
 def _cannot(what: str, directory: Path, refused: OSError) -> str:

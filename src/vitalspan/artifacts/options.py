@@ -17,6 +17,19 @@ _LONGEST_INTERVAL: Final = 300.0
 """Seconds after which Prometheus takes a series without samples for ended."""
 
 
+def check_prefix(prefix: str) -> None:
+    """Refuse what cannot be put before the names of metrics.
+
+    Raises:
+        ConfigurationError: for such a prefix.
+    """
+    if not _PREFIX.fullmatch(prefix):
+        raise ConfigurationError(
+            f"metric prefix {prefix!r:.60} cannot begin a metric name: use "
+            "letters, digits and underscores, with no digit first"
+        )
+
+
 @dataclass(frozen=True)
 class Options:
     """How rules are exported.
@@ -38,11 +51,7 @@ class Options:
     interval: float = DEFAULT_STEP
 
     def __post_init__(self) -> None:
-        if not _PREFIX.fullmatch(self.metric_prefix):
-            raise ConfigurationError(
-                f"metric prefix {self.metric_prefix!r:.60} cannot begin a metric name: use "
-                "letters, digits and underscores, with no digit first"
-            )
+        check_prefix(self.metric_prefix)
         if not _URL.fullmatch(self.runbook_url):
             raise ConfigurationError(
                 f"runbook URL {self.runbook_url!r:.60}: use one such as "

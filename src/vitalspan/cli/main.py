@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from vitalspan._version import __version__
-from vitalspan.cli import demo, rules
+from vitalspan.cli import demo, grafana, rules
 from vitalspan.errors import VitalspanError
 
 if TYPE_CHECKING:
@@ -57,4 +57,5 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     demo.add_to(commands)
     rules.add_to(commands)
+    grafana.add_to(commands)
     return parser
