@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from vitalspan.health.models import factors_of
 from vitalspan.rules.file import RuleFileError, build_component, build_health, load, parse
 from vitalspan.rules.scoring import (
     DEFAULT_LEVELS,
@@ -215,3 +216,12 @@ def test_the_program_says_it_after_the_file(
     first: Scoring | None, second: Scoring | None, expected: Scoring | None
 ) -> None:
     assert merged(first, second) == expected
+
+
+def test_a_factor_of_a_model_is_taken_away_by_its_name_alone() -> None:
+    scoring = build_health({"model": "classic", "factors": [{"name": "trend", "weight": 0}]})
+    assert [one.name for one in factors_of(scoring, (), "classic")] == [
+        "errors",
+        "alerts",
+        "resources",
+    ]

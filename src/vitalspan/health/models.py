@@ -49,14 +49,15 @@ _LEAST_EVENTS: Final = 10
 def slo_factors(slos: Iterable[Slo]) -> tuple[Factor, ...]:
     """Return a factor for each SLO, on its burn rate: the lesser of the last hour's and 5 minutes'.
 
-    With fewer events than its gate one bad event alone would make the whole burn rate.
+    With fewer events than its gate one bad event alone would make the whole burn rate. An objective
+    below 93 % cannot be burnt so fast: there the rate at which every event is bad is the worst.
     """
     return tuple(
         Factor(
             slo.name,
             Query("burn_rate", window=3600.0, short=300.0, slo=slo.name),
             full=FULL_BURN,
-            zero=ZERO_BURN,
+            zero=min(ZERO_BURN, 1.0 / (1.0 - slo.objective)),
             weight=1.0,
             min_count=max(_LEAST_EVENTS, math.ceil(1.0 / (ZERO_BURN * (1.0 - slo.objective)))),
         )

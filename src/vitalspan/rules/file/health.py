@@ -44,6 +44,7 @@ _USABLE: Final = "a model such as classic, or fields such as model and component
 _COMPONENT: Final = "a component such as database"
 _LEVELS: Final = "{healthy: 80, degraded: 60, unhealthy: 40, critical: 0}"
 _SCORES: Final = "a number from 0 to 100"
+_NOTHING: Final = ("0", "0.0")
 _MOST_POINTS: Final = 100.0
 _OF_ALERTS: Final = frozenset(family.name for family in names.ALERT_FAMILIES)
 
@@ -107,8 +108,10 @@ def _factors(fields: Fields, known: Known) -> tuple[Factor, ...]:
 
 def _factor(fields: Fields, known: Known) -> Factor | None:
     name = fields.name("name", "a name such as errors")
-    asked = read_query(fields, known)
     weight = _number(fields, "weight", None, MOST_WEIGHT)
+    if name and _takes_away(fields):
+        return Factor(name, Query("alert_points"), 0.0, 1.0, 0.0)
+    asked = read_query(fields, known)
     deduct = fields.flag("deduct")
     if deduct and weight > _MOST_POINTS:
         fields.wrong(f"{weight:g} points are more than there are: use at most 100", "weight")
@@ -132,6 +135,13 @@ def _factor(fields: Fields, known: Known) -> Factor | None:
     if name is None or full is None or zero is None or full == zero:
         return None
     return Factor(name, asked, full, zero, weight, min_count, deduct)
+
+
+def _takes_away(fields: Fields) -> bool:
+    """Whether a factor says no more than that the one of its name does not count."""
+    node = fields.get("weight")
+    nothing = isinstance(node, Scalar) and not is_nothing(node) and str(node.content) in _NOTHING
+    return nothing and "signal" not in fields and "series" not in fields
 
 
 def _check_feedback(fields: Fields, asked: Query) -> None:
