@@ -18,6 +18,9 @@ from vitalspan.artifacts.grafana.queries import Queries, Scope
 DATASOURCE: Final = DataSourceRef(type_val="prometheus", uid="${datasource}")
 """The data source that is chosen at the top of a dashboard."""
 
+MEASURE: Final = "measure"
+"""The variable with the names that `call.add` was given."""
+
 _EVERYTHING: Final = ".+"
 _ALL: Final = VariableOption(selected=True, text="All", value="$__all")
 _TITLES: Final = {"slo": "SLO"}
@@ -65,3 +68,32 @@ def chain(labels: Scope, queries: Queries) -> list[QueryVariable]:
         metric = names.BUILD_INFO.name if every else f"{names.OPERATION_DURATION.name}_count"
         found.append(label(name, labels[:place], metric, queries))
     return found
+
+
+def measure(scope: Scope, queries: Queries) -> QueryVariable:
+    """Return the variable with the names of the measures that calls counted.
+
+    Args:
+        scope: the variables that narrow it down.
+        queries: that know what the metrics are called.
+    """
+    begin, end = names.measure("|").name.split("|")
+    others = "|".join(
+        family.name for family in names.OPERATION_FAMILIES if family.type == "counter"
+    )
+    prefix = queries.prefix
+    counters = queries.series(
+        "", scope, f'__name__=~"{prefix}{begin}.+{end}"', f'__name__!~"{prefix}({others})"'
+    ).removeprefix(prefix)
+    return (
+        QueryVariable(MEASURE)
+        .label("Measure")
+        .datasource(DATASOURCE)
+        .query({"query": f"label_values({counters}, __name__)", "refId": MEASURE})
+        .regex(f"/^{prefix}{begin}(.+){end}$/")
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(VariableSort.ALPHABETICAL_ASC)
+        .multi(True)
+        .include_all(True)
+        .current(_ALL)
+    )
