@@ -108,10 +108,10 @@ def _factors(fields: Fields, known: Known) -> tuple[Factor, ...]:
 
 def _factor(fields: Fields, known: Known) -> Factor | None:
     name = fields.name("name", "a name such as errors")
-    weight = _number(fields, "weight", None, MOST_WEIGHT)
     if name and _takes_away(fields):
         return Factor(name, Query("alert_points"), 0.0, 1.0, 0.0)
     asked = read_query(fields, known)
+    weight = _number(fields, "weight", None, MOST_WEIGHT)
     deduct = fields.flag("deduct")
     if deduct and weight > _MOST_POINTS:
         fields.wrong(f"{weight:g} points are more than there are: use at most 100", "weight")
