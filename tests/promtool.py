@@ -76,8 +76,12 @@ def evaluated(
     times: Iterable[str],
     directory: Path,
     step: str = "15s",
+    spacing: str = "",
 ) -> dict[str, list[tuple[dict[str, str], float]]]:
-    """What an expression is at some times: labels and values, in the order of the labels."""
+    """What an expression is at some times: labels and values, in the order of the labels.
+
+    Samples come with every step, or with a spacing of their own.
+    """
     times = list(times)
     (directory / "rules.yml").write_text(
         json.dumps({"groups": [{"name": "group", "rules": list(rules)}]})
@@ -85,7 +89,7 @@ def evaluated(
     # What is expected can never be, so that promtool says what it got.
     wanted = [{"labels": '{never="this"}', "value": 1}]
     test = {
-        "interval": step,
+        "interval": spacing or step,
         "input_series": [{"series": key, "values": values} for key, values in series.items()],
         "promql_expr_test": [
             {"expr": expr, "eval_time": time, "exp_samples": wanted} for time in times
