@@ -32,6 +32,7 @@ EMPTY: Final = (
     Empty("vitalspan-overview", "Points lost", "the score lacks nothing of 100"),
     Empty("vitalspan-overview", "Most failing operations", "no call has raised for 5m"),
     Empty("vitalspan-overview", "Firing alerts", "no rule fires", ("A",)),
+    Empty("vitalspan-resources", "Left out", "no collector and no rule has failed", ("B", "C")),
 )
 
 
