@@ -8,7 +8,7 @@ from vitalspan import names
 from vitalspan.artifacts.grafana.budgets import budgets, burn_rates, fastest, least_left
 from vitalspan.artifacts.grafana.page import Page
 from vitalspan.artifacts.grafana.panels import number, states, time_series
-from vitalspan.artifacts.grafana.queries import TARGETS, Queries, otherwise
+from vitalspan.artifacts.grafana.queries import TARGETS, Queries
 from vitalspan.artifacts.grafana.styles import BAD, FAIR, GOOD, UNKNOWN, Line, Names, Panel, Steps
 from vitalspan.artifacts.grafana.tables import Column, rows
 from vitalspan.artifacts.grafana.variables import label
@@ -25,8 +25,9 @@ _CIRCUITS: Final[Names] = {
 }
 _CHANGES: Final = ("firing", "resolved", "pending", "inactive")
 _ANY: Final[Steps] = ((None, GOOD), (1, BAD))
+_NO_RULE: Final = "no rule"
 _RANGE: Final = "$__range"
-_WIDTHS: Final = {"alertname": 300, "severity": 90}
+_WIDTHS: Final = {"alertname": 260, "severity": 90}
 _FEW: Final = 5
 """Where axes of counts end at least, so that one is not as tall as a hundred."""
 
@@ -61,14 +62,16 @@ def _now(page: Page, queries: Queries) -> None:
             "Firing",
             "Alerts of vitalspan's own rules that fire now, in all instances chosen.",
             "none",
-            Line(f"count({state} == 2) or vector(0)", "firing"),
+            Line(f"sum({state} == bool 2)", "firing"),
+            no_value=_NO_RULE,
             steps=_ANY,
         ),
         number(
             "Pending",
             "Alerts whose condition holds, but not for long enough to fire.",
             "none",
-            Line(f"count({state} == 1) or vector(0)", "pending"),
+            Line(f"sum({state} == bool 1)", "pending"),
+            no_value=_NO_RULE,
             steps=((None, GOOD), (1, FAIR)),
         ),
         least_left(queries),
@@ -78,7 +81,7 @@ def _now(page: Page, queries: Queries) -> None:
             "Receivers of alerts that failed so often that they are not told for a while. Nobody "
             "may know of what fires: look at the last row.",
             "none",
-            Line(f"count({circuit} > 0) or vector(0)", "receivers"),
+            Line(queries.otherwise(f"sum({circuit} > bool 0)", "receiver", "none"), "receivers"),
             steps=_ANY,
         ),
         number(
@@ -86,7 +89,7 @@ def _now(page: Page, queries: Queries) -> None:
             "Rules that could not be evaluated just now, times that they were tried. Anything but "
             "0 is a mistake in a rule; the last row says in which one.",
             "none",
-            Line(f"round(sum({failed})) or vector(0)", "failures"),
+            Line(queries.otherwise(f"round(sum({failed}))", "alertname", "none"), "failures"),
             steps=_ANY,
         ),
         height=5,
@@ -112,7 +115,11 @@ def _rules(page: Page, queries: Queries) -> None:
                 "job": "Job",
                 "instance": "Instance",
             },
-            [Column("State", otherwise(f"{state} > 0", "alertname", "nothing fires"), "none")],
+            [
+                Column(
+                    "State", queries.otherwise(f"{state} > 0", "alertname", "nothing fires"), "none"
+                )
+            ],
             names={**_STATES, 0: ("all well", GOOD)},
             widths=_WIDTHS,
         ),
@@ -136,7 +143,7 @@ def _changes(page: Page, queries: Queries) -> None:
     lines = []
     for state in _CHANGES:
         grown = queries.increase(metric, TARGETS, f'state="{state}"')
-        lines.append(Line(f"sum({grown}) or vector(0)", state))
+        lines.append(Line(queries.otherwise(f"sum({grown})", "state", state), state))
 
     def often(state: str) -> str:
         grown = queries.increase(metric, TARGETS, f'state="{state}"', over=_RANGE)
@@ -162,13 +169,16 @@ def _changes(page: Page, queries: Queries) -> None:
             {"alertname": "Alert", "severity": "Severity"},
             [
                 Column(
-                    "Fired", otherwise(often("firing"), "alertname", "none has changed"), "none"
+                    "Fired",
+                    queries.otherwise(often("firing"), "alertname", "none has changed"),
+                    "none",
                 ),
                 Column("Resolved", often("resolved"), "none"),
                 Column("Gave up", often("inactive"), "none"),
             ],
             widths=_WIDTHS,
         ),
+        widths=(10, 14),
     )
 
 
@@ -184,7 +194,7 @@ def _told(page: Page, queries: Queries) -> None:
             "run not long ago (cooldown), too often (rate_limited), or there was no room "
             "(dropped).",
             "none",
-            [Line(otherwise(done, "result", "no action"), "{{result}}")],
+            [Line(queries.otherwise(done, "result", "no action"), "{{result}}")],
             decimals=0,
             aside=True,
             reach=_FEW,
@@ -194,7 +204,7 @@ def _told(page: Page, queries: Queries) -> None:
             "Evaluations that came to nothing, by alert: the log says why. Such an alert stays as "
             "it is.",
             "none",
-            [Line(otherwise(failed, "alertname", "none failed"), "{{alertname}}")],
+            [Line(queries.otherwise(failed, "alertname", "none failed"), "{{alertname}}")],
             decimals=0,
             aside=True,
             reach=_FEW,
@@ -214,7 +224,7 @@ def _receivers(queries: Queries) -> tuple[Panel, Panel]:
             "several attempts; rejected for good; dropped, as the queue was full. No receiver: "
             "the processes tell nobody by themselves.",
             "none",
-            [Line(otherwise(sent, *nobody), "{{receiver}} {{result}}")],
+            [Line(queries.otherwise(sent, *nobody), "{{receiver}} {{result}}")],
             decimals=0,
             aside=True,
             reach=_FEW,
@@ -223,7 +233,7 @@ def _receivers(queries: Queries) -> tuple[Panel, Panel]:
             "Receivers",
             "Green: the receiver is told. Red: it failed so often that it is left alone for a "
             "while; yellow: it is being tried again.",
-            [Line(otherwise(circuit, *nobody, _NONE), "{{receiver}}")],
+            [Line(queries.otherwise(circuit, *nobody, _NONE), "{{receiver}}")],
             _CIRCUITS,
         ),
     )

@@ -7,7 +7,7 @@ from typing import Final
 from vitalspan import names
 from vitalspan.artifacts.grafana.page import Page
 from vitalspan.artifacts.grafana.panels import number, time_series
-from vitalspan.artifacts.grafana.queries import RATE_INTERVAL, TARGETS, Queries, otherwise
+from vitalspan.artifacts.grafana.queries import RATE_INTERVAL, TARGETS, Queries
 from vitalspan.artifacts.grafana.styles import BAD, FAIR, GOOD, POOR, Line, Panel, Steps
 from vitalspan.artifacts.grafana.tables import Column, rows
 from vitalspan.rules.slos import BURN_WINDOWS, BurnWindow
@@ -67,7 +67,10 @@ def budgets(page: Page, queries: Queries) -> None:
             {"slo": "SLO"},
             [
                 Column(
-                    "Budget left", otherwise(left, "slo", "none is declared"), "percentunit", _LEFT
+                    "Budget left",
+                    queries.otherwise(left, "slo", "none is declared"),
+                    "percentunit",
+                    _LEFT,
                 ),
                 Column("Objective", objective, "percentunit"),
                 Column("Good", f"1 - {bad} / ({events} > 0)", "percentunit"),

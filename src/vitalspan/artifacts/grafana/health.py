@@ -8,7 +8,7 @@ from vitalspan import names
 from vitalspan.artifacts.grafana.lights import history, lights, word
 from vitalspan.artifacts.grafana.page import Page
 from vitalspan.artifacts.grafana.panels import number, time_series
-from vitalspan.artifacts.grafana.queries import COMPONENTS, TARGETS, Queries, otherwise, worst
+from vitalspan.artifacts.grafana.queries import COMPONENTS, TARGETS, Queries, worst
 from vitalspan.artifacts.grafana.styles import (
     BAD,
     FAIR,
@@ -69,7 +69,7 @@ def _now(page: Page, queries: Queries) -> None:
     label, known, unknown = _levels(queries)
     lost = f"max by (factor) ({queries.series(names.HEALTH_POINTS_LOST.name, TARGETS)})"
     effective = queries.series(names.COMPONENT_EFFECTIVE_SCORE.name, COMPONENTS)
-    below = f"count(min by (job, component) ({effective}) < {_DEGRADED}) or vector(0)"
+    below = f"sum(min by (job, component) ({effective}) < bool {_DEGRADED})"
     status = names.HEALTH_STATUS.name
     silent = queries.series(status, TARGETS, f'{queries.name(status)}="{NO_DATA}"')
     page.row(
@@ -95,7 +95,7 @@ def _now(page: Page, queries: Queries) -> None:
             "The factor that takes most points off the score, in any instance, and how many. "
             "Look there first.",
             "none",
-            Line(otherwise(f"topk(1, {lost} > 0)", "factor", "nothing"), "{{factor}}"),
+            Line(queries.otherwise(f"topk(1, {lost} > 0)", "factor", "nothing"), "{{factor}}"),
             _LOST,
             valued=True,
             decimals=1,
@@ -241,7 +241,7 @@ def _dependencies(queries: Queries) -> Panel:
     edges = queries.series(names.COMPONENT_DEPENDENCY.name, COMPONENTS)
     by = "min by (component, depends_on)"
     known = f"{by} ({edges} * on (job, instance, depends_on) group_left () {needed})"
-    nothing = otherwise(
+    nothing = queries.otherwise(
         f"{known} or {by} ({edges} * {_NO_SCORE})", "component", "none is declared", _NO_SCORE
     )
     return rows(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from vitalspan import names
 from vitalspan.rules.file import build_query
 from vitalspan.signals.catalogue import signal_of
 from vitalspan.signals.matching import Matcher
@@ -87,10 +88,13 @@ class Queries:
         """Return how much a counter has grown, series by series."""
         return f"increase({self.series(metric, scope, *conditions)}[{over}])"
 
+    def otherwise(self, vector: str, label: str, text: str, value: float = 0) -> str:
+        """Return a vector, or where it is empty one value whose label says so.
 
-def otherwise(vector: str, label: str, text: str, value: float = 0) -> str:
-    """Return a vector, or where it is empty one value whose label says so."""
-    return f'{vector} or on () label_replace(vector({value:g}), "{label}", "{text}", "", "")'
+        Where no process is seen at all there is none: what nobody tells is not known to be well.
+        """
+        seen = f"max({self.series(names.BUILD_INFO.name, TARGETS)}) * {value:g}"
+        return f'{vector} or on () label_replace({seen}, "{label}", "{text}", "", "")'
 
 
 def worst(series: str) -> str:
