@@ -44,16 +44,31 @@ def alert_blocks(engine: Engine) -> Iterator[Block]:
             # Two rules may make the same labels; whichever is worse counts.
             states[key] = max(states.get(key, 0), _PHASES[phase])
     yield Block(names.ALERT_STATE, [Sample(labels, value) for labels, value in states.items()])
-    transitions = sorted(engine.transitions.items())
+    # Zeros from the start: of a counter that begins at 1, Prometheus misses the first event.
+    transitions = dict.fromkeys(_possible(engine), 0) | engine.transitions
     keys = ("alertname", "severity", "state")
     yield Block(
         names.ALERT_TRANSITIONS,
-        [Sample(tuple(zip(keys, values, strict=True)), count) for values, count in transitions],
+        [
+            Sample(tuple(zip(keys, values, strict=True)), count)
+            for values, count in sorted(transitions.items())
+        ],
     )
-    failures = sorted(engine.failures.items())
+    failures = dict.fromkeys((run.rule.alert for run in engine.runs()), 0) | engine.failures
     yield Block(
-        names.RULE_FAILURES, [Sample((("alertname", name),), count) for name, count in failures]
+        names.RULE_FAILURES,
+        [Sample((("alertname", name),), count) for name, count in sorted(failures.items())],
     )
+
+
+def _possible(engine: Engine) -> Iterator[tuple[str, str, str]]:
+    """Yield the changes that there can be: alert, severity, and the state that it comes to."""
+    for run in engine.runs():
+        rule = run.rule
+        waiting = ("pending", "inactive") if rule.for_seconds else ()
+        for level in rule.levels:
+            for state in (*waiting, "firing", "resolved"):
+                yield rule.alert, level.severity, state
 
 
 def slo_blocks(
