@@ -553,7 +553,7 @@ def test_an_alert_of_the_demo_gets_to_alertmanager(
             "alertmanager:9093": urlsplit(manager.url).netloc,
         }
         config["scrape_configs"] = [
-            job
+            {**job, "scrape_interval": "1s"}
             for job in config["scrape_configs"]
             if job["static_configs"][0]["targets"][0] in ours
         ]
@@ -573,8 +573,9 @@ def test_an_alert_of_the_demo_gets_to_alertmanager(
             prometheus.wait_until(
                 lambda: prometheus.series_exemplars("operation_duration_seconds_bucket")
             )
-            assert prometheus.value(f'up{{job="{JOB}"}}') == 1
-            assert prometheus.value('up{job="alertmanager"}') == 1
+            for job in (JOB, "alertmanager"):
+                up = f'up{{job="{job}"}}'
+                prometheus.wait_until(lambda up=up: prometheus.value(up) == 1)
     assert told[0]["labels"]["job"] == JOB
     assert {receiver["name"] for alert in told for receiver in alert["receivers"]} <= {
         "pager",
