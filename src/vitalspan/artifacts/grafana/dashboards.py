@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from vitalspan.artifacts.grafana.alerts import alerts
+from vitalspan.artifacts.grafana.files import DATASOURCE
 from vitalspan.artifacts.grafana.fleet import fleet
 from vitalspan.artifacts.grafana.health import health
 from vitalspan.artifacts.grafana.operation import operation
@@ -25,9 +26,6 @@ MAKERS: Final[dict[str, Callable[[Queries, str], Page]]] = {
     "trends.json": trends,
     "fleet.json": fleet,
 }
-
-DATASOURCE: Final = "prometheus"
-"""The uid of the data source that the stack of this repository has."""
 
 
 def dashboards(prefix: str = "", datasource: str = DATASOURCE) -> dict[str, str]:

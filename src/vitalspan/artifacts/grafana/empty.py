@@ -27,12 +27,18 @@ class Empty(NamedTuple):
     refs: tuple[str, ...] = ()
 
 
+NO_FAULT: Final = "there has been no such fault"
+_NOT_YET: Final = "Prometheus has no samples of then yet"
+
 EMPTY: Final = (
-    Empty(EVERY, "Alerts that fire", "no rule fires"),
+    Empty(EVERY, "Alerts", "no rule has begun to fire"),
     Empty("vitalspan-overview", "Points lost", "the score lacks nothing of 100"),
     Empty("vitalspan-overview", "Most failing operations", "no call has raised for 5m"),
     Empty("vitalspan-overview", "Firing alerts", "no rule fires", ("A",)),
-    Empty("vitalspan-resources", "Left out", "no collector and no rule has failed", ("B", "C")),
+    Empty("vitalspan-resources", "Left out", NO_FAULT, ("B", "C")),
+    Empty("vitalspan-trends", "Calls", _NOT_YET, ("B", "C")),
+    Empty("vitalspan-trends", "Errors", _NOT_YET, ("B", "C")),
+    Empty("vitalspan-trends", "Duration, 95th percentile", _NOT_YET, ("B", "C")),
 )
 
 
