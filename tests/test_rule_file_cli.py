@@ -47,7 +47,8 @@ def test_every_mistake_of_every_file_is_a_line(
         "good/shop.yml: 1 rule in 1 group, 2 SLOs\n",
         (
             "bad/unknown_section.yml:1:1: unknown field 'group': did you mean groups?\n"
-            "bad/unknown_section.yml:4:1: unknown field 'alerts': there are groups, slos, presets, health\n"
+            "bad/unknown_section.yml:4:1: unknown field 'alerts': there are groups, slos, presets, "
+            "health\n"
             "bad/alert_missing.yml:4:9: alert is missing: add a name such as CheckoutSlow\n"
             "gone.yml: cannot be read: No such file or directory: use the path of a rule file\n"
         ),
