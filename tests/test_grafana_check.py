@@ -110,6 +110,9 @@ RANGE = "[$__rate_interval]"
         ('many{which="z"}', "value", "there is a, b, c, d, e and 3 more"),
         ('calls_total{job="shop",operation="sell"}', "value", "no such combination"),
         ('{job="shop",operation="sell"}', "value", "no such combination"),
+        ('{zone!~"a",job="shop",__name__!="calls_total"} > 1', "condition", "only NaN"),
+        ('{job!~".+",__name__=~"calls.+"}', "value", "no such combination"),
+        ('{__name__=~"cals.+"}', "value", 'no such value: __name__=~"cals.+"; there is'),
         ("gone", "range", "no data in range of gone"),
         ("sum(calls_total offset 4d)", "range", "no data in range of calls_total offset 4d"),
         ("calls_total > 7", "condition", "none that meets its conditions"),
@@ -224,6 +227,13 @@ def test_what_is_empty_on_purpose_is_no_fault(
     assert answers("calls_total >")[0] == 1
     monkeypatch.setattr(empty, "EMPTY", (Empty("other", "panel", "it is summer"),))
     assert answers("calls_total > 7")[0] == 1
+
+
+def test_what_a_process_does_not_use_is_no_fault(answers: Check) -> None:
+    code, found = answers("sum(shop_cache_requests_total)", "rate(slo_events_total[5m])")
+    assert code == 0
+    assert [one["detail"] for one in found] == ["no cache is counted", "there is no SLO"]
+    assert answers("cache_requests_total", "operation_duration_seconds_count")[0] == 1
 
 
 def test_it_says_it_all(

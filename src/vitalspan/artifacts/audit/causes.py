@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from vitalspan.artifacts.audit.filling import Span
 from vitalspan.artifacts.audit.selectors import Selector, selectors
@@ -18,6 +18,24 @@ _RECORDED: Final = ":"
 """What names of recorded series have in them, by convention."""
 
 
+_ORDER: Final[tuple[Cause, ...]] = ("metric", "label", "value", "range")
+"""What is missing altogether may be the cause of all else."""
+
+
+class Nothing(NamedTuple):
+    """Why there is nothing.
+
+    Attributes:
+        cause: in a word.
+        detail: for people.
+        metric: that the server does not know.
+    """
+
+    cause: Cause
+    detail: str
+    metric: str = ""
+
+
 class Causes:
     """Finds causes, and remembers what it has asked a server.
 
@@ -29,51 +47,54 @@ class Causes:
     def __init__(self, server: Server, span: Span) -> None:
         self._server = server
         self._span = span
-        self._known: dict[Selector, tuple[Cause, str] | None] = {}
+        self._known: dict[Selector, Nothing | None] = {}
 
-    def of(self, query: str) -> tuple[Cause, str]:
-        """Return why a query returns nothing, in a word and for people.
+    def of(self, query: str) -> Nothing:
+        """Return why a query returns nothing.
 
         Raises:
             RefusedError: if the server refuses to be asked.
         """
         told = [cause for one in selectors(query) if (cause := self._cause(one)) is not None]
         if told:
-            # What is missing altogether may be the cause of all else.
-            order: list[Cause] = ["metric", "label", "value", "range"]
-            return min(told, key=lambda cause: order.index(cause[0]))
-        return "condition", (
-            "there is data of all its metrics, but none that meets its conditions, or only NaN"
+            return min(told, key=lambda nothing: _ORDER.index(nothing.cause))
+        return Nothing(
+            "condition",
+            "there is data of all its metrics, but none that meets its conditions, or only NaN",
         )
 
-    def _cause(self, selector: Selector) -> tuple[Cause, str] | None:
+    def _cause(self, selector: Selector) -> Nothing | None:
         if selector not in self._known:
             self._known[selector] = self._found(selector)
         return self._known[selector]
 
-    def _found(self, selector: Selector) -> tuple[Cause, str] | None:
+    def _found(self, selector: Selector) -> Nothing | None:
         span = self._span
         if self._server.has_values(f"count({selector})", span.start, span.end, span.step):
             return None
         if not self._is_known(selector.only(*selector.matchers)):
             return self._unknown(selector)
-        return "range", f"no data in range of {selector}"
+        return Nothing("range", f"no data in range of {selector}")
 
-    def _unknown(self, selector: Selector) -> tuple[Cause, str]:
+    def _unknown(self, selector: Selector) -> Nothing:
         if selector.name and not self._is_known(selector.only()):
             recorded = _RECORDED in selector.name
             hint = ", which the rules of  vitalspan rules export  record" if recorded else ""
-            return "metric", f"no such metric: {selector.name}{hint}"
+            return Nothing("metric", f"no such metric: {selector.name}{hint}", selector.name)
         of = f" of {selector.name}" if selector.name else ""
         for label, rest in selector.matchers:
-            if self._is_known(selector.only((label, rest))):
+            # A server wants to be asked for something, which a condition alone may not be.
+            more = () if selector.name else (("__name__", '!=""'),)
+            if self._is_known(selector.only((label, rest), *more)):
                 continue
             values = self._server.label_values(label, selector.only())
             if not values:
-                return "label", f"no such label{of}: {label}{rest}"
-            return "value", f"no such value{of}: {label}{rest}; there is {_some(values)}"
+                return Nothing("label", f"no such label{of}: {label}{rest}")
+            said = f"no such value{of}: {label}{rest}; there is {_some(values)}"
+            return Nothing("value", said)
         together = selector.only(*selector.matchers)
-        return "value", f"no such combination: {together}, though each part of it selects something"
+        said = f"no such combination: {together}, though each part of it selects something"
+        return Nothing("value", said)
 
     def _is_known(self, selector: str) -> bool:
         return bool(self._server.label_values("__name__", selector))

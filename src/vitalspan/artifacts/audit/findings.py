@@ -6,15 +6,16 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
-from vitalspan.artifacts.audit.causes import Cause, Causes
+from vitalspan.artifacts.audit.causes import Cause, Causes, Nothing
 from vitalspan.artifacts.audit.filling import Filling, Span
 from vitalspan.artifacts.audit.questions import Question, questions
 from vitalspan.artifacts.audit.server import RefusedError, Server
 
 Status = Literal["data", "on_purpose", "nothing", "error"]
 
-Excuse = Callable[[str, str, str], str | None]
-"""Says why a query may return nothing, by the dashboard's uid, the title and the query's letter."""
+Excuse = Callable[[str, str, str, str], str | None]
+"""Says why a query may return nothing, by the dashboard's uid, the title, the query's letter, and
+the metric that the server does not know."""
 
 _VARIABLE: Final = re.compile(r"\s*(label_values|label_names|metrics|query_result)\((.*)\)\s*")
 
@@ -83,7 +84,7 @@ class Audit:
         values = filling.each(question.repeat)
         if not values:
             said = f"the variable {question.repeat} has no values"
-            yield self._nothing(question, question.text, "value", said)
+            yield self._nothing(question, question.text, Nothing("value", said))
         for this in values:
             yield self._finding(question, filling, this)
 
@@ -102,16 +103,16 @@ class Audit:
                 found, about = self._has_values(query, instant=question.instant), query
             if found:
                 return Finding(shown, query, "data")
-            cause, detail = self._causes.of(about)
+            nothing = self._causes.of(about)
         except RefusedError as refused:
             return Finding(shown, query, "error", None, str(refused))
-        return self._nothing(question, query, cause, detail)._replace(question=shown)
+        return self._nothing(question, query, nothing)._replace(question=shown)
 
-    def _nothing(self, question: Question, query: str, cause: Cause, detail: str) -> Finding:
-        excuse = self._excuse(question.uid, question.title, question.ref)
+    def _nothing(self, question: Question, query: str, nothing: Nothing) -> Finding:
+        excuse = self._excuse(question.uid, question.title, question.ref, nothing.metric)
         if excuse is not None:
-            return Finding(question, query, "on_purpose", cause, excuse)
-        return Finding(question, query, "nothing", cause, detail)
+            return Finding(question, query, "on_purpose", nothing.cause, excuse)
+        return Finding(question, query, "nothing", nothing.cause, nothing.detail)
 
     def _has_values(self, query: str, *, instant: bool) -> bool:
         span = self._span
