@@ -45,7 +45,8 @@ demo: $(VENV)/wheel
 test: $(VENV)/wheel $(VENV)/test-tools
 	.ci/packages
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest $(PYTEST_FLAGS)
+	$(BIN)/python -m coverage run -m pytest -m "not alone" --numprocesses auto --maxprocesses 4 $(PYTEST_FLAGS)
+	$(BIN)/python -m coverage run -m pytest -m alone $(PYTEST_FLAGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 

@@ -775,3 +775,13 @@ def test_prometheus_scrapes(
             # It comes again and again over the same connection.
             wait_until(lambda: (prometheus.value("count_over_time(apples_total[1h])") or 0) > 3)
             wait_until(lambda: len(server._connections) == 1)
+
+
+def test_a_monitor_that_is_made_later_ticks_as_well() -> None:
+    registry = CollectorRegistry()
+    with vs.start_http_server(port=0, registry=registry):
+        monitor = vs.Monitor(registry=registry, system_metrics=False)
+        assert monitor._watch.ticker.running
+        monitor.close()
+    elsewhere = vs.Monitor(registry=CollectorRegistry(), system_metrics=False)
+    assert elsewhere._watching is None

@@ -362,7 +362,11 @@ rate_limits: {}
     assert "secret" not in message
 
 
-@pytest.mark.parametrize("text", [f"basic_auth_users:\n  a: {HASH}\n b: c\n", f'"{HASH}', "\xff"])
+@pytest.mark.parametrize(
+    "text",
+    [f"basic_auth_users:\n  a: {HASH}\n b: c\n", f'"{HASH}', "\xff"],
+    ids=["indented wrongly", "quotes left open", "not UTF-8"],
+)
 def test_a_syntax_error_shows_no_secret(directory: Path, text: str) -> None:
     file = directory / "web.yml"
     file.write_bytes(text.encode("latin-1"))

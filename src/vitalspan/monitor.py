@@ -39,6 +39,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 _living: weakref.WeakSet[Monitor] = weakref.WeakSet()
 
 
+_served: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def let_tick(registry: object) -> None:
+    """Let the monitors of a registry tick, also those that are made later."""
+    # What cannot be referred to weakly is no registry that a monitor could be in.
+    with suppress(TypeError):
+        _served.add(registry)
+    for monitor in monitors_of(registry):
+        monitor.start()
+
+
 def monitors_of(registry: object) -> list[Monitor]:
     """Return the monitors that show themselves in a registry, without waiting for anything."""
     while True:
@@ -105,6 +117,8 @@ class Monitor(Alerting):
         for part in (self._recorder, self._recording, self._state):
             fork.reset_in_child(part)
         _living.add(self)
+        if self.registry in _served:
+            self.start()
 
     @overload
     def operation(self, func: F, /) -> F: ...

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import REGISTRY
 
 from vitalspan.errors import ConfigurationError
-from vitalspan.monitor import monitors_of
+from vitalspan.monitor import let_tick
 from vitalspan.serve.door import Door
 from vitalspan.serve.listen import listen
 from vitalspan.serve.response import METRICS_PATH, text_response
@@ -46,7 +46,7 @@ def start_http_server(
     timeout: float = 10.0,
     idle_timeout: float = 90.0,
 ) -> MetricsServer:
-    """Serve a registry's metrics at `/metrics` from daemon threads, and let its monitors tick.
+    """Serve a registry's metrics at `/metrics` from daemon threads, and let its monitors tick, also later ones.
 
     `/-/live`, `/-/ready` and `/health` say how the process does.
 
@@ -83,8 +83,7 @@ def start_http_server(
         timeout=timeout,
         idle_timeout=idle_timeout,
     )
-    for monitor in monitors_of(registry):
-        monitor.start()
+    let_tick(registry)
     return server
 
 
