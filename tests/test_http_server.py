@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector
 from certificates import Authority
 from prometheus_server import run_prometheus, wait_until
 from vitalspan.errors import ConfigurationError
+from vitalspan.monitor import Monitor
 from vitalspan.serve.http import MetricsServer, start_http_server
 from vitalspan.serve.wire import Wire
 
@@ -779,9 +780,9 @@ def test_prometheus_scrapes(
 
 def test_a_monitor_that_is_made_later_ticks_as_well() -> None:
     registry = CollectorRegistry()
-    with vs.start_http_server(port=0, registry=registry):
-        monitor = vs.Monitor(registry=registry, system_metrics=False)
+    with start_http_server(port=0, registry=registry):
+        monitor = Monitor(registry=registry, system_metrics=False)
         assert monitor._watch.ticker.running
         monitor.close()
-    elsewhere = vs.Monitor(registry=CollectorRegistry(), system_metrics=False)
+    elsewhere = Monitor(registry=CollectorRegistry(), system_metrics=False)
     assert elsewhere._watching is None

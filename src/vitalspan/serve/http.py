@@ -46,9 +46,10 @@ def start_http_server(
     timeout: float = 10.0,
     idle_timeout: float = 90.0,
 ) -> MetricsServer:
-    """Serve a registry's metrics at `/metrics` from daemon threads, and let its monitors tick, also later ones.
+    """Serve a registry's metrics at `/metrics` from daemon threads, and let its monitors tick.
 
-    `/-/live`, `/-/ready` and `/health` say how the process does.
+    Those tick as well that are made later. `/-/live`, `/-/ready` and `/health` say how the process
+    does.
 
     Args:
         port: the TCP port; 0 takes a free one, which `MetricsServer.port` tells.
