@@ -115,7 +115,7 @@ def answers(url: str, seconds: float) -> Iterator[Finding]:
     return Audit(Server(url), span, {}, excuse).findings(DASHBOARDS.values())
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_every_query_returns_data_of_a_demo_that_goes_through_its_phases(tmp_path: Path) -> None:
     for name, text in export(expand(load(RULES)), Options(interval=INTERVAL)).items():
         (tmp_path / name).write_text(text)

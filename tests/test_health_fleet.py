@@ -19,7 +19,7 @@ from vitalspan.rules.file import build
 from vitalspan.rules.slos import expand
 
 # What is written for Prometheus does not depend on the version of Python.
-pytestmark = [pytest.mark.once, pytest.mark.alone]
+pytestmark = [pytest.mark.once, pytest.mark.timed]
 
 INSTANCES = 1000
 COMPONENTS = ("storefront", "search", "payments", "inventory", "worker")

@@ -162,6 +162,7 @@ def kinds(value: Any) -> Any:
     return type(value)
 
 
+@pytest.mark.timed
 def test_a_webhook_hears_what_alertmanager_would_tell_it(
     server: AlertmanagerServer, sink: WebhookSink
 ) -> None:

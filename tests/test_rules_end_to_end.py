@@ -146,7 +146,7 @@ def table(names: list[str], ours: Times, theirs: Times) -> list[str]:
 
 
 @pytest.mark.once
-@pytest.mark.alone
+@pytest.mark.timed
 def test_the_process_and_prometheus_fire_and_clear_together(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

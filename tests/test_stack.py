@@ -533,7 +533,7 @@ def health_path(service: dict[str, Any]) -> str:
 
 
 @pytest.mark.once
-@pytest.mark.alone
+@pytest.mark.timed
 def test_an_alert_of_the_demo_gets_to_alertmanager(
     services: dict[str, Any], tmp_path: Path
 ) -> None:
