@@ -42,6 +42,8 @@ def points_of(health: Health, instance: str = "") -> Iterator[tuple[Point, float
         yield ("health_factor_score", *labels, factor.factor), factor.score
         weight = None if factor.score is None else factor.weight
         yield ("health_factor_weight", *labels, factor.factor), weight
+        lost = None if factor.score is None else factor.points_lost
+        yield ("health_factor_points_lost", *labels, factor.factor), lost
     for one in health.components:
         own = (*labels, one.component)
         yield ("component_health_score", "pooled", *own), one.score

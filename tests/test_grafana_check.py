@@ -296,6 +296,14 @@ def test_arguments_that_cannot_be_used(
         ("http://h", {}, "d has no dashboards"),
         ("http://h", {"a.json": "{"}, "a.json is not JSON"),
         ("http://h", {"a.json": "[]"}, "a.json is no dashboard"),
+        ("http://h", {"a.json": '{"panels": [1]}'}, "have to be lists of objects"),
+        ("http://h", {"a.json": '{"panels": [{"targets": "x"}]}'}, "have to be lists of objects"),
+        ("http://h", {"a.json": '{"panels": [], "templating": 5}'}, "have to be lists of objects"),
+        (
+            "http://h",
+            {"a.json": '{"panels": [], "annotations": {"list": ["x"]}}'},
+            "have to be lists of objects",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_told(

@@ -1119,8 +1119,13 @@ def test_other_rules_leave_the_last_score_as_it_is() -> None:
     assert watched.sample("health_score") == 100
     # How health is scored has changed: what was known last stays until the next tick.
     watched.monitor.rules.set_health(model="pipeline")
-    assert watched.monitor.last_health() is before
+    assert watched.monitor.last_health() == before
     assert watched.sample("health_score") == 100
+    # It is put into the levels that there are now.
+    watched.monitor.rules.set_health(levels={"fine": 99, "ill": 0})
+    assert watched.monitor.health().status == "fine"
+    assert watched.sample("health_status", health_status="fine") == 1
+    watched.monitor.rules.set_health(model="pipeline")
     watched.tick()
     assert watched.monitor.health().model == "pipeline"
 
@@ -1244,3 +1249,41 @@ assert monitor.health().score == 0
 assert len(monitor.health().trend.snapshots) == 5
 """
     )
+
+
+LOOP = {"name": "loop", "series": "app_health_score", "full": 100, "zero": 0, "weight": 9}
+
+
+def test_a_factor_on_the_score_is_refused_whatever_its_prefix() -> None:
+    watched = Watched(metric_prefix="app_")
+    with pytest.raises(vs.ConfigurationError, match="factor 'loop' is on app_health_score"):
+        watched.monitor.rules.set_health(factors=[LOOP])
+    assert watched.monitor.rules.in_force.health is None
+
+
+def test_a_prefix_that_makes_a_factor_one_on_the_score_is_refused() -> None:
+    watched = Watched()
+    watched.monitor.rules.set_health(factors=[LOOP])
+    with pytest.raises(vs.ConfigurationError, match="would feed on itself"):
+        watched.monitor.configure(metric_prefix="app_")
+    watched.call()
+    watched.tick()
+    assert watched.sample("health_status", health_status="no_data") == 1
+
+
+def test_a_fault_in_assessing_ends_neither_rules_nor_receivers(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched = Watched()
+    watched.monitor.rules.add(alert="Busy", signal="rate", above=0)
+
+    def fail(now: float) -> None:
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr(watched.monitor._watch.assessor, "assess", fail)
+    watched.call()
+    watched.tick(2)
+    assert watched.states()["Busy"] == ("warning", "firing")
+    assert watched.monitor._watch.ticks == 2
+    assert watched.sample("vitalspan_internal_errors_total", where="health") == 2
+    assert "assessing health failed" in caplog.text

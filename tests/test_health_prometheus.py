@@ -70,7 +70,9 @@ def differences(
         abs(ours[point] - theirs[point])
         for ours, theirs in pairs
         for point in ours.keys() & theirs.keys()
-        if point[0].startswith("health_factor") is of_factors and "weight" not in point[0]
+        if point[0].startswith("health_factor") is of_factors
+        and "weight" not in point[0]
+        and "points" not in point[0]
     )
     return median(found), found[len(found) * 99 // 100], found[-1]
 

@@ -82,6 +82,7 @@ class Watch:
         self._asked: dict[Query, Bound] = {}
         self._model = settings.health_model
         self.engine.prefix(settings.metric_prefix)
+        self.rules.know_prefix(settings.metric_prefix)
         self._rules_changed()
         self._process = os.getpid()
         self._ticking = threading.Lock()
@@ -95,6 +96,7 @@ class Watch:
             ConfigurationError: for a rule file with mistakes, or an address that is none; nothing
                 is changed then.
         """
+        self.rules.know_prefix(settings.metric_prefix)
         told = (settings.alertmanager, settings.webhook)
         receivers = configured(settings) if told != self._told else self._configured
         if settings.rules != self._rule_file:
@@ -153,8 +155,12 @@ class Watch:
 
     def _assess(self, now: float) -> None:
         self.history.make("alert_points", self.engine.alert_points())
-        if not self.assessor.is_off:
+        if self.assessor.is_off:
+            return
+        try:
             self.assessor.assess(now)
+        except Exception:  # noqa: BLE001 - rules and receivers go on, with the score as it was
+            self._recorder.faults.note("health", "assessing health failed")
 
     def health(self) -> Health:
         """Return health as of the last tick; where nothing ticks by itself, as of now."""

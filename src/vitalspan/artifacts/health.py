@@ -9,6 +9,7 @@ from vitalspan import names
 from vitalspan.artifacts.fleet import fleet_rules
 from vitalspan.artifacts.options import Options
 from vitalspan.artifacts.recording import Recording, counted, told_apart_by
+from vitalspan.errors import ConfigurationError
 from vitalspan.health.graph import Graph
 from vitalspan.health.models import DEFAULT_MODEL, factors_of
 from vitalspan.health.pooled import (
@@ -34,7 +35,7 @@ from vitalspan.health.survey import by_component, component_of, is_traffic
 from vitalspan.names import COMPONENT
 from vitalspan.rules.model import RuleSet
 from vitalspan.rules.operators import any_of
-from vitalspan.rules.scoring import Factor
+from vitalspan.rules.scoring import Factor, feeding_on_itself
 from vitalspan.signals.units import duration_text
 
 HEALTH: Final = "vitalspan:health"
@@ -48,13 +49,13 @@ def health_rules(rules: RuleSet, options: Options) -> list[Recording]:
         rules: with the groups of the SLOs.
         options: how they are exported.
     """
-    factors = _factors(rules)
+    factors = _factors(rules, options.metric_prefix)
     return list(_Plan(rules, factors, options).rules()) if factors else []
 
 
 def recorded_scores(rules: RuleSet, options: Options) -> dict[str, str]:
     """Return the recorded series that alerts read in place of each metric that is a score."""
-    if not _factors(rules):
+    if not _factors(rules, options.metric_prefix):
         return {}
     recorded = Recorded(options.metric_prefix)
     whole = INSTANCE if options.per_instance else JOB
@@ -64,7 +65,10 @@ def recorded_scores(rules: RuleSet, options: Options) -> dict[str, str]:
     }
 
 
-def _factors(rules: RuleSet) -> tuple[Factor, ...]:
+def _factors(rules: RuleSet, prefix: str) -> tuple[Factor, ...]:
+    problem = "" if rules.health is None else feeding_on_itself(rules.health.factors, prefix)
+    if problem:
+        raise ConfigurationError(problem)
     return () if rules.health is None else factors_of(rules.health, rules.slos, DEFAULT_MODEL)
 
 
@@ -169,6 +173,7 @@ class _Plan:
         if not scores.is_known:
             return
         yield Recording(self._names.factor_weight(level), scores.weights())
+        yield Recording(self._names.points_lost(level), scores.lost())
         if not self._critical:
             yield Recording(self._names.score(level), scores.deducted(scores.weighted()))
             return
@@ -180,6 +185,8 @@ class _Plan:
             self._names.factor_score(level), scores.critical_score(self._critical), worst
         )
         yield Recording(self._names.factor_weight(level), scores.critical_weight(), worst)
+        lost = f"{uncapped} - {self._names.score(level)}"
+        yield Recording(self._names.points_lost(level), lost, worst)
 
     def _whole_factor(self, factor: Factor, level: Level) -> str:
         apart = f"{self._names.factor_score(INSTANCE)}{{{one_of(FACTOR, [factor.name])}}}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from vitalspan import names
@@ -74,7 +74,9 @@ class Assessor:
         self._model = model_name(scoring, default)
         factors = () if self._model == OFF else factors_of(scoring, slos, default)
         self._survey = Survey(factors, slos, self._history, getattr(self, "_survey", None))
-        if self.is_off:
+        if not self.is_off:
+            self._judge_anew()
+        else:
             self.latest = self._unknown()
             # Rules see nothing of scores that are not made any more.
             self._note(None, {})
@@ -127,6 +129,19 @@ class Assessor:
         self.adviser.forget()
         self.snapshots.clear()
         self.latest = self._unknown()
+
+    def _judge_anew(self) -> None:
+        """Put the last scores into the levels that there are now."""
+        last = self.latest
+        if last.at is not None:
+            self.latest = replace(
+                last,
+                status=self.status(last.score),
+                failing=last.score is not None and last.score < self._fail_below,
+                components=tuple(
+                    replace(one, status=self.status(one.effective_score)) for one in last.components
+                ),
+            )
 
     def _unknown(self) -> Health:
         return Health(None, NO_DATA, failing=False, model=self._model, at=None)

@@ -69,6 +69,19 @@ class Scores:
             return points
         return any_of(points, f"0 * {self._of(self._deducted)}")
 
+    def lost(self) -> str:
+        """Return the points that each known factor takes off; a deduction no more than there is."""
+        weights = self._recorded.factor_weight(self._level)
+        of_sum = f"{weights}{{{one_of(FACTOR, [one.name for one in self._counted])}}}"
+        points = f"{of_sum} * (1 - {self._of(self._counted)})"
+        if not self._deducted:
+            return points
+        taken = enclosed(
+            self._sum_of(self._deducted, lambda weight, series: _itself(weight, f"(1 - {series})"))
+        )
+        left = f"{self._on} group_left () {enclosed(self.weighted())}"
+        return any_of(points, f"{taken} <= {left}", f"0 * {taken} + {left}")
+
     def weighted(self) -> str:
         """Return the weighted mean of the known factors, as points."""
         if len({factor.weight for factor in self._counted}) == 1:

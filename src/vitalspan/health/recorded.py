@@ -53,6 +53,10 @@ class Recorded:
         """Return the series of the points that the factors stand for."""
         return self._name(level, names.HEALTH_FACTOR_WEIGHT, POOLED)
 
+    def points_lost(self, level: Level) -> str:
+        """Return the series of the points that the factors take off."""
+        return self._name(level, names.HEALTH_POINTS_LOST, POOLED)
+
     def score(self, level: Level, operation: str = POOLED) -> str:
         """Return the series of a score."""
         of_components = level.component

@@ -9,7 +9,7 @@ from typing import Final
 logger: Final = logging.getLogger("vitalspan")
 
 
-PLACES: Final = ("api", "begin", "end", "fold", "measure", "span")
+PLACES: Final = ("api", "begin", "end", "fold", "health", "measure", "span")
 """Where faults are counted; each is shown from the start, so that its first fault is a rise."""
 
 

@@ -17,7 +17,7 @@ from vitalspan.record.faults import logger
 from vitalspan.record.judge import Judge
 from vitalspan.rules.file import build_component, build_health, build_rule, build_slo, load
 from vitalspan.rules.model import Group, Rule, RuleSet, Slo
-from vitalspan.rules.scoring import Component, Scoring, circle, merged
+from vitalspan.rules.scoring import Component, Scoring, circle, feeding_on_itself, merged
 from vitalspan.signals.matching import match_all
 
 ADDED: Final = "added"
@@ -43,6 +43,7 @@ class RuleBook:
     ) -> None:
         self.path: Path | None = None
         self.reload_failed = False
+        self.prefix = ""
         self._history = history
         self._changed = changed
         self._locked = locked
@@ -182,7 +183,7 @@ class RuleBook:
         if scoring is None and fields:
             scoring = build_health(fields)
         with self._locked():
-            self._check_components(self._health(self._of_file, scoring, self._components))
+            self._check_health(self._health(self._of_file, scoring, self._components))
             self._scoring = scoring
             self._use(self._of_file)
         return scoring
@@ -201,7 +202,7 @@ class RuleBook:
         with self._locked():
             kept = [one for one in self._components if one.name != component.name]
             wanted = [*kept, component]
-            self._check_components(self._health(self._of_file, self._scoring, wanted))
+            self._check_health(self._health(self._of_file, self._scoring, wanted))
             self._components = wanted
             self._use(self._of_file)
         return component
@@ -222,10 +223,25 @@ class RuleBook:
         added = Scoring(components=tuple(components)) if components else None
         return merged(merged(of_file.health, scoring), added)
 
-    def _check_components(self, health: Scoring | None) -> None:
-        problem = circle(health.components) if health is not None else ""
+    def _check_health(self, health: Scoring | None) -> None:
+        if health is None:
+            return
+        problem = circle(health.components) or feeding_on_itself(health.factors, self.prefix)
         if problem:
             raise ConfigurationError(problem)
+
+    def know_prefix(self, metric_prefix: str) -> None:
+        """Take note of what is before the names of the monitor's metrics.
+
+        Raises:
+            ConfigurationError: where a factor of health would be made of the score then.
+        """
+        before, self.prefix = self.prefix, metric_prefix
+        try:
+            self._check_health(self.in_force.health)
+        except ConfigurationError:
+            self.prefix = before
+            raise
 
     def remove(self, name: str) -> bool:
         """Take away a rule, or an SLO, that was added; return whether there was one."""
@@ -246,7 +262,7 @@ class RuleBook:
             raise ConfigurationError(
                 f"SLO {min(twice)!r} is in the rule file and added as well: rename one"
             )
-        self._check_components(self._health(of_file, self._scoring, self._components))
+        self._check_health(self._health(of_file, self._scoring, self._components))
         self._of_file = of_file
         self._rules = self._rules if rules is None else rules
         self._slos = self._slos if slos is None else slos

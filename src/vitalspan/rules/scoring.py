@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from vitalspan.errors import ConfigurationError
+from vitalspan.signals.health import is_made_of_scores
 from vitalspan.signals.query import Query
 
 MODELS: Final = ("classic", "pipeline", "slo")
@@ -165,3 +166,20 @@ def circle(components: Iterable[Component]) -> str:
         found = (*found[: _MOST_SHOWN - 1], between, found[-1])
     path = " -> ".join(found)
     return f"components depend on each other in a circle, {path}: take one of them out"
+
+
+def feeding_on_itself(factors: Iterable[Factor], prefix: str) -> str:
+    """Return what is wrong with factors that are made of the score; empty where nothing is.
+
+    Args:
+        factors: of a user's own.
+        prefix: before the names of the monitor's metrics.
+    """
+    for factor in factors:
+        made = factor.query.series
+        if made is not None and factor.weight and is_made_of_scores(factor.query, prefix):
+            return (
+                f"factor {factor.name!r} is on {made}, which is made of the score or of alerts on "
+                "it, and would feed on itself: use what that is made of, or alert_points"
+            )
+    return ""

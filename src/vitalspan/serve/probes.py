@@ -7,6 +7,7 @@ call, so a scrape or a tick that hangs holds up no probe.
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
@@ -63,8 +64,27 @@ def _health(registry: object) -> Finding:
     found = [_assessed(monitor) for monitor in monitors_of(registry)]
     health, age = min(found, key=_rank, default=(_UNKNOWN, None))
     status = HTTPStatus.SERVICE_UNAVAILABLE if health.failing else HTTPStatus.OK
-    shown = {**vars(health), "graph": health.graph(), "age_seconds": age}
-    return Finding(status, _json(shown), "application/json")
+    return Finding(status, _with_age(_body(health), age), "application/json")
+
+
+_bodies: OrderedDict[int, tuple[Health, bytes]] = OrderedDict()
+_MOST_BODIES: Final = 8
+
+
+def _body(health: Health) -> bytes:
+    """The JSON of an assessment, made once: probes come more often than ticks."""
+    known = _bodies.get(id(health))
+    # The assessment is kept beside it, so that no other one can have its identity.
+    if known is None:
+        known = (health, _json({**vars(health), "graph": health.graph()}))
+        _bodies[id(health)] = known
+        while len(_bodies) > _MOST_BODIES:
+            _bodies.popitem(last=False)
+    return known[1]
+
+
+def _with_age(body: bytes, age: float | None) -> bytes:
+    return body.rstrip().removesuffix(b"}") + f', "age_seconds": {json.dumps(age)}}}\n'.encode()
 
 
 def _assessed(monitor: Monitor) -> tuple[Health, float | None]:

@@ -55,4 +55,23 @@ def _dashboard(name: str, text: str) -> dict[str, Any]:
         raise ConfigurationError(
             f"{name} is no dashboard in Grafana's classic JSON, which has panels"
         )
+    _check_lists(name, content)
     return content
+
+
+def _check_lists(name: str, content: dict[str, Any]) -> None:
+    """Refuse what stands in place of panels, targets, variables and annotations."""
+    panels = content["panels"]
+    rows = [one.get("panels", []) for one in panels if isinstance(one, dict)]
+    nested = [one for row in rows if isinstance(row, list) for one in row]
+    lists = [panels, *rows]
+    lists += [one.get("targets", []) for one in (*panels, *nested) if isinstance(one, dict)]
+    for part in ("templating", "annotations"):
+        inner = content.get(part) or {}
+        lists.append(inner.get("list", []) if isinstance(inner, dict) else inner)
+    for found in lists:
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            raise ConfigurationError(
+                f"{name} is no dashboard in Grafana's classic JSON: its panels, targets, variables "
+                "and annotations have to be lists of objects"
+            )

@@ -99,8 +99,7 @@ def _jobs(page: Page, recorded: _Recorded) -> None:
 
 def _health(page: Page, recorded: _Recorded) -> None:
     score = recorded.of_job(recorded.health.score(JOB))
-    points = recorded.of_job(recorded.health.factor_weight(JOB))
-    reached = recorded.of_job(recorded.health.factor_score(JOB))
+    lost = recorded.of_job(recorded.health.points_lost(JOB))
     instances = recorded.of_instance(recorded.health.score(INSTANCE))
     page.row(
         "Health",
@@ -117,7 +116,7 @@ def _health(page: Page, recorded: _Recorded) -> None:
             "Points lost",
             "What each factor takes off the score of a job.",
             "none",
-            [Line(f"{points} * on (job, factor) (1 - {reached})", "{{job}} {{factor}}")],
+            [Line(lost, "{{job}} {{factor}}")],
             stacked=True,
             most=100,
         ),

@@ -43,7 +43,8 @@ def overview(queries: Queries, datasource: str) -> Page:
 
 def _now(page: Page, queries: Queries) -> None:
     score = f"min({queries.series(names.HEALTH_SCORE.name, TARGETS)})"
-    firing = f"count({queries.series(names.ALERT_STATE.name, TARGETS)} == 2) or vector(0)"
+    state = queries.series(names.ALERT_STATE.name, TARGETS)
+    firing = queries.otherwise(f"count({state} == 2)", "alertname", "none")
     inside = f"sum({queries.series(names.OPERATION_IN_PROGRESS.name, COMPONENTS)})"
     oldest = f"max({queries.series(names.OPERATION_OLDEST.name, COMPONENTS)})"
     signal = queries.signal
@@ -111,8 +112,8 @@ def _score(page: Page, queries: Queries) -> None:
         ),
         time_series(
             "Points lost",
-            "What each factor takes off the score, where most in any instance: together, what the "
-            "score lacks of 100. Nothing is drawn while nothing is lost.",
+            "What each factor takes off the score, in the instance where it takes most. Of one "
+            "instance they are together what its score lacks of 100. Nothing lost, nothing drawn.",
             "none",
             [Line(lost, "{{factor}}")],
             stacked=True,
