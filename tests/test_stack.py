@@ -29,7 +29,7 @@ from prometheus_server import prometheus_binary, run_prometheus, wait_until
 from promtool import promtool
 from vitalspan import names
 from vitalspan.artifacts.export import INHIBITION, export
-from vitalspan.artifacts.grafana.dashboards import DATASOURCE
+from vitalspan.artifacts.grafana.files import DATASOURCE
 from vitalspan.artifacts.options import Options
 from vitalspan.demo.alerts import RULES
 from vitalspan.rules.file import load

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -27,7 +28,7 @@ def files(prefix: str = "", datasource: str = DATASOURCE) -> dict[str, str]:
         datasource: the uid of the data source that is chosen at first.
 
     Raises:
-        ConfigurationError: for a prefix or a uid that cannot be.
+        ConfigurationError: for a prefix or a uid that cannot be, or on Python 3.10.
         MissingExtraError: if Grafana's builders are not installed.
     """
     check_prefix(prefix)
@@ -38,6 +39,11 @@ def files(prefix: str = "", datasource: str = DATASOURCE) -> dict[str, str]:
     except ImportError as missing:
         if (missing.name or "").partition(".")[0] != _SDK:
             raise
+        if sys.version_info < (3, 11):
+            raise ConfigurationError(
+                "making dashboards needs Python 3.11 or newer, which Grafana's builders do: run it "
+                "with one, or take those of vitalspan's repository, grafana/dashboards"
+            ) from None
         raise MissingExtraError("making dashboards", "grafana") from None
     return dashboards(prefix, datasource)
 
