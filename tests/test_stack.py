@@ -36,6 +36,9 @@ from vitalspan.rules.file import load
 from vitalspan.rules.slos import expand
 
 ROOT = Path(__file__).parent.parent
+# The stack does not depend on the version of Python, and Compose needs 3.11.
+pytestmark = pytest.mark.once
+
 FILE = ROOT / "docker-compose.yml"
 ON_THE_HOST = ROOT / "prometheus.yml"
 PROMETHEUS = ROOT / "docker" / "prometheus.yml"
@@ -532,7 +535,6 @@ def health_path(service: dict[str, Any]) -> str:
     return urlsplit(url).path
 
 
-@pytest.mark.once
 @pytest.mark.timed
 def test_an_alert_of_the_demo_gets_to_alertmanager(
     services: dict[str, Any], tmp_path: Path
