@@ -81,7 +81,7 @@ def _now(page: Page, queries: Queries) -> None:
             "Receivers of alerts that failed so often that they are not told for a while. Nobody "
             "may know of what fires: look at the last row.",
             "none",
-            Line(queries.otherwise(f"sum({circuit} > bool 0)", "receiver", "none"), "receivers"),
+            Line(queries.one(f"sum({circuit} > bool 0)"), "receivers"),
             steps=_ANY,
         ),
         number(
@@ -89,7 +89,7 @@ def _now(page: Page, queries: Queries) -> None:
             "Rules that could not be evaluated just now, times that they were tried. Anything but "
             "0 is a mistake in a rule; the last row says in which one.",
             "none",
-            Line(queries.otherwise(f"round(sum({failed}))", "alertname", "none"), "failures"),
+            Line(queries.one(f"round(sum({failed}))"), "failures"),
             steps=_ANY,
         ),
         height=5,
@@ -143,7 +143,7 @@ def _changes(page: Page, queries: Queries) -> None:
     lines = []
     for state in _CHANGES:
         grown = queries.increase(metric, TARGETS, f'state="{state}"')
-        lines.append(Line(queries.otherwise(f"sum({grown})", "state", state), state))
+        lines.append(Line(queries.one(f"sum({grown})"), state))
 
     def often(state: str) -> str:
         grown = queries.increase(metric, TARGETS, f'state="{state}"', over=_RANGE)

@@ -44,7 +44,7 @@ def overview(queries: Queries, datasource: str) -> Page:
 def _now(page: Page, queries: Queries) -> None:
     score = f"min({queries.series(names.HEALTH_SCORE.name, TARGETS)})"
     state = queries.series(names.ALERT_STATE.name, TARGETS)
-    firing = queries.otherwise(f"count({state} == 2)", "alertname", "none")
+    firing = queries.one(f"count({state} == 2)")
     inside = f"sum({queries.series(names.OPERATION_IN_PROGRESS.name, COMPONENTS)})"
     oldest = f"max({queries.series(names.OPERATION_OLDEST.name, COMPONENTS)})"
     signal = queries.signal

@@ -96,6 +96,11 @@ class Queries:
         seen = f"max({self.series(names.BUILD_INFO.name, TARGETS)}) * {value:g}"
         return f'{vector} or on () label_replace({seen}, "{label}", "{text}", "", "")'
 
+    def one(self, vector: str) -> str:
+        """Return a single value, or 0 where there is none but a process is seen."""
+        # Added up: what stands in would be a series of its own beside it.
+        return f"sum({self.otherwise(vector, 'instead', 'none')})"
+
 
 def worst(series: str) -> str:
     """Return the least that series were at since the point before."""
