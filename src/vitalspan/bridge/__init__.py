@@ -1,1 +1,1 @@
-"""Between the recorded state and the formats of other systems."""
+"""Internal: connects OpenTelemetry and Prometheus."""

@@ -1,0 +1,1 @@
+"""Internal: metrics of a registry as OTLP, and their export to a receiver."""

@@ -1,0 +1,256 @@
+"""The exporter: reads metrics at an interval and pushes them to an OTLP receiver."""
+
+from __future__ import annotations
+
+import atexit
+import gzip
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from vitalspan import metrics as names
+from vitalspan.bridge.otlp.registry_source import Source
+from vitalspan.bridge.otlp.requests import Request, requests_of
+from vitalspan.bridge.otlp.send_queue import SendQueue
+from vitalspan.bridge.otlp.sender import Sender
+from vitalspan.bridge.otlp.series_tracker import SeriesTracker
+from vitalspan.bridge.otlp.settings import OtlpSettings
+from vitalspan.bridge.otlp.transport import Transport
+from vitalspan.clock import Clock
+from vitalspan.exposition.families import CounterFamily, GaugeFamily, MetricFamily
+from vitalspan.runtime import fork
+from vitalspan.runtime.internal_errors import logger
+
+MAX_REQUEST: Final = 4_000_000
+"""Bytes of a request before compression: a little less than gRPC servers take by default."""
+
+MAX_WAITING: Final = 8 * 2**20
+"""Bytes of the requests that wait for their receiver."""
+
+_GRACE: Final = 1.0
+"""Seconds that closing waits for a request to end that it has aborted."""
+
+_COMPRESSION: Final = 1
+"""The quickest level, which metrics gain most of the compression from already."""
+
+
+class OtlpExporter:
+    """Exports metrics in a daemon thread, and once more when it is closed or the program ends.
+
+    Args:
+        sources: what is exported; each one in requests of its own.
+        transport: sends requests.
+        settings: how.
+        clock: whose steady time the interval follows, and whose date the points have.
+        max_request: bytes of a request at most, before compression.
+        max_waiting: bytes of the requests that wait at most.
+        release: is called at the end, and in a forked child.
+
+    Attributes:
+        left_out: metrics and points of the last reading that OpenTelemetry has no counterpart of.
+        exports: readings that were made.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        transport: Transport,
+        settings: OtlpSettings,
+        clock: Clock,
+        *,
+        max_request: int = MAX_REQUEST,
+        max_waiting: int = MAX_WAITING,
+        release: Callable[[], None] | None = None,
+    ) -> None:
+        self._sources = [(source, SeriesTracker()) for source in sources]
+        self._transport = transport
+        self._settings = settings
+        self._clock = clock
+        self._release = release
+        self._queue = SendQueue(max_waiting)
+        self.sender = Sender(
+            transport,
+            self._queue,
+            where=settings.target.shown,
+            timeout=settings.timeout,
+            limit=max_request,
+            now=clock.now,
+        )
+        self.closed = False
+        self._wanted = False
+        self._begin()
+        fork.reset_in_child(self)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """The size of the requests that wait."""
+        return self._queue.size
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread is running."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def families(self) -> Iterator[MetricFamily]:
+        """Yield what became of requests and data points, and how much waits."""
+        for metadata, counts in (
+            (names.OTLP_POINTS, self.sender.points),
+            (names.OTLP_REQUESTS, self.sender.requests),
+        ):
+            yield CounterFamily.of(
+                metadata, [((("result", result),), count) for result, count in counts.items()]
+            )
+        yield GaugeFamily.of(names.OTLP_WAITING, [((), self.waiting_bytes)])
+
+    def start(self) -> None:
+        """Start the thread, unless it runs or the exporter is closed."""
+        with self._starting:
+            if self.running or self.closed:
+                return
+            if not self._wanted:
+                self._wanted = True
+                atexit.register(self.close)
+            self._start()
+
+    def export(self) -> None:
+        """Read every source now, and put what is read among the requests that wait."""
+        time = round(self._clock.wall() * 1e9)
+        self.left_out = 0
+        for source, tracker in self._sources:
+            try:
+                reading = source.read(time)
+                if reading is None:
+                    # What is another's now must not be said to have vanished.
+                    tracker.reset()
+                    continue
+                batch = tracker.follow(reading.batch, time)
+                for request in requests_of(batch, reading.resource, self.sender.limit):
+                    self.sender.put(self._compressed(request))
+            except Exception:  # noqa: BLE001 - the next reading may succeed, and so may others
+                self._report()
+            else:
+                self.left_out += reading.left_out
+        self.exports += 1
+
+    def send(self) -> None:
+        """Send what waits, unless the receiver is left alone after a failure."""
+        self.sender.send_waiting(self._clock.now() + self._settings.export_timeout)
+
+    def close(self) -> None:
+        """Export once more and end the thread, if it was started.
+
+        What cannot be sent at once is dropped.
+        """
+        with self._starting:
+            if self.closed:
+                return
+            self.closed = True
+            if not self._wanted:
+                return
+        atexit.unregister(self.close)
+        self._stop.set()
+        began = self._clock.now()
+        taken = self._sending.acquire(timeout=self._settings.timeout)
+        if not taken:
+            self._transport.abort()
+            taken = self._sending.acquire(timeout=_GRACE)
+        if not taken:
+            return
+        try:
+            if self._process == os.getpid():
+                self.export()
+                budget = min(self._settings.timeout, self._settings.export_timeout)
+                self.sender.send_last(began + budget)
+        finally:
+            self._sending.release()
+            self._end()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_GRACE)
+
+    def reset(self) -> None:
+        """Begin anew in a forked child: what waits, and what was seen, is its parent's."""
+        if self._process == os.getpid():
+            return
+        self._end()
+        self._begin()
+        if self._wanted and not self.closed:
+            self._start()
+
+    def _end(self) -> None:
+        if self._release is not None:
+            self._release()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._starting = threading.Lock()
+        self._sending = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._queue.clear()
+        self.sender.reset()
+        for _, tracker in self._sources:
+            tracker.reset()
+        self.exports = 0
+        self.left_out = 0
+        self._failing = False
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name="vitalspan-otlp", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as refused:
+            logger.warning("metrics are not exported, since no thread can be started: %s", refused)
+            return
+        self._thread = thread
+
+    def _run(self) -> None:
+        stop, now = self._stop, self._clock.now
+        due = now() + self._settings.interval
+        while not stop.is_set():
+            pause = due - now()
+            if self._queue.first() is not None:
+                pause = min(pause, self.sender.not_before - now())
+            if pause > 0 and stop.wait(pause):
+                return
+            with self._sending:
+                if stop.is_set():
+                    return
+                if now() >= due:
+                    self.export()
+                    due = next_time(due, self._settings.interval, now())
+                self.send()
+
+    def _compressed(self, request: Request) -> Request:
+        if not self._settings.gzip:
+            return request
+        body = gzip.compress(request.body, _COMPRESSION, mtime=0)
+        return request._replace(body=body)
+
+    def _report(self) -> None:
+        if not self._failing:
+            self._failing = True
+            logger.warning("metrics could not be read for export (logged once)", exc_info=True)
+
+
+def next_time(due: float, interval: float, now: float) -> float:
+    """Return the first of the times after `due`, an interval apart, that is still to come."""
+    missed = max(0, int((now - due) // interval))
+    return due + (missed + 1) * interval
+
+
+def make_transport(settings: OtlpSettings, clock: Clock) -> Transport:
+    """Return the transport of some settings.
+
+    Raises:
+        MissingExtraError: for gRPC without its library.
+    """
+    now: Callable[[], float] = clock.now
+    if settings.grpc:
+        from vitalspan.bridge.otlp.grpc_transport import GrpcTransport  # noqa: PLC0415
+
+        return GrpcTransport(settings.target, gzip=settings.gzip, now=now)
+    from vitalspan.bridge.otlp.http_transport import HttpTransport  # noqa: PLC0415
+
+    return HttpTransport(settings.target, gzip=settings.gzip, now=now, wall=clock.wall)

@@ -1,0 +1,161 @@
+"""Sends requests that wait: retries with backoff, and counts of what became of everything."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Final
+
+from vitalspan.bridge.otlp.requests import Request
+from vitalspan.bridge.otlp.send_queue import SendQueue
+from vitalspan.bridge.otlp.transport import ExportError, Transport
+from vitalspan.runtime.internal_errors import logger
+
+POINT_RESULTS: Final = ("accepted", "rejected", "dropped")
+"""What becomes of a data point: the receiver took it; it refused it for good; there was no room or
+no time left for it."""
+
+REQUEST_RESULTS: Final = ("accepted", "rejected", "failed")
+"""What becomes of a request each time that it is sent: it was taken; it was refused for good; it is
+tried again."""
+
+_FIRST_WAIT: Final = 1.0
+_LONGEST_WAIT: Final = 60.0
+_LONGEST_REQUESTED: Final = 600.0
+"""Seconds between two attempts at most, by ourselves and at the request of a receiver."""
+
+_SMALLEST_LIMIT: Final = 16_384
+
+
+class Sender:
+    """Sends the requests of a queue in their order, and leaves a receiver alone after failures.
+
+    Args:
+        transport: sends one request.
+        queue: the requests.
+        where: the receiver, for messages.
+        timeout: seconds that one request takes at most.
+        limit: bytes of a request at most.
+        now: a steady clock in seconds.
+        jitter: returns a number between two others at random.
+
+    Attributes:
+        points: data points by what became of them.
+        requests: requests by what became of them.
+        not_before: when the next attempt may be made, on the steady clock.
+        limit: bytes of a request at most; it falls where a receiver says that one was too large.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        queue: SendQueue,
+        *,
+        where: str,
+        timeout: float,
+        limit: int,
+        now: Callable[[], float],
+        jitter: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._transport = transport
+        self._queue = queue
+        self._where = where
+        self._timeout = timeout
+        self._now = now
+        self._jitter = jitter
+        self._complaint = ""
+        self.limit = limit
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew from zero."""
+        self.points = dict.fromkeys(POINT_RESULTS, 0)
+        self.requests = dict.fromkeys(REQUEST_RESULTS, 0)
+        self.not_before = 0.0
+        self._failures = 0
+
+    def put(self, request: Request) -> None:
+        """Add a request to those that wait."""
+        self.points["dropped"] += self._queue.put(request)
+
+    def send_waiting(self, deadline: float) -> None:
+        """Send what waits, until a request fails, unless the receiver is left alone after that.
+
+        Args:
+            deadline: on the steady clock; no request takes longer.
+        """
+        if self._now() >= self.not_before:
+            error = self._send_until(deadline)
+            if error is not None:
+                self._wait_after(error)
+
+    def send_last(self, deadline: float) -> None:
+        """Try once more to send what waits, and drop the rest.
+
+        Args:
+            deadline: on the steady clock; no request takes longer.
+        """
+        error = self._send_until(deadline)
+        dropped = self._queue.clear()
+        self.points["dropped"] += dropped
+        if dropped:
+            why = error or "there was no time left"
+            logger.warning("%d data points were not sent to %s: %s", dropped, self._where, why)
+
+    def _send_until(self, deadline: float) -> ExportError | None:
+        """Send what waits; return the failure that another attempt may follow, or None."""
+        while True:
+            request, now = self._queue.first(), self._now()
+            if request is None or now >= deadline:
+                return None
+            try:
+                accepted = self._transport.send(request.body, min(deadline, now + self._timeout))
+            except ExportError as error:
+                if error.again:
+                    self.requests["failed"] += 1
+                    return error
+                self._give_up(request, error, f"{self._where} refused metrics: {error}")
+                continue
+            except Exception as error:  # noqa: BLE001 - the next requests may be sent
+                # Its text may have a header, which may be a secret.
+                kind = type(error).__name__
+                self._give_up(request, None, f"metrics cannot be sent to {self._where}: {kind}")
+                continue
+            self._queue.pop()
+            self._failures = 0
+            rejected = max(0, min(accepted.rejected, request.points))
+            self.requests["accepted"] += 1
+            self.points["accepted"] += request.points - rejected
+            self.points["rejected"] += rejected
+            self._tell_of_acceptance(rejected, accepted.message)
+
+    def _wait_after(self, error: ExportError) -> None:
+        backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(self._failures, 16))
+        self._failures += 1
+        requested = min(error.wait, _LONGEST_REQUESTED)
+        # At least what is asked for, and less than a whole backoff only by chance.
+        pause = requested + self._jitter(backoff / 2, backoff)
+        self.not_before = self._now() + pause
+        self._complain("waiting", f"metrics for {self._where} wait and are sent again: {error}")
+
+    def _give_up(self, request: Request, error: ExportError | None, problem: str) -> None:
+        self._queue.pop()
+        self.requests["rejected"] += 1
+        self.points["rejected"] += request.points
+        if error is not None and error.too_large and self.limit > _SMALLEST_LIMIT:
+            self.limit = max(_SMALLEST_LIMIT, self.limit // 2)
+        self._complain("refused", problem)
+
+    def _tell_of_acceptance(self, rejected: int, message: str) -> None:
+        if rejected or message:
+            what = f"refused {rejected} data points" if rejected else "says"
+            self._complain("partial", f"{self._where} took metrics, but {what}: {message:.200}")
+        elif self._complaint:
+            self._complaint = ""
+            logger.info("%s takes metrics again", self._where)
+
+    def _complain(self, kind: str, message: str) -> None:
+        # A receiver that is away all night is one line in the log.
+        if kind != self._complaint:
+            self._complaint = kind
+            logger.warning("%s", message)

@@ -1,0 +1,115 @@
+"""Tracks exported series: resets, start times, and series that vanish.
+
+Nothing of it is known where metrics are only read: it takes two readings to see that a counter has
+begun anew, or that a series is gone.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from vitalspan.bridge.otlp.model import (
+    Attributes,
+    Batch,
+    Description,
+    Point,
+    Scope,
+    stale_point,
+)
+
+
+class _Last(NamedTuple):
+    """The last exported state of one series."""
+
+    cumulated: float
+    start: int
+    time: int
+    shape: tuple[float, ...] = ()
+
+
+_PRESENT: Final = _Last(0.0, 0, 0)
+"""Of what begins at no time, only that it is there."""
+
+_Series = dict[Attributes, _Last]
+
+
+class SeriesTracker:
+    """Follows the series of one resource from one batch to the next."""
+
+    def __init__(self) -> None:
+        self._series: dict[tuple[Scope, Description], _Series] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._series.values()))
+
+    def reset(self) -> None:
+        """Forget every series."""
+        self._series = {}
+
+    def follow(self, batch: Batch, time: int) -> Batch:
+        """Return a batch whose points know of the batches before.
+
+        A counter, a histogram or a summary that has fallen has begun anew after the reading
+        before: that is when it starts from then on, unless its own start is later. A series that
+        has gone gets one last point, flagged as no longer recorded. Of several points of one series
+        the first one stays, since a receiver would take the others for resets.
+
+        Args:
+            batch: all series that there are.
+            time: nanoseconds, of the reading.
+        """
+        before, self._series = self._series, {}
+        followed: Batch = {}
+        for scope, metrics in batch.items():
+            for description, points in metrics:
+                key = scope, description
+                known = self._series.setdefault(key, {})
+                kept = _follow(points, before.get(key, {}), known, resets=description.kind.resets)
+                followed.setdefault(scope, []).append((description, kept))
+        self._add_vanished(followed, before, time)
+        return followed
+
+    def _add_vanished(
+        self, batch: Batch, before: dict[tuple[Scope, Description], _Series], time: int
+    ) -> None:
+        metrics = {
+            (scope, description): points
+            for scope, listed in batch.items()
+            for description, points in listed
+        }
+        for (scope, description), series in before.items():
+            gone = series.keys() - self._series.get((scope, description), {}).keys()
+            if not gone:
+                continue
+            stale: list[Point] = [
+                stale_point(description.kind, attributes, last.start, time, last.shape)
+                for attributes, last in series.items()
+                if attributes in gone
+            ]
+            there = metrics.get((scope, description))
+            if there is None:
+                batch.setdefault(scope, []).append((description, stale))
+            else:
+                there += stale
+
+
+def _follow(points: list[Point], before: _Series, known: _Series, *, resets: bool) -> list[Point]:
+    kept: list[Point] = []
+    if not resets:
+        for point in points:
+            if point.attributes not in known:
+                if not point.stale:
+                    known[point.attributes] = _PRESENT
+                kept.append(point)
+        return kept
+    for point in points:
+        attributes, start = point.attributes, point.start
+        if attributes in known:
+            continue
+        last = before.get(attributes)
+        if last is not None and not point.stale:
+            start = max(start, last.time if point.cumulated < last.cumulated else last.start)
+        if not point.stale:
+            known[attributes] = _Last(point.cumulated, start, point.time, point.shape)
+        kept.append(point if start == point.start else point._replace(start=start))
+    return kept

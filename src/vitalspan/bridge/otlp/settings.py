@@ -1,0 +1,216 @@
+"""Settings of the export, from OpenTelemetry's environment variables.
+
+They are those of OpenTelemetry's specification, "OpenTelemetry Protocol Exporter" and "Periodic
+exporting MetricReader". Each `OTEL_EXPORTER_OTLP_METRICS_*` goes before the variable without
+`METRICS_`.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.http_target import HttpTarget
+
+WHAT: Final = "OTLP metrics"
+
+_OTLP: Final = "OTEL_EXPORTER_OTLP_"
+_METRICS: Final = f"{_OTLP}METRICS_"
+_PREFERENCE: Final = f"{_METRICS}TEMPORALITY_PREFERENCE"
+_AGGREGATION: Final = f"{_METRICS}DEFAULT_HISTOGRAM_AGGREGATION"
+
+_HTTP: Final = "http/protobuf"
+_GRPC: Final = "grpc"
+_ENDPOINTS: Final = {_HTTP: "http://localhost:4318", _GRPC: "http://localhost:4317"}
+_PATH: Final = "/v1/metrics"
+
+_SECONDS_UP_TO: Final = 100
+"""Greater timeouts of OTLP are milliseconds."""
+
+
+@dataclass(frozen=True)
+class OtlpSettings:
+    """The settings of the export.
+
+    Attributes:
+        target: where to, and with which headers.
+        grpc: whether by gRPC rather than by HTTP.
+        gzip: whether requests are compressed.
+        interval: seconds between two exports.
+        timeout: seconds that one request takes at most.
+        export_timeout: seconds that the requests of one export take at most.
+        exponential: whether durations are exponential histograms.
+    """
+
+    target: HttpTarget
+    grpc: bool = False
+    gzip: bool = True
+    interval: float = 60.0
+    timeout: float = 10.0
+    export_timeout: float = 30.0
+    exponential: bool = False
+
+    @classmethod
+    def from_environment(
+        cls,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        endpoint: str | None = None,
+        protocol: str | None = None,
+    ) -> OtlpSettings:
+        """Return the settings of the `OTEL_*` variables.
+
+        Args:
+            environ: the variables.
+            endpoint: instead of that of the variables.
+            protocol: `http/protobuf` or `grpc`, instead of that of the variables.
+
+        Raises:
+            ConfigurationError: for a value that cannot be used.
+        """
+        variables = _Variables(environ)
+        variables.check_temporality()
+        protocol = variables.protocol(protocol)
+        return cls(
+            target=variables.target(endpoint, grpc=protocol == _GRPC),
+            grpc=protocol == _GRPC,
+            gzip=variables.choice("COMPRESSION", "gzip", ("gzip", "none")) == "gzip",
+            interval=variables.milliseconds("OTEL_METRIC_EXPORT_INTERVAL", 60.0),
+            timeout=variables.timeout(10.0),
+            export_timeout=variables.milliseconds("OTEL_METRIC_EXPORT_TIMEOUT", 30.0),
+            exponential=variables.is_exponential(),
+        )
+
+
+class _Variables:
+    """The environment variables; an empty one counts as not set."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def get(self, name: str) -> tuple[str, str]:
+        """Return the variable of metrics or that of all signals, and its value."""
+        for variable in (_METRICS + name, _OTLP + name):
+            value = self._environ.get(variable, "").strip()
+            if value:
+                return variable, value
+        return _OTLP + name, ""
+
+    def choice(self, name: str, default: str, known: tuple[str, ...]) -> str:
+        """Return one of some words."""
+        variable, value = self.get(name)
+        value = value.lower() or default
+        if value not in known:
+            raise ConfigurationError(
+                f"{variable}={value!r:.80} is not supported: use {' or '.join(known)}"
+            )
+        return value
+
+    def protocol(self, given: str | None) -> str:
+        """Return the protocol."""
+        if given is not None:
+            if given not in _ENDPOINTS:
+                raise ConfigurationError(f"protocol={given!r:.80}: use {_HTTP} or {_GRPC}")
+            return given
+        return self.choice("PROTOCOL", _HTTP, tuple(_ENDPOINTS))
+
+    def check_temporality(self) -> None:
+        """Refuse what Prometheus's metrics are not."""
+        wanted = self._environ.get(_PREFERENCE, "").strip()
+        if wanted.lower() not in ("", "cumulative"):
+            raise ConfigurationError(
+                f"{_PREFERENCE}={wanted!r:.80} is not supported: metrics of Prometheus are "
+                "cumulative, so use cumulative, and let a collector make deltas of them"
+            )
+
+    def is_exponential(self) -> bool:
+        """Return whether histograms shall be exponential where they can be."""
+        explicit, exponential = "explicit_bucket_histogram", "base2_exponential_bucket_histogram"
+        wanted = self._environ.get(_AGGREGATION, "").strip().lower() or explicit
+        if wanted not in (explicit, exponential):
+            raise ConfigurationError(
+                f"{_AGGREGATION}={wanted!r:.80} is not supported: use {explicit} or {exponential}"
+            )
+        return wanted == exponential
+
+    def milliseconds(self, variable: str, default: float) -> float:
+        """Return the seconds of a variable in milliseconds."""
+        text = self._environ.get(variable, "").strip()
+        return _positive(variable, text) / 1000 if text else default
+
+    def timeout(self, default: float) -> float:
+        """Return the seconds that a request may take.
+
+        The specification has milliseconds here, and OpenTelemetry's exporters for Python have
+        seconds: small numbers are seconds.
+        """
+        variable, text = self.get("TIMEOUT")
+        if not text:
+            return default
+        number = _positive(variable, text)
+        return number if number <= _SECONDS_UP_TO else number / 1000
+
+    def target(self, endpoint: str | None, *, grpc: bool) -> HttpTarget:
+        """Return where to send."""
+        variable, url = self.get("ENDPOINT")
+        path = _PATH
+        if endpoint is not None:
+            variable, url = "the endpoint", endpoint
+        elif url and variable.startswith(_METRICS):
+            path = ""
+        url = url or _ENDPOINTS[_GRPC if grpc else _HTTP]
+        if grpc:
+            path = ""
+            if "://" not in url:
+                _, insecure = self.get("INSECURE")
+                url = f"{'http' if insecure.lower() == 'true' else 'https'}://{url}"
+        tls = self._tls(grpc=grpc) if url.lower().startswith("https:") else None
+        return HttpTarget(f"{WHAT}: {variable}", url, path=path, headers=self._headers(), tls=tls)
+
+    def _headers(self) -> dict[str, str]:
+        headers = {}
+        variable, text = self.get("HEADERS")
+        for item in text.split(","):
+            key, equals, value = item.partition("=")
+            if equals and key.strip():
+                headers[unquote(key.strip())] = unquote(value.strip())
+            elif item.strip():
+                # Its text may be half of a secret.
+                raise ConfigurationError(
+                    f"{variable}: an element has no equals sign: use key=value,key=value"
+                )
+        return headers
+
+    def _tls(self, *, grpc: bool) -> ssl.SSLContext:
+        variable, authority = self.get("CERTIFICATE")
+        try:
+            context = ssl.create_default_context(cafile=authority or None)
+            variable, certificate = self.get("CLIENT_CERTIFICATE")
+            if certificate:
+                key = self.get("CLIENT_KEY")[1] or None
+                # Without a password, an encrypted key would ask for one on the terminal.
+                context.load_cert_chain(certificate, key, password=lambda: b"")
+        except OSError as refused:
+            raise ConfigurationError(
+                f"{variable}: the file cannot be used as a certificate in PEM format: "
+                f"{refused.strerror or refused}"
+            ) from None
+        if grpc:
+            context.set_alpn_protocols(["h2"])
+        return context
+
+
+def _positive(variable: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    # A week is more than anybody waits for, and less than what a thread cannot wait for.
+    if not 0 < number <= 7 * 86_400_000:
+        raise ConfigurationError(f"{variable}={text!r:.80}: use milliseconds above 0")
+    return number

@@ -1,0 +1,1 @@
+"""Internal: scrapes the metrics of other processes, to export them."""

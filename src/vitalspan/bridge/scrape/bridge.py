@@ -1,0 +1,133 @@
+"""Scrapes targets side by side and pushes what they have, round by round."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Protocol
+
+from vitalspan.bridge.otlp.exporter import OtlpExporter, make_transport, next_time
+from vitalspan.bridge.otlp.registry_source import Reading
+from vitalspan.bridge.otlp.settings import OtlpSettings
+from vitalspan.clock import Clock, SystemClock
+
+_MOST_AT_ONCE: Final = 16
+
+
+class Target(Protocol):
+    """Something that is scraped, and then read by the exporter."""
+
+    error: str | None
+    """Why the last scrape failed; None if it did not."""
+
+    @property
+    def shown(self) -> str:
+        """What it is called in messages."""
+        ...
+
+    def scrape(self) -> None:
+        """Scrape it."""
+        ...
+
+    def read(self, time: int) -> Reading:
+        """Return what the last scrape found."""
+        ...
+
+
+class Bridge:
+    """Pushes the metrics of targets to an OTLP receiver.
+
+    Args:
+        targets: what is scraped.
+        settings: of the receiver.
+        say: prints a line of progress.
+        clock: where time comes from.
+    """
+
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        settings: OtlpSettings,
+        say: Callable[[str], None],
+        clock: Clock | None = None,
+    ) -> None:
+        self._targets = targets
+        self._settings = settings
+        self._say = say
+        self._clock = clock or SystemClock()
+        transport = make_transport(settings, self._clock)
+        self._exporter = OtlpExporter(targets, transport, settings, self._clock)
+        self._known_errors: dict[int, str | None] = {}
+
+    def run_once(self) -> bool:
+        """Scrape and push once; return whether all of it arrived."""
+        self._scrape()
+        sender = self._exporter.sender
+        sender.send_last(self._clock.now() + self._settings.export_timeout)
+        self._report()
+        refused = sender.points["rejected"] + sender.points["dropped"]
+        return not refused and all(target.error is None for target in self._targets)
+
+    def run(self, interval: float, stop: threading.Event) -> None:
+        """Scrape and push until told to stop, and push what waits at the end.
+
+        Args:
+            interval: seconds from one scrape to the next.
+            stop: ends it.
+        """
+        now, sender = self._clock.now, self._exporter.sender
+        due = now()
+        while not stop.is_set():
+            if now() >= due:
+                self._scrape()
+                due = next_time(due, interval, now())
+                self._exporter.send()
+                self._report()
+            else:
+                self._exporter.send()
+            pause = due - now()
+            if self._exporter.waiting_bytes:
+                pause = min(pause, sender.not_before - now())
+            stop.wait(max(0.0, pause))
+        sender.send_last(now() + self._settings.timeout)
+        self._report()
+
+    def _scrape(self) -> None:
+        with ThreadPoolExecutor(min(_MOST_AT_ONCE, len(self._targets))) as pool:
+            list(pool.map(lambda target: target.scrape(), self._targets))
+        for target in self._targets:
+            # A target that is away is said once, and so is its return.
+            before = self._known_errors.get(id(target))
+            if target.error != before:
+                self._known_errors[id(target)] = target.error
+                self._say(f"{target.shown}: {target.error or 'it can be scraped again'}")
+        self._exporter.export()
+
+    def _report(self) -> None:
+        targets, sender = self._targets, self._exporter.sender
+        scraped = sum(target.error is None for target in targets)
+        counts = ", ".join(f"{count} {result}" for result, count in sender.points.items() if count)
+        waiting = self._exporter.waiting_bytes
+        left_out = self._exporter.left_out
+        self._say(
+            f"scraped {scraped} of {len(targets)}; data points: {counts or 'none'}"
+            + (f", {left_out} left out" if left_out else "")
+            + (f"; {waiting} bytes wait" if waiting else "")
+        )
+
+
+def read_once(target: Target, time: int) -> Reading:
+    """Scrape a target and return what it has.
+
+    Args:
+        target: what is scraped.
+        time: now, in nanoseconds since the epoch.
+    """
+    target.scrape()
+    return target.read(time)
+
+
+def now_in_nanoseconds(clock: Clock | None = None) -> int:
+    """Return the time of day in nanoseconds since the epoch."""
+    return round((clock or SystemClock()).wall() * 1e9)

@@ -1,0 +1,41 @@
+"""Expositions of metrics, in Prometheus's text format or as OpenMetrics, as metrics again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client.core import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_families
+from prometheus_client.parser import text_string_to_metric_families as plain_families
+
+_COUNTER: Final = re.compile(r"^# TYPE (\S+) counter\s*$", re.MULTILINE)
+_TOTAL: Final = "_total"
+
+
+def parse_metrics(text: str, content_type: str = "") -> Iterator[Metric]:
+    """Yield the metrics of an exposition.
+
+    Names stay as they are: a counter of the text format may have one without `_total`.
+
+    Args:
+        text: the exposition.
+        content_type: of the answer; without one, a closing `# EOF` line shows OpenMetrics.
+
+    Raises:
+        ValueError: for what is no exposition.
+    """
+    openmetrics = content_type.partition(";")[0].strip() == "application/openmetrics-text"
+    if openmetrics or (not content_type and text.rstrip().endswith("# EOF")):
+        families: Iterator[Metric] = open_families(text)  # type: ignore[no-untyped-call]
+        yield from families
+        return
+    bare = {name for name in _COUNTER.findall(text) if not name.endswith(_TOTAL)}
+    for metric in plain_families(text):
+        # The parser appends what OpenMetrics demands.
+        if metric.type == "counter" and metric.name in bare:
+            metric.samples = [
+                sample._replace(name=sample.name.removesuffix(_TOTAL)) for sample in metric.samples
+            ]
+        yield metric

@@ -1,0 +1,141 @@
+"""Targets whose `/metrics` are scraped and exported, since their processes cannot be changed."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+import h11
+from prometheus_client.core import Metric
+
+from vitalspan.bridge.otlp.batch_builder import BatchBuilder
+from vitalspan.bridge.otlp.from_samples import add_metric
+from vitalspan.bridge.otlp.http_exchange import exchange, request_headers
+from vitalspan.bridge.otlp.model import OWN_SCOPE, Description, Kind, NumberPoint
+from vitalspan.bridge.otlp.registry_source import Reading
+from vitalspan.bridge.otlp.transport import Wire, reason_of
+from vitalspan.bridge.scrape.parse import parse_metrics
+from vitalspan.errors import VitalspanError
+from vitalspan.http_target import HttpTarget
+
+_ACCEPT: Final = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.8,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+
+MAX_SCRAPE: Final = 64 * 2**20
+"""Bytes of an exposition, compressed or not."""
+
+_UP: Final = Description("up", "Whether the target could be scraped.", "", "gauge", Kind.GAUGE)
+
+
+class ScrapeError(VitalspanError):
+    """A target that could not be scraped; says why, without secrets."""
+
+
+class ScrapeTarget:
+    """The metrics of one target, as a source of an exporter.
+
+    Each reading has the series `up`, which is 1 if the target could be scraped and 0 if not. Series
+    of a target that cannot be scraped are marked as stale by the exporter.
+
+    Args:
+        url: of the exposition.
+        service: the name of the service; without one, `OTEL_SERVICE_NAME` of the target is not
+            known, and it is `unknown_service` unless `target_info` says it.
+        timeout: seconds that a scrape takes at most.
+        now: a steady clock in seconds.
+
+    Raises:
+        ConfigurationError: for a URL that is none.
+
+    Attributes:
+        error: why the last scrape failed; None if it did not.
+    """
+
+    def __init__(
+        self, url: str, *, service: str | None, timeout: float, now: Callable[[], float]
+    ) -> None:
+        self._target = HttpTarget("scrape", url, timeout=timeout)
+        self._service = service
+        self._now = now
+        self._metrics: list[Metric] = []
+        self.error: str | None = "it has not been scraped yet"
+
+    @property
+    def shown(self) -> str:
+        """The URL without secrets."""
+        return self._target.shown
+
+    def scrape(self) -> None:
+        """Scrape the target; `error` says whether that failed."""
+        try:
+            self._metrics, self.error = list(self._scraped()), None
+        except ScrapeError as failed:
+            self._metrics, self.error = [], str(failed)
+
+    def read(self, time: int) -> Reading:
+        """Return what the last scrape found; see `Source`."""
+        builder = batch_of(self._metrics, time)
+        up = float(self.error is None)
+        builder.points(OWN_SCOPE, _UP).append(NumberPoint((), 0, time, up))
+        return Reading(builder.batch(), self._resource(builder.resource), builder.left_out)
+
+    def _resource(self, target_info: Mapping[str, str]) -> dict[str, str | int]:
+        target = self._target
+        own = {} if self._service is None else {"service.name": self._service}
+        return {
+            "service.name": "unknown_service",
+            "service.instance.id": f"{target.host}:{target.port}",
+            "server.address": target.host,
+            "server.port": target.port,
+            "url.scheme": target.scheme,
+            **target_info,
+            **own,
+        }
+
+    def _scraped(self) -> Iterable[Metric]:
+        target = self._target
+        headers = request_headers(target, Accept=_ACCEPT, Accept_Encoding="gzip")
+        headers = [pair for pair in headers if pair[0] != b"Content-Type"]
+        deadline = self._now() + target.timeout
+        try:
+            request = h11.Request(method="GET", target=target.selector, headers=headers)
+            answer = exchange(Wire(target, self._now), request, b"", deadline, most=MAX_SCRAPE)
+        except (OSError, UnicodeError, h11.RemoteProtocolError) as error:
+            raise ScrapeError(reason_of(error)) from None
+        except h11.LocalProtocolError:
+            raise ScrapeError("the URL cannot be asked for") from None
+        if answer.status != 200:
+            raise ScrapeError(f"answered {answer.status}")
+        try:
+            text = _decoded(answer.body, answer.headers.get("content-encoding", ""))
+            return list(parse_metrics(text, answer.headers.get("content-type", "text/plain")))
+        except (ValueError, KeyError, IndexError) as mistake:
+            raise ScrapeError(f"answered what is no exposition of metrics: {mistake}") from None
+
+
+def batch_of(metrics: Iterable[Metric], time: int) -> BatchBuilder:
+    """Return the batch of some metrics; those that cannot be translated are counted as left out."""
+    builder = BatchBuilder(time)
+    for metric in metrics:
+        try:
+            add_metric(metric, builder)
+        except (TypeError, ValueError, ArithmeticError, StopIteration, RuntimeError):
+            builder.left_out += 1
+    return builder
+
+
+def _decoded(body: bytes, encoding: str) -> str:
+    if encoding.strip().lower() in ("gzip", "x-gzip"):
+        try:
+            unpacker = zlib.decompressobj(wbits=31)
+            body = unpacker.decompress(body, MAX_SCRAPE + 1)
+        except zlib.error as broken:
+            raise ValueError(f"it is not compressed as it says ({broken})") from None
+        if len(body) <= MAX_SCRAPE and not unpacker.eof:
+            raise ValueError("it is compressed, and ends too early")
+    if len(body) > MAX_SCRAPE:
+        raise ValueError(f"it is larger than {MAX_SCRAPE} bytes")
+    return body.decode("utf-8")

@@ -1,0 +1,67 @@
+"""Sets up a tracer provider that exports spans by OTLP, for programs that have none."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final
+
+from opentelemetry import trace
+
+from vitalspan.errors import ConfigurationError, MissingExtraError
+from vitalspan.runtime.internal_errors import logger
+
+_TRACES_PROTOCOL: Final = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+_PROTOCOL: Final = "OTEL_EXPORTER_OTLP_PROTOCOL"
+
+
+def set_up(tracing: str) -> bool:
+    """Configure the global tracer provider to export by OTLP, as the `OTEL_*` variables say.
+
+    A provider that is configured already stays as it is.
+
+    Args:
+        tracing: `otlp`, the only way there is.
+
+    Returns:
+        Whether a provider was configured.
+
+    Raises:
+        ConfigurationError: for another word, or a protocol that is none.
+        MissingExtraError: where the exporter is not installed.
+    """
+    if tracing != "otlp":
+        raise ConfigurationError(f"tracing={tracing!r} is unknown: use tracing='otlp', or None")
+    if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        logger.info("a tracer provider is configured already and is left as it is")
+        return False
+    exporter = _exporter()
+    # The SDK is imported here alone: importing vitalspan must not cost what it costs.
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+    return True
+
+
+def _exporter() -> Any:
+    variable = _TRACES_PROTOCOL if os.environ.get(_TRACES_PROTOCOL) else _PROTOCOL
+    protocol = os.environ.get(variable) or "http/protobuf"
+    if protocol == "http/protobuf":
+        try:
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
+                OTLPSpanExporter as HttpExporter,
+            )
+        except ImportError as missing:
+            raise MissingExtraError("tracing='otlp'", "otlp") from missing
+        return HttpExporter()
+    if protocol == "grpc":
+        try:
+            from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (  # noqa: PLC0415
+                OTLPSpanExporter as GrpcExporter,
+            )
+        except ImportError as missing:
+            raise MissingExtraError("tracing='otlp' over gRPC", "otlp-grpc") from missing
+        return GrpcExporter()
+    raise ConfigurationError(f"{variable}={protocol!r} is not supported: use http/protobuf or grpc")

@@ -1,0 +1,154 @@
+"""The metric families about rules, SLOs, receivers, actions and ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Protocol
+
+from vitalspan import metrics as names
+from vitalspan.exposition.families import (
+    CounterFamily,
+    GaugeFamily,
+    MetricFamily,
+    SummaryFamily,
+)
+from vitalspan.exposition.points import LabelSet, SummaryPoint
+from vitalspan.labels import Labels
+from vitalspan.recording.counts import SloCounts
+from vitalspan.rules.engine import RuleEngine
+from vitalspan.rules.error_budget import SloStatus
+from vitalspan.rules.rule_state import RuleState
+
+
+class Receiver(Protocol):
+    """The numbers of a receiver that are exposed."""
+
+    @property
+    def name(self) -> str:
+        """Its name, which no other receiver has."""
+        ...
+
+    @property
+    def circuit(self) -> str:
+        """`closed`, `open` or `half_open`."""
+        ...
+
+    @property
+    def results(self) -> Mapping[str, int]:
+        """Messages by their result."""
+        ...
+
+
+def rule_families(
+    engine: RuleEngine, without_series: Collection[RuleState] = ()
+) -> Iterator[MetricFamily]:
+    """Yield the families about rules and alerts.
+
+    Args:
+        engine: evaluates the rules.
+        without_series: the rules about what has never been there.
+    """
+    states: dict[Labels, int] = {}
+    for rule_state in engine.rule_states():
+        for labels, phase in rule_state.phases():
+            key = tuple(sorted(labels.items()))
+            # Two rules may make the same labels; whichever is worse counts.
+            states[key] = max(states.get(key, 0), names.ALERT_STATES[phase])
+    yield GaugeFamily.of(names.ALERT_STATE, states.items())
+    # Zeros from the start: of a counter that begins at 1, Prometheus misses the first event.
+    transitions = dict.fromkeys(_possible_transitions(engine), 0) | engine.transitions
+    keys = ("alertname", "severity", "state")
+    yield CounterFamily.of(
+        names.ALERT_TRANSITIONS,
+        (
+            (tuple(zip(keys, values, strict=True)), count)
+            for values, count in sorted(transitions.items())
+        ),
+    )
+    alerts = dict.fromkeys(rule_state.alert for rule_state in engine.rule_states())
+    silent = {rule_state.alert for rule_state in without_series}
+    yield GaugeFamily.of(
+        names.RULE_WITHOUT_SERIES,
+        (((("alertname", name),), int(name in silent)) for name in sorted(alerts)),
+    )
+    failures = dict.fromkeys(alerts, 0) | engine.failures
+    yield CounterFamily.of(
+        names.RULE_FAILURES,
+        (((("alertname", name),), count) for name, count in sorted(failures.items())),
+    )
+
+
+def _possible_transitions(engine: RuleEngine) -> Iterator[tuple[str, str, str]]:
+    """Yield alert, severity and the state that is entered, of every change that there can be."""
+    for rule_state in engine.rule_states():
+        waiting = ("pending", "inactive") if rule_state.is_delayed else ()
+        for severity in rule_state.severities:
+            for state in (*waiting, "firing", "resolved"):
+                yield rule_state.alert, severity, state
+
+
+def slo_families(
+    statuses: Iterable[SloStatus], counts: Iterable[SloCounts], objectives: Mapping[str, float]
+) -> Iterator[MetricFamily]:
+    """Yield the families about SLOs.
+
+    Args:
+        statuses: the present status of each SLO.
+        counts: all events so far, and the bad ones among them.
+        objectives: the share of events that shall be good, by SLO.
+    """
+    known = list(statuses)
+    counted = [((("slo", slo.name), *slo.labels.items()), slo) for slo in counts]
+    yield CounterFamily.of(names.SLO_EVENTS, ((labels, one.events) for labels, one in counted))
+    yield CounterFamily.of(names.SLO_BAD_EVENTS, ((labels, one.bad) for labels, one in counted))
+    yield GaugeFamily.of(
+        names.SLO_OBJECTIVE,
+        (((("slo", name),), objective) for name, objective in objectives.items()),
+    )
+    yield GaugeFamily.of(
+        names.SLO_BUDGET,
+        (((("slo", slo.name), *slo.labels.items()), slo.budget_remaining) for slo in known),
+    )
+
+
+def receiver_families(
+    receivers: Iterable[Receiver], actions: Mapping[str, int]
+) -> Iterator[MetricFamily]:
+    """Yield the families about receivers of alerts, and about actions.
+
+    Args:
+        receivers: those that alerts are sent to.
+        actions: how many actions alerts have triggered, by result.
+    """
+    all_receivers = list(receivers)
+    yield CounterFamily.of(
+        names.ALERT_NOTIFICATIONS,
+        (
+            ((("receiver", receiver.name), ("result", result)), count)
+            for receiver in all_receivers
+            for result, count in sorted(receiver.results.items())
+        ),
+    )
+    yield GaugeFamily.of(
+        names.RECEIVER_CIRCUIT,
+        (
+            ((("receiver", receiver.name),), names.CIRCUIT_STATES[receiver.circuit])
+            for receiver in all_receivers
+        ),
+    )
+    yield CounterFamily.of(
+        names.ALERT_ACTIONS,
+        (((("result", result),), count) for result, count in sorted(actions.items())),
+    )
+
+
+def tick_families(ticks: int, seconds: float, *, reload_failed: bool) -> Iterator[MetricFamily]:
+    """Yield the families about the loop that evaluates rules.
+
+    Args:
+        ticks: how many there were.
+        seconds: that they took altogether.
+        reload_failed: whether the rule file has a mistake, and older rules are in force.
+    """
+    yield GaugeFamily.of(names.RULES_RELOAD_FAILED, [((), int(reload_failed))])
+    yield SummaryFamily(names.TICK, [SummaryPoint(LabelSet(), ticks, seconds)])

@@ -1,0 +1,122 @@
+"""Reads the samples that expressions of rules ask for."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from vitalspan.exposition.collector import MetricVisitor, MonitorCollector
+from vitalspan.exposition.families import HistogramFamily, MetricFamily, ScalarFamily
+from vitalspan.exposition.registry_samples import collectors_of
+from vitalspan.exposition.text_numbers import boundary_texts
+from vitalspan.history.samples.reading import Layout, Reading
+from vitalspan.history.samples.selections import NameFilter
+from vitalspan.metrics import OPERATION_DURATION
+from vitalspan.recording.buckets import BucketGrid
+from vitalspan.recording.series import Series
+
+Sample = tuple[str, dict[str, str], float]
+
+_SUFFIXES: Final = ("", "_bucket", "_count", "_sum", "_created", "_total", "_info")
+
+
+class AskedSamples:
+    """Reads a registry; what the values of our own histograms are is found out once.
+
+    Args:
+        registry: the registry.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._layouts: weakref.WeakKeyDictionary[BucketGrid, dict[str, Layout]]
+        self._layouts = weakref.WeakKeyDictionary()
+        self._scalars: dict[str, Layout] = {}
+
+    def __call__(self, wanted: NameFilter) -> Reading:
+        """Return the samples of the metrics that a filter wants."""
+        reading = Reading()
+        for collector in collectors_of(self._registry, wanted.names):
+            # A scrape counts and logs a collector that raises.
+            with suppress(Exception):
+                if isinstance(collector, MonitorCollector):
+                    self._read_monitor(collector, wanted, reading)
+                else:
+                    reading.samples += _samples(collector, wanted)
+        return reading
+
+    def _read_monitor(
+        self, collector: MonitorCollector, wanted: NameFilter, reading: Reading
+    ) -> None:
+        missing = None if wanted.names is None else set(wanted.names)
+        for family in collector.families.read():
+            self._read_family(family, wanted, reading)
+            if missing is not None:
+                missing.difference_update(family.metadata.name + suffix for suffix in _SUFFIXES)
+                if not missing:
+                    # Families are made one by one, and the others need not be.
+                    return
+
+    def _read_family(self, family: MetricFamily, wanted: NameFilter, reading: Reading) -> None:
+        name = family.metadata.name
+        if isinstance(family, HistogramFamily) and name.endswith(OPERATION_DURATION.name):
+            calls = [point for point in family.points if isinstance(point, Series)]
+            if any(wanted.wants(name + suffix) for suffix in ("_bucket", "_count", "_sum")):
+                self._read_calls(name, calls, reading)
+        elif isinstance(family, ScalarFamily):
+            if wanted.wants(name):
+                self._read_scalars(family, reading)
+        else:
+            reading.samples += _wanted_of(family.accept(_AS_METRIC), wanted)
+
+    def _read_calls(self, name: str, calls: Iterable[Series], reading: Reading) -> None:
+        grid: BucketGrid | None = None
+        for series in calls:
+            histogram = series.histogram
+            counts = histogram.cumulative()
+            if histogram.grid is not grid:
+                grid = histogram.grid
+                layout = self._layout(name, grid)
+            reading.points.append((series, layout, (*counts, counts[-1], histogram.total)))
+
+    def _layout(self, name: str, grid: BucketGrid) -> Layout:
+        layouts = self._layouts.setdefault(grid, {})
+        layout = layouts.get(name)
+        if layout is None:
+            buckets = [(f"{name}_bucket", (("le", bound),)) for bound in boundary_texts(grid)]
+            layout = layouts[name] = Layout(
+                name, (*buckets, (f"{name}_count", ()), (f"{name}_sum", ()))
+            )
+        return layout
+
+    def _read_scalars(self, family: ScalarFamily, reading: Reading) -> None:
+        name = family.metadata.name
+        layout = self._scalars.get(name)
+        if layout is None:
+            layout = self._scalars[name] = Layout(name, ((name, ()),))
+        for labels, value in zip(family.label_sets, family.values, strict=True):
+            if isinstance(labels, Series):
+                reading.points.append((labels, layout, (value,)))
+            else:
+                reading.samples.append((name, labels.all_labels(), value))
+
+
+_AS_METRIC: Final = MetricVisitor()
+
+
+def _samples(collector: Collector, wanted: NameFilter) -> list[Sample]:
+    return [sample for metric in collector.collect() for sample in _wanted_of(metric, wanted)]
+
+
+def _wanted_of(metric: Metric, wanted: NameFilter) -> list[Sample]:
+    return [
+        (sample.name, sample.labels, sample.value)
+        for sample in metric.samples
+        if wanted.wants(sample.name)
+    ]

@@ -1,0 +1,203 @@
+"""The metrics of any prometheus_client collector as families.
+
+prometheus_client hands out lists of samples, each with a name and labels. Here they become points
+again: the buckets, the count and the sum of one histogram, or a counter and when it began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+from prometheus_client.core import Metric, Sample
+
+from vitalspan.exposition.client_histogram import (
+    ClientHistogram,
+    exemplar_of,
+    native_of,
+    seconds_of,
+)
+from vitalspan.exposition.families import (
+    CounterFamily,
+    GaugeFamily,
+    GaugeHistogramFamily,
+    HistogramFamily,
+    InfoFamily,
+    MetricFamily,
+    ScalarFamily,
+    StateSetFamily,
+    SummaryFamily,
+    UnknownFamily,
+)
+from vitalspan.exposition.native_histogram import NativeHistogram
+from vitalspan.exposition.points import Exemplar, LabelSet, SummaryPoint
+from vitalspan.labels import Labels
+from vitalspan.metrics import Family
+
+_SCALARS: Final[dict[str, tuple[type[ScalarFamily], str]]] = {
+    "counter": (CounterFamily, "_total"),
+    "gauge": (GaugeFamily, ""),
+    "unknown": (UnknownFamily, ""),
+    "info": (InfoFamily, "_info"),
+    "stateset": (StateSetFamily, ""),
+}
+"""For types whose points have one value each the family, and how its samples' names end."""
+
+_HISTOGRAMS: Final[dict[str, tuple[Callable[..., HistogramFamily], str, str]]] = {
+    "histogram": (HistogramFamily, "_count", "_sum"),
+    "gaugehistogram": (GaugeHistogramFamily, "_gcount", "_gsum"),
+}
+"""For the types of histograms the family, and how the names of counts and sums end."""
+
+
+def client_families(metrics: Iterable[Metric]) -> Iterator[MetricFamily]:
+    """Yield the families of a collector's metrics.
+
+    A sample whose name does not belong to the type of its metric is shown all the same, in a family
+    of unknown type.
+
+    Raises:
+        ValueError: for a bucket whose bound is no number.
+    """
+    for metric in metrics:
+        known, strange = _split(metric)
+        yield _family(metric, known)
+        for name, samples in strange.items():
+            metadata = Family(name, "unknown", metric.documentation)
+            yield _scalar_family(UnknownFamily, metadata, samples, {})
+
+
+Point = tuple[Labels, float | None]
+"""The labels of a point, sorted by name, and its time in seconds since the epoch."""
+
+_Samples = dict[str, list[Sample]]
+
+
+def _split(metric: Metric) -> tuple[_Samples, _Samples]:
+    """Return the samples by what follows the metric's name, and the strange ones by name."""
+    if metric.type in _SCALARS:
+        endings = {_SCALARS[metric.type][1], "_created"}
+    elif metric.type in _HISTOGRAMS:
+        endings = {"", "_bucket", "_created", *_HISTOGRAMS[metric.type][1:]}
+    else:
+        endings = {"", "_count", "_sum", "_created"}
+    if metric.type not in {"counter", "summary", "histogram"}:
+        endings.discard("_created")
+    known: _Samples = {}
+    strange: _Samples = {}
+    for sample in metric.samples:
+        ending = sample.name.removeprefix(metric.name)
+        if ending in endings and sample.name == metric.name + ending:
+            known.setdefault(ending, []).append(sample)
+        else:
+            strange.setdefault(sample.name, []).append(sample)
+    return known, strange
+
+
+def _family(metric: Metric, samples: _Samples) -> MetricFamily:
+    metadata = Family(metric.name, metric.type, metric.documentation, metric.unit)
+    created = {_point(sample): float(sample.value) for sample in samples.get("_created", ())}
+    if metric.type in _SCALARS:
+        kind, ending = _SCALARS[metric.type]
+        metadata = metadata._replace(name=metric.name + ending)
+        return _scalar_family(kind, metadata, samples.get(ending, ()), created)
+    if metric.type in _HISTOGRAMS:
+        return _histogram_family(metadata, samples, created)
+    return _summary_family(metadata, samples, created)
+
+
+def _scalar_family(
+    kind: type[ScalarFamily],
+    metadata: Family,
+    samples: Iterable[Sample],
+    created: Mapping[Point, float],
+) -> ScalarFamily:
+    samples = list(samples)
+    points = [_point(sample) for sample in samples]
+    exemplars = [exemplar_of(sample.exemplar) for sample in samples]
+    return kind(
+        metadata,
+        [LabelSet(labels) for labels, _ in points],
+        [float(sample.value) for sample in samples],
+        timestamps=_column([time for _, time in points]),
+        created=_column([created.get(point) for point in points]),
+        exemplars=exemplars if any(exemplars) else (),
+    )
+
+
+def _summary_family(
+    metadata: Family, samples: _Samples, created: Mapping[Point, float]
+) -> SummaryFamily:
+    counts, sums = _by_point(samples, "_count"), _by_point(samples, "_sum")
+    quantiles: dict[Point, list[tuple[float, float]]] = {}
+    for sample in samples.get("", ()):
+        quantile = float(sample.labels["quantile"])
+        quantiles.setdefault(_point(sample, "quantile"), []).append((quantile, sample.value))
+    points = list({**quantiles, **counts, **sums})
+    return SummaryFamily(
+        metadata,
+        [
+            SummaryPoint(
+                LabelSet(point[0]),
+                counts.get(point),
+                sums.get(point),
+                tuple(quantiles.get(point, ())),
+            )
+            for point in points
+        ],
+        timestamps=_column([time for _, time in points]),
+        created=_column([created.get(point) for point in points]),
+    )
+
+
+def _histogram_family(
+    metadata: Family, samples: _Samples, created: Mapping[Point, float]
+) -> HistogramFamily:
+    kind, of_count, of_sum = _HISTOGRAMS[metadata.type]
+    counts, sums = _by_point(samples, of_count), _by_point(samples, of_sum)
+    buckets: dict[Point, list[tuple[float, Sample]]] = {}
+    for sample in samples.get("_bucket", ()):
+        bound = float(sample.labels["le"])
+        buckets.setdefault(_point(sample, "le"), []).append((bound, sample))
+    natives = {_point(sample): native_of(sample) for sample in samples.get("", ())}
+    points = list({**buckets, **natives, **counts, **sums})
+    histograms = [
+        ClientHistogram(
+            point[0],
+            sorted(buckets.get(point, ()), key=lambda bucket: bucket[0]),
+            counts.get(point),
+            sums.get(point),
+            natives.get(point),
+        )
+        for point in points
+    ]
+    return kind(
+        metadata,
+        histograms,
+        _exemplars_of,
+        native=_native_of,
+        timestamps=_column([time for _, time in points]),
+        created=_column([created.get(point) for point in points]),
+    )
+
+
+def _exemplars_of(point: ClientHistogram) -> Mapping[int, Exemplar]:
+    return point.exemplars
+
+
+def _native_of(histogram: ClientHistogram) -> NativeHistogram | None:
+    return histogram.native
+
+
+def _by_point(samples: _Samples, ending: str) -> dict[Point, float]:
+    return {_point(sample): float(sample.value) for sample in samples.get(ending, ())}
+
+
+def _point(sample: Sample, without: str = "") -> Point:
+    labels = sorted(pair for pair in sample.labels.items() if pair[0] != without)
+    return tuple(labels), seconds_of(sample.timestamp)
+
+
+def _column(values: list[float | None]) -> list[float | None]:
+    """Return the values of points, or nothing where all of them are None."""
+    return values if any(value is not None for value in values) else []

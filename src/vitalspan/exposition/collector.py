@@ -1,0 +1,250 @@
+"""A monitor as a collector of any prometheus_client registry."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from typing import Any, TypeVar
+
+from prometheus_client.core import Exemplar, Metric
+from prometheus_client.registry import Collector
+
+from vitalspan import metrics as names
+from vitalspan.exposition import points
+from vitalspan.exposition.families import (
+    CounterFamily,
+    FamilyVisitor,
+    GaugeFamily,
+    GaugeHistogramFamily,
+    HistogramFamily,
+    InfoFamily,
+    MetricFamily,
+    ScalarFamily,
+    StateSetFamily,
+    SummaryFamily,
+    UnknownFamily,
+)
+from vitalspan.exposition.monitor_families import MonitorFamilies
+from vitalspan.exposition.native_histogram import NativeHistogram
+from vitalspan.exposition.text_numbers import boundary_texts, number
+from vitalspan.metrics import Family
+
+T = TypeVar("T")
+
+_FAMILIES = tuple(family for family in vars(names).values() if isinstance(family, Family))
+
+_SAMPLE_SUFFIXES = {"counter": "_total", "info": "_info"}
+"""What the samples of some types have in their names beyond the name of the metric."""
+
+
+class FamilyCollector(Collector):
+    """A collector whose metrics are families, which our own formats write."""
+
+    @property
+    def created_series(self) -> bool:
+        """Whether text formats have `_created` samples."""
+        return False
+
+    @property
+    def classic_names(self) -> bool:
+        """Whether all names have the classic characters alone."""
+        return True
+
+    @abstractmethod
+    def read(self) -> Iterator[MetricFamily]:
+        """Yield every family that has points."""
+
+    def describe(self) -> Iterable[Metric]:
+        """Return the families that this collector always owns, without samples."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every family that has samples."""
+        return self.metrics(native=False)
+
+    def metrics(self, *, native: bool) -> Iterator[Metric]:
+        """Yield every family that has samples.
+
+        Args:
+            native: whether there are samples of native histograms, which only OpenMetrics 2.0.0 can
+                show.
+        """
+        visitor = MetricVisitor(created=self.created_series, native=native)
+        for family in self.read():
+            yield family.accept(visitor)
+
+
+class MonitorCollector(FamilyCollector):
+    """Hands a monitor's families to prometheus_client.
+
+    Args:
+        families: of the monitor.
+    """
+
+    def __init__(self, families: MonitorFamilies) -> None:
+        self.families = families
+
+    @property
+    def created_series(self) -> bool:
+        """Whether text formats have `_created` samples."""
+        return self.families.created_series
+
+    def read(self) -> Iterator[MetricFamily]:
+        """Yield every family that has points."""
+        return self.families.read()
+
+    def describe(self) -> Iterable[Metric]:
+        """Return the families that this collector always owns, without samples."""
+        return [_metric(self.families.named(family)) for family in _FAMILIES]
+
+
+class MetricVisitor(FamilyVisitor[Metric]):
+    """Makes prometheus_client's metrics of families.
+
+    Args:
+        created: whether there is a `_created` sample for each point that says when it began.
+        native: whether there are samples of native histograms.
+    """
+
+    def __init__(self, *, created: bool = False, native: bool = False) -> None:
+        self._created = created
+        self._native = native
+
+    def counter(self, family: CounterFamily, /) -> Metric:
+        """Return a counter; prometheus_client has none without `_total` in their names."""
+        if not family.metadata.name.endswith("_total"):
+            family = copy(family)
+            family.metadata = family.metadata._replace(type="unknown")
+        return self._scalar(family)
+
+    def gauge(self, family: GaugeFamily, /) -> Metric:
+        """Return a gauge."""
+        return self._scalar(family)
+
+    def unknown(self, family: UnknownFamily, /) -> Metric:
+        """Return values of unknown type."""
+        return self._scalar(family)
+
+    def info(self, family: InfoFamily, /) -> Metric:
+        """Return information."""
+        return self._scalar(family)
+
+    def state_set(self, family: StateSetFamily, /) -> Metric:
+        """Return a state set."""
+        return self._scalar(family)
+
+    def summary(self, family: SummaryFamily, /) -> Metric:
+        """Return a summary."""
+        metric = _metric(family.metadata)
+        for index, point in enumerate(family.points):
+            labels, time = point.labels.all_labels(), _at(family.timestamps, index)
+            for quantile, value in point.quantiles:
+                labels_of_quantile = {**labels, "quantile": number(quantile)}
+                metric.add_sample(metric.name, labels_of_quantile, value, time)
+            for suffix, amount in (("_count", point.observations), ("_sum", point.total)):
+                if amount is not None:
+                    metric.add_sample(metric.name + suffix, labels, amount, time)
+            self._add_created(metric, labels, family, index)
+        return metric
+
+    def histogram(self, family: HistogramFamily, /) -> Metric:
+        """Return a histogram with its exemplars."""
+        return self._histogram(family, "_count", "_sum")
+
+    def gauge_histogram(self, family: GaugeHistogramFamily, /) -> Metric:
+        """Return a gauge histogram with its exemplars."""
+        return self._histogram(family, "_gcount", "_gsum")
+
+    def _scalar(self, family: ScalarFamily) -> Metric:
+        metric = _metric(family.metadata)
+        for index, (label_set, value) in enumerate(
+            zip(family.label_sets, family.values, strict=True)
+        ):
+            labels, exemplar = label_set.all_labels(), _exemplar(_at(family.exemplars, index))
+            time = _at(family.timestamps, index)
+            metric.add_sample(family.metadata.name, labels, value, time, exemplar)
+            self._add_created(metric, labels, family, index)
+        return metric
+
+    def _histogram(self, family: HistogramFamily, of_count: str, of_sum: str) -> Metric:
+        metric = _metric(family.metadata)
+        for index, point in enumerate(family.points):
+            labels, histogram = point.all_labels(), point.histogram.copy()
+            time, exemplars = _at(family.timestamps, index), family.exemplars(point)
+            native = family.native(histogram) if self._native else None
+            if native is not None:
+                shown = _client_native(native, () if family.classic else exemplars.values())
+                metric.add_sample(metric.name, labels, 0, time, native_histogram=shown)
+            if native is None or family.classic:
+                _add_buckets(metric, labels, histogram, exemplars, time)
+                count = histogram.cumulative()[-1]
+                metric.add_sample(metric.name + of_count, labels, count, time)
+                if histogram.total is not None:
+                    metric.add_sample(metric.name + of_sum, labels, histogram.total, time)
+            self._add_created(metric, labels, family, index)
+        return metric
+
+    def _add_created(
+        self, metric: Metric, labels: dict[str, str], family: MetricFamily, index: int
+    ) -> None:
+        created = _at(family.created, index) if self._created else None
+        if created is not None:
+            metric.add_sample(f"{metric.name}_created", labels, created)
+
+
+def _add_buckets(
+    metric: Metric,
+    labels: dict[str, str],
+    histogram: points.HistogramValue,
+    exemplars: Mapping[int, points.Exemplar],
+    time: float | None,
+) -> None:
+    bounds, counts = boundary_texts(histogram.grid), histogram.cumulative()
+    for bucket, (bound, count) in enumerate(zip(bounds, counts, strict=True)):
+        labels_of_bucket = {**labels, "le": bound}
+        exemplar = _exemplar(exemplars.get(bucket))
+        metric.add_sample(f"{metric.name}_bucket", labels_of_bucket, count, time, exemplar)
+
+
+def _client_native(native: NativeHistogram, exemplars: Iterable[points.Exemplar]) -> Any:
+    """Return prometheus_client's native histogram."""
+    # Older releases do not have it; they do not ask for it either.
+    from prometheus_client import samples  # noqa: PLC0415
+
+    (pos_spans, pos_deltas), (neg_spans, neg_deltas) = (
+        ([samples.BucketSpan(*span) for span in buckets.spans], list(map(int, buckets.deltas)))
+        for buckets in (native.positive, native.negative)
+    )
+    shown = [
+        Exemplar(dict(one.labels), one.value, one.timestamp)
+        for one in (*native.exemplars, *exemplars)
+    ]
+    return samples.NativeHistogram(
+        count_value=native.count,
+        sum_value=float("nan") if native.total is None else native.total,
+        schema=native.schema,
+        zero_threshold=native.zero_threshold,
+        zero_count=native.zero_count,
+        pos_spans=pos_spans or None,
+        neg_spans=neg_spans or None,
+        pos_deltas=pos_deltas or None,
+        neg_deltas=neg_deltas or None,
+        nh_exemplars=shown or None,
+    )
+
+
+def _at(column: Sequence[T | None], index: int) -> T | None:
+    """Return what a column says of a point; an empty one says nothing."""
+    return column[index] if column else None
+
+
+def _exemplar(exemplar: points.Exemplar | None) -> Exemplar | None:
+    if exemplar is None:
+        return None
+    return Exemplar(dict(exemplar.labels), exemplar.value, exemplar.timestamp)
+
+
+def _metric(family: Family) -> Metric:
+    name = family.name.removesuffix(_SAMPLE_SUFFIXES.get(family.type, ""))
+    return Metric(name, family.help, family.type, family.unit)

@@ -1,0 +1,88 @@
+"""The registration of a monitor's metrics in a prometheus_client registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.exposition import system_metrics
+from vitalspan.exposition.collector import MonitorCollector
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.registry import Collector
+
+    from vitalspan.config import Settings
+    from vitalspan.exposition.monitor_families import MonitorFamilies
+
+
+class Registration:
+    """Puts the metrics of one monitor into its registry, and takes them out again.
+
+    Args:
+        registry: where the metrics appear.
+        families: the metrics.
+        now: a steady clock in seconds, for metrics that are read anew only now and then.
+    """
+
+    def __init__(
+        self, registry: CollectorRegistry, families: MonitorFamilies, now: Callable[[], float]
+    ) -> None:
+        self._registry = registry
+        self._families = families
+        self._now = now
+        self._collectors: list[Collector] = []
+
+    def enter(self, settings: Settings) -> None:
+        """Register the metrics.
+
+        Raises:
+            ConfigurationError: if the registry has metrics of these names already.
+        """
+        self._families.configure(settings)
+        collector = MonitorCollector(self._families)
+        try:
+            self._registry.register(collector)
+        except ValueError as clash:
+            raise ConfigurationError(
+                "the registry has metrics of these names already, another monitor's perhaps: use "
+                f"another registry, or metric_prefix=, or close the other monitor ({clash})"
+            ) from clash
+        self._collectors = [collector]
+        if settings.system_metrics:
+            self._collectors += system_metrics.register(self._registry, self._now)
+
+    def change(self, before: Settings, wanted: Settings) -> None:
+        """Register the metrics as other settings want them; after `leave`, do nothing.
+
+        Raises:
+            ConfigurationError: if the registry has metrics of these names already; those of before
+                stay.
+        """
+        shown = (wanted.metric_prefix, wanted.system_metrics)
+        if not self._collectors or (
+            shown == (before.metric_prefix, before.system_metrics) and self._is_complete()
+        ):
+            self._families.configure(wanted)
+            return
+        self.leave()
+        try:
+            self.enter(wanted)
+        except ConfigurationError:
+            self.enter(before)
+            raise
+
+    def leave(self) -> None:
+        """Take the metrics out of the registry."""
+        collectors, self._collectors = self._collectors, []
+        for collector in collectors:
+            # The registry's owner may have taken it out already.
+            with suppress(KeyError):
+                self._registry.unregister(collector)
+
+    def _is_complete(self) -> bool:
+        # A fixture of a test may have emptied the registry.
+        registered = self._registry._collector_to_names  # noqa: SLF001
+        return all(collector in registered for collector in self._collectors)

@@ -1,0 +1,43 @@
+"""Numbers, bucket boundaries and native histograms as the text formats write them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from vitalspan.exposition.native_histogram import NativeHistogram
+from vitalspan.exposition.points import BucketBoundaries
+
+
+def number(value: float) -> str:
+    """Return a number as the formats write it."""
+    if type(value) is int:
+        return str(value)
+    # Other kinds of numbers, NumPy's for example, do not write themselves as digits.
+    value = float(value)
+    if value in (float("inf"), float("-inf")):
+        return "+Inf" if value > 0 else "-Inf"
+    return "NaN" if value != value else repr(value)  # noqa: PLR0124 - only NaN differs from itself
+
+
+@lru_cache(maxsize=64)
+def boundary_texts(grid: BucketBoundaries) -> tuple[str, ...]:
+    """Return the upper bounds of buckets as their `le` labels say them, `+Inf` last."""
+    return tuple(number(float(bound)) for bound in (*grid.boundaries, float("inf")))
+
+
+def native_text(native: NativeHistogram) -> str:
+    """Return a native histogram as the value of a sample in OpenMetrics 2.0.0."""
+    total = float("nan") if native.total is None else native.total
+    parts = [
+        f"count:{number(native.count)}",
+        f"sum:{number(total)}",
+        f"schema:{native.schema}",
+        f"zero_threshold:{number(native.zero_threshold)}",
+        f"zero_count:{number(native.zero_count)}",
+    ]
+    for sign, buckets in (("negative", native.negative), ("positive", native.positive)):
+        if buckets.spans:
+            spans = ",".join(f"{offset}:{length}" for offset, length in buckets.spans)
+            deltas = ",".join(map(number, buckets.deltas))
+            parts += (f"{sign}_spans:[{spans}]", f"{sign}_deltas:[{deltas}]")
+    return f"{{{','.join(parts)}}}"

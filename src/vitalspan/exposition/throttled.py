@@ -1,0 +1,49 @@
+"""A collector that asks another one, which is expensive, once a second at most."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from vitalspan.runtime import fork
+
+INTERVAL: Final = 1.0
+"""Seconds between two readings."""
+
+
+class Throttled(Collector):
+    """Repeats the last answer of a collector until a second has passed.
+
+    Args:
+        collector: the collector that is asked.
+        now: a steady clock in seconds.
+    """
+
+    def __init__(self, collector: Collector, now: Callable[[], float]) -> None:
+        self._collector = collector
+        self._now = now
+        self.reset()
+        fork.reset_in_child(self)
+
+    def reset(self) -> None:
+        """Forget the last answer: after a fork it is the parent's, and so may the lock be."""
+        self._lock = threading.Lock()
+        self._read_at = float("-inf")
+        self._metrics: list[Metric] = []
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the present metrics, or those of less than a second ago."""
+        if not self._lock.acquire(timeout=INTERVAL):
+            return self._metrics
+        try:
+            now = self._now()
+            if now - self._read_at >= INTERVAL:
+                self._metrics = list(self._collector.collect())
+                self._read_at = now
+            return self._metrics
+        finally:
+            self._lock.release()
