@@ -1,1 +1,1 @@
-"""Folded counts over time: what a window can look back on."""
+"""Internal: counts over time, which signals look back on."""

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from vitalspan.history.calls import CallTrack
-from vitalspan.history.collection import Collection
-from vitalspan.history.metrics import Followed, MetricReader, Metrics, Samples, Series
+from vitalspan.history.operation_series import OperationSeries
+from vitalspan.history.registry_metrics import (
+    MetricReader,
+    Metrics,
+    RegistryMetric,
+    RegistrySamples,
+    Samples,
+)
+from vitalspan.history.samples.reading import SampleReader, read_nothing
+from vitalspan.history.samples.store import SampleStore
+from vitalspan.history.series_index import SeriesIndex
+from vitalspan.history.series_slo_counter import SeriesSloCounter
 from vitalspan.history.ticks import LONGEST, Ticks
-from vitalspan.history.track import Track
-from vitalspan.names import COMPONENT, OPERATION
-from vitalspan.record.cell import Cell
-from vitalspan.record.counters import Recording
-from vitalspan.record.fold import Folder
-from vitalspan.record.judge import Judge
-from vitalspan.record.recorder import Recorder
+from vitalspan.history.time_series import TimeSeries
+from vitalspan.metrics import COMPONENT, OPERATION
+from vitalspan.recording.counts import Counts, SloCounts
+from vitalspan.recording.series import Series
+from vitalspan.recording.slo_counter import SloCounter
 
 LATE: Final = 60.0
 """Seconds after which what was counted before anybody looked back is in no window."""
@@ -24,43 +31,48 @@ DEFAULT_RETENTION: Final = 3600.0
 """Seconds of every series' past that are kept, whether a rule asks for them or not."""
 
 
+_Identity = tuple[str, frozenset[tuple[str, str]]]
+
+
 class History:
     """The tracks of operations, caches, APIs and SLOs, and the metrics that somebody asks for.
 
     Args:
-        recorder: the operations.
-        recording: the caches and APIs.
+        counts: what has been counted: of operations, caches, APIs and SLOs.
         read_metrics: reads the registry.
+        is_registered: whether a registry has a metric of a name, even one without series.
     """
 
     def __init__(
-        self, recorder: Recorder, recording: Recording, read_metrics: MetricReader
+        self,
+        counts: Counts,
+        read_metrics: MetricReader,
+        is_registered: Callable[[str], bool] = lambda _: False,
+        read_samples: SampleReader = read_nothing,
     ) -> None:
-        self._recorder = recorder
-        self._recording = recording
-        self.ticks = Ticks(recorder.born)
-        self.operations: Collection[CallTrack] = Collection(OPERATION)
-        self.caches: Collection[Track] = Collection("cache")
-        self.apis: Collection[Track] = Collection("api")
-        self.slos: Collection[Track] = Collection("slo")
+        self.counts = counts
+        self._is_registered = is_registered
+        self.ticks = Ticks(counts.born)
+        self.operations: SeriesIndex[OperationSeries] = SeriesIndex(OPERATION)
+        self.caches: SeriesIndex[TimeSeries] = SeriesIndex("cache")
+        self.apis: SeriesIndex[TimeSeries] = SeriesIndex("api")
+        self.slos: SeriesIndex[TimeSeries] = SeriesIndex("slo")
         self.metrics = Metrics(read_metrics)
-        self.judges: dict[str, Judge] = {}
-        self._made: dict[str, Followed] = {}
-        self._cells: dict[Cell, CallTrack] = {}
-        self._tracks: dict[object, Track] = {}
+        self.slo_counters: dict[str, SloCounter | SeriesSloCounter] = {}
+        self._call_counters: dict[str, SloCounter] = {}
+        self._series_counters: dict[str, SeriesSloCounter] = {}
+        self.samples = SampleStore(read_samples)
+        self._made: dict[str, RegistryMetric] = {}
+        self._series: dict[Series, OperationSeries] = {}
+        self._tracks: dict[_Identity, TimeSeries] = {}
         for collection in (self.operations, self.caches, self.apis, self.slos):
             collection.retain(DEFAULT_RETENTION)
         # There are few of them, and error budgets are for weeks.
         self.slos.retain(LONGEST)
 
-    @property
-    def folder(self) -> Folder:
-        """What counts, and tells what is in progress."""
-        return self._recorder.folder
-
     def begin(self, now: float) -> None:
         """Begin now, if what was counted so far is from long ago: nobody knows from when."""
-        if now - self._recorder.born > LATE:
+        if now - self.counts.born > LATE:
             self.observe(now)
             self.ticks = Ticks(now)
 
@@ -74,27 +86,29 @@ class History:
         Returns:
             Whether it could be noted; another thread may be counting for long.
         """
-        cells = self._recorder.series.all()
-        if not self._recorder.folder.fold(cells, then=lambda: self._note_calls(cells, now)):
-            return False
+        samples = self.metrics.read() if found is None else found
+        with self.counts.flushed() as every_series:
+            if every_series is None:
+                return False
+            self._note_calls(every_series, now)
+            self._note_slos(now, samples)
         self.ticks.add(now)
-        for cache in list(self._recording.caches.values()):
+        for cache in self.counts.caches():
             labels = {COMPONENT: cache.component, "cache": cache.name}
-            values = {"hits": cache.hits.total(), "misses": cache.misses.total()}
-            self._note(cache, self.caches, labels, now, values)
-        for api in list(self._recording.apis.values()):
+            values = {"hits": cache.hits, "misses": cache.misses}
+            self._note(self.caches, labels, now, values)
+        for api in self.counts.apis():
             labels = {COMPONENT: api.component, "api": api.name}
-            names = ("oks", "errors", "tokens", "cost")
-            values = {name: getattr(api, name).total() for name in names}
-            self._note(api, self.apis, labels, now, values)
-        self.metrics.observe(now, self.metrics.read() if found is None else found, self.ticks)
+            values = {name: getattr(api, name) for name in ("oks", "errors", "tokens", "cost")}
+            self._note(self.apis, labels, now, values)
+        self.metrics.observe(now, samples, self.ticks)
         return True
 
-    def made(self, metric: str) -> Followed:
+    def made(self, metric: str) -> RegistryMetric:
         """Return what the monitor has made of a metric itself."""
-        return self._made.setdefault(metric, Followed(metric))
+        return self._made.setdefault(metric, RegistryMetric(metric))
 
-    def make(self, metric: str, series: Series) -> None:
+    def make(self, metric: str, series: RegistrySamples) -> None:
         """Note the present values of a metric that the monitor makes itself."""
         self.made(metric).present = series
 
@@ -104,47 +118,83 @@ class History:
 
     def reset(self) -> None:
         """Begin anew from zero, and now: in a forked child the recorder may not know yet."""
-        self.ticks = Ticks(self._recorder.now())
-        self._cells.clear()
+        self.ticks = Ticks(self.counts.now())
+        self._series.clear()
         self._tracks.clear()
         for collection in (self.operations, self.caches, self.apis, self.slos):
             collection.clear()
         self.metrics.clear()
+        for slo_counter in self._series_counters.values():
+            slo_counter.reset()
+        self.samples.reset()
         for made in self._made.values():
             made.clear()
 
-    def judge_by(self, judges: Mapping[str, Judge]) -> None:
-        """Let judges count calls from now on, in tracks of their own by name."""
-        for name, judge in self.judges.items():
-            if judges.get(name) is not judge:
-                self.slos.remove(self._tracks.pop(judge, None))
-        self.judges = dict(judges)
-        self._recorder.series.judge_by(tuple(judges.values()))
+    def forget(self, forgotten: Iterable[Series]) -> None:
+        """Forget what was noted of series whose counts were set to zero."""
+        for series in forgotten:
+            self.operations.remove(self._series.pop(series, None))
 
-    def _note_calls(self, cells: list[Cell], now: float) -> None:
-        for cell in cells:
-            fresh = cell.fresh
-            if fresh is None or fresh:
-                track = self._cells.get(cell)
+    def count_slos(self, slo_counters: Mapping[str, SloCounter | SeriesSloCounter]) -> None:
+        """Let SLO counters count from now on, in tracks of their own by name."""
+        for name, slo_counter in self.slo_counters.items():
+            if slo_counters.get(name) is not slo_counter:
+                for track in list(self.slos.with_key(name)):
+                    self.slos.remove(self._tracks.pop(_identity(self.slos, track.labels), None))
+        self.slo_counters = dict(slo_counters)
+        self._call_counters = {
+            name: one for name, one in slo_counters.items() if isinstance(one, SloCounter)
+        }
+        self.counts.count_slos(self._call_counters)
+        self._series_counters = {
+            name: one for name, one in slo_counters.items() if isinstance(one, SeriesSloCounter)
+        }
+        read = (counter.metrics for counter in self._series_counters.values())
+        self.metrics.also_read = frozenset().union(*read)
+
+    def slo_counts(self) -> Iterator[SloCounts]:
+        """Yield the events of every SLO so far: calls, and what counters of the registry count."""
+        yield from self.counts.slos(self._call_counters)
+        for name, slo_counter in self._series_counters.items():
+            for labels, part in slo_counter.series():
+                yield SloCounts(name, labels, part.events, part.bad)
+
+    def _note_calls(self, every_series: list[Series], now: float) -> None:
+        for series in every_series:
+            fresh = series.fresh
+            if fresh is None or fresh.buckets:
+                track = self._series.get(series)
                 if track is None:
-                    track = self._cells[cell] = self.operations.add(CallTrack(cell))
-                track.note(now, cell.take_fresh())
+                    before = self.ticks.times[-1]
+                    track = OperationSeries(series, since=before)
+                    self._series[series] = self.operations.add(track)
+                track.note(now, series.take_fresh())
                 self.operations.thin(track, self.ticks)
-        for name, judge in self.judges.items():
-            self._note(judge, self.slos, {"slo": name}, now, judge.counts())
+
+    def _note_slos(self, now: float, samples: Samples) -> None:
+        for slo_counter in self._series_counters.values():
+            slo_counter.read(samples, self._is_registered)
+        for slo in self.slo_counts():
+            values = {"events": slo.events, "bad": slo.bad}
+            self._note(self.slos, {"slo": slo.name, **slo.labels}, now, values)
 
     def _note(
         self,
-        key: object,
-        collection: Collection[Track],
+        collection: SeriesIndex[TimeSeries],
         labels: Mapping[str, str],
         now: float,
         values: Mapping[str, float],
     ) -> None:
+        key = _identity(collection, labels)
         track = self._tracks.get(key)
         if track is None:
-            track = self._tracks[key] = collection.add(Track(labels))
+            before = self.ticks.times[-1]
+            track = self._tracks[key] = collection.add(TimeSeries(labels, since=before))
         elif all(track.latest(name) == value for name, value in values.items()):
             return
         track.append(now, values)
         collection.thin(track, self.ticks)
+
+
+def _identity(collection: SeriesIndex[TimeSeries], labels: Mapping[str, str]) -> _Identity:
+    return collection.key, frozenset(labels.items())

@@ -1,4 +1,4 @@
-"""What one series has counted, over time."""
+"""The counts of one series over time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CHECK: Final = 64
 """Entries after which a track looks for some that it can do without."""
 
 
-class Track:
+class TimeSeries:
     """Counters, or gauges, of one series at the ticks at which they changed.
 
     Counters are kept as they stood, so that the growth over any window is a difference, and
@@ -21,6 +21,7 @@ class Track:
     Args:
         labels: of the series.
         base: what the values stood at before the first entry; what is not named was 0.
+        since: the time from which on the values were counted.
     """
 
     __slots__ = (
@@ -30,13 +31,20 @@ class Track:
         "columns",
         "horizon",
         "labels",
+        "since",
         "times",
         "version",
     )
 
-    def __init__(self, labels: Mapping[str, str], base: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        labels: Mapping[str, str],
+        base: Mapping[str, float] | None = None,
+        since: float = float("-inf"),
+    ) -> None:
         self.labels = dict(labels)
         self.base = dict(base or {})
+        self.since = since
         self.times = array("d")
         self.columns: dict[str, array[float]] = {}
         self.version = 0

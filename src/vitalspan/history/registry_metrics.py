@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from vitalspan.history.collection import Collection
+from vitalspan.history.series_index import SeriesIndex
 from vitalspan.history.ticks import Ticks
-from vitalspan.history.track import Track
-from vitalspan.names import COMPONENT
-from vitalspan.record.faults import logger
+from vitalspan.history.time_series import TimeSeries
+from vitalspan.metrics import COMPONENT, is_counter
+from vitalspan.runtime.internal_errors import logger
 
 Found = tuple[str, Mapping[str, str], float]
 """The name of a sample, its labels and its value."""
 
-Series = list[tuple[Mapping[str, str], float]]
+RegistrySamples = list[tuple[Mapping[str, str], float]]
 """Labels and values of one metric."""
 
-Samples = dict[str, Series]
+Samples = dict[str, RegistrySamples]
 """By metric."""
 
 MetricReader = Callable[[frozenset[str]], Iterable[Found]]
@@ -29,22 +29,19 @@ MAX_SERIES: Final = 2000
 VALUE: Final = "value"
 """The column of a counter."""
 
-COUNTERS: Final = ("_total", "_count", "_sum", "_bucket")
-"""How the names of counters end, and of the parts of a histogram that are counters."""
 
-
-class Followed:
+class RegistryMetric:
     """One metric: the gauges as they were at the last tick, or the counters over time."""
 
     def __init__(self, metric: str) -> None:
-        self.counter = metric.endswith(COUNTERS)
-        self.present: Series = []
-        self.tracks: Collection[Track] = Collection(COMPONENT)
+        self.counter = is_counter(metric)
+        self.present: RegistrySamples = []
+        self.tracks: SeriesIndex[TimeSeries] = SeriesIndex(COMPONENT)
         self._metric = metric
         self._refused = False
         self._by_labels: dict[frozenset[tuple[str, str]], _Counter] = {}
 
-    def note(self, now: float, found: Series, ticks: Ticks) -> None:
+    def note(self, now: float, found: RegistrySamples, ticks: Ticks) -> None:
         """Note the metric's series at a tick."""
         if not self.counter:
             self.present = found
@@ -57,7 +54,7 @@ class Followed:
                     self._refuse()
                     continue
                 # What a counter stood at when it was first seen says nothing about when.
-                track = self.tracks.add(Track(labels, {VALUE: value}))
+                track = self.tracks.add(TimeSeries(labels, {VALUE: value}, since=now))
                 counter = self._by_labels[key] = _Counter(track, value)
                 track.append(now, {VALUE: value})
             counter.note(now, value)
@@ -89,7 +86,7 @@ class Followed:
 class _Counter:
     """A counter that may begin anew, as those of another process do when it is restarted."""
 
-    def __init__(self, track: Track, value: float) -> None:
+    def __init__(self, track: TimeSeries, value: float) -> None:
         self.track = track
         self.seen = float("-inf")
         self._last = value
@@ -110,19 +107,23 @@ class Metrics:
 
     Args:
         read: reads the registry.
+
+    Attributes:
+        also_read: metrics that are read at each tick although nobody follows them.
     """
 
     def __init__(self, read: MetricReader) -> None:
         self._read = read
-        self._followed: dict[str, Followed] = {}
+        self._followed: dict[str, RegistryMetric] = {}
+        self.also_read: frozenset[str] = frozenset()
 
-    def follow(self, metric: str) -> Followed:
+    def follow(self, metric: str) -> RegistryMetric:
         """Note a metric from the next tick on."""
-        return self._followed.setdefault(metric, Followed(metric))
+        return self._followed.setdefault(metric, RegistryMetric(metric))
 
     def read(self) -> Samples:
-        """Read every metric that is followed. Collectors may take long, and locks of their own."""
-        names = frozenset(self._followed)
+        """Read every metric that is wanted. Collectors may take long, and locks of their own."""
+        names = self.also_read.union(self._followed)
         found: Samples = {name: [] for name in names}
         for name, labels, value in self._read(names) if names else ():
             found[name].append((labels, value))

@@ -1,0 +1,140 @@
+"""The past of one series of calls: its counters and its durations, tick by tick."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from vitalspan.history.time_series import TimeSeries
+from vitalspan.recording.buckets import BucketGrid
+from vitalspan.recording.series import FreshCalls, Series
+
+MEASURE_COLUMN: Final = "measure:"
+"""The beginning of the columns that count measures."""
+
+ERROR_COLUMN: Final = "error:"
+"""The beginning of the columns that count the errors of one type."""
+
+
+class OperationSeries(TimeSeries):
+    """The counters of a series of calls, and how many calls fell into which fine bucket.
+
+    An entry has the buckets of the calls since the entry before it, none of them empty.
+
+    Args:
+        series: whose calls these are.
+        base: what its counters stood at before the first entry.
+        since: the time from which on the calls were counted.
+    """
+
+    __slots__ = ("_calls", "_ends", "_indexes", "_longest", "_shortest", "series")
+
+    def __init__(
+        self,
+        series: Series,
+        base: Mapping[str, float] | None = None,
+        since: float = float("-inf"),
+    ) -> None:
+        super().__init__(series.all_labels(), base, since)
+        self.series = series
+        self._ends = array("I")
+        self._indexes = array("H")
+        self._calls: array[int] = array("H")
+        self._shortest = array("d")
+        self._longest = array("d")
+
+    @property
+    def grid(self) -> BucketGrid:
+        """The fine buckets of the calls."""
+        return self.series.histogram.grid
+
+    def note(self, now: float, fresh: FreshCalls) -> None:
+        """Note how the series stands at a tick.
+
+        Args:
+            now: the tick.
+            fresh: the calls since the tick before.
+        """
+        series, details = self.series, self.series.details
+        values: dict[str, float] = {
+            "count": series.histogram.count,
+            "total": series.histogram.total,
+            "squares": series.histogram.spread.squares,
+        }
+        if details.errors:
+            values["errors"] = sum(details.errors.values())
+            for error_type, count in details.errors.items():
+                values[ERROR_COLUMN + error_type] = count
+        if details.cancellations:
+            values["cancellations"] = details.cancellations
+        if details.measured:
+            values["cpu_seconds"] = details.cpu_seconds
+            values["memory_growth"] = details.memory_growth
+        for name, amount in details.measures.items():
+            values[MEASURE_COLUMN + name] = amount
+        self.append(now, values)
+        self._indexes.extend(fresh.buckets.keys())
+        self._calls = _extended(self._calls, fresh.buckets.values())
+        self._ends.append(len(self._indexes))
+        self._shortest.append(fresh.spread.shortest)
+        self._longest.append(fresh.spread.longest)
+
+    def extremes(self, first: int, after: int) -> tuple[float, float]:
+        """Return the shortest and the longest call of entries in seconds.
+
+        Args:
+            first: the first entry.
+            after: the one after the last, which has to be another.
+        """
+        return min(self._shortest[first:after]), max(self._longest[first:after])
+
+    def add_buckets(self, sums: dict[int, int], first: int, after: int, sign: int = 1) -> None:
+        """Add the calls of entries, by bucket, to sums or take them away again.
+
+        Args:
+            sums: the calls by fine bucket.
+            first: the first entry.
+            after: the one after the last.
+            sign: 1 or -1.
+        """
+        if first >= after:
+            return
+        ends = self._ends
+        begin, end = (ends[first - 1] if first else 0), ends[after - 1]
+        for bucket, calls in zip(self._indexes[begin:end], self._calls[begin:end], strict=True):
+            sums[bucket] = sums.get(bucket, 0) + sign * calls
+
+    def _keep(self, kept: Sequence[int], first: int) -> None:
+        indexes, ends = array("H"), array("I")
+        calls: array[int] = array("H")
+        shortest, longest = array("d"), array("d")
+        merged_from = first
+        done = self._ends[first - 1] if first else 0
+        for entry in kept:
+            end = self._ends[entry]
+            merged: dict[int, int] = {}
+            for bucket, count in zip(self._indexes[done:end], self._calls[done:end], strict=True):
+                merged[bucket] = merged.get(bucket, 0) + count
+            indexes.extend(merged.keys())
+            calls = _extended(calls, merged.values())
+            ends.append(len(indexes))
+            done = end
+            least, greatest = self.extremes(merged_from, entry + 1)
+            shortest.append(least)
+            longest.append(greatest)
+            merged_from = entry + 1
+        self._shortest, self._longest = shortest, longest
+        self._indexes, self._calls, self._ends = indexes, calls, ends
+        super()._keep(kept, first)
+
+
+def _extended(calls: array[int], more: Collection[int]) -> array[int]:
+    """Append counts, to an array of a wider type where there are too many calls for this one."""
+    size = len(calls)
+    try:
+        calls.extend(more)
+    except OverflowError:
+        del calls[size:]
+        return _extended(array("I" if calls.typecode == "H" else "Q", calls), more)
+    return calls

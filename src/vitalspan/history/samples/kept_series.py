@@ -1,0 +1,234 @@
+"""Series whose samples are kept, and the arrays of times that they share."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+
+from vitalspan.promql.engine.metric_labels import MetricLabels
+from vitalspan.promql.engine.series import STALE, Series, is_stale
+
+_CHECK = 64
+"""Samples after which the oldest are looked for."""
+
+_SPARE_RESETS = 64
+"""Resets that are kept beside two for each sample; a series that has more is no counter."""
+
+_TICK = 1000
+
+
+class KeptSeries:
+    """One series, as it was read last.
+
+    Attributes:
+        labels: of the series.
+        value: when it was read last.
+        seen: the tick at which that was, in milliseconds since the epoch; 0 is never.
+        resolutions: its samples by the slots that they are kept in.
+        is_partial: whether a slot has been dropped, since no sample in it was left.
+    """
+
+    __slots__ = ("is_partial", "labels", "resolutions", "seen", "value")
+
+    def __init__(self, labels: MetricLabels) -> None:
+        self.labels = labels
+        self.value = 0.0
+        self.seen = 0
+        self.resolutions: dict[int, Series] = {}
+        self.is_partial = False
+
+    def read(self, value: float, now: int) -> None:
+        """Note a value. A counter that begins anew keeps what it had counted."""
+        if value < self.value and self.seen:
+            for series in self.resolutions.values():
+                if series.resets is not None:
+                    series.resets.append((now, self.value))
+                    if len(series.resets) > 2 * len(series.values) + _SPARE_RESETS:
+                        # It is a gauge, whose falls are no resets: samples are compared then.
+                        series.resets = None
+        self.value = value
+        self.seen = now
+
+
+_Member = tuple[KeptSeries, Series, Callable[[float], None]]
+
+
+class _Cohort:
+    """Series that have samples at the same times, so that they need them only once."""
+
+    def __init__(self, times: array[int]) -> None:
+        self.times = times
+        self.members: list[_Member] = []
+
+    def add(self, kept: KeptSeries, series: Series) -> None:
+        series.times = self.times
+        # The bound method saves the time of looking it up again at each tick.
+        self.members.append((kept, series, series.values.append))
+
+
+class SlottedSamples:
+    """The samples of many series in slots of one length.
+
+    Args:
+        slot: milliseconds; of those with the same slot, the first sample is kept. 0 keeps all.
+
+    Attributes:
+        retention: milliseconds that samples are kept.
+        size: how many values there are.
+        count: how many series there are.
+    """
+
+    def __init__(self, slot: int) -> None:
+        self.slot = slot
+        self.retention = 0
+        self.size = 0
+        self.count = 0
+        self._last = -1
+        self._cohorts: list[_Cohort] = []
+        self._new: list[tuple[KeptSeries, Series]] = []
+        self._appended = 0
+
+    @property
+    def capacity(self) -> int:
+        """How many values there will be with a tick a second."""
+        return self.count * (self.retention // (self.slot or _TICK) + 1)
+
+    def add(self, kept: KeptSeries) -> Series:
+        """Keep samples of a series from the next tick on, and return them."""
+        series = kept.resolutions.get(self.slot)
+        if series is None:
+            series = Series(kept.labels, array("q"), array("d"), has_stale=False, resets=[])
+            kept.resolutions[self.slot] = series
+            self._new.append((kept, series))
+            self.count += 1
+        return series
+
+    def append(self, now: int) -> list[tuple[KeptSeries, Series]]:
+        """Add the values that were read at a tick, and the ends of series that were not read.
+
+        Returns:
+            The series of which no sample is left.
+        """
+        slot = now // self.slot if self.slot else now
+        if slot == self._last:
+            return []
+        self._last = slot
+        missing: list[_Member] = []
+        for cohort in self._cohorts:
+            missing += self._append_to(cohort, now)
+        if self._new:
+            self._add_cohort(self._new, now)
+            self._new = []
+        for kept, series, _ in missing:
+            self._end(kept, series, now)
+        self._appended += 1
+        if self._appended >= _CHECK:
+            self._appended = 0
+            return self._forget(now - self.retention)
+        return []
+
+    def _append_to(self, cohort: _Cohort, now: int) -> list[_Member]:
+        """Add values to the series of a cohort, and take out those that were not read."""
+        missing: list[_Member] = []
+        for member in cohort.members:
+            if member[0].seen == now:
+                member[2](member[0].value)
+            else:
+                missing.append(member)
+        if missing and len(cohort.members) == 1 and _has_ended(missing[0][1]):
+            # It has ended before, and shares its times with no other.
+            return []
+        if missing:
+            for _, series, _ in missing:
+                series.times = array("q", cohort.times)
+            lost = {id(series) for _, series, _ in missing}
+            cohort.members = [member for member in cohort.members if id(member[1]) not in lost]
+        cohort.times.append(now)
+        self.size += len(cohort.members)
+        return missing
+
+    def _add_cohort(self, members: Iterable[tuple[KeptSeries, Series]], now: int) -> None:
+        cohort = _Cohort(array("q", [now]))
+        for kept, series in members:
+            if kept.seen == now:
+                cohort.add(kept, series)
+                series.values.append(kept.value)
+                self.size += 1
+            else:
+                alone = _Cohort(array("q"))
+                alone.add(kept, series)
+                self._cohorts.append(alone)
+        if cohort.members:
+            self._cohorts.append(cohort)
+
+    def _end(self, kept: KeptSeries, series: Series, now: int) -> None:
+        """Mark the end of a series, which may come back."""
+        alone = _Cohort(series.times)
+        alone.add(kept, series)
+        values = series.values
+        if not _has_ended(series):
+            alone.times.append(now)
+            values.append(STALE)
+            series.has_stale = True
+            self.size += 1
+        self._cohorts.append(alone)
+
+    def _forget(self, oldest: int) -> list[tuple[KeptSeries, Series]]:
+        """Forget samples before a time, and let series with equal times share them again."""
+        gone: list[tuple[KeptSeries, Series]] = []
+        cohorts: dict[tuple[int, int], _Cohort] = {}
+        for cohort in self._cohorts:
+            cut = bisect_left(cohort.times, oldest)
+            if cut:
+                del cohort.times[:cut]
+                for _, series, _ in cohort.members:
+                    del series.values[:cut]
+                    self.size -= cut
+                    if series.resets:
+                        series.resets = [one for one in series.resets if one[0] >= oldest]
+            if not cohort.times:
+                self.count -= len(cohort.members)
+                gone += [(kept, series) for kept, series, _ in cohort.members]
+                continue
+            # At the same ticks from the same one on: the times are equal then.
+            same = cohorts.setdefault((cohort.times[0], len(cohort.times)), cohort)
+            if same is not cohort and same.times == cohort.times:
+                for kept, series, _ in cohort.members:
+                    same.add(kept, series)
+            elif same is not cohort:
+                cohorts[id(cohort), -1] = cohort
+        self._cohorts = list(cohorts.values())
+        return gone
+
+    def retain(self, wanted: set[int]) -> None:
+        """Keep the series with these ids alone."""
+        for cohort in self._cohorts:
+            dropped = [member for member in cohort.members if id(member[1]) not in wanted]
+            for kept, series, _ in dropped:
+                kept.resolutions.pop(self.slot, None)
+                self.size -= len(series.values)
+            if dropped:
+                cohort.members = [one for one in cohort.members if id(one[1]) in wanted]
+        self._cohorts = [cohort for cohort in self._cohorts if cohort.members]
+        for kept, series in self._new:
+            if id(series) not in wanted:
+                kept.resolutions.pop(self.slot, None)
+        self._new = [one for one in self._new if id(one[1]) in wanted]
+        self.count = len(self._new) + sum(len(cohort.members) for cohort in self._cohorts)
+
+    def shift(self, milliseconds: int) -> None:
+        """Move all samples in time, as the clock of the system was set."""
+        for cohort in self._cohorts:
+            for index, time in enumerate(cohort.times):
+                cohort.times[index] = time + milliseconds
+            for _, series, _ in cohort.members:
+                if series.resets:
+                    series.resets = [(time + milliseconds, lost) for time, lost in series.resets]
+        self._last = -1
+
+
+def _has_ended(series: Series) -> bool:
+    """Whether there is nothing to mark the end of."""
+    values = series.values
+    return not values or (series.has_stale and is_stale(values[-1]))

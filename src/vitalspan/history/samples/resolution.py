@@ -1,0 +1,79 @@
+"""The resolution of kept samples: all of them, or one in each slot of time."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from vitalspan.promql.engine.evaluation_context import LOOKBACK
+from vitalspan.promql.engine.parse import PromqlError
+from vitalspan.promql.engine.series import Demand
+
+SLOTS: Final = ((900_000, 0), (6 * 3_600_000, 60_000), (3 * 86_400_000, 600_000))
+"""Up to which reach, in milliseconds, samples are kept in slots of how many; 0 keeps them all.
+
+They are those of `vitalspan.history.ticks`, but one expression has one kind of slot: an average
+over windows that are denser at one end would not be an average over time.
+"""
+
+LONGEST_SLOT: Final = 3_600_000
+
+LONGEST: Final = 31 * 86_400_000
+"""Milliseconds that an expression can look back."""
+
+FEWEST: Final = 4
+"""Samples that a range should have at least."""
+
+MOST: Final = 5000
+"""Samples of one series that an expression may need; ticks are taken to be a second apart."""
+
+_TICK: Final = 1000
+
+
+class Resolution(NamedTuple):
+    """The samples that are kept for an expression.
+
+    Attributes:
+        slot: milliseconds of which one sample is kept; 0 keeps all.
+        retention: milliseconds that they are kept.
+    """
+
+    slot: int
+    retention: int
+
+
+def resolution_of(demand: Demand) -> Resolution:
+    """Return which samples are kept for a demand.
+
+    Raises:
+        PromqlError: if there would be too many, or if it looks at a fixed time.
+    """
+    what = str(demand.selector)
+    if demand.back is None:
+        raise PromqlError(
+            f"{what} @ a fixed time is not possible here: samples are kept for a while only, so "
+            "look back with offset"
+        )
+    width = demand.range or LOOKBACK
+    reach = max(0, demand.back) + width
+    if reach > LONGEST:
+        raise PromqlError(
+            f"{what} looks back {_days(reach)} days, and samples are kept for {_days(LONGEST)}: "
+            "use a shorter range, or a server"
+        )
+    coarsest = next((slot for limit, slot in SLOTS if reach <= limit), LONGEST_SLOT)
+    fitting = [
+        slot
+        for slot in (0, *(slot for _, slot in SLOTS[1:]), LONGEST_SLOT)
+        if slot <= coarsest and slot * FEWEST <= width
+    ]
+    slot = fitting[-1]
+    if reach / (slot or _TICK) > MOST:
+        raise PromqlError(
+            f"{what} looks back {_days(reach)} days for windows of {width // 1000} s, which is "
+            f"more than {MOST} samples of each series: use longer windows, or a server"
+        )
+    return Resolution(slot, reach)
+
+
+def _days(milliseconds: int) -> str:
+    return f"{milliseconds / 86_400_000:.3g}"

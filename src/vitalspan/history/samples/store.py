@@ -1,0 +1,281 @@
+"""The samples that the expressions of rules ask for, as the ticks saw them.
+
+Nothing is kept that no expression asks for, and nothing longer than one looks back. There are at
+most `MAX_SERIES`, and `MAX_SAMPLES` of them all. What is beyond has no value, never a wrong one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from vitalspan.history.samples.kept_series import KeptSeries, SlottedSamples
+from vitalspan.history.samples.reading import Reading, SampleReader, read_nothing
+from vitalspan.history.samples.selection_table import SelectionTable
+from vitalspan.history.samples.selections import Selection
+from vitalspan.history.samples.series_lookup import SeriesLookup
+from vitalspan.promql.engine.metric_labels import MetricLabels
+from vitalspan.promql.engine.plan import Vector
+from vitalspan.promql.engine.series import Demand, Series
+from vitalspan.runtime.internal_errors import logger
+
+MAX_SERIES: Final = 100_000
+"""Series whose samples are kept at most."""
+
+MAX_SAMPLES: Final = 50_000_000
+"""Samples that all series together may come to; with a tick a second they do, of 8 bytes each."""
+
+_REGISTRY: Final = "registry"
+"""The owner of the series that are read from the registry."""
+
+_CLOCK_SET: Final = 1.0
+"""Seconds by which the clock of the system must have been set for samples to follow it."""
+
+
+class SampleStore:
+    """Keeps samples from tick to tick, and is where expressions get their series from.
+
+    Args:
+        read: reads the registry.
+
+    Attributes:
+        now: the last tick, in milliseconds since the epoch.
+        refused: how often a series was not kept, because there were too many.
+    """
+
+    def __init__(self, read: SampleReader = read_nothing) -> None:
+        self.now = 0
+        self.refused = 0
+        self._read = read
+        self._selections = SelectionTable()
+        self._tables: dict[Hashable, dict[int, SlottedSamples]] = {}
+        self._series: dict[Hashable, dict[MetricLabels, KeptSeries]] = {}
+        self._lookup = SeriesLookup(partial(self._keep, _REGISTRY))
+        self._epoch: float | None = None
+        self._has_room = False
+
+    @property
+    def external_labels(self) -> Mapping[str, str]:
+        """The labels of the process, which all its series have."""
+        return self._lookup.external_labels
+
+    @property
+    def has_everything(self) -> bool:
+        """Whether there are samples that nobody has asked for before."""
+        return False
+
+    def __len__(self) -> int:
+        return sum(len(series) for series in self._series.values())
+
+    @property
+    def size(self) -> int:
+        """How many samples are kept."""
+        return sum(slotted.size for table in self._tables.values() for slotted in table.values())
+
+    @property
+    def capacity(self) -> int:
+        """How many samples there will be with a tick a second, when all retentions have passed."""
+        return sum(
+            slotted.capacity for table in self._tables.values() for slotted in table.values()
+        )
+
+    def select(self, demand: Demand) -> Sequence[Series]:
+        """Return the series that a demand asks for.
+
+        Raises:
+            EvaluationError: if there are more than can be kept, so that the result would be wrong.
+        """
+        return self._selections.series(demand)
+
+    def ask(self, demands: Iterable[Demand]) -> None:
+        """Keep what these demands need from the next tick on, and forget everything else.
+
+        Raises:
+            PromqlError: for a demand that cannot be met; nothing is changed then.
+        """
+        new = self._selections.replace(demands)
+        if new is not None:
+            self._rebuild_selections(new)
+        for table in self._tables.values():
+            for slot, slotted in table.items():
+                slotted.retention = self._selections.retention(slot)
+        self._has_room = True
+
+    def _rebuild_selections(self, new: set[Selection]) -> None:
+        """Let the series that are kept take part in new selections, and drop those in none."""
+        self._lookup.clear()
+        for owner, every_series in self._series.items():
+            for kept in every_series.values():
+                for selection in self._selections.matching(kept.labels):
+                    # A lost slot comes back with the series, for all selections at once.
+                    is_lost = kept.is_partial and selection.slot not in kept.resolutions
+                    if selection in new and not is_lost:
+                        selection.series.append(self._slotted(owner, selection.slot).add(kept))
+        wanted = {id(series) for selection in self._selections for series in selection.series}
+        for owner, table in self._tables.items():
+            for slotted in table.values():
+                slotted.retain(wanted)
+            every_series = self._series.get(owner, {})
+            for labels in [one.labels for one in every_series.values() if not one.resolutions]:
+                del every_series[labels]
+
+    def wants(self, metric: str) -> bool:
+        """Whether an expression may select a metric."""
+        return self._selections.names.wants(metric)
+
+    def read(self) -> Reading:
+        """Read what is asked for. Collectors may take long, and locks of their own."""
+        return self._read(self._selections.names) if self._selections else Reading()
+
+    def observe(self, now: float, epoch: float, reading: Reading) -> None:
+        """Keep what was read at a tick.
+
+        Args:
+            now: the tick, in seconds on the steady clock.
+            epoch: the difference to the time of day, in seconds.
+            reading: what was read.
+        """
+        if not self._selections:
+            # So that the first expression finds the time of the tick before it.
+            self.now = round((now + self._offset(epoch)) * 1000)
+            return
+        self.now = at = round((now + self._offset(epoch)) * 1000)
+        if self._has_room:
+            self._has_room = False
+            self._take_refused(_REGISTRY)
+        for point, layout, values in reading.points:
+            for kept, value in zip(self._lookup.of_point(point, layout), values, strict=True):
+                if kept is not None:
+                    if value < kept.value:
+                        kept.read(value, at)
+                    else:
+                        kept.value = value
+                        kept.seen = at
+        for name, labels, value in reading.samples:
+            kept = self._lookup.of_sample(name, labels)
+            if kept is not None:
+                kept.read(value, at)
+        self._append(_REGISTRY)
+
+    def record(self, owner: Hashable, vector: Vector) -> None:
+        """Keep what a recording rule has computed at this tick.
+
+        Args:
+            owner: the rule; what it does not give any more has ended.
+            vector: what it gives.
+        """
+        if not self._selections:
+            return
+        # What a rule gives is looked for at each tick.
+        self._take_refused(owner)
+        for labels, value in vector:
+            kept = self._keep(owner, labels)
+            if kept is not None:
+                kept.read(value, self.now)
+        self._append(owner)
+
+    def forget_owners(self, living: Iterable[Hashable]) -> None:
+        """Forget what rules have recorded that are no more."""
+        kept = {_REGISTRY, *living}
+        for owner in [owner for owner in self._series if owner not in kept]:
+            gone = {
+                id(s)
+                for kept in self._series.pop(owner, {}).values()
+                for s in kept.resolutions.values()
+            }
+            self._tables.pop(owner, None)
+            for selection in self._selections:
+                selection.series = [one for one in selection.series if id(one) not in gone]
+            self._take_refused(owner)
+            self._has_room = True
+
+    def reset(self) -> None:
+        """Forget all samples, and begin anew in a forked child: it is another instance."""
+        self._tables.clear()
+        self._series.clear()
+        self._lookup.reset()
+        for selection in self._selections:
+            selection.series.clear()
+            selection.refused.clear()
+        self._epoch = None
+        self.now = 0
+
+    def _offset(self, epoch: float) -> float:
+        """Return the difference between the clocks; samples move when one of them was set."""
+        if self._epoch is None:
+            self._epoch = epoch
+        moved = epoch - self._epoch
+        if abs(moved) >= _CLOCK_SET:
+            self._epoch = epoch
+            for table in self._tables.values():
+                for slotted in table.values():
+                    slotted.shift(round(moved * 1000))
+        return self._epoch
+
+    def _append(self, owner: Hashable) -> None:
+        for slotted in self._tables.get(owner, {}).values():
+            for kept, series in slotted.append(self.now):
+                self._forget(owner, kept, series, slotted.slot)
+
+    def _forget(self, owner: Hashable, kept: KeptSeries, series: Series, slot: int) -> None:
+        kept.resolutions.pop(slot, None)
+        for selection in self._selections.matching(kept.labels):
+            if selection.slot == slot:
+                selection.series[:] = [one for one in selection.series if one is not series]
+        kept.is_partial = bool(kept.resolutions)
+        if not kept.resolutions:
+            self._series[owner].pop(kept.labels, None)
+        # It may come back, and is looked for anew then.
+        self._lookup.clear()
+        self._has_room = True
+
+    def _keep(self, owner: Hashable, labels: MetricLabels) -> KeptSeries | None:
+        """Return what is kept of a series; None if no expression selects it."""
+        every_series = self._series.setdefault(owner, {})
+        kept = every_series.get(labels)
+        if kept is not None and not kept.is_partial:
+            return kept
+        known = {} if kept is None else kept.resolutions
+        selections = [one for one in self._selections.matching(labels) if one.slot not in known]
+        if not selections and kept is None:
+            return None
+        if (kept is None and len(self) >= MAX_SERIES) or self.capacity >= MAX_SAMPLES:
+            self._refuse(owner, selections)
+            return kept
+        if kept is None:
+            kept = every_series[labels] = KeptSeries(labels)
+        kept.is_partial = False
+        for selection in selections:
+            selection.series.append(self._slotted(owner, selection.slot).add(kept))
+        return kept
+
+    def _refuse(self, owner: Hashable, selections: Sequence[Selection]) -> None:
+        if not self.refused:
+            logger.warning(
+                "expressions of rules ask for more than %d series or %d samples: those that ask "
+                "for one too many have no value",
+                MAX_SERIES,
+                MAX_SAMPLES,
+            )
+        self.refused += 1
+        for selection in selections:
+            selection.refused.add(owner)
+
+    def _take_refused(self, owner: Hashable) -> None:
+        """Let the series of an owner be kept that were too many before, if they are no more."""
+        if not self.refused:
+            return
+        refusing = [one for one in self._selections if owner in one.refused]
+        for selection in refusing:
+            selection.refused.discard(owner)
+        if refusing and owner == _REGISTRY:
+            self._lookup.clear()
+
+    def _slotted(self, owner: Hashable, slot: int) -> SlottedSamples:
+        table = self._tables.setdefault(owner, {})
+        slotted = table.get(slot)
+        if slotted is None:
+            slotted = table[slot] = SlottedSamples(slot)
+            slotted.retention = self._selections.retention(slot)
+        return slotted

@@ -1,0 +1,180 @@
+"""Counts the events of an SLO that counters of the registry count."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from vitalspan.history.registry_metrics import MAX_SERIES, Samples
+from vitalspan.runtime.internal_errors import logger
+
+Key = tuple[str, ...]
+"""The values of the labels that an SLO is told apart by."""
+
+
+class Counters(NamedTuple):
+    """Counters of the registry.
+
+    Attributes:
+        metric: that they are of.
+        selects: whether a series is one of them, by its labels.
+    """
+
+    metric: str
+    selects: Callable[[Mapping[str, str]], bool]
+
+
+class CountedPart:
+    """The events of an SLO, or of one combination of labels.
+
+    Attributes:
+        events: all of them so far.
+        bad: those of them that were bad.
+    """
+
+    __slots__ = ("_judged", "bad", "events")
+
+    def __init__(self) -> None:
+        self.events = self.bad = self._judged = 0.0
+
+    def add(self, events: float, judged: float, *, judged_are_good: bool) -> None:
+        """Add events, and those among them that were counted as good, or as bad."""
+        self.events += events
+        self._judged += judged
+        bad = self.events - self._judged if judged_are_good else self._judged
+        # What is in progress may be in one of two counters already. A counter never falls.
+        self.bad = max(self.bad, min(bad, self.events))
+
+
+class SeriesSloCounter:
+    """Counts the events of an SLO by what counters of the registry have grown from tick to tick.
+
+    What a counter stands at when its metric is first looked at is of before, and does not count. A
+    series that comes later counts from 0, so that the first error of a kind is not lost.
+
+    Args:
+        total: the counters of all events.
+        judged: the counters of the good events, or of the bad ones.
+        judged_are_good: which of the two.
+        objective: the share of events that shall be good.
+        by: labels whose values are counted apart.
+    """
+
+    def __init__(
+        self,
+        total: Counters,
+        judged: Counters,
+        objective: float,
+        *,
+        judged_are_good: bool,
+        by: tuple[str, ...] = (),
+    ) -> None:
+        self.objective = objective
+        self._by = by
+        self._total, self._judged = _Growth(total, by), _Growth(judged, by)
+        self._judged_are_good = judged_are_good
+        self._parts: dict[Key, CountedPart] = {}
+        self.reset()
+
+    @property
+    def metrics(self) -> tuple[str, str]:
+        """What it reads."""
+        return self._total.metric, self._judged.metric
+
+    @property
+    def seen(self) -> tuple[bool, bool]:
+        """Whether there have been counters of all events, and of those that are judged."""
+        return self._total.seen, self._judged.seen
+
+    def reset(self) -> None:
+        """Begin anew from zero."""
+        self._total.reset()
+        self._judged.reset()
+        self._parts = {} if self._by else {(): CountedPart()}
+
+    def read(self, found: Samples, is_known: Callable[[str], bool]) -> None:
+        """Count what was read from the registry at a tick.
+
+        Args:
+            found: the samples.
+            is_known: whether a metric of a name is registered, even if it has no series yet.
+        """
+        total, judged = self._total, self._judged
+        if total.metric not in found or judged.metric not in found:
+            return
+        # Without any good event, all are bad, unless the metric does not exist at all.
+        exists = judged.begun or found[judged.metric] or is_known(judged.metric)
+        if self._judged_are_good and not exists:
+            return
+        events, judged_events = total.take(found), judged.take(found)
+        for key in events:
+            part = self._parts.setdefault(key, CountedPart())
+            part.add(
+                events[key],
+                judged_events.get(key, 0.0),
+                judged_are_good=self._judged_are_good,
+            )
+
+    def series(self) -> Iterator[tuple[dict[str, str], CountedPart]]:
+        """Iterate over what is counted, with the labels that tell it apart."""
+        for key, part in self._parts.items():
+            yield dict(zip(self._by, key, strict=True)), part
+
+
+class _Growth:
+    """The growth of counters since they were last read.
+
+    Args:
+        counters: which.
+        by: labels whose values are kept apart.
+    """
+
+    def __init__(self, counters: Counters, by: tuple[str, ...]) -> None:
+        self.metric = counters.metric
+        self.begun = False
+        self._selects = counters.selects
+        self._by = by
+        self._refused = False
+        self._latest: dict[frozenset[tuple[str, str]], float] = {}
+
+    @property
+    def seen(self) -> bool:
+        return bool(self._latest)
+
+    def reset(self) -> None:
+        self.begun = False
+        self._latest.clear()
+
+    def take(self, found: Samples) -> dict[Key, float]:
+        """Return the growth by the values of the labels that are kept apart."""
+        grown: dict[Key, float] = {}
+        latest = self._latest
+        present = set()
+        for labels, value in found[self.metric]:
+            if math.isnan(value) or not self._selects(labels):
+                continue
+            identity = frozenset(labels.items())
+            present.add(identity)
+            before = latest.get(identity)
+            if before is None:
+                if len(present) > MAX_SERIES:
+                    self._refuse()
+                    continue
+                before = 0.0 if self.begun else value
+            latest[identity] = value
+            key = tuple(labels.get(name, "") for name in self._by)
+            # One that has fallen was set to 0, as by the restart of what it comes from.
+            growth = value - before if value >= before else value
+            grown[key] = grown.get(key, 0.0) + growth
+        self.begun = True
+        if len(latest) > MAX_SERIES:
+            self._latest = {one: value for one, value in latest.items() if one in present}
+        return grown
+
+    def _refuse(self) -> None:
+        if not self._refused:
+            self._refused = True
+            logger.warning(
+                "more than %d series of %s: SLOs do not see the others", MAX_SERIES, self.metric
+            )

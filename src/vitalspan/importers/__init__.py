@@ -1,0 +1,1 @@
+"""Internal: turns SLO files of other tools into rule files."""

@@ -1,0 +1,205 @@
+"""The SLOs that were imported, and what of the files could not be carried over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal
+
+from vitalspan.configfile.fields import Fields
+from vitalspan.configfile.nodes import Node, Place
+from vitalspan.configfile.report import ConfigFileError, Report
+from vitalspan.configfile.values import text_of
+from vitalspan.importers.counter_query import CounterQuery, QueryError
+from vitalspan.promql.matchers import Matcher
+from vitalspan.rules.file import build_slo
+from vitalspan.rules.file.slo_events import as_exported
+from vitalspan.rules.model import CountedEvents, CounterSelector
+from vitalspan.words import shown
+
+Draft = dict[str, Any]
+"""The fields of an SLO in a rule file."""
+
+_OF_TARGETS: Final = frozenset(
+    {"cluster", "container", "endpoint", "k8s_cluster", "namespace", "node", "pod"}
+)
+"""Labels that processes rarely give their own metrics, but Prometheus often adds."""
+
+
+class ImportedSlos:
+    """SLOs as a rule file has them, with remarks for people.
+
+    Attributes:
+        slos: the fields of each.
+        left_out: why SLOs could not be imported, each with its place.
+        notes: what differs in those that were imported, each with its place.
+    """
+
+    def __init__(self) -> None:
+        self.slos: list[Draft] = []
+        self.left_out: list[str] = []
+        self.notes: list[str] = []
+        self._taken: set[str] = set()
+
+    def leave_out(self, place: Place, name: str, reason: str) -> None:
+        """Note that an SLO, or something else of a name, could not be imported."""
+        self.left_out.append(f"{place}: {name} is left out: {reason}")
+
+    def leave_out_for(self, mistakes: ConfigFileError, name: str) -> None:
+        """Note that an SLO could not be imported because of mistakes, which have their places."""
+        for mistake in mistakes.mistakes:
+            self.left_out.append(f"{mistake} ({name} is left out)")
+
+    def part(self) -> ImportedSlos:
+        """Return what takes one SLO, so that nothing is noted of one that is left out."""
+        part = ImportedSlos()
+        part._taken = self._taken
+        return part
+
+    def take(self, part: ImportedSlos) -> None:
+        """Take over what a part has."""
+        self.slos += part.slos
+        self.left_out += part.left_out
+        self.notes += part.notes if part.slos else []
+
+    def note(self, place: Place, text: str) -> None:
+        """Note a difference between an SLO and what was imported of it."""
+        self.notes.append(f"{place}: {text}")
+
+    def add(self, place: Place, draft: Draft, counted: CountedEvents) -> None:
+        """Take an SLO, unless a rule file cannot have it.
+
+        Args:
+            place: where it is defined.
+            draft: its fields without its counters.
+            counted: its counters.
+        """
+        name = f"SLO {shown(draft['name'])}"
+        if draft["name"] in self._taken:
+            self.leave_out(place, name, "another SLO has this name: rename one of them")
+            return
+        judged = "good" if counted.judged_are_good else "bad"
+        begin = {field: draft.pop(field) for field in ("name", "objective")}
+        try:
+            events = {"total": _written(counted.total), judged: _written(counted.judged)}
+            draft = {**begin, **events, **draft}
+            slo = build_slo(draft)
+        except QueryError as refused:
+            self.leave_out(place, name, str(refused))
+            return
+        except ConfigFileError as refused:
+            for mistake in refused.mistakes:
+                self.leave_out(place, name, mistake)
+            return
+        if slo.counted != _as_exported(counted):
+            self.leave_out(place, name, "a rule file cannot have one of its conditions")
+        else:
+            self._taken.add(draft["name"])
+            self.slos.append(draft)
+
+    def texts(self, fields: Fields, kind: Literal["labels", "annotations"]) -> dict[str, str]:
+        """Return the labels or annotations of an alert that a rule file can have as well."""
+        texts: dict[str, str] = {}
+        for name, place, node in fields.entries_of(kind, f"{kind} such as team: payments"):
+            text = text_of(node, "a text", fields.report)
+            if text is not None and (kind, name) != ("labels", "severity"):
+                texts |= self.text(kind, name, text, place)
+        return texts
+
+    def text(
+        self, kind: Literal["labels", "annotations"], name: str, text: str, place: Place
+    ) -> dict[str, str]:
+        """Return a label or an annotation by its name, nothing where a rule file cannot have it."""
+        try:
+            build_slo({"name": "any", "objective": 0.9, kind: {name: text}})
+        except ConfigFileError as refused:
+            reason = refused.mistakes[0].partition(": ")[2]
+            self.note(place, f"the {kind.removesuffix('s')} {name} is left out: {reason}")
+            return {}
+        return {name: text}
+
+    def note_labels(self, place: Place, queries: Iterable[CounterQuery]) -> None:
+        """Note the conditions on labels that the metrics of a process do not have, or rarely."""
+        dropped: dict[Matcher, None] = {}
+        doubtful: dict[str, None] = {}
+        for query in queries:
+            dropped |= dict.fromkeys(query.dropped)
+            for counters in filter(None, (query.counters, query.without)):
+                names = (matcher.label for matcher in counters.where)
+                doubtful |= dict.fromkeys(name for name in names if name in _OF_TARGETS)
+        for matcher in dropped:
+            self.note(place, f"{matcher} is left out: the process has no series but its own")
+        for label in doubtful:
+            self.note(
+                place,
+                f"Prometheus often adds the label {label}: leave it out of the rule file unless "
+                "the process itself has it",
+            )
+
+
+def event_counters(
+    total: CounterQuery, judged: CounterQuery, *, judged_are_good: bool
+) -> CountedEvents:
+    """Return the counters of an SLO by those of its two queries.
+
+    Args:
+        total: the query for all events.
+        judged: the query for the good or the bad ones, which may be all but the others.
+        judged_are_good: which of the two.
+
+    Raises:
+        QueryError: where the queries take something away from something else.
+    """
+    if total.without is not None:
+        raise QueryError("the query for all events takes something away: use one counter")
+    if judged.without is None:
+        return CountedEvents(total.counters, judged.counters, judged_are_good)
+    if not _alike(judged.counters, total.counters):
+        raise QueryError(
+            "the query takes something away from other events than all: begin it with the query "
+            "for all events"
+        )
+    return CountedEvents(total.counters, judged.without, not judged_are_good)
+
+
+def query_text(fields: Fields, name: str) -> str | None:
+    """Return a query that must be there."""
+    node = fields.get(name)
+    if node is None:
+        fields.missing(name, "add a query such as sum(rate(requests_total[{{.window}}]))")
+        return None
+    return text_of(node, "a query in PromQL", fields.report)
+
+
+def name_of(node: Node, report: Report) -> str | None:
+    """Return the name of an object, None where it has none that is a text."""
+    fields = Fields(node, None, report, usable="fields such as name")
+    return fields.name("name", "a name such as requests-availability")
+
+
+def _alike(one: CounterSelector, other: CounterSelector) -> bool:
+    return one.series == other.series and set(one.where) == set(other.where)
+
+
+def _written(counters: CounterSelector) -> Mapping[str, Any]:
+    where: dict[str, str] = {}
+    for matcher in counters.where:
+        if matcher.label in where:
+            raise QueryError(
+                f"there are two conditions on {matcher.label}: use one, such as "
+                f"{matcher.label}!~one|other"
+            )
+        where[matcher.label] = _text(matcher)
+    return {"series": counters.series, "where": where} if where else {"series": counters.series}
+
+
+def _text(matcher: Matcher) -> str:
+    plain = matcher.operator == "=" and not matcher.value.startswith(("=", "!=", "!~"))
+    return matcher.value if plain else f"{matcher.operator}{matcher.value}"
+
+
+def _as_exported(counted: CountedEvents) -> CountedEvents:
+    total, judged = (
+        CounterSelector(each.series, tuple(map(as_exported, each.where)))
+        for each in (counted.total, counted.judged)
+    )
+    return CountedEvents(total, judged, counted.judged_are_good)

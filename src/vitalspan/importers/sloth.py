@@ -1,0 +1,219 @@
+"""Imports the SLOs of sloth: files of `prometheus/v1`, and its resources for Kubernetes."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from vitalspan.configfile.fields import Fields
+from vitalspan.configfile.nodes import Entries, Entry, Items, Node
+from vitalspan.configfile.report import ConfigFileError, Report
+from vitalspan.configfile.values import number_of
+from vitalspan.importers.counter_query import CounterQuery, QueryError, read_counters
+from vitalspan.importers.imported_slos import (
+    Draft,
+    ImportedSlos,
+    event_counters,
+    name_of,
+    query_text,
+)
+from vitalspan.rules.file.severities import severity_named
+from vitalspan.rules.model import CountedEvents
+from vitalspan.words import shown
+
+VERSION: Final = "prometheus/v1"
+KUBERNETES_VERSION: Final = "sloth.slok.dev/v1"
+
+_FILE: Final = ("version", "service", "labels", "slos", "slo_plugins")
+_SLO: Final = ("name", "description", "objective", "labels", "sli", "alerting", "plugins")
+_ALERTING: Final = ("name", "labels", "annotations", "page_alert", "ticket_alert")
+_ALERT: Final = ("disable", "labels", "annotations", "for")
+_SNAKE: Final = {
+    "errorQuery": "error_query",
+    "totalQuery": "total_query",
+    "errorRatioQuery": "error_ratio_query",
+    "pageAlert": "page_alert",
+    "ticketAlert": "ticket_alert",
+    "sloPlugins": "slo_plugins",
+}
+"""The fields of the resource for Kubernetes that are spelled in another way."""
+
+
+def import_sloth(document: Node, imported: ImportedSlos, report: Report) -> None:
+    """Import a document of `prometheus/v1`, or a PrometheusServiceLevel.
+
+    Args:
+        document: with `version`, or with `apiVersion` and `spec`.
+        imported: takes the SLOs.
+        report: takes the mistakes that make the whole document useless.
+    """
+    fields = Fields(document, None, report, usable="fields such as service and slos")
+    spec = fields.get("spec") if "apiVersion" in fields else document
+    if spec is None:
+        fields.missing("spec", "add service and slos below it")
+        return
+    service = Fields(_in_snake_case(spec), _FILE, report, usable="service and slos")
+    name = service.text("service", "a name such as myservice")
+    if name is None:
+        service.missing("service", "add a name such as myservice")
+    if "slo_plugins" in service:
+        imported.note(service.key("slo_plugins"), "slo_plugins are left out")
+    labels = imported.texts(service, "labels")
+    for node in service.items_of("slos", "SLOs, each of which begins with -"):
+        part = imported.part()
+        _Slo(name or "", labels, part, report.name).read(node)
+        imported.take(part)
+
+
+class _Slo:
+    """Imports one SLO.
+
+    Args:
+        service: whose it is.
+        labels: of all SLOs of the service.
+        imported: takes the SLO.
+        file: the name of the file.
+    """
+
+    def __init__(
+        self, service: str, labels: dict[str, str], imported: ImportedSlos, file: str
+    ) -> None:
+        self._service = service
+        self._labels = labels
+        self._imported = imported
+        # What is wrong with one SLO leaves the others as they are.
+        self._report = Report(file)
+
+    def read(self, node: Node) -> None:
+        name = name_of(node, self._report)
+        full = f"{self._service}-{name or ''}"
+        fields = Fields(node, _SLO, self._report, usable="fields such as name and sli")
+        draft, counted = self._draft(fields, full), self._counted(fields)
+        try:
+            self._report.check()
+        except ConfigFileError as mistakes:
+            self._imported.leave_out_for(mistakes, f"SLO {shown(full)}")
+            return
+        if counted is not None:
+            self._imported.add(node.place, draft, counted)
+
+    def _draft(self, fields: Fields, name: str) -> Draft:
+        objective = fields.get("objective")
+        if objective is None:
+            fields.missing("objective", "add a percentage such as 99.9")
+        percent = objective and number_of(
+            objective, "a percentage such as 99.9", fields.report, 0, 100
+        )
+        draft: Draft = {"name": name, "objective": f"{percent or 0.0:.12g}%"}
+        labels = self._labels | self._imported.texts(fields, "labels")
+        if "plugins" in fields:
+            self._imported.note(fields.key("plugins"), "plugins are left out")
+        annotations = {}
+        description = fields.text("description", "a text")
+        if description is not None:
+            place = fields.key("description")
+            annotations = self._imported.text("annotations", "description", description, place)
+        alerting = fields.mapping("alerting", _ALERTING, "fields such as name and page_alert")
+        if alerting is not None:
+            alert = alerting.get("name") and alerting.text("name", "a name such as ManyErrors")
+            draft |= {"alert": alert} if alert else {}
+            labels |= self._imported.texts(alerting, "labels")
+            annotations |= self._imported.texts(alerting, "annotations")
+            self._severity(alerting)
+            alerts = {
+                kind: each
+                for kind in ("page", "ticket")
+                if (each := self._alert(alerting, kind)) is not None
+            }
+            if alerts:
+                off = list(alerts.values()) == [False, False]
+                draft["alerts"] = False if off else alerts
+        draft |= {"labels": labels} if labels else {}
+        draft |= {"annotations": annotations} if annotations else {}
+        return draft
+
+    def _alert(self, alerting: Fields, kind: str) -> dict[str, Any] | bool | None:
+        fields = alerting.mapping(f"{kind}_alert", _ALERT, "fields such as disable and labels")
+        if fields is None:
+            return None
+        if fields.flag("disable"):
+            return False
+        if "for" in fields:
+            self._imported.note(
+                fields.key("for"),
+                "`for` is left out: the short window of a burn-rate alert stands in for it",
+            )
+        raised: dict[str, Any] = {}
+        severity = self._severity(fields, kind)
+        raised |= {"severity": severity} if severity else {}
+        for texts in ("labels", "annotations"):
+            own = self._imported.texts(fields, texts)
+            raised |= {texts: own} if own else {}
+        return raised or None
+
+    def _severity(self, fields: Fields, kind: str = "") -> str | None:
+        """Return the severity that a label asks for; note one that cannot be.
+
+        Args:
+            fields: with `labels`.
+            kind: page or ticket; empty for labels of both, whose severities always differ here.
+        """
+        labels = fields.mapping("labels", None, "labels such as team: payments")
+        name = None if labels is None else labels.text("severity", "critical or warning")
+        if labels is None or name is None:
+            return None
+        severity = severity_named(name) if kind else None
+        if severity is None:
+            instead = (
+                f"its {kind} alerts are {severity_named(kind)}" if kind else "they keep theirs"
+            )
+            self._imported.note(
+                labels.key("severity"),
+                f"the severity {name} is left out, and {instead}: use another label to route by",
+            )
+        return severity
+
+    def _counted(self, fields: Fields) -> CountedEvents | None:
+        sli = fields.mapping("sli", ("events", "raw", "plugin"), "events with their queries")
+        if sli is None:
+            fields.missing("sli", "add events with their queries")
+            return None
+        for other in ("raw", "plugin"):
+            if other in sli:
+                sli.wrong(f"{other} is not about counters of events: use events", other)
+                return None
+        events = sli.mapping(
+            "events", ("error_query", "total_query"), "error_query and total_query"
+        )
+        if events is None:
+            sli.missing("events", "add error_query and total_query")
+            return None
+        total, errors = (self._query(events, name) for name in ("total_query", "error_query"))
+        if total is None or errors is None:
+            return None
+        self._imported.note_labels(events.place, (total, errors))
+        try:
+            return event_counters(total, errors, judged_are_good=False)
+        except QueryError as refused:
+            events.wrong(str(refused), "error_query")
+            return None
+
+    def _query(self, events: Fields, name: str) -> CounterQuery | None:
+        text = query_text(events, name)
+        try:
+            return None if text is None else read_counters(text)
+        except QueryError as refused:
+            events.wrong(str(refused), name)
+            return None
+
+
+def _in_snake_case(node: Node) -> Node:
+    """Return a node with the fields of sloth's files in place of those for Kubernetes."""
+    if isinstance(node, Items):
+        return Items(node.place, tuple(map(_in_snake_case, node.items)))
+    if not isinstance(node, Entries):
+        return node
+    fields = {}
+    for name, (key, value) in node.fields.items():
+        kept = name in ("labels", "annotations")
+        fields[_SNAKE.get(name, name)] = Entry(key, value if kept else _in_snake_case(value))
+    return Entries(node.place, fields)

@@ -1,0 +1,1 @@
+"""Internal: PromQL as a language: matchers, selections and expressions."""

@@ -1,0 +1,293 @@
+"""Makes a plan of the syntax tree of an expression."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final, cast
+
+from vitalspan.promql.engine.aggregation import (
+    AGGREGATES,
+    Aggregation,
+    CountValues,
+    Grouping,
+    LargestOrSmallest,
+    Limit,
+    QuantileAggregation,
+)
+from vitalspan.promql.engine.arithmetic import COMPARISONS
+from vitalspan.promql.engine.binary import (
+    ScalarOperation,
+    SetOperation,
+    VectorScalarArithmetic,
+    VectorScalarComparison,
+)
+from vitalspan.promql.engine.compile_call import compile_call
+from vitalspan.promql.engine.functions.sum_of_rates import sum_of
+from vitalspan.promql.engine.metric_labels import NAME
+from vitalspan.promql.engine.parse import PromqlError, kind_of
+from vitalspan.promql.engine.plan import (
+    InstantSelector,
+    MatrixNode,
+    NameDropping,
+    Negation,
+    Node,
+    NumberLiteral,
+    RangeSelector,
+    ScalarNegation,
+    ScalarNode,
+    TextNode,
+    TimeShift,
+    VectorNode,
+)
+from vitalspan.promql.engine.series import Demand, Selector
+from vitalspan.promql.engine.subquery import Subquery
+from vitalspan.promql.engine.vector_matching import Matching, VectorOperation
+from vitalspan.promql.matchers import Matcher, Operator
+
+MAX_DEPTH: Final = 100
+"""How deep an expression may be nested."""
+
+_SET_OPERATORS: Final = ("and", "or", "unless")
+
+_OPERATORS: Final[dict[str, Operator]] = {
+    "MatchOp.Equal": "=",
+    "MatchOp.NotEqual": "!=",
+    "MatchOp.Re": "=~",
+    "MatchOp.NotRe": "!~",
+}
+
+
+class Compiler:
+    """Makes the nodes of a plan, and notes what the plan asks of a source.
+
+    Args:
+        names: how operations take away the names of metrics.
+
+    Attributes:
+        demands: what each selector asks of a source.
+    """
+
+    def __init__(self, names: NameDropping) -> None:
+        self.names = names
+        self.demands: list[Demand] = []
+        self._depth = 0
+        self._back: int | None = 0
+
+    def compile(self, node: Any) -> Node:
+        """Return the plan of a syntax tree.
+
+        Raises:
+            PromqlError: for what the evaluator does not have.
+        """
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise PromqlError(f"is nested too deeply: use at most {MAX_DEPTH} levels")
+        try:
+            return cast("Node", getattr(self, f"_compile_{kind_of(node)}")(node))
+        finally:
+            self._depth -= 1
+
+    def scalar(self, node: Any) -> ScalarNode:
+        """Return the plan of an expression that gives a number."""
+        plan = self.compile(node)
+        if not isinstance(plan, ScalarNode):
+            raise PromqlError("is not PromQL: a number is wanted where something else stands")
+        return plan
+
+    def vector(self, node: Any) -> VectorNode:
+        """Return the plan of an expression that gives an instant vector."""
+        plan = self.compile(node)
+        if not isinstance(plan, VectorNode):
+            raise PromqlError("is not PromQL: a vector is wanted where something else stands")
+        return plan
+
+    def matrix(self, node: Any) -> MatrixNode:
+        """Return the plan of an expression that gives a range vector."""
+        plan = self.compile(node)
+        if not isinstance(plan, MatrixNode):
+            raise PromqlError("is not PromQL: a range such as [5m] is missing")
+        return plan
+
+    def text(self, node: Any) -> str:
+        """Return a string."""
+        plan = self.compile(node)
+        if not isinstance(plan, TextNode):
+            raise PromqlError("is not PromQL: a string is wanted where something else stands")
+        return plan.text
+
+    def _compile_NumberLiteral(self, node: Any) -> Node:  # noqa: N802 - by the parser's names
+        return NumberLiteral(float(node.val))
+
+    def _compile_StringLiteral(self, node: Any) -> Node:  # noqa: N802
+        return TextNode(node.val)
+
+    def _compile_ParenExpr(self, node: Any) -> Node:  # noqa: N802
+        return self.compile(node.expr)
+
+    def _compile_UnaryExpr(self, node: Any) -> Node:  # noqa: N802
+        inner = self.compile(node.expr)
+        if isinstance(inner, ScalarNode):
+            return ScalarNegation(inner)
+        return Negation(cast("VectorNode", inner), self.names)
+
+    def _compile_VectorSelector(self, node: Any) -> Node:  # noqa: N802
+        shift = _shift(node)
+        return InstantSelector(self._demand(_selector(node), 0, shift), shift)
+
+    def _compile_MatrixSelector(self, node: Any) -> Node:  # noqa: N802
+        inner, range_ = node.vector_selector, _milliseconds(node.range)
+        shift = _shift(inner)
+        if range_ <= 0:
+            raise PromqlError("a range must be longer than nothing")
+        return RangeSelector(self._demand(_selector(inner), range_, shift), shift)
+
+    def _compile_SubqueryExpr(self, node: Any) -> Node:  # noqa: N802
+        shift, range_ = _shift(node), _milliseconds(node.range)
+        step = None if node.step is None else _milliseconds(node.step)
+        if range_ <= 0 or (step is not None and step <= 0):
+            raise PromqlError("the range and the step of a subquery must be longer than nothing")
+        outer = self._back
+        begins = self._reach(shift)
+        self._back = None if begins is None else begins + range_
+        try:
+            return Subquery(self.vector(node.expr), shift, range_, step)
+        finally:
+            self._back = outer
+
+    def _reach(self, shift: TimeShift) -> int | None:
+        """Return how far before the evaluation a time is that is looked at, at most."""
+        if isinstance(shift.at, int):
+            return None
+        if shift.at is not None:
+            # An evaluation begins and ends at one time, whatever subquery this is in.
+            return shift.offset
+        return None if self._back is None else self._back + shift.offset
+
+    def _demand(self, selector: Selector, range_: int, shift: TimeShift) -> Demand:
+        demand = Demand(selector, range_, self._reach(shift))
+        self.demands.append(demand)
+        return demand
+
+    def _compile_AggregateExpr(self, node: Any) -> Node:  # noqa: N802
+        operator, modifier = str(node.op), node.modifier
+        grouping = Grouping()
+        if modifier is not None:
+            without = str(modifier.type).endswith("Without")
+            grouping = Grouping(modifier.labels, without=without)
+        if operator == "count_values":
+            return CountValues(self.text(node.param), self.vector(node.expr), grouping)
+        vector = self.vector(node.expr)
+        if operator == "sum":
+            return sum_of(vector, grouping, delayed_names=self.names.delayed)
+        if operator in AGGREGATES:
+            return Aggregation(AGGREGATES[operator], vector, grouping)
+        if operator == "limit_ratio":
+            raise PromqlError("limit_ratio is experimental in Prometheus, and not possible here")
+        parameter = self.scalar(node.param)
+        if operator == "quantile":
+            return QuantileAggregation(parameter, vector, grouping)
+        if operator == "limitk":
+            return Limit(parameter, vector, grouping)
+        return LargestOrSmallest(parameter, vector, grouping, largest=operator == "topk")
+
+    def _compile_BinaryExpr(self, node: Any) -> Node:  # noqa: N802
+        operator, modifier = str(node.op), node.modifier
+        left, right = self.compile(node.lhs), self.compile(node.rhs)
+        return_bool = modifier is not None and modifier.return_bool
+        if isinstance(left, ScalarNode) and isinstance(right, ScalarNode):
+            return ScalarOperation(operator, left, right)
+        if isinstance(left, VectorNode) and isinstance(right, VectorNode):
+            matching = _matching(modifier)
+            if operator in _SET_OPERATORS:
+                return SetOperation(operator, left, right, matching.signature())
+            return VectorOperation(
+                operator, left, right, matching, return_bool=return_bool, names=self.names
+            )
+        swapped = isinstance(left, ScalarNode)
+        vector, scalar = (right, left) if swapped else (left, right)
+        return self._with_scalar(
+            operator,
+            cast("VectorNode", vector),
+            cast("ScalarNode", scalar),
+            swapped=swapped,
+            return_bool=return_bool,
+        )
+
+    def _with_scalar(
+        self,
+        operator: str,
+        vector: VectorNode,
+        scalar: ScalarNode,
+        *,
+        swapped: bool,
+        return_bool: bool,
+    ) -> VectorNode:
+        if operator not in COMPARISONS:
+            return VectorScalarArithmetic(
+                operator, vector, scalar, swapped=swapped, names=self.names
+            )
+        return VectorScalarComparison(
+            operator, vector, scalar, swapped=swapped, return_bool=return_bool, names=self.names
+        )
+
+    def _compile_Call(self, node: Any) -> Node:  # noqa: N802
+        return compile_call(self, node)
+
+
+def _selector(node: Any) -> Selector:
+    """Return the selector of a syntax tree's vector selector."""
+    if node.matchers.or_matchers:
+        raise PromqlError("or between label matchers is not PromQL: use =~ with alternatives")
+    matchers = []
+    if node.name:
+        matchers.append(Matcher(NAME, "=", node.name))
+    for one in node.matchers.matchers:
+        try:
+            matchers.append(Matcher(one.name, _OPERATORS[str(one.op)], one.value))
+        except ValueError as mistake:
+            raise PromqlError(f"{one.name}: {one.value!r:.80} cannot be used: {mistake}") from None
+    return Selector(tuple(matchers))
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return round(duration / timedelta(milliseconds=1))
+
+
+def _shift(node: Any) -> TimeShift:
+    offset = 0 if node.offset is None else _milliseconds(node.offset)
+    if node.at is None:
+        return TimeShift(offset)
+    kind = str(node.at.type)
+    if kind.endswith("Start"):
+        return TimeShift(offset, "start")
+    if kind.endswith("End"):
+        return TimeShift(offset, "end")
+    return TimeShift(offset, round(node.at.at.timestamp() * 1000))
+
+
+def _matching(modifier: Any) -> Matching:
+    if modifier is None:
+        return Matching()
+    labels, on = (), False
+    if modifier.matching is not None:
+        labels, on = (
+            tuple(modifier.matching.labels),
+            str(modifier.matching.type).endswith("Include"),
+        )
+    card, fill = str(modifier.card), modifier.fill_values
+    return Matching(
+        labels,
+        on=on,
+        many="left"
+        if card.endswith("ManyToOne")
+        else "right"
+        if card.endswith("OneToMany")
+        else None,
+        include=tuple(modifier.group_labels or ()),
+        fill_left=None if fill is None else _known(fill.lhs),
+        fill_right=None if fill is None else _known(fill.rhs),
+    )
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None else float(value)

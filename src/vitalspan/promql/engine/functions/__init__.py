@@ -1,0 +1,1 @@
+"""Internal: the functions of PromQL, by what they are applied to."""

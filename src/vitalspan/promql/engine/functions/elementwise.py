@@ -1,0 +1,199 @@
+"""Functions of each value of a vector, and of numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from vitalspan.promql.engine.arithmetic import divide, larger, smaller, total
+from vitalspan.promql.engine.evaluation_context import EvaluationContext
+from vitalspan.promql.engine.metric_labels import EMPTY
+from vitalspan.promql.engine.plan import NameDropping, ScalarNode, Vector, VectorNode
+
+
+class Elementwise(VectorNode):
+    """A function applied to each value of a vector."""
+
+    def __init__(
+        self, function: Callable[[float], float], vector: VectorNode, names: NameDropping
+    ) -> None:
+        self._function = function
+        self._vector = vector
+        self._names = names
+
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        function, drop = self._function, self._names.drop
+        vector = self._vector.evaluate(context)
+        return self._names.check([(drop(labels), function(value)) for labels, value in vector])
+
+
+class Clamp(VectorNode):
+    """The values of a vector, none below a lower limit or above an upper one."""
+
+    def __init__(
+        self,
+        vector: VectorNode,
+        lower: ScalarNode | None,
+        upper: ScalarNode | None,
+        names: NameDropping,
+    ) -> None:
+        self._vector = vector
+        self._lower = lower
+        self._upper = upper
+        self._names = names
+
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        lower = -math.inf if self._lower is None else self._lower.evaluate(context)
+        upper = math.inf if self._upper is None else self._upper.evaluate(context)
+        if upper < lower:
+            return []
+        drop = self._names.drop
+        vector = self._vector.evaluate(context)
+        result = [(drop(labels), larger(lower, smaller(upper, value))) for labels, value in vector]
+        return self._names.check(result)
+
+
+class Round(VectorNode):
+    """The values of a vector, rounded to the nearest multiple of a number, ties upwards."""
+
+    def __init__(self, vector: VectorNode, nearest: ScalarNode | None, names: NameDropping) -> None:
+        self._vector = vector
+        self._nearest = nearest
+        self._names = names
+
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        nearest = 1.0 if self._nearest is None else self._nearest.evaluate(context)
+        inverse = divide(1.0, nearest)
+        drop = self._names.drop
+        vector = self._vector.evaluate(context)
+        result = [(drop(labels), _rounded(value, inverse)) for labels, value in vector]
+        return self._names.check(result)
+
+
+def _rounded(value: float, inverse: float) -> float:
+    return divide(floor(value * inverse + 0.5), inverse)
+
+
+class ScalarOfVector(ScalarNode):
+    """The value of the only element of a vector; NaN if there is not exactly one."""
+
+    def __init__(self, vector: VectorNode) -> None:
+        self._vector = vector
+
+    def evaluate(self, context: EvaluationContext) -> float:
+        vector = self._vector.evaluate(context)
+        return vector[0][1] if len(vector) == 1 else math.nan
+
+
+class VectorOfScalar(VectorNode):
+    """A number as the only element of a vector, without labels."""
+
+    def __init__(self, scalar: ScalarNode) -> None:
+        self._scalar = scalar
+
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        return [(EMPTY, self._scalar.evaluate(context))]
+
+
+class Now(ScalarNode):
+    """The time of the step, in seconds since the epoch."""
+
+    def evaluate(self, context: EvaluationContext) -> float:
+        return context.now / 1000
+
+
+class QueryTime(ScalarNode):
+    """A time of the whole evaluation, in seconds: that of its first step, or its length, say.
+
+    Args:
+        milliseconds: returns it.
+    """
+
+    def __init__(self, milliseconds: Callable[[EvaluationContext], int]) -> None:
+        self._milliseconds = milliseconds
+
+    def evaluate(self, context: EvaluationContext) -> float:
+        return self._milliseconds(context) / 1000
+
+
+QUERY_TIMES: Final[dict[str, Callable[[EvaluationContext], int]]] = {
+    "start": lambda context: context.start,
+    "end": lambda context: context.end,
+    "range": lambda context: context.end - context.start,
+    "step": lambda context: context.step,
+}
+
+
+class LargestOf(ScalarNode):
+    """The larger of two numbers, or the smaller."""
+
+    def __init__(self, scalars: Sequence[ScalarNode], *, largest: bool) -> None:
+        self._scalars = scalars
+        self._choose = larger if largest else smaller
+
+    def evaluate(self, context: EvaluationContext) -> float:
+        left, right = (scalar.evaluate(context) for scalar in self._scalars)
+        return self._choose(left, right)
+
+
+def floor(value: float) -> float:
+    """Return the largest whole number that is not larger."""
+    return float(math.floor(value)) if math.isfinite(value) else value
+
+
+def _ceiling(value: float) -> float:
+    return float(math.ceil(value)) if math.isfinite(value) else value
+
+
+def _sign(value: float) -> float:
+    if value < 0:
+        return -1.0
+    return 1.0 if value > 0 else value
+
+
+def _logarithm(function: Callable[[float], float]) -> Callable[[float], float]:
+    inside = total(function)
+
+    def apply(value: float) -> float:
+        return -math.inf if value == 0 else inside(value)
+
+    return apply
+
+
+def _sinh(value: float) -> float:
+    try:
+        return math.sinh(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def _atanh(value: float) -> float:
+    return math.copysign(math.inf, value) if abs(value) == 1 else total(math.atanh)(value)
+
+
+ELEMENTWISE: Final[dict[str, Callable[[float], float]]] = {
+    "abs": math.fabs,
+    "acos": total(math.acos),
+    "acosh": total(math.acosh),
+    "asin": total(math.asin),
+    "asinh": math.asinh,
+    "atan": math.atan,
+    "atanh": _atanh,
+    "ceil": _ceiling,
+    "cos": total(math.cos),
+    "cosh": total(math.cosh),
+    "deg": math.degrees,
+    "exp": total(math.exp),
+    "floor": floor,
+    "ln": _logarithm(math.log),
+    "log2": _logarithm(math.log2),
+    "log10": _logarithm(math.log10),
+    "rad": math.radians,
+    "sgn": _sign,
+    "sin": total(math.sin),
+    "sinh": _sinh,
+    "sqrt": total(math.sqrt),
+    "tan": total(math.tan),
+    "tanh": math.tanh,
+}

@@ -1,0 +1,229 @@
+"""Functions of classic histograms: quantiles and fractions of their buckets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Final
+
+from vitalspan.promql.engine.aggregation import check_quantile
+from vitalspan.promql.engine.arithmetic import format_number
+from vitalspan.promql.engine.evaluation_context import EvaluationContext
+from vitalspan.promql.engine.functions.classic_buckets import (
+    Buckets,
+    bucket_fraction,
+    bucket_quantile,
+    quantile_of,
+)
+from vitalspan.promql.engine.functions.sum_of_rates import Columns, SumOfRates
+from vitalspan.promql.engine.metric_labels import MAX_CACHED, NAME, MetricLabels
+from vitalspan.promql.engine.plan import (
+    NameDropping,
+    ScalarNode,
+    Vector,
+    VectorNode,
+    check_unique,
+)
+
+_UPPER_BOUND = itemgetter(0)
+
+
+class HistogramGroups:
+    """Collects the buckets of a vector by histogram; what a label set means is computed once."""
+
+    def __init__(self) -> None:
+        self._known: dict[MetricLabels, tuple[MetricLabels, float | None]] = {}
+
+    def collect(self, vector: Vector, context: EvaluationContext) -> dict[MetricLabels, Buckets]:
+        """Return the buckets of each histogram by their bounds; bad labels are warned of."""
+        histograms: dict[MetricLabels, Buckets] = {}
+        known = self._known
+        for labels, count in vector:
+            meaning = known.get(labels)
+            if meaning is None:
+                if len(known) >= MAX_CACHED:
+                    known.clear()
+                meaning = known[labels] = _meaning(labels)
+            histogram, bound = meaning
+            if bound is None:
+                context.annotations.warn(_bad_bound(labels))
+                continue
+            buckets = histograms.get(histogram)
+            if buckets is None:
+                histograms[histogram] = [(bound, count)]
+            else:
+                buckets.append((bound, count))
+        for buckets in histograms.values():
+            buckets.sort(key=_UPPER_BOUND)
+        return histograms
+
+
+def _meaning(labels: MetricLabels) -> tuple[MetricLabels, float | None]:
+    """Return the labels of a bucket's histogram, and its upper bound if it has one."""
+    pairs = labels.without(("le",))
+    histogram = pairs.dropped if labels.drops_name else pairs
+    text = labels.get("le")
+    try:
+        # Python reads digits with underscores and spaces around, Go does not.
+        bound = None if "_" in text or text != text.strip() else float(text)
+    except ValueError:
+        bound = None
+    return histogram, bound
+
+
+def _bad_bound(labels: MetricLabels) -> str:
+    name = labels.get(NAME)
+    of = f' for metric name "{name}"' if name else ""
+    return f'bucket label "le" is missing or has a malformed value of "{labels.get("le")}"{of}'
+
+
+class HistogramQuantile(VectorNode):
+    """A quantile of each histogram."""
+
+    def __init__(self, q: ScalarNode, vector: VectorNode, names: NameDropping) -> None:
+        self._q = q
+        self._vector = vector
+        self._names = names
+        self._groups = HistogramGroups()
+        self._shapes = HistogramShapes()
+
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        q, drop = self._q.evaluate(context), self._names.drop
+        check_quantile(q, context)
+        if isinstance(self._vector, SumOfRates):
+            columns = self._vector.columns(context)
+            if columns is not None:
+                return self._of_columns(q, columns, context)
+        histograms = self._groups.collect(self._vector.evaluate(context), context)
+        result = [
+            (drop(labels), bucket_quantile(q, buckets, context, labels))
+            for labels, buckets in histograms.items()
+        ]
+        return self._names.check(result)
+
+    def _of_columns(self, q: float, columns: Columns, context: EvaluationContext) -> Vector:
+        drop = self._names.drop
+        labels, values = columns
+        result = []
+        for histogram, bounds, places in self._shapes.of(labels, context):
+            counts = [values[place] for place in places]
+            result.append((drop(histogram), quantile_of(q, bounds, counts, context, histogram)))
+        return self._names.check(result)
+
+
+_Shape = tuple[MetricLabels, list[float], list[int]]
+"""The labels of a histogram, its upper bounds, and where its counts are among the values."""
+
+
+class HistogramShapes:
+    """The shapes of histograms by the labels of buckets, kept while these stay the same."""
+
+    def __init__(self) -> None:
+        self._labels: Sequence[MetricLabels] = ()
+        self._shapes: list[_Shape] = []
+
+    def of(self, labels: Sequence[MetricLabels], context: EvaluationContext) -> list[_Shape]:
+        """Return the shapes of the histograms whose buckets have these labels."""
+        if labels is self._labels:
+            return self._shapes
+        places: dict[MetricLabels, list[tuple[float, int]]] = {}
+        complete = True
+        for place, one in enumerate(labels):
+            histogram, bound = _meaning(one)
+            if bound is None:
+                complete = False
+                context.annotations.warn(_bad_bound(one))
+            else:
+                places.setdefault(histogram, []).append((bound, place))
+        shapes = []
+        for histogram, buckets in places.items():
+            buckets.sort()
+            bounds = [bound for bound, _ in buckets]
+            shapes.append((histogram, bounds, [place for _, place in buckets]))
+        if complete:
+            self._labels, self._shapes = labels, shapes
+        return shapes
+
+
+class HistogramQuantiles(VectorNode):
+    """Several quantiles of each histogram, which a label tells apart."""
+
+    def __init__(
+        self,
+        vector: VectorNode,
+        label: str,
+        quantiles: Sequence[ScalarNode],
+        names: NameDropping,
+    ) -> None:
+        self._vector = vector
+        self._label = label
+        self._quantiles = quantiles
+        self._names = names
+        self._groups = HistogramGroups()
+
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        quantiles = [quantile.evaluate(context) for quantile in self._quantiles]
+        for q in quantiles:
+            check_quantile(q, context)
+        histograms = self._groups.collect(self._vector.evaluate(context), context)
+        drop = self._names.drop
+        result = [
+            (
+                drop(labels.updated({self._label: _quantile_label(q)})),
+                bucket_quantile(q, list(buckets), context, labels),
+            )
+            for q in quantiles
+            for labels, buckets in histograms.items()
+        ]
+        check_unique(result)
+        return result
+
+
+def _quantile_label(q: float) -> str:
+    """Return a number as OpenMetrics writes it, with a point in it."""
+    text = repr(q) if math.isfinite(q) else format_number(q)
+    return text if any(mark in text for mark in ".eN") or math.isinf(q) else f"{text}.0"
+
+
+class HistogramFraction(VectorNode):
+    """The share of each histogram's observations that lie between two numbers."""
+
+    def __init__(
+        self, bounds: Sequence[ScalarNode], vector: VectorNode, names: NameDropping
+    ) -> None:
+        self._bounds = bounds
+        self._vector = vector
+        self._names = names
+        self._groups = HistogramGroups()
+
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        lower, upper = (bound.evaluate(context) for bound in self._bounds)
+        histograms = self._groups.collect(self._vector.evaluate(context), context)
+        drop = self._names.drop
+        result = [
+            (drop(labels), bucket_fraction(lower, upper, buckets))
+            for labels, buckets in histograms.items()
+        ]
+        return self._names.check(result)
+
+
+class FloatsIgnored(VectorNode):
+    """A function of native histograms, which leaves out all samples that are numbers."""
+
+    def __init__(self, vector: VectorNode) -> None:
+        self._vector = vector
+
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        # The vector may be wrong, and that has to be said.
+        self._vector.evaluate(context)
+        return []
+
+
+OF_NATIVE_HISTOGRAMS: Final = (
+    "histogram_avg",
+    "histogram_count",
+    "histogram_stddev",
+    "histogram_stdvar",
+    "histogram_sum",
+)

@@ -1,0 +1,142 @@
+"""Functions that change labels, order elements by them, or say that there are none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from vitalspan.promql.engine.aggregation import ordered
+from vitalspan.promql.engine.evaluation_context import EvaluationContext
+from vitalspan.promql.engine.metric_labels import (
+    NAME,
+    LabelCache,
+    MetricLabels,
+    metric_labels,
+)
+from vitalspan.promql.engine.plan import MatrixNode, Vector, VectorNode, check_unique
+from vitalspan.promql.engine.series import Selector
+
+_REFERENCE: Final = re.compile(r"\$(?:\$|(\w+)|\{(\w+)\})", re.ASCII)
+_DIGITS: Final = re.compile(r"(\d+|\D+)")
+
+
+class LabelChange(VectorNode):
+    """A vector with labels that a function makes of those before."""
+
+    def __init__(self, vector: VectorNode, changed: LabelCache) -> None:
+        self._vector = vector
+        self._changed = changed
+
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        changed = self._changed
+        result = [(changed[labels], value) for labels, value in self._vector.evaluate(context)]
+        check_unique(result)
+        return result
+
+
+def label_replace(
+    vector: VectorNode, target: str, replacement: str, source: str, pattern: re.Pattern[str]
+) -> VectorNode:
+    """Return a vector with a label made of another one that matches an expression.
+
+    Args:
+        vector: the vector.
+        target: the label that is set.
+        replacement: its value, in which `$1` and `${name}` stand for groups.
+        source: the label that is matched as a whole.
+        pattern: the expression.
+    """
+
+    def change(labels: MetricLabels) -> MetricLabels:
+        match = pattern.fullmatch(labels.get(source))
+        if match is None:
+            return labels
+        return labels.updated({target: _expanded(replacement, match)})
+
+    return LabelChange(vector, LabelCache(change))
+
+
+def _expanded(replacement: str, match: re.Match[str]) -> str:
+    def value(reference: re.Match[str]) -> str:
+        name = reference.group(1) or reference.group(2)
+        if name is None:
+            return "$"
+        try:
+            return match.group(int(name) if name.isdigit() else name) or ""
+        except IndexError:
+            return ""
+
+    return _REFERENCE.sub(value, replacement)
+
+
+def label_join(
+    vector: VectorNode, target: str, separator: str, sources: Sequence[str]
+) -> VectorNode:
+    """Return a vector with a label made of the values of others, joined by a separator."""
+
+    def change(labels: MetricLabels) -> MetricLabels:
+        return labels.updated({target: separator.join(labels.get(name) for name in sources)})
+
+    return LabelChange(vector, LabelCache(change))
+
+
+class Absent(VectorNode):
+    """One element where a vector or a range has none, with the labels that it would have."""
+
+    def __init__(self, inner: VectorNode | MatrixNode, selector: Selector | None) -> None:
+        self._inner = inner
+        self._labels = _required_labels(selector)
+
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        return [] if self._inner.evaluate(context) else [(self._labels, 1.0)]
+
+
+def _required_labels(selector: Selector | None) -> MetricLabels:
+    """Return the labels that each series selected must have, if they are said only once."""
+    labels: dict[str, str] = {}
+    seen: set[str] = set()
+    for matcher in selector.matchers if selector else ():
+        if matcher.label == NAME:
+            continue
+        if matcher.operator == "=" and matcher.label not in seen:
+            labels[matcher.label] = matcher.value
+            seen.add(matcher.label)
+        else:
+            labels.pop(matcher.label, None)
+    return metric_labels(labels)
+
+
+class Sorted(VectorNode):
+    """A vector in order of its values, or of some labels."""
+
+    def __init__(
+        self, vector: VectorNode, *, descending: bool, labels: Sequence[str] | None = None
+    ) -> None:
+        self._vector = vector
+        self._descending = descending
+        self._labels = labels
+
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        if context.is_range:
+            context.annotations.warn(
+                "sort is ineffective for range queries since results are always ordered by labels"
+            )
+        vector = self._vector.evaluate(context)
+        if self._labels is None:
+            return ordered(vector, descending=self._descending)
+        names = self._labels
+
+        def key(
+            element: tuple[MetricLabels, float],
+        ) -> tuple[list[list[tuple[bool, int, str]]], object]:
+            labels = element[0]
+            return [_natural(labels.get(name)) for name in names], labels.pairs
+
+        return sorted(vector, key=key, reverse=self._descending)
+
+
+def _natural(text: str) -> list[tuple[bool, int, str]]:
+    """Return what orders texts with numbers in them as people do."""
+    parts = _DIGITS.findall(text)
+    return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]

@@ -1,0 +1,117 @@
+"""The sum of rates, which most rules are about, without a look at labels that were seen before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vitalspan.promql.engine.aggregation import Grouping, Sum
+from vitalspan.promql.engine.arithmetic import exact_sum
+from vitalspan.promql.engine.evaluation_context import EvaluationContext
+from vitalspan.promql.engine.functions.rates import Rate, span_of
+from vitalspan.promql.engine.metric_labels import EMPTY, MetricLabels
+from vitalspan.promql.engine.plan import RangeSelector, Vector, VectorNode
+from vitalspan.promql.engine.series import Series
+
+Columns = tuple[Sequence[MetricLabels], list[float]]
+"""Labels and values of a vector. Labels that are the same object say the same."""
+
+
+class SumOfRates(VectorNode):
+    """The sum of the rates of counters, in groups.
+
+    It gives what `Sum` and `Rate` give. It remembers which series is in which group, and as long
+    as no series ends, begins at another time or begins anew within the range, it adds up numbers.
+
+    Args:
+        rate: the rates.
+        grouping: makes groups of them.
+    """
+
+    def __init__(self, rate: Rate, grouping: Grouping) -> None:
+        self._rate = rate
+        self._sum = Sum(rate, grouping)
+        self._keys = grouping.keys
+        self._series: Sequence[Series] = ()
+        self._count = 0
+        self._last: Series | None = None
+        self._labels: tuple[MetricLabels, ...] = ()
+        self._groups: list[int] = []
+
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        columns = self.columns(context)
+        if columns is None:
+            return self._sum.evaluate(context)
+        return list(zip(*columns, strict=True))
+
+    def columns(self, context: EvaluationContext) -> Columns | None:
+        """Return the labels of all groups and their sums; None where that takes a closer look."""
+        rate = self._rate
+        matrix = rate.matrix
+        if not isinstance(matrix, RangeSelector):
+            return None
+        series = matrix.series(context)
+        if not series:
+            return (), []
+        # Series are added at the end of the list, and taken out: this finds every change.
+        if series is not self._series or len(series) != self._count or series[-1] is not self._last:
+            self._look_at(series)
+        values = self._rates(series, matrix.end(context))
+        if values is None:
+            return None
+        rate.say_if_no_counter(context)
+        if len(self._labels) < len(values):
+            values = self._sums(values)
+        return self._labels, values
+
+    def _rates(self, series: Sequence[Series], end: int) -> list[float] | None:
+        rate = self._rate
+        times = series[0].times
+        span = span_of(times, end - rate.matrix.range, end)
+        if span is None:
+            return None
+        first, last, sampled, to_start, to_end = span
+        factor = (sampled + to_start + to_end) / sampled * rate.scale
+        rates: list[float] = []
+        for one in series:
+            if one.times is not times or one.has_stale or one.resets is None or one.resets:
+                return None
+            values = one.values
+            first_value = values[first]
+            growth = values[last] - first_value
+            if growth > 0 and first_value * sampled < to_start * growth:
+                # A counter was not below zero, so it did not begin before it was zero.
+                to_zero = sampled * (first_value / growth)
+                rates.append(growth * ((sampled + to_zero + to_end) / sampled * rate.scale))
+            else:
+                rates.append(growth * factor)
+        return rates
+
+    def _sums(self, values: list[float]) -> list[float]:
+        groups: list[list[float]] = [[] for _ in self._labels]
+        for group, value in zip(self._groups, values, strict=True):
+            groups[group].append(value)
+        return [exact_sum(group) for group in groups]
+
+    def _look_at(self, series: Sequence[Series]) -> None:
+        """Find out which group each series belongs to."""
+        drop, keys = self._rate.names.drop, self._keys
+        numbers: dict[MetricLabels, int] = {}
+        groups: list[int] = []
+        for one in series:
+            labels = EMPTY if keys is None else keys[drop(one.labels)]
+            groups.append(numbers.setdefault(labels, len(numbers)))
+        self._series, self._count, self._last = series, len(series), series[-1]
+        self._labels, self._groups = tuple(numbers), groups
+
+
+def sum_of(vector: VectorNode, grouping: Grouping, *, delayed_names: bool) -> VectorNode:
+    """Return the node that adds up a vector in groups the fastest.
+
+    Args:
+        vector: the vector.
+        grouping: makes groups of its elements.
+        delayed_names: whether elements may have names that are yet to be dropped.
+    """
+    if isinstance(vector, Rate) and vector.is_counter and not delayed_names:
+        return SumOfRates(vector, grouping)
+    return Sum(vector, grouping)

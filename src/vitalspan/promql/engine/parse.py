@@ -1,0 +1,78 @@
+"""Parses PromQL with promql-parser, and refuses what the evaluator does not have."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from vitalspan.errors import ConfigurationError, MissingExtraError
+
+if TYPE_CHECKING:
+    import promql_parser
+
+MAX_LENGTH: Final = 20_000
+"""Characters of the longest expression."""
+
+_STRING: Final = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`', re.DOTALL)
+_COMMENT: Final = re.compile(r"#[^\n]*")
+_EXTENDED: Final = re.compile(r"(?<=[\]\w)]) *\b(smoothed|anchored)\b(?! *[({=])", re.IGNORECASE)
+_NEGATIVE_AT: Final = re.compile(r"@\s*-")
+_ARITHMETIC_OF_DURATIONS: Final = re.compile(
+    r"\[[^\]]*[-+*/%^(][^\]]*\]|\boffset\s*[-+]?\s*(?:\(|(?:step|range|min_of|max_of)\s*\()",
+    re.IGNORECASE,
+)
+_TRIM: Final = re.compile(r"</|>/")
+
+
+class PromqlError(ConfigurationError):
+    """An expression that cannot be parsed, or that the evaluator does not have."""
+
+
+def parse(text: str) -> promql_parser.Expr:
+    """Return the syntax tree of an expression.
+
+    Raises:
+        PromqlError: for what is not PromQL, or is not had; the message says which.
+        MissingExtraError: if promql-parser is not installed.
+    """
+    try:
+        import promql_parser  # noqa: PLC0415 - few programs have it
+    except ImportError:
+        raise MissingExtraError("PromQL", "promql") from None
+    if len(text) > MAX_LENGTH:
+        raise PromqlError(f"is too long: use at most {MAX_LENGTH} characters")
+    bare = _COMMENT.sub("", _STRING.sub('""', text))
+    _refuse_experimental(bare)
+    try:
+        return promql_parser.parse(text)
+    except ValueError as mistake:
+        raise PromqlError(f"is not PromQL: {mistake}") from None
+    except BaseException as fault:
+        # The parser is made in Rust, and what it does not expect is no Exception of Python's.
+        if type(fault).__name__ != "PanicException":
+            raise
+        raise PromqlError("is not PromQL: the parser cannot make sense of it") from None
+
+
+def _refuse_experimental(bare: str) -> None:
+    """Refuse what the parser does not have, in words that say what it is."""
+    extended = _EXTENDED.search(bare)
+    if extended is not None:
+        raise PromqlError(
+            f"{extended.group(1)} is experimental in Prometheus, and not possible here: "
+            "leave it out"
+        )
+    if _NEGATIVE_AT.search(bare):
+        raise PromqlError("@ before 1970 is not possible here: use a time since then")
+    if _TRIM.search(bare):
+        raise PromqlError("</ and >/ are for native histograms, which are not possible here")
+    if _ARITHMETIC_OF_DURATIONS.search(bare):
+        raise PromqlError(
+            "arithmetic in durations is experimental in Prometheus, and not possible here: "
+            "write the duration out, such as [30m]"
+        )
+
+
+def kind_of(node: Any) -> str:
+    """Return the name of a syntax tree's class, without looking inside."""
+    return type(node).__name__

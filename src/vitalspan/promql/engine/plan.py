@@ -1,0 +1,207 @@
+"""The nodes that a plan is made of, by what they evaluate to."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from vitalspan.promql.engine.evaluation_context import EvaluationContext, EvaluationError
+from vitalspan.promql.engine.metric_labels import MetricLabels
+from vitalspan.promql.engine.series import Demand, Series, Window
+
+Vector = list[tuple[MetricLabels, float]]
+"""An instant vector: labels with values."""
+
+Matrix = list[Window]
+"""A range vector."""
+
+SAME_LABELS = "vector cannot contain metrics with the same labelset"
+
+
+class ScalarNode(ABC):
+    """Evaluates to one number."""
+
+    @abstractmethod
+    def evaluate(self, context: EvaluationContext) -> float:
+        """Return the number at the context's step."""
+
+
+class VectorNode(ABC):
+    """Evaluates to an instant vector."""
+
+    @abstractmethod
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        """Return the vector at the context's step; the caller may change it."""
+
+
+class MatrixNode(ABC):
+    """Evaluates to a range vector.
+
+    Attributes:
+        range: its length in milliseconds.
+    """
+
+    range: int
+
+    @abstractmethod
+    def evaluate(self, context: EvaluationContext) -> Matrix:
+        """Return the windows of all series that have samples in the range."""
+
+    @abstractmethod
+    def end(self, context: EvaluationContext) -> int:
+        """Return when the range ends, in milliseconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class TextNode:
+    """A string."""
+
+    text: str
+
+
+Node = ScalarNode | VectorNode | MatrixNode | TextNode
+
+
+class NameDropping:
+    """The ways in which an operation takes away the name of a metric whose values it changes.
+
+    Args:
+        delayed: whether the name is taken away when the evaluation ends, as Prometheus does it
+            with the feature `promql-delayed-name-removal`, and not at once.
+    """
+
+    def __init__(self, *, delayed: bool = False) -> None:
+        self.delayed = delayed
+
+    def drop(self, labels: MetricLabels) -> MetricLabels:
+        """Return the labels that a changed value has."""
+        return labels.dropped if self.delayed else labels.unnamed
+
+    def check(self, vector: Vector) -> Vector:
+        """Return a vector whose names were taken away.
+
+        Raises:
+            EvaluationError: if two of its elements have the same labels now.
+        """
+        if not self.delayed:
+            check_unique(vector)
+        return vector
+
+
+def check_unique(vector: Vector) -> None:
+    """Check that no two elements of a vector have the same labels.
+
+    Raises:
+        EvaluationError: if some have.
+    """
+    if len({labels for labels, _ in vector}) < len(vector):
+        raise EvaluationError(SAME_LABELS)
+
+
+@dataclass(frozen=True)
+class TimeShift:
+    """The `offset` and the `@` of a selector or a subquery.
+
+    Attributes:
+        offset: milliseconds to go back in time.
+        at: the time that is looked at in place of the step's, in milliseconds since the epoch, or
+            the end of the evaluation that it is; None is the step's.
+    """
+
+    offset: int = 0
+    at: int | Literal["start", "end"] | None = None
+
+    def time(self, context: EvaluationContext) -> int:
+        """Return the time that is looked at, in milliseconds since the epoch."""
+        if self.at is None:
+            return context.now - self.offset
+        if self.at == "start":
+            return context.start - self.offset
+        return (context.end if self.at == "end" else self.at) - self.offset
+
+
+class NumberLiteral(ScalarNode):
+    """A number."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def evaluate(self, context: EvaluationContext) -> float:
+        return self.value
+
+
+class InstantSelector(VectorNode):
+    """The latest samples of the series that a selector selects."""
+
+    def __init__(self, demand: Demand, shift: TimeShift) -> None:
+        self.demand = demand
+        self.shift = shift
+
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        at, lookback = self.shift.time(context), context.lookback
+        vector: Vector = []
+        for series in context.source.select(self.demand):
+            sample = series.latest(at, lookback)
+            if sample is not None:
+                vector.append((series.labels, sample[1]))
+        return vector
+
+    def times(self, context: EvaluationContext) -> Vector:
+        """Return when the samples were taken, in seconds since the epoch."""
+        at, lookback = self.shift.time(context), context.lookback
+        samples = (
+            (series.labels, series.latest(at, lookback))
+            for series in context.source.select(self.demand)
+        )
+        return [(labels, sample[0] / 1000) for labels, sample in samples if sample is not None]
+
+
+class RangeSelector(MatrixNode):
+    """All samples within a range of the series that a selector selects."""
+
+    def __init__(self, demand: Demand, shift: TimeShift) -> None:
+        self.demand = demand
+        self.shift = shift
+        self.range = demand.range
+
+    def series(self, context: EvaluationContext) -> Sequence[Series]:
+        """Return the series that are selected."""
+        return context.source.select(self.demand)
+
+    def end(self, context: EvaluationContext) -> int:
+        return self.shift.time(context)
+
+    def evaluate(self, context: EvaluationContext) -> Matrix:
+        end = self.end(context)
+        windows = (series.window(end - self.range, end) for series in self.series(context))
+        return [window for window in windows if window is not None]
+
+    @property
+    def one_name(self) -> bool:
+        """Whether all series have the same name, so that they stay different without it."""
+        return bool(self.demand.selector.name)
+
+
+class Negation(VectorNode):
+    """A vector with the sign of its values changed."""
+
+    def __init__(self, vector: VectorNode, names: NameDropping) -> None:
+        self._vector = vector
+        self._names = names
+
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        drop = self._names.drop
+        vector = [(drop(labels), -value) for labels, value in self._vector.evaluate(context)]
+        return self._names.check(vector)
+
+
+class ScalarNegation(ScalarNode):
+    """A number with its sign changed."""
+
+    def __init__(self, scalar: ScalarNode) -> None:
+        self._scalar = scalar
+
+    def evaluate(self, context: EvaluationContext) -> float:
+        return -self._scalar.evaluate(context)

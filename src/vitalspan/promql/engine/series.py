@@ -1,0 +1,153 @@
+"""Series of samples, and where an evaluation gets them from."""
+
+from __future__ import annotations
+
+import math
+import struct
+from array import array
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from vitalspan.promql.engine.metric_labels import NAME, MetricLabels
+from vitalspan.promql.matchers import Matcher
+
+_STALE_BITS: Final = 0x7FF8_0000_0000_0002
+_DOUBLE: Final = struct.Struct("<d")
+_STALE_BYTES: Final = _STALE_BITS.to_bytes(8, "little")
+
+STALE: Final[float] = _DOUBLE.unpack(_STALE_BYTES)[0]
+"""The value that marks the end of a series: a NaN that no computation gives."""
+
+
+def is_stale(value: float) -> bool:
+    """Whether a value is the marker of the end of a series, and not a sample."""
+    return math.isnan(value) and _DOUBLE.pack(value) == _STALE_BYTES
+
+
+class Series:
+    """The samples of one series.
+
+    Args:
+        labels: of the series.
+        times: when the samples were taken, in milliseconds since the epoch, increasing. Series may
+            share one array of times.
+        values: their values, `STALE` where the series ended.
+        has_stale: whether there may be `STALE` among the values.
+        resets: when the values fell below the value before, with that value; None is unknown.
+    """
+
+    __slots__ = ("has_stale", "labels", "resets", "times", "values")
+
+    def __init__(
+        self,
+        labels: MetricLabels,
+        times: array[int],
+        values: array[float],
+        *,
+        has_stale: bool = True,
+        resets: list[tuple[int, float]] | None = None,
+    ) -> None:
+        self.labels = labels
+        self.times = times
+        self.values = values
+        self.has_stale = has_stale
+        self.resets = resets
+
+    def latest(self, at: int, lookback: int) -> tuple[int, float] | None:
+        """Return the time and value of the sample that holds at a time; None without one.
+
+        Args:
+            at: milliseconds since the epoch.
+            lookback: how many milliseconds a sample holds.
+        """
+        times = self.times
+        if not times:
+            return None
+        index = len(times) - 1 if times[-1] <= at else bisect_right(times, at) - 1
+        if index < 0 or times[index] <= at - lookback:
+            return None
+        value = self.values[index]
+        if self.has_stale and value != value and is_stale(value):  # noqa: PLR0124 - faster than isnan
+            return None
+        return times[index], value
+
+    def window(self, start: int, end: int) -> Window | None:
+        """Return the samples after one time and up to another; None without any."""
+        first, last = bisect_right(self.times, start), bisect_right(self.times, end)
+        return self.slice(first, last)
+
+    def slice(self, first: int, last: int) -> Window | None:
+        """Return the samples from one index up to, and without, another; None without any."""
+        if first >= last:
+            return None
+        times, values = self.times[first:last], self.values[first:last]
+        if self.has_stale and any(value != value and is_stale(value) for value in values):  # noqa: PLR0124
+            pairs = [(t, v) for t, v in zip(times, values, strict=True) if not is_stale(v)]
+            if not pairs:
+                return None
+            times = array("q", [pair[0] for pair in pairs])
+            values = array("d", [pair[1] for pair in pairs])
+        return Window(self.labels, times, values)
+
+
+@dataclass(slots=True)
+class Window:
+    """Samples of one series within a range; there is at least one."""
+
+    labels: MetricLabels
+    times: array[int]
+    values: array[float]
+
+
+@dataclass(frozen=True)
+class Selector:
+    """A selector: the series that an expression selects.
+
+    Attributes:
+        matchers: conditions that all hold; one on `__name__` says the metric.
+    """
+
+    matchers: tuple[Matcher, ...]
+
+    @property
+    def name(self) -> str:
+        """The metric that the selected series must have; empty where they may have several."""
+        names = [one.value for one in self.matchers if (one.label, one.operator) == (NAME, "=")]
+        return names[0] if names else ""
+
+    def matches(self, labels: MetricLabels) -> bool:
+        """Whether a series has labels that fulfil all conditions."""
+        mapping = labels.mapping
+        return all(one.matches(mapping.get(one.label, "")) for one in self.matchers)
+
+    def __str__(self) -> str:
+        others = ", ".join(
+            str(one) for one in self.matchers if (one.label, one.operator) != (NAME, "=")
+        )
+        return f"{self.name}{{{others}}}" if others or not self.name else self.name
+
+
+@dataclass(frozen=True, eq=False)
+class Demand:
+    """Series that a selector in an expression asks for, and how far it looks back.
+
+    Attributes:
+        selector: selects the series.
+        range: milliseconds of the range; 0 for the latest sample.
+        back: milliseconds from the evaluation back to the end of the range, at most; None for a
+            fixed time.
+    """
+
+    selector: Selector
+    range: int = 0
+    back: int | None = 0
+
+
+class SeriesSource(Protocol):
+    """The source from which an evaluation gets series."""
+
+    def select(self, demand: Demand) -> Sequence[Series]:
+        """Return the series that fulfil the conditions of a demand's selector."""
+        ...

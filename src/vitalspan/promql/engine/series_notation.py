@@ -1,0 +1,110 @@
+"""Reads series as promtool's tests write them: `up{job="api"}` and `0+10x5 _ stale`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from vitalspan.promql.engine.metric_labels import NAME, MetricLabels, metric_labels
+from vitalspan.promql.engine.series import STALE
+
+MAX_VALUES: Final = 1_000_000
+"""Values that one notation stands for, at most."""
+
+_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
+_LABEL: Final = re.compile(
+    r"""\s*(?:(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*|"(?:\\.|[^"\\])*")\s*=\s*)?"""
+    r"""(?P<value>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)\s*(?P<end>,|(?=\}))""",
+    re.ASCII | re.DOTALL,
+)
+_NUMBER: Final = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|[iI]nf|[nN]a[nN])"
+_STEP: Final = _NUMBER.replace("[-+]?", "[-+]", 1)
+_VALUES: Final = re.compile(
+    rf"(?P<start>{_NUMBER})(?:(?P<step>{_STEP})?x(?P<count>\d+))?|"
+    r"(?P<gap>_|stale)(?:x(?P<gaps>\d+))?"
+)
+_ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r"}
+
+Value = float | None
+"""A value, None where there is no sample, and `STALE` where the series ends."""
+
+
+class NativeHistogramError(ValueError):
+    """A value is a native histogram, which the evaluator does not have."""
+
+
+def parse_series(text: str) -> tuple[MetricLabels, str]:
+    """Return the labels of the series that a text begins with, and the rest of the text.
+
+    Raises:
+        ValueError: for what is no series.
+    """
+    text = text.strip()
+    labels: dict[str, str] = {}
+    name = _NAME.match(text)
+    if name is not None:
+        labels[NAME] = name.group()
+        text = text[name.end() :].lstrip(" \t")
+    if text.startswith("{") and not text.startswith("{{"):
+        text = _parse_labels(text[1:], labels)
+    elif name is None:
+        raise ValueError(f'{text!r:.60} is not a series: use one such as up{{job="api"}}')
+    return metric_labels(labels), text.strip()
+
+
+def _parse_labels(text: str, labels: dict[str, str]) -> str:
+    """Add labels up to a closing brace; return what is after it."""
+    while True:
+        text = text.lstrip()
+        if text.startswith("}"):
+            return text[1:]
+        match = _LABEL.match(text)
+        if match is None:
+            raise ValueError(f'{text!r:.60} is not a label: use name="value"')
+        name = match.group("name") or NAME
+        if name.startswith('"'):
+            name = unquoted(name)
+        labels[name] = unquoted(match.group("value"))
+        text = text[match.end() :]
+
+
+def unquoted(text: str) -> str:
+    """Return what a string in quotes or backquotes says."""
+    if text.startswith("`"):
+        return text[1:-1]
+    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), text[1:-1])
+
+
+def parse_values(text: str) -> list[Value]:
+    """Return the values that a notation stands for.
+
+    Raises:
+        NativeHistogramError: for native histograms.
+        ValueError: for what is no notation of values.
+    """
+    if "{{" in text:
+        raise NativeHistogramError("native histograms are not possible here")
+    values: list[Value] = []
+    for word in text.split():
+        match = _VALUES.fullmatch(word)
+        if match is None:
+            raise ValueError(f"{word!r:.60} is not a value: use 1, 0+10x5, _ or stale")
+        values += _expanded(match)
+        if len(values) > MAX_VALUES:
+            raise ValueError(f"there are more than {MAX_VALUES} values")
+    return values
+
+
+def _expanded(match: re.Match[str]) -> list[Value]:
+    if match.group("gap"):
+        count = min(int(match.group("gaps") or 1), MAX_VALUES + 1)
+        return [None if match.group("gap") == "_" else STALE] * count
+    value = float(match.group("start"))
+    if match.group("count") is None:
+        return [value]
+    step, values = float(match.group("step") or 0.0), []
+    # Added step by step, as promtool does it.
+    for _ in range(min(int(match.group("count")), MAX_VALUES) + 1):
+        values.append(value)
+        value += step
+    return list(values)

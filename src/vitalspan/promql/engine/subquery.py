@@ -1,0 +1,64 @@
+"""Subqueries: an expression evaluated at many steps, as a range vector."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Final
+
+from vitalspan.promql.engine.evaluation_context import EvaluationContext, EvaluationError
+from vitalspan.promql.engine.metric_labels import MetricLabels
+from vitalspan.promql.engine.plan import Matrix, MatrixNode, TimeShift, VectorNode
+from vitalspan.promql.engine.series import Window
+
+MAX_STEPS: Final = 11_000
+"""Steps of one subquery or range; Prometheus has the same limit for ranges."""
+
+
+class Subquery(MatrixNode):
+    """An expression at the steps within a range.
+
+    Steps are at multiples of the interval, as in Prometheus, whatever the time of evaluation.
+    """
+
+    def __init__(
+        self, vector: VectorNode, shift: TimeShift, range_: int, interval: int | None
+    ) -> None:
+        self._vector = vector
+        self._shift = shift
+        self._interval = interval
+        self.range = range_
+
+    def end(self, context: EvaluationContext) -> int:
+        return self._shift.time(context)
+
+    def evaluate(self, context: EvaluationContext) -> Matrix:
+        if self._shift.at is None:
+            return self._evaluate(context)
+        # It is the same at every step.
+        matrix: Matrix | None = context.constant.get(self)
+        if matrix is None:
+            matrix = context.constant[self] = self._evaluate(context)
+        return matrix
+
+    def _evaluate(self, context: EvaluationContext) -> Matrix:
+        end = self.end(context)
+        interval = self._interval or context.subquery_interval
+        first = ((end - self.range) // interval + 1) * interval
+        if (end - first) // interval >= MAX_STEPS:
+            raise EvaluationError(
+                f"a subquery has more than {MAX_STEPS} steps: make its step longer"
+            )
+        samples: dict[MetricLabels, tuple[array[int], array[float]]] = {}
+        outer = context.now
+        try:
+            for step in range(first, end + 1, interval):
+                context.now = step
+                for labels, value in self._vector.evaluate(context):
+                    columns = samples.get(labels)
+                    if columns is None:
+                        columns = samples[labels] = (array("q"), array("d"))
+                    columns[0].append(step)
+                    columns[1].append(value)
+        finally:
+            context.now = outer
+        return [Window(labels, times, values) for labels, (times, values) in samples.items()]

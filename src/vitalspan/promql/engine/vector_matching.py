@@ -1,0 +1,184 @@
+"""Arithmetic and comparisons between two vectors, whose elements are matched by their labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vitalspan.promql.engine.arithmetic import ARITHMETIC, COMPARISONS
+from vitalspan.promql.engine.evaluation_context import EvaluationContext, EvaluationError
+from vitalspan.promql.engine.metric_labels import (
+    METADATA,
+    NAME,
+    LabelCache,
+    MetricLabels,
+    kept_labels,
+    removed_labels,
+)
+from vitalspan.promql.engine.plan import NameDropping, Vector, VectorNode
+
+_AMBIGUOUS = "multiple matches for labels: "
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The rules by which the elements of two vectors are matched.
+
+    Attributes:
+        labels: those of `on` or `ignoring`.
+        on: whether the labels are those that count, and not those that do not.
+        many: the side that may have several elements for one of the other: that of `group_left` or
+            `group_right`.
+        include: labels that the result takes from the other side.
+        fill_left: the value on the left for an element on the right without match; None drops it.
+            With `group_right` it is that of the right for one on the left.
+        fill_right: the same the other way round.
+    """
+
+    labels: tuple[str, ...] = ()
+    on: bool = False
+    many: Literal["left", "right"] | None = None
+    include: tuple[str, ...] = ()
+    fill_left: float | None = None
+    fill_right: float | None = None
+
+    def signature(self) -> LabelCache:
+        """Return what makes of an element's labels those that it is matched by."""
+        return kept_labels(self.labels) if self.on else removed_labels((*self.labels, NAME))
+
+
+class VectorOperation(VectorNode):
+    """An arithmetic operator or a comparison between two vectors.
+
+    Args:
+        operator: one such as `/` or `>=`.
+        left: a vector.
+        right: another.
+        matching: how their elements are matched.
+        return_bool: whether a comparison gives 1 or 0 and drops nothing.
+        names: takes away the name of the metric.
+    """
+
+    def __init__(
+        self,
+        operator: str,
+        left: VectorNode,
+        right: VectorNode,
+        matching: Matching,
+        *,
+        return_bool: bool,
+        names: NameDropping,
+    ) -> None:
+        self._left = left
+        self._right = right
+        self._matching = matching
+        self._return_bool = return_bool
+        self._names = names
+        self._arithmetic = ARITHMETIC.get(operator)
+        self._compare = COMPARISONS.get(operator)
+        self._signature = matching.signature()
+        self._from_many = LabelCache(self._result_of_many)
+        self._results: dict[tuple[MetricLabels, MetricLabels], MetricLabels] = {}
+
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        matching = self._matching
+        many, one = self._left.evaluate(context), self._right.evaluate(context)
+        fill_one, fill_many = matching.fill_right, matching.fill_left
+        if matching.many == "right":
+            # The values that fill are not exchanged with the sides: Prometheus does not either.
+            many, one = one, many
+        if not many and (fill_many is None or not one):
+            return []
+        if not one and fill_one is None:
+            return []
+        ones = self._by_signature(one)
+        seen: dict[MetricLabels, set[MetricLabels]] = {}
+        result: Vector = []
+        for labels, value in many:
+            signature = self._signature[labels]
+            partner = ones.get(signature)
+            if partner is None:
+                if fill_one is None:
+                    continue
+                partner = (signature, fill_one)
+            self._combine((labels, value), partner, signature, seen, result)
+        if fill_many is not None:
+            for labels, value in one:
+                signature = self._signature[labels]
+                if signature not in seen:
+                    filled = (signature, fill_many)
+                    self._combine(filled, (labels, value), signature, seen, result)
+        return result
+
+    def _by_signature(self, one: Vector) -> dict[MetricLabels, tuple[MetricLabels, float]]:
+        ones: dict[MetricLabels, tuple[MetricLabels, float]] = {}
+        for element in one:
+            signature = self._signature[element[0]]
+            if signature in ones:
+                first, second = sorted((str(element[0]), str(ones[signature][0])))
+                side = "left" if self._matching.many == "right" else "right"
+                raise EvaluationError(
+                    f"found duplicate series for the match group {signature} on the {side} "
+                    f"hand-side of the operation: [{first}, {second}];many-to-many matching not "
+                    "allowed: matching labels must be unique on one side"
+                )
+            ones[signature] = element
+        return ones
+
+    def _combine(
+        self,
+        many: tuple[MetricLabels, float],
+        one: tuple[MetricLabels, float],
+        signature: MetricLabels,
+        seen: dict[MetricLabels, set[MetricLabels]],
+        result: Vector,
+    ) -> None:
+        """Add what two matched elements give to the result."""
+        left, right = many[1], one[1]
+        if self._matching.many == "right":
+            left, right = right, left
+        keep = True
+        if self._arithmetic is not None:
+            value = self._arithmetic(left, right)
+        else:
+            assert self._compare is not None  # noqa: S101 - an operator is one or the other
+            keep = self._compare(left, right)
+            value = float(keep) if self._return_bool else left
+        labels = self._labels(many[0], one[0])
+        before = seen.setdefault(signature, set())
+        if self._matching.many is None and before:
+            raise EvaluationError(
+                _AMBIGUOUS + "many-to-one matching must be explicit (group_left/group_right)"
+            )
+        if labels in before:
+            raise EvaluationError(_AMBIGUOUS + "grouping labels must ensure unique matches")
+        before.add(labels)
+        if keep or self._return_bool:
+            result.append((labels, value))
+
+    def _labels(self, many: MetricLabels, one: MetricLabels) -> MetricLabels:
+        include = self._matching.include
+        labels = self._from_many[many]
+        if include:
+            key = (many, one)
+            cached = self._results.get(key)
+            if cached is None:
+                if len(self._results) > 10_000:
+                    self._results.clear()
+                cached = labels.updated({name: one.get(name) for name in include})
+                self._results[key] = cached
+            labels = cached
+        return labels
+
+    def _result_of_many(self, labels: MetricLabels) -> MetricLabels:
+        """Return the labels of a result, without those that come from the other side."""
+        matching, names = self._matching, self._names
+        result = labels.kept
+        if self._arithmetic is not None or (self._return_bool and not names.delayed):
+            result = result.without(METADATA)
+        if matching.many is None:
+            if matching.on:
+                result = result.only(matching.labels)
+            else:
+                result = result.without(matching.labels)
+        return result.dropped if self._return_bool and names.delayed else result
