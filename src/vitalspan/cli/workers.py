@@ -1,0 +1,75 @@
+"""`vitalspan workers`: the processes that share a directory, and what is left of others."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitalspan.cli.command import add_command
+from vitalspan.errors import VitalspanError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from vitalspan.cli.command import Commands
+    from vitalspan.workers.inspection import DirectoryReport
+
+
+def add_to(commands: Commands[Any]) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "workers",
+        "show the processes that put their counts together in a directory",
+        _workers,
+    )
+    parser.add_argument("directory", metavar="DIR", help="the directory, as in VITALSPAN_WORKERS")
+    parser.add_argument(
+        "--clean",
+        action="store_true",
+        help="remove what dead processes have left, if no process lives: all counts begin anew",
+    )
+
+
+def _workers(arguments: argparse.Namespace) -> None:
+    # Other commands do without prometheus_client.
+    from vitalspan.workers.inspection import clean, inspect  # noqa: PLC0415
+
+    directory = Path(arguments.directory)
+    if not directory.is_dir():
+        raise VitalspanError(f"{directory} is not a directory")
+    report = inspect(directory)
+    if not arguments.clean:
+        print(*_lines(report, time.time()), sep="\n")
+        return
+    living = [one for one in report.members if one.living]
+    if living:
+        raise VitalspanError(
+            f"{directory} is in use by {len(living)} processes: stop them first, or leave it"
+        )
+    for path in clean(directory):
+        print(f"removed {path}")
+
+
+def _lines(report: DirectoryReport, now: float) -> list[str]:
+    lines = [f"{'worker':>6}  {'pid':>7}  {'age':>8}  {'published':>10}  {'bytes':>9}  state"]
+    lines += [
+        f"{one.worker:>6}  {one.pid:>7}  {_age(now - one.started):>8}  "
+        f"{_age(now - one.published):>10}  {one.size:>9}  {'living' if one.living else 'dead'}"
+        + ("  evaluates rules" if one.living and one.pid == report.leader else "")
+        for one in report.members
+    ]
+    lines.append(
+        f"archive: {report.archived} bytes; all files: {report.total} bytes"
+        if report.archived
+        else f"no archive; all files: {report.total} bytes"
+    )
+    lines += [f"unreadable: {path}: {reason}" for path, reason in report.unreadable]
+    return lines
+
+
+def _age(seconds: float) -> str:
+    from vitalspan.units import duration_text  # noqa: PLC0415 - it is needed for a table alone
+
+    return duration_text(max(0, round(seconds)))

@@ -1,0 +1,69 @@
+"""The content of a shared directory, for people."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from vitalspan.errors import VitalspanError
+from vitalspan.workers.directory import ARCHIVE, WorkersDirectory
+from vitalspan.workers.file_names import OURS
+from vitalspan.workers.leadership import LEADER
+from vitalspan.workers.state_file import has_magic
+from vitalspan.workers.workers import WorkerInfo, members_of
+
+
+class DirectoryReport(NamedTuple):
+    """The content of a directory.
+
+    Attributes:
+        members: the processes, living ones and dead ones that are not archived.
+        leader: the process id of the one that evaluates rules; None without one.
+        archived: bytes of the archive.
+        total: bytes of all files.
+        unreadable: files that cannot be read, and why.
+    """
+
+    members: list[WorkerInfo]
+    leader: int | None
+    archived: int
+    total: int
+    unreadable: list[tuple[Path, str]]
+
+
+def inspect(path: Path) -> DirectoryReport:
+    """Return what is in a directory."""
+    unreadable: list[tuple[Path, str]] = []
+    directory = WorkersDirectory(path, lambda *one: unreadable.append(one), lambda: 0.0)
+    state = directory.read()
+    directory.sum_of(state)
+    sizes = {one.name: one.stat().st_size for one in path.iterdir() if one.is_file()}
+    leader = None
+    with suppress(OSError, ValueError):
+        leader = int((path / LEADER).read_text("ascii"))
+    return DirectoryReport(
+        members_of(state), leader, sizes.get(ARCHIVE, 0), sum(sizes.values()), unreadable
+    )
+
+
+def clean(path: Path) -> list[Path]:
+    """Remove every file that processes have made there, and return their paths.
+
+    Files of others stay. Nobody may be using the directory.
+
+    Raises:
+        VitalspanError: if files have such names, but none of them is that of a process.
+    """
+    ours = sorted(one for one in path.iterdir() if OURS.fullmatch(one.name))
+    if ours and not any(has_magic(one) for one in ours):
+        raise VitalspanError(
+            f"{path} has no file that a process has published, so nothing is removed; "
+            "remove it yourself if it is the directory of a service"
+        )
+    removed = []
+    for one in ours:
+        with suppress(OSError):
+            one.unlink()
+            removed.append(one)
+    return removed

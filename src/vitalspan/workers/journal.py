@@ -1,0 +1,205 @@
+"""The journal: what the leader has noted at each tick, for the process that takes over from it.
+
+It has segments, files that are only appended to. The first entry of a segment has every series, the
+others those that have changed; the very first one has what was counted before there was a history.
+An entry that is cut off or damaged ends the reading of its segment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+from zlib import compress, crc32, decompress, error
+
+from vitalspan.history.registry_metrics import Samples
+from vitalspan.history.samples.reading import Reading
+from vitalspan.workers.encoding import Sections, dump, encode, head_of, sections
+from vitalspan.workers.private_files import open_file
+from vitalspan.workers.state_file import UnreadableError
+from vitalspan.workers.worker_counts import WorkerCounts
+
+_NAME: Final = "journal-"
+_ENTRY: Final = struct.Struct("<II")
+"""The length of an entry, and its checksum."""
+
+_SEGMENT_SECONDS: Final = 1800.0
+_MAX_SEGMENTS: Final = 64
+_MAX_BYTES: Final = 64 * 1024 * 1024
+
+
+class Entry(NamedTuple):
+    """One tick.
+
+    Attributes:
+        now: the tick, in seconds on the steady clock.
+        samples: the metrics of the registry that rules ask for.
+        reading: the samples that expressions of rules ask for.
+        parts: the counts.
+    """
+
+    now: float
+    samples: Samples
+    reading: Reading
+    parts: Sections
+
+
+class Journal:
+    """Writes and reads the segments of a directory.
+
+    Args:
+        directory: the directory that the processes share.
+        boot: tells one run of the machine from another, between which steady times mean nothing.
+        keep: seconds of the past that are kept at least.
+    """
+
+    def __init__(self, directory: Path, boot: str, keep: float) -> None:
+        self._directory = directory
+        self._boot = boot
+        self._keep = keep
+        self._segment: Path | None = None
+        self._began = 0.0
+        self._first = 0
+        self._size = 0
+
+    def begin(self) -> None:
+        """Go on in a new segment, as a new leader does: the last one may end in half an entry."""
+        self._segment = None
+
+    def wants_everything(self, now: float) -> bool:
+        """Whether the entry of this tick begins a segment, and has to have every series."""
+        return (
+            self._segment is None
+            or now - self._began >= _SEGMENT_SECONDS
+            # Every series in every entry would be no shorter.
+            or self._size >= max(_MAX_BYTES // 8, 2 * self._first)
+        )
+
+    def append(
+        self,
+        now: float,
+        counts: WorkerCounts,
+        records: tuple[list[bytes], list[tuple[float, ...]]],
+        samples: Samples,
+        reading: Reading,
+    ) -> None:
+        """Append what was noted at a tick.
+
+        Args:
+            now: the tick, in seconds on the steady clock.
+            counts: everything but the operations.
+            records: those of the series, and their bucket boundaries.
+            samples: the metrics of the registry that rules ask for.
+            reading: the samples that expressions of rules ask for.
+
+        Raises:
+            OSError: if there is no room.
+        """
+        new = self.wants_everything(now)
+        head = {
+            **head_of(counts),
+            "grids": records[1],
+            "now": now,
+            "samples": samples,
+            "boot": self._boot,
+        }
+        payload = encode(head, records[0], compress(dump(_flat(reading)), 1))
+        if self._segment is None or new:
+            self._segment, self._began = self._next_segment(), now
+            self._first = self._size = 0
+            self._prune(now)
+        file = open_file(self._segment, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        try:
+            entry = _ENTRY.pack(len(payload), crc32(payload)) + payload
+            if os.write(file, entry) < len(entry):
+                # Nobody can read what comes after half an entry.
+                self._segment = None
+            self._size += len(entry)
+            self._first = self._first or len(entry)
+        except OSError:
+            self._segment = None
+            raise
+        finally:
+            os.close(file)
+
+    def entries(self, now: float) -> Iterator[Entry]:
+        """Yield the entries of this run of the machine, in order, each later than the one before.
+
+        Args:
+            now: the time, in seconds on the steady clock.
+        """
+        last = float("-inf")
+        for path in self._segments():
+            for entry in _read(path, self._boot):
+                if last < entry.now <= now:
+                    last = entry.now
+                    yield entry
+
+    def _segments(self) -> list[Path]:
+        numbers = []
+        for path in self._directory.glob(f"{_NAME}*"):
+            with suppress(ValueError):
+                numbers.append((int(path.name.removeprefix(_NAME)), path))
+        return [path for _, path in sorted(numbers)]
+
+    def _next_segment(self) -> Path:
+        segments = self._segments()
+        last = int(segments[-1].name.removeprefix(_NAME)) if segments else 0
+        return self._directory / f"{_NAME}{last + 1}"
+
+    def _prune(self, now: float) -> None:
+        segments = self._segments()
+        starts = [_start(path, self._boot) for path in segments]
+        size = 0
+        for index in range(len(segments) - 1, -1, -1):
+            with suppress(OSError):
+                size += segments[index].stat().st_size
+                follower = starts[index + 1] if index + 1 < len(segments) else now
+                is_old = starts[index] is None or (
+                    follower is not None and now - follower > self._keep
+                )
+                if is_old or size > _MAX_BYTES or len(segments) - index > _MAX_SEGMENTS:
+                    segments[index].unlink()
+
+
+def _start(path: Path, boot: str) -> float | None:
+    return next((entry.now for entry in _read(path, boot)), None)
+
+
+def _read(path: Path, boot: str) -> Iterator[Entry]:
+    try:
+        with open(path, "rb", opener=open_file) as file:
+            while len(prefix := file.read(_ENTRY.size)) == _ENTRY.size:
+                length, checksum = _ENTRY.unpack(prefix)
+                payload = file.read(length)
+                if len(payload) < length or crc32(payload) != checksum:
+                    return
+                parts = sections(payload)
+                head = parts.head
+                if head["boot"] != boot:
+                    return
+                samples: Samples = {
+                    name: [(dict(labels), value) for labels, value in found]
+                    for name, found in head["samples"].items()
+                }
+                flat = json.loads(decompress(parts.calls))
+                reading = Reading([(name, dict(labels), value) for name, labels, value in flat])
+                yield Entry(head["now"], samples, reading, parts)
+    except (OSError, UnreadableError, error):
+        return
+    except (LookupError, ValueError, TypeError, AttributeError):
+        return
+
+
+def _flat(reading: Reading) -> list[tuple[str, list[tuple[str, str]], float]]:
+    """Return all samples of a reading by their names and labels."""
+    flat = [(name, list(labels.items()), value) for name, labels, value in reading.samples]
+    for point, layout, values in reading.points:
+        labels = list(point.all_labels().items())
+        for (name, more), value in zip(layout.series, values, strict=True):
+            flat.append((name, [*labels, *more], value))
+    return flat

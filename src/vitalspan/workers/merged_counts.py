@@ -1,0 +1,244 @@
+"""The sums of all processes of a service, as exposition and history read them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from vitalspan.recording.buckets import BucketGrid
+from vitalspan.recording.counts import (
+    ApiCounts,
+    CacheCounts,
+    InternalCounts,
+    ProcessCounts,
+    SloCounts,
+)
+from vitalspan.recording.detail_counts import NO_DETAILS, DetailCounts
+from vitalspan.recording.duration_histogram import DurationHistogram, Spread
+from vitalspan.recording.series import FreshCalls, Series
+from vitalspan.recording.slo_counter import SloCounter
+from vitalspan.workers.directory import DirectoryState, WorkersDirectory
+from vitalspan.workers.encoding import Sections, add_to, decode_key, encode_series, sections
+from vitalspan.workers.publisher import Publisher
+from vitalspan.workers.worker_counts import SeriesCounts, WorkerCounts
+
+
+class MergedCounts:
+    """The sum of what every process has published, this one included.
+
+    Args:
+        process: what this process has counted.
+        publisher: publishes it.
+        directory: where the others publish.
+
+    Attributes:
+        state: what was read last.
+        counts: the sum of it.
+    """
+
+    def __init__(
+        self, process: ProcessCounts, publisher: Publisher, directory: WorkersDirectory
+    ) -> None:
+        self._process = process
+        self._publisher = publisher
+        self._directory = directory
+        self.now: Callable[[], float] = process.now
+        self.epoch: Callable[[], float] = process.epoch
+        self.note_collector_error = process.note_collector_error
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was read, as a forked child does."""
+        self._lock = threading.RLock()
+        self._series: dict[bytes, Series] = {}
+        self._in_progress: dict[Series, tuple[int, float | None]] = {}
+        self.counts = WorkerCounts()
+        self._changed: set[bytes] = set()
+        self._replays = False
+        self.state = DirectoryState([], None)
+
+    @property
+    def born(self) -> float:
+        """When this process began to count, on the steady clock."""
+        return self._process.born
+
+    @contextmanager
+    def flushed(self) -> Iterator[list[Series]]:
+        """Publish, read what all have published, and keep it as it is meanwhile."""
+        with self._lock:
+            yield list(self._series.values()) if self._replays else self._refresh()
+
+    def all_series(self) -> list[Series]:
+        """Publish, read what all have published, and return every series."""
+        with self._lock:
+            return self._refresh()
+
+    def in_progress(self, series: Series) -> tuple[int, float | None]:
+        """Return how many calls are inside and, on the steady clock, when the oldest began."""
+        return self._in_progress.get(series, (0, None))
+
+    def caches(self) -> list[CacheCounts]:
+        """Return the counts of every cache, as they were read last."""
+        return [CacheCounts(*key, *values) for key, values in self.counts.caches.items()]
+
+    def apis(self) -> list[ApiCounts]:
+        """Return the counts of every API, as they were read last."""
+        return [ApiCounts(*key, *values) for key, values in self.counts.apis.items()]
+
+    def slos(self, counters: Mapping[str, SloCounter]) -> list[SloCounts]:
+        """Return the counts of SLOs, as they were read last.
+
+        Args:
+            counters: those of this process; events of other definitions are left out.
+        """
+        counts = self.counts.slos
+        found = {
+            (name, labels): SloCounts(name, dict(labels), int(events), int(bad))
+            for (name, definition, labels), (events, bad) in counts.items()
+            if name in counters and counters[name].definition == definition
+        }
+        # One without events is shown from the start.
+        for slo in self._process.slos(counters):
+            found.setdefault((slo.name, tuple(slo.labels.items())), slo)
+        return list(found.values())
+
+    def count_slos(self, counters: Mapping[str, SloCounter]) -> None:
+        """Let the counters of SLOs, by name, judge the calls of this process."""
+        self._publisher.slo_counters = counters
+        self._process.count_slos(counters)
+
+    def journal_records(self, *, everything: bool) -> tuple[list[bytes], list[tuple[float, ...]]]:
+        """Return the records of the series that have changed since the last time, and their grids.
+
+        Args:
+            everything: whether those of all series are returned.
+        """
+        with self._lock:
+            keys, self._changed = self._changed, set()
+            grids: dict[tuple[float, ...], int] = {}
+            records = []
+            for key, series in self.counts.series.items():
+                if everything or key in keys:
+                    grid = grids.setdefault(series.boundaries, len(grids))
+                    records.append(encode_series(key, series, grid, self.epoch()))
+            return records, list(grids)
+
+    def forget_series(self) -> None:
+        """Forget every series, so that a history can be told of all of them anew."""
+        with self._lock:
+            self._series = {}
+            self._in_progress = {}
+            self._changed = set()
+
+    @contextmanager
+    def replaying(self, parts: Sections) -> Iterator[None]:
+        """Show what was counted at an earlier tick.
+
+        Args:
+            parts: an entry of the journal, with the series that had changed.
+
+        Raises:
+            UnreadableError: for content that this version cannot read.
+        """
+        counts = WorkerCounts()
+        add_to(counts, parts, living=False, epoch=self.epoch())
+        with self._lock:
+            self.counts = counts
+            for key, one in counts.series.items():
+                self._series[key] = self._updated(key, self._series.get(key), one)
+            self._replays = True
+            try:
+                yield
+            finally:
+                self._replays = False
+
+    def internal(self) -> InternalCounts:
+        """Return what vitalspan has counted about itself in all processes."""
+        counts = self.counts
+        # Every place is shown from the start, so that its first fault is a rise.
+        errors = dict.fromkeys(self._process.internal().internal_errors, 0) | counts.internal_errors
+        return InternalCounts(
+            errors,
+            counts.collector_errors,
+            len(self._series),
+            int(counts.totals.get("overflows", 0)),
+            int(counts.totals.get("flushes", 0)),
+            counts.totals.get("flush_seconds", 0.0),
+        )
+
+    def _refresh(self) -> list[Series]:
+        self._publisher.publish()
+        self.state = self._directory.read()
+        counts = self._directory.sum_of(self.state)
+        latest = self._publisher.latest
+        if self._publisher.id is None and latest is not None:
+            # The directory cannot be written to: at least this process is shown.
+            add_to(counts, sections(latest), living=True, epoch=self.epoch())
+        known, self._series = self._series, {}
+        for key, one in list(counts.series.items()):
+            del counts.series[key]
+            with self._directory.reporting(self._directory.path):
+                self._series[key] = self._updated(key, known.get(key), one)
+                counts.series[key] = one
+        self._in_progress = {
+            self._series[key]: (one.running, one.oldest)
+            for key, one in counts.series.items()
+            if one.running
+        }
+        self.counts = counts
+        return list(self._series.values())
+
+    def _updated(self, key: bytes, series: Series | None, counts: SeriesCounts) -> Series:
+        histogram = counts.histogram()
+        if series is None or series.histogram.count != histogram.count:
+            self._changed.add(key)
+        if series is None or series.histogram.grid is not histogram.grid:
+            series = Series(*decode_key(key), histogram.grid)
+        if series.fresh is not None and series.histogram.count != histogram.count:
+            series.fresh = _fresher(series.fresh, series.histogram, histogram)
+        series.details = _details(counts.details, histogram.grid)
+        series.split = counts.split
+        series.created = counts.created or None
+        series.histogram = histogram
+        return series
+
+
+def _fresher(fresh: FreshCalls, before: DurationHistogram, after: DurationHistogram) -> FreshCalls:
+    """Return fresh calls with those that came between two readings of all processes.
+
+    A shortest or longest call that is not the first or last of all is known by its bucket alone.
+    """
+    counted, buckets, grid = dict(before.items()), fresh.buckets.copy(), after.grid
+    places = []
+    for bucket, count in after.items():
+        more = count - counted.get(bucket, 0)
+        if more > 0:
+            buckets[bucket] = buckets.get(bucket, 0) + more
+            places.append(bucket)
+    spread = fresh.spread
+    if places:
+        shortest, longest = grid.middle(places[0]), grid.middle(places[-1])
+        if after.spread.shortest < before.spread.shortest:
+            shortest = after.spread.shortest
+        if after.spread.longest > before.spread.longest:
+            longest = after.spread.longest
+        more_squares = after.spread.squares - before.spread.squares
+        spread = spread.plus(
+            Spread(
+                more_squares,
+                max(shortest, after.spread.shortest),
+                min(longest, after.spread.longest),
+            )
+        )
+    return FreshCalls(buckets, spread)
+
+
+def _details(details: DetailCounts | None, grid: BucketGrid) -> DetailCounts:
+    if details is None:
+        return NO_DETAILS
+    if details.exemplars:
+        # Processes may have counted in other buckets.
+        ordered = sorted(details.exemplars.values(), key=lambda exemplar: exemplar[2])
+        details.exemplars = {grid.exported_bucket(one[1]): one for one in ordered}
+    return details

@@ -1,0 +1,67 @@
+"""Files in a shared directory, which other users can neither read nor put in another place."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from errno import EACCES
+from pathlib import Path
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory for this user alone, unless it is there.
+
+    Raises:
+        OSError: if it cannot be made, or anybody may write to it and it is not this user's.
+    """
+    path.mkdir(0o700, parents=True, exist_ok=True)
+    if is_exposed(path):
+        raise PermissionError(EACCES, "any user may write to it, and another one owns it")
+
+
+def is_exposed(path: Path) -> bool:
+    """Whether any user may write to a directory that is not this user's."""
+    try:
+        state = path.stat()
+    except OSError:
+        return False
+    return bool(state.st_mode & stat.S_IWOTH) and state.st_uid != os.geteuid()
+
+
+def open_file(path: str | Path, flags: int) -> int:
+    """Open a file as `os.open` does, but no symbolic link; it is an opener for `open` as well.
+
+    A file that it makes is for this user alone, or for the group too if that may write to the
+    directory, as where several users share a directory with the setgid bit.
+
+    Raises:
+        OSError: if it cannot be opened.
+    """
+    file = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    if flags & os.O_CREAT:
+        with suppress(OSError):
+            if Path(path).parent.stat().st_mode & stat.S_IWGRP:
+                # The umask has no say in this. It fails for a file of another user, which has it.
+                os.fchmod(file, 0o660)
+    return file
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a file that is no symbolic link.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    with open(path, "rb", opener=open_file) as file:
+        return file.read()
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file that is no symbolic link.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    with open(path, "wb", opener=open_file) as file:
+        file.write(content)

@@ -1,0 +1,239 @@
+"""The publisher: writes what this process has counted into the shared directory, once a second."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from vitalspan.recording.counts import ProcessCounts
+from vitalspan.recording.detail_counts import NO_DETAILS, DetailCounts
+from vitalspan.recording.duration_histogram import DurationHistogram
+from vitalspan.recording.series import Series
+from vitalspan.recording.slo_counter import SloCounter
+from vitalspan.runtime import fork
+from vitalspan.runtime.locks import acquire
+from vitalspan.workers.directory import WorkersDirectory
+from vitalspan.workers.encoding import dump, encode, encode_key, encode_series, head_of
+from vitalspan.workers.registry_publisher import RegistryPublisher
+from vitalspan.workers.state_file import StateFile
+from vitalspan.workers.worker_counts import SeriesCounts, WorkerCounts
+
+_PATIENCE: Final = 1.0
+"""Seconds that one publication waits for another; a signal handler may have interrupted it."""
+
+
+class _Record:
+    """The record of a series as it was published last, and what it was made of."""
+
+    __slots__ = ("details", "encoded", "grid", "histogram", "key", "oldest", "running", "split")
+
+    def __init__(self, series: Series) -> None:
+        self.key = encode_key(series.component, series.operation, series.labels)
+        self.encoded = b""
+        self.grid = -1
+        self.histogram: DurationHistogram | None = None
+        self.details: DetailCounts = NO_DETAILS
+        self.running = 0
+        self.oldest = 0.0
+        self.split = False
+
+
+class Publisher:
+    """Publishes the counts of this process.
+
+    A process has a file once it has recorded something, or knows by `is_worker` that it serves: a
+    supervisor that has only imported the application is no worker.
+
+    Args:
+        directory: where its file is.
+        counts: what it has counted.
+        calls: returns the recent and the slow calls, as JSON can say them.
+        wall: returns the time of day, in seconds since the Unix epoch.
+        fault: is told what went wrong, in words.
+        registry: the other metrics of the process.
+
+    Attributes:
+        is_worker: whether the process publishes even if nothing is recorded.
+        slo_counters: those of the SLOs, by name.
+        latest: the state that was made last, published or not; None if nothing is recorded.
+        afterwards: is called after the publication that runs now, and after each later one.
+    """
+
+    def __init__(
+        self,
+        directory: WorkersDirectory,
+        counts: ProcessCounts,
+        calls: Callable[[], Mapping[str, Any]],
+        wall: Callable[[], float],
+        fault: Callable[[str], None],
+        *,
+        registry: RegistryPublisher,
+    ) -> None:
+        self._directory = directory
+        self._counts = counts
+        self._calls = calls
+        self._wall = wall
+        self._fault = fault
+        self._registry = registry
+        self.is_worker = False
+        self.slo_counters: Mapping[str, SloCounter] = {}
+        self._file: StateFile | None = None
+        self._begin()
+
+    def reset(self) -> None:
+        """Begin anew in a forked child: the file is its parent's."""
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+        self._registry.reset()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._thread = 0
+        self.afterwards: Callable[[], None] | None = None
+        self._records: dict[Series, _Record] = {}
+        self._grids: dict[tuple[float, ...], int] = {}
+        self._published = b""
+        self.latest: bytes | None = None
+        self._encoded_calls = (-1, b"")
+        self._failed = False
+
+    @property
+    def worker(self) -> int | None:
+        """The number of this process among the living ones; None before it has published."""
+        return None if self._file is None else self._file.header.worker
+
+    @property
+    def id(self) -> str | None:
+        """The id of this process; None before it has published."""
+        return None if self._file is None else self._file.header.id
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether this very thread is publishing: a signal handler has interrupted it."""
+        return self._thread == threading.get_ident()
+
+    def publish(self, *, fresh: bool = True) -> bool:
+        """Publish what has been counted until now; return whether it could be published.
+
+        It never raises: what cannot be written now is published the next time.
+
+        Args:
+            fresh: whether the metrics of the registry are read anew; not in a signal handler.
+        """
+        lock = self._lock
+        if self.is_interrupted or not acquire(lock, _PATIENCE):
+            return False
+        try:
+            self._thread = threading.get_ident()
+            self._publish(fresh=fresh)
+        except BlockingIOError:
+            # Others are beginning or ending at this moment.
+            return False
+        except OSError as error:
+            if not self._failed:
+                where = self._directory.path
+                self._fault(f"publishing to {where} failed: {error.strerror or error}")
+            self._failed = True
+        except Exception as error:  # noqa: BLE001 - the application must go on
+            self._fault(f"publishing failed: {error!r:.200}")
+            self._failed = True
+        else:
+            self._failed = False
+        finally:
+            self._thread = 0
+            lock.release()
+        if self.afterwards is not None:
+            self.afterwards()
+        return not self._failed
+
+    def _publish(self, *, fresh: bool) -> None:
+        payload = self.latest = self._payload(fresh=fresh)
+        if self._file is not None and self._file.is_lost:
+            self._file.close()
+            self._file = None
+            self._published = b""
+        if payload is None or payload == self._published:
+            return
+        now = self._wall()
+        if self._file is None:
+            # A child that was forked meanwhile would not know of the file, and keep it locked.
+            with fork.imports_finish_first:
+                self._file = self._directory.begin(now)
+        self._file.write(payload, now)
+        self._published = payload
+
+    def _payload(self, *, fresh: bool) -> bytes | None:
+        with self._counts.flushed() as flushed:
+            every = self._counts.recorder.series_table.all() if flushed is None else flushed
+            records = [encoded for series in every if (encoded := self._record(series))]
+        counts = WorkerCounts()
+        for cache in self._counts.caches():
+            counts.caches[cache[:2]] = list(cache[2:])
+        for api in self._counts.apis():
+            counts.apis[api[:2]] = list(api[2:])
+        counts.registry = self._registry.rows(fresh=fresh)
+        recorded = (
+            records
+            or _any_count(counts.caches)
+            or _any_count(counts.apis)
+            or self._registry.has_counts()
+        )
+        if not recorded and not self.is_worker and self._file is None:
+            return None
+        for name, counter in self.slo_counters.items():
+            for labels, part in counter.series():
+                key = (name, counter.definition, tuple(labels.items()))
+                counts.slos[key] = [part.events, part.bad]
+        internal = self._counts.internal()
+        counts.internal_errors = dict(internal.internal_errors)
+        counts.collector_errors = dict(internal.collector_errors)
+        counts.totals = {
+            "overflows": internal.overflows,
+            "flushes": internal.flushes,
+            "flush_seconds": internal.flush_seconds,
+        }
+        head = {**head_of(counts), "grids": list(self._grids)}
+        return encode(head, records, self._calls_section(internal.flushes))
+
+    def _calls_section(self, flushes: int) -> bytes:
+        if self._encoded_calls[0] != flushes:
+            self._encoded_calls = (flushes, dump(self._calls()))
+        return self._encoded_calls[1]
+
+    def _record(self, series: Series) -> bytes:
+        running, oldest = self._counts.in_progress(series)
+        record = self._records.get(series)
+        histogram = series.histogram
+        if record is None:
+            if not (histogram.count or running or series.split):
+                return b""
+            record = self._records[series] = _Record(series)
+        began = oldest or 0.0
+        if (
+            record.histogram is histogram
+            and record.details is series.details
+            and record.running == running
+            and record.oldest == began
+            and record.split == series.split
+        ):
+            return record.encoded
+        record.histogram, record.details = histogram, series.details
+        record.running, record.oldest, record.split = running, began, series.split
+        boundaries = histogram.grid.boundaries
+        counts = SeriesCounts(boundaries)
+        counts.first, counts.fine = histogram.listed()
+        counts.total = histogram.total
+        counts.spread = histogram.spread
+        counts.created = series.created or 0.0
+        counts.running, counts.oldest, counts.split = running, began, series.split
+        counts.details = series.details
+        grid = self._grids.setdefault(boundaries, len(self._grids))
+        record.encoded = encode_series(record.key, counts, grid, self._counts.epoch())
+        return record.encoded
+
+
+def _any_count(sums: Mapping[tuple[str, str], list[float]]) -> bool:
+    return any(any(values) for values in sums.values())

@@ -1,0 +1,175 @@
+"""The counts of one process, or the sums of several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from operator import add
+from typing import Any, Final
+
+from vitalspan.labels import Labels
+from vitalspan.recording.buckets import grid_of
+from vitalspan.recording.detail_counts import DetailCounts
+from vitalspan.recording.duration_histogram import NO_SPREAD, DurationHistogram, Spread
+
+SloKey = tuple[str, str, Labels]
+"""The name of an SLO, what it was defined as, and the labels that tell its budgets apart."""
+
+CACHE_COLUMNS: Final = 2
+API_COLUMNS: Final = 4
+
+
+class SeriesCounts:
+    """The counts of one series.
+
+    Attributes:
+        boundaries: the exported bucket boundaries of its grid.
+        created: when the first of the processes began to count, in seconds since the Unix
+            epoch; 0 if that is unknown.
+        first: the first fine bucket that is listed.
+        fine: the calls of that fine bucket and of those after it.
+        total: the sum of the durations in seconds.
+        spread: the sum of their squares, the shortest and the longest of them.
+        running: the calls in progress in living processes.
+        oldest: when the oldest of them began on the steady clock; 0 without one.
+        split: whether calls that began here were counted in series with further labels.
+        details: errors, measures and so on; None without any.
+    """
+
+    __slots__ = (
+        "boundaries",
+        "created",
+        "details",
+        "fine",
+        "first",
+        "oldest",
+        "running",
+        "split",
+        "spread",
+        "total",
+    )
+
+    def __init__(self, boundaries: tuple[float, ...]) -> None:
+        self.boundaries = boundaries
+        self.created = 0.0
+        self.first = 0
+        self.fine: list[int] = []
+        self.total = 0.0
+        self.spread = NO_SPREAD
+        self.running = 0
+        self.oldest = 0.0
+        self.split = False
+        self.details: DetailCounts | None = None
+
+    def histogram(self) -> DurationHistogram:
+        """Return the durations."""
+        buckets = {bucket: count for bucket, count in enumerate(self.fine, self.first) if count}
+        empty = DurationHistogram(grid_of(self.boundaries))
+        return empty.plus(buckets, self.total, self.spread)
+
+    def add_durations(
+        self,
+        boundaries: tuple[float, ...],
+        first: int,
+        fine: list[int],
+        total: float,
+        spread: Spread,
+    ) -> None:
+        """Add the durations of the same series in another process."""
+        self.spread = self.spread.plus(spread)
+        if not fine:
+            self.total += total
+            return
+        if not self.fine:
+            self.boundaries, self.first, self.fine = boundaries, first, fine
+        elif boundaries != self.boundaries:
+            self._add_other_grid(boundaries, first, fine, total)
+            return
+        elif first == self.first and len(fine) == len(self.fine):
+            self.fine = list(map(add, self.fine, fine))
+        else:
+            begin = min(first, self.first)
+            after = max(first + len(fine), self.first + len(self.fine))
+            self.fine = list(
+                map(
+                    add,
+                    _placed(self.fine, self.first - begin, after - begin),
+                    _placed(fine, first - begin, after - begin),
+                )
+            )
+            self.first = begin
+        self.total += total
+
+    def _add_other_grid(
+        self, boundaries: tuple[float, ...], first: int, fine: list[int], total: float
+    ) -> None:
+        other = SeriesCounts(boundaries)
+        other.first, other.fine, other.total = first, fine, total
+        merged = self.histogram().merged(other.histogram())
+        self.boundaries = merged.grid.boundaries
+        items = dict(merged.items())
+        self.first = min(items)
+        self.fine = [items.get(bucket, 0) for bucket in range(self.first, max(items) + 1)]
+        self.total = merged.total
+
+    def add_details(self, other: DetailCounts) -> None:
+        """Add errors, measures and so on."""
+        own = self.details
+        if own is None:
+            self.details = other
+            return
+        own.cancellations += other.cancellations
+        own.measured = own.measured or other.measured
+        own.cpu_seconds += other.cpu_seconds
+        own.memory_growth += other.memory_growth
+        add_amounts(own.errors, other.errors.items())
+        for error_type, error in other.last_errors.items():
+            own.note_error(error_type, error)
+        add_amounts(own.measures, other.measures.items())
+        for bucket, exemplar in other.exemplars.items():
+            kept = own.exemplars.get(bucket)
+            if kept is None or kept[2] <= exemplar[2]:
+                own.exemplars[bucket] = exemplar
+
+
+def _placed(fine: list[int], before: int, size: int) -> list[int]:
+    return [0] * before + fine + [0] * (size - before - len(fine))
+
+
+def add_amounts(sums: dict[Any, Any], amounts: Iterable[tuple[Any, Any]]) -> None:
+    """Add amounts to sums of the same keys."""
+    for key, amount in amounts:
+        sums[key] = sums.get(key, 0) + amount
+
+
+def add_columns(sums: dict[Any, list[float]], key: Any, values: list[float]) -> None:
+    """Add the columns of one row to sums."""
+    known = sums.get(key)
+    sums[key] = values if known is None else list(map(add, known, values))
+
+
+@dataclass
+class WorkerCounts:
+    """Everything that one process has counted, or several together.
+
+    Attributes:
+        series: the operations, by the encoded key of their labels.
+        caches: hits and misses, by component and name.
+        apis: calls that succeeded, those that failed, tokens and cost, by component and name.
+        slos: events, and those of them that were bad.
+        internal_errors: faults of the instrumentation, by where they happened.
+        collector_errors: how often each collector was left out of a scrape, by its type.
+        totals: other sums, by name.
+        registry: what an archive has of other metrics; empty in other files.
+        folded: the ids of the processes that an archive contains; empty in other files.
+    """
+
+    series: dict[bytes, SeriesCounts] = field(default_factory=dict)
+    caches: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    apis: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    slos: dict[SloKey, list[float]] = field(default_factory=dict)
+    internal_errors: dict[str, int] = field(default_factory=dict)
+    collector_errors: dict[str, int] = field(default_factory=dict)
+    totals: dict[str, float] = field(default_factory=dict)
+    folded: list[str] = field(default_factory=list)
+    registry: list[Any] = field(default_factory=list)

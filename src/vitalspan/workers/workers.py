@@ -1,0 +1,222 @@
+"""The processes of a service as a monitor has them: `monitor.workers`."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.history.history import LATE
+from vitalspan.recording.call_record import CallRecord
+from vitalspan.runtime import fork
+from vitalspan.runtime.ticker import Ticker
+from vitalspan.workers.calls import calls_document, latest, read_calls
+from vitalspan.workers.directory import DirectoryState, WorkersDirectory
+from vitalspan.workers.encoding import Sections, sections
+from vitalspan.workers.merged_counts import MergedCounts
+from vitalspan.workers.private_files import is_exposed
+from vitalspan.workers.process_exit import ProcessExit
+from vitalspan.workers.publisher import Publisher
+from vitalspan.workers.registry import (
+    MergedRegistry,
+    SharedRegistry,
+    rows_of,
+)
+from vitalspan.workers.registry_publisher import RegistryPublisher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from prometheus_client import CollectorRegistry
+
+    from vitalspan.recording.counts import ProcessCounts
+
+_TIDY_INTERVAL = 10.0
+"""Seconds between two looks for processes that have died."""
+
+
+class WorkerInfo(NamedTuple):
+    """One process that publishes into the directory."""
+
+    worker: int
+    """A small number, which the next process takes over when this one has ended."""
+    pid: int
+    started: float
+    """Seconds since the Unix epoch."""
+    published: float
+    """When its counts changed last, in seconds since the Unix epoch."""
+    living: bool
+    size: int
+    """Bytes of what it has published."""
+
+
+def members_of(state: DirectoryState) -> list[WorkerInfo]:
+    """Return the processes of a directory, by their numbers."""
+    members = [
+        WorkerInfo(
+            worker=one.header.worker,
+            pid=one.header.pid,
+            started=one.header.started,
+            published=one.commit.published,
+            living=one.living,
+            size=one.commit.length,
+        )
+        for one, _ in state.workers
+    ]
+    return sorted(members, key=lambda one: (one.worker, one.started))
+
+
+class Workers:
+    """Publishes what this process counts, and reads what all of them have published.
+
+    Args:
+        path: the directory that the processes share.
+        interval: seconds between two publications.
+        counts: what this process has counted.
+        recent: returns the recent calls of this process.
+        slow: returns its slow calls.
+        registry: its other metrics.
+
+    Attributes:
+        counts: what all processes have counted.
+        publisher: publishes the counts of this process.
+        directory: the files of the directory.
+        registry: the other metrics of all processes.
+
+    Raises:
+        ConfigurationError: if the path is that of a file, or of a directory of another user to
+            which anybody may write.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        interval: float,
+        counts: ProcessCounts,
+        recent: Callable[[], Iterable[CallRecord]],
+        slow: Callable[[], Iterable[CallRecord]],
+        *,
+        registry: CollectorRegistry,
+    ) -> None:
+        if path.exists() and not path.is_dir():
+            raise ConfigurationError(f"workers={str(path)!r}: this is a file, and not a directory")
+        if is_exposed(path):
+            raise ConfigurationError(
+                f"workers={str(path)!r}: any user may write to this directory, and another one "
+                f"owns it; use a directory of your own, such as {str(path / 'vitalspan')!r}"
+            )
+        self._process = counts
+        self._recorder = counts.recorder
+        self.directory = WorkersDirectory(path, self.report, counts.epoch)
+        self.publisher = Publisher(
+            self.directory,
+            counts,
+            lambda: calls_document(recent(), slow()),
+            self._recorder.clock.wall,
+            self.note,
+            registry=RegistryPublisher(registry, self._recorder.now, counts.note_collector_error),
+        )
+        self.registry = SharedRegistry(self._merged_registry)
+        self.counts = MergedCounts(counts, self.publisher, self.directory)
+        self._ticker = Ticker(self._tick, interval, "vitalspan-publish")
+        self._tidied = float("-inf")
+        self._exit = ProcessExit(self.publisher)
+        self._wait_for_first_call()
+        fork.reset_in_child(self)
+
+    def start(self) -> None:
+        """Publish every `publish_interval` seconds from now on."""
+        # No more threads, or the interpreter is ending: what was counted is published at exit.
+        with suppress(RuntimeError):
+            self._ticker.start()
+        self._exit.add_finalizers()
+
+    def set_interval(self, seconds: float) -> None:
+        """Set the seconds between two publications from now on."""
+        # Without room for another thread, counts are published by scrapes and at exit.
+        with suppress(RuntimeError):
+            self._ticker.set_interval(seconds)
+
+    def close(self) -> None:
+        """Publish once more, and stop."""
+        self._ticker.stop()
+        self.publisher.publish()
+        self._exit.close()
+
+    def reset(self) -> None:
+        """Begin anew in a forked child, which is a worker of its own."""
+        self.publisher.reset()
+        self.publisher.is_worker = True
+        self.counts.reset()
+        self._tidied = float("-inf")
+        self._exit.watch_child()
+        self._recorder.aggregator.first_flush = None
+        self._recorder.series_table.flush_first = False
+        self._ticker.reset()
+        with suppress(RuntimeError):
+            self._ticker.start()
+
+    def members(self) -> list[WorkerInfo]:
+        """Return the processes that publish, and those that have ended and are not archived yet."""
+        return members_of(self.directory.read())
+
+    def has_past(self) -> bool:
+        """Whether there are counts of which nobody knows when they were counted."""
+        state = self.directory.read()
+        limit = self._recorder.clock.wall() - LATE
+        return state.archive is not None or any(
+            not one.state.living or one.state.header.started < limit for one in state.workers
+        )
+
+    def recent_calls(self, size: int) -> list[CallRecord]:
+        """Return the calls of all processes that ended most recently, the latest one last."""
+        return self._calls("recent", size)
+
+    def slow_calls(self, size: int) -> list[CallRecord]:
+        """Return the most recent slow calls of all processes, the latest one last."""
+        return self._calls("slow", size)
+
+    def _calls(self, kind: str, size: int) -> list[CallRecord]:
+        self.publisher.publish()
+        calls: list[CallRecord] = []
+        for state, parts in self.directory.read().workers:
+            calls += read_calls(parts.calls, kind, state.header.worker)
+        own = self._unpublished()
+        if own is not None:
+            calls += read_calls(own.calls, kind, 0)
+        return latest(calls, size)
+
+    def _merged_registry(self) -> MergedRegistry:
+        self.publisher.publish()
+        merged = self.directory.registry_of(self.directory.read())
+        own = self._unpublished()
+        if own is not None:
+            merged.add(rows_of(own.head), 0, living=True)
+        return merged
+
+    def _unpublished(self) -> Sections | None:
+        """Return the state of this process if the directory cannot be written to."""
+        state = self.publisher.latest
+        return sections(state) if self.publisher.id is None and state is not None else None
+
+    def _wait_for_first_call(self) -> None:
+        # A process that only imports the application gets no thread, so that it can fork safely.
+        self._recorder.aggregator.first_flush = self.start
+        self._recorder.series_table.flush_first = True
+
+    def _tick(self) -> None:
+        self.publisher.publish()
+        now = self._recorder.now()
+        if now - self._tidied >= _TIDY_INTERVAL:
+            self._tidied = now
+            self.directory.archive_dead(self._recorder.clock.wall())
+
+    def report(self, path: Path, reason: str) -> None:
+        """Count a file that cannot be read."""
+        self.note(f"{os.fspath(path)} could not be read and is left out: {reason}")
+
+    def note(self, message: str) -> None:
+        """Count a fault, and log the first one."""
+        self._recorder.internal_errors.note("workers", message, trace=False)
