@@ -1,0 +1,170 @@
+"""Requests of aiohttp servers as operations, by one line, and a handler that shows the metrics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Unpack
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.integrations.http_call import HttpCall
+from vitalspan.integrations.http_operations import HttpOperations, HttpOptions
+from vitalspan.serve.messages import Request
+from vitalspan.serve.routes import respond
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from vitalspan.monitor import Monitor
+
+__all__ = ["instrument", "metrics_handler"]
+
+_Handler = Callable[["web.Request"], Awaitable["web.StreamResponse"]]
+
+
+def instrument(app: web.Application, **options: Unpack[HttpOptions]) -> None:
+    """Record every request of an application and of those that are added to it.
+
+    A second time changes nothing.
+
+    Args:
+        app: an aiohttp application that does not run yet.
+        **options: as `vitalspan.integrations.http_operations.HttpOptions` lists them.
+
+    Raises:
+        ConfigurationError: for an option that cannot be used, and if the application runs.
+        TypeError: for something that is no such application.
+    """
+    # The framework is there where an application of it is.
+    from aiohttp.web import Application, middleware  # noqa: PLC0415
+
+    if not isinstance(app, Application):
+        raise TypeError(f"instrument() takes an aiohttp application, and not {type(app).__name__}")
+    if any(hasattr(one, "_vitalspan") for one in app.middlewares):
+        return
+    if app.frozen:
+        raise ConfigurationError(
+            "the application runs already: call instrument() before it is started"
+        )
+    operations = HttpOperations(**options)
+
+    @middleware
+    async def recorded(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        if operations.excludes(request.path):
+            return await handler(request)
+        upgrade = request.headers.get("Upgrade", "").lower()
+        method = "WEBSOCKET" if upgrade == "websocket" else request.method
+        begun = operations.begin(method, lambda: _span_request(request))
+        if begun is None:
+            return await handler(request)
+        # By this variable `vitalspan.current_call()` finds the request.
+        call = begun.call  # noqa: F841
+        try:
+            response = await handler(request)
+        except BaseException as error:
+            _end_with_error(begun, request, error)
+            raise
+        finally:
+            begun.detach()
+        _end_after(begun, request, response)
+        return response
+
+    recorded._vitalspan = True  # type: ignore[attr-defined]  # noqa: SLF001
+    # Outside of all others.
+    app.middlewares.insert(0, recorded)
+
+
+def metrics_handler(monitor: Monitor | None = None) -> _Handler:
+    """Make a handler that shows a monitor's metrics, probes and health.
+
+    Args:
+        monitor: whose registry is shown; None is the default monitor.
+    """
+    from aiohttp.web import Response  # noqa: PLC0415
+
+    from vitalspan.default import get_monitor  # noqa: PLC0415
+
+    registry = (monitor or get_monitor()).registry
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        asked = Request(
+            method=request.method,
+            path=request.path.rstrip("/"),
+            query=request.query_string,
+            headers={key.lower(): value for key, value in request.headers.items()},
+        )
+        # In a thread, so that a scrape does not hold up the event loop.
+        answer = await asyncio.to_thread(respond, asked, registry, any_path=True)
+        return Response(body=answer.body, status=answer.status, headers=dict(answer.headers))
+
+    return handle
+
+
+def _span_request(request: web.Request) -> dict[str, Any]:
+    headers: dict[str, Any] = {key.lower(): value for key, value in request.headers.items()}
+    version = request.version
+    # A client may send a header of this name.
+    headers["instrumented"] = False
+    headers["attributes"] = {
+        "http.request.method": request.method,
+        "url.path": request.path,
+        "url.scheme": request.scheme,
+        "network.protocol.version": f"{version.major}.{version.minor}",
+    }
+    return headers
+
+
+def _route(request: web.Request) -> str:
+    """Return the template of the matched route, with the prefixes of applications around it."""
+    match = request.match_info
+    # A path or a method that nobody knows is matched by a route that raises an exception.
+    if match is None or match.http_exception is not None:
+        return ""
+    resource = match.route.resource
+    return "" if resource is None else str(resource.canonical) or "/"
+
+
+def _end_with_error(call: HttpCall, request: web.Request, error: BaseException) -> None:
+    from aiohttp.web import HTTPException  # noqa: PLC0415
+
+    route = call.route(lambda: _route(request))
+    if isinstance(error, HTTPException):
+        # It is a response, of which `is_error` decides.
+        call.end(route, error.status)
+    else:
+        transport = request.transport
+        left = transport is None or transport.is_closing()
+        call.end(route, None, error, cancelled=left and isinstance(error, Exception))
+
+
+def _end_after(call: HttpCall, request: web.Request, response: Any) -> None:
+    """End the call when the server has written the response, or has failed to."""
+    from aiohttp.web import StreamResponse  # noqa: PLC0415
+
+    route = call.route(lambda: _route(request))
+    if not isinstance(response, StreamResponse):
+        # The server will say so.
+        call.end(route, None)
+        return
+    if response.prepared:
+        # A websocket, or a stream that the handler has written.
+        call.end(route, response.status)
+        return
+
+    def ending(write: Callable[..., Awaitable[Any]], *, last: bool) -> Any:
+        async def written(*args: Any, **kwargs: Any) -> Any:
+            try:
+                result = await write(*args, **kwargs)
+            except BaseException as error:
+                gone = isinstance(error, ConnectionError)
+                call.end(route, response.status, error, cancelled=gone)
+                raise
+            if last:
+                call.end(route, response.status)
+            return result
+
+        return written
+
+    # A file is written while its response is prepared.
+    for name, last in (("prepare", False), ("write_eof", True)):
+        setattr(response, name, ending(getattr(response, name), last=last))

@@ -1,0 +1,231 @@
+"""An ASGI middleware that records every request and every websocket as an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, Unpack
+
+from vitalspan.integrations.asgi_routes import route_of
+from vitalspan.integrations.http_call import HttpCall
+from vitalspan.integrations.http_operations import HttpOperations, HttpOptions
+
+__all__ = ["Middleware"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+ERROR_KEY: Final = "vitalspan.error"
+"""Where in the scope an integration keeps an exception that the framework answers by itself."""
+
+_FAILURES: Final = frozenset({1011, 4500})
+"""The codes with which servers, and Litestar, close a websocket whose application has failed."""
+
+
+class Middleware:
+    """Records what an ASGI application is asked: each request is a call of an operation.
+
+    The operation is called by method and route, such as `GET /orders/{order_id}`, and has the
+    labels `method`, `route` and `status`. The application gets the very messages that the server
+    sends, in the server's own task.
+
+    Args:
+        app: the application.
+        **options: as `vitalspan.integrations.http_operations.HttpOptions` lists them.
+
+    Raises:
+        ConfigurationError: for an option that cannot be used.
+        TypeError: for an option that there is not.
+    """
+
+    def __init__(self, app: ASGIApp, **options: Unpack[HttpOptions]) -> None:
+        self.app = app
+        self._operations = HttpOperations(**options)
+        self._instrumented_app = type(app).__module__.startswith("opentelemetry.instrumentation.")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what the server asks, as the application does."""
+        kind = scope["type"]
+        if kind not in ("http", "websocket") or self._operations.excludes(_path(scope)):
+            await self.app(scope, receive, send)
+            return
+        method = scope["method"] if kind == "http" else "WEBSOCKET"
+        request = self._operations.begin(method, lambda: self._span_request(scope))
+        if request is None:
+            await self.app(scope, receive, send)
+            return
+        exchange = (_Exchange if kind == "http" else _Connection)(scope, receive, send, request)
+        # By this variable `vitalspan.current_call()` finds the request.
+        call = request.call  # noqa: F841
+        try:
+            await self.app(scope, exchange.receive, exchange.send)
+        except BaseException as error:
+            exchange.end(error)
+            raise
+        else:
+            exchange.end(None)
+        finally:
+            request.detach()
+
+    def _span_request(self, scope: Scope) -> dict[str, Any]:
+        """Return the headers of a request, and with them what its span begins with."""
+        request: dict[str, Any] = {}
+        for name, value in scope["headers"]:
+            key, text = name.decode("latin-1"), value.decode("latin-1")
+            request[key] = f"{request[key]},{text}" if key in request else text
+        attributes = {
+            "http.request.method": scope.get("method", "GET"),
+            "url.path": scope["path"],
+            "url.scheme": scope.get("scheme", "http"),
+            "network.protocol.version": scope.get("http_version", "1.1"),
+        }
+        if "user-agent" in request:
+            attributes["user_agent.original"] = request["user-agent"]
+        request["attributes"] = attributes
+        request["instrumented"] = self._instrumented_app or getattr(
+            scope.get("app"), "_is_instrumented_by_opentelemetry", False
+        )
+        return request
+
+
+def _path(scope: Scope) -> str:
+    """Return the path of a request as the application knows it."""
+    path: str = scope["path"]
+    root_path = scope.get("root_path", "")
+    return path[len(root_path) :] if root_path and path.startswith(root_path) else path
+
+
+class _Exchange:
+    """The messages of one HTTP request.
+
+    Args:
+        scope: of the request.
+        receive: of the server.
+        send: of the server.
+        request: that is recorded.
+    """
+
+    __slots__ = (
+        *("_path", "_receive", "_request", "_root_path", "_scope", "_send"),
+        *("left", "seconds", "status", "trailers"),
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, request: HttpCall) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._request = request
+        # The application may change them.
+        self._path = scope["path"]
+        self._root_path = scope.get("root_path", "")
+        self.left = False
+        self.seconds: float | None = None
+        self.status: int | None = None
+        self.trailers = False
+
+    async def receive(self) -> Message:
+        """Hand on a message of the client, and note that it has left."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.left = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Hand on a message to the client, and end the request with the last of them."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            self.status = message["status"]
+            self.trailers = message.get("trailers", False)
+            if self._request.traced:
+                self._request.adopt_current_span()
+        try:
+            await self._send(message)
+        except Exception:
+            # Servers have no exception in common for a client that has gone.
+            self.left = self.left or self.status is not None
+            raise
+        if kind != "http.response.start" and self._is_last(message):
+            self._complete()
+
+    def end(self, error: BaseException | None) -> None:
+        """Note that the application has come to its end."""
+        if self.seconds is not None:
+            if self._request.in_progress:
+                self._end(error, seconds=self.seconds)
+        elif self.left or (self.status is not None and error is None):
+            # It stopped before the last part, or before the first, as it does without a client.
+            self._end(error, cancelled=True)
+        else:
+            self._end(error)
+
+    def _complete(self) -> None:
+        if self.seconds is not None:
+            return
+        self.seconds = self._request.seconds()
+        # Frameworks answer an exception with a response before they raise it.
+        if self.status is not None and self.status < 500:
+            self._end(None, seconds=self.seconds)
+
+    def _end(self, error: BaseException | None, **how: Any) -> None:
+        if error is None and (self.status or 0) >= 500:
+            error = self._scope.get(ERROR_KEY)
+        self._request.end(self._route(), self.status, error, **how)
+
+    def _route(self) -> str:
+        return self._request.route(lambda: route_of(self._scope, self._path, self._root_path))
+
+    def _is_last(self, message: Message) -> bool:
+        kind = message["type"]
+        if kind == "http.response.trailers":
+            return not message.get("more_trailers", False)
+        if kind in ("http.response.body", "http.response.zerocopysend"):
+            return not (message.get("more_body", False) or self.trailers)
+        return kind == "http.response.pathsend" and not self.trailers
+
+
+class _Connection(_Exchange):
+    """The messages of one websocket, which is one call from the first to the last."""
+
+    __slots__ = ("code",)
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, request: HttpCall) -> None:
+        super().__init__(scope, receive, send, request)
+        self.code: int = 1000
+
+    async def receive(self) -> Message:
+        """Hand on a message of the client, and count it."""
+        message = await self._receive()
+        if message["type"] == "websocket.receive":
+            self._request.call.add("messages_received")
+        elif message["type"] == "websocket.disconnect":
+            self.left = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Hand on a message to the client, and count it."""
+        kind = message["type"]
+        if kind == "websocket.accept":
+            self.status = 101
+        elif kind == "websocket.http.response.start":
+            self.status = message["status"]
+        elif kind == "websocket.close":
+            # A connection that was not accepted is answered with 403.
+            self.status = self.status or 403
+            self.code = message.get("code", 1000)
+        try:
+            await self._send(message)
+        except Exception:
+            self.left = True
+            raise
+        if kind == "websocket.send":
+            self._request.call.add("messages_sent")
+
+    def end(self, error: BaseException | None) -> None:
+        """Note that the application has come to its end."""
+        if error is None and self.code in _FAILURES:
+            error = self._scope.get(ERROR_KEY)
+            if error is None:
+                self._request.call.fail(error_type=str(self.code))
+        self._end(error, cancelled=error is not None and self.left)

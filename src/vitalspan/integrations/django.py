@@ -1,0 +1,225 @@
+"""A Django middleware that records every request as an operation, and a view of the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from inspect import iscoroutinefunction
+from typing import Any, Final, cast
+
+from vitalspan.integrations.http_call import HttpCall
+from vitalspan.integrations.http_operations import HttpOperations, HttpOptions
+from vitalspan.serve.messages import Request
+from vitalspan.serve.routes import respond
+
+__all__ = ["Middleware", "metrics"]
+
+_ERROR: Final = "_vitalspan_error"
+
+
+class Middleware:
+    """Records every request, of synchronous and asynchronous views: put it first in `MIDDLEWARE`.
+
+    The setting `VITALSPAN` is a mapping of options, as
+    `vitalspan.integrations.http_operations.HttpOptions` lists them.
+
+    Args:
+        get_response: the next middleware, or the view.
+
+    Raises:
+        ConfigurationError: for an option that cannot be used.
+        TypeError: for an option that there is not.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[Any], Any]) -> None:
+        # The framework is there where its middlewares are made.
+        from asgiref.sync import markcoroutinefunction  # noqa: PLC0415
+
+        self._get_response = get_response
+        self._operations = HttpOperations(**_options())
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(cast("Any", self))
+
+    def __call__(self, request: Any) -> Any:
+        """Answer a request, or return a coroutine that does."""
+        if self._is_async:
+            return self._answer_async(request)
+        begun = self._begin(request)
+        if begun is None:
+            return self._get_response(request)
+        # By this variable `vitalspan.current_call()` finds the request.
+        call = begun.call  # noqa: F841
+        try:
+            response = self._get_response(request)
+        except BaseException as error:
+            _end(begun, request, None, error)
+            raise
+        finally:
+            begun.detach()
+        return _end_when_closed(begun, request, response)
+
+    async def _answer_async(self, request: Any) -> Any:
+        get_response = cast("Callable[[Any], Awaitable[Any]]", self._get_response)
+        begun = self._begin(request)
+        if begun is None:
+            return await get_response(request)
+        # By this variable `vitalspan.current_call()` finds the request.
+        call = begun.call  # noqa: F841
+        try:
+            response = await get_response(request)
+        except BaseException as error:
+            _end(begun, request, None, error)
+            raise
+        finally:
+            begun.detach()
+        return _end_when_closed(begun, request, response)
+
+    def process_exception(self, request: Any, exception: Exception) -> None:
+        """Keep what a view has raised: Django makes a response of it."""
+        setattr(request, _ERROR, exception)
+
+    def _begin(self, request: Any) -> HttpCall | None:
+        if self._operations.excludes(request.path_info):
+            return None
+        return self._operations.begin(request.method, lambda: _span_request(request))
+
+
+def metrics(request: Any, *_: str) -> Any:
+    """Show the metrics, or a probe or the health where the path ends like theirs.
+
+    Args:
+        request: of Django; the monitor of the setting `VITALSPAN` is shown.
+        *_: what the pattern of the URL captures.
+    """
+    from django.http import HttpResponse  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    from vitalspan.default import get_monitor  # noqa: PLC0415
+
+    asked = Request(
+        method=request.method,
+        path=request.path.rstrip("/"),
+        query=request.META.get("QUERY_STRING", ""),
+        headers={key.lower(): value for key, value in request.headers.items()},
+    )
+    registry = (_options().get("monitor") or get_monitor()).registry
+    answer = respond(asked, registry, any_path=True)
+    return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+
+
+def _options() -> HttpOptions:
+    from django.conf import settings  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    return cast("HttpOptions", getattr(settings, "VITALSPAN", {}))
+
+
+def _span_request(request: Any) -> dict[str, Any]:
+    headers: dict[str, Any] = {key.lower(): value for key, value in request.headers.items()}
+    # A client may send a header of this name.
+    headers["instrumented"] = False
+    headers["attributes"] = {
+        "http.request.method": request.method,
+        "url.path": request.path,
+        "url.scheme": request.scheme,
+    }
+    return headers
+
+
+def _route(request: Any) -> str:
+    match = getattr(request, "resolver_match", None)
+    return "" if match is None else f"/{match.route.removeprefix('/')}"
+
+
+def _end(
+    call: HttpCall,
+    request: Any,
+    status: int | None,
+    error: BaseException | None = None,
+    *,
+    cancelled: bool = False,
+) -> None:
+    if error is None and (status or 0) >= 500:
+        error = getattr(request, _ERROR, None)
+    call.end(call.route(lambda: _route(request)), status, error, cancelled=cancelled)
+
+
+def _end_when_closed(call: HttpCall, request: Any, response: Any) -> Any:
+    """End the call when the server has sent the response, and closes it."""
+    ending = _Ending(call, request, response)
+    if _is_sent_by_server(request, response):
+        ending.leave_to_server()
+    elif response.streaming:
+        parts = response.streaming_content
+        response.streaming_content = (
+            ending.take_async(parts) if response.is_async else ending.take(parts)
+        )
+    response.close = ending.close
+    return response
+
+
+def _is_sent_by_server(request: Any, response: Any) -> bool:
+    """Return whether the response is a file that a WSGI server sends by itself."""
+    file = getattr(response, "file_to_stream", None)
+    return file is not None and bool(request.META.get("wsgi.file_wrapper"))
+
+
+class _Ending:
+    """The end of a response: its last part, an exception in it, or a client that leaves.
+
+    Args:
+        call: that ends with it.
+        request: of Django.
+        response: of Django.
+    """
+
+    def __init__(self, call: HttpCall, request: Any, response: Any) -> None:
+        self._call = call
+        self._request = request
+        self._status: int = response.status_code
+        self._close = response.close
+        self._complete = not response.streaming
+
+    def take(self, parts: Iterator[bytes]) -> Iterator[bytes]:
+        """Hand on the parts of a response."""
+        try:
+            yield from parts
+        except BaseException as error:
+            self._broken(error)
+            raise
+        self._complete = True
+
+    async def take_async(self, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Hand on the parts of an asynchronous response."""
+        try:
+            async for part in parts:
+                yield part
+        except BaseException as error:
+            self._broken(error)
+            raise
+        self._complete = True
+
+    def leave_to_server(self) -> None:
+        """Take no part in a response that the server sends: it ends where the server closes it."""
+        self._complete = True
+
+    def close(self) -> None:
+        """Close the response: the server needs no further part."""
+        try:
+            self._close()
+        finally:
+            self._end(cancelled=not self._complete)
+
+    def __del__(self) -> None:
+        # By ASGI, Django closes no response whose client has left.
+        self._end(cancelled=True)
+
+    def _broken(self, error: BaseException) -> None:
+        # A generator is closed where the client leaves.
+        left = not isinstance(error, Exception)
+        self._end(None if left else error, cancelled=left)
+
+    def _end(self, error: BaseException | None = None, *, cancelled: bool = False) -> None:
+        if self._call.in_progress:
+            _end(self._call, self._request, self._status, error, cancelled=cancelled)

@@ -1,0 +1,228 @@
+"""A WSGI middleware that records every request as an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, Unpack
+
+from vitalspan.integrations.http_operations import HttpOperations, HttpOptions
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from vitalspan.integrations.http_call import HttpCall
+
+__all__ = ["Middleware"]
+
+ROUTE_KEY: Final = "vitalspan.route"
+"""Where in the environment a framework's route template may be left."""
+
+ERROR_KEY: Final = "vitalspan.error"
+"""Where in the environment an integration keeps an exception that the framework answers itself."""
+
+
+class Middleware:
+    """Records what a WSGI application is asked: each request is a call of an operation.
+
+    The operation is called by method and route, such as `GET /orders/<int:order_id>`, and has the
+    labels `method`, `route` and `status`. The response is handed on part by part.
+
+    Args:
+        app: the application.
+        **options: as `vitalspan.integrations.http_operations.HttpOptions` lists them.
+
+    Raises:
+        ConfigurationError: for an option that cannot be used.
+        TypeError: for an option that there is not.
+    """
+
+    def __init__(self, app: WSGIApplication, **options: Unpack[HttpOptions]) -> None:
+        self.app = app
+        self._operations = HttpOperations(**options)
+        self._instrumented_app = type(app).__module__.startswith("opentelemetry.instrumentation.")
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer what the server asks, as the application does."""
+        if self._operations.excludes(environ.get("PATH_INFO", "")):
+            return self.app(environ, start_response)
+        request = self._operations.begin(
+            environ["REQUEST_METHOD"], lambda: self._span_request(environ)
+        )
+        if request is None:
+            return self.app(environ, start_response)
+        exchange = _Exchange(self.app, environ, start_response, request)
+        # By this variable `vitalspan.current_call()` finds the request.
+        call = request.call  # noqa: F841
+        try:
+            parts = self.app(environ, exchange.start_response)
+        except BaseException as error:
+            exchange.end(error)
+            raise
+        finally:
+            request.detach()
+        file_wrapper = environ.get("wsgi.file_wrapper")
+        if isinstance(file_wrapper, type) and isinstance(parts, file_wrapper):
+            # The server sends the file by itself, as long as it gets this very object.
+            exchange.end(None)
+            return parts
+        return (_SizedBody if hasattr(parts, "__len__") else _Body)(parts, exchange)
+
+    def _span_request(self, environ: WSGIEnvironment) -> dict[str, Any]:
+        """Return the headers of a request, and with them what its span begins with."""
+        request: dict[str, Any] = {
+            key[5:].replace("_", "-").lower(): value
+            for key, value in environ.items()
+            if key.startswith("HTTP_")
+        }
+        attributes = {
+            "http.request.method": environ["REQUEST_METHOD"],
+            "url.path": environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
+            "url.scheme": environ.get("wsgi.url_scheme", "http"),
+            "network.protocol.version": environ.get("SERVER_PROTOCOL", "HTTP/1.1")[5:],
+        }
+        if "user-agent" in request:
+            attributes["user_agent.original"] = request["user-agent"]
+        request["attributes"] = attributes
+        request["instrumented"] = self._instrumented_app
+        return request
+
+
+class _Exchange:
+    """One request, and the response as far as it has come.
+
+    Args:
+        app: the application.
+        environ: of the request.
+        start_response: of the server.
+        request: that is recorded.
+    """
+
+    __slots__ = (
+        *("_app", "_environ", "_route", "_script_name", "_start_response"),
+        *("request", "status"),
+    )
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        request: HttpCall,
+    ) -> None:
+        self._app = app
+        self._environ = environ
+        self._script_name = environ.get("SCRIPT_NAME", "")
+        self._start_response = start_response
+        self.request = request
+        self.status: int | None = None
+        self._route = ""
+
+    def start_response(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+        """Hand on the beginning of a response."""
+        code = status[:3]
+        self.status = int(code) if code.isdecimal() else None
+        if exc_info and exc_info[0]:
+            self._environ.setdefault(ERROR_KEY, exc_info[0][1])
+        if self.request.traced:
+            self.request.adopt_current_span()
+        # Flask takes its request out of the environment before the application returns.
+        self._route = self.request.route(self._find_route)
+        return self._start_response(status, headers, *exc_info)
+
+    def is_head(self) -> bool:
+        """Whether the server needs no part of the body."""
+        return self.request.method == "HEAD"
+
+    def end(self, error: BaseException | None, *, cancelled: bool = False) -> None:
+        """End the request."""
+        if not self.request.in_progress:
+            return
+        if error is None and (self.status or 0) >= 500:
+            error = self._environ.get(ERROR_KEY)
+        self.request.end(self._route, self.status, error, cancelled=cancelled)
+
+    def _find_route(self) -> str:
+        """Return the template of the matched route, with the prefix of a mounted application."""
+        environ = self._environ
+        route = environ.get(ROUTE_KEY)
+        if route is None:
+            rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+            route = getattr(rule, "rule", None)
+            if route is None:
+                return ""
+        mounts = getattr(self._app, "mounts", None)
+        prefix = environ.get("SCRIPT_NAME", "")[len(self._script_name) :]
+        # A prefix that is not among these may come from a header of the client.
+        return prefix + route if isinstance(mounts, Mapping) and prefix in mounts else str(route)
+
+
+class _Body:
+    """The parts of a response, as the application gives them.
+
+    Args:
+        parts: of the application.
+        exchange: that they belong to.
+    """
+
+    def __init__(self, parts: Iterable[bytes], exchange: _Exchange) -> None:
+        self._parts = parts
+        self._iterator: Iterator[bytes] | None = None
+        self._exchange = exchange
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        exchange = self._exchange
+        exchange.request.attach()
+        # By this variable `vitalspan.current_call()` finds the request.
+        call = exchange.request.call  # noqa: F841
+        try:
+            if self._iterator is None:
+                self._iterator = iter(self._parts)
+            return next(self._iterator)
+        except StopIteration:
+            # The server has sent the last part before it asks for another.
+            exchange.end(None)
+            raise
+        except BaseException as error:
+            exchange.end(error)
+            raise
+        finally:
+            exchange.request.detach()
+
+    def close(self) -> None:
+        """End the request: the server needs no further part."""
+        try:
+            if hasattr(self._parts, "close"):
+                self._parts.close()
+        except BaseException as error:
+            self._exchange.end(error)
+            raise
+        self._exchange.end(None, cancelled=not self._is_complete())
+
+    def __del__(self) -> None:
+        # A server that forgets to close it must not leave a request in progress for ever.
+        self._exchange.end(None, cancelled=not self._is_complete())
+
+    def _is_complete(self) -> bool:
+        return self._exchange.is_head()
+
+
+class _SizedBody(_Body):
+    """The parts of a response that are there already; servers may ask how many they are."""
+
+    def __init__(self, parts: Iterable[bytes], exchange: _Exchange) -> None:
+        super().__init__(parts, exchange)
+        self._taken = 0
+
+    def __len__(self) -> int:
+        return len(self._parts)  # type: ignore[arg-type]
+
+    def __next__(self) -> bytes:
+        part = super().__next__()
+        self._taken += 1
+        return part
+
+    def _is_complete(self) -> bool:
+        return self._taken >= len(self) or super()._is_complete()
