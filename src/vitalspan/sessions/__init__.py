@@ -1,0 +1,1 @@
+"""Internal: named stretches of work with statistics of their own: `monitor.sessions`."""

@@ -1,0 +1,83 @@
+"""The figures of one session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from vitalspan.recording.call_record import CallRecord
+from vitalspan.statistics.call_statistics import CallStatistics
+from vitalspan.statistics.call_sums import CallSums
+
+BOTTLENECK: Final = 0.2
+"""The share of the time of all calls from which on an operation is a bottleneck."""
+
+
+@dataclass(frozen=True)
+class Bottleneck:
+    """An operation that took more than 20 % of the time of all calls of its session.
+
+    Attributes:
+        component: of the operation.
+        operation: its name.
+        share: its part of the time of all calls added up, 0 to 1.
+    """
+
+    component: str
+    operation: str
+    share: float
+
+
+@dataclass(frozen=True)
+class SessionStatistics:
+    """The figures of a session.
+
+    Attributes:
+        name: of the session.
+        start: when it was opened, in seconds since the Unix epoch.
+        duration: the seconds until it was closed, or until now.
+        calls: the figures of all its calls.
+        operations: those of each operation; the one that took most time comes first.
+        slowest: the five calls that took longest, the longest first.
+        counts: what the program counted by `Session.count`.
+        parent: the name of the session around it; None without one.
+    """
+
+    name: str
+    start: float
+    duration: float
+    calls: CallStatistics
+    operations: tuple[CallStatistics, ...]
+    slowest: tuple[CallRecord, ...]
+    counts: Mapping[str, float]
+    parent: str | None = None
+    sums: Mapping[tuple[str, str], CallSums] = field(default_factory=dict, repr=False)
+    """What the figures were computed from, by component and operation."""
+
+    @property
+    def bottlenecks(self) -> tuple[Bottleneck, ...]:
+        """The operations that took more than 20 % of the time of all calls, the largest first.
+
+        The time of a call within a call counts for both.
+        """
+        total = self.calls.total
+        return tuple(
+            Bottleneck(str(one.component), str(one.operation), one.total / total)
+            for one in self.operations
+            if total > 0 and one.total / total > BOTTLENECK
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the same as JSON can say it."""
+        return {
+            "name": self.name,
+            "start": self.start,
+            "duration": self.duration,
+            "calls": self.calls.to_dict(),
+            "operations": [one.to_dict() for one in self.operations],
+            "slowest": [{**one._asdict(), "labels": dict(one.labels)} for one in self.slowest],
+            "bottlenecks": [dict(vars(one)) for one in self.bottlenecks],
+            "counts": dict(self.counts),
+            "parent": self.parent,
+        }

@@ -1,0 +1,67 @@
+"""Sessions as a monitor offers them: `monitor.sessions`."""
+
+from __future__ import annotations
+
+from vitalspan.recording.enclosing_sessions import enclosing
+from vitalspan.recording.recorder import Recorder
+from vitalspan.runtime import fork
+from vitalspan.sessions.comparison import Comparison, compare
+from vitalspan.sessions.session import Session, open_sessions
+from vitalspan.sessions.session_statistics import SessionStatistics
+from vitalspan.sessions.session_table import SessionTable
+
+
+class Sessions:
+    """The sessions of a monitor.
+
+    Args:
+        recorder: the operations of this process.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._table = SessionTable(recorder)
+        fork.reset_in_child(self)
+
+    def session(self, name: str) -> Session:
+        """Return a session that a `with` or `async with` statement opens and closes."""
+        return Session(self._table, name)
+
+    def current(self) -> Session | None:
+        """Return the innermost open session around this task or thread; None without one."""
+        around = open_sessions(enclosing.get(), self._table)
+        return around[0] if around else None
+
+    def open(self) -> list[Session]:
+        """Return the sessions that are open anywhere in the process, in the order of opening."""
+        every = list(self._recorder.open_sessions.values())
+        return [one for one in every if isinstance(one, Session)]
+
+    def history(self, name: str | None = None) -> list[SessionStatistics]:
+        """Return the last hundred sessions that were closed, the latest one last.
+
+        Args:
+            name: of the sessions; None returns those of all names.
+        """
+        return [one for one in list(self._table.history) if name in (None, one.name)]
+
+    def compare(
+        self, before: SessionStatistics, after: SessionStatistics, *, confidence: float = 0.95
+    ) -> Comparison:
+        """Return what has changed between two sessions, and what of it is more than noise.
+
+        Args:
+            before: the figures of one session.
+            after: those of another.
+            confidence: how sure a test has to be, 0 to 1, for a change to count as one.
+
+        Raises:
+            ConfigurationError: for a confidence that is none.
+        """
+        return compare(before, after, confidence)
+
+    def reset(self) -> None:
+        """Begin anew from zero, as a forked child does by itself."""
+        self._table.reset()
+        for session in self.open():
+            session.reset()

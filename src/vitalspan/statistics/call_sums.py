@@ -1,0 +1,223 @@
+"""Sums over calls, from which every figure about them is computed."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+
+from vitalspan.history.operation_series import ERROR_COLUMN, OperationSeries
+from vitalspan.recording.buckets import BucketGrid
+from vitalspan.recording.call_record import Record
+from vitalspan.recording.detail_counts import NO_DETAILS, DetailCounts, LastError
+from vitalspan.recording.duration_histogram import NO_SPREAD, Spread
+from vitalspan.recording.series import Series
+from vitalspan.statistics.call_statistics import CallStatistics, ErrorStatistics
+
+_MEASURE_COLUMN = "measure:"
+
+
+class CallSums:
+    """The sums of the calls of some series.
+
+    Attributes:
+        count: how many there are.
+        in_progress: how many are inside.
+        oldest: when the oldest of these began on the steady clock; None without one.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.in_progress = 0
+        self.oldest: float | None = None
+        self._total = 0.0
+        self._spread = NO_SPREAD
+        self._buckets: dict[BucketGrid, dict[int, int]] = {}
+        self._details = DetailCounts()
+
+    @property
+    def longest(self) -> float:
+        """The longest call in seconds; negative infinity without any."""
+        return self._spread.longest
+
+    def add_series(self, series: Series) -> None:
+        """Add all calls of a series since the start."""
+        histogram = series.histogram
+        self.count += histogram.count
+        self._total += histogram.total
+        self._spread = self._spread.plus(histogram.spread)
+        _add(self._buckets.setdefault(histogram.grid, {}), dict(histogram.items()))
+        self._add_detail_counts(series.details)
+
+    def _add_detail_counts(self, details: DetailCounts) -> None:
+        own = self._details
+        own.cancellations += details.cancellations
+        own.measured = own.measured or details.measured
+        own.cpu_seconds += details.cpu_seconds
+        own.memory_growth += details.memory_growth
+        _add(own.errors, details.errors)
+        _add(own.measures, details.measures)
+        for error_type, error in details.last_errors.items():
+            own.note_error(error_type, error)
+
+    def add_records(self, grid: BucketGrid, records: list[Record]) -> None:
+        """Add calls that have ended, none of which is added elsewhere.
+
+        Args:
+            grid: the buckets of their series.
+            records: the calls, one at least.
+        """
+        durations = sorted(record[1] for record in records)
+        squares = math.hypot(*durations) ** 2
+        self.count += len(durations)
+        self._total += sum(durations)
+        self._spread = self._spread.plus(Spread(squares, durations[0], durations[-1]))
+        _add(self._buckets.setdefault(grid, {}), grid.count(durations))
+        noted = [record for record in records if len(record) > 3]
+        if noted:
+            self._add_detail_counts(NO_DETAILS.plus(noted, grid))
+
+    def add(self, other: CallSums) -> None:
+        """Add the calls that have ended of other sums."""
+        self.count += other.count
+        self._total += other._total
+        self._spread = self._spread.plus(other._spread)
+        for grid, buckets in other._buckets.items():
+            _add(self._buckets.setdefault(grid, {}), buckets)
+        self._add_detail_counts(other._details)
+
+    def durations(self) -> list[tuple[float, int]]:
+        """Return the middle of each fine bucket in seconds, ascending, and its calls."""
+        return sorted(
+            (grid.middle(bucket), calls)
+            for grid, buckets in self._buckets.items()
+            for bucket, calls in buckets.items()
+            if calls
+        )
+
+    def add_track(self, track: OperationSeries, start: float, end: float) -> None:
+        """Add the calls that a track has noted after one tick, up to and with another."""
+
+        def increase(column: str) -> float:
+            return track.increase(column, start) - track.increase(column, end)
+
+        count = int(increase("count"))
+        if count <= 0:
+            return
+        first, after = bisect_right(track.times, start), bisect_right(track.times, end)
+        self.count += count
+        self._total += increase("total")
+        self._spread = self._spread.plus(
+            Spread(max(0.0, increase("squares")), *track.extremes(first, after))
+        )
+        track.add_buckets(self._buckets.setdefault(track.grid, {}), first, after)
+        self._add_details(track, {name: increase(name) for name in track.columns}, start, end)
+
+    def add_in_progress(self, count: int, oldest: float | None) -> None:
+        """Add calls that are inside, the oldest of which began then on the steady clock."""
+        self.in_progress += count
+        if count and oldest is not None:
+            self.oldest = oldest if self.oldest is None else min(self.oldest, oldest)
+
+    def quantile(self, q: float) -> float | None:
+        """Return the duration in seconds that a share of the calls does not exceed.
+
+        It is the geometric middle of the fine bucket of the call at that rank, and so within 4.4 %
+        of its duration, and never beyond the shortest and the longest call.
+        """
+        durations = self.durations()
+        rank, below = q * sum(calls for _, calls in durations), 0
+        for seconds, calls in durations:
+            below += calls
+            if below >= rank:
+                return min(max(seconds, self._spread.shortest), self._spread.longest)
+        return None
+
+    def statistics(
+        self,
+        component: str | None,
+        operation: str | None,
+        seconds: float,
+        now: float,
+        epoch: float,
+    ) -> CallStatistics:
+        """Return the figures.
+
+        Args:
+            component: whose calls these are; None for those of all.
+            operation: whose calls these are; None for those of all.
+            seconds: the length of the time in which they ended.
+            now: on the steady clock in seconds.
+            epoch: the difference between the time of day and the steady clock in seconds.
+        """
+        count, details, spread = self.count, self._details, self._spread
+        errors = sum(details.errors.values())
+        judged = count - details.cancellations
+        mean = self._total / count if count else None
+        return CallStatistics(
+            component=component,
+            operation=operation,
+            seconds=seconds,
+            count=count,
+            errors=errors,
+            cancellations=details.cancellations,
+            error_rate=min(1.0, errors / judged) if judged > 0 else None,
+            throughput=count / seconds if seconds > 0 else None,
+            total=self._total,
+            mean=mean,
+            min=spread.shortest if count else None,
+            max=spread.longest if count else None,
+            stddev=None if mean is None else _deviation(spread.squares / count, mean),
+            p50=self.quantile(0.5),
+            p95=self.quantile(0.95),
+            p99=self.quantile(0.99),
+            cpu_seconds=details.cpu_seconds if details.measured else None,
+            memory_growth=details.memory_growth if details.measured else None,
+            measures=dict(details.measures),
+            in_progress=self.in_progress,
+            oldest_in_progress=None if self.oldest is None else max(0.0, now - self.oldest),
+            errors_by_type=tuple(_errors(details, epoch)),
+        )
+
+    def _add_details(
+        self, track: OperationSeries, grown: Mapping[str, float], start: float, end: float
+    ) -> None:
+        own, last_errors = self._details, track.series.details.last_errors
+        own.cancellations += int(grown.get("cancellations", 0))
+        if grown.get("cpu_seconds", 0) > 0 or grown.get("memory_growth", 0) > 0:
+            own.measured = True
+            own.cpu_seconds += grown.get("cpu_seconds", 0.0)
+            own.memory_growth += int(grown.get("memory_growth", 0))
+        for column, amount in grown.items():
+            if amount <= 0:
+                continue
+            if column.startswith(_MEASURE_COLUMN):
+                name = column.removeprefix(_MEASURE_COLUMN)
+                own.measures[name] = own.measures.get(name, 0) + amount
+            elif column.startswith(ERROR_COLUMN):
+                name = column.removeprefix(ERROR_COLUMN)
+                own.errors[name] = own.errors.get(name, 0) + int(amount)
+                error = last_errors.get(name)
+                # One of a later time says nothing about this one.
+                if error is not None and start < error.end <= end:
+                    own.note_error(name, error)
+
+
+def _deviation(mean_square: float, mean: float) -> float:
+    # The difference may be less than what rounding has made of the squares.
+    return math.sqrt(max(0.0, mean_square - mean * mean))
+
+
+def _errors(details: DetailCounts, epoch: float) -> Iterable[ErrorStatistics]:
+    for error_type, count in sorted(details.errors.items(), key=lambda item: (-item[1], item[0])):
+        error: LastError | None = details.last_errors.get(error_type)
+        if error is None:
+            yield ErrorStatistics(error_type, count)
+        else:
+            end, message, trace_id = error
+            yield ErrorStatistics(error_type, count, message, end + epoch, trace_id)
+
+
+def _add(sums: dict, amounts: Mapping) -> None:  # type: ignore[type-arg]
+    for key, amount in amounts.items():
+        sums[key] = sums.get(key, 0) + amount

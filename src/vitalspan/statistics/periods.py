@@ -1,0 +1,153 @@
+"""The periods that statistics are about: all time since the start, or a window of the history."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Final, Protocol
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.history.ticks import LONGEST
+from vitalspan.metrics import COMPONENT
+from vitalspan.statistics.call_statistics import ApiStatistics, CacheStatistics
+from vitalspan.statistics.call_sums import CallSums
+
+if TYPE_CHECKING:
+    from vitalspan.history.history import History
+    from vitalspan.history.time_series import TimeSeries
+    from vitalspan.recording.counts import Counts
+    from vitalspan.recording.series import Series
+
+Key = tuple[str | None, str | None]
+"""The component and the operation of pooled series; None for those of all."""
+
+KeyOf = Callable[["Series"], Key | None]
+"""Returns with what a series is pooled; None where it is left out."""
+
+_OPEN: Final = float("inf")
+"""The end of a window that has not ended."""
+
+
+class Period(Protocol):
+    """A period of time, and what was counted in it."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        ...
+
+    def pool(self, sums: dict[Key, CallSums], key_of: KeyOf) -> None:
+        """Add the calls that ended in it to sums."""
+        ...
+
+    def caches(self) -> Iterable[CacheStatistics]:
+        """Return what was looked up in caches."""
+        ...
+
+    def apis(self) -> Iterable[ApiStatistics]:
+        """Return what was called of APIs."""
+        ...
+
+
+class SinceStart:
+    """All time since the first process began to count.
+
+    Args:
+        counts: what has been counted.
+        series: the series with all finished calls counted.
+    """
+
+    def __init__(self, counts: Counts, series: list[Series]) -> None:
+        self._counts = counts
+        self._series = series
+        epoch = counts.epoch()
+        # Other processes may have begun earlier.
+        created = (one.created - epoch for one in series if one.created)
+        self.seconds = max(0.0, counts.now() - min(counts.born, *created, counts.now()))
+
+    def pool(self, sums: dict[Key, CallSums], key_of: KeyOf) -> None:
+        """Add the calls that ended in it to sums."""
+        for series in self._series:
+            key = key_of(series)
+            if key is not None:
+                sums.setdefault(key, CallSums()).add_series(series)
+
+    def caches(self) -> Iterator[CacheStatistics]:
+        """Yield what was looked up in caches."""
+        for cache in self._counts.caches():
+            yield CacheStatistics(*cache)
+
+    def apis(self) -> Iterator[ApiStatistics]:
+        """Yield what was called of APIs."""
+        for component, name, oks, errors, tokens, cost in self._counts.apis():
+            yield ApiStatistics(component, name, oks + errors, errors, tokens, cost)
+
+
+class Window:
+    """The time between two ticks of a history.
+
+    Args:
+        history: that is looked back on.
+        window: the seconds that it should be long.
+        offset: the seconds since its end.
+    """
+
+    def __init__(self, history: History, window: float, offset: float) -> None:
+        self._history = history
+        ticks, now = history.ticks, history.ticks.times[-1]
+        end = ticks.start(now, offset) if offset else now
+        # What is older than the horizon has been forgotten of some series.
+        self._start = max(ticks.start(now, offset + window), history.operations.horizon)
+        self.seconds = max(0.0, end - self._start)
+        self._end = end if offset else _OPEN
+
+    def pool(self, sums: dict[Key, CallSums], key_of: KeyOf) -> None:
+        """Add the calls that ended in it to sums."""
+        for track in self._history.operations.all:
+            key = key_of(track.series)
+            if key is not None:
+                sums.setdefault(key, CallSums()).add_track(track, self._start, self._end)
+
+    def caches(self) -> Iterator[CacheStatistics]:
+        """Yield what was looked up in caches."""
+        for track in self._history.caches.all:
+            hits, misses = self._grown(track, "hits", "misses")
+            yield CacheStatistics(track.labels[COMPONENT], track.labels["cache"], hits, misses)
+
+    def apis(self) -> Iterator[ApiStatistics]:
+        """Yield what was called of APIs."""
+        for track in self._history.apis.all:
+            oks, errors, tokens, cost = self._grown(track, "oks", "errors", "tokens", "cost")
+            component, name = track.labels[COMPONENT], track.labels["api"]
+            yield ApiStatistics(component, name, oks + errors, errors, tokens, cost)
+
+    def _grown(self, track: TimeSeries, *columns: str) -> list[float]:
+        start, end = self._start, self._end
+        return [track.increase(name, start) - track.increase(name, end) for name in columns]
+
+
+def check_period(window: float | None, offset: float) -> None:
+    """Check the period that somebody asks about.
+
+    Raises:
+        ConfigurationError: for one that cannot be looked back on.
+    """
+    if window is not None and not (_is_number(window) and window > 0):
+        raise ConfigurationError(f"window={window!r:.80}: give the seconds, more than 0")
+    if not (_is_number(offset) and offset >= 0):
+        raise ConfigurationError(f"offset={offset!r:.80}: give the seconds, 0 or more")
+    if window is None and offset:
+        raise ConfigurationError(
+            f"offset={offset!r:.80}: a period that ended in the past needs a window= as well"
+        )
+    if window is not None and window + offset > LONGEST:
+        raise ConfigurationError(
+            f"window={window!r:.80} and offset={offset!r:.80}: the history is {LONGEST:.0f} "
+            "seconds long at most"
+        )
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return math.isfinite(value)

@@ -1,0 +1,230 @@
+"""Statistics as a monitor offers them: figures about calls, and the calls themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vitalspan.labels import declared
+from vitalspan.recording.call_record import CallRecord
+from vitalspan.statistics.call_statistics import CallStatistics, RunningCall
+from vitalspan.statistics.call_sums import CallSums
+from vitalspan.statistics.periods import Key, KeyOf, Period, SinceStart, Window, check_period
+
+if TYPE_CHECKING:
+    from vitalspan.history.history import History
+    from vitalspan.recording.counts import Counts
+    from vitalspan.recording.recorder import Recorder
+    from vitalspan.recording.series import Series
+
+_Calls = Callable[[], list[CallRecord]]
+
+
+class ServiceStatistics:
+    """The object `monitor.statistics`. Calling it returns the figures of all calls.
+
+    Every method takes the period that it is about. Without `window`, this is all time since the
+    start. With `window` and `offset`, both in seconds, it is the time of that length that ended so
+    many seconds ago, as the ticks of the history allow; `CallStatistics.seconds` is how long it
+    really is. A monitor that does not tick by itself ticks first.
+
+    Args:
+        recorder: the operations of this process.
+        counts: what has been counted, by this process or by several.
+        reading_history: returns a context manager with the history, up to date.
+        recent: returns the recent calls.
+        slow: returns the slow calls.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        counts: Counts,
+        reading_history: Callable[[], AbstractContextManager[History]],
+        recent: _Calls,
+        slow: _Calls,
+    ) -> None:
+        self._recorder = recorder
+        self._counts = counts
+        self._reading_history = reading_history
+        self._recent = recent
+        self._slow = slow
+
+    def __call__(self, *, window: float | None = None, offset: float = 0.0) -> CallStatistics:
+        """Return the figures of all calls, with every cache and every API.
+
+        Args:
+            window: the length of the period in seconds; None for the time since the start.
+            offset: the seconds since its end.
+
+        Raises:
+            ConfigurationError: for a period that cannot be looked back on.
+        """
+        key: Key = (None, None)
+        return self._pooled(lambda _: key, window, offset, always=key)[0]
+
+    def components(
+        self, *, window: float | None = None, offset: float = 0.0
+    ) -> list[CallStatistics]:
+        """Return the figures of each component with calls, with its caches and APIs.
+
+        Those that took most time in total come first. The arguments are those of a call.
+        """
+        return self._pooled(lambda series: (series.component, None), window, offset)
+
+    def component(
+        self, name: str, *, window: float | None = None, offset: float = 0.0
+    ) -> CallStatistics:
+        """Return the figures of one component, with its caches and APIs.
+
+        Args:
+            name: of the component; one without calls has a count of zero.
+            window: the length of the period in seconds; None for the time since the start.
+            offset: the seconds since its end.
+        """
+        key: Key = (name, None)
+        return self._pooled(
+            lambda series: key if series.component == name else None, window, offset, always=key
+        )[0]
+
+    def operations(
+        self, component: str | None = None, *, window: float | None = None, offset: float = 0.0
+    ) -> list[CallStatistics]:
+        """Return the figures of each operation of each component with calls.
+
+        Those that took most time in total come first.
+
+        Args:
+            component: whose operations these are; None for those of all components.
+            window: the length of the period in seconds; None for the time since the start.
+            offset: the seconds since its end.
+        """
+
+        def key_of(series: Series) -> Key | None:
+            wanted = component is None or series.component == component
+            return (series.component, series.operation) if wanted else None
+
+        return self._pooled(key_of, window, offset)
+
+    def operation(
+        self,
+        name: str,
+        *,
+        component: str | None = None,
+        labels: Mapping[str, object] | None = None,
+        window: float | None = None,
+        offset: float = 0.0,
+    ) -> CallStatistics:
+        """Return the figures of one operation.
+
+        Args:
+            name: of the operation; one without calls has a count of zero.
+            component: that it belongs to; None takes those of this name in all components together.
+            labels: that the calls have, perhaps among others; None takes all calls.
+            window: the length of the period in seconds; None for the time since the start.
+            offset: the seconds since its end.
+        """
+        key: Key = (component, name)
+        wanted = set(declared(labels or {}))
+
+        def key_of(series: Series) -> Key | None:
+            selected = series.operation == name and component in (None, series.component)
+            return key if selected and wanted <= set(series.labels) else None
+
+        return self._pooled(key_of, window, offset, always=key)[0]
+
+    def recent_calls(
+        self, operation: str | None = None, *, component: str | None = None
+    ) -> list[CallRecord]:
+        """Return those of `monitor.recent_calls()` of an operation or a component."""
+        return _selected(self._recent(), operation, component)
+
+    def slow_calls(
+        self, operation: str | None = None, *, component: str | None = None
+    ) -> list[CallRecord]:
+        """Return those of `monitor.slow_calls()` of an operation or a component."""
+        return _selected(self._slow(), operation, component)
+
+    def running(self) -> list[RunningCall]:
+        """Return every call that is inside now in this process, the oldest first."""
+        recorder = self._recorder
+        now, epoch = recorder.now(), recorder.epoch()
+        records = [
+            record
+            for series in recorder.series_table.all()
+            for record in recorder.aggregator.running(series)
+        ]
+        calls = []
+        for record in sorted(records, key=lambda record: record[0]):
+            start, details = record[0], record[3] if len(record) > 3 else None
+            # The operation may have become known during the call.
+            series = ((details and details.site) or record[2]).series
+            calls.append(
+                RunningCall(
+                    series.component,
+                    series.operation,
+                    dict(series.labels),
+                    start + epoch,
+                    max(0.0, now - start),
+                    details and details.trace_id,
+                    details and details.span_id,
+                )
+            )
+        return calls
+
+    def _pooled(
+        self, key_of: KeyOf, window: float | None, offset: float, always: Key | None = None
+    ) -> list[CallStatistics]:
+        """Return the figures by key, those that took most time first.
+
+        Args:
+            key_of: returns with what a series is pooled.
+            window: as for a call.
+            offset: as for a call.
+            always: the one key, which is there even without calls.
+        """
+        check_period(window, offset)
+        counts = self._counts
+        every = counts.all_series()
+        sums: dict[Key, CallSums] = {} if always is None else {always: CallSums()}
+        with self._period(every, window, offset) as period:
+            period.pool(sums, key_of)
+            seconds = period.seconds
+            caches, apis = tuple(period.caches()), tuple(period.apis())
+        for series in every:
+            key = key_of(series)
+            if key is not None:
+                sums.setdefault(key, CallSums()).add_in_progress(*counts.in_progress(series))
+        now, epoch = counts.now(), counts.epoch()
+        result = []
+        for (component, operation), one in sums.items():
+            if one.count or one.in_progress or always is not None:
+                figures = one.statistics(component, operation, seconds, now, epoch)
+                if operation is None:
+                    figures = replace(
+                        figures,
+                        caches=tuple(c for c in caches if component in (None, c.component)),
+                        apis=tuple(a for a in apis if component in (None, a.component)),
+                    )
+                result.append(figures)
+        return sorted(result, key=lambda figures: -figures.total)
+
+    @contextmanager
+    def _period(self, every: list[Series], window: float | None, offset: float) -> Iterator[Period]:
+        if window is None:
+            yield SinceStart(self._counts, every)
+        else:
+            with self._reading_history() as history:
+                yield Window(history, window, offset)
+
+
+def _selected(
+    calls: list[CallRecord], operation: str | None, component: str | None
+) -> list[CallRecord]:
+    return [
+        call
+        for call in calls
+        if operation in (None, call.operation) and component in (None, call.component)
+    ]
