@@ -26,11 +26,20 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("ENABLED", "yes", "enabled", True),
     ("ENABLED", "off", "enabled", False),
     ("ENABLED", "On", "enabled", True),
+    ("BUCKETS", "0.1, 0.5,1,2.5e1", "buckets", (0.1, 0.5, 1.0, 25.0)),
+    ("BUCKETS", "5", "buckets", (5.0,)),
+    ("BUCKETS_FROM_SLOS", "true", "buckets_from_slos", True),
+    ("NATIVE_HISTOGRAMS", "false", "native_histograms", False),
+    ("CLASSIC_HISTOGRAMS", "false", "classic_histograms", False),
+    ("NATIVE_HISTOGRAM_BUCKETS", "2", "native_histogram_buckets", 2),
+    ("CREATED_SERIES", "true", "created_series", True),
     ("HEALTH_MODEL", " pipeline ", "health_model", "pipeline"),
     ("HEALTH_MODEL", "off", "health_model", "off"),
     ("HEALTH_SNAPSHOTS", "0", "health_snapshots", 0),
     ("HEALTH_SNAPSHOT_INTERVAL", "0", "health_snapshot_interval", 0.0),
     ("HEALTH_SNAPSHOT_INTERVAL", "86400", "health_snapshot_interval", 86400.0),
+    ("WORKERS", "/run/shop", "workers", "/run/shop"),
+    ("PUBLISH_INTERVAL", "0.5", "publish_interval", 0.5),
 ]
 
 BAD: list[tuple[str, str, str]] = [
@@ -47,14 +56,22 @@ BAD: list[tuple[str, str, str]] = [
     ("SLOW_CALLS", "x", "whole number"),
     ("SYSTEM_METRICS", "maybe", "true or false"),
     ("ENABLED", "2", "true or false"),
-    ("HEALTH_MODEL", "fast", "use classic, pipeline, slo, off"),
-    ("HEALTH_MODEL", "Classic", "use classic, pipeline, slo, off"),
+    ("BUCKETS", "0.1;0.5", "numbers with commas between them"),
+    ("BUCKETS", "0.1,,0.5", "numbers with commas between them"),
+    ("BUCKETS", "-1", "is not above 0"),
+    ("BUCKETS", "nan", "not a number of seconds"),
+    ("BUCKETS_FROM_SLOS", "2", "true or false"),
+    ("NATIVE_HISTOGRAM_BUCKETS", "1", "use a whole number from 2 to 1000000"),
+    ("CREATED_SERIES", "perhaps", "true or false"),
+    ("HEALTH_MODEL", "fast", "use service, classic, pipeline, slo, off"),
+    ("HEALTH_MODEL", "Classic", "use service, classic, pipeline, slo, off"),
     ("HEALTH_SNAPSHOTS", "-1", "use a whole number from 0 to 1000000"),
     ("HEALTH_SNAPSHOTS", "2.5", "whole number"),
     ("HEALTH_SNAPSHOT_INTERVAL", "-1", "use seconds from 0, every tick, to 86400"),
     ("HEALTH_SNAPSHOT_INTERVAL", "86401", "use seconds from 0, every tick, to 86400"),
     ("HEALTH_SNAPSHOT_INTERVAL", "nan", "use seconds from 0, every tick, to 86400"),
     ("HEALTH_SNAPSHOT_INTERVAL", "1m", "a number"),
+    ("PUBLISH_INTERVAL", "0", "use seconds from 0.1 to 3600"),
 ]
 
 
@@ -143,7 +160,10 @@ def test_an_unknown_setting(monitor: vs.Monitor) -> None:
         lambda: vs.Monitor(registry=CollectorRegistry(), max_serie=5, colour=1),
         lambda: monitor.configure(max_serie=5, colour=1),
     ):
-        with pytest.raises(vs.ConfigurationError, match=r"colour, max_serie.*max_series"):
+        with pytest.raises(
+            vs.ConfigurationError,
+            match=r"colour: there are .*; .* max_serie: did you mean max_series\?",
+        ):
             refusing()
 
 
@@ -214,12 +234,12 @@ def everything(monitor: vs.Monitor) -> dict[str, Any]:
     recorder = monitor._recorder
     return {
         "settings": monitor._settings,
-        "component": recorder.component,
-        "series": recorder.series.limit,
-        "recent": recorder.folder.recent.size,
+        "component": monitor._call_sites.component,
+        "series": recorder.series_table.limit,
+        "recent": recorder.aggregator.recent.size,
         "slow": recorder.slow.maxlen,
         "enabled": (recorder.enabled, monitor._recording.enabled),
-        "prefix": monitor._state.prefix,
+        "prefix": monitor._families.prefix,
         "names": names(monitor.registry),
     }
 

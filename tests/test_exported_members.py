@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import pkgutil
 import types
+from pathlib import Path
 
 import pytest
 
 import vitalspan as vs
-from subprograms import run_program
+from support.public_api import MODULES, public_api
+from support.subprograms import run_program
+
+API = Path(__file__).with_name("public_api.txt")
 
 
 def test_all_is_sorted_and_complete() -> None:
@@ -55,8 +61,7 @@ print(*sorted(set(vs.__all__) - set(dir(vs))))
     )
     extra, missing = printed.splitlines()
     assert extra == ""
-    later = {"Alert", "make_asgi_app", "make_wsgi_app", "start_http_server"}
-    assert set(missing.split()) <= later
+    assert missing == ""
 
 
 def test_star_import() -> None:
@@ -72,3 +77,40 @@ assert set(vs.__all__) <= set(names)
 def test_an_unknown_name() -> None:
     with pytest.raises(AttributeError, match="'vitalspan' has no attribute 'nothing'"):
         vs.nothing  # noqa: B018
+
+
+def test_the_public_api_is_the_one_that_is_listed() -> None:
+    assert public_api().splitlines() == API.read_text(encoding="utf-8").splitlines(), (
+        "if the change of the public API is meant, write the list again: "
+        "PYTHONPATH=src:tests python -m support.public_api > tests/public_api.txt"
+    )
+
+
+def test_every_other_package_says_that_it_is_internal() -> None:
+    names = {
+        *("vitalspan.errors", "vitalspan"),
+        *(module for module in MODULES if module.startswith("vitalspan.integrations.")),
+    }
+    packages = [found for found in pkgutil.walk_packages(vs.__path__, "vitalspan.") if found.ispkg]
+    assert len(packages) > 30
+    said = []
+    for package in packages:
+        spec = package.module_finder.find_spec(package.name, None)
+        assert spec is not None
+        assert spec.origin is not None
+        tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+        if not (ast.get_docstring(tree) or "").startswith("Internal: "):
+            said.append(package.name)
+    assert set(said) == set(MODULES) - names
+
+
+def test_names_are_imported_from_where_type_checkers_look() -> None:
+    tree = ast.parse(inspect.getsource(vs))
+    seen_by_type_checkers = {
+        alias.name: (node.module or "").removeprefix("vitalspan.")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.col_offset
+        for alias in node.names
+    }
+    assert seen_by_type_checkers == vs._MODULES
+    assert {*seen_by_type_checkers, "__version__"} == set(vs.__all__)

@@ -17,7 +17,12 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 import vitalspan as vs
-from vitalspan.record.labels import MAX_LABELS, MAX_VALUE_LENGTH, declared, value_text
+from vitalspan.labels import (
+    MAX_LABELS,
+    MAX_VALUE_LENGTH,
+    declared,
+    value_text,
+)
 
 
 class Unprintable:
@@ -249,5 +254,5 @@ def test_a_huge_name_is_not_kept(monitor: vs.Monitor) -> None:
     for number in range(3):
         with monitor.operation("x" * 1_000_000 + str(number)):
             pass
-    assert not monitor._recorder.named
-    assert len(monitor._recorder.series.cells) == 1
+    assert not monitor._call_sites.blocks
+    assert len(monitor._recorder.series_table._series) == 1

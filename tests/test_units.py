@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitalspan.signals.units import (
+from vitalspan.units import (
     BYTES,
     DOLLARS,
     DOLLARS_PER_SECOND,
@@ -65,7 +65,7 @@ def test_values(text: object, unit: Unit, value: float) -> None:
 @pytest.mark.parametrize(
     ("text", "unit", "hint"),
     [
-        ("5%", SECONDS, "not a value in seconds: use 500ms"),
+        ("5%", SECONDS, "not a time in seconds: use 500ms"),
         ("5s", RATIO, "use 5% or 0.05"),
         ("5 apples", NUMBER, "use 100"),
         ("5MB", NUMBER, "use 100"),

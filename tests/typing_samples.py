@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator
-from typing import Any
-
-from typing_extensions import assert_type
+from typing import Any, assert_type
 
 import vitalspan as vs
 
@@ -93,6 +91,34 @@ async def awaited() -> None:
         assert_type(call.trace_id, str | None)
 
 
+@vs.operation(
+    "pay",
+    labels={"tenant": vs.argument("tenant"), "plan": vs.argument("order", lambda order: order[0])},
+    errors=(TimeoutError, OSError),
+    error_results=lambda paid: not paid,
+    kind="client",
+    links=[],
+)
+def pay(tenant: str, order: tuple[str, int]) -> bool:
+    call = vs.current_call()
+    assert_type(call.set_label("status", "2xx"), None)
+    assert_type(call.fail("declined", error_type="declined"), None)
+    assert_type(call.ok(), None)
+    return bool(tenant)
+
+
+@vs.operation(errors=lambda error: error.args == ())
+def retry(times: int) -> int:
+    return times
+
+
+def options() -> None:
+    """What says more about a call leaves the signature as it is."""
+    assert_type(pay("t", ("gold", 1)), bool)
+    assert_type(retry(3), int)
+    assert_type(vs.get_monitor().forget("pay", labels={"tenant": "t"}), int)
+
+
 def refused() -> None:
     """What is wrong is seen: under --strict an ignore that is not needed is an error."""
     bare("x")  # type: ignore[arg-type]
@@ -100,6 +126,9 @@ def refused() -> None:
     fetch(1).close()  # type: ignore[arg-type]
     vs.operation(5)  # type: ignore[call-overload]
     vs.operation("x", slow="fast")  # type: ignore[call-overload]
+    vs.operation("x", errors=5)  # type: ignore[call-overload]
+    vs.operation("x", kind=5)  # type: ignore[call-overload]
+    vs.operation("x", eror=ValueError)  # type: ignore[call-overload]
     Shop().sell()  # type: ignore[call-arg]
 
 

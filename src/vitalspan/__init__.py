@@ -4,21 +4,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from vitalspan._version import __version__
-from vitalspan.bridge.exposition import generate_latest
-from vitalspan.bridge.formats import Format
-from vitalspan.clock import Clock, ManualClock, SystemClock
-from vitalspan.default import api, cache, configure, get_monitor, operation
-from vitalspan.errors import ConfigurationError, MissingExtraError, VitalspanError
-from vitalspan.monitor import Monitor
-from vitalspan.record.call import Call
-from vitalspan.record.counters import Api, Cache
-from vitalspan.record.details import CallRecord
-from vitalspan.record.operation import Operation
 
 if TYPE_CHECKING:
+    from vitalspan.bridge.prometheus_reader import PrometheusMetricReader
+    from vitalspan.clock import Clock, ManualClock, SystemClock
+    from vitalspan.default import api, cache, configure, get_monitor, operation
+    from vitalspan.errors import ConfigurationError, MissingExtraError, VitalspanError
+    from vitalspan.exposition.formats import Format
+    from vitalspan.exposition.generate import generate_latest
+    from vitalspan.monitor import Monitor
+    from vitalspan.recording.arguments import argument
+    from vitalspan.recording.call import Call
+    from vitalspan.recording.call_record import CallRecord
+    from vitalspan.recording.counters import Api, Cache
+    from vitalspan.recording.current_call import current_call
+    from vitalspan.recording.operation import Operation
     from vitalspan.rules.alert import Alert
     from vitalspan.serve.asgi import make_asgi_app
-    from vitalspan.serve.http import start_http_server
+    from vitalspan.serve.server import start_http_server
     from vitalspan.serve.wsgi import make_wsgi_app
 
 __all__ = [
@@ -34,12 +37,15 @@ __all__ = [
     "MissingExtraError",
     "Monitor",
     "Operation",
+    "PrometheusMetricReader",
     "SystemClock",
     "VitalspanError",
     "__version__",
     "api",
+    "argument",
     "cache",
     "configure",
+    "current_call",
     "generate_latest",
     "get_monitor",
     "make_asgi_app",
@@ -48,17 +54,47 @@ __all__ = [
     "start_http_server",
 ]
 
-_LATER = {
-    "Alert": "vitalspan.rules.alert",
-    "make_asgi_app": "vitalspan.serve.asgi",
-    "make_wsgi_app": "vitalspan.serve.wsgi",
-    "start_http_server": "vitalspan.serve.http",
+_MODULES = {
+    "Alert": "rules.alert",
+    "Api": "recording.counters",
+    "Cache": "recording.counters",
+    "Call": "recording.call",
+    "CallRecord": "recording.call_record",
+    "Clock": "clock",
+    "ConfigurationError": "errors",
+    "Format": "exposition.formats",
+    "ManualClock": "clock",
+    "MissingExtraError": "errors",
+    "Monitor": "monitor",
+    "Operation": "recording.operation",
+    "PrometheusMetricReader": "bridge.prometheus_reader",
+    "SystemClock": "clock",
+    "VitalspanError": "errors",
+    "api": "default",
+    "argument": "recording.arguments",
+    "cache": "default",
+    "configure": "default",
+    "current_call": "recording.current_call",
+    "generate_latest": "exposition.generate",
+    "get_monitor": "default",
+    "make_asgi_app": "serve.asgi",
+    "make_wsgi_app": "serve.wsgi",
+    "operation": "default",
+    "start_http_server": "serve.server",
 }
 
 
 def __getattr__(name: str) -> Any:
-    # The doors bring asyncio and TLS with them, which most processes never need.
-    if name not in _LATER:
+    """Import what has this name: a program that uses little of the package imports little of it."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    door = globals()[name] = getattr(import_module(_LATER[name]), name)
-    return door
+    fork = import_module(f"{__name__}.runtime.fork")
+    with fork.imports_finish_first:
+        module = import_module(f"{__name__}.{_MODULES[name]}")
+    # The next look-up finds it without coming here.
+    member = globals()[name] = getattr(module, name)
+    return member
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

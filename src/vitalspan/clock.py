@@ -1,4 +1,4 @@
-"""Where time comes from; everything else takes it as an argument."""
+"""Clocks: the source of time, which everything else takes as an argument."""
 
 from __future__ import annotations
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
+from vitalspan.bucket_boundaries import check_boundaries
 from vitalspan.errors import ConfigurationError
+from vitalspan.metrics import DURATION_BOUNDARIES
+from vitalspan.words import suggestion
 
 PREFIX: Final = "VITALSPAN_"
 
+_MULTIPROC_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""What sets the directory of several processes for prometheus_client."""
+
 _MOST: Final = 1_000_000
-"""The most that a monitor can be told to keep of anything."""
+"""The greatest value of settings that are whole numbers."""
 
 _COUNTS: Final = (
     ("max_series", 1),
@@ -21,40 +28,63 @@ _COUNTS: Final = (
     ("slow_calls", 0),
     ("alert_history", 0),
     ("health_snapshots", 0),
+    ("native_histogram_buckets", 2),
 )
-"""Settings that are whole numbers, and their least values."""
+"""Settings that are whole numbers, with their least values."""
 
 _SHORTEST_TICK: Final = 0.1
 _LONGEST_TICK: Final = 3600
 
 _LONGEST_SPAN: Final = 86400
 
-HEALTH_MODELS: Final = ("classic", "pipeline", "slo", "off")
+METRICS_EXPORTERS: Final = ("", "otlp")
+
+HEALTH_MODELS: Final = ("service", "classic", "pipeline", "slo", "off")
 
 _METRIC_PREFIX: Final = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set of a monitor.
+    """The settings of a monitor.
 
     Attributes:
-        component: the component of operations that name none.
-        metric_prefix: put before the name of every metric, `shop_` for example.
-        max_series: distinct sets of operation labels that get series of their own.
+        component: the component of operations that are given none.
+        metric_prefix: put before the name of every metric, such as `shop_`.
+        max_series: sets of operation labels that get series of their own.
         recent_calls: finished calls that are kept for reading.
         slow_calls: calls over their `slow=` limit that are kept for reading.
         system_metrics: whether `process_*`, `python_*` and `system_*` are collected.
         enabled: whether calls are recorded.
-        rules: the path of a rule file, read again whenever it changes.
-        tick_interval: seconds between two evaluations of the rules; 0 for none by itself.
+        qualified_names: whether functions without a name are called by module and qualified name,
+            `shop.cart.checkout`, rather than by qualified name alone.
+        buckets: the upper bounds in seconds, without `+Inf`, of the buckets that durations are
+            counted in where an operation has none of its own.
+        buckets_from_slos: whether the `under` of every SLO is a boundary of every operation, so
+            that its good calls can be read from the histogram.
+        native_histograms: whether durations are native histograms in the formats that have them.
+        classic_histograms: whether classic buckets stand beside the native ones.
+        native_histogram_buckets: buckets of a native histogram at most; where more are needed they
+            become wider.
+        created_series: whether the text formats say when each counter, histogram and summary began,
+            in a `_created` sample. The protobuf format always does.
+        rules: rule files, directories of them and patterns such as `rules/*.yml`, separated by
+            commas, which are read again whenever they change.
+        tick_interval: seconds between two evaluations of rules and health; 0 for none by itself.
         alert_history: past alerts that are kept for reading.
-        alertmanager: addresses of Alertmanagers that are told about alerts, separated by commas.
-        webhook: the address of a webhook that is told about alerts.
-        health_model: what the health score is made of, unless the rule file says: `classic`,
-            `pipeline` or `slo`; `off` for no score.
-        health_snapshots: past scores that are kept, for the trend.
+        alertmanager: addresses of Alertmanagers that are sent alerts, separated by commas.
+        webhook: the address of a webhook that is sent alerts.
+        group_wait: seconds from the first alert of a group to the webhook's first message of it.
+        group_interval: seconds from one message of a group to the next at least.
+        metrics: `otlp` pushes the metrics of the registry to an OpenTelemetry receiver, as the
+            `OTEL_*` variables say; nothing is pushed by default.
+        health_model: what the health score is made of, unless the rule file says so: `service`,
+            `classic`, `pipeline` or `slo`; `off` for no score.
+        health_snapshots: past scores that are kept for the trend.
         health_snapshot_interval: seconds between two of them.
+        workers: the directory in which the processes of one service publish what they count, so
+            that each of them shows all; empty for a process by itself.
+        publish_interval: seconds between two publications there.
     """
 
     component: str = "default"
@@ -64,14 +94,26 @@ class Settings:
     slow_calls: int = 100
     system_metrics: bool = True
     enabled: bool = True
+    qualified_names: bool = False
+    buckets: tuple[float, ...] = DURATION_BOUNDARIES
+    buckets_from_slos: bool = False
+    native_histograms: bool = True
+    classic_histograms: bool = True
+    native_histogram_buckets: int = 160
+    created_series: bool = False
     rules: str = ""
     tick_interval: float = 5.0
     alert_history: int = 500
     alertmanager: str = ""
     webhook: str = ""
-    health_model: str = "classic"
+    group_wait: float = 30.0
+    group_interval: float = 300.0
+    metrics: str = ""
+    health_model: str = "service"
     health_snapshots: int = 10
     health_snapshot_interval: float = 60.0
+    workers: str = ""
+    publish_interval: float = 1.0
 
     def __post_init__(self) -> None:
         for name, least in _COUNTS:
@@ -80,14 +122,20 @@ class Settings:
                 raise ConfigurationError(
                     f"{name}={value!r:.80}: use a whole number from {least} to {_MOST}"
                 )
-        for name in ("system_metrics", "enabled"):
-            value = getattr(self, name)
-            if not isinstance(value, bool):
-                raise ConfigurationError(f"{name}={value!r}: use True or False")
-        for name in ("component", "rules", "alertmanager", "webhook"):
+        # Any sequence of numbers is taken; equal settings are equal all the same.
+        object.__setattr__(self, "buckets", check_boundaries(self.buckets))
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(field.default, bool) and not isinstance(value, bool):
+                raise ConfigurationError(f"{field.name}={value!r}: use True or False")
+        for name in ("component", "rules", "alertmanager", "webhook", "workers"):
             if not isinstance(getattr(self, name), str):
                 raise ConfigurationError(f"{name}={getattr(self, name)!r:.80}: use a string")
         self._check_seconds()
+        if self.metrics not in METRICS_EXPORTERS:
+            raise ConfigurationError(
+                f"metrics={self.metrics!r:.80} is unknown: use metrics='otlp', or '' for none"
+            )
         if self.health_model not in HEALTH_MODELS:
             raise ConfigurationError(
                 f"health_model={self.health_model!r:.80}: use {', '.join(HEALTH_MODELS)}"
@@ -114,6 +162,25 @@ class Settings:
                 f"health_snapshot_interval={apart!r:.80}: use seconds from 0, every tick, to "
                 f"{_LONGEST_SPAN}"
             )
+        interval = self.publish_interval
+        if not _is_number(interval) or not _SHORTEST_TICK <= interval <= _LONGEST_TICK:
+            raise ConfigurationError(
+                f"publish_interval={interval!r:.80}: use seconds from {_SHORTEST_TICK} to "
+                f"{_LONGEST_TICK}"
+            )
+        for name in ("group_wait", "group_interval"):
+            value = getattr(self, name)
+            if not _is_number(value) or not 0 <= value <= _LONGEST_SPAN:
+                raise ConfigurationError(
+                    f"{name}={value!r:.80}: use seconds from 0 to {_LONGEST_SPAN}"
+                )
+
+    @property
+    def rule_paths(self) -> tuple[str, ...]:
+        """The rule files, directories and patterns of `rules`."""
+        if os.path.exists(self.rules):  # noqa: PTH110 - a name may be no path at all
+            return (self.rules,)
+        return tuple(path.strip() for path in self.rules.split(",") if path.strip())
 
     @property
     def alerting(self) -> bool:
@@ -124,35 +191,40 @@ class Settings:
         """Return these settings with some changed.
 
         Raises:
-            ConfigurationError: for a setting that there is not, or a value that cannot be.
+            ConfigurationError: for an unknown setting, or a value that it cannot have.
         """
-        known = [field.name for field in fields(self)]
+        known = sorted(field.name for field in fields(self))
         unknown = sorted(set(changes) - set(known))
         if unknown:
-            raise ConfigurationError(
-                f"unknown setting: {', '.join(unknown)}. There are {', '.join(sorted(known))}"
+            problems = (
+                f"there is no setting {name}: {suggestion(name, known)}" for name in unknown
             )
+            raise ConfigurationError("; ".join(problems))
         return replace(self, **changes)
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """Return the settings that `VITALSPAN_*` variables make, by name.
+    """Return the settings in `VITALSPAN_*` environment variables, by name.
 
-    Spaces around a value are left out.
+    Spaces around a value are ignored.
 
     Raises:
-        ConfigurationError: for a value that is not of the setting's kind.
+        ConfigurationError: for a value that the setting cannot have.
     """
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for field in fields(Settings):
         variable = PREFIX + field.name.upper()
-        # An empty variable is one that is not set, as for OpenTelemetry's.
+        # An empty variable counts as not set, as in OpenTelemetry.
         text = environ.get(variable, "").strip()
         if text:
             value = _parsed(variable, text, type(field.default))
             _check(variable, {field.name: value})
-            found[field.name] = value
-    return found
+            settings[field.name] = value
+    shared = environ.get(_MULTIPROC_DIR, "").strip()
+    if shared and "workers" not in settings and sys.platform != "win32":
+        # What is of vitalspan stays apart from the files of prometheus_client.
+        settings["workers"] = os.path.join(shared, "vitalspan")  # noqa: PTH118 - a setting is text
+    return settings
 
 
 def _is_number(value: object) -> bool:
@@ -167,13 +239,26 @@ def _check(variable: str, setting: Mapping[str, Any]) -> None:
 
 
 def _parsed(variable: str, text: str, kind: type) -> object:
-    parsers: dict[type, Callable[[str], object]] = {bool: _boolean, int: int, float: float}
+    parsers: dict[type, Callable[[str], object]] = {
+        bool: _boolean,
+        int: int,
+        float: float,
+        tuple: _numbers,
+    }
     parse = parsers.get(kind, str)
     try:
         return parse(text)
     except ValueError:
-        wanted = {bool: "true or false", int: "a whole number"}.get(kind, "a number")
+        wanted = {
+            bool: "true or false",
+            int: "a whole number",
+            tuple: "numbers with commas between them",
+        }.get(kind, "a number")
         raise ConfigurationError(f"{variable}={text!r:.80}: use {wanted}") from None
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(number) for number in text.split(","))
 
 
 def _boolean(text: str) -> bool:

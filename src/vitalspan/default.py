@@ -1,25 +1,55 @@
-"""The default monitor, which comes into being with the first operation that names none."""
+"""The default monitor behind `operation`, `cache` and `api`, which is made on first use."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, Unpack, overload
 
-from vitalspan.bridge import tracing as tracing_setup
+from vitalspan.bridge import tracer_provider as tracing_setup
 from vitalspan.config import Settings, from_environment
+from vitalspan.labels import Labels
 from vitalspan.monitor import Monitor
-from vitalspan.record import fork
-from vitalspan.record.counters import Api, Cache
-from vitalspan.record.operation import Operation
+from vitalspan.recording.call_site_table import CallSiteTable
+from vitalspan.recording.counters import Api, Cache
+from vitalspan.recording.operation import Operation, Unrecorded
+from vitalspan.recording.options import OperationArguments
+from vitalspan.recording.rebuild import builders
+from vitalspan.recording.recorder import Recorder
+from vitalspan.recording.series import Series
+from vitalspan.runtime import fork
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _monitors: list[Monitor] = []
 
 
+def _recorder() -> Recorder:
+    return get_monitor()._recorder  # noqa: SLF001 - what is unpickled belongs to it
+
+
+def _call_sites() -> CallSiteTable:
+    return get_monitor()._call_sites  # noqa: SLF001 - what is unpickled belongs to it
+
+
+def _series(component: str, operation: str, labels: Labels) -> Series:
+    return _recorder().series_table.get(component, operation, labels)
+
+
+builders.update(
+    aggregator=lambda: _recorder().aggregator,
+    api=lambda name, component: get_monitor().api(name, component=component),
+    cache=lambda name, component: get_monitor().cache(name, component=component),
+    call_site=lambda *definition: _call_sites().add(*definition),
+    operation=lambda options, extras: Operation(_call_sites(), None, options, extras),
+    recorder=_recorder,
+    series=_series,
+    unrecorded=lambda: Unrecorded(_call_sites()),
+)
+
+
 class _Making:
-    """Keeps threads from making two default monitors."""
+    """The lock that keeps two threads from making two default monitors."""
 
     def __init__(self) -> None:
         self.reset()
@@ -33,24 +63,26 @@ _making = _Making()
 
 
 def get_monitor() -> Monitor:
-    """Return the default monitor, which is made by the first call, in prometheus_client's registry.
+    """Return the default monitor, which is made on first use in prometheus_client's registry.
 
     Raises:
-        ConfigurationError: for a `VITALSPAN_*` variable that cannot be.
+        ConfigurationError: for a `VITALSPAN_*` variable that cannot be used.
     """
     return _monitors[0] if _monitors else _made({})
 
 
 def configure(*, tracing: str | None = None, **settings: Any) -> Monitor:
-    """Change the default monitor's settings, and let it tick. They go before the environment's.
+    """Change settings of the default monitor, and start it.
+
+    What is given here takes precedence over environment variables.
 
     Args:
-        tracing: `otlp` configures a tracer provider that exports by OTLP, unless there is one.
+        tracing: `otlp` configures a tracer provider that exports by OTLP, if there is none yet.
         **settings: as `vitalspan.config.Settings` lists them.
 
     Raises:
-        ConfigurationError: for a setting that cannot be; nothing is changed then.
-        MissingExtraError: where `tracing="otlp"` lacks its exporter.
+        ConfigurationError: for a setting that cannot be used; nothing is changed then.
+        MissingExtraError: if `tracing="otlp"` has no exporter installed.
     """
     fork.reset_in_child(_making)
     with _making.lock:
@@ -71,20 +103,10 @@ def operation(func: F, /) -> F: ...
 
 
 @overload
-def operation(
-    name: str | None = None,
-    /,
-    *,
-    component: str | None = None,
-    labels: Mapping[str, object] | None = None,
-    attributes: Mapping[str, Any] | None = None,
-    slow: float | None = None,
-    resources: bool | None = None,
-    enabled: bool = True,
-) -> Operation: ...
+def operation(name: str | None = None, /, **options: Unpack[OperationArguments]) -> Operation: ...
 
 
-def operation(target: Any = None, /, **options: Any) -> Any:
+def operation(target: Any = None, /, **options: Unpack[OperationArguments]) -> Any:
     """Record a function or a block with the default monitor; see `Monitor.operation`."""
     return get_monitor().operation(target, **options)
 
@@ -103,9 +125,10 @@ def _made(settings: Mapping[str, Any]) -> Monitor:
     fork.reset_in_child(_making)
     with _making.lock:
         if not _monitors:
-            wanted = {**from_environment(), **settings}
-            monitor = Monitor(**wanted)
+            all_settings = {**from_environment(), **settings}
+            monitor = Monitor(**all_settings)
             _monitors.append(monitor)
-            if Settings().changed(wanted).alerting:
+            chosen = Settings().changed(all_settings)
+            if chosen.alerting or chosen.metrics:
                 monitor.start()
         return _monitors[0]

@@ -1,6 +1,8 @@
-"""What vitalspan raises, always at definition or set-up, never from inside a recorded call."""
+"""The exceptions of vitalspan, raised at definition or set-up and never by a recorded call."""
 
 from __future__ import annotations
+
+__all__ = ["ConfigurationError", "MissingExtraError", "VitalspanError"]
 
 
 class VitalspanError(Exception):

@@ -1,82 +1,83 @@
-"""A monitor: everything that records, and what shows it, around one registry."""
+"""The monitor: records operations, and gives access to rules, alerts, health and receivers."""
 
 from __future__ import annotations
 
-import weakref
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from vitalspan.alerting import Alerting
-from vitalspan.bridge import system
-from vitalspan.bridge.collector import MonitorCollector
-from vitalspan.bridge.exposition import generate_latest
-from vitalspan.bridge.formats import Format
-from vitalspan.bridge.state import State
+from vitalspan import living_monitors
+from vitalspan.bridge.otlp.metrics_push import MetricsPush
 from vitalspan.clock import Clock, SystemClock
 from vitalspan.config import Settings
 from vitalspan.errors import ConfigurationError
-from vitalspan.record import fork
-from vitalspan.record.counters import Api, Cache, Recording
-from vitalspan.record.details import CallRecord
-from vitalspan.record.labels import value_text
-from vitalspan.record.operation import Definition, Operation, Unrecorded
-from vitalspan.record.recorder import Recorder
+from vitalspan.exposition.formats import Format
+from vitalspan.exposition.generate import generate_latest
+from vitalspan.exposition.monitor_families import MonitorFamilies
+from vitalspan.exposition.registration import Registration
+from vitalspan.exposition.registry_locks import RegistryLocks
+from vitalspan.labels import value_text
+from vitalspan.recording.boundary_table import BoundaryTable
+from vitalspan.recording.call_record import CallRecord
+from vitalspan.recording.call_site_table import CallSiteTable
+from vitalspan.recording.counters import Api, Cache, CounterTable
+from vitalspan.recording.counts import Counts, ProcessCounts
+from vitalspan.recording.operation import Operation, Unrecorded
+from vitalspan.recording.options import (
+    OperationArguments,
+    SpanExtras,
+    block_words,
+    check_options,
+)
+from vitalspan.recording.recorder import Recorder
+from vitalspan.runtime import fork, free_threading
+from vitalspan.workers.join import join_workers
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
-    from prometheus_client.registry import Collector
 
-    from vitalspan.watch import Watch
+    from vitalspan.alerts import Alerts
+    from vitalspan.evaluation import Evaluation
+    from vitalspan.exposition.families import MetricFamily
+    from vitalspan.health.service_health import ServiceHealth
+    from vitalspan.history.history import History
+    from vitalspan.notify import Dispatcher
+    from vitalspan.rules.rule_book import RuleBook
+    from vitalspan.sessions.session import Session
+    from vitalspan.sessions.sessions import Sessions
+    from vitalspan.statistics.service_statistics import ServiceStatistics
+    from vitalspan.workers.workers import Workers
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-_living: weakref.WeakSet[Monitor] = weakref.WeakSet()
-
-
-_served: weakref.WeakSet[Any] = weakref.WeakSet()
-
-
-def let_tick(registry: object) -> None:
-    """Let the monitors of a registry tick, also those that are made later."""
-    # What cannot be referred to weakly is no registry that a monitor could be in.
-    with suppress(TypeError):
-        _served.add(registry)
-    for monitor in monitors_of(registry):
-        monitor.start()
-
-
-def monitors_of(registry: object) -> list[Monitor]:
-    """Return the monitors that show themselves in a registry, without waiting for anything."""
-    while True:
-        # It fails where another thread makes a monitor meanwhile.
-        with suppress(RuntimeError):
-            return [one for one in list(_living) if one.registry is registry and not one.closed]
-
-
-class Monitor(Alerting):
+class Monitor:
     """Records operations and shows them in a prometheus_client registry.
 
     Args:
         registry: where the metrics appear; None is prometheus_client's default registry.
-        tracer_provider: whose tracer makes the spans; None follows the global provider, whenever
-            one is configured.
-        clock: where durations and dates come from, for tests.
+        tracer_provider: makes the spans; None follows the global provider, whenever one is
+            configured.
+        clock: where durations and dates come from; tests give a `ManualClock`.
         **settings: as `vitalspan.config.Settings` lists them.
 
     Raises:
-        ConfigurationError: for a setting that cannot be, or where the registry has these names.
+        ConfigurationError: for a setting that cannot be used, or if the registry has metrics of
+            these names already.
 
     Attributes:
         registry: where the metrics appear.
         clock: where durations and dates come from.
-        closed: whether it has left the registry.
+        closed: whether the monitor has left its registry.
     """
+
+    _evaluation: Evaluation | None = None
+    _statistics: ServiceStatistics | None = None
+    _sessions: Sessions | None = None
 
     def __init__(
         self,
@@ -86,6 +87,7 @@ class Monitor(Alerting):
         clock: Clock | None = None,
         **settings: Any,
     ) -> None:
+        free_threading.notice_once()
         self._settings = Settings().changed(settings)
         self.registry = REGISTRY if registry is None else registry
         self.clock = clock or SystemClock()
@@ -93,102 +95,126 @@ class Monitor(Alerting):
         self._recorder = Recorder(
             clock=self.clock,
             tracer_provider=tracer_provider,
-            component=self._settings.component,
             max_series=self._settings.max_series,
             recent_calls=self._settings.recent_calls,
             slow_calls=self._settings.slow_calls,
+            boundaries=BoundaryTable(
+                self._settings.buckets, from_slos=self._settings.buckets_from_slos
+            ),
         )
-        self._recording = Recording(self._recorder.component, self._recorder.faults)
-        self._state = State(
-            self._recorder, self._recording, self._settings.metric_prefix, self._alert_blocks
+        self._call_sites = CallSiteTable(
+            self._recorder,
+            self._settings.component,
+            qualified_names=self._settings.qualified_names,
         )
-        self._collectors: list[Collector] = []
+        self._recording = CounterTable(self._call_sites.component, self._recorder.internal_errors)
+        self._process_counts = ProcessCounts(self._recorder, self._recording)
+        self._workers = join_workers(
+            self._settings, self._recorder, self._process_counts, self.registry
+        )
+        self._counts: Counts = self._workers.counts if self._workers else self._process_counts
+        self._families = MonitorFamilies(self._counts, self._settings, self._more_families)
+        self._families.shared = None if self._workers is None else self._workers.registry
+        self._push = MetricsPush(self.registry, self.clock, self._families)
+        self._registration = Registration(self.registry, self._families, self._recorder.now)
         self._switch(enabled=self._settings.enabled)
+        self._not_ready: str | None = None
         if self._settings.alerting:
             # A rule file with mistakes must leave nothing of this in the registry.
-            self._watch.configure(self._settings)
+            self.evaluation.configure(self._settings)
+        exporter = self._push.prepare(None, self._settings)
         try:
-            self._register(self._settings)
+            self._registration.enter(self._settings)
         except ConfigurationError:
-            if self._watching is not None:
-                self._watching.close()
+            if self._evaluation is not None:
+                self._evaluation.close()
             raise
+        self._push.use(exporter)
+        self._registry_locks = RegistryLocks(self.registry)
+        fork.reset_in_child(self._registry_locks, first=True)
         # Functions keep these alive when nothing else keeps the monitor.
-        for part in (self._recorder, self._recording, self._state):
+        for part in (self._recorder, self._recording, self._process_counts):
             fork.reset_in_child(part)
-        _living.add(self)
-        if self.registry in _served:
-            self.start()
+        living_monitors.add(self)
 
     @overload
     def operation(self, func: F, /) -> F: ...
 
     @overload
     def operation(
-        self,
-        name: str | None = None,
-        /,
-        *,
-        component: str | None = None,
-        labels: Mapping[str, object] | None = None,
-        attributes: Mapping[str, Any] | None = None,
-        slow: float | None = None,
-        resources: bool | None = None,
-        enabled: bool = True,
+        self, name: str | None = None, /, **options: Unpack[OperationArguments]
     ) -> Operation: ...
 
-    def operation(
+    def operation(self, target: Any = None, /, **options: Unpack[OperationArguments]) -> Any:
+        """Record a function that it decorates, or a block in a `with` or `async with` statement.
+
+        Args:
+            target: the operation's name. Without one, an operation is called by the qualified name
+                of its function; `@operation` alone decorates as well.
+            **options: what all calls of the operation have in common:
+
+                `component`: the part of the service that the operation belongs to.
+                `labels`: labels of its series, as a mapping. Each set of values makes series of its
+                own. A value may be `vitalspan.argument(name)`.
+                `attributes`: attributes of its spans and its recent calls, never labels.
+                `slow`: seconds; longer calls are kept in `slow_calls`.
+                `resources`: whether resident memory and CPU time are measured: True for every call,
+                False for none, None where it costs less than 0.5 % of the call.
+                `buckets`: the upper bounds in seconds of the buckets that its durations are counted
+                in; by default those of the monitor.
+                `kind`: of its spans: `internal`, `server`, `client`, `producer` or `consumer`.
+                `links`: spans that its spans are linked to, as links or span contexts.
+                `errors`: which exceptions are errors: types, or a function of the exception; by
+                default all are, except the end of an iteration and `sys.exit(0)`.
+                `error_results`: a function of the result that returns whether the call failed.
+                `enabled`: False returns functions as they are.
+
+        Raises:
+            TypeError: for something that is not a function, such as a class, and for an unknown
+                option.
+            ConfigurationError: for a label name or another value that an option cannot have.
+        """
+        call_sites = self._call_sites
+        if isinstance(target, str):
+            # A block comes here each time it runs, nearly always with the same options.
+            words = block_words(target, options) if options else target
+            site = call_sites.blocks_by_words.get(words)
+            if site is not None:
+                return Operation(call_sites, site)
+        if not options.pop("enabled", True):
+            passive = Unrecorded(call_sites)
+            return passive(target) if callable(target) else passive
+        extras = None
+        if "attributes" in options or "links" in options:
+            extras = SpanExtras(options.pop("attributes", None) or {}, options.pop("links", ()))
+        checked = check_options(target if isinstance(target, str) else None, **options)
+        operation = Operation(call_sites, call_sites.blocks.get(checked), checked, extras)
+        return operation if target is None or isinstance(target, str) else operation(target)
+
+    def forget(
         self,
-        target: Any = None,
-        /,
+        operation: str,
         *,
         component: str | None = None,
         labels: Mapping[str, object] | None = None,
-        attributes: Mapping[str, Any] | None = None,
-        slow: float | None = None,
-        resources: bool | None = None,
-        enabled: bool = True,
-    ) -> Any:
-        """Record a function, by decorating it, or a block, in a `with` or `async with` statement.
+    ) -> int:
+        """Forget series of an operation, such as those of a customer who has left.
+
+        They disappear from the metrics with all their counts. If they are counted in again, they
+        begin at zero.
 
         Args:
-            target: the operation's name; without one, a function is named by its qualified name.
-                `@operation` alone decorates as well.
-            component: the part of the service it belongs to.
-            labels: labels of its series. Every distinct set of values makes series of its own.
-            attributes: attributes of its spans and its recent calls, never labels.
-            slow: seconds from which on a call is kept in `slow_calls`.
-            resources: whether resident memory and CPU time are measured: True for every call, False
-                for none, None where a call lasts long enough for it to cost under 0.5 % of it.
-            enabled: False returns functions as they are.
+            operation: its name.
+            component: its component; None forgets the operation in all components.
+            labels: labels that the series have, perhaps among others; None forgets all series.
 
-        Raises:
-            TypeError: for something that is not a function, a class for example.
-            ConfigurationError: for a label name that cannot be one.
+        Returns:
+            How many series were forgotten.
         """
-        recorder = self._recorder
-        if not enabled:
-            passive = Unrecorded(recorder)
-            return passive(target) if callable(target) else passive
-        if isinstance(target, str):
-            # A block comes by here each time it runs, nearly always in the same words, and these
-            # are a name alone.
-            if component is None and labels is None and slow is None and resources is None:
-                site = recorder.named.get(target)
-            else:
-                site = recorder.known_site(target, component, labels, slow, resources)
-            if site is not None:
-                return Operation(site, attributes)
-        definition = Definition(
-            recorder,
-            str(target) if isinstance(target, str) else None,
-            component=component,
-            labels=labels,
-            slow=slow,
-            resources=resources,
-        )
-        operation = Operation(None, attributes, definition)
-        return operation if target is None or isinstance(target, str) else operation(target)
+        forgotten = self._call_sites.forget(operation, component, labels)
+        if self._evaluation is not None:
+            self._evaluation.history.forget(forgotten)
+        return len(forgotten)
 
     def cache(self, name: str, *, component: str | None = None) -> Cache:
         """Return the counter of a cache's hits and misses."""
@@ -204,102 +230,222 @@ class Monitor(Alerting):
         return self._recorder.enabled
 
     def enable(self) -> None:
-        """Record calls, those that begin from now on."""
+        """Record the calls that begin from now on."""
         self._switch(enabled=True)
 
     def disable(self) -> None:
-        """Record no calls; those in progress are still completed."""
+        """Stop recording calls; those in progress are still completed."""
         self._switch(enabled=False)
 
     def recent_calls(self) -> list[CallRecord]:
-        """Return the calls that ended last, the latest last."""
+        """Return the calls that ended most recently, the latest one last."""
+        if self._workers is not None:
+            return self._workers.recent_calls(self._settings.recent_calls)
         return self._recorder.recent()
 
     def slow_calls(self) -> list[CallRecord]:
-        """Return the latest calls that took longer than their operation's `slow`."""
+        """Return the most recent calls that took longer than the `slow` of their operation."""
+        if self._workers is not None:
+            return self._workers.slow_calls(self._settings.slow_calls)
         return list(self._recorder.slow)
 
     def fold(self) -> None:
-        """Count every finished call now. Reading does this by itself."""
-        self._recorder.cells()
+        """Count every finished call now. Whatever reads the metrics does this by itself."""
+        self._recorder.all_series()
 
     def generate_latest(self, format: Format = Format.TEXT_0_0_4) -> bytes:  # noqa: A002 - the word
-        """Return the metrics of this monitor's registry as text."""
+        """Return the metrics of this monitor's registry in an exposition format."""
         return generate_latest(self.registry, format=format)
 
     def configure(self, **settings: Any) -> None:
-        """Change settings. A component takes effect for what is defined from now on.
+        """Change settings. A new `component` applies to what is defined from now on.
 
         Raises:
-            ConfigurationError: for a setting that cannot be; nothing is changed then.
+            ConfigurationError: for a setting that cannot be used; nothing is changed then.
         """
         wanted, recorder = self._settings.changed(settings), self._recorder
-        if self._watching is not None or wanted.alerting:
-            self._watch.configure(wanted)
-        self._show_as(wanted)
+        if wanted.workers != self._settings.workers:
+            raise ConfigurationError(
+                f"workers={wanted.workers!r:.80}: the monitor is made already; set "
+                "VITALSPAN_WORKERS, or configure before the first operation is defined"
+            )
+        exporter = self._push.prepare(self._settings, wanted)
+        if self._evaluation is not None or wanted.alerting:
+            self.evaluation.configure(wanted)
+        self._registration.change(self._settings, wanted)
         self._settings = wanted
-        recorder.component = self._recording.component = value_text(wanted.component)
-        recorder.series.limit = wanted.max_series
-        recorder.folder.recent.resize(wanted.recent_calls)
+        self._push.use(exporter)
+        self._call_sites.qualified_names = wanted.qualified_names
+        self._call_sites.component = self._recording.component = value_text(wanted.component)
+        if self._workers is not None:
+            self._workers.set_interval(wanted.publish_interval)
+        recorder.series_table.limit = wanted.max_series
+        recorder.aggregator.recent.resize(wanted.recent_calls)
         recorder.slow = deque(recorder.slow, maxlen=wanted.slow_calls)
+        recorder.set_buckets(wanted.buckets, from_slos=wanted.buckets_from_slos)
         self._switch(enabled=wanted.enabled)
 
-    def close(self) -> None:
-        """Take this monitor out of its registry and end its threads. Calls go on being recorded."""
-        self.closed = True
-        if self._watching is not None:
-            self._watching.close()
-        self._leave()
+    @property
+    def evaluation(self) -> Evaluation:
+        """The loop that evaluates rules and health; it is made when it is first used."""
+        if self._evaluation is None:
+            with fork.imports_finish_first:
+                # Importing what this needs takes longer than everything else together.
+                from vitalspan.evaluation import Evaluation  # noqa: PLC0415
 
-    def _leave(self) -> None:
-        collectors, self._collectors = self._collectors, []
-        for collector in collectors:
-            # The registry's owner may have taken it out already.
-            with suppress(KeyError):
-                self.registry.unregister(collector)
+            evaluation = Evaluation(
+                self._recorder, self._counts, self.registry, self._settings, self._workers
+            )
+            # Atomic: two threads that use it for the first time both get the same one.
+            self.__dict__.setdefault("_evaluation", evaluation)
+        assert self._evaluation is not None  # noqa: S101 - since the line above
+        return self._evaluation
+
+    @property
+    def evaluation_if_made(self) -> Evaluation | None:
+        """The loop that evaluates rules and health, or None if nothing has used it yet."""
+        return self._evaluation
+
+    @property
+    def rules(self) -> RuleBook:
+        """The rules in force: load a rule file, add and remove rules and SLOs, read signals."""
+        return self.evaluation.rules
+
+    @property
+    def alerts(self) -> Alerts:
+        """The alerts, active and past: read, acknowledge and silence them, or run a function."""
+        return self.evaluation.alerts
+
+    @property
+    def receivers(self) -> Dispatcher:
+        """The receivers of alerts: add an Alertmanager, a webhook, a function or the log."""
+        return self.evaluation.receivers
+
+    @property
+    def health(self) -> ServiceHealth:
+        """The health of the service: `monitor.health()` is the score and its reasons."""
+        return self.evaluation.health
+
+    @property
+    def statistics(self) -> ServiceStatistics:
+        """The figures of all calls, of components and of operations, and the calls running now."""
+        if self._statistics is None:
+            with fork.imports_finish_first:
+                # A program that nobody asks needs none of this.
+                from vitalspan.statistics.service_statistics import (  # noqa: PLC0415
+                    ServiceStatistics,
+                )
+
+            statistics = ServiceStatistics(
+                self._recorder,
+                self._counts,
+                self._reading_history,
+                self.recent_calls,
+                self.slow_calls,
+            )
+            self.__dict__.setdefault("_statistics", statistics)
+        assert self._statistics is not None  # noqa: S101 - since the line above
+        return self._statistics
+
+    @property
+    def workers(self) -> Workers | None:
+        """The processes that put their counts together; None for a process by itself."""
+        return self._workers
+
+    def tick(self, now: float | None = None) -> None:
+        """Evaluate once: count what has ended, evaluate rules and health, notify the receivers.
+
+        `start` does this every few seconds.
+
+        Args:
+            now: seconds on the monitor's steady clock; None reads it.
+        """
+        self.evaluation.tick(now)
+
+    def start(self) -> None:
+        """Start a daemon thread that ticks every `tick_interval` seconds, unless there is one.
+
+        With `metrics="otlp"`, start the one that pushes metrics as well.
+        """
+        if self._workers is not None:
+            self._workers.start()
+        self.evaluation.ticker.start()
+        self._push.start()
+
+    def stop(self) -> None:
+        """Stop the thread that ticks."""
+        if self._evaluation is not None:
+            self._evaluation.ticker.stop()
+
+    def set_ready(self, ready: bool, reason: str = "") -> None:  # noqa: FBT001 - the one thing it sets
+        """Set whether the service can take requests, which is what `/-/ready` answers.
+
+        It can until told otherwise.
+
+        Args:
+            ready: whether it can.
+            reason: why it cannot.
+        """
+        self._not_ready = None if ready else value_text(reason) or "no reason was given"
+
+    @property
+    def not_ready(self) -> str | None:
+        """The reason why the service cannot take requests; None if it can."""
+        return self._not_ready
+
+    def close(self) -> None:
+        """Remove this monitor from its registry and end its threads. Calls are still recorded.
+
+        With `metrics="otlp"`, metrics are pushed once more.
+        """
+        self.closed = True
+        self._push.use(None)
+        if self._workers is not None:
+            self._workers.close()
+        if self._evaluation is not None:
+            self._evaluation.close()
+        self._registration.leave()
 
     def reset(self) -> None:
         """Begin anew from zero, as a forked child does by itself."""
         self._recorder.reset()
         self._recording.reset()
-        self._state.reset()
-        if self._watching is not None:
-            self._watching.reset()
+        self._process_counts.reset()
+        if self._sessions is not None:
+            self._sessions.reset()
+        if self._evaluation is not None:
+            self._evaluation.reset()
 
-    def _make_watch(self) -> Watch:
-        # What this needs takes longer to import than all the rest.
-        from vitalspan.watch import Watch  # noqa: PLC0415
+    @property
+    def sessions(self) -> Sessions:
+        """The sessions: those that are open, the history of closed ones, and comparisons."""
+        if self._sessions is None:
+            with fork.imports_finish_first:
+                from vitalspan.sessions.sessions import Sessions  # noqa: PLC0415 - few open one
 
-        return Watch(self._recorder, self._recording, self.registry, self._settings)
+            self.__dict__.setdefault("_sessions", Sessions(self._recorder))
+        assert self._sessions is not None  # noqa: S101 - since the line above
+        return self._sessions
+
+    def session(self, name: str) -> Session:
+        """Return a session, a named stretch of work that a `with` statement opens and closes.
+
+        It has statistics of its own, of the calls that begin within it.
+
+        Args:
+            name: of the session; several may have the same.
+        """
+        return self.sessions.session(name)
+
+    def _reading_history(self) -> AbstractContextManager[History]:
+        return self.evaluation.reading_history()
+
+    def _more_families(self) -> Iterator[MetricFamily]:
+        if self._evaluation is not None:
+            yield from self._evaluation.families()
+        yield from self._push.families()
 
     def _switch(self, *, enabled: bool) -> None:
         self._settings = replace(self._settings, enabled=enabled)
         self._recording.enabled = enabled
         self._recorder.switch(enabled=enabled)
-
-    def _show_as(self, wanted: Settings) -> None:
-        before = self._settings
-        shown = (wanted.metric_prefix, wanted.system_metrics)
-        if not self._collectors or shown == (before.metric_prefix, before.system_metrics):
-            self._state.prefix = wanted.metric_prefix
-            return
-        self._leave()
-        try:
-            self._register(wanted)
-        except ConfigurationError:
-            self._register(before)
-            raise
-
-    def _register(self, settings: Settings) -> None:
-        self._state.prefix = settings.metric_prefix
-        collector = MonitorCollector(self._state)
-        try:
-            self.registry.register(collector)
-        except ValueError as clash:
-            raise ConfigurationError(
-                "the registry has metrics of these names already, another monitor's perhaps: use "
-                f"another registry, or metric_prefix=, or close the other monitor ({clash})"
-            ) from clash
-        self._collectors = [collector]
-        if settings.system_metrics:
-            self._collectors += system.register(self.registry, self._recorder.now)

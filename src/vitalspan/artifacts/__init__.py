@@ -1,1 +1,1 @@
-"""Files for Prometheus and its companions, written from the same definitions."""
+"""Internal: writes files for Prometheus, Alertmanager, Grafana and promtool."""

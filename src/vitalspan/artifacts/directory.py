@@ -1,4 +1,4 @@
-"""Files of an export, in a directory: written whole or not at all, and compared."""
+"""The directory of an export: its files are written atomically, or compared."""
 
 from __future__ import annotations
 
@@ -10,57 +10,57 @@ from vitalspan.artifacts.export import MARK
 from vitalspan.errors import ConfigurationError
 
 Search = Callable[[Mapping[str, str], Path], list[Path]]
-"""Finds what an earlier export wrote into a directory and one of these files does not."""
+"""Finds the files of an earlier export in a directory that the present export has no more."""
 
 
 def nothing(files: Mapping[str, str], directory: Path) -> list[Path]:  # noqa: ARG001 - a Search
-    """Return no file at all."""
+    """Return an empty list: nothing is removed."""
     return []
 
 
 def rule_tests(files: Mapping[str, str], directory: Path) -> list[Path]:
-    """Return the test files of rules that an earlier export wrote."""
+    """Return test files that an earlier export of rules wrote, and that are not among the files."""
     others = sorted(path for path in directory.glob("tests-*.yml") if path.name not in files)
     return [path for path in others if (_content(path) or "").startswith(f"# {MARK}")]
 
 
 def write(files: Mapping[str, str], directory: Path, left_over: Search = rule_tests) -> list[str]:
-    """Write files, and remove those that an earlier export wrote and this one does not.
+    """Write files, and remove those of an earlier export that are left over.
 
     Args:
-        files: their contents, by name.
-        directory: where to; it is made if it is not there.
-        left_over: finds what is to be removed.
+        files: their contents by name.
+        directory: where to write them; it is created if necessary.
+        left_over: finds the files to remove.
 
     Returns:
-        A line for each file: what was done to it.
+        A line for each file that says what was done to it.
 
     Raises:
-        ConfigurationError: for a directory that cannot be written to.
+        ConfigurationError: if the directory cannot be written to.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        told = [_written(directory / name, text) for name, text in files.items()]
+        lines = [_written(directory / name, text) for name, text in files.items()]
         for path in left_over(files, directory):
             path.unlink()
-            told.append(f"{path}: removed")
+            lines.append(f"{path}: removed")
     except OSError as refused:
         raise ConfigurationError(_cannot("be written", directory, refused)) from None
-    return told
+    return lines
 
 
 def differences(
     files: Mapping[str, str], directory: Path, left_over: Search = rule_tests
 ) -> list[str]:
-    """Return a line for each file in a directory that is not as an export would write it.
+    """Return a line for each file in a directory that differs from an export.
 
     Args:
-        files: the contents that there should be, by name.
-        directory: where they should be.
-        left_over: finds what should not be there.
+        files: the contents of the export by name.
+        directory: where the files should be.
+        left_over: finds the files that should not be there.
 
     Raises:
-        ConfigurationError: for a directory that cannot be read.
+        ConfigurationError: if the directory cannot be read.
     """
     try:
         found = [(directory / name, _content(directory / name), files[name]) for name in files]
@@ -70,19 +70,19 @@ def differences(
     return [
         *(f"{path}: missing" for path, content, _ in found if content is None),
         *(f"{path}: differs" for path, content, text in found if content not in (None, text)),
-        *(f"{path}: not made any more" for path in extra),
+        *(f"{path}: no longer generated" for path in extra),
     ]
 
 
 def _written(path: Path, text: str) -> str:
     if _content(path) == text:
-        return f"{path}: as before"
+        return f"{path}: unchanged"
     _replace(path, text)
     return f"{path}: written"
 
 
 def _replace(path: Path, text: str) -> None:
-    # Prometheus may be reading it.
+    # Prometheus may read the file at this moment.
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with new.open("x", encoding="utf-8", newline="\n") as file:

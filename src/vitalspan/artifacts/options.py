@@ -1,4 +1,4 @@
-"""What can be chosen of the files that are written."""
+"""Options of the export of rules."""
 
 from __future__ import annotations
 
@@ -7,72 +7,88 @@ import shlex
 from dataclasses import dataclass
 from typing import Final
 
+from vitalspan.compiler.context import context_of
+from vitalspan.config import Settings
 from vitalspan.errors import ConfigurationError
-from vitalspan.rules.promql import DEFAULT_STEP
-from vitalspan.signals.units import duration_text
+from vitalspan.metrics import DURATION_BOUNDARIES
+from vitalspan.promql.context import DEFAULT_STEP, PromqlContext
+from vitalspan.rules.model import RuleSet
+from vitalspan.rules.sampling import LONGEST_INTERVAL, USUAL_SCRAPE
+from vitalspan.units import duration_text
 
-_PREFIX: Final = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)?", re.ASCII)
 _URL: Final = re.compile(r"(https?://[!-~]+)?", re.ASCII)
-_LONGEST_INTERVAL: Final = 300.0
-"""Seconds after which Prometheus takes a series without samples for ended."""
-
-
-def check_prefix(prefix: str) -> None:
-    """Refuse what cannot be put before the names of metrics.
-
-    Raises:
-        ConfigurationError: for such a prefix.
-    """
-    if not _PREFIX.fullmatch(prefix):
-        raise ConfigurationError(
-            f"metric prefix {prefix!r:.60} cannot begin a metric name: use "
-            "letters, digits and underscores, with no digit first"
-        )
+DATASOURCE: Final = "prometheus"
+"""The uid of the data source in Grafana that dashboards select at first."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How rules are exported.
+    """Options of the export of rules.
 
     Attributes:
         per_instance: whether each instance has alerts of its own.
-        metric_prefix: before the names of vitalspan's own metrics, as the processes have it.
-        runbook_url: where runbooks are; `{alertname}` stands for the alert's name, which otherwise
-            follows.
-        interval: seconds between two evaluations of groups that name no interval.
+        metric_prefix: the prefix of vitalspan's own metrics, as the processes have it.
+        runbook_url: the address of runbooks; `{alertname}` stands for the name of the alert, which
+            is appended otherwise.
+        interval: the seconds between two evaluations of groups that have no interval of their own.
+        scrape_interval: the seconds between two scrapes; None for 15, or those of
+            `interval` if they are fewer.
+        buckets: the bucket boundaries of durations, in seconds, as the processes have them.
 
     Raises:
-        ConfigurationError: for values that cannot be.
+        ConfigurationError: for invalid values.
     """
 
     per_instance: bool = False
     metric_prefix: str = ""
     runbook_url: str = ""
     interval: float = DEFAULT_STEP
+    scrape_interval: float | None = None
+    buckets: tuple[float, ...] = DURATION_BOUNDARIES
 
     def __post_init__(self) -> None:
-        check_prefix(self.metric_prefix)
+        Settings(metric_prefix=self.metric_prefix, buckets=self.buckets)
         if not _URL.fullmatch(self.runbook_url):
             raise ConfigurationError(
                 f"runbook URL {self.runbook_url!r:.60}: use one such as "
                 "https://wiki.example/runbooks"
             )
-        if not 1 <= self.interval <= _LONGEST_INTERVAL:
-            raise ConfigurationError(
-                f"interval {duration_text(self.interval)}: use 1s to "
-                f"{duration_text(_LONGEST_INTERVAL)}"
-            )
+        for name, interval in (("interval", self.interval), ("scrape interval", self.scrape)):
+            if not 1 <= interval <= LONGEST_INTERVAL:
+                raise ConfigurationError(
+                    f"{name} {duration_text(interval)}: use 1s to {duration_text(LONGEST_INTERVAL)}"
+                )
+
+    def context(self, rules: RuleSet) -> PromqlContext:
+        """Return the context of all PromQL that is exported for some rules."""
+        return context_of(
+            rules,
+            prefix=self.metric_prefix,
+            step=self.interval,
+            per_instance=self.per_instance,
+            boundaries=self.buckets,
+        )
+
+    @property
+    def scrape(self) -> float:
+        """The seconds between two scrapes."""
+        usual = min(self.interval, USUAL_SCRAPE)
+        return usual if self.scrape_interval is None else self.scrape_interval
 
     @property
     def arguments(self) -> str:
-        """What follows `vitalspan rules export` to write the same files again."""
-        words = ["FILE --to DIR"]
+        """The arguments of `vitalspan rules export` that write the same files."""
+        arguments = ["FILE --to DIR"]
         if self.per_instance:
-            words.append("--per-instance")
+            arguments.append("--per-instance")
         if self.metric_prefix:
-            words.append(f"--metric-prefix {self.metric_prefix}")
+            arguments.append(f"--metric-prefix {self.metric_prefix}")
         if self.runbook_url:
-            words.append(f"--runbook-url {shlex.quote(self.runbook_url)}")
+            arguments.append(f"--runbook-url {shlex.quote(self.runbook_url)}")
         if self.interval != DEFAULT_STEP:
-            words.append(f"--interval {duration_text(self.interval)}")
-        return " ".join(words)
+            arguments.append(f"--interval {duration_text(self.interval)}")
+        if self.scrape_interval is not None:
+            arguments.append(f"--scrape-interval {duration_text(self.scrape_interval)}")
+        if self.buckets != DURATION_BOUNDARIES:
+            arguments.append(f"--buckets {','.join(f'{bound:.12g}' for bound in self.buckets)}")
+        return " ".join(arguments)

@@ -1,1 +1,1 @@
-"""The `vitalspan` command."""
+"""Internal: the `vitalspan` command."""

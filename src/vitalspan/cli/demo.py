@@ -1,4 +1,4 @@
-"""`vitalspan demo`."""
+"""The `vitalspan demo` command."""
 
 from __future__ import annotations
 
@@ -7,39 +7,46 @@ import math
 from functools import partial
 from typing import Any
 
+from vitalspan.cli.command import Commands, add_command
+
 MAX_RATE = 1000.0
 MIN_TICK = 0.1
 MAX_TICK = 3600.0
 
 
-def add_to(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add the subcommand and its options to the command line."""
-    parser = commands.add_parser(
-        "demo",
-        help="run a small shop under its own load and serve its /metrics",
-        description="Run a small shop under its own load and serve its /metrics. "
-        "What goes wrong changes from phase to phase.",
-        allow_abbrev=False,
-    )
+def add_to(commands: Commands[Any]) -> None:
+    """Add the command and its options."""
+    summary = "run a small shop with traffic of its own, and serve its /metrics"
+    more = "It goes through phases, each with another trouble."
+    parser = add_command(commands, "demo", summary, _run, more)
     option = parser.add_argument
     option(
-        "--port", type=_port, default=9464, help="port of /metrics; 0 is any free one (%(default)s)"
+        "--port",
+        type=_port,
+        default=9464,
+        help="the port of /metrics; 0 for any free one (%(default)s)",
     )
-    option("--addr", default="127.0.0.1", help="address to listen on (%(default)s)")
+    option("--addr", default="127.0.0.1", help="the address to listen on (%(default)s)")
     option(
         "--rate",
         type=_rate,
         default=20.0,
         metavar="N",
-        help="visits a second, up to 1000 (%(default)g)",
+        help="visits per second, up to 1000 (%(default)g)",
     )
     option(
         "--duration",
         type=_positive,
         metavar="SECONDS",
-        help="end after so long; without it, Ctrl-C does",
+        help="how long to run (until Ctrl-C)",
     )
-    option("--seed", type=int, default=1, metavar="N", help="which visitors come (%(default)s)")
+    option(
+        "--seed",
+        type=int,
+        default=1,
+        metavar="N",
+        help="the visitors' seed (%(default)s)",
+    )
     option(
         "--phase-seconds",
         type=_positive,
@@ -47,7 +54,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="SECONDS",
         help="how long each phase lasts (%(default)g)",
     )
-    option("--rules", metavar="FILE", help="rule file; without it, the demo's own")
+    option("--rules", metavar="FILE", help="a rule file (the demo's own)")
     option(
         "--tick",
         type=_tick,
@@ -55,13 +62,17 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="SECONDS",
         help="how often the rules are evaluated (%(default)g)",
     )
-    option("--alertmanager", default="", metavar="URL", help="Alertmanagers to tell, with commas")
-    option("--webhook", default="", metavar="URL", help="webhook to tell")
-    parser.set_defaults(run=_run)
+    option(
+        "--alertmanager",
+        default="",
+        metavar="URL",
+        help="Alertmanagers, separated by commas",
+    )
+    option("--webhook", default="", metavar="URL", help="a webhook that gets the alerts")
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    # The shop brings a default monitor into being; other commands need none.
+    # The shop creates a default monitor, which other commands do not need.
     from vitalspan.demo.run import Options, run  # noqa: PLC0415
 
     chosen = {field: getattr(arguments, field) for field in Options._fields}
@@ -78,7 +89,7 @@ def _port(text: str) -> int:
 def _rate(text: str) -> float:
     rate = _positive(text)
     if rate > MAX_RATE:
-        raise argparse.ArgumentTypeError(f"{text!r} is above {MAX_RATE:g} visits a second")
+        raise argparse.ArgumentTypeError(f"{text!r} is above {MAX_RATE:g} visits per second")
     return rate
 
 

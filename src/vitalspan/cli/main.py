@@ -1,4 +1,4 @@
-"""The command line: finds the subcommand and turns what it raises into one line."""
+"""The `vitalspan` program: runs a command, and prints what it raises as one line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from vitalspan._version import __version__
-from vitalspan.cli import demo, grafana, rules
+from vitalspan.cli import bridge, demo, grafana, rules, workers
 from vitalspan.errors import VitalspanError
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose complaint is one line."""
+    """An argument parser that reports a mistake in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong on standard error and exit with 2."""
+        """Print a mistake to standard error and exit with 2."""
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; by default those of the process.
 
     Raises:
-        SystemExit: for `--help`, `--version` (0) and arguments that cannot be used (2).
+        SystemExit: with 0 after `--help` and `--version`, with 2 for wrong arguments, and with what
+            a command exits with.
     """
     arguments = _parser().parse_args(argv)
     try:
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"vitalspan {arguments.command}: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # Whoever read the output has gone; the interpreter would complain when it flushes.
+        # The reader of the output has gone. The interpreter would complain when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
@@ -50,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> Parser:
     parser = Parser(
         prog="vitalspan",
-        description="Spans, Prometheus series and health of a Python service.",
+        description="Rules, dashboards, workers and a demo for services that vitalspan measures, "
+        "and a bridge to OpenTelemetry.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
@@ -58,4 +60,6 @@ def _parser() -> Parser:
     demo.add_to(commands)
     rules.add_to(commands)
     grafana.add_to(commands)
+    workers.add_to(commands)
+    bridge.add_to(commands)
     return parser

@@ -1,1 +1,1 @@
-"""A small shop under its own load, to see what the library records."""
+"""Internal: a small shop under its own load, which shows what the library records."""

@@ -1,4 +1,4 @@
-"""The demo's alerts: its rule file put in force, and a line on the screen for each change."""
+"""The demo's alerts: loads its rule file, and prints a line for each change of an alert."""
 
 from __future__ import annotations
 
@@ -19,21 +19,29 @@ RULES = str(files("vitalspan.demo").joinpath("rules.yml"))
 LOOK_SECONDS = 0.5
 
 
-def put_in_force(rules: str | None, tick: float, alertmanager: str, webhook: str) -> str:
-    """Load a rule file and begin to tick; return what to say about it.
+def load_rules(rules: str | None, tick: float, alertmanager: str, webhook: str) -> str:
+    """Load a rule file and start to evaluate it; return a text about it for the greeting.
 
     Args:
         rules: its path; None is the demo's own.
         tick: seconds between two evaluations.
-        alertmanager: addresses of Alertmanagers that are told, if any.
-        webhook: the address of a webhook that is told, if any.
+        alertmanager: addresses of Alertmanagers that are sent alerts, if any.
+        webhook: the address of a webhook that is sent alerts, if any.
 
     Raises:
-        ConfigurationError: for a file with mistakes, or what is no address.
+        ConfigurationError: for a file with mistakes, or for an address that is none.
     """
     path = rules or RULES
     try:
-        vs.configure(rules=path, tick_interval=tick, alertmanager=alertmanager, webhook=webhook)
+        vs.configure(
+            rules=path,
+            tick_interval=tick,
+            alertmanager=alertmanager,
+            webhook=webhook,
+            # Troubles last for seconds here, and people want to see each of them.
+            group_wait=0,
+            group_interval=0,
+        )
     except MissingExtraError as missing:
         vs.configure(tick_interval=tick)
         return f"none: {missing}"
@@ -43,20 +51,20 @@ def put_in_force(rules: str | None, tick: float, alertmanager: str, webhook: str
 
 
 async def announce(say: Callable[[str], object]) -> None:
-    """Say what begins and ends to fire, until cancelled."""
-    told: dict[str, tuple[str, str]] = {}
+    """Print which alerts begin to fire and end, until cancelled."""
+    announced: dict[str, tuple[str, str]] = {}
     while True:
         await asyncio.sleep(LOOK_SECONDS)
-        alerts = vs.get_monitor().alerts()
+        alerts = vs.get_monitor().alerts.active()
         for alert in alerts:
             now = (alert.severity, alert.state)
-            if alert.state != "pending" and told.get(alert.id) != now:
-                told[alert.id] = now
+            if alert.state != "pending" and announced.get(alert.id) != now:
+                announced[alert.id] = now
                 say(_line(alert))
-        told = {alert.id: told[alert.id] for alert in alerts if alert.id in told}
+        announced = {one.id: announced[one.id] for one in alerts if one.id in announced}
 
 
 def _line(alert: Alert) -> str:
     if alert.state == "resolved":
-        return f"       over: {alert.alertname}"
+        return f"       resolved: {alert.alertname}"
     return f"       {alert.severity}: {alert.alertname}, {alert.message}"

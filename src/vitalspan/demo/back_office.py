@@ -1,4 +1,4 @@
-"""Behind the shop's counter: reports, exports, and a worker that sends mail from a queue."""
+"""The back office of the shop: reports, exports, and a worker that sends mail from a queue."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ queue_depth = Gauge("shop_mail_queue_depth", "Orders that wait for their confirm
 
 
 class QueueFullError(ShopError):
-    """More orders wait for their confirmation than the queue holds."""
+    """The queue has no room for another order's confirmation."""
 
 
 class Reports:
@@ -83,7 +83,7 @@ class Mailer:
         queue_depth.set_function(self._orders.qsize)
 
     def start(self) -> None:
-        """Begin to work through the queue."""
+        """Start to work through the queue."""
         self._thread.start()
 
     @vs.operation("enqueue", component="worker")

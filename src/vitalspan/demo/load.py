@@ -1,4 +1,4 @@
-"""Visitors at a bounded rate, and a bounded number of them at a time."""
+"""The load of the demo: visitors at a bounded rate, and a bounded number of them at a time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Pace:
 
 
 class Load:
-    """Sends visitors until it is told to stop.
+    """Sends visitors into the shop until it is cancelled.
 
     Args:
         serve: does what a visitor came for.

@@ -1,4 +1,4 @@
-"""What goes wrong in the demo, and when: elapsed seconds in, the current phase out."""
+"""The phases of the demo: what goes wrong, and when."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One stretch of the demo's life; the defaults are a good day.
+    """One phase of the demo; by default nothing goes wrong.
 
     Args:
         name: what the phase is called on the screen.
@@ -70,7 +70,7 @@ PHASES = (
 
 
 class Schedule:
-    """Which phase reigns when; after the last the first begins again.
+    """The schedule of the phases; after the last one the first begins again.
 
     Args:
         phase_seconds: how long each phase lasts.
@@ -80,7 +80,7 @@ class Schedule:
         self._phase_seconds = phase_seconds
 
     def number(self, elapsed: float) -> int:
-        """Return how many phases are over `elapsed` seconds into the demo."""
+        """Return how many phases are over after `elapsed` seconds of the demo."""
         return int(elapsed // self._phase_seconds)
 
     def begin(self, number: int) -> float:

@@ -1,4 +1,4 @@
-"""The demo as a whole: shop, load, /metrics, and an end within a second."""
+"""The demo as a whole: starts the shop, its visitors and `/metrics`, and ends them in a second."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ THREADS = 16
 
 
 class Options(NamedTuple):
-    """How the demo runs.
+    """The options of the demo.
 
     Args:
         port: where /metrics is served; 0 takes any free one.
@@ -39,8 +39,8 @@ class Options(NamedTuple):
         phase_seconds: how long each phase lasts.
         rules: a rule file; None is the demo's own.
         tick: seconds between two evaluations of the rules.
-        alertmanager: addresses of Alertmanagers that are told about alerts, separated by commas.
-        webhook: the address of a webhook that is told about alerts.
+        alertmanager: addresses of Alertmanagers that are sent alerts, separated by commas.
+        webhook: the address of a webhook that is sent alerts.
     """
 
     port: int
@@ -64,12 +64,12 @@ def run(options: Options, say: Callable[[str], object]) -> None:
 
     Args:
         options: how to run.
-        say: takes each line for the person who watches.
+        say: prints a line.
 
     Raises:
-        ListenError: the port is in use, or the address is not one of this machine.
-        MissingExtraError: spans should be sent but the exporter is not installed.
-        ConfigurationError: the rule file has mistakes.
+        ListenError: if the port is in use, or the address is not one of this machine.
+        MissingExtraError: if spans should be sent but the exporter is not installed.
+        ConfigurationError: if the rule file has mistakes.
     """
     asyncio.run(_run(options, say))
 
@@ -79,7 +79,7 @@ async def _run(options: Options, say: Callable[[str], object]) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "shop"))
     clock = SystemClock()
     with _listening(options) as url:
-        rules = alerts.put_in_force(
+        rules = alerts.load_rules(
             options.rules, options.tick, options.alertmanager, options.webhook
         )
         say(_greeting(options, url, spans.set_up(), rules))

@@ -1,6 +1,6 @@
-"""The shop itself, as anyone would write it: this is the file to read for how the library is used.
+"""The shop itself, as anyone would write it. Read this file to see how the library is used.
 
-What customers wait for is here; what happens behind their backs is in `back_office`.
+What customers wait for is here; the rest is in `back_office`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Shop:
         try:
             # The timeout cancels `rank`, which counts as neither success nor error.
             return await asyncio.wait_for(self._rank(words_of(text)), timeout=0.25)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return BESTSELLERS
 
     @vs.operation("rank", component="search", attributes={"search.index": "products"})

@@ -1,4 +1,4 @@
-"""Where the demo's spans go."""
+"""The tracer provider of the demo: sends its spans by OTLP, or drops them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def set_up() -> str:
     """Configure tracing as the environment says and return where spans go.
 
     Raises:
-        MissingExtraError: spans should be sent but the exporter is not installed.
+        MissingExtraError: if spans should be sent but the exporter is not installed.
     """
     os.environ.setdefault("OTEL_SERVICE_NAME", "vitalspan-demo")
     endpoint = os.environ.get(OTLP_ENDPOINT)

@@ -1,4 +1,4 @@
-"""What visitors do in the shop; their dice alone decide it."""
+"""Visits: what visitors do in the shop, decided by dice of their own."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def visit(seed: int, number: int, purpose: str | None = None) -> Visit:
 
 
 async def serve(visit: Visit, shop: Shop, reports: Reports) -> None:
-    """Do what the visitor came for.
+    """Serve a visitor with what they came for.
 
     Raises:
         ShopError: the visitor leaves without it.

@@ -1,4 +1,4 @@
-"""What is outside the shop: a database, a cache, a payment provider, a supplier, a model.
+"""The world outside the shop: a database, a cache, a payment provider, a supplier, a model.
 
 Nothing here is recorded and nothing leaves the process. Everything takes its time, fails or forgets
 as the current phase says.
@@ -27,7 +27,7 @@ dice: ContextVar[Random] = ContextVar("dice")
 
 
 class ShopError(Exception):
-    """Base of what a visit to the shop may fail with."""
+    """The base of all errors that a visit to the shop can fail with."""
 
 
 class CardDeclinedError(ShopError):
@@ -39,11 +39,11 @@ class PaymentUnavailableError(ShopError):
 
 
 class ModelOverloadedError(ShopError):
-    """The recommender had no time for the question."""
+    """The recommender has no time for the question."""
 
 
 class Advice(NamedTuple):
-    """What the recommender answers, and what the answer cost in tokens."""
+    """An answer of the recommender, and what it cost in tokens."""
 
     products: list[int]
     tokens: int

@@ -1,1 +1,1 @@
-"""One score that says why: ramps on signals, weighed, of the whole and of each component."""
+"""Internal: the health score of the service and of its components, with its reasons."""

@@ -1,9 +1,15 @@
-"""What is said about health: the score, its factors and components, where it is going."""
+"""Health as it is returned: the score, its factors and components, and its trend."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
+
+from vitalspan.words import one_line
+
+_WIDTH: Final = 40
+"""The widest column of component names, in characters."""
 
 
 @dataclass(frozen=True)
@@ -12,19 +18,22 @@ class FactorHealth:
 
     Attributes:
         factor: its name.
-        signal: what it is about, `change of latency_mean` for example.
-        where: the conditions on labels that series must meet to count.
-        value: of the signal, in its base unit; None without data.
-        samples: that the value is made of.
-        min_count: samples without which the factor is absent.
-        window: seconds that the value is of.
-        full: the value from which on all points are given.
-        zero: the value from which on none is.
-        score: from 0 to 1; None where the factor is absent.
-        weight: the points that it stands for; those of all factors are 100 together. Factors that
-            only take off, as alerts do in the model `pipeline`, stand for none.
-        points_lost: those that it costs; of all factors together, what the score lacks of 100.
-        reason: in words: what it costs and by whom, or why it is absent.
+        signal: what it measures, `change of latency_mean` for example.
+        where: the conditions on labels that its series meet.
+        value: the value of the signal, in its base unit; None without data.
+        samples: how many samples the value is made of.
+        min_count: the fewest samples with which the factor counts.
+        window: the seconds that the value is computed over.
+        full: the value from which on it gets all points.
+        zero: the value from which on it gets none.
+        score: from 0 to 1; None if the factor is absent.
+        weight: the points that it can give; those of all factors are 100 together. Factors that
+            only subtract, such as alerts in the model `pipeline`, have 0.
+        critical: whether it limits the score instead of weighing.
+        least: the score that a critical factor allows at its worst.
+        points_lost: the points that it costs; those of all factors together make up the
+            difference between the score and 100.
+        reason: what it costs and what contributes most, or why it is absent.
     """
 
     factor: str
@@ -40,24 +49,26 @@ class FactorHealth:
     weight: float
     points_lost: float
     reason: str
+    critical: bool = False
+    least: float = 0.0
 
 
 @dataclass(frozen=True)
 class ComponentHealth:
-    """A component's health.
+    """The health of a component.
 
     Attributes:
         component: its name.
-        score: its own, from 0 to 100; None while nothing is known.
-        effective_score: the least of its own and those of all that it depends on.
+        score: its own score, from 0 to 100; None while nothing is known.
+        effective_score: the lowest of its own score and those of all that it depends on.
         status: the level of its effective score.
-        limited_by: the component whose score its effective one is.
-        weight: how much it counts beside the others.
-        critical: whether the whole is never better.
-        depends_on: what it depends on directly.
-        recommended_concurrency: calls that there should be room for at once, by Little's law; None
-            without a call lately.
-        factors: of its own score.
+        limited_by: the component whose score is its effective score.
+        weight: how much it counts beside the other components.
+        critical: whether the score of the whole is never better than its effective score.
+        depends_on: the components that it depends on directly.
+        recommended_concurrency: how many calls at once there should be room for, by Little's law;
+            None without recent calls.
+        factors: the factors of its own score.
     """
 
     component: str
@@ -74,7 +85,7 @@ class ComponentHealth:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The score at one moment, in seconds since the Unix epoch."""
+    """The score at one time, which is in seconds since the Unix epoch."""
 
     at: float
     score: float | None
@@ -83,12 +94,13 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Trend:
-    """Where the score is going.
+    """The trend of the score.
 
     Attributes:
-        snapshots: the latest last.
-        slope: points an hour, by least squares through the snapshots; None for fewer than three.
-        forecast: the score in an hour by the same line, from 0 to 100.
+        snapshots: the latest is the last.
+        slope: the points that the score gains in an hour, by least squares; None for fewer than
+            three snapshots.
+        forecast: the score in an hour on the same line, from 0 to 100.
     """
 
     snapshots: tuple[Snapshot, ...] = ()
@@ -98,18 +110,18 @@ class Trend:
 
 @dataclass(frozen=True)
 class Health:
-    """How a service does.
+    """The health of a service.
 
     Attributes:
         score: from 0 to 100; None while nothing is known.
-        status: the level that the score is in; `no_data` without one.
+        status: the level that the score is in; `no_data` without a score.
         failing: whether the score is below `fail_below`.
-        model: the name of the set of factors; `own` for those of a user.
-        at: the time of the tick that it is of, in seconds since the Unix epoch; None before any.
-        factors: each of them, absent ones included.
+        model: the name of the model; `own` if all factors are a user's own.
+        at: the time of its tick, in seconds since the Unix epoch; None before the first tick.
+        factors: all factors, including absent ones.
         components: sorted by name.
-        reasons: what costs points, in words, worst first.
-        trend: where the score is going.
+        reasons: what costs points, in words, the most costly first.
+        trend: the latest scores, and where they lead.
     """
 
     score: float | None
@@ -123,11 +135,14 @@ class Health:
     trend: Trend = Trend()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as what JSON has."""
+        """Return all of it in types that JSON has."""
         return asdict(self)
 
     def graph(self) -> dict[str, Any]:
-        """Return the components as nodes, and as edges what depends (source) on what (target)."""
+        """Return the components as nodes, and their dependencies as edges.
+
+        The source of an edge depends on its target.
+        """
         nodes = [
             {
                 "id": one.component,
@@ -147,8 +162,48 @@ class Health:
         return {"nodes": nodes, "edges": edges}
 
     def explain(self) -> str:
-        """Return the score, what costs points, the components and the trend, for people."""
-        # What it needs is about texts alone.
-        from vitalspan.health.explain import explain  # noqa: PLC0415
+        """Return a text for people: the score, what costs points, the components and the trend."""
+        return "\n".join(_lines(self))
 
-        return explain(self)
+
+def _lines(health: Health) -> Iterator[str]:
+    yield f"health {_score(health.score)}: {health.status} (model {health.model})"
+    width = max((len(one.factor) for one in health.factors), default=0)
+    for factor in sorted(health.factors, key=lambda one: -one.points_lost):
+        yield f"  {_cost(factor)}  {factor.factor:{width}}  {factor.reason}"
+    if health.components:
+        yield "components"
+        yield from _components(health.components)
+    trend = health.trend
+    if trend.slope is not None and trend.forecast is not None:
+        yield (
+            f"trend: {trend.slope:+.1f} points an hour over the last {len(trend.snapshots)} "
+            f"snapshots, which leads to {trend.forecast:.1f} in an hour"
+        )
+
+
+def _cost(factor: FactorHealth) -> str:
+    if factor.score is None:
+        return "absent".rjust(15)
+    of = f" of {factor.weight:5.1f}" if factor.weight else " " * 9
+    return f"{-factor.points_lost or 0.0:6.1f}{of}"
+
+
+def _components(components: tuple[ComponentHealth, ...]) -> Iterator[str]:
+    width = min(_WIDTH, max(len(one.component) for one in components))
+    for one in components:
+        notes = [one.status]
+        if one.limited_by not in (None, one.component):
+            limiting = one_line(one.limited_by or "")
+            notes.append(f"{one.effective_score:.1f} because it depends on {limiting}")
+        if one.critical:
+            notes.append("critical")
+        worst = max(one.factors, key=lambda factor: factor.points_lost, default=None)
+        if worst is not None and worst.points_lost >= 1.0:
+            notes.append(worst.reason)
+        score = "    ?" if one.score is None else f"{one.score:5.1f}"
+        yield f"  {score}  {one_line(one.component):{width}}  {'; '.join(notes)}"
+
+
+def _score(score: float | None) -> str:
+    return "is not known" if score is None else f"{score:.1f} of 100"

@@ -1,4 +1,4 @@
-"""From readings to a score: ramps, weights, what each factor takes off."""
+"""The score of readings: ramps, weights, and the points that each factor costs."""
 
 from __future__ import annotations
 
@@ -22,40 +22,43 @@ CRITICAL_COMPONENT: Final = Factor(
     weight=BEST,
     deduct=True,
 )
-"""What the worst critical component takes off what would be the score without it."""
+"""A factor for the points that the worst critical component costs."""
 
 
 def ramp(value: float, full: float, zero: float) -> float:
-    """Return 1 at `full` or better, 0 at `zero` or worse, and what lies between on a line."""
+    """Return 1 at `full` or better, 0 at `zero` or worse, and the line between them elsewhere."""
     if math.isinf(full - zero):
         value, full, zero = value / 2, full / 2, zero / 2
     return min(1.0, max(0.0, (value - zero) / (full - zero)))
 
 
 def finite(value: float | None) -> float | None:
-    """Return a number; None for no data, and for what is no number or endless."""
+    """Return a finite number as it is, and None for everything else."""
     return value if value is not None and math.isfinite(value) else None
 
 
 def factor_score(factor: Factor, reading: Reading) -> float | None:
-    """Return where a reading lies on a factor's ramp, from 0 to 1; None where it does not count."""
+    """Return the score of a reading on a factor's ramp, from 0 to 1; None if it does not count."""
     value = finite(reading.value)
     if value is None or reading.samples < factor.min_count:
         return None
-    return ramp(value, factor.full, factor.zero)
+    score = ramp(value, factor.full, factor.zero)
+    if reading.samples < factor.full_count:
+        score = 1.0 - (1.0 - score) * reading.samples / factor.full_count
+    return score
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one factor makes of a score.
+    """One factor's part of a score.
 
     Attributes:
-        factor: which.
-        reading: of its signal.
-        score: from 0 to 1; None where the factor is absent.
-        weight: the points that it stands for: those of all parts are 100 together. A deduction
-            stands for none.
-        lost: the points that it takes off.
+        factor: the factor.
+        reading: the reading of its signal.
+        score: from 0 to 1; None if the factor is absent.
+        weight: the points that it can give; those of all parts are 100 together. Deductions and
+            critical factors have 0.
+        lost: the points that it costs.
     """
 
     factor: Factor
@@ -67,7 +70,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Score:
-    """A score and its parts, whose losses are together what it lacks of 100."""
+    """A score and its parts, whose losses make up the difference between the score and 100."""
 
     value: float | None
     parts: tuple[Part, ...]
@@ -78,12 +81,15 @@ def score_of(
     readings: Sequence[Reading],
     given: Mapping[str, float | None] | None = None,
 ) -> Score:
-    """Return the weighted mean of the factors that are known, less the deductions.
+    """Return the weighted mean of the known factors, minus the deductions, within the limits.
+
+    Without factors that weigh, the limits apply to 100 points. Each critical factor costs what it
+    lowers the score by after the ones before it.
 
     Args:
         factors: of the model.
-        readings: one for each.
-        given: scores of factors that are not where their own readings lie; None for absent ones.
+        readings: one for each factor.
+        given: scores to use in place of those of the readings, by factor; None for absent factors.
     """
     given = given or {}
     known = [
@@ -92,26 +98,30 @@ def score_of(
     ]
     counted = [part for part in known if part.score is not None and not part.factor.deduct]
     whole = math.fsum(part.factor.weight for part in counted)
-    if not whole:
+    if not whole and not any(part.factor.critical for part in counted):
         return Score(None, tuple(known))
-    # Not 100 less what is lost: rounding would leave a little more than 0 of it.
-    score = math.fsum(part.factor.weight * (part.score or 0.0) for part in counted) / whole * BEST
+    # Not 100 minus the losses, from which rounding would leave a little more than 0.
+    points = math.fsum(part.factor.weight * (part.score or 0.0) for part in counted)
+    score = points / whole * BEST if whole else BEST
     parts = []
-    for part in sorted(known, key=lambda one: one.factor.deduct):
+    for part in sorted(known, key=lambda one: (one.factor.critical, one.factor.deduct)):
         weight = 0.0
         lost = 0.0
-        if part.score is not None and part.factor.deduct:
+        if part.score is not None and part.factor.critical:
+            lost = max(0.0, score - part.factor.limit(part.score))
+            score = min(score, part.factor.limit(part.score))
+        elif part.score is not None and part.factor.deduct:
             lost = min(score, part.factor.weight * (1.0 - part.score))
             score -= lost
         elif part.score is not None:
-            weight = part.factor.weight / whole * BEST
+            weight = part.factor.weight / whole * BEST if whole else 0.0
             lost = weight * (1.0 - part.score)
         parts.append(replace(part, weight=weight, lost=lost))
     return Score(score, tuple(parts))
 
 
 def capped(score: Score, worst: float | None) -> Score:
-    """Return a score that is no better than the worst critical component, where there is one."""
+    """Return a score that is no better than that of the worst critical component, if any."""
     if score.value is None or worst is None:
         return score
     lost = max(0.0, score.value - worst)
@@ -120,7 +130,7 @@ def capped(score: Score, worst: float | None) -> Score:
 
 
 def weighted_mean(scores: Iterable[tuple[float | None, float]]) -> float | None:
-    """Return the mean of the scores that are known, each with its weight; None without any."""
+    """Return the weighted mean of the known scores, None without any."""
     known = [(score, weight) for score, weight in scores if score is not None]
     whole = math.fsum(weight for _, weight in known)
     if not whole:

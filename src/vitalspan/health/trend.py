@@ -1,8 +1,9 @@
-"""Snapshots of the score, and where they are going."""
+"""The trend of the score: snapshots, and the line through them."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 from statistics import linear_regression
 from typing import Final
 
@@ -10,18 +11,18 @@ from vitalspan.health.result import Snapshot, Trend
 from vitalspan.health.score import BEST
 
 MIN_SNAPSHOTS: Final = 3
-"""Scores without which nothing is said about where they are going."""
+"""The fewest scores that have a trend."""
 
 HORIZON: Final = 3600.0
-"""Seconds ahead that a forecast is for."""
+"""The seconds that a forecast looks ahead."""
 
 
 class Snapshots:
-    """The latest snapshots.
+    """The latest snapshots of the score.
 
     Args:
-        kept: how many.
-        interval: seconds between two of them, at least.
+        kept: how many are kept.
+        interval: the fewest seconds between two of them.
     """
 
     def __init__(self, kept: int, interval: float) -> None:
@@ -29,15 +30,15 @@ class Snapshots:
         self._interval = interval
 
     def configure(self, kept: int, interval: float) -> None:
-        """Keep so many from now on, the latest, so many seconds apart."""
+        """Change how many snapshots are kept, and how far apart they are."""
         self._kept = deque(self._kept, maxlen=kept)
         self._interval = interval
 
     def take(self, now: float, snapshot: Snapshot) -> None:
-        """Keep a snapshot, unless the last one is too young.
+        """Keep a snapshot, unless the last one is too recent.
 
         Args:
-            now: on the steady clock.
+            now: the time on the steady clock, in seconds.
             snapshot: the score at that time.
         """
         last = self._kept[-1][0] if self._kept else float("-inf")
@@ -45,7 +46,7 @@ class Snapshots:
             self._kept.append((now, snapshot))
 
     def trend(self) -> Trend:
-        """Return the snapshots, and the least-squares line through their scores."""
+        """Return the snapshots, and what the least-squares line through their scores says."""
         snapshots = tuple(snapshot for _, snapshot in self._kept)
         known = [(at, one.score) for at, one in self._kept if one.score is not None]
         if len(known) < MIN_SNAPSHOTS:
@@ -55,6 +56,13 @@ class Snapshots:
         ahead = line.intercept + line.slope * HORIZON
         return Trend(snapshots, line.slope * HORIZON, min(BEST, max(0.0, ahead)))
 
+    def __iter__(self) -> Iterator[tuple[float, Snapshot]]:
+        return iter(tuple(self._kept))
+
+    def restore(self, kept: Iterable[tuple[float, Snapshot]]) -> None:
+        """Put others, with their times on the steady clock, in the place of those that are kept."""
+        self._kept = deque(kept, maxlen=self._kept.maxlen)
+
     def clear(self) -> None:
-        """Forget them."""
+        """Forget all snapshots."""
         self._kept.clear()

@@ -1,16 +1,17 @@
-"""Telling receivers about alerts, and acting on them."""
+"""Receivers of alerts, and what they are sent."""
 
+from vitalspan.notify import bodies
 from vitalspan.notify.actions import Actions
-from vitalspan.notify.alertmanager import Alertmanager
-from vitalspan.notify.callback import Callback
-from vitalspan.notify.chores import ActionRecord
-from vitalspan.notify.dispatcher import Dispatcher
-from vitalspan.notify.grouping import Notification
-from vitalspan.notify.lane import ReceiverStatus
-from vitalspan.notify.log import Log
+from vitalspan.notify.actions.action_queue import ActionRecord
+from vitalspan.notify.delivery import ReceiverStatus
+from vitalspan.notify.notifier import Dispatcher
+from vitalspan.notify.plans.grouped import Notification
 from vitalspan.notify.receiver import Receiver
+from vitalspan.notify.receivers.alertmanager import Alertmanager
+from vitalspan.notify.receivers.callback import Callback
+from vitalspan.notify.receivers.log import Log
+from vitalspan.notify.receivers.webhook import Webhook
 from vitalspan.notify.retry import Retry
-from vitalspan.notify.webhook import Webhook
 
 __all__ = [
     "ActionRecord",
@@ -24,4 +25,5 @@ __all__ = [
     "ReceiverStatus",
     "Retry",
     "Webhook",
+    "bodies",
 ]

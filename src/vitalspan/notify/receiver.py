@@ -1,4 +1,4 @@
-"""What the dispatcher asks of a receiver, and what a receiver says when it cannot."""
+"""The protocol of receivers: endpoints that deliver, plans of what to send, and their error."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from vitalspan.rules.alert import Alert
+from vitalspan.rules.silences import Silence
 
-Outcome = Literal["sent", "failed", "rejected", "untold"]
-"""What became of a message: taken; given up after several attempts; refused for good; not tried."""
+Outcome = Literal["sent", "failed", "rejected", "unsent"]
+"""What became of a message: the receiver took it; it was given up after several attempts; the
+receiver refused it for good; no attempt was made."""
 
 
 class UndeliveredError(Exception):
-    """A message that did not get through; the text says why, without secrets.
+    """A message could not be delivered; the text says why, without secrets.
 
     Args:
         why: the reason.
-        again: whether another attempt could do better.
-        wait: seconds that the receiver asks to be left alone for.
+        again: whether another attempt could succeed.
+        wait: seconds that the receiver asks to wait before another attempt.
     """
 
     def __init__(self, why: str, *, again: bool = True, wait: float = 0.0) -> None:
@@ -28,27 +30,27 @@ class UndeliveredError(Exception):
 
 
 def reason(error: BaseException, most: int = 200) -> str:
-    """Return what went wrong in one line.
+    """Return the type and the text of an exception in one line.
 
     Args:
         error: what was raised.
-        most: characters.
+        most: characters of its text.
     """
     try:
-        said = str(error)[:most]
-    # What a user's exception does to be shown may fail too.
+        text = str(error)[:most]
+    # The `__str__` of a user's exception may raise too.
     except Exception:  # noqa: BLE001
-        said = ""
-    said = "".join(one if one.isprintable() else " " for one in said)
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+        text = ""
+    text = "".join(one if one.isprintable() else " " for one in text)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class Message(Protocol):
-    """Something to deliver."""
+    """A message to a receiver, as its plan makes it."""
 
     @property
     def group(self) -> str:
-        """What it is about: a later message of the same group supersedes an earlier one."""
+        """Its group: a later message of the same group supersedes an earlier one."""
         ...
 
 
@@ -56,26 +58,38 @@ M = TypeVar("M", bound=Message)
 
 
 class Plan(Protocol[M]):
-    """What one receiver has been told, and what it is still to be told. Not thread-safe.
+    """The messages that one receiver was sent and should be sent next. Not thread-safe.
 
     All times are Unix seconds, as the caller of `Dispatcher.tick` gives them.
     """
 
-    def observe(self, alerts: Sequence[Alert], now: float) -> int:
-        """Take note of all alerts that fire or were resolved; return how many were forgotten."""
+    def observe(self, alerts: Sequence[Alert], now: float, silences: Sequence[Silence] = ()) -> int:
+        """Observe all alerts that fire or were resolved; return how many had to be forgotten.
+
+        Args:
+            alerts: with those that are silenced, which say until when.
+            now: the time.
+            silences: all that have not ended, for receivers that keep silences themselves.
+        """
         ...
 
     def due(self, now: float, interval: float) -> list[M]:
-        """Return the messages that say what is new; they count as under way."""
+        """Return the messages that are due; they count as under way.
+
+        Args:
+            now: the time.
+            interval: seconds until this is asked again; infinite where it will not be, so that
+                nothing is kept back.
+        """
         ...
 
     def settle(self, message: M, outcome: Outcome) -> None:
-        """Take note of what became of a message."""
+        """Remember what became of a message."""
         ...
 
 
-class Outlet(ABC, Generic[M]):
-    """One place that messages go to, with a queue and a thread of its own.
+class Endpoint(ABC, Generic[M]):
+    """A place that messages are delivered to, by a queue and a thread of its own.
 
     Attributes:
         retried: whether a failed delivery is tried again.
@@ -87,39 +101,39 @@ class Outlet(ABC, Generic[M]):
 
     @abstractmethod
     def plan(self) -> Plan[M]:
-        """Return a new plan: nothing has been told."""
+        """Return a new plan, for an endpoint that was sent nothing yet."""
 
     @abstractmethod
     def deliver(self, message: M, receiver: str) -> None:
-        """Hand a message over, or raise. Runs in the outlet's own thread.
+        """Deliver a message, or raise. Runs in the endpoint's own thread.
 
         Args:
-            message: one that the plan has made.
-            receiver: the name by which the receiver is known.
+            message: made by the plan.
+            receiver: the name of the receiver.
+
+        Raises:
+            UndeliveredError: where it is known whether and when to try again. Any other exception
+                counts as a failed attempt.
         """
 
     def abort(self) -> None:
         """Make a delivery that is under way fail, where that is possible. Runs in any thread."""
 
     def end(self) -> None:
-        """Let go of what deliveries need. Runs in the outlet's own thread, which ends."""
+        """Release what deliveries need. Runs in the endpoint's own thread, before that ends."""
 
-    def disown(self) -> None:
+    def abandon_in_child(self) -> None:
         """Forget what belongs to the parent. Runs in a forked child."""
 
 
 class Receiver(Protocol):
-    """Someone who is told about alerts.
-
-    Attributes:
-        name: by which it is known, unless another one has this name.
-    """
+    """Somebody or something that is notified of alerts, at one endpoint or at several."""
 
     @property
     def name(self) -> str:
-        """By which it is known, unless another receiver has this name already."""
+        """Its name in metrics and logs; a second one of the same name gets a number."""
         ...
 
-    def outlets(self) -> Sequence[Outlet[Any]]:
-        """Return new outlets; each is told everything."""
+    def endpoints(self) -> Sequence[Endpoint[Any]]:
+        """Return new endpoints; each is sent everything."""
         ...

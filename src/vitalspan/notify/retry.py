@@ -1,4 +1,4 @@
-"""Trying again, ever later and never in step with others."""
+"""Retries with exponential backoff and jitter."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vitalspan.errors import ConfigurationError, MissingExtraError
+from vitalspan.http_target import seconds
 from vitalspan.notify.receiver import UndeliveredError
-from vitalspan.notify.target import seconds
+from vitalspan.runtime.fork import imports_finish_first
 
 if TYPE_CHECKING:
     import tenacity
@@ -16,17 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Retry:
-    """How often, and how long, a message is tried.
+    """The number of attempts to send a message, and the time they may take.
 
     Attributes:
-        attempts: at most, the first one included.
+        attempts: the most attempts, the first one included.
         first: seconds until the second attempt; the next waits are twice as long each, and up to
             as much again is added at random.
         longest: seconds between two attempts at most, whatever a receiver asks for.
         total: seconds after which no further attempt begins.
 
     Raises:
-        ConfigurationError: for what cannot be.
+        ConfigurationError: for a number that cannot be used.
     """
 
     attempts: int = 3
@@ -43,13 +44,14 @@ class Retry:
 
 
 def require() -> None:
-    """Raise unless retries are possible.
+    """Check that the library for retries is installed.
 
     Raises:
         MissingExtraError: if tenacity is not installed.
     """
     try:
-        import tenacity  # noqa: F401, PLC0415 - only who has receivers needs it
+        with imports_finish_first:
+            import tenacity  # noqa: F401, PLC0415 - only who has receivers needs it
     except ImportError:
         raise MissingExtraError("telling receivers about alerts", "notify") from None
 
@@ -61,23 +63,23 @@ def with_retries(
     now: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> None:
-    """Call until it succeeds or there is no point, and raise what the last attempt raised.
+    """Call a function until it succeeds or its retries are used up; raise its last error.
 
     Args:
-        attempt: what is called.
-        policy: how often.
+        attempt: the function.
+        policy: how often, and with which pauses.
         now: a steady clock in seconds.
-        sleep: waits for some seconds; it may raise to end it all.
+        sleep: waits for some seconds; it may raise to end the retries.
     """
     import tenacity  # noqa: PLC0415 - `require` has been asked
 
     began = now()
-    later = tenacity.wait_exponential(multiplier=policy.first, max=policy.longest)
+    backoff = tenacity.wait_exponential(multiplier=policy.first, max=policy.longest)
     jitter = tenacity.wait_random(1, 2)
 
     def wait(state: tenacity.RetryCallState) -> float:
-        asked = getattr(_error(state), "wait", 0.0)
-        return min(policy.longest, max(asked, later(state)) * jitter(state))
+        requested = getattr(_error(state), "wait", 0.0)
+        return min(policy.longest, max(requested, backoff(state)) * jitter(state))
 
     def is_over(state: tenacity.RetryCallState) -> bool:
         return state.attempt_number >= policy.attempts or now() - began >= policy.total

@@ -14,23 +14,23 @@ class Alert:
     """One alert at one moment. Times are seconds since the Unix epoch.
 
     Attributes:
-        id: stays the same as long as the alert lives; another one has another.
+        id: the same as long as the alert lives, and different for every other alert.
         alertname: the rule's name.
         type: the signal's name.
-        severity: info, warning, error or critical; the worst that holds.
+        severity: info, warning, error or critical; the worst whose condition holds.
         state: pending, firing or resolved.
-        labels: with `alertname` and `severity`; what tells alerts apart.
+        labels: all labels, `alertname` and `severity` among them, which tell alerts apart.
         annotations: for people, filled in.
-        message: what is the matter, in one sentence.
+        message: what is wrong, in one sentence.
         value: of the signal, when it was last known; base unit.
         threshold: of the severity; base unit.
         active_at: when the condition began to hold.
         fired_at: when it began to fire.
         resolved_at: when it ended.
-        acknowledged: whether somebody has seen it.
-        silenced_until: when it will be told again; 0 where it is not silenced.
-        generator_url: where to look; may be empty.
-        operation: that it is about, where it is about one.
+        acknowledged: whether somebody has acknowledged it.
+        silenced_until: until when nobody is notified of it; 0 where it is not silenced.
+        generator_url: a page about it; may be empty.
+        operation: the operation that it is about, if it is about one.
     """
 
     id: str
@@ -52,8 +52,8 @@ class Alert:
     operation: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON can say it."""
-        shown = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        shown["labels"] = dict(self.labels)
-        shown["annotations"] = dict(self.annotations)
-        return shown
+        """Return all fields as JSON has them."""
+        document = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        document["labels"] = dict(self.labels)
+        document["annotations"] = dict(self.annotations)
+        return document

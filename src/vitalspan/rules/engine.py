@@ -1,30 +1,33 @@
-"""All rules of a monitor, evaluated tick by tick."""
+"""The rule engine: evaluates all rules of a monitor, tick by tick."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from vitalspan.history.history import History
-from vitalspan.names import OPERATION
-from vitalspan.record.faults import logger
-from vitalspan.record.labels import Labels
+from vitalspan.labels import Labels
+from vitalspan.promql.engine.evaluation_context import EvaluationError
 from vitalspan.rules.alert import Alert, State
-from vitalspan.rules.model import Group, Rule
-from vitalspan.rules.run import Instance, Run, TooManyAlertsError
-from vitalspan.rules.state import RESOLVED_RETENTION
-from vitalspan.rules.templates import fill
-from vitalspan.signals.bound import Key
-from vitalspan.signals.catalogue import signal_of, unit_of
-from vitalspan.signals.health import ALERT_POINTS, SAME_MATTER, is_made_of_scores
-from vitalspan.signals.units import duration_text, value_text
-
-_SLACK: Final = 1e-3
-"""Seconds that a tick may come early and still count for a group's interval."""
-
-_ONE_OPERATION: Final = (OPERATION, "=")
+from vitalspan.rules.alert_state import RESOLVED_RETENTION
+from vitalspan.rules.alert_states import (
+    ALERTS,
+    AlertChange,
+    AlertInstance,
+    AlertStates,
+    TooManyAlertsError,
+    alert_series,
+)
+from vitalspan.rules.model import Group
+from vitalspan.rules.recording_state import RecordingState
+from vitalspan.rules.rule_state import RuleState
+from vitalspan.rules.running_group import RunningGroup, running_group
+from vitalspan.runtime.internal_errors import logger
+from vitalspan.signals.catalogue import is_made_of_scores
+from vitalspan.signals.reader import Key
+from vitalspan.signals.scores import ALERT_POINTS, SAME_MATTER
 
 _MOST_LOGGED: Final = 100
 
@@ -35,31 +38,19 @@ _STATES: Final[Mapping[str, State]] = {
 }
 
 
-@dataclass
-class _Evaluated:
-    """A group that runs, and when it did last."""
-
-    group: Group
-    runs: list[Run]
-    last: float = float("-inf")
-
-
-def _nothing() -> None:
-    return None
-
-
-def _is_due(each: _Evaluated, now: float) -> bool:
-    interval = each.group.interval
-    return interval is None or now - each.last >= interval - _SLACK
-
-
-class Engine:
+class RuleEngine:
     """Evaluates rules on a history.
 
     Args:
-        history: what they are about.
+        history: what the rules look back on.
         epoch: returns the difference between the time of day and the steady clock, in seconds.
-        kept: alerts that are remembered after their end.
+        kept: past alerts that are kept for reading.
+
+    Attributes:
+        transitions: changes of alerts, by name, severity and the state that was entered.
+        failures: evaluations that failed, by the rule's name.
+        past: past alerts, the latest last.
+        orphaned: ended alerts of rules that are not in force any more.
     """
 
     def __init__(self, history: History, epoch: Callable[[], float], kept: int) -> None:
@@ -67,47 +58,50 @@ class Engine:
         self.transitions: Counter[tuple[str, str, str]] = Counter()
         self.failures: Counter[str] = Counter()
         self.past: deque[Alert] = deque(maxlen=kept)
-        self.silenced: Callable[[Alert, float], float] = _told
+        self.silenced: Callable[[Alert, float], float] = _not_silenced
         self._epoch = epoch
-        self._groups: list[_Evaluated] = []
-        self._departed: list[Alert] = []
+        self._groups: list[RunningGroup] = []
+        self._due: list[RuleState] = []
+        self.orphaned: list[Alert] = []
         self._logged: set[str] = set()
         self._prefix = ""
-        self._made_of_scores: set[Run] = set()
+        self._made_of_scores: set[RuleState] = set()
 
     def replace(self, groups: Iterable[Group], now: float) -> None:
-        """Let other rules be in force.
+        """Put other rules in force.
 
-        Alerts go on whose rule keeps its name, labels and severities, as in Prometheus.
+        An alert goes on if its rule keeps its name, labels and severities, as in Prometheus.
 
         Args:
-            groups: all that are in force from now on.
+            groups: all groups that are in force from now on.
             now: the time, on the steady clock.
         """
-        before = {(each.group.name, run.rule): run for each in self._groups for run in each.runs}
+        former = {key: state for each in self._groups for key, state in each.by_rule().items()}
         times = {each.group.name: each.last for each in self._groups}
-        after, new = [], []
-        for group in groups:
-            runs = []
-            for rule in group.rules:
-                run = before.pop((group.name, rule), None)
-                if run is None:
-                    run = Run(rule, group.name, group.limit, self.history)
-                    new.append(run)
-                run.limit = group.limit
-                runs.append(run)
-            after.append(_Evaluated(group, runs, times.get(group.name, float("-inf"))))
-        gone = {run.identity: run for run in before.values()}
-        for run in new:
-            changed = gone.pop(run.identity, None)
-            if changed is not None:
-                run.take_over(changed)
-        for run in gone.values():
-            run.end(now, self._changed)
-            self._departed += self._alerts_of(run, now)
-        self._groups = after
+        known = set(former.values())
+        running = [
+            running_group(group, former, self.history, times.get(group.name)) for group in groups
+        ]
+        self._ask_for_samples(running)
+        removed = {rule_state.identity: rule_state for rule_state in former.values()}
+        for rule_state in [state for each in running for state in each.alert_states]:
+            if rule_state not in known:
+                predecessor = removed.pop(rule_state.identity, None)
+                if predecessor is not None:
+                    rule_state.take_over(predecessor)
+        for rule_state in removed.values():
+            self._record(rule_state.end(now))
+            self.orphaned += self._alerts_of(rule_state, now)
+        self._groups = running
         self._find_made_of_scores()
-        self._forget_names({run.rule.alert for run in self.runs()})
+        self._forget_names({rule_state.alert for rule_state in self.rule_states()})
+
+    def _ask_for_samples(self, running: Iterable[RunningGroup]) -> None:
+        """Let the samples be kept that expressions need, and no others."""
+        states = [state for each in running for state in each.expression_states]
+        self.history.samples.ask([demand for state in states for demand in state.demands])
+        owners = [state.owner for state in states if isinstance(state, RecordingState)]
+        self.history.samples.forget_owners([*owners, ALERTS])
 
     def _forget_names(self, kept: set[str]) -> None:
         for key in [key for key in self.transitions if key[0] not in kept]:
@@ -115,74 +109,138 @@ class Engine:
         for name in [name for name in self.failures if name not in kept]:
             del self.failures[name]
 
-    def evaluate(self, now: float, then: Callable[[], None] = _nothing) -> None:
-        """Bring every alert of the groups that are due up to date.
+    def evaluate(self, now: float) -> list[AlertChange]:
+        """Evaluate the groups that are due, except their rules on health scores.
+
+        A health score is made of these rules' alerts, so the rules on it come after it.
 
         Args:
-            now: the tick, on the steady clock; the history has been told of it.
-            then: is called before the rules that are made of scores.
-        """
-        due = [each for each in self._groups if _is_due(each, now)]
-        for each in due:
-            each.last = now
-        runs = [run for each in due for run in each.runs]
-        self._evaluate([run for run in runs if run not in self._made_of_scores], now)
-        then()
-        self._evaluate([run for run in runs if run in self._made_of_scores], now)
+            now: the tick, on the steady clock; the history has observed it.
 
-    def _evaluate(self, runs: Iterable[Run], now: float) -> None:
-        for run in runs:
+        Returns:
+            The alerts whose severity or phase has changed.
+        """
+        due = [group for group in self._groups if group.is_due(now)]
+        for group in due:
+            group.last = now
+        self._due = [state for group in due for state in group.rule_states]
+        changes = self._evaluate(
+            [state for state in self._due if state not in self._made_of_scores], now
+        )
+        for group in due:
+            for state in group.expression_states:
+                if isinstance(state, RecordingState):
+                    self._record_series(state)
+                else:
+                    changes += self._evaluate([state], now)
+        if self.history.samples.wants(ALERTS):
+            alerts = [one for state in self.rule_states() for one in alert_series(state)]
+            self.history.samples.record(ALERTS, list(dict.fromkeys(alerts)))
+        return changes
+
+    def _record_series(self, state: RecordingState) -> None:
+        try:
+            state.record()
+        except Exception as fault:  # noqa: BLE001 - the other rules go on
+            self._note_failure(state.name, state.group, fault)
+
+    def evaluate_health_rules(self, now: float) -> list[AlertChange]:
+        """Evaluate the rules on health scores of the groups that were due at this tick.
+
+        Args:
+            now: the tick, on the steady clock; the history has observed the scores.
+
+        Returns:
+            The alerts whose severity or phase has changed.
+        """
+        return self._evaluate([state for state in self._due if state in self._made_of_scores], now)
+
+    def _evaluate(self, states: Iterable[AlertStates], now: float) -> list[AlertChange]:
+        changes: list[AlertChange] = []
+        for state in states:
             try:
-                run.evaluate(now, self._changed)
-            except Exception as fault:  # noqa: BLE001, PERF203 - the other rules go on
-                self._failed(run, fault)
+                changes += state.evaluate(now)
+            except TooManyAlertsError as refused:
+                changes += refused.changes
+                self._record_failure(state, refused)
+            except Exception as fault:  # noqa: BLE001
+                self._record_failure(state, fault)
+        self._record(changes)
+        return changes
 
     def alert_points(self) -> list[tuple[Mapping[str, str], float]]:
-        """Return the labels of every alert that could be, and what it counts if it fires now.
+        """Return the labels of every possible alert, and its points: 0 unless it fires now.
 
-        Of alerts that differ in severity or window alone the worst counts. Alerts that are made of
-        scores are left out: a score must not feed on itself.
+        Of alerts that differ only in severity or window, the worst counts. Alerts on health scores
+        are left out, since a score must not depend on itself.
         """
         points: dict[Labels, float] = {}
-        for run in self.runs():
-            if run in self._made_of_scores:
+        made_of_scores: set[AlertStates] = {*self._made_of_scores}
+        for rule_state in self.rule_states():
+            if rule_state in made_of_scores:
                 continue
-            for labels, phase in run.phases():
+            for labels, phase in rule_state.phases():
                 key = tuple(sorted(one for one in labels.items() if one[0] not in SAME_MATTER))
-                counts = ALERT_POINTS[labels["severity"]] if phase == "firing" else 0
-                points[key] = max(points.get(key, 0), counts)
-        return [(dict(key), counts) for key, counts in points.items()]
+                own_points = ALERT_POINTS[labels["severity"]] if phase == "firing" else 0
+                points[key] = max(points.get(key, 0), own_points)
+        return [(dict(key), own_points) for key, own_points in points.items()]
 
-    def prefix(self, metric_prefix: str) -> None:
-        """Take note of what is before the names of the monitor's metrics."""
+    def set_metric_prefix(self, metric_prefix: str) -> None:
+        """Set the prefix of the names of the monitor's metrics."""
         self._prefix = metric_prefix
         self._find_made_of_scores()
 
     def _find_made_of_scores(self) -> None:
         self._made_of_scores = {
-            run for run in self.runs() if is_made_of_scores(run.rule.query, self._prefix)
+            rule_state
+            for each in self._groups
+            for rule_state in each.rule_states
+            if is_made_of_scores(rule_state.rule.query, self._prefix)
         }
 
     def alerts(self, now: float) -> list[Alert]:
         """Return every alert that is pending, firing, or resolved not long ago."""
         limit = now + self._epoch() - RESOLVED_RETENTION
-        self._departed = [one for one in self._departed if (one.resolved_at or 0) >= limit]
-        found = [alert for run in self.runs() for alert in self._alerts_of(run, now)]
-        return [*found, *(self._with_silence(one, now) for one in self._departed)]
+        self.orphaned = [one for one in self.orphaned if (one.resolved_at or 0) >= limit]
+        current = [
+            alert for rule_state in self.rule_states() for alert in self._alerts_of(rule_state, now)
+        ]
+        return [*current, *(self._with_silence(one, now) for one in self.orphaned)]
 
-    def remember(self, kept: int) -> None:
-        """Keep so many past alerts from now on, the latest."""
+    def evaluated(self) -> dict[str, float]:
+        """Return when each group was evaluated last, in seconds on the steady clock."""
+        return {each.group.name: each.last for each in self._groups if each.last > float("-inf")}
+
+    def set_evaluated(self, times: Mapping[str, float]) -> None:
+        """Set when groups were evaluated last, as `evaluated` returns it."""
+        for each in self._groups:
+            each.last = times.get(each.group.name, each.last)
+
+    def acknowledge(self, alert: str) -> bool:
+        """Acknowledge the alert of this id; return whether there is one."""
+        instances = [
+            instance
+            for rule_state in self.rule_states()
+            for instance in rule_state.instances.values()
+            if instance.id == alert
+        ]
+        for instance in instances:
+            instance.acknowledged = True
+        return bool(instances)
+
+    def keep_past(self, kept: int) -> None:
+        """Keep this many past alerts from now on, the latest ones."""
         self.past = deque(self.past, maxlen=kept)
 
-    def runs(self) -> list[Run]:
-        """Return every rule that runs, in the order of its definition."""
-        return [run for each in self._groups for run in each.runs]
+    def rule_states(self) -> list[AlertStates]:
+        """Return the state of every rule that has alerts, in the order of their definitions."""
+        return [rule_state for each in self._groups for rule_state in each.alert_states]
 
     def clear(self) -> None:
-        """Forget every alert and the past ones. Conditions that still hold begin anew."""
-        for run in self.runs():
-            run.instances.clear()
-        self._departed.clear()
+        """Forget every alert, past ones included. Conditions that still hold begin anew."""
+        for rule_state in self.rule_states():
+            rule_state.instances.clear()
+        self.orphaned.clear()
         self.past.clear()
 
     def reset(self) -> None:
@@ -192,35 +250,40 @@ class Engine:
         self.failures.clear()
         for each in self._groups:
             each.last = float("-inf")
-            for run in each.runs:
-                run.reset()
+            for rule_state in each.alert_states:
+                rule_state.reset()
 
-    def _alerts_of(self, run: Run, now: float) -> list[Alert]:
-        shown = [self._shown(run, key, one, now) for key, one in list(run.instances.items())]
-        return [alert for alert in shown if alert is not None]
+    def _alerts_of(self, rule_state: AlertStates, now: float) -> list[Alert]:
+        alerts = [
+            self._alert_of(rule_state, key, one, now)
+            for key, one in list(rule_state.instances.items())
+        ]
+        return [alert for alert in alerts if alert is not None]
 
-    def _shown(self, run: Run, key: Key, instance: Instance, now: float) -> Alert | None:
-        counts = instance.now_shown()
-        if counts is None:
+    def _alert_of(
+        self, rule_state: AlertStates, key: Key, instance: AlertInstance, now: float
+    ) -> Alert | None:
+        prominence = instance.dominant_level()
+        if prominence is None:
             return None
-        level, phase = counts
-        epoch, rule = self._epoch(), run.rule
+        level, phase = prominence
+        epoch = self._epoch()
         states = [state for state in instance.states if state is not None and state.phase == phase]
         fired = [state.fired_at for state in states if state.fired_at is not None]
         resolved = instance.states[level]
-        labels = run.labels(key, level)
+        view = rule_state.view(key, level, self.history.covered())
         alert = Alert(
             id=instance.id,
-            alertname=rule.alert,
-            type=rule.query.series or rule.query.signal,
-            operation=labels.get("operation") or _asked_for(rule),
-            severity=rule.levels[level].severity,
+            alertname=rule_state.alert,
+            type=view.type,
+            operation=view.operation,
+            severity=rule_state.severity(key, level),
             state=_STATES[phase],
-            labels=labels,
-            annotations=filled(rule, instance.value, labels),
-            message=message(rule, level, instance.value, labels, self.history.covered()),
+            labels=rule_state.labels(key, level),
+            annotations=view.annotations,
+            message=view.message,
             value=instance.value,
-            threshold=rule.levels[level].threshold,
+            threshold=view.threshold,
             active_at=instance.date(min(state.active_at for state in states), epoch),
             fired_at=instance.date(min(fired), epoch) if fired else None,
             resolved_at=None
@@ -234,68 +297,33 @@ class Engine:
         until = self.silenced(alert, now + self._epoch())
         return replace(alert, silenced_until=until) if until != alert.silenced_until else alert
 
-    def _changed(self, run: Run, key: Key, instance: Instance) -> None:
-        counts, before = instance.now_shown(), instance.shown
-        level, phase = counts or before or (0, "inactive")
-        severity = run.rule.levels[level].severity
-        if counts is None:
-            if before is not None and before[1] == "pending":
-                self.transitions[run.rule.alert, severity, "inactive"] += 1
-            return
-        self.transitions[run.rule.alert, severity, _STATES[phase]] += 1
-        if phase != "pending":
-            alert = self._shown(run, key, instance, self.history.ticks.times[-1])
-            if alert is not None:
-                self.past.append(alert)
+    def _record(self, changes: Iterable[AlertChange]) -> None:
+        for change in changes:
+            alert = change.rule_state.alert
+            level, phase = change.after or change.before or (0, "inactive")
+            severity = change.rule_state.severity(change.key, level)
+            if change.after is None:
+                if change.before is not None and change.before[1] == "pending":
+                    self.transitions[alert, severity, "inactive"] += 1
+                continue
+            self.transitions[alert, severity, _STATES[phase]] += 1
+            if phase != "pending":
+                now = self.history.ticks.times[-1]
+                shown = self._alert_of(change.rule_state, change.key, change.instance, now)
+                if shown is not None:
+                    self.past.append(shown)
 
-    def _failed(self, run: Run, fault: Exception) -> None:
-        self.failures[run.rule.alert] += 1
-        text = f"rule {run.rule.alert} of group {run.group} failed: {fault}"
+    def _record_failure(self, rule_state: AlertStates, fault: Exception) -> None:
+        self._note_failure(rule_state.alert, rule_state.group, fault)
+
+    def _note_failure(self, rule: str, group: str, fault: Exception) -> None:
+        self.failures[rule] += 1
+        text = f"rule {rule} of group {group} failed: {fault}"
         if text not in self._logged and len(self._logged) < _MOST_LOGGED:
             self._logged.add(text)
-            known = isinstance(fault, TooManyAlertsError)
-            logger.warning("%s", text, exc_info=None if known else fault)
+            is_expected = isinstance(fault, (TooManyAlertsError, EvaluationError))
+            logger.warning("%s", text, exc_info=None if is_expected else fault)
 
 
-def _asked_for(rule: Rule) -> str | None:
-    found = [one.value for one in rule.query.where if (one.label, one.operator) == _ONE_OPERATION]
-    return found[0] if found else None
-
-
-def _told(_: Alert, __: float) -> float:
+def _not_silenced(_: Alert, __: float) -> float:
     return 0.0
-
-
-def filled(rule: Rule, value: float | None, labels: Mapping[str, str]) -> dict[str, str]:
-    """Return a rule's annotations for an alert."""
-    return {name: fill(text, value, labels) for name, text in rule.annotations}
-
-
-def message(
-    rule: Rule, level: int, value: float | None, labels: Mapping[str, str], covered: float
-) -> str:
-    """Return what is the matter, in one sentence.
-
-    Args:
-        rule: whose alert it is.
-        level: the one that counts.
-        value: of the signal, None without data.
-        labels: of the alert.
-        covered: seconds that there is history of.
-    """
-    query, unit = rule.query, unit_of(rule.query)
-    what = signal_of(query).name
-    if query.derive is not None:
-        what = f"{query.derive.kind} of {what}"
-    about = [labels[name] for name in query.by if labels.get(name)]
-    about = about or [one.value for one in query.where if one.operator in ("=", "=~")]
-    about = about or [query.slo or ""]
-    of = f" of {', '.join(about)}" if about[0] else ""
-    if value is None:
-        return f"{what}{of} has no data"
-    threshold = rule.levels[level].threshold
-    beyond = value > threshold if rule.above else value < threshold
-    side = ("" if beyond else "was ") + ("above" if rule.above else "below")
-    short = covered < query.window and not signal_of(query).instant
-    since = f" ({duration_text(covered)} of history)" if short else ""
-    return f"{what}{of} is {value_text(value, unit)}, {side} {value_text(threshold, unit)}{since}"

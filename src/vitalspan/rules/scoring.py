@@ -1,4 +1,4 @@
-"""What a rule file says about health, checked: factors, levels and components."""
+"""The model of health scoring: factors, levels and components."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from dataclasses import dataclass
 from typing import Final
 
 from vitalspan.errors import ConfigurationError
-from vitalspan.signals.health import is_made_of_scores
+from vitalspan.signals.catalogue import is_made_of_scores
 from vitalspan.signals.query import Query
 
-MODELS: Final = ("classic", "pipeline", "slo")
+MODELS: Final = ("service", "classic", "pipeline", "slo")
 """Names of the sets of factors that come with vitalspan."""
 
 MOST_WEIGHT: Final = 1e6
 """The greatest weight of a factor or a component."""
 
 CRITICAL_COMPONENT: Final = "critical_component"
-"""The name of what the worst critical component takes off, as if it were a factor."""
+"""The name of the points that the worst critical component costs, as if it were a factor."""
 
 NO_DATA: Final = "no_data"
-"""The status without a score."""
+"""The status while there is no score."""
+
+_BEST: Final = 100.0
 
 _MOST_SHOWN: Final = 20
-"""Components of a circle that are named."""
+"""Components of a cycle that a message names."""
 
 Levels = tuple[tuple[str, float], ...]
 """Names with the scores that they begin at, the best first; the last one begins at 0."""
@@ -56,6 +58,11 @@ class Factor:
         weight: points, in proportion to those of the other factors.
         min_count: with fewer samples in the window the factor is absent.
         deduct: whether the points are taken off the sum of the other factors, `weight` at most.
+        critical: whether it limits the score instead of weighing: to 100 at `full`, to `least` at
+            `zero`, and on the line in between.
+        least: the score that a critical factor allows at its worst.
+        full_count: samples from which on the factor counts in full. Of fewer, its distance from
+            the best counts in part, so that few calls say little and the score never jumps.
 
     Raises:
         ConfigurationError: for ends or a weight that make no ramp.
@@ -68,6 +75,18 @@ class Factor:
     weight: float
     min_count: int = 0
     deduct: bool = False
+    critical: bool = False
+    least: float = 0.0
+    full_count: int = 0
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts at all; a factor without weight removes the one of the same name."""
+        return self.critical or self.weight > 0
+
+    def limit(self, score: float) -> float:
+        """Return the limit that a critical factor sets, by its own score from 0 to 1."""
+        return self.least + (_BEST - self.least) * score
 
     def __post_init__(self) -> None:
         ends = (self.full, self.zero)
@@ -75,6 +94,11 @@ class Factor:
             raise ConfigurationError(
                 f"factor {self.name!r:.80} goes from full={self.full!r} to zero={self.zero!r}: use "
                 "two finite numbers that differ"
+            )
+        if self.critical and (self.weight or self.deduct or not 0.0 <= self.least < _BEST):
+            raise ConfigurationError(
+                f"factor {self.name!r:.80} is critical: it limits the score, so use least= from 0 "
+                "to below 100, and neither weight= nor deduct="
             )
         if not 0.0 <= self.weight <= MOST_WEIGHT:
             raise ConfigurationError(
@@ -90,8 +114,8 @@ class Component:
     Attributes:
         name: the `component` label.
         weight: how much it counts beside the other components.
-        critical: whether the whole is never better than it is.
-        depends_on: the components that it does no better than.
+        critical: whether the whole service can do no better than this component.
+        depends_on: the components that it can do no better than.
     """
 
     name: str
@@ -102,7 +126,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Scoring:
-    """How health is scored; what is not said is left to the settings.
+    """The scoring of health; what is left out comes from the settings.
 
     Attributes:
         model: one of `MODELS`, whose factors count.
@@ -110,7 +134,7 @@ class Scoring:
             weight is 0 does not count. Without a model they are all there is.
         levels: of the score.
         fail_below: the score below which `/health` answers with 503.
-        components: those that are declared.
+        components: the declared components.
     """
 
     model: str | None = None
@@ -121,7 +145,7 @@ class Scoring:
 
 
 def merged(first: Scoring | None, second: Scoring | None) -> Scoring | None:
-    """Return what both say, the second one where both say something."""
+    """Return two scorings combined; where both say something, the second one counts."""
     if first is None or second is None:
         return first if second is None else second
     own_model = second.model is not None or bool(second.factors)
@@ -136,7 +160,7 @@ def merged(first: Scoring | None, second: Scoring | None) -> Scoring | None:
 
 
 def cycle_of(components: Iterable[Component]) -> tuple[str, ...]:
-    """Return components of which each depends on the next, the last on the first; () for none."""
+    """Return a cycle of components that depend on each other, or () if there is none."""
     needs = {one.name: one.depends_on for one in components}
     done: set[str] = set()
     for start, direct in needs.items():
@@ -156,30 +180,30 @@ def cycle_of(components: Iterable[Component]) -> tuple[str, ...]:
     return ()
 
 
-def circle(components: Iterable[Component]) -> str:
-    """Return what is wrong with components that depend on each other; empty where nothing is."""
-    found = cycle_of(components)
-    if not found:
+def cycle_mistake(components: Iterable[Component]) -> str:
+    """Return a message about components that depend on each other in a cycle, or an empty text."""
+    cycle = cycle_of(components)
+    if not cycle:
         return ""
-    if len(found) > _MOST_SHOWN:
-        between = f"{len(found) - _MOST_SHOWN} more"
-        found = (*found[: _MOST_SHOWN - 1], between, found[-1])
-    path = " -> ".join(found)
+    if len(cycle) > _MOST_SHOWN:
+        between = f"{len(cycle) - _MOST_SHOWN} more"
+        cycle = (*cycle[: _MOST_SHOWN - 1], between, cycle[-1])
+    path = " -> ".join(cycle)
     return f"components depend on each other in a circle, {path}: take one of them out"
 
 
-def feeding_on_itself(factors: Iterable[Factor], prefix: str) -> str:
-    """Return what is wrong with factors that are made of the score; empty where nothing is.
+def self_reference_mistake(factors: Iterable[Factor], prefix: str) -> str:
+    """Return a message about factors that are made of the health score itself, or an empty text.
 
     Args:
-        factors: of a user's own.
+        factors: the user's own factors.
         prefix: before the names of the monitor's metrics.
     """
     for factor in factors:
-        made = factor.query.series
-        if made is not None and factor.weight and is_made_of_scores(factor.query, prefix):
+        series = factor.query.series
+        if series is not None and factor.counts and is_made_of_scores(factor.query, prefix):
             return (
-                f"factor {factor.name!r} is on {made}, which is made of the score or of alerts on "
-                "it, and would feed on itself: use what that is made of, or alert_points"
+                f"factor {factor.name!r} is on {series}, which is made of the score or of alerts "
+                "on it, and would feed on itself: use what that is made of, or alert_points"
             )
     return ""

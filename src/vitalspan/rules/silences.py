@@ -1,22 +1,22 @@
-"""Alerts that nobody is told about for a while."""
+"""Silences, which keep alerts from all receivers for a while."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from vitalspan.promql.matchers import Matcher, match_all, parse_matcher
 from vitalspan.rules.alert import Alert
-from vitalspan.signals.matching import Matcher, match_all, parse_matcher
 
 MOST: Final = 1000
-"""Silences that there can be at one time; the oldest goes first."""
+"""The most silences at a time; the oldest one is dropped beyond it."""
 
 
 @dataclass(frozen=True)
 class Silence:
-    """Alerts whose labels match are silent.
+    """A silence: nobody is notified of alerts whose labels match.
 
     Attributes:
         id: of the silence.
@@ -32,7 +32,7 @@ class Silence:
 
 
 class Silences:
-    """Those of one monitor."""
+    """The silences of one monitor."""
 
     def __init__(self) -> None:
         self._next = 1
@@ -48,9 +48,17 @@ class Silences:
             comment: why.
 
         Raises:
-            ValueError: for an expression that cannot be.
+            ValueError: without a condition, with conditions that an alert without any labels meets,
+                since they would silence nearly everything, and for a regular expression that is
+                none.
         """
         matchers = tuple(parse_matcher(label, value) for label, value in where.items())
+        if all(matcher.matches("") for matcher in matchers):
+            raise ValueError(
+                f"a silence of {dict(where)!r:.200} would silence alerts that have none of these "
+                "labels: give at least one label a value that is not empty; "
+                "{'alertname': '=~.+'} silences everything"
+            )
         with self._lock:
             silence = Silence(self._next, matchers, until, comment)
             self._next += 1
@@ -59,25 +67,49 @@ class Silences:
                 del self._silences[next(iter(self._silences))]
         return silence
 
+    def put(self, silence: Silence) -> None:
+        """Add a silence that another process has made."""
+        self._silences[silence.id] = silence
+
+    def replace(self, silences: Iterable[Silence]) -> None:
+        """Put the silences of another process in the place of these."""
+        self._silences = {silence.id: silence for silence in silences}
+
+    def number_from(self, first: int) -> None:
+        """Number silences from here on, so that several processes take different numbers."""
+        self._next = first
+
     def remove(self, silence: int) -> bool:
         """End a silence; return whether there was one of that id."""
         return self._silences.pop(silence, None) is not None
 
     def active(self, now: float) -> list[Silence]:
-        """Return those that have not ended, at a time in seconds since the Unix epoch."""
+        """Return the silences that have not ended at a time, in seconds since the Unix epoch."""
         ended = [one.id for one in list(self._silences.values()) if one.until <= now]
         for one in ended:
             self._silences.pop(one, None)
         return list(self._silences.values())
 
     def until(self, alert: Alert, now: float) -> float:
-        """Return when an alert will be told again, 0 where it is not silenced."""
+        """Return until when an alert is silenced, or 0 where it is not."""
         if not self._silences:
             return 0.0
-        found = [one.until for one in self.active(now) if match_all(one.where, alert.labels)]
-        return max(found, default=0.0)
+        ends = [one.until for one in self.active(now) if match_all(one.where, alert.labels)]
+        return max(ends, default=0.0)
 
     def reset(self) -> None:
-        """Forget them all, with a lock that no other thread can hold."""
+        """Forget all silences, with a lock that no other thread can hold."""
         self._lock = threading.Lock()
         self._silences.clear()
+
+
+def silence_document(silence: Silence) -> dict[str, Any]:
+    """Return a silence as JSON can say it."""
+    where = [[one.label, one.operator, one.value] for one in silence.where]
+    return {"id": silence.id, "where": where, "until": silence.until, "comment": silence.comment}
+
+
+def silence_of(document: Mapping[str, Any]) -> Silence:
+    """Return the silence of a document from `silence_document`."""
+    where = tuple(Matcher(*one) for one in document["where"])
+    return Silence(document["id"], where, document["until"], document["comment"])

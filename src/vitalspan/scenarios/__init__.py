@@ -1,1 +1,1 @@
-"""Rules tried out on made-up traffic, without waiting for time to pass."""
+"""Internal: scenarios, which test rules on made-up traffic without waiting for time to pass."""

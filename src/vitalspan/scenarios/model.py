@@ -1,19 +1,19 @@
-"""What a test file of rules says, checked."""
+"""Scenarios: made-up traffic, and the alerts that are expected to come of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from vitalspan.rules.model import Pairs
 
-State = Literal["pending", "firing"]
+AlertState = Literal["pending", "firing"]
 
 
 @dataclass(frozen=True)
-class Span:
-    """From when to when, in seconds after the beginning of the scenario."""
+class Period:
+    """A period of a scenario: its begin and end, in seconds after the scenario's start."""
 
     begin: float
     end: float
@@ -21,10 +21,10 @@ class Span:
 
 @dataclass(frozen=True)
 class OperationTraffic:
-    """Something that an operation does for a while."""
+    """Traffic of one operation during a period."""
 
     operation: str
-    span: Span
+    period: Period
     component: str | None = None
     labels: Pairs = ()
 
@@ -34,10 +34,10 @@ class Calls(OperationTraffic):
     """Calls of an operation, evenly spread.
 
     Attributes:
-        rate: calls a second.
-        takes: seconds that each one lasts.
-        errors: the share that raises, evenly spread.
-        measures: what each one adds to measures.
+        rate: calls per second.
+        takes: seconds that each call lasts.
+        errors: the share of calls that raise, evenly spread.
+        measures: what each call adds to measures.
     """
 
     rate: float = 1.0
@@ -47,27 +47,27 @@ class Calls(OperationTraffic):
 
 
 @dataclass(frozen=True)
-class Stuck(OperationTraffic):
-    """One call that begins and does not end before the span does."""
+class StuckCall(OperationTraffic):
+    """One call that lasts for the whole period."""
 
 
 @dataclass(frozen=True)
-class Lookups:
-    """Look-ups in a cache: so many a second, a share of which are hits."""
+class CacheLookups:
+    """Look-ups in a cache: how many per second, and the share of them that are hits."""
 
     cache: str
-    span: Span
+    period: Period
     component: str | None = None
     rate: float = 1.0
     hits: float = 1.0
 
 
 @dataclass(frozen=True)
-class Requests:
-    """Calls to an API: so many a second, with the tokens and dollars of each."""
+class ApiCalls:
+    """Calls to an API: how many per second, with the tokens and dollars of each."""
 
     api: str
-    span: Span
+    period: Period
     component: str | None = None
     rate: float = 1.0
     errors: float = 0.0
@@ -75,9 +75,12 @@ class Requests:
     cost: float = 0.0
 
 
+Traffic = Calls | StuckCall | CacheLookups | ApiCalls
+
+
 @dataclass(frozen=True)
-class Samples:
-    """A metric of the registry: a value for each tick, None for none. The last one stays."""
+class InputSeries:
+    """A metric of the registry: one value for each tick, None for no value. The last one stays."""
 
     metric: str
     labels: Pairs
@@ -86,22 +89,22 @@ class Samples:
 
 @dataclass(frozen=True)
 class ExpectedAlert:
-    """An alert that shall be there; without a severity, whatever it is."""
+    """An alert that is expected; of any severity where none is given."""
 
     alert: str
     severity: str | None = None
-    state: State = "firing"
+    state: AlertState = "firing"
     labels: Pairs = ()
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """All alerts that shall fire at a moment, and those pending ones that are named.
+    """All alerts that are expected to fire at a moment, and the pending ones that are named.
 
     Attributes:
-        at: seconds after the beginning.
-        alerts: what is expected.
-        place: where in the file it stands.
+        at: seconds after the scenario's start.
+        alerts: the expected alerts.
+        place: where the expectation stands in the file, for messages.
     """
 
     at: float
@@ -111,25 +114,23 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Traffic, and what shall come of it."""
+    """Made-up traffic and metrics, and the alerts that they are expected to raise."""
 
     name: str
-    traffic: tuple[Calls | Stuck | Lookups | Requests, ...] = ()
-    samples: tuple[Samples, ...] = ()
-    expect: tuple[Expectation, ...] = field(default=())
+    traffic: tuple[Traffic, ...] = ()
+    series: tuple[InputSeries, ...] = ()
+    expect: tuple[Expectation, ...] = ()
 
 
 @dataclass(frozen=True)
-class TestFile:
+class ScenarioFile:
     """Scenarios for rule files.
 
     Attributes:
-        rule_files: what is tested.
+        rule_files: the files whose rules are tested.
         tick: seconds between two evaluations.
-        scenarios: each begins anew.
+        scenarios: each is played from an empty state.
     """
-
-    __test__ = False
 
     rule_files: tuple[Path, ...]
     tick: float

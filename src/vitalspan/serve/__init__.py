@@ -1,1 +1,1 @@
-"""Doors over HTTP."""
+"""Internal: serves metrics and probes over HTTP, alone or within a WSGI or ASGI application."""

@@ -1,4 +1,4 @@
-"""The metrics as an ASGI application."""
+"""An ASGI application that shows metrics and probes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import REGISTRY
 
-from vitalspan.serve.probes import probe_at
-from vitalspan.serve.response import Request, Response, respond
+from vitalspan.serve.messages import Request, Response, join_headers
+from vitalspan.serve.routes import is_probe, respond
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
@@ -21,7 +21,10 @@ ASGIApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
 def make_asgi_app(registry: Collector = REGISTRY) -> ASGIApp:
-    """Make an ASGI application that shows a registry's metrics at whatever path it is mounted.
+    """Make an ASGI application that shows a registry's metrics at every path below its mount.
+
+    In Starlette and FastAPI, `app.add_route("/metrics", make_asgi_app())` serves exactly that path;
+    `app.mount` would redirect it to `/metrics/`.
 
     Paths that end in `/-/live`, `/-/ready` or `/health` say how the process does. The metrics are
     rendered in a thread, so that a scrape does not hold up the event loop. Lifespan events are
@@ -30,10 +33,22 @@ def make_asgi_app(registry: Collector = REGISTRY) -> ASGIApp:
     Args:
         registry: whose metrics are shown.
     """
+    return _MetricsApp(registry)
 
-    async def metrics_app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+
+class _MetricsApp:
+    """The application. It is no function: a router takes a function for a handler of requests.
+
+    Args:
+        registry: whose metrics are shown.
+    """
+
+    def __init__(self, registry: Collector) -> None:
+        self._registry = registry
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await _answer(await _render(_request(scope), registry), send)
+            await _answer(await _render(_request(scope), self._registry), send)
         elif scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["type"] == "websocket":
@@ -42,27 +57,18 @@ def make_asgi_app(registry: Collector = REGISTRY) -> ASGIApp:
         else:
             raise ValueError(f"the metrics are not available over {scope['type']!r}")
 
-    return metrics_app
-
 
 def _request(scope: MutableMapping[str, Any]) -> Request:
     return Request(
         method=scope["method"],
         path=scope["path"],
         query=scope.get("query_string", b"").decode("latin-1"),
-        accept=_header(scope, b"accept"),
-        accept_encoding=_header(scope, b"accept-encoding"),
+        headers=join_headers(scope["headers"]),
     )
 
 
-def _header(scope: MutableMapping[str, Any], wanted: bytes) -> str | None:
-    """The values of a header, joined as RFC 9110 allows; None without one."""
-    values = [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
-    return ", ".join(values) if values else None
-
-
 async def _render(request: Request, registry: Collector) -> Response:
-    if probe_at(request.path, any_path=True) is not None:
+    if is_probe(request):
         # It waits for nothing, whereas every thread of the pool may wait for a collector.
         return respond(request, registry, any_path=True)
     try:

@@ -1,6 +1,6 @@
-"""What load balancers, Kubernetes and people ask a process: is it alive, is it ready, how is it.
+"""Probes for load balancers, Kubernetes and people: is the process alive, ready and healthy?
 
-An answer is made of what is there already. Nothing here takes a lock, asks a collector or counts a
+A response is made of what is there already. Nothing here takes a lock, asks a collector or counts a
 call, so a scrape or a tick that hangs holds up no probe.
 """
 
@@ -10,61 +10,38 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from vitalspan.health.result import Health
-from vitalspan.monitor import Monitor, monitors_of
+from vitalspan.living_monitors import LivingMonitor, monitors_of
 from vitalspan.rules.scoring import NO_DATA
+from vitalspan.serve.messages import Request, Response, make_response, text_response
 
 LIVE_PATH: Final = "/-/live"
 READY_PATH: Final = "/-/ready"
 HEALTH_PATH: Final = "/health"
 
-_TEXT: Final = "text/plain; charset=utf-8"
+_NO_STORE: Final = ("Cache-Control", "no-store")
 _UNKNOWN: Final = Health(None, NO_DATA, failing=False, model="", at=None)
 
 
-class Finding(NamedTuple):
-    """What a probe found."""
-
-    status: HTTPStatus
-    body: bytes
-    content_type: str
+def _live(_: Request, __: object) -> Response:
+    return text_response(HTTPStatus.OK, "vitalspan is alive", _NO_STORE)
 
 
-Probe = Callable[[object], Finding]
-"""Looks at the monitors of a registry."""
-
-
-def probe_at(path: str, *, any_path: bool) -> Probe | None:
-    """Return the probe at a path; None if there is none.
-
-    Args:
-        path: of the request.
-        any_path: whether it is enough that the path ends like that of a probe.
-    """
-    if not any_path:
-        return _PROBES.get(path)
-    return next((probe for end, probe in _PROBES.items() if path.endswith(end)), None)
-
-
-def _live(_: object) -> Finding:
-    return Finding(HTTPStatus.OK, b"vitalspan is alive\n", _TEXT)
-
-
-def _ready(registry: object) -> Finding:
+def _ready(_: Request, registry: object) -> Response:
     reasons = [monitor.not_ready for monitor in monitors_of(registry)]
-    lines = "".join(f"not ready: {reason}\n" for reason in reasons if reason is not None)
+    lines = [f"not ready: {reason}" for reason in reasons if reason is not None]
     if lines:
-        return Finding(HTTPStatus.SERVICE_UNAVAILABLE, lines.encode(), _TEXT)
-    return Finding(HTTPStatus.OK, b"ready\n", _TEXT)
+        return text_response(HTTPStatus.SERVICE_UNAVAILABLE, "\n".join(lines), _NO_STORE)
+    return text_response(HTTPStatus.OK, "ready", _NO_STORE)
 
 
-def _health(registry: object) -> Finding:
-    found = [_assessed(monitor) for monitor in monitors_of(registry)]
-    health, age = min(found, key=_rank, default=(_UNKNOWN, None))
+def _health(_: Request, registry: object) -> Response:
+    assessments = [_latest_assessment(monitor) for monitor in monitors_of(registry)]
+    health, age = min(assessments, key=_rank, default=(_UNKNOWN, None))
     status = HTTPStatus.SERVICE_UNAVAILABLE if health.failing else HTTPStatus.OK
-    return Finding(status, _with_age(_body(health), age), "application/json")
+    return make_response(status, _with_age(_body(health), age), "application/json", _NO_STORE)
 
 
 _bodies: OrderedDict[int, tuple[Health, bytes]] = OrderedDict()
@@ -87,9 +64,10 @@ def _with_age(body: bytes, age: float | None) -> bytes:
     return body.rstrip().removesuffix(b"}") + f', "age_seconds": {json.dumps(age)}}}\n'.encode()
 
 
-def _assessed(monitor: Monitor) -> tuple[Health, float | None]:
+def _latest_assessment(monitor: LivingMonitor) -> tuple[Health, float | None]:
     """A monitor's last assessment, and for how many seconds it has been the last."""
-    health = monitor.last_health() or _UNKNOWN
+    evaluation = monitor.evaluation_if_made
+    health = _UNKNOWN if evaluation is None else evaluation.health.latest
     if health.at is None:
         return health, None
     return health, round(max(0.0, monitor.clock.wall() - health.at), 3)
@@ -101,15 +79,20 @@ def _rank(assessed: tuple[Health, float | None]) -> tuple[bool, bool, float]:
     return not health.failing, health.score is None, health.score or 0.0
 
 
-def _json(shown: dict[str, Any]) -> bytes:
+def _json(fields: dict[str, Any]) -> bytes:
     # Several times as fast as what `asdict` makes, and all of Health is made of dataclasses.
     try:
-        text = json.dumps(shown, default=vars, allow_nan=False)
+        text = json.dumps(fields, default=vars, allow_nan=False)
     except ValueError:
         # A signal may be infinite, which JSON has no number for.
-        finite = json.loads(json.dumps(shown, default=vars), parse_constant=lambda _: None)
+        finite = json.loads(json.dumps(fields, default=vars), parse_constant=lambda _: None)
         text = json.dumps(finite, allow_nan=False)
     return f"{text}\n".encode()
 
 
-_PROBES: Final[dict[str, Probe]] = {LIVE_PATH: _live, READY_PATH: _ready, HEALTH_PATH: _health}
+PROBES: Final[dict[str, Callable[[Request, object], Response]]] = {
+    LIVE_PATH: _live,
+    READY_PATH: _ready,
+    HEALTH_PATH: _health,
+}
+"""The probes by their paths. Each looks at the monitors of a registry."""

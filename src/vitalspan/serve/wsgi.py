@@ -1,4 +1,4 @@
-"""The metrics as a WSGI application."""
+"""A WSGI application that shows metrics and probes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import REGISTRY
 
-from vitalspan.serve.response import Request, respond
+from vitalspan.serve.messages import Request
+from vitalspan.serve.routes import respond
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def make_wsgi_app(registry: Collector = REGISTRY) -> WSGIApplication:
-    """Make a WSGI application that shows a registry's metrics at whatever path it is mounted.
+    """Make a WSGI application that shows a registry's metrics at every path below its mount.
 
     Paths that end in `/-/live`, `/-/ready` or `/health` say how the process does.
 
@@ -29,11 +30,13 @@ def make_wsgi_app(registry: Collector = REGISTRY) -> WSGIApplication:
             method=environ["REQUEST_METHOD"],
             path=environ.get("PATH_INFO", ""),
             query=environ.get("QUERY_STRING", ""),
-            accept=environ.get("HTTP_ACCEPT"),
-            accept_encoding=environ.get("HTTP_ACCEPT_ENCODING"),
+            headers={
+                "accept": environ.get("HTTP_ACCEPT", ""),
+                "accept-encoding": environ.get("HTTP_ACCEPT_ENCODING", ""),
+            },
         )
         response = respond(request, registry, any_path=True)
-        start_response(response.status_line, response.headers)
+        start_response(f"{response.status} {response.reason}", response.headers)
         return [response.body]
 
     return metrics_app

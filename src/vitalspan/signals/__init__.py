@@ -1,1 +1,1 @@
-"""Quantities over a window: a value in the process, and PromQL for Prometheus."""
+"""Internal: signals, quantities over a window that are each defined in one place."""

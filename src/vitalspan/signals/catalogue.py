@@ -1,4 +1,7 @@
-"""Every signal by its name."""
+"""The catalogue of signals: every signal by its name.
+
+A new signal goes into the tuple of the module of its subject; only a new module is added here.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +9,61 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from vitalspan.signals.calls import CALLS, LATENCY_QUANTILE
-from vitalspan.signals.counters import COUNTERS
-from vitalspan.signals.health import HEALTH
-from vitalspan.signals.process import PROCESS, series_signal
+from vitalspan.signals.caches_and_apis import CACHES_AND_APIS
+from vitalspan.signals.latency import LATENCY, LATENCY_QUANTILE
+from vitalspan.signals.machine import MACHINE
+from vitalspan.signals.operations import CALLS
 from vitalspan.signals.query import Query
+from vitalspan.signals.registry_metric import registry_metric
+from vitalspan.signals.scores import MADE_OF_SCORES, SCORES
 from vitalspan.signals.signal import Signal
-from vitalspan.signals.units import NUMBER, RATIO, SECONDS, Unit
+from vitalspan.signals.slo_burn import BURN_RATE
+from vitalspan.signals.source import MONITOR
+from vitalspan.signals.worst_operation import WORST_OPERATION
+from vitalspan.units import NUMBER, RATIO, SECONDS, Unit
 
 SIGNALS: Final = {
-    signal.name: signal for signal in (*CALLS, *COUNTERS, LATENCY_QUANTILE, *PROCESS, *HEALTH)
+    signal.name: signal
+    for signal in (
+        *(*CALLS, *LATENCY, *WORST_OPERATION, *CACHES_AND_APIS),
+        *(*MACHINE, BURN_RATE, *SCORES),
+    )
 }
 """All signals; `latency_pNN` stands for every quantile."""
-
-MEMORY_GROWTH: Final = "memory_growth"
-"""A name for the slope of `memory_rss` over the window: bytes an hour."""
 
 _QUANTILE: Final = re.compile(r"latency_p(?!100)([0-9]{1,2})([0-9]{0,3})", re.ASCII)
 
 
+def register(signal: Signal) -> Signal:
+    """Add a signal of one's own: rules, health, `explain` and exports know it from then on.
+
+    Args:
+        signal: with a name that no other signal has.
+
+    Returns:
+        The signal.
+
+    Raises:
+        ValueError: where the name is taken.
+    """
+    taken = {*names(), *SIGNALS}
+    if signal.name in taken or quantile_of(signal.name) is not None:
+        raise ValueError(f"there is a signal {signal.name} already: use another name")
+    SIGNALS[signal.name] = signal
+    return signal
+
+
+def names() -> list[str]:
+    """Return the names that rules can ask for, those of slopes and of some quantiles among them."""
+    slopes = (signal.slope_name for signal in SIGNALS.values() if signal.slope_name)
+    plain = (name for name in SIGNALS if name != LATENCY_QUANTILE.name)
+    return sorted((*plain, *slopes, "latency_p50", "latency_p95"))
+
+
 def quantile_of(name: str) -> float | None:
     """Return the quantile of `latency_p95` (0.95) or `latency_p999` (0.999), None for others."""
-    found = _QUANTILE.fullmatch(name)
-    return float(f"0.{found.group(1):0>2}{found.group(2)}") if found else None
+    match = _QUANTILE.fullmatch(name)
+    return float(f"0.{match.group(1):0>2}{match.group(2)}") if match else None
 
 
 def find(name: str) -> Signal | None:
@@ -38,6 +73,11 @@ def find(name: str) -> Signal | None:
     return None if name == LATENCY_QUANTILE.name else SIGNALS.get(name)
 
 
+def find_slope(name: str) -> Signal | None:
+    """Return the signal whose slope over the window has that name, or None."""
+    return next((signal for signal in SIGNALS.values() if name and signal.slope_name == name), None)
+
+
 def signal_of(query: Query) -> Signal:
     """Return the signal that a query asks for.
 
@@ -45,19 +85,44 @@ def signal_of(query: Query) -> Signal:
         KeyError: where there is none of that name.
     """
     if query.series is not None:
-        return series_signal(query.series)
-    found = find(query.signal)
-    if found is None:
+        return registry_metric(query.series)
+    signal = find(query.signal)
+    if signal is None:
         raise KeyError(query.signal)
-    return found
+    return signal
+
+
+def subject_of(query: Query) -> str:
+    """Return the signal that a query asks for, with what it derives: `change of latency_p95`."""
+    name = signal_of(query).name
+    if query.increase:
+        return f"increase of {name}"
+    return name if query.derive is None else f"{query.derive.kind} of {name}"
 
 
 def unit_of(query: Query) -> Unit:
     """Return the unit of a query's values, derived ones included."""
-    unit = signal_of(query).unit
+    signal = signal_of(query)
+    unit = signal.unit
+    if query.increase and signal.amount is not None:
+        return signal.amount.unit
     derived = query.derive
     if derived is None or derived.kind == "forecast":
         return unit
     if derived.kind == "slope":
         return Unit(unit.dimension, "h")
     return {"change": RATIO, "until": SECONDS, "anomaly": NUMBER}[derived.kind]
+
+
+def is_made_of_scores(query: Query, prefix: str) -> bool:
+    """Whether a query reads a score, alerts, or something made of either.
+
+    An alert on it must never count against the score: the score would feed on itself.
+
+    Args:
+        query: that is evaluated.
+        prefix: before the names of the monitor's metrics.
+    """
+    if query.series is not None:
+        return query.series.removeprefix(prefix) in MADE_OF_SCORES
+    return signal_of(query).source is MONITOR

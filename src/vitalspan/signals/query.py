@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from vitalspan.signals.matching import Matcher
+from vitalspan.promql.matchers import Matcher
 
 Derive = Literal["change", "slope", "forecast", "until", "anomaly"]
 
 
 @dataclass(frozen=True)
 class Derivation:
-    """What is made of a signal's values over time.
+    """A derivation of a signal's values over time.
 
     Attributes:
         kind: `change` is the growth against the value `over` ago, as a ratio; `slope` the growth
@@ -43,8 +43,14 @@ class Query:
         measure: of `measure_rate`, the name that `call.add` was given.
         slo: of `burn_rate`, the SLO's name.
         short: seconds of the second window of `burn_rate`: the lesser of both burn rates counts.
+        weighed: whether the burn rate over the longer window counts by the share of the window that
+            there is history of, as if nothing had been bad before.
+        min_bad: with fewer bad events over the longer window of `burn_rate` there is no data.
         series: a metric of the registry; counters are taken as rates.
         aggregate: how a metric's series become one: `sum`, `avg`, `min` or `max`.
+        increase: whether a rate counts as what it adds up to in the window.
+        whole_window: whether there is no value until there is history of the whole window. Of a
+            shorter history, a rate or an increase is too low.
         derive: what is made of the signal, if not the signal itself.
     """
 
@@ -56,6 +62,10 @@ class Query:
     measure: str | None = None
     slo: str | None = None
     short: float | None = None
+    weighed: bool = False
+    min_bad: int = 0
     series: str | None = None
     aggregate: str = "sum"
+    increase: bool = False
+    whole_window: bool = False
     derive: Derivation | None = None

@@ -1,1 +1,1 @@
-"""Writes the dashboards for Grafana."""
+"""Internal: dashboards for Grafana."""

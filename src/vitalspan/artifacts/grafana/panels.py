@@ -1,206 +1,201 @@
-"""Panels. Each has a title, a text that says how to read it, a unit and a legend."""
+"""Panels of a dashboard, described as data."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Final, Literal
 
-from grafana_foundation_sdk.builders import (
-    bargauge,
-    heatmap,
-    stat,
-    statetimeline,
-    timeseries,
-)
-from grafana_foundation_sdk.builders import common as common_builders
-from grafana_foundation_sdk.builders import dashboard as builders
-from grafana_foundation_sdk.models import common, dashboard, prometheus
-from grafana_foundation_sdk.models import heatmap as heatmap_models
+from vitalspan.artifacts.grafana.styles import PLAIN, Mappings, Thresholds
 
-from vitalspan.artifacts.grafana.styles import (
-    PLAIN,
-    UNKNOWN,
-    Line,
-    Names,
-    Panel,
-    Steps,
-    bounded,
-    described,
-    done,
-    latest,
-    legend,
-    override,
-    target,
-    thresholds,
-    titled,
-    value_map,
-)
-
-_FILL: Final = 10
-"""Percent of opacity below a line."""
+_LABEL_TITLES: Final = {
+    "alertname": "Alert",
+    "depends_on": "Depends on",
+    "long_window": "Window",
+    "slo": "SLO",
+}
 
 
-def time_series(
-    title: str,
-    description: str,
-    unit: str,
-    lines: Sequence[Line],
-    *,
-    limits: Steps = (),
-    stacked: bool = False,
-    least: float | None = 0.0,
-    most: float | None = None,
-    decimals: int | None = None,
-    band: tuple[str, str] | None = None,
-    aside: bool = False,
-    reach: float | None = None,
-) -> Panel:
-    """Return values over time.
+@dataclass(frozen=True)
+class Target:
+    """A query of a panel.
 
-    Args:
+    Attributes:
+        expr: the query, in PromQL.
+        legend: the name of each of its series, with `{{label}}` for the value of a label.
+        exemplar: whether the exemplars of a histogram are shown.
+        empty: why it may return nothing while all is well; leave it out if it never should.
+    """
+
+    expr: str
+    legend: str
+    _: KW_ONLY
+    exemplar: bool = False
+    empty: str = ""
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """The fields that all panels except tables have.
+
+    Attributes:
         title: of the panel.
         description: how to read it.
-        unit: one of Grafana's.
-        lines: what is drawn.
-        limits: values that are drawn as lines, with their colours.
+        targets: its queries.
+        unit: one of Grafana's; `none` is a number.
+    """
+
+    title: str
+    description: str
+    targets: Sequence[Target]
+    unit: str = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeSeries(_Panel):
+    """Values over time.
+
+    Attributes:
+        limits: values that are drawn as dashed lines, with their colours.
         stacked: whether areas are drawn on top of each other.
-        least: where the axis begins; None where Grafana chooses.
-        most: where it ends.
-        decimals: that are shown.
+        minimum: where the axis begins; None leaves that to Grafana.
+        maximum: where the axis ends.
+        soft_maximum: where the axis ends unless values are greater.
+        decimals: how many digits are shown after the point.
         band: the lower and the upper of two series between which the area is filled.
-        aside: whether the legend is on the right, where many series find room.
-        reach: where the axis ends at least.
+        legend_right: whether the legend is on the right, where many series find room.
+        repeat: the variable for each of whose values the panel is drawn once.
     """
-    panel = described(timeseries.Panel(), title, description, unit, lines)
-    panel = panel.line_width(1).fill_opacity(4 * _FILL if stacked else _FILL)
-    panel = panel.show_points(common.VisibilityMode.NEVER)
-    tooltip = common_builders.VizTooltipOptions()
-    tooltip = tooltip.mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
-    shown = legend(common.LegendDisplayMode.TABLE, "lastNotNull", "max", aside=aside)
-    panel = panel.legend(shown).tooltip(tooltip)
-    if reach is not None:
-        panel = panel.axis_soft_max(reach)
-    if band:
-        panel = _filled(panel, *band)
-    if stacked:
-        panel = panel.stacking(
-            common_builders.StackingConfig().mode(common.StackingMode.NORMAL).group("A")
-        )
-    if limits:
-        style = common_builders.GraphThresholdsStyleConfig()
-        style = style.mode(common.GraphThresholdsStyleMode.DASHED)
-        panel = panel.thresholds_style(style).thresholds(thresholds(limits))
-    return done(bounded(panel, least, most, decimals))
+
+    limits: Thresholds = ()
+    stacked: bool = False
+    minimum: float | None = 0.0
+    maximum: float | None = None
+    soft_maximum: float | None = None
+    decimals: int | None = None
+    band: tuple[str, str] | None = None
+    legend_right: bool = False
+    repeat: str = ""
 
 
-def _filled(panel: Any, lower: str, upper: str) -> Any:
-    dashed = override("custom.lineStyle", {"fill": "dash", "dash": [6, 6]})
-    bare = override("custom.fillOpacity", 0)
-    panel = panel.override_by_name(lower, [dashed, bare])
-    between = [override("custom.fillBelowTo", lower), override("custom.fillOpacity", _FILL)]
-    return panel.override_by_name(upper, [dashed, *between])
+@dataclass(frozen=True, kw_only=True)
+class Stat(_Panel):
+    """The latest value of each series, large.
 
-
-def repeated(panel: Any, variable: str, across: int) -> Panel:
-    """Return a panel that stands there once for each value of a variable.
-
-    Args:
-        panel: whose title and queries name the variable.
-        variable: its name.
-        across: how many stand side by side at most.
+    Attributes:
+        thresholds: its colours.
+        mappings: texts and colours in place of values.
+        no_value: what is shown without data.
+        decimals: how many digits are shown after the point.
+        show: whether the value, the name of the series, or both are shown.
+        sparkline: whether the past of a value is drawn behind it.
+        filled: whether the background is coloured, and not the text.
     """
-    return done(panel.repeat(variable).repeat_direction("h").max_per_row(across))
+
+    thresholds: Thresholds = PLAIN
+    mappings: Mappings = field(default_factory=dict)
+    no_value: str = "no data"
+    decimals: int | None = None
+    show: Literal["value", "name", "value_and_name"] = "value"
+    sparkline: bool = True
+    filled: bool = False
 
 
-def number(
-    title: str,
-    description: str,
-    unit: str,
-    line: Line,
-    *,
-    steps: Steps = PLAIN,
-    names: Names | None = None,
-    no_value: str = "no data",
-    decimals: int | None = None,
-    sparkline: bool = True,
-) -> Panel:
-    """Return the latest value, large.
+@dataclass(frozen=True, kw_only=True)
+class StateHistory(_Panel):
+    """The state of each series over time.
 
-    Args:
-        title: of the panel.
-        description: how to read it.
+    With mappings, a state lasts until the next one begins. With thresholds, time is divided into
+    cells, and each has the colour of its value.
+
+    Attributes:
+        mappings: the text and the colour of each state.
+        thresholds: the colours of values.
+    """
+
+    mappings: Mappings = field(default_factory=dict)
+    thresholds: Thresholds = ()
+
+
+@dataclass(frozen=True)
+class Heatmap(_Panel):
+    """A heatmap of the observations in each bucket of a histogram over time."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        title: above it.
+        expr: the query, in PromQL, whose latest value is shown.
         unit: one of Grafana's.
-        line: what is shown.
-        steps: its colours.
-        names: texts and colours in place of values.
-        no_value: what stands there without data.
-        decimals: that are shown.
-        sparkline: whether the past is drawn behind it.
+        thresholds: its colours; without any, the text is not coloured.
+        empty: why it may return nothing while all is well; leave it out if it never should.
     """
-    panel = described(stat.Panel(), title, description, unit, [line])
-    panel = panel.reduce_options(latest())
-    panel = panel.color_mode(common.BigValueColorMode.VALUE)
-    graph = common.BigValueGraphMode.AREA if sparkline else common.BigValueGraphMode.NONE
-    panel = panel.graph_mode(graph).no_value(no_value).thresholds(thresholds(steps))
-    if names:
-        panel = panel.mappings([value_map(names)])
-    return done(bounded(panel, None, None, decimals))
+
+    title: str
+    expr: str
+    unit: str
+    thresholds: Thresholds = ()
+    _: KW_ONLY
+    empty: str = ""
 
 
-def bars(
-    title: str,
-    description: str,
-    unit: str,
-    lines: Sequence[Line],
-    *,
-    steps: Steps = PLAIN,
-    least: float | None = 0.0,
-    most: float | None = None,
-) -> Panel:
-    """Return the latest value of each series as a bar."""
-    instant = [target(line, place).instant() for place, line in enumerate(lines)]
-    panel = titled(bargauge.Panel(), title, description, unit).targets(instant)
-    panel = panel.orientation(common.VizOrientation.HORIZONTAL)
-    panel = panel.display_mode(common.BarGaugeDisplayMode.BASIC)
-    panel = panel.reduce_options(latest())
-    return done(bounded(panel.thresholds(thresholds(steps)), least, most, None))
+@dataclass(frozen=True)
+class Table:
+    """A table with a row for each combination of labels, sorted by the first column.
 
-
-def states(
-    title: str,
-    description: str,
-    lines: Sequence[Line],
-    names: Names,
-) -> Panel:
-    """Return which state each series is in over time.
-
-    Args:
+    Attributes:
         title: of the panel.
         description: how to read it.
-        lines: what is drawn.
-        names: the text and the colour of each value.
+        labels: each label that has a column, with the title of the column.
+        columns: the values.
+        mappings: texts and colours in place of the values of the first column.
+        links: by label, where its values lead to.
+        widths: by label, the width of its column in pixels; the other columns share the rest.
+        descending: whether the greatest value comes first.
     """
-    panel = described(statetimeline.Panel(), title, description, "short", lines)
-    panel = panel.legend(legend(common.LegendDisplayMode.LIST))
-    panel = panel.mappings([value_map(names)]).show_value(common.VisibilityMode.NEVER)
-    # By thresholds, Grafana would write their values in the legend, and not the names.
-    scheme = builders.FieldColor().mode(dashboard.FieldColorModeId.FIXED).fixed_color(UNKNOWN)
-    return done(panel.color_scheme(scheme).fill_opacity(80).row_height(0.8).line_width(0))
+
+    title: str
+    description: str
+    labels: Mapping[str, str]
+    columns: Sequence[Column]
+    _: KW_ONLY
+    mappings: Mappings = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+    widths: Mapping[str, int] = field(default_factory=dict)
+    descending: bool = True
+
+    @property
+    def targets(self) -> Sequence[Target]:
+        """The queries of the columns."""
+        return [Target(column.expr, "", empty=column.empty) for column in self.columns]
 
 
-def heat(title: str, description: str, unit: str, expr: str) -> Panel:
-    """Return how many observations fell into which bucket over time, by `le`."""
-    line = target(Line(expr, "{{le}}", exemplar=True), 0)
-    panel = titled(heatmap.Panel(), title, description, unit)
-    panel = panel.targets([line.format(prometheus.PromQueryFormat.HEATMAP)])
-    color = _heat_color("Oranges")
-    return done(panel.calculate(False).color(color).y_axis(_y_axis(unit)).show_legend())
+Panel = TimeSeries | Stat | StateHistory | Heatmap | Table
 
 
-def _heat_color(scheme: str) -> Any:
-    mode = heatmap_models.HeatmapColorMode.SCHEME
-    return heatmap.HeatmapColorOptions().mode(mode).scheme(scheme).steps(64)
+def targets_by_ref(panel: Panel) -> dict[str, Target]:
+    """Return the queries of a panel by the letters that Grafana tells them apart by."""
+    return {chr(ord("A") + place): target for place, target in enumerate(panel.targets)}
 
 
-def _y_axis(unit: str) -> Any:
-    return heatmap.YAxisConfig().unit(unit).axis_placement(common.AxisPlacement.LEFT)
+def legend(*labels: str) -> str:
+    """Return a legend with the values of labels."""
+    return " ".join(f"{{{{{label}}}}}" for label in labels)
+
+
+def label_title(label: str) -> str:
+    """Return what a label is called in dashboards."""
+    return _LABEL_TITLES.get(label, label.capitalize())
+
+
+def labels(*names: str, **titled: str) -> dict[str, str]:
+    """Return the labels of a table, each with the title of its column.
+
+    Args:
+        *names: labels whose columns have the usual titles.
+        **titled: further labels with titles of their own.
+    """
+    return {name: label_title(name) for name in names} | titled

@@ -1,15 +1,17 @@
-"""The PromQL of panels: signals and metrics, narrowed down by the variables of a dashboard."""
+"""PromQL for panels: signals and metrics, narrowed down by the variables of a dashboard."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from vitalspan import names
+from vitalspan import metrics
+from vitalspan.metrics import Family
+from vitalspan.promql.context import PromqlContext
+from vitalspan.promql.matchers import Matcher
+from vitalspan.promql.selection import Selection
 from vitalspan.rules.file import build_query
 from vitalspan.signals.catalogue import signal_of
-from vitalspan.signals.matching import Matcher
-from vitalspan.signals.promql import Selection
 
 RATE_INTERVAL: Final = "$__rate_interval"
 """Grafana's own variable: at least four scrape intervals, and no less than a pixel stands for."""
@@ -21,6 +23,11 @@ TARGETS: Final[Scope] = ("job", "instance")
 COMPONENTS: Final[Scope] = (*TARGETS, "component")
 OPERATIONS: Final[Scope] = (*COMPONENTS, "operation")
 
+BY_COMPONENT: Final = ("component",)
+BY_OPERATION: Final = ("component", "operation")
+
+PENDING, FIRING = (metrics.ALERT_STATES[state] for state in ("pending", "firing"))
+
 
 @dataclass(frozen=True)
 class Queries:
@@ -31,6 +38,12 @@ class Queries:
     """
 
     prefix: str = ""
+
+    @property
+    def context(self) -> PromqlContext:
+        """The context of all queries."""
+        # The buckets of native histograms are narrower; not every server has them.
+        return PromqlContext(self.prefix, native_histograms=True)
 
     def signal(
         self,
@@ -55,56 +68,62 @@ class Queries:
             **fields: what else a rule would say: `slo`, `measure`, `where`.
         """
         query = build_query({"signal": name, **fields})
-        selection = replace(
-            self.selection(scope, over),
-            where=_where(scope, query.where),
+        selection = Selection(
+            _where(scope, query.where),
             by=by,
             offset=ago,
-            per_instance=apart,
+            span=over,
+            context=replace(self.context, per_instance=apart),
         )
-        return signal_of(query).promql(selection, query)
+        return str(signal_of(query).promql(selection, query))
 
     def selection(self, scope: Scope, over: str = RATE_INTERVAL) -> Selection:
         """Return what the variables of a dashboard select."""
-        return Selection(where=_where(scope), prefix=self.prefix, span=over)
+        return Selection(_where(scope), span=over, context=self.context)
 
-    def name(self, metric: str) -> str:
+    def name(self, metric: Family | str) -> str:
         """Return what a metric is called in Prometheus."""
-        return Selection(prefix=self.prefix).name(metric)
+        return self.context.name(_name(metric))
 
-    def series(self, metric: str, scope: Scope = OPERATIONS, *conditions: str) -> str:
+    def series(self, metric: Family | str, scope: Scope = OPERATIONS, *matchers: Matcher) -> str:
         """Return a selector of a metric's series."""
-        return self.selection(scope).series(metric, *conditions)
+        return str(self.selection(scope).series(_name(metric), *matchers))
 
-    def rate(
-        self, metric: str, scope: Scope = OPERATIONS, *conditions: str, over: str = RATE_INTERVAL
-    ) -> str:
+    def rate(self, metric: Family | str, scope: Scope = OPERATIONS, *matchers: Matcher) -> str:
         """Return the rate of a counter, series by series."""
-        return self.selection(scope, over).rate(metric, *conditions)
+        return str(self.selection(scope).rate(_name(metric), *matchers))
 
     def increase(
-        self, metric: str, scope: Scope = OPERATIONS, *conditions: str, over: str = RATE_INTERVAL
+        self,
+        metric: Family | str,
+        scope: Scope = OPERATIONS,
+        *matchers: Matcher,
+        over: str = RATE_INTERVAL,
     ) -> str:
         """Return how much a counter has grown, series by series."""
-        return f"increase({self.series(metric, scope, *conditions)}[{over}])"
+        return f"increase({self.series(metric, scope, *matchers)}[{over}])"
 
     def otherwise(self, vector: str, label: str, text: str, value: float = 0) -> str:
-        """Return a vector, or where it is empty one value whose label says so.
+        """Return a vector, or where it is empty one value with a label that says so.
 
-        Where no process is seen at all there is none: what nobody tells is not known to be well.
+        Where no process is seen there is no such value: nothing is known to be well then.
         """
-        seen = f"max({self.series(names.BUILD_INFO.name, TARGETS)}) * {value:g}"
+        seen = f"max({self.series(metrics.BUILD_INFO, TARGETS)}) * {value:g}"
         return f'{vector} or on () label_replace({seen}, "{label}", "{text}", "", "")'
 
-    def one(self, vector: str) -> str:
+    def value_or_zero(self, vector: str) -> str:
         """Return a single value, or 0 where there is none but a process is seen."""
-        # Added up: what stands in would be a series of its own beside it.
+        # Added up, since the 0 would be a series of its own beside the value.
         return f"sum({self.otherwise(vector, 'instead', 'none')})"
 
 
-def worst(series: str) -> str:
-    """Return the least that series were at since the point before."""
+def lowest(series: str) -> str:
+    """Return the lowest value that each series had since the point before."""
     return f"min_over_time({series}[{RATE_INTERVAL}])"
+
+
+def _name(metric: Family | str) -> str:
+    return metric if isinstance(metric, str) else metric.name
 
 
 def _where(scope: Scope, more: tuple[Matcher, ...] = ()) -> tuple[Matcher, ...]:

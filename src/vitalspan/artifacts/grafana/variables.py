@@ -1,43 +1,49 @@
-"""The variables of dashboards: data source, job, instance, component, operation."""
+"""Variables of dashboards: job, instance, component, operation, SLO and measure."""
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Final
 
-from grafana_foundation_sdk.builders.dashboard import DatasourceVariable, QueryVariable
-from grafana_foundation_sdk.models.common import DataSourceRef
-from grafana_foundation_sdk.models.dashboard import (
-    VariableOption,
-    VariableRefresh,
-    VariableSort,
-)
-
-from vitalspan import names
-from vitalspan.artifacts.grafana.queries import Queries, Scope
-
-DATASOURCE: Final = DataSourceRef(type_val="prometheus", uid="${datasource}")
-"""The data source that is chosen at the top of a dashboard."""
+from vitalspan import metrics
+from vitalspan.artifacts.grafana.panels import label_title
+from vitalspan.artifacts.grafana.queries import TARGETS, Queries, Scope
+from vitalspan.metrics import Family
+from vitalspan.promql.matchers import Matcher
 
 MEASURE: Final = "measure"
 """The variable with the names that `call.add` was given."""
 
-_EVERYTHING: Final = ".+"
-_ALL: Final = VariableOption(selected=True, text="All", value="$__all")
-_TITLES: Final = {"slo": "SLO"}
+NO_MEASURE: Final = "no operation counts a measure"
 
 
-def datasource(chosen: str) -> DatasourceVariable:
-    """Return the variable that chooses among the Prometheus data sources.
+@dataclass(frozen=True)
+class Variable:
+    """A variable with the values of a label, all of which are chosen at first.
 
-    Args:
-        chosen: the uid of the one that is chosen at first.
+    Attributes:
+        name: that queries use.
+        query: where its values are from, in Grafana's notation.
+        all_value: the regular expression for all values; without one, all of them are listed.
+        pattern: a regular expression whose first group is the part of a value that counts.
+        empty: why there may be no value while all is well; leave it out if there always is one.
     """
-    option = VariableOption(selected=True, text=chosen, value=chosen)
-    return DatasourceVariable("datasource").label("Data source").type("prometheus").current(option)
+
+    name: str
+    query: str
+    _: KW_ONLY
+    all_value: str | None = ".+"
+    pattern: str = ""
+    empty: str = ""
+
+    @property
+    def title(self) -> str:
+        """The text beside it."""
+        return label_title(self.name)
 
 
-def label(name: str, scope: Scope, metric: str, queries: Queries) -> QueryVariable:
-    """Return a variable with the values of a label, all of them chosen at first.
+def label_variable(name: str, scope: Scope, metric: Family | str, queries: Queries) -> Variable:
+    """Return a variable with the values of a label.
 
     Args:
         name: of the label, and of the variable.
@@ -45,55 +51,42 @@ def label(name: str, scope: Scope, metric: str, queries: Queries) -> QueryVariab
         metric: that has the label.
         queries: that know what the metric is called.
     """
-    return (
-        QueryVariable(name)
-        .label(_TITLES.get(name, name.capitalize()))
-        .datasource(DATASOURCE)
-        .query({"query": f"label_values({queries.series(metric, scope)}, {name})", "refId": name})
-        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(VariableSort.ALPHABETICAL_ASC)
-        .multi(True)
-        .include_all(True)
-        .all_value(_EVERYTHING)
-        .current(_ALL)
-    )
+    return Variable(name, f"label_values({queries.series(metric, scope)}, {name})")
 
 
-def chain(labels: Scope, queries: Queries) -> list[QueryVariable]:
+def label_variables(labels: Scope, queries: Queries) -> list[Variable]:
     """Return a variable for each label, each narrowed down by those before it."""
-    found = []
-    for place, name in enumerate(labels):
-        # Every process has build info; the others only where something has been called.
-        every = name in ("job", "instance")
-        metric = names.BUILD_INFO.name if every else f"{names.OPERATION_DURATION.name}_count"
-        found.append(label(name, labels[:place], metric, queries))
-    return found
+    # Every process has build info; the others only where something has been called.
+    calls = f"{metrics.OPERATION_DURATION.name}_count"
+    return [
+        label_variable(
+            name, labels[:place], metrics.BUILD_INFO if name in TARGETS else calls, queries
+        )
+        for place, name in enumerate(labels)
+    ]
 
 
-def measure(scope: Scope, queries: Queries) -> QueryVariable:
+def measure_variable(scope: Scope, queries: Queries) -> Variable:
     """Return the variable with the names of the measures that calls counted.
 
     Args:
         scope: the variables that narrow it down.
         queries: that know what the metrics are called.
     """
-    begin, end = names.measure("|").name.split("|")
+    begin, end = metrics.measure("|").name.split("|")
     others = "|".join(
-        family.name for family in names.OPERATION_FAMILIES if family.type == "counter"
+        family.name for family in metrics.OPERATION_FAMILIES if family.type == "counter"
     )
     prefix = queries.prefix
-    counters = queries.series(
-        "", scope, f'__name__=~"{prefix}{begin}.+{end}"', f'__name__!~"{prefix}({others})"'
-    ).removeprefix(prefix)
-    return (
-        QueryVariable(MEASURE)
-        .label("Measure")
-        .datasource(DATASOURCE)
-        .query({"query": f"label_values({counters}, __name__)", "refId": MEASURE})
-        .regex(f"/^{prefix}{begin}(.+){end}$/")
-        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(VariableSort.ALPHABETICAL_ASC)
-        .multi(True)
-        .include_all(True)
-        .current(_ALL)
+    counters = queries.selection(scope).recording(
+        "",
+        Matcher("__name__", "=~", f"{prefix}{begin}.+{end}"),
+        Matcher("__name__", "!~", f"{prefix}({others})"),
+    )
+    return Variable(
+        MEASURE,
+        f"label_values({counters}, __name__)",
+        all_value=None,
+        pattern=f"/^{prefix}{begin}(.+){end}$/",
+        empty=NO_MEASURE,
     )

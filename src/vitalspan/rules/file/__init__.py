@@ -1,7 +1,7 @@
-"""The rule file: what is written in YAML, or the same in Python, becomes rules."""
+"""Internal: reads rules from a YAML file, or from the same fields given in Python."""
 
-from vitalspan.rules.file.mistakes import RuleFileError
-from vitalspan.rules.file.sources import (
+from vitalspan.configfile.report import ConfigFileError
+from vitalspan.rules.file.load import (
     build,
     build_component,
     build_health,
@@ -9,11 +9,12 @@ from vitalspan.rules.file.sources import (
     build_rule,
     build_slo,
     load,
+    load_preset,
     parse,
 )
 
 __all__ = [
-    "RuleFileError",
+    "ConfigFileError",
     "build",
     "build_component",
     "build_health",
@@ -21,5 +22,6 @@ __all__ = [
     "build_rule",
     "build_slo",
     "load",
+    "load_preset",
     "parse",
 ]

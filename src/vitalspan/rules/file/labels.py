@@ -5,24 +5,32 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from vitalspan import names
+from vitalspan.configfile.fields import Fields
+from vitalspan.configfile.nodes import Items, Node, Place, Scalar
+from vitalspan.configfile.report import Report
+from vitalspan.configfile.values import text_of
 from vitalspan.errors import ConfigurationError
-from vitalspan.record.labels import check_name
-from vitalspan.rules import templates
-from vitalspan.rules.file.fields import Fields
-from vitalspan.rules.file.mistakes import Place, Report
-from vitalspan.rules.file.nodes import Items, Node, Scalar, shown_text
-from vitalspan.rules.file.values import nearest, text_of
+from vitalspan.labels import check_name
+from vitalspan.promql.matchers import Matcher, parse_matcher
+from vitalspan.rules import annotation_templates as templates
 from vitalspan.rules.model import Pairs
-from vitalspan.signals.health import SAME_MATTER
-from vitalspan.signals.matching import Matcher, parse_matcher
-from vitalspan.signals.signal import LABELS, Signal
+from vitalspan.signals.signal import Signal
+from vitalspan.words import shown
 
 MAX_ANNOTATION: Final = 10_000
 """Characters of an annotation."""
 
 _TARGET_LABELS: Final = ("job", "instance")
 """Prometheus puts them on what it scrapes."""
+
+_SOMETIMES_MISSING: Final = {
+    "job": "in alerts of a process whose OTEL_SERVICE_NAME is not set: set it",
+    "instance": "in rules that are exported without --per-instance: use that, or leave it out",
+}
+_WITHOUT_LABELS: Final = "in exported rules, since what is absent has no labels: leave it out"
+
+_SET_BY_RULES: Final = ("alertname", "severity")
+"""Labels of alerts, but not of the series that they come from."""
 
 _TEXTS: Final = {"labels": "a text such as payments", "annotations": "a text in quotes"}
 _VALUES: Final = "a value such as checkout, =~check.*, !=checkout or !~check.*"
@@ -36,7 +44,7 @@ def read_where(fields: Fields, signal: Signal | None) -> tuple[Matcher, ...]:
         signal: whose labels there must be; None where it is unknown.
     """
     found = []
-    for name, key, node in fields.under("where", "conditions such as {operation: checkout}"):
+    for name, key, node in fields.entries_of("where", "conditions such as {operation: checkout}"):
         known = _check_label(key, name, signal, fields.report)
         matcher = _matcher(name, node, fields.report)
         if known and matcher is not None:
@@ -52,21 +60,24 @@ def read_by(fields: Fields, signal: Signal | None) -> tuple[str, ...]:
         name = text_of(node, "a label such as operation", report)
         if name is None or not _check_label(node.place, name, signal, report):
             continue
-        if name in found:
-            report.wrong(node.place, f"{shown_text(name)} is there twice: keep one of them")
+        if name in _SET_BY_RULES:
+            problem = f"every alert has {name}, which its rule sets: leave it out of `by`"
+            report.wrong(node.place, problem)
+        elif name in found:
+            report.wrong(node.place, f"{shown(name)} is listed twice: keep one of them")
         else:
             found.append(name)
     if found and signal is not None and not signal.groups:
-        fields.wrong(f"{signal.name} cannot be told apart by labels: leave `by` out", "by")
+        fields.wrong(f"{signal.name} has no labels to tell alerts apart: leave `by` out", "by")
     return tuple(found)
 
 
 def _check_label(place: Place, name: str, signal: Signal | None, report: Report) -> bool:
     problem = _bad_name(name)
     if not problem and name in _TARGET_LABELS:
-        problem = f"the process does not know {name}, which Prometheus puts on: leave it out"
+        problem = f"Prometheus adds the label {name}, which the process does not know: leave it out"
     if not problem and signal is not None:
-        problem = _foreign(name, signal)
+        problem = signal.labels.refuse(name, signal.name)
     if problem:
         report.wrong(place, problem)
     return not problem
@@ -78,32 +89,6 @@ def _bad_name(name: str) -> str:
     except ConfigurationError as refused:
         return str(refused)
     return ""
-
-
-def _foreign(name: str, signal: Signal) -> str:
-    known = LABELS[signal.source]
-    if known is not None:
-        return "" if name in known else f"{signal.name} has no label {name}: {nearest(name, known)}"
-    if signal.source == "operations":
-        others = names.RESERVED_LABELS - {names.COMPONENT, names.OPERATION}
-        use = "use component, operation or labels that operations declare"
-        return f"{signal.name} has no label {name}: {use}" if name in others else ""
-    if signal.source == "monitor":
-        return _foreign_to_scores(name, signal)
-    if signal.metrics != (signal.name,) and name in (names.COMPONENT, names.OPERATION):
-        return f"{signal.name} is of the whole process and has no label {name}: leave it out"
-    return ""
-
-
-def _foreign_to_scores(name: str, signal: Signal) -> str:
-    if signal.name == "alert_points":
-        same = (
-            f"{signal.name} counts the worst alert of a matter, whatever its {name}: leave it out"
-        )
-        return same if name in SAME_MATTER else ""
-    if signal.name == names.COMPONENT_HEALTH_SCORE.name and name == names.COMPONENT:
-        return ""
-    return f"{signal.name} has no label {name}: leave it out"
 
 
 def _matcher(label: str, node: Node, report: Report) -> Matcher | None:
@@ -120,11 +105,11 @@ def _matcher(label: str, node: Node, report: Report) -> Matcher | None:
     except (ValueError, OverflowError, RecursionError, FutureWarning) as refused:
         report.wrong(
             node.place,
-            f"{shown_text(text)} is no regular expression: {refused}: use one like =~check.*",
+            f"{shown(text)} is not a regular expression: {refused}: use one like =~check.*",
         )
         return None
     if matcher.value != text and matcher.value[:1] in (" ", "="):
-        problem = f"{shown_text(text)} looks for a value that begins with {matcher.value[0]!r}"
+        problem = f"{shown(text)} looks for a value that begins with {matcher.value[0]!r}"
         report.wrong(node.place, f"{problem}: write =value, =~value, !=value or !~value")
         return None
     return matcher
@@ -145,7 +130,7 @@ def read_labels(fields: Fields, taken: Mapping[str, str], skipped: Collection[st
         if name in taken:
             fields.report.wrong(node.place, f"the label {name} cannot be set: {taken[name]}")
         elif "{{" in text:
-            problem = f"{shown_text(text)} would be filled in by Prometheus only"
+            problem = f"{shown(text)} would be filled in by Prometheus only"
             fields.report.wrong(node.place, f"{problem}: use a plain text, or an annotation")
         else:
             pairs.append((name, text))
@@ -153,7 +138,11 @@ def read_labels(fields: Fields, taken: Mapping[str, str], skipped: Collection[st
 
 
 def read_annotations(
-    fields: Fields, by: tuple[str, ...] | None, hint: str = "add it to `by`, or leave it out"
+    fields: Fields,
+    by: tuple[str, ...] | None,
+    hint: str = "add it to `by`, or leave it out",
+    *,
+    grouped: bool = True,
 ) -> Pairs:
     """Return the texts for people.
 
@@ -161,6 +150,7 @@ def read_annotations(
         fields: of a rule or an SLO.
         by: the labels that texts can show; None where they are unknown.
         hint: what to do about others.
+        grouped: whether the alerts have labels in Prometheus.
     """
     pairs = []
     usable = 'texts such as {summary: "Checkout is slow"}'
@@ -169,8 +159,17 @@ def read_annotations(
         if problem:
             fields.report.wrong(node.place, problem)
         else:
+            _note_target_labels(text, node, fields.report, grouped=grouped)
             pairs.append((name, text))
     return tuple(pairs)
+
+
+def _note_target_labels(text: str, node: Node, report: Report, *, grouped: bool) -> None:
+    """Note the labels that some alerts have and others have not."""
+    for label in templates.labels_of(text):
+        if label in _TARGET_LABELS:
+            missing = _SOMETIMES_MISSING[label] if grouped else _WITHOUT_LABELS
+            report.note(node.place, f"$labels.{label} is empty {missing}")
 
 
 def _bad_template(text: str, by: tuple[str, ...] | None, hint: str) -> str:
@@ -187,7 +186,7 @@ def _bad_template(text: str, by: tuple[str, ...] | None, hint: str) -> str:
 
 
 def _texts(fields: Fields, field: str, usable: str) -> Iterator[tuple[str, Node, str]]:
-    for name, key, node in fields.under(field, usable):
+    for name, key, node in fields.entries_of(field, usable):
         problem = _bad_name(name).replace("label", field.removesuffix("s"), 1)
         if problem:
             fields.report.wrong(key, problem)

@@ -7,18 +7,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, cast
 
-from vitalspan import names
+from vitalspan import metrics as names
+from vitalspan.configfile.fields import Fields
+from vitalspan.configfile.nodes import Node
+from vitalspan.configfile.report import Report
+from vitalspan.configfile.values import seconds_of, text_of, value_of
 from vitalspan.errors import ConfigurationError
-from vitalspan.record.labels import check_name
-from vitalspan.rules.file.fields import Fields
+from vitalspan.history.ticks import LONGEST
+from vitalspan.labels import check_name
+from vitalspan.metrics import is_counter
 from vitalspan.rules.file.labels import read_by, read_where
-from vitalspan.rules.file.nodes import Node, shown_text
-from vitalspan.rules.file.ranges import never_reached, plain_range
-from vitalspan.rules.file.values import nearest, seconds_of, text_of, value_of
+from vitalspan.rules.sampling import (
+    USUAL_SAMPLING,
+    Sampling,
+    derivation_problem,
+    window_problem,
+)
 from vitalspan.signals import catalogue
-from vitalspan.signals.process import is_counter, series_signal
 from vitalspan.signals.query import Derivation, Derive, Query
+from vitalspan.signals.ranges import never_reached, plain_range
+from vitalspan.signals.registry_metric import registry_metric
 from vitalspan.signals.signal import Signal
+from vitalspan.units import duration_text
+from vitalspan.words import listed, shown, suggestion
 
 FIELDS: Final = (
     "signal",
@@ -39,22 +50,24 @@ WINDOW: Final = 300.0
 _AGGREGATES: Final = ("sum", "avg", "min", "max")
 _QUANTILES: Final = "latency_p50, latency_p95 or latency_p999"
 _METRIC: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
-_EMPTY_WINDOW: Final = "is no window: use 30s, 5m or 1h30m"
-_SPANS: Final = ("change", "slope", "anomaly")
-_DERIVED: Final = ("change", "slope", "forecast", "until", "anomaly", "over")
-_USABLE: Final = "{change: 1h}, {slope: 1h}, {forecast: 4h, over: 1h} or {until: 90%, over: 1h}"
+_EMPTY_WINDOW: Final = "is not a window: use 30s, 5m or 1h30m"
+_SPANS: Final = ("increase", "change", "slope", "anomaly")
+_DERIVED: Final = ("increase", "change", "slope", "forecast", "until", "anomaly", "over")
+_USABLE: Final = "{increase: 1d}, {change: 1h}, {forecast: 4h, over: 1h} or {until: 90%, over: 1h}"
 
 
 @dataclass(frozen=True)
 class Known:
-    """What a question can refer to.
+    """The names that a query can refer to.
 
     Attributes:
         slos: the objectives of the SLOs by name, None where one has a mistake; itself None where
             nobody knows yet which SLOs there will be.
+        sampling: how often there are samples and evaluations.
     """
 
     slos: Mapping[str, float | None] | None = None
+    sampling: Sampling = USUAL_SAMPLING
 
 
 def read_query(fields: Fields, known: Known) -> Query | None:
@@ -64,6 +77,7 @@ def read_query(fields: Fields, known: Known) -> Query | None:
     where = read_where(fields, signal)
     by = read_by(fields, signal)
     window = fields.seconds("window", WINDOW, zero=_EMPTY_WINDOW)
+    _too_long(fields, window, "window")
     if named is None:
         return None
     query = Query(
@@ -78,14 +92,37 @@ def read_query(fields: Fields, known: Known) -> Query | None:
         aggregate=_aggregate(fields, named.series),
     )
     _check_arguments(fields, query, known)
-    return _with_derivation(fields, query, growth=named.growth)
+    derived = _with_derivation(fields, query, named)
+    if derived is not None:
+        _note_short_times(fields, derived, known.sampling)
+    return derived
+
+
+def _note_short_times(fields: Fields, query: Query, sampling: Sampling) -> None:
+    """Note what Prometheus could never compute, because there are too few samples."""
+    problem = window_problem(query, sampling.scrape)
+    if problem:
+        field = "derive" if query.increase else "window"
+        fields.report.note(fields.key(field), problem)
+    problem = derivation_problem(query, sampling)
+    if problem:
+        fields.report.note(fields.key("derive" if "derive" in fields else "window"), problem)
+
+
+def with_whole_window(query: Query) -> Query:
+    """Return a query whose low values are bad: a rate has none until its window is over.
+
+    Before, it would be low in every process that has just begun.
+    """
+    is_rate = catalogue.signal_of(query).amount is not None
+    return replace(query, whole_window=True) if is_rate else query
 
 
 @dataclass(frozen=True)
 class _Named:
     signal: Signal
     series: str | None = None
-    growth: bool = False
+    is_slope: bool = False
 
 
 def _named(fields: Fields) -> _Named | None:
@@ -101,32 +138,33 @@ def _named(fields: Fields) -> _Named | None:
     name = text_of(signal, "a signal such as latency_p95", fields.report)
     if name is None:
         return None
-    growth = name == catalogue.MEMORY_GROWTH
-    found = catalogue.find("memory_rss" if growth else name)
+    of_slope = catalogue.find_slope(name)
+    found = of_slope or catalogue.find(name)
     if found is None or catalogue.quantile_of(name) == 0:
         fields.report.wrong(signal.place, _no_signal(name))
         return None
-    return _Named(found, growth=growth)
+    return _Named(found, is_slope=of_slope is not None)
 
 
 def _no_signal(name: str) -> str:
     if re.fullmatch(r"latency_p(NN|[0-9._]*)", name):
-        return f"{shown_text(name)} is no quantile: use {_QUANTILES}"
-    every = [*catalogue.SIGNALS, catalogue.MEMORY_GROWTH, "latency_p50", "latency_p95"]
-    every.remove("latency_pNN")
-    every.sort()
-    return f"there is no signal {shown_text(name)}: {nearest(name, every)}"
+        return f"{shown(name)} is not a quantile: use {_QUANTILES}"
+    return f"there is no signal {shown(name)}: {suggestion(name, catalogue.names())}"
 
 
 def _series(fields: Fields, node: Node) -> _Named | None:
-    name = text_of(node, "the name of a metric", fields.report)
-    if name is None:
-        return None
-    if not _METRIC.fullmatch(name):
-        problem = "is not the name of a metric: use one without labels, and conditions in where"
-        fields.report.wrong(node.place, f"{shown_text(name)} {problem}")
-        return None
-    return _Named(series_signal(name), series=name)
+    name = read_metric_name(node, fields.report)
+    return None if name is None else _Named(registry_metric(name), series=name)
+
+
+def read_metric_name(node: Node, report: Report) -> str | None:
+    """Return the name of a metric."""
+    name = text_of(node, "the name of a metric", report)
+    if name is None or _METRIC.fullmatch(name):
+        return name
+    problem = "is not the name of a metric: use one without labels, and conditions in where"
+    report.wrong(node.place, f"{shown(name)} {problem}")
+    return None
 
 
 def _aggregate(fields: Fields, series: str | None) -> str:
@@ -158,8 +196,8 @@ def _check_arguments(fields: Fields, query: Query, known: Known) -> None:
             fields.report.wrong(measure.place, problem)
     if slo is None or query.slo is None or known.slos is None or query.slo in known.slos:
         return
-    hint = nearest(query.slo, known.slos) if known.slos else "define it under slos"
-    fields.report.wrong(slo.place, f"there is no SLO {shown_text(query.slo)}: {hint}")
+    hint = suggestion(query.slo, known.slos) if known.slos else "define it under slos"
+    fields.report.wrong(slo.place, f"there is no SLO {shown(query.slo)}: {hint}")
 
 
 def _bad_measure(name: str) -> str:
@@ -172,35 +210,69 @@ def _bad_measure(name: str) -> str:
     return ""
 
 
-def _with_derivation(fields: Fields, query: Query, *, growth: bool) -> Query | None:
+def _with_derivation(fields: Fields, query: Query, named: _Named) -> Query | None:
     inner = fields.mapping("derive", _DERIVED, _USABLE)
-    if growth:
+    if named.is_slope:
         if inner is not None:
-            problem = "memory_growth is derived already: leave derive out, or use memory_rss"
+            slope, plain = named.signal.slope_name, named.signal.name
+            problem = f"{slope} is derived already: leave derive out, or use {plain}"
             fields.wrong(problem, "derive")
         return replace(query, derive=Derivation("slope", over=query.window))
     if inner is None:
         return query
-    derivation = _derivation(inner, query)
-    return None if derivation is None else replace(query, derive=derivation)
+    kind = _kind(inner)
+    if kind == "increase":
+        return _increase(fields, inner, query, named.signal)
+    derivation = None if kind is None else _derivation(inner, kind, query)
+    if derivation is None:
+        return None
+    # While a window fills up, a rate rises, but nothing has changed.
+    return replace(query, derive=derivation, whole_window=named.signal.amount is not None)
 
 
-def _derivation(inner: Fields, query: Query) -> Derivation | None:
+def _kind(inner: Fields) -> str | None:
+    """Return which of the derivations is asked for."""
     kinds = [name for name in _DERIVED if name != "over" and name in inner]
     if len(kinds) > 1:
-        inner.wrong(f"{' and '.join(kinds)} are given: keep one of them")
+        inner.wrong(f"{listed(kinds)} are given: keep one of them")
     elif not kinds:
-        inner.missing(" or ".join(_DERIVED[:-1]), f"use {_USABLE}")
+        inner.missing(_DERIVED[:-1], f"use {_USABLE}")
     if len(kinds) != 1:
         return None
     kind = kinds[0]
+    if kind in _SPANS and "over" in inner:
+        inner.wrong(f"over means nothing to {kind}: leave it out", "over")
+    return kind
+
+
+def _increase(fields: Fields, inner: Fields, query: Query, signal: Signal) -> Query | None:
+    """Return the query of what a rate adds up to."""
+    window = _span(inner, "increase")
+    if "window" in fields:
+        fields.wrong("an increase is over its own time: leave window out", "window")
+    if signal.amount is None:
+        problem = f"{signal.name} is no rate, which alone adds up to something"
+        inner.wrong(f"{problem}: use change, or the series of a counter", "increase")
+        return None
+    if window is None or _too_long(inner, window, "increase"):
+        return None
+    return replace(query, window=window, increase=True)
+
+
+def _too_long(fields: Fields, window: float, field: str) -> bool:
+    if window <= LONGEST:
+        return False
+    problem = f"no process looks back further than {duration_text(LONGEST)}"
+    fields.wrong(f"{problem}: use less", field)
+    return True
+
+
+def _derivation(inner: Fields, kind: str, query: Query) -> Derivation | None:
     if kind in _SPANS:
-        if "over" in inner:
-            inner.wrong(f"over means nothing to {kind}: leave it out", "over")
         over = _span(inner, kind)
         return None if over is None else Derivation(cast("Derive", kind), over)
     if "over" not in inner:
-        inner.missing("over", f"{kind} needs the time that it is made of, such as over: 1h")
+        inner.missing("over", f"{kind} needs the period to look back over, such as over: 1h")
         return None
     over = _span(inner, "over")
     if kind == "forecast":

@@ -1,0 +1,1 @@
+"""Internal: configuration for Alertmanager."""

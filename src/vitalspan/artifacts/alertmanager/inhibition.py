@@ -1,0 +1,56 @@
+"""Inhibition rules for Alertmanager: of one alert's severities, only the worst is told."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from vitalspan.promql.matchers import quoted
+from vitalspan.rules.model import SEVERITIES, Rule, RuleSet, Severity
+
+_APART: Final = ("long_window",)
+"""Labels in which alerts of one matter differ."""
+
+
+def inhibit_rules(rules: RuleSet, *, per_instance: bool) -> list[dict[str, Any]]:
+    """Return what mutes an alert while the same one of a higher severity fires.
+
+    In the process the severities of a rule are one alert; in Prometheus each is one of its own.
+
+    Args:
+        rules: with the groups of the SLOs.
+        per_instance: whether each instance has alerts of its own.
+    """
+    own = ("job", "instance") if per_instance else ("job",)
+    matters: dict[tuple[str, tuple[str, ...]], set[Severity]] = {}
+    for group in rules.groups:
+        for rule in group.rules:
+            severities = matters.setdefault((rule.alert, (*own, *_labels(rule))), set())
+            severities.update(level.severity for level in rule.levels)
+    return [
+        {
+            "source_matchers": [_name(alert), _severities([severity])],
+            "target_matchers": [_name(alert), _severities(lower)],
+            "equal": list(labels),
+        }
+        for (alert, labels), severities in matters.items()
+        for severity, lower in _lower(severities)
+    ]
+
+
+def _labels(rule: Rule) -> list[str]:
+    return sorted({*rule.query.by, *dict(rule.labels)} - {*_APART, "job", "instance"})
+
+
+def _lower(severities: set[Severity]) -> list[tuple[Severity, list[Severity]]]:
+    """Return each severity that has some below it, the worst first."""
+    there = [severity for severity in SEVERITIES if severity in severities]
+    return [(there[place], there[:place]) for place in range(len(there) - 1, 0, -1)]
+
+
+def _severities(lower: list[Severity]) -> str:
+    operator = "=" if len(lower) == 1 else "=~"
+    return f"severity{operator}{quoted('|'.join(lower))}"
+
+
+def _name(alert: str) -> str:
+    return f"alertname={quoted(alert)}"

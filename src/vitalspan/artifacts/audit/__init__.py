@@ -1,1 +1,0 @@
-"""Asks a Prometheus for all that dashboards show, and says why something is not there."""

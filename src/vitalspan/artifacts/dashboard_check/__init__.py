@@ -1,0 +1,1 @@
+"""Internal: runs the queries of dashboards on a Prometheus, and says why some return nothing."""

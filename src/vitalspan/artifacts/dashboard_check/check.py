@@ -1,0 +1,156 @@
+"""The check of dashboards: whether a Prometheus has data for each query, and why not."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import ChainMap
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+from vitalspan.artifacts.dashboard_check.causes import Cause, Causes, EmptyCause
+from vitalspan.artifacts.dashboard_check.datasources import Datasources
+from vitalspan.artifacts.dashboard_check.panel_queries import (
+    PanelQuery,
+    queries_of,
+    variables_by_name,
+)
+from vitalspan.artifacts.dashboard_check.prometheus_api import PrometheusApi, RefusedError
+from vitalspan.artifacts.dashboard_check.variable_values import VariableRange, VariableValues
+
+Status = Literal["data", "on_purpose", "nothing", "error"]
+
+Excuse = Callable[[PanelQuery, str], str | None]
+"""Returns why a query may return nothing, or None where it may not. It is also given the metric in
+the query that the server does not know, if there is one."""
+
+_VARIABLE: Final = re.compile(r"\s*(label_values|label_names|metrics|query_result)\((.*)\)\s*")
+
+
+class Finding(NamedTuple):
+    """The result of a query.
+
+    Attributes:
+        query: of a dashboard.
+        text: the query without variables, as it was asked.
+        status: whether there is data, or nothing on purpose, or nothing, or an error.
+        cause: of nothing.
+        detail: for people: the cause, what is wrong, or why nothing is right.
+    """
+
+    query: PanelQuery
+    text: str
+    status: Status
+    cause: Cause | None = None
+    detail: str = ""
+
+    @property
+    def bad(self) -> bool:
+        """Whether there should be data."""
+        return self.status in ("nothing", "error")
+
+
+class DashboardCheck:
+    """Asks a server for all that dashboards show.
+
+    Args:
+        server: to ask.
+        span: the time to look at.
+        chosen: values of variables, by name.
+        excuse: says of a query why it may return nothing.
+        datasources: names and uids that the server has in Grafana; without any, whatever data
+            source a dashboard names is taken to be there.
+    """
+
+    def __init__(
+        self,
+        server: PrometheusApi,
+        span: VariableRange,
+        chosen: Mapping[str, Sequence[str]],
+        excuse: Excuse,
+        datasources: Collection[str] = (),
+    ) -> None:
+        self._server = server
+        self._span = span
+        self._chosen = chosen
+        self._excuse = excuse
+        self._datasources = datasources
+        self._causes = Causes(server, span)
+
+    def findings(self, dashboards: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
+        """Yield the result of each query of dashboards, as soon as it is known.
+
+        Raises:
+            ServerError: if the server does not answer any more.
+        """
+        for dashboard in dashboards:
+            variables = variables_by_name(dashboard)
+            values = VariableValues(variables, self._span, self._chosen)
+            datasources = Datasources(variables, self._datasources, self._chosen)
+            for query in queries_of(dashboard, datasources):
+                yield from self._findings(query, values)
+
+    def _findings(self, query: PanelQuery, values: VariableValues) -> Iterator[Finding]:
+        if query.problem:
+            yield Finding(query, query.text, "error", None, query.problem)
+            return
+        for name in query.repeat:
+            if not values.each(name):
+                reason = f"the variable {name} has no values"
+                yield self._nothing(query, query.text, EmptyCause("value", reason))
+                return
+        for combination in itertools.product(*map(values.each, query.repeat)):
+            yield self._finding(query, values, dict(ChainMap(*combination)))
+
+    def _finding(self, query: PanelQuery, values: VariableValues, own: dict[str, str]) -> Finding:
+        text, unknown = values.fill(query.text, own)
+        if unknown:
+            reason = f"the dashboard has no variable {', '.join(unknown)}"
+            return Finding(query, text, "error", None, reason)
+        # The title without variables is for people; excuses know the other one.
+        shown = query._replace(title=values.fill(query.title, own)[0])
+        try:
+            if query.kind == "variable":
+                options, asked = self._variable(text)
+                has_values = bool(values.learn(query.title, options))
+            else:
+                has_values, asked = self._has_values(text, instant=query.instant), text
+            if has_values:
+                return Finding(shown, text, "data")
+            nothing = self._causes.of(asked)
+        except RefusedError as refused:
+            return Finding(shown, text, "error", None, str(refused))
+        return self._nothing(query, text, nothing)._replace(query=shown)
+
+    def _nothing(self, query: PanelQuery, text: str, nothing: EmptyCause) -> Finding:
+        excuse = self._excuse(query, nothing.metric)
+        if excuse is not None:
+            return Finding(query, text, "on_purpose", nothing.cause, excuse)
+        return Finding(query, text, "nothing", nothing.cause, nothing.detail)
+
+    def _has_values(self, query: str, *, instant: bool) -> bool:
+        span = self._span
+        if instant:
+            return self._server.has_value(query, span.end)
+        return self._server.has_values(query, span.start, span.end, span.step)
+
+    def _variable(self, query: str) -> tuple[list[str], str]:
+        """Return the values of a variable, and the query that they are of."""
+        found = _VARIABLE.fullmatch(query)
+        function, inside = found.groups() if found else ("", query)
+        if function == "query_result":
+            # Their texts have the values of all labels, which patterns take parts of.
+            return self._server.texts(inside, self._span.end), inside
+        if function == "metrics":
+            names = self._server.label_values("__name__")
+            return [one for one in names if re.search(inside, one)], f'{{__name__=~"{inside}"}}'
+        if function == "label_names":
+            return self._server.label_names(), ""
+        if function == "label_values":
+            selector, _, label = (part.strip() for part in inside.rpartition(","))
+            start, end = self._span.start, self._span.end
+            values = self._server.label_values(label, selector, start, end)
+            return values, selector or f'{{{label}!=""}}'
+        raise RefusedError(
+            f"{query} is no query of a variable, such as label_values(metric, label)"
+        )

@@ -1,0 +1,93 @@
+"""Data sources of a dashboard's queries: which are Prometheus, and which do not resolve."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final, NamedTuple
+
+from vitalspan.artifacts.dashboard_check.variable_values import used_variables
+
+_PROMETHEUS: Final = (
+    "prometheus",
+    "grafana-amazonprometheus-datasource",
+    "grafana-azureprometheus-datasource",
+)
+"""The types of data sources that have the API of a Prometheus."""
+
+_MIXED: Final = "-- Mixed --"
+_OTHERS: Final = ("-- Grafana --", "grafana", "-- Dashboard --", "__expr__")
+_DEFAULT: Final = (None, "", "default")
+
+
+class Datasource(NamedTuple):
+    """The data source of a query.
+
+    Attributes:
+        is_prometheus: whether it is a Prometheus.
+        problem: why it does not resolve; empty if it does.
+    """
+
+    is_prometheus: bool = True
+    problem: str = ""
+
+
+class Datasources:
+    """Resolves the data sources that the parts of a dashboard name.
+
+    Args:
+        variables: of the dashboard, by name.
+        known: names and uids that the Prometheus has in Grafana; without any, whatever is named
+            is taken to be there.
+        given: names that have a value although they are no variables of the dashboard.
+    """
+
+    def __init__(
+        self,
+        variables: Mapping[str, Mapping[str, Any]],
+        known: Collection[str] = (),
+        given: Collection[str] = (),
+    ) -> None:
+        self._variables = variables
+        self._known = known
+        self._given = given
+
+    def of(self, part: Mapping[str, Any], panel: Mapping[str, Any] | None = None) -> Datasource:
+        """Return the data source of a variable, an annotation, or a query of a panel.
+
+        That of the panel goes before that of its query, unless it is a mixed one.
+        """
+        if panel is not None:
+            kind, name = _type_and_name(panel.get("datasource"))
+            if name != _MIXED and (kind or name not in _DEFAULT):
+                part = panel
+        kind, name = _type_and_name(part.get("datasource"))
+        if name in (*_OTHERS, _MIXED):
+            return Datasource(is_prometheus=False)
+        for variable in used_variables(name or ""):
+            return self._of_variable(variable, kind)
+        if kind and kind not in _PROMETHEUS:
+            return Datasource(is_prometheus=False)
+        if name in _DEFAULT or not self._known or name in self._known:
+            return Datasource()
+        known = ", ".join(sorted(self._known))
+        return Datasource(problem=f"no such data source: {name}; --datasource gives {known}")
+
+    def _of_variable(self, name: str, kind: str | None) -> Datasource:
+        variable = self._variables.get(name, {})
+        if variable.get("type") == "datasource":
+            kind = str(variable.get("query") or "")
+        if kind and kind not in _PROMETHEUS:
+            return Datasource(is_prometheus=False)
+        if variable or name in self._given:
+            return Datasource()
+        problem = f"no such data source: ${{{name}}}, which is no variable of the dashboard"
+        return Datasource(problem=problem)
+
+
+def _type_and_name(source: Any) -> tuple[str | None, str | None]:
+    """Return the type of a data source, if it is told, and its uid or its name."""
+    if isinstance(source, Mapping):
+        kind, uid = source.get("type"), source.get("uid")
+        return (str(kind) if kind else None), (str(uid) if uid else None)
+    # Until schema 33, it is a name alone.
+    return None, source if isinstance(source, str) else None

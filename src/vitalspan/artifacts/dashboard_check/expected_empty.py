@@ -1,0 +1,97 @@
+"""Queries that may return nothing while all is well, with the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from vitalspan import metrics
+from vitalspan.artifacts.dashboard_check.panel_queries import PanelQuery
+from vitalspan.artifacts.grafana.dashboard import Dashboard
+from vitalspan.artifacts.grafana.dashboards import DASHBOARDS
+from vitalspan.artifacts.grafana.panels import targets_by_ref
+from vitalspan.artifacts.grafana.queries import Queries
+
+_NO_API: Final = "no API is counted"
+_NO_SLO: Final = "there is no SLO"
+_NO_RULES: Final = "there are no rules"
+_NO_COMPONENTS: Final = "health has no components"
+
+_UNUSED: Final = {
+    metrics.OPERATION_ERRORS: "no call has raised",
+    metrics.OPERATION_CANCELLATIONS: "no call has been cancelled",
+    metrics.CACHE_REQUESTS: "no cache is counted",
+    metrics.API_CALLS: _NO_API,
+    metrics.API_TOKENS: _NO_API,
+    metrics.API_COST: _NO_API,
+    metrics.SLO_EVENTS: _NO_SLO,
+    metrics.SLO_BAD_EVENTS: _NO_SLO,
+    metrics.SLO_OBJECTIVE: _NO_SLO,
+    metrics.SLO_BUDGET: _NO_SLO,
+    metrics.ALERT_STATE: _NO_RULES,
+    metrics.ALERT_TRANSITIONS: _NO_RULES,
+    metrics.ALERT_NOTIFICATIONS: "no message about an alert has been sent",
+    metrics.ALERT_ACTIONS: "no action has been set off",
+    metrics.RECEIVER_CIRCUIT: "nobody is told about alerts",
+    metrics.RULES_RELOAD_FAILED: "there is no rule file",
+    metrics.RULE_FAILURES: "no rule has failed",
+    metrics.RULE_WITHOUT_SERIES: "every rule is about something that there is",
+    metrics.COLLECTOR_ERRORS: "no collector has failed",
+    metrics.COMPONENT_HEALTH_SCORE: _NO_COMPONENTS,
+    metrics.COMPONENT_EFFECTIVE_SCORE: _NO_COMPONENTS,
+    metrics.COMPONENT_DEPENDENCY: _NO_COMPONENTS,
+    metrics.COMPONENT_CONCURRENCY: _NO_COMPONENTS,
+}
+"""Metrics that a process need not export."""
+
+
+class ExpectedEmpty:
+    """The reasons why queries may return nothing.
+
+    Each query of the dashboards that come with vitalspan says itself when it may be empty.
+
+    Args:
+        allowed: what else may be empty: panels, variables and annotations by their titles or names,
+            with the letter of a query if only one is meant, dashboards by uid or title, or
+            `dashboard/panel`.
+    """
+
+    def __init__(self, allowed: Collection[str] = ()) -> None:
+        self._allowed = frozenset(allowed)
+        self._reasons = {
+            key: reason
+            for make in DASHBOARDS.values()
+            for key, reason in _reasons(make(Queries()))
+            if reason
+        }
+
+    def reason(self, query: PanelQuery, missing: str = "") -> str | None:
+        """Return why a query may return nothing, or None where it may not.
+
+        Args:
+            query: of a dashboard.
+            missing: the metric in it that the server does not know.
+        """
+        if self._allowed & set(names_of(query)):
+            return "allowed to be empty"
+        # There may be a prefix before the name.
+        unused = (why for metric, why in _UNUSED.items() if missing.endswith(metric.name))
+        return self._reasons.get(query.key) or next(unused, None)
+
+
+def names_of(query: PanelQuery) -> list[str]:
+    """Return all names by which a query can be allowed to be empty."""
+    dashboards = [name for name in (query.uid, query.dashboard) if name]
+    names = [name for name in (query.title, query.name) if name]
+    return [*names, *dashboards, *(f"{one}/{name}" for one in dashboards for name in names)]
+
+
+def _reasons(dashboard: Dashboard) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the key of each query of a dashboard, with its reason."""
+    for variable in dashboard.variables:
+        yield (dashboard.uid, "variable", variable.name, ""), variable.empty
+    for annotation in dashboard.annotations:
+        yield (dashboard.uid, "annotation", annotation.name, ""), annotation.empty
+    for panel in (panel for row in dashboard.rows for panel in row.panels):
+        for ref, target in targets_by_ref(panel).items():
+            yield (dashboard.uid, "panel", panel.title, ref), target.empty

@@ -1,0 +1,160 @@
+"""The queries of a dashboard's panels, variables and annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal, NamedTuple
+
+from vitalspan.artifacts.dashboard_check.datasources import Datasources
+from vitalspan.artifacts.dashboard_check.variable_values import used_variables
+
+Kind = Literal["panel", "variable", "annotation"]
+
+_EXPRESSION: Final = "__expr__"
+
+
+class PanelQuery(NamedTuple):
+    """A query of a dashboard.
+
+    Attributes:
+        uid: of the dashboard.
+        dashboard: its title.
+        kind: of what asks.
+        title: of the panel, or the name of the variable or the annotation.
+        ref: the letter of a panel's query.
+        text: the query, with the dashboard's variables in it.
+        instant: whether it is asked for one moment, the latest.
+        repeat: the variables for each of whose values the panel, or its row, is there once.
+        problem: why its data source does not resolve; empty if it does.
+    """
+
+    uid: str
+    dashboard: str
+    kind: Kind
+    title: str
+    ref: str
+    text: str
+    instant: bool = False
+    repeat: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """Its place: the dashboard's uid, what asks, the title, and the letter."""
+        return self.uid, self.kind, self.title, self.ref
+
+    @property
+    def name(self) -> str:
+        """Its name among all queries of a dashboard."""
+        if self.kind == "panel":
+            return f"{self.title} {self.ref}".rstrip()
+        return f"{self.kind} {self.title}"
+
+
+def queries_of(
+    dashboard: Mapping[str, Any], datasources: Datasources | None = None
+) -> list[PanelQuery]:
+    """Return all that a dashboard asks Prometheus, in the order in which Grafana does.
+
+    Args:
+        dashboard: as Grafana's JSON has it.
+        datasources: resolves the data sources; without it, whatever is named is there.
+    """
+    sources = datasources or Datasources(variables_by_name(dashboard))
+    uid, title = str(dashboard.get("uid") or ""), str(dashboard.get("title") or "")
+    queries: list[PanelQuery] = []
+
+    def add(part: Mapping[str, Any], panel: Mapping[str, Any] | None = None, **fields: Any) -> None:
+        source = sources.of(part, panel)
+        if source.is_prometheus and fields["text"] and isinstance(fields["text"], str):
+            queries.append(PanelQuery(uid, title, problem=source.problem, **fields))
+
+    for variable in _in_order(variables_by_name(dashboard)):
+        if variable.get("type") == "query":
+            name, text = str(variable.get("name")), variable_query(variable)
+            add(variable, kind="variable", title=name, ref="", text=text, instant=True)
+    for panel, repeat in panels(dashboard):
+        for target in _shown_targets(panel):
+            add(
+                target,
+                panel,
+                kind="panel",
+                title=str(panel.get("title") or ""),
+                ref=str(target.get("refId") or ""),
+                text=target.get("expr"),
+                instant=bool(target.get("instant")) and not target.get("range"),
+                repeat=repeat,
+            )
+    for annotation in (dashboard.get("annotations") or {}).get("list") or []:
+        name = str(annotation.get("name") or "")
+        target = annotation.get("target")
+        expr = annotation.get("expr") or (isinstance(target, Mapping) and target.get("expr"))
+        add(annotation, kind="annotation", title=name, ref="", text=expr)
+    return queries
+
+
+def panels(dashboard: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], tuple[str, ...]]]:
+    """Yield the panels of a dashboard without the rows, each with the variables of its repetition.
+
+    Those of collapsed rows are among them.
+    """
+    of_row: tuple[str, ...] = ()
+    for panel in dashboard.get("panels") or []:
+        repeat = (str(panel["repeat"]),) if panel.get("repeat") else ()
+        if panel.get("type") == "row":
+            # What follows an open row belongs to it, up to the next row.
+            of_row = repeat
+            for inner, repeat_inside in panels(panel):
+                yield inner, (*repeat, *repeat_inside)
+        # One that was saved as the repetition of another is made anew.
+        elif repeat or not panel.get("repeatPanelId"):
+            yield panel, (*of_row, *repeat)
+
+
+def variables_by_name(dashboard: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the variables of a dashboard by their names."""
+    listed = (dashboard.get("templating") or {}).get("list") or []
+    return {str(variable.get("name")): variable for variable in listed}
+
+
+def import_inputs(dashboard: Mapping[str, Any]) -> list[str]:
+    """Return what an import by hand asks for, such as the data source of a shared dashboard.
+
+    A dashboard that is provisioned from a file has no values for these.
+    """
+    inputs = dashboard.get("__inputs")
+    listed = inputs if isinstance(inputs, list) else []
+    return [str(one.get("name")) for one in listed if isinstance(one, Mapping)]
+
+
+def variable_query(variable: Mapping[str, Any]) -> str:
+    """Return what a variable asks, empty where it asks nothing."""
+    query = variable.get("query")
+    if isinstance(query, Mapping):
+        query = query.get("query")
+    return query if isinstance(query, str) else ""
+
+
+def _in_order(variables: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return variables so that each comes after those that it uses, in their order otherwise."""
+    waiting, ordered = dict(variables), []
+    while waiting:
+        ready = [
+            name
+            for name, variable in waiting.items()
+            if not (used_variables(variable_query(variable)) - {name}) & waiting.keys()
+        ]
+        # Those that use each other have no better order than their own.
+        name = ready[0] if ready else next(iter(waiting))
+        ordered.append(waiting.pop(name))
+    return ordered
+
+
+def _shown_targets(panel: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the queries that are asked: hidden ones only where expressions may use them."""
+    targets = panel.get("targets") or []
+    has_expressions = any(
+        isinstance(source, Mapping) and _EXPRESSION in (source.get("uid"), source.get("type"))
+        for source in (target.get("datasource") for target in targets)
+    )
+    return [target for target in targets if has_expressions or not target.get("hide")]

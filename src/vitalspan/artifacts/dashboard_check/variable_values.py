@@ -1,0 +1,230 @@
+"""The values of a dashboard's variables, as Grafana would choose and write them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+EVERYTHING: Final = ".+"
+
+_ALL: Final = "$__all"
+_POINTS: Final = 240
+"""Of a query over a range: enough that nothing falls between two of them."""
+
+_VARIABLE: Final = re.compile(r"\$(\w+)|\$\{(\w+)(?::(\w+))?\}|\[\[(\w+)(?::(\w+))?\]\]")
+_SPECIAL: Final = re.compile(r"([\\^$*+?.()|\[\]{}])")
+_NUMBER: Final = re.compile(r"(\d+)")
+
+
+class VariableRange(NamedTuple):
+    """The time that is looked at.
+
+    Attributes:
+        start: in Unix seconds.
+        end: in Unix seconds.
+        scrape: seconds between two scrapes.
+    """
+
+    start: float
+    end: float
+    scrape: float
+
+    @property
+    def step(self) -> float:
+        """Seconds between two points of a query."""
+        return max(self.scrape, math.ceil((self.end - self.start) / _POINTS))
+
+    def values(self) -> dict[str, str]:
+        """Return what Grafana's own variables stand for."""
+        length = round(self.end - self.start)
+        # At least four scrapes, so that there are two samples even where some were missed.
+        rate = max(self.step + self.scrape, 4 * self.scrape)
+        return {
+            "__rate_interval": _duration(rate),
+            "__rate_interval_ms": str(round(rate * 1000)),
+            "__interval": _duration(self.step),
+            "__interval_ms": str(round(self.step * 1000)),
+            "__range": f"{length}s",
+            "__range_s": str(length),
+            "__range_ms": str(length * 1000),
+            "__from": str(round(self.start * 1000)),
+            "__to": str(round(self.end * 1000)),
+        }
+
+
+class VariableValues:
+    """Puts values in the place of a dashboard's variables.
+
+    A saved value counts as long as the variable can have it. Otherwise all values are chosen, if
+    the variable has the choice of all, and else the first one.
+
+    Args:
+        variables: of the dashboard, by name.
+        span: the time that is looked at.
+        chosen: values by name, which go before others. They may have names that are no variables.
+    """
+
+    def __init__(
+        self,
+        variables: Mapping[str, Mapping[str, Any]],
+        span: VariableRange,
+        chosen: Mapping[str, Sequence[str]],
+    ) -> None:
+        self._variables = variables
+        self._chosen = chosen
+        self._selected: dict[str, Sequence[str]] = {}
+        self._texts = span.values()
+        for name, variable in variables.items():
+            self._begin(name, variable, span)
+        for name, values in chosen.items():
+            self._select(name, values)
+
+    def learn(self, name: str, values: Sequence[str]) -> list[str]:
+        """Take the values that a variable may have, and return those that its pattern leaves."""
+        variable = self._variables[name]
+        options = list(dict.fromkeys(_matching(values, str(variable.get("regex") or ""))))
+        options = _sorted(options, variable.get("sort"))
+        if name not in self._chosen:
+            self._select_of(name, options)
+        return options
+
+    def each(self, name: str) -> list[dict[str, str]]:
+        """Return the values of a variable that panels are repeated for, one by one."""
+        return [{name: _joined([value], {})} for value in self._selected.get(name, ())]
+
+    def fill(self, text: str, this: Mapping[str, str] | None = None) -> tuple[str, list[str]]:
+        """Return a text without variables, and the names of those that the dashboard lacks.
+
+        Args:
+            text: a query.
+            this: values that go before others.
+        """
+        values = {**self._texts, **(this or {})}
+        unknown: list[str] = []
+
+        def value(found: re.Match[str]) -> str:
+            name = _name(found)
+            if name in values:
+                return values[name]
+            # A number is a group of label_replace.
+            if not name.isdigit():
+                unknown.append(name)
+            return found[0]
+
+        return _VARIABLE.sub(value, text), unknown
+
+    def _begin(self, name: str, variable: Mapping[str, Any], span: VariableRange) -> None:
+        """Give a variable its value before a server has been asked for what it can be."""
+        saved, kind = _saved(variable), variable.get("type")
+        query = variable.get("query")
+        text = query if isinstance(query, str) else ""
+        if kind == "custom" and (options := _listed(text) or _options(variable)):
+            self._select_of(name, options)
+        elif kind == "query" and saved in ([], [_ALL]):
+            everything = saved or variable.get("includeAll")
+            self._texts[name] = str(variable.get("allValue") or EVERYTHING) if everything else ""
+        elif kind == "interval":
+            interval = next(iter(saved or _listed(text)), "")
+            automatic = interval.startswith("$__auto")
+            self._texts[name] = _duration(span.step) if automatic else interval
+        elif text and (kind == "constant" or (kind == "textbox" and not saved)):
+            self._select(name, [text])
+        else:
+            self._select(name, saved)
+
+    def _select_of(self, name: str, options: Sequence[str]) -> None:
+        variable = self._variables[name]
+        valid = [value for value in _saved(variable) if value in options]
+        everything = not valid and bool(variable.get("includeAll"))
+        self._select(name, valid or (options if everything else options[:1]))
+        if everything and (variable.get("allValue") or not options):
+            self._texts[name] = str(variable.get("allValue") or EVERYTHING)
+
+    def _select(self, name: str, values: Sequence[str]) -> None:
+        self._selected[name] = values
+        self._texts[name] = _joined(values, self._variables.get(name, {}))
+
+
+def used_variables(text: str) -> set[str]:
+    """Return the names of the variables in a text."""
+    return set(map(_name, _VARIABLE.finditer(text)))
+
+
+def _name(found: re.Match[str]) -> str:
+    return found[1] or found[2] or found[4]
+
+
+def _saved(variable: Mapping[str, Any]) -> list[str]:
+    """Return the values that a variable had when the dashboard was saved."""
+    current = variable.get("current")
+    value = current.get("value") if isinstance(current, Mapping) else None
+    values = value if isinstance(value, list) else [value]
+    return [str(one) for one in values if one not in (None, "")]
+
+
+def _listed(text: str) -> list[str]:
+    r"""Return the values in a list such as `a, b\, c, Text : d`."""
+    parts = [part.replace("\\,", ",").strip() for part in re.findall(r"(?:\\,|[^,])+", text)]
+    return [re.sub(r"^.+\s:\s+(?=.)", "", part) for part in parts if part]
+
+
+def _options(variable: Mapping[str, Any]) -> list[str]:
+    """Return the values that a variable could have when the dashboard was saved."""
+    options = variable.get("options")
+    listed = options if isinstance(options, list) else []
+    values = [str(one.get("value")) for one in listed if isinstance(one, Mapping)]
+    return [value for value in values if value != _ALL]
+
+
+def _matching(values: Sequence[str], pattern: str) -> list[str]:
+    if not pattern:
+        return [one for one in values if one]
+    inside = re.fullmatch(r"/(.*)/\w*", pattern, re.DOTALL)
+    # JavaScript calls its groups otherwise.
+    text = re.sub(r"\(\?<(?![=!])", "(?P<", inside[1] if inside else pattern)
+    try:
+        found = [re.search(text, one) for one in values]
+    except re.error:
+        return [one for one in values if one]
+    return [
+        one["value"] if "value" in one.groupdict() else one[one.re.groups and 1]
+        for one in found
+        if one
+    ]
+
+
+def _sorted(values: list[str], sort: object) -> list[str]:
+    """Return values in one of Grafana's orders: odd ones rise, even ones fall."""
+    keys: tuple[Callable[[str], Any], ...] = (str, _number, str.lower, _natural)
+    if not isinstance(sort, int) or not 1 <= sort <= 2 * len(keys):
+        return values
+    return sorted(values, key=keys[(sort - 1) // 2], reverse=sort % 2 == 0)
+
+
+def _number(value: str) -> int:
+    found = _NUMBER.search(value)
+    return int(found[1]) if found else -1
+
+
+def _natural(value: str) -> list[tuple[int, int, str]]:
+    parts = filter(None, _NUMBER.split(value))
+    return [(0, int(one), "") if one.isdecimal() else (1, 0, one.lower()) for one in parts]
+
+
+def _duration(seconds: float) -> str:
+    whole = math.ceil(seconds)
+    return f"{whole}s" if whole == seconds else f"{math.ceil(seconds * 1000)}ms"
+
+
+def _joined(values: Sequence[str], variable: Mapping[str, Any]) -> str:
+    # Those that can have several values are for regular expressions, the others for anything.
+    several = bool(variable.get("multi") or variable.get("includeAll"))
+    texts = [_quoted(_SPECIAL.sub(r"\\\1", one) if several else one) for one in values]
+    return "".join(texts) if len(texts) < 2 else f"({'|'.join(texts)})"
+
+
+def _quoted(value: str) -> str:
+    # Between the quotes of a PromQL string.
+    return value.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,0 +1,73 @@
+"""Files of dashboards: the text of each, and files that are left over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from vitalspan.artifacts.grafana.dashboards import DASHBOARDS
+from vitalspan.artifacts.grafana.queries import Queries
+from vitalspan.artifacts.options import DATASOURCE
+from vitalspan.config import Settings
+from vitalspan.errors import ConfigurationError, MissingExtraError
+
+_OURS: Final = "vitalspan-"
+"""The beginning of the uids of all dashboards."""
+
+_SDK: Final = "grafana_foundation_sdk"
+
+
+def files(prefix: str = "", datasource: str = DATASOURCE) -> dict[str, str]:
+    """Return the text of every dashboard, by the name of its file.
+
+    Args:
+        prefix: before the names of vitalspan's own metrics.
+        datasource: the uid of the data source that is chosen at first.
+
+    Raises:
+        ConfigurationError: for a prefix or a uid that cannot be.
+        MissingExtraError: if Grafana's builders are not installed.
+    """
+    Settings(metric_prefix=prefix)
+    if not datasource or not datasource.isprintable():
+        raise ConfigurationError(f"data source {datasource!r:.60}: give the uid that Grafana has")
+    try:
+        from vitalspan.artifacts.grafana.dashboard_json import dashboard_json  # noqa: PLC0415
+    except ImportError as missing:
+        if (missing.name or "").partition(".")[0] != _SDK:
+            raise
+        raise MissingExtraError("making dashboards", "grafana") from None
+    queries = Queries(prefix)
+    content = {name: dashboard_json(make(queries), datasource) for name, make in DASHBOARDS.items()}
+    return {name: json.dumps(one, indent=2, sort_keys=True) + "\n" for name, one in content.items()}
+
+
+def left_over(made: Mapping[str, str], directory: Path) -> list[Path]:
+    """Return the dashboards in a directory that were vitalspan's and are not made any more.
+
+    Args:
+        made: the texts of all dashboards, by the names of their files.
+        directory: where others may be.
+    """
+    uids = {_uid(text) for text in made.values()}
+    others = [path for path in sorted(directory.glob("*.json")) if path.name not in made]
+    found = [(path, _uid(_text(path))) for path in others]
+    return [path for path, uid in found if uid.startswith(_OURS) and uid not in uids]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _uid(text: str) -> str:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return ""
+    uid = content.get("uid") if isinstance(content, dict) else None
+    return uid if isinstance(uid, str) else ""

@@ -1,0 +1,264 @@
+"""The dashboard Health: the score, its factors, components and what they depend on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vitalspan import metrics
+from vitalspan.artifacts.grafana import styles
+from vitalspan.artifacts.grafana.dashboard import Dashboard, Row, process_dashboard
+from vitalspan.artifacts.grafana.panels import (
+    Column,
+    Panel,
+    Stat,
+    StateHistory,
+    Table,
+    Target,
+    TimeSeries,
+    labels,
+    legend,
+)
+from vitalspan.artifacts.grafana.queries import COMPONENTS, TARGETS, Queries, lowest
+from vitalspan.artifacts.grafana.rows.traffic import health_score
+from vitalspan.promql.matchers import Matcher
+from vitalspan.rules.scoring import NO_DATA
+
+_NO_SCORE_NAME: Final[styles.Mappings] = {styles.NO_SCORE: ("no score", styles.UNKNOWN)}
+_WIDE: Final = (14, 10)
+
+
+def health(queries: Queries) -> Dashboard:
+    """Return the dashboard of the health score."""
+    return process_dashboard(
+        "vitalspan-health",
+        "vitalspan / Health",
+        "How healthy the service is, what costs points, and which component causes it.",
+        queries,
+        COMPONENTS,
+        _now(queries),
+        _score(queries),
+        _factors(queries),
+        _factors_over_time(queries),
+        _components(queries),
+        _components_over_time(queries),
+        _room(queries),
+    )
+
+
+def _levels(queries: Queries) -> tuple[str, str, str]:
+    """Return the label of levels, the score of each one's worst instance, and those without."""
+    label = queries.name(metrics.HEALTH_STATUS)
+    at = f"({queries.series(metrics.HEALTH_STATUS, TARGETS)} == 1)"
+    score = queries.series(metrics.HEALTH_SCORE, TARGETS)
+    known = f"min by ({label}) ({at} * on (job, instance) group_left () {score})"
+    return label, known, f"max by ({label}) ({at} * {styles.NO_SCORE})"
+
+
+def _now(queries: Queries) -> Row:
+    label, known, unknown = _levels(queries)
+    lost = f"max by (factor) ({queries.series(metrics.HEALTH_POINTS_LOST, TARGETS)})"
+    most_lost = queries.otherwise(f"topk(1, {lost} > 0)", "factor", "nothing")
+    effective = queries.series(metrics.COMPONENT_EFFECTIVE_SCORE, COMPONENTS)
+    below = f"sum(min by (job, component) ({effective}) < bool {styles.HEALTHY})"
+    silent = queries.series(metrics.HEALTH_STATUS, TARGETS, Matcher(label, "=", NO_DATA))
+    return Row(
+        "Now",
+        health_score(queries),
+        Stat(
+            "Level",
+            "The level of the worst instance, in the colour of its score. Grey means that no "
+            "instance has a score.",
+            [Target(f"bottomk(1, {known}) or on () bottomk(1, {unknown})", legend(label))],
+            thresholds=styles.SCORE_OR_NONE,
+            show="name",
+        ),
+        Stat(
+            "Most costly factor",
+            "The factor that costs most points in any instance, and how many. Look there first.",
+            [Target(most_lost, "{{factor}}")],
+            thresholds=styles.POINTS_LOST,
+            show="value_and_name",
+            decimals=1,
+        ),
+        Stat(
+            f"Components below {styles.HEALTHY}",
+            "The number of components whose effective score, which includes all that they depend "
+            f"on, is below {styles.HEALTHY} in any instance.",
+            [Target(below, "components")],
+            thresholds=((None, styles.GOOD), (1, styles.POOR)),
+        ),
+        Stat(
+            "Instances without a score",
+            "Instances about which nothing is known, because they have just started or have no "
+            "calls.",
+            [Target(f"sum({silent})", "instances")],
+            thresholds=styles.FEW_EXPECTED,
+        ),
+        height=5,
+        widths=(5, 5, 5, 4, 5),
+    )
+
+
+def _score(queries: Queries) -> Row:
+    score = f"min by (job, instance) ({queries.series(metrics.HEALTH_SCORE, TARGETS)})"
+    label, known, unknown = _levels(queries)
+    return Row(
+        "Score",
+        TimeSeries(
+            "Health score",
+            "The score of each instance. The dashed lines are the beginnings of the default "
+            "levels. Gaps mean that nothing was known.",
+            [Target(score, "{{job}} {{instance}}")],
+            limits=styles.SCORE,
+            maximum=100,
+            decimals=0,
+        ),
+        StateHistory(
+            "Levels",
+            "A row for each level that an instance was in, in the colour of its score, or of the "
+            "worst score if there are several. Grey, which is below 0, means that there was no "
+            "score.",
+            [Target(f"{known} or {unknown}", legend(label))],
+            thresholds=styles.SCORE_OR_NONE,
+        ),
+        widths=_WIDE,
+    )
+
+
+def _factors(queries: Queries) -> Row:
+    lost = f"max by (factor) ({queries.series(metrics.HEALTH_POINTS_LOST, TARGETS)})"
+    weight = f"max by (factor) ({queries.series(metrics.HEALTH_FACTOR_WEIGHT, TARGETS)})"
+    score = f"min by (factor) ({queries.series(metrics.HEALTH_FACTOR_SCORE, TARGETS)})"
+    return Row(
+        "Factors",
+        TimeSeries(
+            "Points lost",
+            "The points that each factor costs, in the instance where it costs most. For one "
+            "instance, the stacked factors are the difference between its score and 100.",
+            [Target(lost, "{{factor}}")],
+            stacked=True,
+            decimals=1,
+            legend_right=True,
+        ),
+        Table(
+            "Factors now",
+            "Each factor in its worst instance: the points that it loses, the points that it can "
+            "give, and its score. An unknown factor is absent, and the others share its points. "
+            "Factors that limit the score have no weight.",
+            labels("factor"),
+            [
+                Column("Points lost", lost, "none", styles.POINTS_LOST),
+                Column("Weight", weight, "none"),
+                Column("Factor score", score, "percentunit", styles.FACTOR_SCORE),
+            ],
+        ),
+        height=9,
+    )
+
+
+def _factors_over_time(queries: Queries) -> Row:
+    scores = lowest(queries.series(metrics.HEALTH_FACTOR_SCORE, TARGETS))
+    return Row(
+        "Factors over time",
+        StateHistory(
+            "Factor scores",
+            "The worst score of each factor within each cell: 100 % loses no points, 0 % loses all "
+            "of them. An empty cell means that there were too few calls.",
+            [Target(f"min by (factor) ({scores})", "{{factor}}")],
+            "percentunit",
+            thresholds=styles.FACTOR_SCORE,
+        ),
+    )
+
+
+def _components(queries: Queries) -> Row:
+    by = "min by (component)"
+    effective = queries.series(metrics.COMPONENT_EFFECTIVE_SCORE, COMPONENTS)
+    unknown = f"0 * {by} (last_over_time({effective}[$__range])) + ({styles.NO_SCORE})"
+    return Row(
+        "Components",
+        Stat(
+            "Components now",
+            "The effective score of each component in its worst instance: the lowest of its own "
+            f"score and those of all that it depends on. It is green from {styles.HEALTHY}, yellow "
+            f"from {styles.DEGRADED}, and orange from {styles.UNHEALTHY}. Grey means that there "
+            "are too few calls.",
+            [Target(f"{by} ({effective}) or {unknown}", "{{component}}")],
+            thresholds=styles.SCORE_OR_NONE,
+            mappings=_NO_SCORE_NAME,
+            no_value="no component has a score",
+            decimals=0,
+            show="value_and_name",
+            filled=True,
+        ),
+        _dependencies(queries),
+        widths=_WIDE,
+    )
+
+
+def _dependencies(queries: Queries) -> Panel:
+    scores = queries.series(metrics.COMPONENT_EFFECTIVE_SCORE, TARGETS)
+    needed = f'label_join({scores}, "depends_on", "", "component")'
+    edges = queries.series(metrics.COMPONENT_DEPENDENCY, COMPONENTS)
+    by = "min by (component, depends_on)"
+    known = f"{by} ({edges} * on (job, instance, depends_on) group_left () {needed})"
+    unknown = f"{by} ({edges} * {styles.NO_SCORE})"
+    scores_or_none = queries.otherwise(
+        f"{known} or {unknown}", "component", "none is declared", styles.NO_SCORE
+    )
+    return Table(
+        "Dependencies",
+        "What each component is declared to depend on, and how well that is doing; the worst comes "
+        "first. Without a score, none of it was called.",
+        labels("component", "depends_on"),
+        [Column("Its effective score", scores_or_none, "none", styles.SCORE_OR_NONE)],
+        mappings=_NO_SCORE_NAME,
+        descending=False,
+    )
+
+
+def _components_over_time(queries: Queries) -> Row:
+    def history(title: str, description: str, metric: metrics.Family) -> Panel:
+        scores = lowest(queries.series(metric, COMPONENTS))
+        target = Target(f"min by (component) ({scores})", "{{component}}")
+        return StateHistory(title, description, [target], thresholds=styles.SCORE)
+
+    return Row(
+        "Components over time",
+        history(
+            "Own scores",
+            "The worst own score of each component within each cell. Trouble begins where this is "
+            "not green.",
+            metrics.COMPONENT_HEALTH_SCORE,
+        ),
+        history(
+            "Effective scores",
+            "The worst effective score of each component. If this is not green while its own score "
+            "is, look at what the component depends on.",
+            metrics.COMPONENT_EFFECTIVE_SCORE,
+        ),
+    )
+
+
+def _room(queries: Queries) -> Row:
+    def calls(title: str, description: str, metric: metrics.Family) -> Panel:
+        expr = f"sum by (component) ({queries.series(metric, COMPONENTS)})"
+        target = Target(expr, "{{component}}")
+        return TimeSeries(title, description, [target], legend_right=True)
+
+    return Row(
+        "Concurrency",
+        calls(
+            "Running calls",
+            "The running calls of each component, in all instances. Compare them with the calls to "
+            "have room for.",
+            metrics.OPERATION_IN_PROGRESS,
+        ),
+        calls(
+            "Recommended concurrency",
+            "How many calls each component should be able to run at once, in all instances: the "
+            "running calls on average, by Little's law, with some to spare. Size pools and limits "
+            "by this.",
+            metrics.COMPONENT_CONCURRENCY,
+        ),
+    )

@@ -1,0 +1,227 @@
+"""Panels as Grafana's JSON has them, made with Grafana's own builders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from grafana_foundation_sdk.builders import common as common_builders
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.builders import (
+    heatmap,
+    prometheus,
+    stat,
+    statetimeline,
+    statushistory,
+    table,
+    timeseries,
+)
+from grafana_foundation_sdk.models import common, dashboard
+from grafana_foundation_sdk.models import heatmap as heatmap_models
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat, QueryEditorMode
+
+from vitalspan.artifacts.grafana.panels import (
+    Heatmap,
+    Panel,
+    Stat,
+    StateHistory,
+    Table,
+    Target,
+    TimeSeries,
+    targets_by_ref,
+)
+from vitalspan.artifacts.grafana.styles import UNKNOWN, Mappings, Thresholds
+
+DATASOURCE: Final = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
+"""The data source that is chosen at the top of a dashboard."""
+
+_FILL: Final = 10
+_STACKED_FILL: Final = 40
+_STATE_FILL: Final = 80
+"""Percent of opacity of areas: below a line, below stacked lines, of states."""
+
+_CELLS: Final = 60
+"""Cells of a history from left to right; Grafana refuses to draw more than find room."""
+
+_ACROSS: Final = 3
+"""Repeated panels that stand side by side."""
+
+_COLORED: Final = {"custom.cellOptions": {"type": "color-text"}}
+
+
+def panel_builder(panel: Panel) -> Any:
+    """Return the builder of a panel, which lacks only its place."""
+    match panel:
+        case TimeSeries():
+            return _time_series(panel)
+        case Stat():
+            return _stat(panel)
+        case StateHistory():
+            return _state_history(panel)
+        case Heatmap():
+            return _heatmap(panel)
+        case Table():
+            return _table(panel)
+
+
+def _time_series(panel: TimeSeries) -> Any:
+    made = _described(timeseries.Panel(), panel, panel.unit, _targets(panel))
+    made = made.line_width(1).fill_opacity(_STACKED_FILL if panel.stacked else _FILL)
+    made = made.show_points(common.VisibilityMode.NEVER)
+    tooltip = common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI)
+    made = made.tooltip(tooltip.sort(common.SortOrder.DESCENDING))
+    # The series that matter most need no scrolling.
+    legend = _legend(common.LegendDisplayMode.TABLE, right=panel.legend_right)
+    made = made.legend(legend.calcs(["lastNotNull", "max"]).sort_by("Max").sort_desc(True))
+    limits = ("min", panel.minimum), ("max", panel.maximum), ("axis_soft_max", panel.soft_maximum)
+    for option, value in (*limits, ("decimals", panel.decimals)):
+        if value is not None:
+            made = getattr(made, option)(value)
+    if panel.band:
+        lower, upper = panel.band
+        dashed = {"custom.lineStyle": {"fill": "dash", "dash": [6, 6]}}
+        made = _override(made, lower, dashed | {"custom.fillOpacity": 0})
+        between = {"custom.fillBelowTo": lower, "custom.fillOpacity": _FILL}
+        made = _override(made, upper, dashed | between)
+    if panel.stacked:
+        stacking = common_builders.StackingConfig().mode(common.StackingMode.NORMAL).group("A")
+        made = made.stacking(stacking)
+    if panel.limits:
+        style = common_builders.GraphThresholdsStyleConfig()
+        made = made.thresholds_style(style.mode(common.GraphThresholdsStyleMode.DASHED))
+        made = made.thresholds(_thresholds(panel.limits))
+    if panel.repeat:
+        made = made.repeat(panel.repeat).repeat_direction("h").max_per_row(_ACROSS)
+    return made
+
+
+def _stat(panel: Stat) -> Any:
+    targets = _targets(panel)
+    names_shown = panel.show != "value"
+    if names_shown:
+        targets = [target.instant() for target in targets]
+    made = _described(stat.Panel(), panel, panel.unit, targets)
+    latest = common_builders.ReduceDataOptions().calcs(["lastNotNull"]).values(False)
+    made = made.reduce_options(latest).no_value(panel.no_value)
+    made = made.thresholds(_thresholds(panel.thresholds))
+    color, graph = common.BigValueColorMode, common.BigValueGraphMode
+    made = made.color_mode(color.BACKGROUND_SOLID if panel.filled else color.VALUE)
+    made = made.graph_mode(graph.NONE if names_shown or not panel.sparkline else graph.AREA)
+    if names_shown:
+        made = made.text_mode(common.BigValueTextMode(panel.show))
+    if panel.mappings:
+        made = made.mappings([_value_map(panel.mappings)])
+    return made if panel.decimals is None else made.decimals(panel.decimals)
+
+
+def _state_history(panel: StateHistory) -> Any:
+    made: Any = statetimeline.Panel() if panel.mappings else statushistory.Panel()
+    made = _described(made, panel, panel.unit, _targets(panel))
+    made = made.legend(_legend(common.LegendDisplayMode.LIST).calcs([]))
+    made = made.show_value(common.VisibilityMode.NEVER).fill_opacity(_STATE_FILL).line_width(0)
+    scheme = builders.FieldColor()
+    if panel.mappings:
+        # By thresholds, Grafana would write their values in the legend, and not the names.
+        scheme = scheme.mode(dashboard.FieldColorModeId.FIXED).fixed_color(UNKNOWN)
+        return made.color_scheme(scheme).mappings([_value_map(panel.mappings)]).row_height(0.8)
+    scheme = scheme.mode(dashboard.FieldColorModeId.THRESHOLDS)
+    made = made.color_scheme(scheme).thresholds(_thresholds(panel.thresholds))
+    return made.row_height(0.9).col_width(0.9).max_data_points(_CELLS)
+
+
+def _heatmap(panel: Heatmap) -> Any:
+    targets = [target.format(PromQueryFormat.HEATMAP) for target in _targets(panel)]
+    made = _described(heatmap.Panel(), panel, panel.unit, targets)
+    color = heatmap.HeatmapColorOptions().mode(heatmap_models.HeatmapColorMode.SCHEME)
+    axis = heatmap.YAxisConfig().unit(panel.unit).axis_placement(common.AxisPlacement.LEFT)
+    made = made.color(color.scheme("Oranges").steps(64)).y_axis(axis)
+    return made.calculate(False).show_legend()
+
+
+def _table(panel: Table) -> Any:
+    targets = [target.instant().format(PromQueryFormat.TABLE) for target in _targets(panel)]
+    made = _described(table.Panel(), panel, panel.columns[0].unit, targets)
+    # Joined rows have a column of each query's time and value, of which the values are kept.
+    several = len(panel.columns) > 1
+    values = [f"Value #{ref}" if several else "Value" for ref in targets_by_ref(panel)]
+    shown = [*panel.labels, *values]
+    titles = [*panel.labels.values(), *(column.title for column in panel.columns)]
+    organized = {
+        "indexByName": {name: place for place, name in enumerate(shown)},
+        "renameByName": dict(zip(shown, titles, strict=True)),
+        "excludeByName": {},
+    }
+    transformations = {
+        "merge": {},
+        "filterFieldsByName": {"include": {"names": shown}},
+        "organize": organized,
+    }
+    made = made.transformations(
+        [
+            dashboard.DataTransformerConfig(id_val=name, options=options)
+            for name, options in transformations.items()
+        ]
+    )
+    for column in panel.columns:
+        own: dict[str, object] = {"unit": column.unit}
+        if column.thresholds:
+            own |= {"thresholds": _thresholds(column.thresholds).build(), **_COLORED}
+        made = _override(made, column.title, own)
+    first = panel.columns[0].title
+    if panel.mappings:
+        made = _override(made, first, {"mappings": [_value_map(panel.mappings)], **_COLORED})
+    for label, url in panel.links.items():
+        title = panel.labels[label]
+        link = {"title": f"Open {title.lower()}", "url": url}
+        made = _override(made, title, {"links": [link]})
+    for label, width in panel.widths.items():
+        made = _override(made, panel.labels[label], {"custom.width": width})
+    order = common_builders.TableSortByFieldState().display_name(first).desc(panel.descending)
+    return made.sort_by([order])
+
+
+def _described(made: Any, panel: Panel, unit: str, targets: list[Any]) -> Any:
+    made = made.title(panel.title).description(panel.description).unit(unit)
+    return made.datasource(DATASOURCE).targets(targets)
+
+
+def _targets(panel: Panel) -> list[prometheus.Dataquery]:
+    return [_target(ref, target) for ref, target in targets_by_ref(panel).items()]
+
+
+def _target(ref: str, target: Target) -> prometheus.Dataquery:
+    query = prometheus.Dataquery().expr(target.expr).datasource(DATASOURCE).ref_id(ref)
+    query = query.editor_mode(QueryEditorMode.CODE).range()
+    if target.legend:
+        query = query.legend_format(target.legend)
+    return query.exemplar(True) if target.exemplar else query
+
+
+def _thresholds(thresholds: Thresholds) -> builders.ThresholdsConfig:
+    steps = [dashboard.Threshold(value=value, color=color) for value, color in thresholds]
+    return builders.ThresholdsConfig().mode(dashboard.ThresholdsMode.ABSOLUTE).steps(steps)
+
+
+def _value_map(mappings: Mappings) -> dashboard.ValueMap:
+    return dashboard.ValueMap(
+        options={
+            f"{value:g}": dashboard.ValueMappingResult(text=text, color=color, index=index)
+            for index, (value, (text, color)) in enumerate(mappings.items())
+        }
+    )
+
+
+def _legend(mode: common.LegendDisplayMode, *, right: bool = False) -> Any:
+    place = common.LegendPlacement.RIGHT if right else common.LegendPlacement.BOTTOM
+    legend = common_builders.VizLegendOptions().show_legend(True)
+    return legend.display_mode(mode).placement(place)
+
+
+def _override(made: Any, field: str, properties: Mapping[str, object]) -> Any:
+    return made.override_by_name(
+        field,
+        [
+            dashboard.DynamicConfigValue(id_val=name, value=value)
+            for name, value in properties.items()
+        ],
+    )

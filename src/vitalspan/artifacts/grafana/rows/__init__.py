@@ -1,0 +1,1 @@
+"""Internal: rows of panels that several dashboards share."""

@@ -1,0 +1,161 @@
+"""Rows about SLOs: what is left of their error budgets, and how fast they are spent."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vitalspan import metrics
+from vitalspan.artifacts.grafana import styles
+from vitalspan.artifacts.grafana.dashboard import Row
+from vitalspan.artifacts.grafana.panels import (
+    Column,
+    Panel,
+    Stat,
+    Table,
+    Target,
+    TimeSeries,
+    labels,
+)
+from vitalspan.artifacts.grafana.queries import RATE_INTERVAL, TARGETS, Queries
+from vitalspan.rules.burn_rate_alerts import BURN_WINDOWS, MONTH, BurnWindow
+from vitalspan.units import duration_text
+
+_SLOS: Final = (*TARGETS, "slo")
+_COLORS: Final = {"critical": styles.BAD, "warning": styles.POOR}
+_RANGE: Final = "$__range"
+_NO_SLO: Final = "no SLO"
+
+
+def error_budget_stats(queries: Queries) -> list[Panel]:
+    """Return the least budget that any SLO has left, and the fastest burn."""
+    return [_least_budget(queries), _fastest_burn(queries)]
+
+
+def error_budget_rows(queries: Queries) -> list[Row]:
+    """Return the rows about SLOs, their budgets, and the burn rates that alerts look at."""
+    return [_slos(queries), _error_budgets(queries), _burn_rates(queries)]
+
+
+def _least_budget(queries: Queries) -> Panel:
+    return Stat(
+        "Least budget left",
+        "The share of its error budget that the worst SLO has left, in any instance, over the "
+        "known part of its window. Below 0, more calls failed than the objective allows.",
+        [Target(f"min({queries.series(metrics.SLO_BUDGET, _SLOS)})", "left")],
+        "percentunit",
+        thresholds=styles.BUDGET_LEFT,
+        no_value=_NO_SLO,
+        decimals=0,
+    )
+
+
+def _fastest_burn(queries: Queries) -> Panel:
+    window = BURN_WINDOWS[0]
+    over, limit = duration_text(window.long), window.burn_rate
+    return Stat(
+        f"Fastest burn over {over}",
+        "How many times faster than allowed the worst SLO spends its error budget. At 1, the "
+        f"budget just lasts for its window. At {limit:g}, the budget of 30 days is empty after "
+        f"{MONTH / limit / 86400:.0f} days.",
+        [Target(f"max({_burn_rate(queries, over)})", "burn rate")],
+        thresholds=((None, styles.GOOD), (1, styles.FAIR), (limit, styles.BAD)),
+        no_value=_NO_SLO,
+        decimals=1,
+    )
+
+
+def _slos(queries: Queries) -> Row:
+    bad, events = _bad(queries, _RANGE), _events(queries, _RANGE)
+    left = queries.otherwise(_left(queries), "slo", "none is declared")
+    return Row(
+        "SLOs",
+        Table(
+            "Status of SLOs",
+            "All SLOs, the worst first. The budget left is that of the worst instance, over the "
+            "known part of the SLO's window. All other columns are about the selected time range.",
+            labels("slo"),
+            [
+                Column("Budget left", left, "percentunit", styles.BUDGET_LEFT),
+                Column("Objective", _objective(queries), "percentunit"),
+                Column("Good", f"1 - {bad} / ({events} > 0)", "percentunit"),
+                Column("Calls", f"round({events})", "short"),
+                Column("Bad calls", f"round({bad})", "short"),
+            ],
+            descending=False,
+        ),
+        height=6,
+    )
+
+
+def _error_budgets(queries: Queries) -> Row:
+    bad_ratio = f"{_bad(queries)} / ({_events(queries)} > 0)"
+    return Row(
+        "Error budgets",
+        TimeSeries(
+            "Error budget left",
+            "The error budget left of each SLO, in its worst instance. It falls while calls are "
+            "worse than the objective allows. Below the dashed line, nothing is left.",
+            [Target(_left(queries), "{{slo}}")],
+            "percentunit",
+            limits=((None, styles.BAD), (0, styles.BAD)),
+            minimum=None,
+            maximum=1,
+        ),
+        TimeSeries(
+            "Bad calls",
+            "The share of calls that are bad for each SLO, and the share that its objective "
+            "allows. Gaps mean that there were no calls.",
+            [
+                Target(bad_ratio, "{{slo}}"),
+                Target(f"1 - {_objective(queries)}", "{{slo}}, allowed"),
+            ],
+            "percentunit",
+        ),
+    )
+
+
+def _burn_rates(queries: Queries) -> Row:
+    panels = [_burn_panel(queries, window) for window in BURN_WINDOWS]
+    return Row("Burn rates", *panels, widths=[12] * len(panels))
+
+
+def _burn_panel(queries: Queries, window: BurnWindow) -> Panel:
+    long, short, limit = duration_text(window.long), duration_text(window.short), window.burn_rate
+    color = _COLORS[window.severity]
+    return TimeSeries(
+        f"Burn rate over {long}",
+        "How many times faster than allowed error budgets are spent. While both lines of an SLO, "
+        f"over {long} and over {short}, are above the dashed line at {limit:g}, its "
+        f"{window.severity} alert fires: {window.budget(MONTH) * 100:.0f} % of the budget were "
+        f"spent within {long}. The windows are those of SLOs over 30 days.",
+        [Target(_burn_rate(queries, over), f"{{{{slo}}}} over {over}") for over in (long, short)],
+        limits=((None, color), (limit, color)),
+        soft_maximum=1.2 * limit,
+        decimals=1,
+    )
+
+
+def _burn_rate(queries: Queries, over: str) -> str:
+    # That of one job: an SLO of the same name in another job is another one.
+    by = ("job", "slo")
+    bad_ratio = f"{_bad(queries, over, by)} / ({_events(queries, over, by)} > 0)"
+    return f"max by (slo) ({bad_ratio} / (1 - {_objective(queries, by)}))"
+
+
+def _left(queries: Queries) -> str:
+    return f"min by (slo) ({queries.series(metrics.SLO_BUDGET, _SLOS)})"
+
+
+def _objective(queries: Queries, by: tuple[str, ...] = ("slo",)) -> str:
+    return f"max by ({', '.join(by)}) ({queries.series(metrics.SLO_OBJECTIVE, _SLOS)})"
+
+
+def _bad(queries: Queries, over: str = RATE_INTERVAL, by: tuple[str, ...] = ("slo",)) -> str:
+    grown = queries.increase(metrics.SLO_BAD_EVENTS, _SLOS, over=over)
+    return f"sum by ({', '.join(by)}) ({grown})"
+
+
+def _events(queries: Queries, over: str = RATE_INTERVAL, by: tuple[str, ...] = ("slo",)) -> str:
+    # Increases have the same ratio as rates have, and tell how many calls there were.
+    grown = queries.increase(metrics.SLO_EVENTS, _SLOS, over=over)
+    return f"sum by ({', '.join(by)}) ({grown})"

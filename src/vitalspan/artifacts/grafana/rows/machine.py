@@ -1,0 +1,101 @@
+"""Rows about machines: processors, memory, disks, network, and what runs on them."""
+
+from __future__ import annotations
+
+from vitalspan.artifacts.grafana import styles
+from vitalspan.artifacts.grafana.dashboard import Row
+from vitalspan.artifacts.grafana.panels import Column, Panel, Table, Target, TimeSeries, labels
+from vitalspan.artifacts.grafana.queries import TARGETS, Queries
+from vitalspan.promql.matchers import Matcher
+
+
+def machine_rows(queries: Queries) -> list[Row]:
+    """Return the rows about the machines that processes run on."""
+    return [_machine(queries), _inventory(queries)]
+
+
+def _machine(queries: Queries) -> Row:
+    time = queries.rate("system_cpu_seconds_total", TARGETS)
+    busy = queries.rate("system_cpu_seconds_total", TARGETS, Matcher("mode", "!=", "idle"))
+    by_mode = f"sum by (mode) ({busy}) / on () group_left () sum({time})"
+    return Row(
+        "Machine",
+        TimeSeries(
+            "CPU time by mode",
+            "The share of the machines' CPU time that was spent in each mode; the rest was idle. "
+            "Much iowait means that the disk is slow, and steal that the host gives the time to "
+            "other machines.",
+            [Target(by_mode, "{{mode}}")],
+            "percentunit",
+            stacked=True,
+            maximum=1,
+        ),
+        _taken(
+            "memory", "memory_utilization", "Above 90 %, the kernel may kill processes.", queries
+        ),
+        _taken(
+            "root file system",
+            "disk_utilization",
+            "When it is full, nothing can be written.",
+            queries,
+        ),
+        _traffic("disk", "read", "written", queries),
+        _traffic("network", "receive", "transmit", queries),
+        widths=(8, 8, 8, 12, 12),
+    )
+
+
+def _inventory(queries: Queries) -> Row:
+    def column(title: str, metric: str, unit: str = "bytes") -> Column:
+        return Column(title, f"max by (job, instance) ({queries.series(metric, TARGETS)})", unit)
+
+    info = queries.series("python_info", TARGETS)
+    processes = f"count by (implementation, version) ({info})"
+    return Row(
+        "Inventory",
+        Table(
+            "Machines",
+            "The size of the machine of each process, and what is left of it. Processes on one "
+            "machine show the same.",
+            labels("instance"),
+            [
+                column("Processors", "system_cpus", "none"),
+                column("Memory", "system_memory_size_bytes"),
+                column("Available", "system_memory_available_bytes"),
+                column("Disk", "system_filesystem_size_bytes"),
+                column("Free", "system_filesystem_available_bytes"),
+            ],
+        ),
+        Table(
+            "Interpreters",
+            "The versions of Python, and the number of processes that run each of them.",
+            labels(implementation="Python", version="Version"),
+            [Column("Processes", processes, "none")],
+        ),
+        height=7,
+        widths=(16, 8),
+    )
+
+
+def _taken(what: str, signal: str, warning: str, queries: Queries) -> Panel:
+    return TimeSeries(
+        f"{what.capitalize()} used",
+        f"The used share of the {what}, as each process sees its machine. {warning}",
+        [Target(queries.signal(signal, TARGETS, apart=True), "{{instance}}")],
+        "percentunit",
+        limits=styles.UTILIZATION,
+        maximum=1,
+    )
+
+
+def _traffic(what: str, coming: str, going: str, queries: Queries) -> Panel:
+    def target(way: str) -> Target:
+        counter = queries.rate(f"system_{what}_{way}_bytes_total", TARGETS)
+        return Target(f"sum by (job, instance) ({counter})", f"{{{{instance}}}} {way}")
+
+    return TimeSeries(
+        f"{what.capitalize()} traffic",
+        "Bytes a second of the whole machine, not only of the process.",
+        [target(coming), target(going)],
+        "Bps",
+    )

@@ -1,0 +1,95 @@
+"""Panels about calls that several dashboards have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from vitalspan import metrics
+from vitalspan.artifacts.grafana import styles
+from vitalspan.artifacts.grafana.panels import Column, Panel, Stat, Table, Target, labels
+from vitalspan.artifacts.grafana.queries import TARGETS, Queries, Scope
+
+TOP: Final = 10
+"""Rows of a table of the worst."""
+
+OPERATION_UID: Final = "vitalspan-operation"
+
+_OPERATION_PAGE: Final = (
+    f"/d/{OPERATION_UID}?${{__url_time_range}}&${{datasource:queryparam}}&${{job:queryparam}}"
+    f"&var-component=${{__data.fields.Component}}&var-operation=${{__data.fields.Operation}}"
+)
+
+
+def health_score(queries: Queries) -> Panel:
+    """Return the score of the worst instance."""
+    return Stat(
+        "Health score",
+        "The score of the worst selected instance, from 0 to 100. Without data, nothing is known "
+        "yet.",
+        [Target(f"min({queries.series(metrics.HEALTH_SCORE, TARGETS)})", "score")],
+        thresholds=styles.SCORE,
+        decimals=0,
+    )
+
+
+def calls_and_errors(queries: Queries, scope: Scope) -> list[Panel]:
+    """Return the rate of all calls and their error ratio."""
+    return [
+        Stat(
+            "Calls",
+            "Finished calls a second, of all selected operations. Nested operations count each.",
+            [Target(f"sum({queries.signal('rate', scope)})", "calls")],
+            "reqps",
+        ),
+        Stat(
+            "Errors",
+            "The share of calls that raised an exception. Cancelled calls are not included.",
+            [Target(f"max({queries.signal('error_ratio', scope)})", "errors")],
+            "percentunit",
+            thresholds=styles.ERROR_RATIO,
+            no_value="no calls",
+        ),
+    ]
+
+
+def calls_in_progress(queries: Queries, scope: Scope) -> list[Panel]:
+    """Return how many calls are in progress, and the age of the oldest."""
+    return [
+        Stat(
+            "In progress",
+            "The number of calls that are running at this moment.",
+            [Target(f"sum({queries.signal('in_progress', scope)})", "calls")],
+        ),
+        Stat(
+            "Oldest call",
+            "The age of the oldest call that is still running. If it keeps growing, a call is "
+            "stuck, which no histogram of finished calls can show.",
+            [Target(f"max({queries.signal('oldest_in_progress', scope)})", "age")],
+            "s",
+            thresholds=styles.CALL_AGE,
+        ),
+    ]
+
+
+def top_operations(title: str, description: str, ranked: Column, calls: str) -> Panel:
+    """Return a table of the operations that have most of something.
+
+    Args:
+        title: of the panel.
+        description: how to read it.
+        ranked: what they have most of, by job, component and operation.
+        calls: the rate of calls, by the same.
+    """
+    top = f"topk({TOP}, {ranked.expr})"
+    calls_of_top = f"{calls} and on (job, component, operation) {top}"
+    return Table(
+        title,
+        f"{description} Each name links to its dashboard.",
+        labels("component", "operation"),
+        [
+            replace(ranked, expr=top),
+            Column("Calls", calls_of_top, "reqps", empty=ranked.empty),
+        ],
+        links={"operation": _OPERATION_PAGE},
+    )

@@ -1,0 +1,1 @@
+"""Internal: rule files for Prometheus."""

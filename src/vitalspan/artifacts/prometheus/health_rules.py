@@ -1,0 +1,207 @@
+"""Recording rules for health: counters added up once, factors on them, scores of those."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from vitalspan import metrics as names
+from vitalspan.artifacts.options import Options
+from vitalspan.artifacts.prometheus.fleet_rules import fleet_rules
+from vitalspan.artifacts.prometheus.recording_rules import RecordingRule, counted, told_apart_by
+from vitalspan.compiler.factor_score import FactorCompiler
+from vitalspan.compiler.pooled_score import (
+    FACTOR,
+    ScoreCompiler,
+    effective,
+    mean_of_components,
+    one_of,
+    without_components,
+)
+from vitalspan.compiler.recorded_names import (
+    EFFECTIVE,
+    INSTANCE,
+    JOB,
+    POOLED,
+    UNCAPPED,
+    Grouping,
+    RecordedNames,
+    recorded_name,
+)
+from vitalspan.errors import ConfigurationError
+from vitalspan.health.component_graph import ComponentGraph
+from vitalspan.health.factor_models import DEFAULT_MODEL, factors_of
+from vitalspan.health.readings import by_component, component_of, is_traffic
+from vitalspan.health.score import CRITICAL_COMPONENT
+from vitalspan.metrics import COMPONENT
+from vitalspan.promql.context import Growth, PromqlContext
+from vitalspan.promql.expression import Aggregation, Expression, VectorSelector, any_of, call
+from vitalspan.rules.model import RuleSet
+from vitalspan.rules.scoring import Factor, self_reference_mistake
+from vitalspan.units import duration_text, range_text
+
+HEALTH: Final = "vitalspan:health"
+"""The group of what health is made of, each rule after those that it reads."""
+
+
+def health_rules(rules: RuleSet, options: Options) -> list[RecordingRule]:
+    """Return the recording rules for health, in order; none without a `health` section.
+
+    Args:
+        rules: with the groups of the SLOs.
+        options: how they are exported.
+    """
+    factors = _factors(rules, options.metric_prefix)
+    return list(_Plan(rules, factors, options).rules()) if factors else []
+
+
+def alert_context(rules: RuleSet, options: Options) -> PromqlContext:
+    """Return the context of alerts, which read recorded scores where there are some."""
+    context = options.context(rules)
+    if not _factors(rules, context.prefix):
+        return context
+    recorded = RecordedNames(context.prefix)
+    whole = INSTANCE if context.per_instance else JOB
+    scores = {
+        names.HEALTH_SCORE.name: recorded.score(whole),
+        names.COMPONENT_HEALTH_SCORE.name: recorded.score(whole._replace(component=True)),
+    }
+    return replace(context, scores=scores)
+
+
+def _factors(rules: RuleSet, prefix: str) -> tuple[Factor, ...]:
+    problem = "" if rules.health is None else self_reference_mistake(rules.health.factors, prefix)
+    if problem:
+        raise ConfigurationError(problem)
+    return () if rules.health is None else factors_of(rules.health, rules.slos, DEFAULT_MODEL)
+
+
+class _Pooled:
+    """Counters added up over operations, errors and declared labels, recorded once for all.
+
+    Args:
+        prefix: before the names of vitalspan's own metrics.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.asked: dict[RecordingRule, None] = {}
+        self._prefix = prefix
+
+    def rate(self, metric: str, window: float, growth: Growth = "rate") -> str:
+        """Return the series that has the pooled rate of a counter, or its pooled increase."""
+        plain = metric.removeprefix(self._prefix)
+        level, more = told_apart_by(plain)
+        operation = f"sum_{growth}{duration_text(window)}"
+        name = recorded_name(("job", "instance", level), counted(metric), operation)
+        rate = call(growth, VectorSelector(metric, over=range_text(window)))
+        expr = Aggregation("sum", ("job", "instance", *more), rate)
+        self.asked.setdefault(RecordingRule(name, expr))
+        return name
+
+    def ratio(self, part: str, whole: str, window: float, slo: str) -> None:  # noqa: ARG002
+        """Return no series: a fleet has the ratio of sums."""
+        return
+
+    def timestamp(self, metric: str, slo: str) -> None:  # noqa: ARG002
+        """Return no series: no factor asks since when there is history."""
+        return
+
+
+class _Plan:
+    """The recording rules for one rule file.
+
+    Args:
+        rules: with the groups of the SLOs.
+        factors: that count.
+        options: how they are exported.
+    """
+
+    def __init__(self, rules: RuleSet, factors: Sequence[Factor], options: Options) -> None:
+        scoring = rules.health
+        self._factors = factors
+        self._slos = rules.slos
+        self._context = options.context(rules)
+        self._names = RecordedNames(self._context.prefix)
+        self._pooled = _Pooled(self._context.prefix)
+        self._graph = ComponentGraph(() if scoring is None else scoring.components)
+        self._critical = [one.name for one in self._graph.declared.values() if one.critical]
+        self._apart = options.per_instance or bool(self._graph.declared)
+        self._ramps = FactorCompiler(replace(self._context, recorded=self._pooled))
+
+    def rules(self) -> Iterator[RecordingRule]:
+        made: list[RecordingRule] = []
+        for whole in (INSTANCE, JOB):
+            # Without components of their own, instances need not be told apart by them.
+            if whole == JOB or self._apart:
+                made += self._of_components(whole._replace(component=True))
+            made += self._of_whole(whole)
+        made += fleet_rules(self._context, self._pooled.rate)
+        yield from self._pooled.asked
+        yield from made
+
+    def _of_components(self, level: Grouping) -> Iterator[RecordingRule]:
+        known = [factor for factor in self._factors if by_component(factor, self._slos)]
+        for factor in known:
+            yield self._component_factor(factor, level)
+        scores = ScoreCompiler(level, known, self._names)
+        if not scores.is_known:
+            return
+        yield RecordingRule(self._names.score(level, POOLED), scores.score())
+        yield from self._effective(level)
+
+    def _component_factor(self, factor: Factor, level: Grouping) -> RecordingRule:
+        name, own = self._names.factor_score(level), ((FACTOR, factor.name),)
+        if factor.query.slo is None:
+            return RecordingRule(name, self._ramps.score(factor, level), own)
+        # An SLO is about the calls of one component, or of none in particular.
+        component = next(component_of(slo) for slo in self._slos if slo.name == factor.query.slo)
+        outer = level._replace(component=False)
+        labels = (*own, (COMPONENT, component or ""))
+        return RecordingRule(name, self._ramps.score(factor, outer), labels)
+
+    def _effective(self, level: Grouping) -> Iterator[RecordingRule]:
+        name = self._names.score(level, EFFECTIVE)
+        leaning = [one.name for one in self._graph.declared.values() if one.depends_on]
+        for component in leaning:
+            expr = effective(component, self._graph, level, self._names)
+            yield RecordingRule(name, expr, ((COMPONENT, component),))
+        others = (one_of(COMPONENT, leaning, none=True),) if leaning else ()
+        yield RecordingRule(name, VectorSelector(self._names.score(level, POOLED), others))
+
+    def _of_whole(self, level: Grouping) -> Iterator[RecordingRule]:
+        for factor in self._factors:
+            expr = self._whole_factor(factor, level)
+            yield RecordingRule(self._names.factor_score(level), expr, ((FACTOR, factor.name),))
+        scores = ScoreCompiler(level, self._factors, self._names)
+        if not scores.is_known:
+            return
+        yield RecordingRule(self._names.factor_weight(level), scores.weights())
+        by_counted = scores.lost()
+        if by_counted is not None:
+            yield RecordingRule(self._names.points_lost(level), by_counted)
+        for factor, expr in scores.lost_to_limits():
+            own = ((FACTOR, factor.name),)
+            yield RecordingRule(self._names.points_lost(level), expr, own)
+        if not self._critical:
+            yield RecordingRule(self._names.score(level), scores.score())
+            return
+        uncapped = VectorSelector(self._names.score(level, UNCAPPED))
+        yield RecordingRule(uncapped.metric, scores.score())
+        yield RecordingRule(self._names.score(level), scores.capped(uncapped, self._critical))
+        worst = ((FACTOR, CRITICAL_COMPONENT.name),)
+        yield RecordingRule(
+            self._names.factor_score(level), scores.critical_score(self._critical), worst
+        )
+        yield RecordingRule(self._names.factor_weight(level), scores.critical_weight(), worst)
+        lost = uncapped - VectorSelector(self._names.score(level))
+        yield RecordingRule(self._names.points_lost(level), lost, worst)
+
+    def _whole_factor(self, factor: Factor, level: Grouping) -> Expression:
+        this = one_of(FACTOR, [factor.name])
+        apart = VectorSelector(self._names.factor_score(INSTANCE), (this,))
+        score = self._ramps.score(factor, level, apart)
+        if not self._graph.declared or not is_traffic(factor):
+            return score
+        about = (factor, level, self._graph, self._names)
+        return any_of(mean_of_components(*about), without_components(score, *about))

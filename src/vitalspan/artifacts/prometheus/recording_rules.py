@@ -1,0 +1,134 @@
+"""Recording rules for the rates that alerting rules are made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from vitalspan import metrics as names
+from vitalspan.compiler.recorded_names import recorded_name
+from vitalspan.promql.context import Growth, PromqlContext
+from vitalspan.promql.expression import Aggregation, Expression, VectorSelector, binary, call
+from vitalspan.promql.matchers import Matcher
+from vitalspan.rules.model import Pairs
+from vitalspan.units import duration_text, range_text
+
+_LEVELS: Final = {
+    family.name.removesuffix("_total"): level
+    for family, level in (
+        (names.CACHE_REQUESTS, "cache"),
+        (names.API_CALLS, "api"),
+        (names.API_TOKENS, "api"),
+        (names.API_COST, "api"),
+        (names.SLO_EVENTS, "slo"),
+        (names.SLO_BAD_EVENTS, "slo"),
+    )
+}
+"""What tells the series of a metric apart, beside jobs and instances."""
+
+
+class RecordingRule(NamedTuple):
+    """A recording rule."""
+
+    record: str
+    expr: Expression
+    labels: Pairs = ()
+
+    @property
+    def order(self) -> tuple[str, str, Pairs]:
+        """What rules that need not follow each other are sorted by."""
+        return self.record, str(self.expr), self.labels
+
+
+class RecordingRules:
+    """Names the recorded series that PromQL asks for, and remembers their rules.
+
+    Args:
+        context: of the export.
+    """
+
+    def __init__(self, context: PromqlContext) -> None:
+        self.asked: dict[RecordingRule, None] = {}
+        self._per_instance = context.per_instance
+        self._prefix = context.prefix
+
+    def rate(self, metric: str, window: float, growth: Growth = "rate") -> str:
+        """Return the series that has the rate of a counter, or its increase, over a window."""
+        name = self.series(counted(metric), f"{growth}{duration_text(window)}")
+        grown = call(growth, VectorSelector(metric, (), range_text(window)))
+        return self._record(RecordingRule(name, self._by_job("sum", grown)))
+
+    def ratio(self, part: str, whole: str, window: float, slo: str) -> str:
+        """Return the series that has an SLO's rate of one counter over that of another."""
+        name = self.series(counted(part), f"ratio_rate{duration_text(window)}")
+        this = Matcher("slo", "=", slo)
+        above, below = (self._rate(metric, window, this) for metric in (part, whole))
+        expr = binary(above, "/", below > 0, layout="lines")
+        return self._record(RecordingRule(name, expr, (("slo", slo),)))
+
+    def timestamp(self, metric: str, slo: str) -> str:
+        """Return the series that has the time of an SLO's latest sample of a counter."""
+        name = self.series(counted(metric), "timestamp")
+        latest = call("timestamp", VectorSelector(metric, (Matcher("slo", "=", slo),)))
+        return self._record(RecordingRule(name, self._by_job("min", latest), (("slo", slo),)))
+
+    def _record(self, recording: RecordingRule) -> str:
+        self.asked.setdefault(recording)
+        return recording.record
+
+    def _rate(self, metric: str, window: float, *matchers: Matcher) -> Expression:
+        return self._by_job(
+            "sum", call("rate", VectorSelector(metric, matchers, range_text(window)))
+        )
+
+    def _by_job(self, function: str, vector: Expression) -> Expression:
+        if self._per_instance:
+            return vector
+        return Aggregation(function, ("instance",), vector, without=True)
+
+    def series(self, metric: str, operation: str, level: str = "") -> str:
+        """Return the name of a recorded series.
+
+        Args:
+            metric: what it is made of, with the prefix.
+            operation: what was done to that.
+            level: what tells its series apart, beside jobs and instances.
+        """
+        instance = "instance" if self._per_instance else ""
+        return recorded_name(("job", instance, level or self._level(metric)), metric, operation)
+
+    def _level(self, metric: str) -> str:
+        # A prefix is part of the metric's name, but says nothing of its labels.
+        plain = metric.removeprefix(self._prefix)
+        operations = "operation" if plain.startswith("operation_") else ""
+        return _LEVELS.get(plain, operations)
+
+
+def shared(recorders: Iterable[RecordingRules]) -> set[RecordingRule]:
+    """Return what is asked for in more than one place."""
+    times = Counter(recording for recorder in recorders for recording in recorder.asked)
+    return {recording for recording, count in times.items() if count > 1}
+
+
+def counted(metric: str) -> str:
+    """Return what a counter counts: its rate is no total any more."""
+    return metric.removesuffix("_total")
+
+
+def told_apart_by(metric: str) -> tuple[str, tuple[str, ...]]:
+    """Return what a counter is told apart by when it is added up over all that may be many.
+
+    Args:
+        metric: a counter of vitalspan's own, without a prefix.
+
+    Returns:
+        How the name of its level goes on after jobs and instances, and the labels that stay.
+    """
+    own = _LEVELS.get(counted(metric), "")
+    if own == "slo":
+        return own, (own,)
+    labels = {"cache": ("cache", "result"), "api": ("api", "outcome")}.get(own, ())
+    buckets = ("le",) if metric.endswith("_bucket") else ()
+    level = "_".join(filter(None, (names.COMPONENT, own)))
+    return level, (names.COMPONENT, *labels, *buckets)

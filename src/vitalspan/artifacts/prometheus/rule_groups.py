@@ -1,0 +1,180 @@
+"""Rule groups for Prometheus: what is recorded, then what alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Final
+
+from vitalspan import metrics as names
+from vitalspan.artifacts.options import Options
+from vitalspan.artifacts.prometheus.alert_texts import texts
+from vitalspan.artifacts.prometheus.health_rules import HEALTH, alert_context, health_rules
+from vitalspan.artifacts.prometheus.recording_rules import RecordingRule, RecordingRules, shared
+from vitalspan.artifacts.yaml_writer import BlockText
+from vitalspan.compiler.condition import condition
+from vitalspan.errors import ConfigurationError
+from vitalspan.promql.context import PromqlContext
+from vitalspan.promql.expression import Expression, Subquery, VectorSelector, any_of, binary, call
+from vitalspan.promql.matchers import Matcher
+from vitalspan.rules.model import (
+    ExpressionRule,
+    Group,
+    Level,
+    RecordedExpression,
+    Rule,
+    RuleSet,
+    Slo,
+)
+from vitalspan.rules.sampling import bucket_problem, window_problem
+from vitalspan.units import duration_text, range_text
+
+RATES: Final = "vitalspan:rates"
+"""The group of what several groups need."""
+
+BUDGETS: Final = "vitalspan:budgets"
+"""The group of error budgets, which are long to compute and slow to change."""
+
+_BUDGET_INTERVAL: Final = 300.0
+
+Content = dict[str, Any]
+
+
+def rule_groups(rules: RuleSet, options: Options) -> list[Content]:
+    """Return the groups of a rule file of Prometheus.
+
+    What one group needs recorded and no other, it records itself, before its alerts. The rest is
+    in a group of its own, whose last values the others take.
+
+    Args:
+        rules: with the groups of the SLOs.
+        options: how they are exported.
+
+    Raises:
+        ConfigurationError: for two groups of one name, alerts that nothing tells apart, or windows
+            over which Prometheus computes nothing.
+    """
+    _check(rules, options)
+    context = alert_context(rules, options)
+    asked = []
+    for group in rules.groups:
+        recorder = RecordingRules(context)
+        step = group.interval or options.interval
+        own = replace(context, recorded=recorder, step=step)
+        alerts = _alerts(group, own, options)
+        asked.append((group, recorder, [*alerts, *map(expression_content, group.expressions)]))
+    budgets = RecordingRules(context)
+    remaining = [_budget(slo, budgets, context) for slo in rules.slos]
+    common = shared(recorder for _, recorder, _ in asked).union(
+        budgets.asked,
+        # A group's limit holds for the series that it records as well.
+        *(recorder.asked for group, recorder, _ in asked if group.limit),
+    )
+    shortest = min((group.interval or options.interval for group in rules.groups), default=0.0)
+    made = [
+        _content(RATES, shortest, map(_recorded, sorted(common, key=lambda one: one.order))),
+        _content(HEALTH, options.interval, map(_recorded, health_rules(rules, options))),
+    ]
+    for group, recorder, alerts in asked:
+        recorded = [_recorded(one) for one in recorder.asked if one not in common]
+        step = group.interval or options.interval
+        made.append(_content(group.name, step, [*recorded, *alerts], group.limit))
+    made.append(_content(BUDGETS, _BUDGET_INTERVAL, map(_recorded, remaining)))
+    return [content for content in made if content["rules"]]
+
+
+def level_labels(rule: Rule, level: Level) -> dict[str, str]:
+    """Return the labels that a level's alerts are given."""
+    return {"severity": level.severity, **dict(rule.labels)}
+
+
+def _alerts(group: Group, context: PromqlContext, options: Options) -> list[Content]:
+    return [
+        _alert(rule, level, condition(rule, level, context), options)
+        for rule in group.rules
+        for level in rule.levels
+    ]
+
+
+def _alert(rule: Rule, level: Level, expr: Expression, options: Options) -> Content:
+    content: Content = {"alert": rule.alert, "expr": BlockText(expr)}
+    if rule.for_seconds:
+        content["for"] = duration_text(rule.for_seconds)
+    if rule.keep_firing_for:
+        content["keep_firing_for"] = duration_text(rule.keep_firing_for)
+    content["labels"] = level_labels(rule, level)
+    content["annotations"] = texts(rule, level, options)
+    return content
+
+
+def expression_content(rule: ExpressionRule | RecordedExpression) -> Content:
+    """Return a rule that is PromQL already, as it is."""
+    if isinstance(rule, RecordedExpression):
+        content: Content = {"record": rule.record, "expr": BlockText(rule.expr)}
+        return {**content, "labels": dict(rule.labels)} if rule.labels else content
+    content = {"alert": rule.alert, "expr": BlockText(rule.expr)}
+    if rule.for_seconds:
+        content["for"] = duration_text(rule.for_seconds)
+    if rule.keep_firing_for:
+        content["keep_firing_for"] = duration_text(rule.keep_firing_for)
+    for field, pairs in (("labels", rule.labels), ("annotations", rule.annotations)):
+        if pairs:
+            content[field] = dict(pairs)
+    return content
+
+
+def _recorded(recording: RecordingRule) -> Content:
+    content: Content = {"record": recording.record, "expr": BlockText(recording.expr)}
+    if recording.labels:
+        content["labels"] = dict(recording.labels)
+    return content
+
+
+def _budget(slo: Slo, recorder: RecordingRules, context: PromqlContext) -> RecordingRule:
+    """Return what an SLO's error budget has left, from the rates of each five minutes."""
+    this = (Matcher("slo", "=", slo.name),)
+
+    def mean(family: names.Family) -> Expression:
+        rate = recorder.rate(context.name(family.name), _BUDGET_INTERVAL)
+        over = range_text(slo.window)
+        return call("avg_over_time", Subquery(VectorSelector(rate, this), over, _BUDGET_INTERVAL))
+
+    bad, events = mean(names.SLO_BAD_EVENTS), mean(names.SLO_EVENTS)
+    spent = 1 - bad / (events > 0) / binary(1, "-", slo.objective)
+    # Where nothing happened, nothing is spent.
+    remaining = any_of(spent, events.compare("==", 0) + 1)
+    left = context.name(names.SLO_BUDGET.name).removesuffix("_ratio")
+    name = recorder.series(left, f"ratio{duration_text(slo.window)}", level="slo")
+    return RecordingRule(name, remaining, (("slo", slo.name),))
+
+
+def _content(name: str, interval: float, rules: Iterable[Content], limit: int = 0) -> Content:
+    content: Content = {"name": name, "interval": duration_text(interval)}
+    if limit:
+        content["limit"] = limit
+    content["rules"] = list(rules)
+    return content
+
+
+def _check(rules: RuleSet, options: Options) -> None:
+    groups: set[str] = {RATES, HEALTH, BUDGETS}
+    alerts: set[tuple[str, frozenset[tuple[str, str]]]] = set()
+    for group in rules.groups:
+        if group.name in groups:
+            raise ConfigurationError(f"there are two groups {group.name!r}: rename one of them")
+        groups.add(group.name)
+        for rule in group.rules:
+            problem = window_problem(rule.query, options.scrape)
+            if problem:
+                raise ConfigurationError(f"{rule.alert}: {problem}, or say --scrape-interval")
+            problem = bucket_problem(rule, options.buckets)
+            if problem:
+                raise ConfigurationError(f"{rule.alert}: {problem}")
+            for level in rule.levels:
+                alert = (rule.alert, frozenset(level_labels(rule, level).items()))
+                if alert in alerts:
+                    raise ConfigurationError(
+                        f"there are two alerts {rule.alert!r} of severity {level.severity} and "
+                        "the same labels: rename one, or give it another label"
+                    )
+                alerts.add(alert)

@@ -1,0 +1,1 @@
+"""Internal: test cases for `promtool test rules`."""

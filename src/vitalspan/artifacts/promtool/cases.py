@@ -1,0 +1,259 @@
+"""Generated cases for `promtool test rules`: every alert fires, and is gone again."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+from vitalspan.artifacts.options import Options
+from vitalspan.artifacts.prometheus.health_rules import alert_context
+from vitalspan.artifacts.prometheus.rule_groups import level_labels
+from vitalspan.artifacts.promtool.batches import Case, batches, too_large
+from vitalspan.artifacts.promtool.timeline import (
+    Check,
+    ImpossibleError,
+    Timeline,
+    input_step,
+    inputs_of,
+    timeline,
+)
+from vitalspan.metrics import is_counter
+from vitalspan.promql.context import PromqlContext
+from vitalspan.promql.matchers import Matcher, match_all, quoted
+from vitalspan.rules.model import Level, Rule, RuleSet
+from vitalspan.signals.catalogue import signal_of
+from vitalspan.signals.input_series import InputSeries, Target
+from vitalspan.units import duration_text
+
+_CALLS: Final = 10.0
+"""A second; more where a rule asks for more samples."""
+
+_ANY: Final = ("x", "one", "1", "a", "other")
+_SIMPLER: Final = (
+    (re.compile(r"\(\?[a-zA-Z]+\)"), ""),
+    (re.compile(r"\((?:\?[a-zA-Z]*:)?([^()|]*)(?:\|[^()]*)?\)"), r"\1"),
+    (re.compile(r"\[(\w)[^\]]*\]"), r"\1"),
+    (re.compile(r"\.\+"), "x"),
+    (re.compile(r"\.?[*?]"), ""),
+    (re.compile(r"[+^$]"), ""),
+    (re.compile(r"\\(.)"), r"\1"),
+)
+"""What makes of an expression something that it may match: the first of several, little of many."""
+
+
+@dataclass(frozen=True)
+class CaseFile:
+    """A file of tests.
+
+    Attributes:
+        content: what it says.
+        remarks: for who reads it.
+    """
+
+    content: dict[str, Any]
+    remarks: list[str] = field(default_factory=list)
+
+
+def case_files(
+    rules: RuleSet, options: Options, rule_file: str, order: Sequence[str]
+) -> dict[str, CaseFile]:
+    """Return files of tests, by name: one for each time between two evaluations.
+
+    Args:
+        rules: with the groups of the SLOs.
+        options: how they are exported.
+        rule_file: the file that is tested.
+        order: the groups, in the order of their evaluation.
+    """
+    context = alert_context(rules, options)
+    cases, remarks = _cases(rules, context)
+    steps = sorted({options.interval, *(case.timeline.step for case in cases)})
+    files = {}
+    for step in steps:
+        chosen = [case for case in cases if case.timeline.step == step]
+        content = {
+            "rule_files": [rule_file],
+            "evaluation_interval": duration_text(step),
+            "group_eval_order": list(order),
+            "tests": [_test(batch, context) for batch in batches(chosen, rules, context)],
+        }
+        usual = step == options.interval
+        name = "tests.yml" if usual else f"tests-{duration_text(step)}.yml"
+        files[name] = CaseFile(content, remarks if usual else [])
+    return files
+
+
+def _cases(rules: RuleSet, context: PromqlContext) -> tuple[list[Case], list[str]]:
+    cases, remarks = [], []
+    jobs: set[str] = set()
+    for group in rules.groups:
+        for rule in group.rules:
+            for level in rule.levels:
+                name = f"{rule.alert} {level.severity}"
+                objective = _objective(rule, context)
+                try:
+                    made = timeline(rule, level, objective, context.step, context.boundaries)
+                    case = _case(rule, level, made, _unused(name, jobs))
+                    if too_large(case, rules, context):
+                        raise ImpossibleError("promtool takes no query of so many samples")  # noqa: TRY301
+                except ImpossibleError as why:
+                    remarks.append(f"No case for {name}: {why}.")
+                else:
+                    cases.append(case)
+    return cases, remarks
+
+
+def _case(rule: Rule, level: Level, made: Timeline, job: str) -> Case:
+    shortest = min(rule.query.window, rule.query.short or rule.query.window)
+    spacing = input_step(shortest, made.step)
+    return Case(rule, level, inputs_of(rule), made, spacing, _labels(rule, job))
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    number, chosen = 1, name
+    while chosen in taken:
+        number += 1
+        chosen = f"{name} {number}"
+    taken.add(chosen)
+    return chosen
+
+
+def _labels(rule: Rule, job: str) -> dict[str, str]:
+    """Return labels that a rule selects."""
+    query = rule.query
+    usual = {"job": job, "instance": "one", **signal_of(query).source.example}
+    chosen = {}
+    for label in dict.fromkeys([*usual, *query.by, *(one.label for one in query.where)]):
+        conditions = [one for one in query.where if one.label == label]
+        chosen[label] = _matching(label, conditions, usual.get(label))
+    return {label: value for label, value in chosen.items() if value}
+
+
+def _matching(label: str, conditions: Sequence[Matcher], usual: str | None) -> str:
+    first = [] if usual is None else [usual]
+    for value in (*first, *_candidates(conditions), *_ANY, ""):
+        if match_all(conditions, {label: value}):
+            return value
+    raise ImpossibleError(f"no value of {label} was found that it selects")
+
+
+def _candidates(conditions: Sequence[Matcher]) -> Iterator[str]:
+    """Yield what conditions may be about: values, and what expressions may match."""
+    for one in conditions:
+        if one.operator == "=":
+            yield one.value
+        simple = one.value
+        for pattern, first in _SIMPLER:
+            simple = pattern.sub(first, simple)
+        for branch in simple.split("|"):
+            yield branch
+            yield branch.replace(".", "x")
+
+
+def _objective(rule: Rule, context: PromqlContext) -> float:
+    return context.objectives.get(rule.query.slo or "", 0.99)
+
+
+def _test(batch: Sequence[Case], context: PromqlContext) -> dict[str, Any]:
+    return {
+        "interval": duration_text(batch[0].spacing),
+        "input_series": [one for case in batch for one in _inputs(case, context)],
+        "promql_expr_test": [
+            _expected(case, check, context) for case in batch for check in case.timeline.checks
+        ],
+    }
+
+
+def _inputs(case: Case, context: PromqlContext) -> Iterator[dict[str, str]]:
+    query = case.rule.query
+    objective = _objective(case.rule, context)
+    calls = _calls(case, objective)
+    seconds = query.window if query.increase else 1.0
+    played = [
+        case.inputs.make(
+            Target(
+                query,
+                stretch.value / seconds,
+                calls * stretch.faster,
+                objective,
+                context.boundaries,
+            )
+        )
+        for stretch in case.timeline.stretches
+    ]
+    counts = list(_counts(case.timeline, case.spacing))
+    for series in dict.fromkeys(series for each in played for series in each):
+        runs = [(each.get(series, 0.0), count) for each, count in zip(played, counts, strict=True)]
+        yield {"series": _selector(series, case, context), "values": _values(series, runs, case)}
+
+
+def _calls(case: Case, objective: float) -> float:
+    """Return how many calls a second make enough of them, and enough bad ones."""
+    rule, query = case.rule, case.rule.query
+    bad = case.level.threshold * (1.0 - objective) * query.window
+    return max(_CALLS, float(rule.min_count), 4 * query.min_bad / bad if query.min_bad else 0.0)
+
+
+def _selector(series: InputSeries, case: Case, context: PromqlContext) -> str:
+    metric, more = series
+    labels = case.labels | dict(more)
+    told = ",".join(f"{name}={quoted(value)}" for name, value in labels.items())
+    name = metric
+    if not signal_of(case.rule.query).own_metric:
+        name = context.scores.get(metric) or context.name(metric)
+    return f"{name}{{{told}}}"
+
+
+def _counts(timeline: Timeline, spacing: float) -> Iterator[int]:
+    """Yield how many samples come within each stretch."""
+    end, before = 0.0, 0
+    for stretch in timeline.stretches:
+        end += stretch.seconds
+        after = round(end / spacing)
+        yield after - before
+        before = after
+
+
+def _values(series: InputSeries, runs: Iterable[tuple[float, int]], case: Case) -> str:
+    """Return samples as promtool has them: `0+5x20` is 0, 5, 10 and so on, 21 in all."""
+    counter = is_counter(series.metric)
+    last, words = 0.0, list[str]()
+    for value, count in runs:
+        if not count:
+            continue
+        grown = value * case.spacing if counter else value
+        if math.isnan(value):
+            words.append(f"_x{count}")
+            continue
+        if counter:
+            start = last + grown if words else 0.0
+            shown = f"{_number(start)}{'' if grown < 0 else '+'}{_number(grown)}"
+        else:
+            shown = _number(grown)
+        words.append(f"{shown}x{count - 1 if words else count}")
+        last += grown * count
+    return " ".join(words)
+
+
+def _number(value: float) -> str:
+    text = f"{value:.12g}"
+    return f"{Decimal(text):f}" if "e" in text else text
+
+
+def _expected(case: Case, check: Check, context: PromqlContext) -> dict[str, Any]:
+    own = ("job", "instance") if context.per_instance else ("job",)
+    kept = (*own, *case.rule.query.by) if signal_of(case.rule.query).groups else ()
+    labels = {"alertname": case.rule.alert, "alertstate": "firing"}
+    labels |= {label: case.labels[label] for label in kept if label in case.labels}
+    labels |= level_labels(case.rule, case.level)
+    told = ",".join(f"{name}={quoted(value)}" for name, value in labels.items())
+    alerts = f"ALERTS{{{told}}}"
+    return {
+        "expr": alerts,
+        "eval_time": duration_text(check.at),
+        "exp_samples": [{"labels": alerts, "value": 1}] if check.firing else [],
+    }

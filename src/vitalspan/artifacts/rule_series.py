@@ -1,0 +1,260 @@
+"""Checks whether the series of rules exist, in a Prometheus or at a metrics endpoint."""
+
+from __future__ import annotations
+
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from vitalspan import metrics as names
+from vitalspan.artifacts.dashboard_check.prometheus_api import PrometheusApi, RefusedError
+from vitalspan.compiler.fleet_query import FleetQuery
+from vitalspan.http_target import HttpTarget
+from vitalspan.metrics import COMPONENT, DURATION_COUNT, OPERATION, Family, measure
+from vitalspan.promql.context import PromqlContext
+from vitalspan.promql.expression import VectorSelector
+from vitalspan.promql.find_selectors import selectors
+from vitalspan.promql.matchers import Matcher, match_all
+from vitalspan.rules.model import ExpressionRule, Rule, RuleSet, Slo
+from vitalspan.signals.catalogue import signal_of
+from vitalspan.signals.source import MONITOR
+from vitalspan.words import nearest
+
+_NAMING: Final = (COMPONENT, OPERATION, "cache", "api", "slo")
+"""Labels whose values are names that a program gives, not something that happens."""
+
+_ALERTS: Final = "ALERTS"
+"""What Prometheus writes down about alerts itself."""
+
+_MOST: Final = 64 * 2**20
+_SECONDS: Final = 30.0
+_LATELY: Final = "1d"
+"""How far back a Prometheus is asked for series."""
+
+
+class SeriesFinding(NamedTuple):
+    """A finding about the series of a rule or an SLO.
+
+    Attributes:
+        name: of the rule or the SLO.
+        problem: what there is not.
+        is_mistake: whether a name is missing, and not only something that has not happened yet.
+    """
+
+    name: str
+    problem: str
+    is_mistake: bool
+
+
+class SeriesSource(Protocol):
+    """A source in which series are looked for."""
+
+    def label_sets(self, metric: str) -> list[dict[str, str]]:
+        """Return the labels of all series of a metric."""
+        ...
+
+    def metrics(self) -> Collection[str]:
+        """Return the names of all metrics, those without series as well where they are known."""
+        ...
+
+
+class PrometheusSeries:
+    """The series that a Prometheus has had in the last day.
+
+    Args:
+        api: of the server.
+    """
+
+    def __init__(self, api: PrometheusApi) -> None:
+        self._api = api
+        self._now = api.now()
+        self._names: set[str] | None = None
+
+    def label_sets(self, metric: str) -> list[dict[str, str]]:
+        """Return the labels of all series of a metric."""
+        return self._api.series(f"last_over_time({metric}[{_LATELY}])", self._now)
+
+    def metrics(self) -> Collection[str]:
+        """Return the names of all metrics, those without series as well while they are scraped."""
+        if self._names is None:
+            self._names = {*self._api.label_values("__name__"), *self._api.metadata_names()}
+        return self._names
+
+
+class ScrapedSeries:
+    """The series of one scrape.
+
+    Args:
+        text: in the text format of Prometheus or OpenMetrics.
+    """
+
+    def __init__(self, text: str) -> None:
+        # Only this command parses expositions.
+        from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415
+
+        self._series: dict[str, list[dict[str, str]]] = {}
+        for family in text_string_to_metric_families(text):
+            # One without samples is known, but nothing has happened yet.
+            total = f"{family.name}_total" if family.type == "counter" else family.name
+            self._series.setdefault(total, [])
+            for sample in family.samples:
+                self._series.setdefault(sample.name, []).append(dict(sample.labels))
+
+    def label_sets(self, metric: str) -> list[dict[str, str]]:
+        """Return the labels of all series of a metric."""
+        return self._series.get(metric, [])
+
+    def metrics(self) -> Collection[str]:
+        """Return the names of all metrics, those without series as well."""
+        return self._series
+
+
+def series_source(url: str) -> SeriesSource:
+    """Return the series that are found at a URL.
+
+    Args:
+        url: of a Prometheus, or of a metrics endpoint such as `http://localhost:9464/metrics`.
+
+    Raises:
+        ConfigurationError: for an invalid URL.
+        ServerError: if neither responds there.
+    """
+    text = _exposition(url)
+    return PrometheusSeries(PrometheusApi(url)) if text is None else ScrapedSeries(text)
+
+
+def findings(rules: RuleSet, source: SeriesSource, prefix: str = "") -> Iterator[SeriesFinding]:
+    """Yield what is missing of the series that rules and SLOs are about.
+
+    Args:
+        rules: without the groups of the SLOs.
+        source: of the series.
+        prefix: before the names of vitalspan's own metrics.
+
+    Raises:
+        RefusedError: if a server refuses a request.
+        ServerError: if it does not respond.
+    """
+    for slo in rules.slos:
+        yield from _judged(slo.name, _series_of_slo(slo, prefix), source, prefix)
+    recorded = {_ALERTS}
+    for group in rules.groups:
+        for rule in group.rules:
+            yield from _judged(rule.alert, _series_of_rule(rule, prefix), source, prefix)
+        for one in group.expressions:
+            name = one.alert if isinstance(one, ExpressionRule) else one.record
+            asked = {selector.name for selector in selectors(one.expr)} - recorded - {""}
+            yield from _judged(name, map(VectorSelector, sorted(asked)), source, prefix)
+            recorded.add(name)
+
+
+def _series_of_slo(slo: Slo, prefix: str) -> list[VectorSelector]:
+    if slo.counted is None:
+        return [VectorSelector(prefix + DURATION_COUNT, slo.where)]
+    total = slo.counted.total
+    return [VectorSelector(total.series, (*slo.where, *total.where))]
+
+
+def _series_of_rule(rule: Rule, prefix: str) -> list[VectorSelector]:
+    query, signal = rule.query, signal_of(rule.query)
+    if signal.source is MONITOR:
+        return []
+    fleet = FleetQuery.of(query, PromqlContext(prefix=prefix), worst="max")
+    series = [fleet.series()]
+    series += [fleet.selection.series(metric) for metric in signal.metrics]
+    if query.measure is not None:
+        series.append(fleet.selection.series(measure(query.measure).name))
+    return list(dict.fromkeys(series))
+
+
+def _judged(
+    name: str, series: Iterable[VectorSelector], source: SeriesSource, prefix: str
+) -> Iterator[SeriesFinding]:
+    for selector in series:
+        finding = _missing(name, selector, source, prefix)
+        if finding is not None:
+            yield finding
+            return
+
+
+def _missing(
+    name: str, selector: VectorSelector, source: SeriesSource, prefix: str
+) -> SeriesFinding | None:
+    metric, where = selector.metric, selector.matchers
+    series = source.label_sets(metric)
+    if any(match_all(where, labels) for labels in series):
+        return None
+    if not series:
+        return _missing_metric(name, metric, source, prefix)
+    for one in where:
+        if one.operator in ("=", "=~") and not one.matches(""):
+            problem = _missing_label(metric, one, series)
+            if problem:
+                return SeriesFinding(name, problem, is_mistake=True)
+    return SeriesFinding(name, f"no series is {selector} yet", is_mistake=False)
+
+
+def _missing_metric(name: str, metric: str, source: SeriesSource, prefix: str) -> SeriesFinding:
+    known = source.metrics()
+    own = {prefix + family.name for family in vars(names).values() if isinstance(family, Family)}
+    # Metadata has the names of counters as their families, without the ending. Ours have none
+    # before they have series.
+    quiet = bool({metric, metric.removesuffix("_total")} & {*known, *own})
+    start = f"{prefix}operation_"
+    if metric.startswith(start) and metric.endswith("_total"):
+        # A measure may be counted in rare calls only.
+        measures = [one[len(start) :] for one in known if one.startswith(start)]
+        plain = [one.removesuffix("_total") for one in measures if one.endswith("_total")]
+        wanted = metric.removeprefix(start).removesuffix("_total")
+        quiet = quiet or nearest(wanted, plain) is None
+    if quiet:
+        return SeriesFinding(name, f"{metric} has no series yet", is_mistake=False)
+    problem = f"there is no metric {metric}{_hint(metric, known)}"
+    return SeriesFinding(name, problem, is_mistake=True)
+
+
+def _missing_label(metric: str, matcher: Matcher, series: Sequence[dict[str, str]]) -> str:
+    """Return what is wrong with a label, or with a value that is a name."""
+    label = matcher.label
+    if not any(label in labels for labels in series):
+        known = {name for labels in series for name in labels}
+        return f"no series of {metric} has a label {label}{_hint(label, known)}"
+    values = {labels.get(label, "") for labels in series} - {""}
+    if label not in _NAMING or any(map(matcher.matches, values)):
+        return ""
+    if matcher.operator == "=":
+        return f"there is no {label} {matcher.value}{_hint(matcher.value, values)}"
+    return f"no {label} matches {matcher.value}"
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    similar = nearest(name, known)
+    return f": did you mean {similar}?" if similar else ""
+
+
+def _exposition(url: str) -> str | None:
+    """Return the text of a metrics endpoint, None where something else responds, or nothing."""
+    target = HttpTarget("metrics endpoint", url, timeout=_SECONDS)
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    address = f"{target.scheme}://{host}:{target.port}{target.selector}"
+    headers = {"Accept": "text/plain;version=0.0.4"}
+    # HttpTarget has checked that this is an HTTP URL.
+    request = urllib.request.Request(address, headers=headers)  # noqa: S310
+    if "Authorization" in target.headers:
+        # A redirection must not send the password to another server.
+        request.add_unredirected_header("Authorization", target.headers["Authorization"])
+    try:
+        with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310
+            kind = response.headers.get_content_type()
+            if kind not in ("text/plain", "application/openmetrics-text"):
+                return None
+            text: str = response.read(_MOST).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException, urllib.error.HTTPError):
+        # PrometheusApi says what is wrong with a server.
+        return None
+    return text
+
+
+__all__ = ["RefusedError", "SeriesFinding", "findings", "series_source"]

@@ -1,0 +1,107 @@
+"""The common parts of commands: adding them, their shared arguments, and exported files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
+Run = Callable[[argparse.Namespace], None]
+
+
+def add_command(
+    commands: Commands[Any], name: str, summary: str, run: Run | None = None, more: str = ""
+) -> argparse.ArgumentParser:
+    """Add a command.
+
+    Args:
+        commands: takes it.
+        name: how it is called.
+        summary: what it does, without a capital letter and a period.
+        run: runs it; None for a command that has only subcommands.
+        more: sentences that its own help adds to the summary.
+    """
+    description = f"{summary[0].upper()}{summary[1:]}. {more}".strip()
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=description, allow_abbrev=False
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_subcommands(parser: argparse.ArgumentParser) -> Commands[Any]:
+    """Return what takes the subcommands of a command."""
+    return parser.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
+
+
+def add_metric_prefix(parser: argparse.ArgumentParser) -> None:
+    """Add `--metric-prefix`."""
+    parser.add_argument(
+        "--metric-prefix",
+        default="",
+        metavar="PREFIX",
+        help="the prefix that the processes put before the names of their metrics",
+    )
+
+
+def add_directory(parser: argparse.ArgumentParser) -> None:
+    """Add `--to` and `--check`, for commands that export files."""
+    parser.add_argument(
+        "--to", required=True, metavar="DIR", help="the directory to write to; created if missing"
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; exit with 1 if the files in DIR differ from what would be written",
+    )
+
+
+def export_files(
+    arguments: argparse.Namespace,
+    files: Mapping[str, str],
+    left_over: Callable[[Mapping[str, str], Path], list[Path]],
+    *,
+    remove: bool,
+) -> None:
+    """Write files into the directory that the arguments name, or compare them with it.
+
+    Args:
+        arguments: those of `add_directory`.
+        files: their contents, by name.
+        left_over: finds the files that an earlier export has written and this one does not.
+        remove: whether these are removed; otherwise they are only named.
+
+    Raises:
+        SystemExit: with 1 if `--check` finds a difference.
+    """
+    from vitalspan.artifacts.directory import differences, nothing, write  # noqa: PLC0415
+
+    directory = Path(arguments.to)
+    if not arguments.check:
+        print(*write(files, directory, left_over if remove else nothing), sep="\n")
+        for path in () if remove else left_over(files, directory):
+            print(f"{path}: no longer generated; remove it", file=sys.stderr)
+        return
+    lines = differences(files, directory, left_over)
+    if lines:
+        print(*lines, sep="\n", file=sys.stderr)
+        print("run the same command without --check to update the files", file=sys.stderr)
+        raise SystemExit(1)
+    print(f"{directory}: up to date")
+
+
+def duration(text: str) -> float:
+    """Return the seconds of an argument such as `5m`.
+
+    Raises:
+        argparse.ArgumentTypeError: for another text.
+    """
+    from vitalspan.units import parse_duration  # noqa: PLC0415 - few commands have such arguments
+
+    try:
+        return parse_duration(text)
+    except ValueError as refused:
+        raise argparse.ArgumentTypeError(str(refused)) from None

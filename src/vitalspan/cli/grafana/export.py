@@ -1,0 +1,36 @@
+"""The `vitalspan grafana export` command."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from vitalspan.cli.command import (
+    Commands,
+    add_command,
+    add_directory,
+    add_metric_prefix,
+    export_files,
+)
+
+
+def add_to(commands: Commands[Any]) -> None:
+    """Add the command and its options."""
+    summary = "write the dashboards as JSON, for Grafana to import or to be provisioned with"
+    parser = add_command(commands, "export", summary, _run)
+    add_directory(parser)
+    add_metric_prefix(parser)
+    parser.add_argument(
+        "--datasource",
+        default="prometheus",
+        metavar="UID",
+        help="the Prometheus data source that is selected at first (%(default)s)",
+    )
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from vitalspan.artifacts.grafana.dashboard_files import files, left_over  # noqa: PLC0415
+
+    # Dashboards that are left over could be somebody's own by now, so they are not removed.
+    dashboards = files(arguments.metric_prefix, arguments.datasource)
+    export_files(arguments, dashboards, left_over, remove=False)

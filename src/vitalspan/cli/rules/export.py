@@ -1,0 +1,113 @@
+"""The `vitalspan rules export` command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from vitalspan.cli.command import (
+    Commands,
+    add_command,
+    add_directory,
+    add_metric_prefix,
+    duration,
+    export_files,
+)
+
+if TYPE_CHECKING:
+    from vitalspan.rules.model import RuleSet
+
+
+def add_to(commands: Commands[Any]) -> None:
+    """Add the command and its options."""
+    summary = "write rules for Prometheus, with tests, and inhibition rules for Alertmanager"
+    parser = add_command(commands, "export", summary, _run)
+    parser.add_argument("file", metavar="FILE", help="a rule file")
+    add_directory(parser)
+    parser.add_argument(
+        "--per-instance",
+        action="store_true",
+        help="alert on each instance, not on all instances of a job together",
+    )
+    add_metric_prefix(parser)
+    parser.add_argument(
+        "--runbook-url",
+        default="",
+        metavar="URL",
+        help="where the runbooks are; {alertname} in it stands for the name of the alert, which is "
+        "appended otherwise",
+    )
+    parser.add_argument(
+        "--interval",
+        type=duration,
+        default=None,
+        metavar="TIME",
+        help="the evaluation interval of groups that have none of their own (15s)",
+    )
+    parser.add_argument(
+        "--scrape-interval",
+        type=duration,
+        default=None,
+        metavar="TIME",
+        help="how often Prometheus scrapes (15s, or --interval if that is less)",
+    )
+    parser.add_argument(
+        "--buckets",
+        type=_buckets,
+        default=None,
+        metavar="SECONDS,...",
+        help="the bucket boundaries of durations, if the processes have others than the default, "
+        "such as 0.1,0.5,1,5,60,600",
+    )
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    # Other commands need neither rules nor YAML.
+    from vitalspan.artifacts.directory import rule_tests  # noqa: PLC0415
+    from vitalspan.artifacts.export import export  # noqa: PLC0415
+    from vitalspan.artifacts.options import Options  # noqa: PLC0415
+    from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts  # noqa: PLC0415
+    from vitalspan.rules.file import load  # noqa: PLC0415
+
+    options = Options(
+        per_instance=arguments.per_instance,
+        metric_prefix=arguments.metric_prefix,
+        runbook_url=arguments.runbook_url,
+        interval=Options.interval if arguments.interval is None else arguments.interval,
+        scrape_interval=arguments.scrape_interval,
+        buckets=Options.buckets if arguments.buckets is None else arguments.buckets,
+    )
+    rules = with_burn_rate_alerts(load(arguments.file), options.interval)
+    files = export(rules, options)
+    for alert in () if options.per_instance else _showing_instance(rules):
+        print(
+            f"{alert}: $labels.instance is empty without --per-instance: use that, or leave it out",
+            file=sys.stderr,
+        )
+    export_files(arguments, files, rule_tests, remove=True)
+
+
+def _showing_instance(rules: RuleSet) -> list[str]:
+    """Return the alerts whose annotations show the label `instance`."""
+    from vitalspan.rules.annotation_templates import labels_of  # noqa: PLC0415
+
+    every = (rule for group in rules.groups for rule in group.rules)
+    return [
+        rule.alert
+        for rule in every
+        if any("instance" in labels_of(text) for _, text in rule.annotations)
+    ]
+
+
+def _buckets(text: str) -> tuple[float, ...]:
+    from vitalspan.bucket_boundaries import check_boundaries  # noqa: PLC0415
+    from vitalspan.errors import ConfigurationError  # noqa: PLC0415
+
+    try:
+        return check_boundaries([float(bound) for bound in text.split(",")])
+    except ConfigurationError as refused:
+        raise argparse.ArgumentTypeError(str(refused)) from None
+    except ValueError:
+        problem = f"{text!r:.60} is no list of seconds: use one such as 0.1,0.5,1,5"
+        raise argparse.ArgumentTypeError(problem) from None

@@ -1,0 +1,87 @@
+"""The `vitalspan rules test` command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from vitalspan.cli.command import Commands, add_command
+
+if TYPE_CHECKING:
+    from vitalspan.rules.model import RuleSet
+    from vitalspan.scenarios.model import ScenarioFile
+
+
+def add_to(commands: Commands[Any]) -> None:
+    """Add the command and its arguments."""
+    summary = "play scenarios, or promtool's unit tests, against rules, and report what differs"
+    parser = add_command(commands, "test", summary, _run)
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="a scenario file, or unit tests of promtool"
+    )
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    # Other commands need neither rules nor scenarios.
+    from vitalspan.rules.file import ConfigFileError  # noqa: PLC0415
+
+    failed = False
+    for name in arguments.files:
+        try:
+            failed |= _any_test_fails(name) if _is_of_promtool(name) else _any_fails(name)
+        except ConfigFileError as error:
+            failed = True
+            print(*error.mistakes, sep="\n", file=sys.stderr)
+    if failed:
+        raise SystemExit(1)
+
+
+def _is_of_promtool(name: str) -> bool:
+    from vitalspan.configfile.load import load_document  # noqa: PLC0415
+    from vitalspan.configfile.report import Report  # noqa: PLC0415
+    from vitalspan.scenarios.unit_test_file import is_unit_test_file  # noqa: PLC0415
+
+    return is_unit_test_file(load_document(name, Report(name), "scenario file", "rules"))
+
+
+def _any_test_fails(name: str) -> bool:
+    from vitalspan.scenarios.unit_test_file import load  # noqa: PLC0415
+    from vitalspan.scenarios.unit_test_player import UnitTestPlayer  # noqa: PLC0415
+    from vitalspan.scenarios.unit_test_rules import tested_groups  # noqa: PLC0415
+
+    file = load(name)
+    groups = tested_groups(file)
+    failed = False
+    for test in file.tests:
+        failed |= _report(test.name, list(UnitTestPlayer(file, groups, test).play()))
+    return failed
+
+
+def _report(name: str, differences: list[str]) -> bool:
+    print(f"{'FAILED' if differences else 'ok':6}  {name}", flush=True)
+    print(*differences, sep="\n", end="\n" if differences else "", file=sys.stderr)
+    return bool(differences)
+
+
+def _any_fails(name: str) -> bool:
+    from vitalspan.scenarios.player import Player  # noqa: PLC0415
+    from vitalspan.scenarios.scenario_file import load  # noqa: PLC0415
+
+    file = load(name)
+    rules = _rules(file)
+    failed = False
+    for scenario in file.scenarios:
+        failed |= _report(scenario.name, list(Player(rules, scenario, file.tick).play()))
+    return failed
+
+
+def _rules(file: ScenarioFile) -> RuleSet:
+    from vitalspan.rules.file import load  # noqa: PLC0415
+    from vitalspan.rules.model import RuleSet  # noqa: PLC0415
+
+    loaded = [load(path) for path in file.rule_files]
+    return RuleSet(
+        tuple(group for rules in loaded for group in rules.groups),
+        tuple(slo for rules in loaded for slo in rules.slos),
+    )

@@ -1,0 +1,1 @@
+"""Internal: compiles queries, conditions and scores to PromQL."""

@@ -1,0 +1,288 @@
+"""Scores in PromQL, made of the recorded scores of factors: as `health.score` makes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+from vitalspan.compiler.recorded_names import (
+    EFFECTIVE,
+    POOLED,
+    UNCAPPED,
+    Grouping,
+    RecordedNames,
+)
+from vitalspan.health.component_graph import ComponentGraph
+from vitalspan.health.score import BEST, CRITICAL_COMPONENT
+from vitalspan.metrics import COMPONENT
+from vitalspan.promql.expression import (
+    Aggregation,
+    Binary,
+    Expression,
+    Layout,
+    Parentheses,
+    VectorSelector,
+    any_of,
+    binary,
+    call,
+)
+from vitalspan.promql.matchers import Matcher
+from vitalspan.rules.scoring import Component, Factor
+
+FACTOR: Final = "factor"
+
+_USUAL_WEIGHT: Final = Component("").weight
+
+_Weigh = Callable[[float, Expression], Expression]
+"""Takes a weight and a series, returns the one times something of the other."""
+
+
+def _weighted(weight: float, series: Expression) -> Expression:
+    return series if weight == 1 else weight * series
+
+
+def _weighted_presence(weight: float, series: Expression) -> Expression:
+    return _weighted(weight, Parentheses(series.compare(">= bool", 0)))
+
+
+def _weighted_lack(weight: float, series: Expression) -> Expression:
+    return _weighted(weight, Parentheses(1 - series))
+
+
+def one_of(label: str, values: Sequence[str], *, none: bool = False) -> Matcher:
+    """Return the condition that a label has one of some values, or none of them."""
+    if len(values) == 1:
+        return Matcher(label, "!=" if none else "=", values[0])
+    return Matcher(label, "!~" if none else "=~", "|".join(map(re.escape, values)))
+
+
+class ScoreCompiler:
+    """Writes the scores of one level.
+
+    Args:
+        level: by which they are told apart.
+        factors: that there can be at this level.
+        recorded: names of the series.
+    """
+
+    def __init__(self, level: Grouping, factors: Iterable[Factor], recorded: RecordedNames) -> None:
+        self._level = level
+        every = list(factors)
+        self._limiting = [factor for factor in every if factor.critical]
+        self._counted = [one for one in every if not one.deduct and not one.critical]
+        self._deducted = [factor for factor in every if factor.deduct]
+        self._recorded = recorded
+        self._series = recorded.factor_score(level)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there can be a score: deductions alone are none."""
+        return bool(self._counted or self._limiting)
+
+    def weights(self) -> Expression:
+        """Return the points that each known factor stands for: all of them together are 100.
+
+        Deductions and factors that limit the score stand for none.
+        """
+        pointless = [*self._deducted, *self._limiting]
+        if not self._counted:
+            return 0 * self._of(pointless)
+        weights = self._sum_of(self._counted, _weighted_presence)
+        whole = self._by("sum", weights)
+        points = self._for_each(BEST * Parentheses(weights), "/", whole, layout="lines")
+        return any_of(points, 0 * self._of(pointless)) if pointless else points
+
+    def lost(self) -> Expression | None:
+        """Return the points that each known factor takes off; a deduction no more than there is.
+
+        Those of factors that limit the score are not among them; None where there are no others.
+        """
+        if not self._counted:
+            return None
+        weights = self._recorded.factor_weight(self._level)
+        points = _of(weights, self._counted) * (1 - self._of(self._counted))
+        if not self._deducted:
+            return points
+        taken = Parentheses(self._sum_of(self._deducted, _weighted_lack))
+        left = Parentheses(self.weighted())
+        return any_of(
+            points,
+            self._for_each(taken, "<=", left),
+            self._for_each(0 * taken, "+", left),
+        )
+
+    def weighted(self) -> Expression:
+        """Return the weighted mean of the known factors, as points."""
+        if len({factor.weight for factor in self._counted}) == 1:
+            return BEST * self._by("avg", self._of(self._counted))
+        above, below = (
+            self._by("sum", self._sum_of(self._counted, weigh))
+            for weigh in (_weighted, _weighted_presence)
+        )
+        return binary(BEST * above, "/", below, layout="lines")
+
+    def deducted(self, score: Expression) -> Expression:
+        """Return a score less what the deductions take off, as far as there is something left."""
+        if not self._deducted:
+            return score
+        # Without deductions that are known, nothing is taken off.
+        lost = any_of(self._sum_of(self._deducted, _weighted_lack), 0 * self._of(self._counted))
+        return call("clamp_min", score - self._by("sum", lost), 0)
+
+    def score(self) -> Expression:
+        """Return the weighted mean less the deductions, within the limits of critical factors."""
+        if not self._limiting:
+            return self._mean()
+        limits = self._by("min", self._limits(self._limiting))
+        if not self._counted:
+            return limits
+        mean = self._mean()
+        lower = binary(Parentheses(limits), "<", Parentheses(mean), on=self._level.labels)
+        return any_of(lower, mean, limits)
+
+    def lost_to_limits(self) -> Iterator[tuple[Factor, Expression]]:
+        """Yield each critical factor, and the points that it takes off what those before it left.
+
+        Its series needs the label `factor` added.
+        """
+        for index, factor in enumerate(self._limiting):
+            whole: Expression = 0 * self._of([factor]) + BEST
+            if self._counted:
+                mean = self._mean()
+                known = Parentheses(mean)
+                on = self._level.labels
+                whole = any_of(mean, binary(Parentheses(whole), "unless", known, on=on))
+            before = whole
+            if index:
+                before = any_of(self._limits(self._limiting[:index]), whole)
+            left, limit = self._by("min", before), self._by("min", self._limits([factor]))
+            yield factor, call("clamp_min", Parentheses(left) - Parentheses(limit), 0)
+
+    def capped(self, score: Expression, critical: Sequence[str]) -> Expression:
+        """Return a score that is no better than the worst critical component."""
+        return any_of(self.worst(critical) < score, score)
+
+    def worst(self, critical: Sequence[str]) -> Expression:
+        """Return the least effective score of the critical components."""
+        level = self._level._replace(component=True)
+        series = self._recorded.score(level, EFFECTIVE)
+        return self._by("min", VectorSelector(series, (one_of(COMPONENT, critical),)))
+
+    def critical_score(self, critical: Sequence[str]) -> Expression:
+        """Return the worst critical component as a factor, where there is a score at all."""
+        uncapped = VectorSelector(self._recorded.score(self._level, UNCAPPED))
+        worst = self.worst(critical) / BEST
+        return binary(worst, "and", uncapped, on=self._level.labels, layout="lines")
+
+    def critical_weight(self) -> Expression:
+        """Return the points that the worst critical component stands for, which are none."""
+        return 0 * _of(self._series, [CRITICAL_COMPONENT])
+
+    def _mean(self) -> Expression:
+        return self.deducted(self.weighted())
+
+    def _limits(self, factors: Sequence[Factor]) -> Expression:
+        """Return what critical factors limit the score to, those with one least score together."""
+        by_least: dict[float, list[Factor]] = {}
+        for factor in factors:
+            by_least.setdefault(factor.least, []).append(factor)
+        limits = []
+        for least, alike in by_least.items():
+            limit = (BEST - least) * self._of(alike)
+            limits.append(limit + least if least else limit)
+        return any_of(*limits)
+
+    def _of(self, factors: Sequence[Factor]) -> VectorSelector:
+        return _of(self._series, factors)
+
+    def _by(self, function: str, vector: Expression) -> Aggregation:
+        return Aggregation(function, self._level.labels, vector)
+
+    def _for_each(
+        self, factors: Expression, operator: str, whole: Expression, layout: Layout = "one line"
+    ) -> Binary:
+        """Return an operator that has many factors on the left and one sample on the right."""
+        on = self._level.labels
+        return binary(factors, operator, whole, on=on, group_left=True, layout=layout)
+
+    def _sum_of(self, factors: Sequence[Factor], weigh: _Weigh) -> Expression:
+        """Return what is made of factors, those of one weight together."""
+        by_weight: dict[float, list[Factor]] = {}
+        for factor in factors:
+            by_weight.setdefault(factor.weight, []).append(factor)
+        return any_of(*(weigh(weight, self._of(alike)) for weight, alike in by_weight.items()))
+
+
+def _of(series: str, factors: Sequence[Factor]) -> VectorSelector:
+    return VectorSelector(series, (one_of(FACTOR, [factor.name for factor in factors]),))
+
+
+def mean_of_components(
+    factor: Factor, level: Grouping, graph: ComponentGraph, recorded: RecordedNames
+) -> Expression:
+    """Return a factor's score of the whole: the mean of the components', as heavy as they are.
+
+    Args:
+        factor: of traffic.
+        level: of the whole.
+        graph: of the components.
+        recorded: names of the series.
+    """
+    series = recorded.factor_score(level._replace(component=True))
+    of_factor = one_of(FACTOR, [factor.name])
+    unusual: dict[float, list[str]] = {}
+    for one in graph.declared.values():
+        if one.weight != _USUAL_WEIGHT:
+            unusual.setdefault(one.weight, []).append(one.name)
+    named = [name for names in unusual.values() for name in names]
+    others = [one_of(COMPONENT, named, none=True)] if named else []
+    usual = VectorSelector(series, (of_factor, *others))
+    heavy = [
+        (weight, VectorSelector(series, (of_factor, one_of(COMPONENT, names))))
+        for weight, names in unusual.items()
+        if weight
+    ]
+    if not heavy:
+        return Aggregation("avg", level.labels, usual)
+    above, below = (
+        any_of(*(weigh(*one) for one in (*heavy, (_USUAL_WEIGHT, usual))))
+        for weigh in (_weighted, _weighted_presence)
+    )
+    above, below = (Aggregation("sum", level.labels, vector) for vector in (above, below))
+    return binary(above, "/", below, layout="lines")
+
+
+def without_components(
+    score: Expression,
+    factor: Factor,
+    level: Grouping,
+    graph: ComponentGraph,
+    recorded: RecordedNames,
+) -> Expression:
+    """Return a factor's score of the whole where that of no component is known.
+
+    Components that weigh nothing make it absent: then nothing stands in for their mean.
+    """
+    if all(one.weight for one in graph.declared.values()):
+        return score
+    series = recorded.factor_score(level._replace(component=True))
+    known = _of(series, [factor])
+    return binary(Parentheses(score), "unless", known, on=level.labels, layout="lines")
+
+
+def effective(
+    component: str, graph: ComponentGraph, level: Grouping, recorded: RecordedNames
+) -> Expression:
+    """Return the least score of a component and of all that it depends on, directly or not."""
+    chosen = one_of(COMPONENT, reached_from(component, graph))
+    own = VectorSelector(recorded.score(level, POOLED), (chosen,))
+    return Aggregation("min", level._replace(component=False).labels, own)
+
+
+def reached_from(component: str, graph: ComponentGraph) -> list[str]:
+    """Return a component and all that it depends on, directly or not."""
+    reached = [component]
+    for name in reached:
+        reached += [one for one in graph.component(name).depends_on if one not in reached]
+    return reached

@@ -1,0 +1,101 @@
+"""Names of recorded series: one scheme for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from vitalspan import metrics as names
+from vitalspan.metrics import COMPONENT
+from vitalspan.units import duration_text
+
+POOLED: Final = "pooled"
+"""The operation of what is made of counters that were added up first."""
+
+UNCAPPED: Final = "uncapped"
+"""That of a score before critical components limit it."""
+
+EFFECTIVE: Final = "effective"
+"""That of a component's score that is no better than what it depends on."""
+
+FLEET_WINDOW: Final = 300.0
+"""Seconds that the rates of a fleet are over."""
+
+_SPAN: Final = duration_text(FLEET_WINDOW)
+
+
+class Grouping(NamedTuple):
+    """The labels by which recorded series are told apart, beside `job`."""
+
+    instance: bool = False
+    component: bool = False
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, of which `job` is always one."""
+        chosen = (("job", True), ("instance", self.instance), (COMPONENT, self.component))
+        return tuple(label for label, told in chosen if told)
+
+
+JOB: Final = Grouping()
+INSTANCE: Final = Grouping(instance=True)
+
+
+def recorded_name(level: Iterable[str], metric: str, operation: str) -> str:
+    """Return the name of a recorded series, as Prometheus' own documentation recommends.
+
+    Args:
+        level: the labels that tell its series apart.
+        metric: that it is made of, with the prefix.
+        operation: that made it.
+    """
+    return f"{'_'.join(filter(None, level))}:{metric}:{operation}"
+
+
+@dataclass(frozen=True)
+class RecordedNames:
+    """Names of the recorded series about health and about the traffic of a fleet.
+
+    Attributes:
+        prefix: before the names of vitalspan's own metrics.
+    """
+
+    prefix: str = ""
+
+    def factor_score(self, level: Grouping) -> str:
+        """Return the series of the factors' scores, told apart by the label `factor`."""
+        return self._name(level, names.HEALTH_FACTOR_SCORE.name, POOLED)
+
+    def factor_weight(self, level: Grouping) -> str:
+        """Return the series of the points that the factors stand for."""
+        return self._name(level, names.HEALTH_FACTOR_WEIGHT.name, POOLED)
+
+    def points_lost(self, level: Grouping) -> str:
+        """Return the series of the points that the factors take off."""
+        return self._name(level, names.HEALTH_POINTS_LOST.name, POOLED)
+
+    def score(self, level: Grouping, operation: str = POOLED) -> str:
+        """Return the series of a score."""
+        of_components = level.component
+        family = names.COMPONENT_HEALTH_SCORE if of_components else names.HEALTH_SCORE
+        return self._name(level, family.name, operation)
+
+    def call_rate(self, level: Grouping) -> str:
+        """Return the series of finished calls a second."""
+        return self._name(level, names.DURATION_COUNT, f"rate{_SPAN}")
+
+    def error_ratio(self, level: Grouping) -> str:
+        """Return the series of the share of calls that raised, cancelled ones left out."""
+        return self._name(level, "operation_errors", f"ratio_rate{_SPAN}")
+
+    def latency_mean(self, level: Grouping) -> str:
+        """Return the series of the mean duration."""
+        return self._name(level, names.OPERATION_DURATION.name, f"mean{_SPAN}")
+
+    def latency_p95(self, level: Grouping) -> str:
+        """Return the series of the 95th percentile of the durations."""
+        return self._name(level, names.OPERATION_DURATION.name, f"p95_rate{_SPAN}")
+
+    def _name(self, level: Grouping, metric: str, operation: str) -> str:
+        return recorded_name(level.labels, self.prefix + metric, operation)

@@ -1,0 +1,1 @@
+"""Internal: reads YAML files strictly, and reports every mistake with its line and column."""

@@ -1,0 +1,44 @@
+"""File stamps: they tell whether files have changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class FileStamps:
+    """The modification time, size and inode of files when they were added.
+
+    Add a file before it is read: what is written while it is read then counts as a change.
+
+    Args:
+        paths: the first files.
+    """
+
+    def __init__(self, *paths: Path) -> None:
+        self._stamps = {path: _stamp(path) for path in paths}
+
+    def add(self, path: Path) -> None:
+        """Remember how a file is now."""
+        self._stamps[path] = _stamp(path)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files together."""
+        return sum(stamp[1] for stamp in self._stamps.values() if stamp is not None)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FileStamps) and self._stamps == other._stamps
+
+    __hash__ = None  # type: ignore[assignment] # files can be added
+
+    def changed(self) -> bool:
+        """Whether one of the files was written, replaced, removed or created since it was added."""
+        return any(_stamp(path) != stamp for path, stamp in self._stamps.items())
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

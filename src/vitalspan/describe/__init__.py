@@ -1,0 +1,1 @@
+"""Internal: describes rules and health scoring in English."""

@@ -1,0 +1,1 @@
+"""Internal: recommendations: what costs health or time, where, and what a fix would gain."""

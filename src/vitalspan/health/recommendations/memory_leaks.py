@@ -1,0 +1,84 @@
+"""Recommendations about memory leaks: steady growth, and the time until memory runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from vitalspan.health.recommendations.recommendation import Recommendation, factors_on
+from vitalspan.health.result import Health
+from vitalspan.history.history import History
+from vitalspan.signals.query import Derivation, Query
+from vitalspan.signals.reader import QueryReader
+from vitalspan.units import (
+    BYTES,
+    Unit,
+    duration_text,
+    value_text,
+)
+
+SPAN: Final = 1800.0
+"""The seconds that growth is measured over."""
+
+SOON: Final = 3 * 86400.0
+"""The most seconds until memory runs out with which growth is worth a recommendation."""
+
+_MIN_GROWTH: Final = 0.02
+"""The share of itself by which memory has to grow within the span; less is noise."""
+
+_MIN_SPAN: Final = 0.5
+"""The share of the span for which growth has to be known."""
+
+_PROCESS: Final = Query("memory_rss")
+_SLOPE: Final = Query("memory_rss", derive=Derivation("slope", over=SPAN))
+_LEFT: Final = Query("", series="system_memory_available_bytes", aggregate="min")
+
+
+class MemoryGrowth:
+    """Follows the growth of the process's resident memory.
+
+    Args:
+        history: the past of the process.
+    """
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._present, self._slope, self._left = (
+            QueryReader(query, history) for query in (_PROCESS, _SLOPE, _LEFT)
+        )
+        self._since: float | None = None
+        self._hourly: float | None = None
+
+    def follow(self, now: float) -> None:
+        """Note the growth at a tick."""
+        self._hourly = self._slope.read(now)[0][1].value
+        if self._since is None and self._hourly is not None:
+            self._since = now
+
+    def leaks(self, now: float, health: Health) -> Iterator[Recommendation]:
+        """Yield a recommendation if memory leaks, at the last tick."""
+        hourly, since = self._hourly, self._since
+        present, left = (reader.read(now)[0][1].value for reader in (self._present, self._left))
+        if hourly is None or hourly <= 0 or since is None or not present or left is None:
+            return
+        grown = hourly / 3600.0 * SPAN
+        seconds = left / hourly * 3600.0
+        if now - since < SPAN * _MIN_SPAN or grown < _MIN_GROWTH * present or seconds > SOON:
+            return
+        span = duration_text(min(SPAN, now - since))
+        yield Recommendation(
+            "memory_leak",
+            "process",
+            None,
+            f"resident memory is {value_text(present, BYTES)} and grows by "
+            f"{value_text(hourly, Unit('bytes', 'h'))} over {span}; {value_text(left, BYTES)} are "
+            f"left, which is enough for {duration_text(seconds)}",
+            "compare two tracemalloc snapshots to find out what is kept; until that is fixed, "
+            "restart the process",
+            sum(one.points_lost for one in factors_on(health, "memory_rss")),
+        )
+
+    def forget(self) -> None:
+        """Forget past values."""
+        self._slope.forget()
+        self._since = self._hourly = None

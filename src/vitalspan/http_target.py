@@ -1,0 +1,212 @@
+"""A URL that requests go to, checked once, and what may be shown of it without secrets."""
+
+from __future__ import annotations
+
+import base64
+import re
+import ssl
+import threading
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+
+from vitalspan._version import __version__
+from vitalspan.errors import ConfigurationError
+
+_PORTS: Final = {"http": 80, "https": 443}
+_SAFE: Final = "/%:@!$&'()*+,;=~?-._[]"
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NOT_IN_HEADER: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NOT_IN_URL: Final = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
+
+
+class HttpTarget:
+    """A URL to post to, and the headers to send.
+
+    Args:
+        what: the receiver's kind, for messages.
+        url: `http://` or `https://`; a user and a password in it become basic authentication.
+        path: put after the URL's path, unless that ends with it already.
+        headers: sent with each request.
+        basic_auth: a user and a password.
+        timeout: seconds that each wait for the network takes at most.
+        tls: a context of one's own; the system's authorities are trusted otherwise.
+        proxy: the `http://` URL of a proxy that requests go through, with a user and a password
+            if it wants some. Proxies of the environment are not used.
+
+    Raises:
+        ConfigurationError: for what cannot be; the message has no secrets.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        url: str,
+        *,
+        path: str = "",
+        headers: Mapping[str, str] | None = None,
+        basic_auth: tuple[str, str] | None = None,
+        timeout: float = 10.0,
+        tls: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+    ) -> None:
+        parts = _split(what, url)
+        self.scheme = parts.scheme
+        self.host = parts.hostname or ""
+        self.port = parts.port or _PORTS[parts.scheme]
+        self.shown = shown(url)
+        self.timeout = seconds(what, "timeout", timeout)
+        self._base = parts.path.rstrip("/")
+        if path:
+            self._base = self._base.removesuffix(path)
+        self._query = parts.query
+        self.selector = self.at(path) if path else _selector(parts.path or "/", parts.query)
+        self.proxy = None if proxy is None else Proxy(what, proxy)
+        self.tls = tls
+        if parts.scheme == "https" and tls is None:
+            self.tls = ssl.create_default_context()
+        self.headers = {
+            "User-Agent": f"vitalspan/{__version__}",
+            "Content-Type": "application/json",
+            "Connection": "close",
+        }
+        if basic_auth is None and parts.username is not None:
+            basic_auth = unquote(parts.username), unquote(parts.password or "")
+        if basic_auth is not None:
+            self.headers["Authorization"] = _basic(what, basic_auth)
+        self.headers |= _checked(what, headers or {})
+
+    def at(self, path: str) -> str:
+        """Return the selector of another path below the URL."""
+        return _selector(self._base + path, self._query)
+
+    def absolute(self, selector: str) -> str:
+        """Return the whole URL of a selector, as a proxy is asked for it."""
+        return f"{self.scheme}://{_bracketed(self.host)}:{self.port}{selector}"
+
+    def redirected(self, location: str, selector: str) -> str | None:
+        """Return the selector that a redirection leads to; None where it leads elsewhere.
+
+        Args:
+            location: as the answer has it.
+            selector: of the request that was answered.
+        """
+        origin = f"{self.scheme}://{_bracketed(self.host)}:{self.port}"
+        try:
+            parts = urlsplit(urljoin(origin + selector, location))
+            port = parts.port or _PORTS.get(parts.scheme)
+        except ValueError:
+            return None
+        if (parts.scheme, parts.hostname, port) != (self.scheme, self.host, self.port):
+            return None
+        return _selector(parts.path or "/", parts.query)
+
+
+class Proxy:
+    """A proxy that requests go through.
+
+    Args:
+        what: the receiver's kind, for messages.
+        url: `http://`, a host and a port; a user and a password in it are sent to the proxy.
+
+    Raises:
+        ConfigurationError: for another URL; the message has no secrets.
+    """
+
+    def __init__(self, what: str, url: str) -> None:
+        parts = _split(f"{what}: proxy", url)
+        if parts.scheme != "http" or parts.path.strip("/") or parts.query:
+            raise ConfigurationError(
+                f"{what}: proxy {shown(url)}: use http:// with a host and a port, and no path"
+            )
+        self.host = parts.hostname or ""
+        self.port = parts.port or _PORTS["http"]
+        self.headers = {}
+        if parts.username is not None:
+            user, password = unquote(parts.username), unquote(parts.password or "")
+            self.headers["Proxy-Authorization"] = _basic(f"{what}: proxy", (user, password))
+
+
+def shown(url: str) -> str:
+    """Return what may be shown of a URL: where it leads to, not the secrets that it may carry."""
+    try:
+        parts = urlsplit(url)
+        port = "" if parts.port is None else f":{parts.port}"
+        if not parts.hostname:
+            return "..."
+        more = "/..." if parts.path.strip("/") or parts.query else ""
+    except ValueError:
+        return "..."
+    return f"{parts.scheme}://{_bracketed(parts.hostname)}{port}{more}"
+
+
+def seconds(what: str, name: str, value: float) -> float:
+    """Return a number of seconds above 0.
+
+    Raises:
+        ConfigurationError: for another value.
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 < value < threading.TIMEOUT_MAX:
+        raise ConfigurationError(f"{what}: {name}={value!r:.80}: give seconds above 0")
+    return float(value)
+
+
+def _split(what: str, url: str) -> SplitResult:
+    hint = "give one as in https://host:9093/path"
+    if not isinstance(url, str):
+        raise ConfigurationError(f"{what}: the URL is {type(url).__name__}, not a string: {hint}")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ConfigurationError(f"{what}: the URL's host or port cannot be: {hint}") from None
+    if parts.scheme not in _PORTS or not parts.hostname or _NOT_IN_URL.search(url) or port == 0:
+        raise ConfigurationError(
+            f"{what}: the URL needs http:// or https:// and a host, and no spaces: {hint}"
+        )
+    return parts
+
+
+def _selector(path: str, query: str) -> str:
+    return quote(f"{path}?{query}" if query else path, safe=_SAFE)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _basic(what: str, basic_auth: tuple[str, str]) -> str:
+    try:
+        user, password = basic_auth
+        pair = f"{user}:{password}".encode()
+    except (TypeError, ValueError):
+        pair = b""
+    if not pair or ":" in user:
+        raise ConfigurationError(
+            f"{what}: basic_auth: give a user, which has no colon, and a password"
+        )
+    return "Basic " + base64.b64encode(pair).decode("ascii")
+
+
+def _checked(what: str, headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers that can be sent, each in the spelling that replaces the default."""
+    usual = {name.lower(): name for name in ("User-Agent", "Content-Type", "Authorization")}
+    found = {}
+    for name, value in headers.items():
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise ConfigurationError(f"{what}: headers: {name!r:.80} cannot be a header's name")
+        if not isinstance(value, str) or _NOT_IN_HEADER.search(value) or not _latin(value):
+            raise ConfigurationError(
+                f"{what}: headers: the value of {name} must be a string of one line, in Latin-1"
+            )
+        found[usual.get(name.lower(), name)] = value
+    return found
+
+
+def _latin(value: str) -> bool:
+    try:
+        value.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,100 @@
+"""Label names are checked when they are declared; label values may be anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.metrics import RESERVED_LABELS
+
+MAX_VALUE_LENGTH: Final = 256
+"""Characters of a label value that are kept."""
+
+MAX_LABELS: Final = 16
+"""Labels that one operation can declare."""
+
+_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+
+Labels = tuple[tuple[str, str], ...]
+"""Label names with their values, sorted by name."""
+
+
+def value_text(value: object) -> str:
+    """Return any object as a label value: valid UTF-8, at most `MAX_VALUE_LENGTH` characters.
+
+    An object that cannot be turned into text is named by its type.
+    """
+    if type(value) is not str:
+        try:
+            # The text may be an instance of a subclass, with methods of its own.
+            value = str.__str__(str(value))
+        except Exception:  # noqa: BLE001 - a user's __str__ may raise anything
+            value = f"<unprintable {type(value).__qualname__}>"
+    text = value[:MAX_VALUE_LENGTH]
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def check_name(name: str, what: str) -> None:
+    """Raise ConfigurationError unless `name` can be the name of a label or a measure."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or name.startswith("__"):
+        raise ConfigurationError(
+            f"{what} {name!r} is not a valid name: use letters, digits and underscores, "
+            "with no digit first and no two underscores first"
+        )
+
+
+def declared(labels: Mapping[str, object] | None) -> Labels:
+    """Return the labels that a user declares, sorted by name, with values made safe.
+
+    A label with an empty value is left out: to Prometheus the two are the same.
+
+    Raises:
+        ConfigurationError: for a name that Prometheus or vitalspan cannot take, or too many.
+    """
+    if not labels:
+        return ()
+    if type(labels) is not dict and not isinstance(labels, Mapping):
+        raise ConfigurationError(f"labels={labels!r:.80}: use a mapping of names to values")
+    if len(labels) > MAX_LABELS:
+        raise ConfigurationError(
+            f"{len(labels)} labels on one operation, at most {MAX_LABELS} are possible: "
+            "use attributes for what only the span needs"
+        )
+    texts = []
+    for name, value in labels.items():
+        if name not in _checked:
+            check_label(name)
+        text = value_text(value)
+        if text:
+            texts.append((name, text))
+    return tuple(sorted(texts))
+
+
+_checked: set[str] = set()
+"""Names that can be labels: blocks declare the same few again and again."""
+
+_MAX_CHECKED: Final = 1000
+
+
+def check_label(name: str) -> None:
+    """Raise ConfigurationError unless `name` can be the name of a declared label."""
+    if name in _checked:
+        return
+    check_name(name, "label")
+    if name in RESERVED_LABELS:
+        raise ConfigurationError(
+            f"label {name!r} is set by vitalspan or by Prometheus: choose another name"
+        )
+    if len(_checked) < _MAX_CHECKED:
+        _checked.add(name)
+
+
+def label_text(labels: Labels) -> str:
+    """Return labels as the exposition formats write them between braces."""
+    return ",".join(f'{name}="{_escaped(value)}"' for name, value in labels)
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

@@ -1,0 +1,209 @@
+"""The dispatcher: notifies every receiver about alerts, each in its own time."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from itertools import count
+from typing import Any, Final
+
+from vitalspan.clock import Clock, SystemClock
+from vitalspan.errors import ConfigurationError
+from vitalspan.http_target import seconds
+from vitalspan.notify.delivery import Delivery, DeliveryOptions, ReceiverStatus
+from vitalspan.notify.receiver import Endpoint, Receiver
+from vitalspan.notify.retry import Retry, require
+from vitalspan.rules.alert import Alert
+from vitalspan.rules.silences import Silence
+from vitalspan.runtime import fork
+from vitalspan.runtime.internal_errors import logger
+
+_GRACE_SECONDS: Final = 0.5
+"""For threads to end whose deliveries have been aborted."""
+
+
+class Dispatcher:
+    """Notifies receivers about alerts, and remembers what each of them was sent.
+
+    No message is sent before the first `tick`, and no thread runs before there is a message. A
+    forked child begins anew, as if its receivers had been sent nothing.
+
+    Args:
+        receivers: who is notified.
+        clock: whose steady time circuits and retries follow.
+        queue: messages that wait for one receiver at most.
+        retry: how often a message is tried.
+        failures: failed messages in a row after which a receiver is left alone for a while.
+        pause: seconds of that while; then one message is tried.
+        wait: waits for some seconds, or until the event is set; returns whether it is.
+
+    Raises:
+        ConfigurationError: for an argument that cannot be used.
+        MissingExtraError: if a receiver needs the extra `notify` and that is missing.
+    """
+
+    def __init__(
+        self,
+        receivers: Iterable[Receiver] = (),
+        clock: Clock | None = None,
+        *,
+        queue: int = 256,
+        retry: Retry | None = None,
+        failures: int = 3,
+        pause: float = 30.0,
+        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+    ) -> None:
+        for name, number in (("queue", queue), ("failures", failures)):
+            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+                raise ConfigurationError(f"{name}={number!r:.80}: give a whole number from 1 up")
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self._options = DeliveryOptions(
+            queue=queue,
+            retry=Retry() if retry is None else retry,
+            failures=failures,
+            pause=seconds("Dispatcher", "pause", pause),
+            wait=wait,
+        )
+        self._lock = threading.RLock()
+        self._receivers: tuple[tuple[Receiver, tuple[Delivery[Any], ...]], ...] = ()
+        self._closed = False
+        self._process = os.getpid()
+        fork.reset_in_child(self)
+        for receiver in receivers:
+            self.add(receiver)
+
+    def add(self, receiver: Receiver) -> None:
+        """Add a receiver. It is notified of what fires already, too.
+
+        Raises:
+            ConfigurationError: if it is no receiver, or was added before.
+            MissingExtraError: if it needs the extra `notify` and that is missing.
+        """
+        if not callable(getattr(receiver, "endpoints", None)):
+            raise ConfigurationError(
+                f"{receiver!r:.80} is no receiver: use Alertmanager, Webhook, Callback or Log"
+            )
+        endpoints = receiver.endpoints()
+        if any(endpoint.retried for endpoint in endpoints):
+            require()
+        with self._lock:
+            if any(known is receiver for known, _ in self._receivers):
+                raise ConfigurationError(f"{receiver!r:.80} is a receiver already")
+            deliveries = self._deliveries_for(receiver.name, endpoints)
+            self._receivers = (*self._receivers, (receiver, deliveries))
+
+    def remove(self, receiver: Receiver, timeout: float = 5.0) -> None:
+        """Remove a receiver.
+
+        Args:
+            receiver: one that was added.
+            timeout: seconds that deliveries under way may still take.
+
+        Raises:
+            ConfigurationError: if it is not among the receivers.
+        """
+        with self._lock:
+            removed = [deliveries for known, deliveries in self._receivers if known is receiver]
+            if not removed:
+                raise ConfigurationError(f"{receiver!r:.80} is not among the receivers")
+            self._receivers = tuple(one for one in self._receivers if one[0] is not receiver)
+        _close(removed[0], timeout)
+
+    def tick(
+        self,
+        alerts: Sequence[Alert],
+        now: float,
+        interval: float,
+        silences: Sequence[Silence] = (),
+    ) -> None:
+        """Queue what is new for each receiver. It never waits for one, and never raises.
+
+        Args:
+            alerts: all that fire, and those resolved in the last 15 minutes; pending ones are
+                left out. An alert that is missing and was sent as firing is sent as resolved.
+            now: Unix seconds.
+            interval: seconds until the next tick.
+            silences: all that have not ended; an Alertmanager is given the same ones.
+        """
+        told = [alert for alert in alerts if alert.state != "pending"]
+        for delivery in self._deliveries():
+            try:
+                delivery.enqueue(told, now, interval, silences)
+            except Exception:  # noqa: BLE001 - one receiver must not keep it from others
+                with suppress(Exception):
+                    logger.warning("receiver %s was left out", delivery.name, exc_info=True)
+
+    def adopt(self, alerts: Sequence[Alert], now: float, interval: float) -> None:
+        """Take note of what another process sends to the same receivers, and send nothing.
+
+        Args:
+            alerts: as for `tick`.
+            now: Unix seconds.
+            interval: seconds until the next tick.
+        """
+        for delivery in self._deliveries():
+            delivery.adopt(alerts, now, interval)
+
+    def snapshot(self) -> list[ReceiverStatus]:
+        """Return the status of each receiver; an Alertmanager of two servers counts as two."""
+        return [delivery.status() for delivery in self._deliveries()]
+
+    def close(self, timeout: float = 5.0) -> None:
+        """End all threads; what waits is tried once more.
+
+        Args:
+            timeout: seconds after which what is not sent is given up.
+        """
+        self._closed = True
+        _close(self._deliveries(), timeout)
+
+    def reset(self) -> None:
+        """Begin anew, as a forked child does by itself: nobody has been sent anything."""
+        known, process = self._receivers, self._process
+        # A fork may have come while a thread, which the child has not, held the lock.
+        self._lock = threading.RLock()
+        self._process = os.getpid()
+        self._receivers = ()
+        for receiver, _ in known:
+            self.add(receiver)
+        deliveries = [delivery for _, deliveries in known for delivery in deliveries]
+        if process == self._process:
+            _close(deliveries, 0.0)
+            return
+        for delivery in deliveries:
+            delivery.abandon_in_child()
+
+    def _deliveries(self) -> list[Delivery[Any]]:
+        return [delivery for _, deliveries in self._receivers for delivery in deliveries]
+
+    def _deliveries_for(
+        self, name: str, endpoints: Sequence[Endpoint[Any]]
+    ) -> tuple[Delivery[Any], ...]:
+        taken = {delivery.name for delivery in self._deliveries()}
+        deliveries = []
+        for endpoint in endpoints:
+            free = name
+            for number in count(2):
+                if free not in taken:
+                    break
+                free = f"{name}-{number}"
+            taken.add(free)
+            delivery = Delivery(free, endpoint, self._clock, self._options)
+            if self._closed:
+                delivery.begin_closing()
+            deliveries.append(delivery)
+        return tuple(deliveries)
+
+
+def _close(deliveries: Iterable[Delivery[Any]], timeout: float) -> None:
+    """Close deliveries, all at the same time."""
+    deliveries = list(deliveries)
+    for delivery in deliveries:
+        delivery.begin_closing()
+    # Threads are waited for in real time, whatever the clock of the alerts is.
+    deadline = time.monotonic() + timeout
+    for delivery in deliveries:
+        delivery.end_closing(deadline - time.monotonic(), _GRACE_SECONDS)

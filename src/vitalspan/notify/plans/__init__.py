@@ -1,0 +1,1 @@
+"""Internal: which messages a receiver is due, and when."""

@@ -1,0 +1,1 @@
+"""Internal: the receivers of alerts, one file each."""

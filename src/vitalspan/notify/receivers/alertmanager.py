@@ -1,0 +1,211 @@
+"""A receiver that sends alerts and silences to Alertmanager, by version 2 of its API."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.http_target import HttpTarget, seconds, shown
+from vitalspan.notify.http_client import HttpClient
+from vitalspan.notify.plans.resend import Batch, ResendPlan, SilenceChange
+from vitalspan.notify.receiver import Endpoint
+from vitalspan.promql.matchers import Matcher
+from vitalspan.resource import ExternalLabels
+from vitalspan.rules.alert import Alert
+from vitalspan.rules.silences import Silence
+from vitalspan.timestamps import timestamp
+
+_ALERTS: Final = "/api/v2/alerts"
+_SILENCES: Final = "/api/v2/silences"
+_SILENCE: Final = "/api/v2/silence"
+
+
+class Alertmanager:
+    """A receiver for one Alertmanager, or for the members of a cluster: each is sent everything.
+
+    Args:
+        urls: of each server, `http://alertmanager:9093`, with its path prefix if it has one.
+        timeout: seconds that each wait for the network takes at most.
+        resend: seconds after which an alert that fires, or is over, is sent again.
+        generator_url: where an alert that has no URL of its own leads to.
+        headers: sent with each request.
+        basic_auth: a user and a password; they may also stand in the URL.
+        tls: a context of one's own, to trust another authority or to show a certificate.
+        proxy: the `http://` URL of a proxy that requests go through.
+        external_labels: added to every alert that has none of that name, beside `job` and
+            `instance`, by which the alerts of several processes are told apart. They come from
+            OTEL_SERVICE_NAME and `service.instance.id`; an empty value leaves one out.
+        name: its name in metrics and logs.
+
+    Raises:
+        ConfigurationError: for an argument that cannot be used.
+    """
+
+    def __init__(
+        self,
+        *urls: str,
+        timeout: float = 10.0,
+        resend: float = 60.0,
+        generator_url: str = "",
+        headers: Mapping[str, str] | None = None,
+        basic_auth: tuple[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+        external_labels: Mapping[str, str] | None = None,
+        name: str = "alertmanager",
+    ) -> None:
+        if not urls:
+            raise ConfigurationError("Alertmanager: give at least one URL, http://host:9093")
+        self.name = name
+        self._urls = urls
+        self._resend = seconds("Alertmanager", "resend", resend)
+        self._generator_url = generator_url
+        self._external_labels = ExternalLabels("Alertmanager", external_labels)
+        self._targets = [
+            HttpTarget(
+                "Alertmanager",
+                url,
+                path=_ALERTS,
+                headers=headers,
+                basic_auth=basic_auth,
+                timeout=timeout,
+                tls=tls,
+                proxy=proxy,
+            )
+            for url in urls
+        ]
+
+    def endpoints(self) -> list[AlertmanagerEndpoint]:
+        """Return an endpoint for each server."""
+        return [
+            AlertmanagerEndpoint(target, self._resend, self._generator_url, self._external_labels)
+            for target in self._targets
+        ]
+
+    def __repr__(self) -> str:
+        return f"Alertmanager({', '.join(repr(shown(url)) for url in self._urls)})"
+
+
+class AlertmanagerEndpoint(Endpoint[Batch | SilenceChange]):
+    """One server of an Alertmanager."""
+
+    def __init__(
+        self,
+        target: HttpTarget,
+        resend: float,
+        generator_url: str,
+        external_labels: ExternalLabels,
+    ) -> None:
+        self.timeout = target.timeout
+        self._resend = resend
+        self._generator_url = generator_url
+        self._external_labels = external_labels
+        self._client = HttpClient(target, explain=True)
+        self._silence_ids: dict[int, str] = {}
+
+    def plan(self) -> ResendPlan:
+        """Return a new plan, for a server that was sent nothing yet."""
+        return ResendPlan(self._resend)
+
+    def deliver(self, message: Batch | SilenceChange, receiver: str) -> None:  # noqa: ARG002
+        """Post a batch of alerts, or make or end a silence."""
+        labels = self._external_labels.current()
+        if isinstance(message, Batch):
+            alerts = [
+                postable(alert, message.valid_until, self._generator_url, labels)
+                for alert in message.alerts
+            ]
+            self._client.post(alerts, message.at, path=_ALERTS)
+        elif message.ended:
+            self._end_silence(message)
+        else:
+            body = self._client.post(
+                postable_silence(message.silence, message.at, labels), message.at, path=_SILENCES
+            )
+            self._silence_ids[message.silence.id] = _silence_id(body)
+
+    def abort(self) -> None:
+        """Make a request that is under way fail."""
+        self._client.abort()
+
+    def _end_silence(self, message: SilenceChange) -> None:
+        known_as = self._silence_ids.get(message.silence.id)
+        if known_as:
+            self._client.delete(message.at, path=f"{_SILENCE}/{quote(known_as, safe='')}")
+        self._silence_ids.pop(message.silence.id, None)
+
+
+def postable(
+    alert: Alert,
+    valid_until: float,
+    generator_url: str,
+    external_labels: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return an alert as the API takes it.
+
+    Args:
+        alert: firing or resolved.
+        valid_until: when it counts as over if it fires and is not sent again, in Unix seconds.
+        generator_url: where it leads to, unless it says so itself.
+        external_labels: added unless the alert has labels of these names.
+    """
+    ends = valid_until if alert.resolved_at is None else alert.resolved_at
+    # A clock that was set back may have ended an alert before it began, which is refused.
+    starts = min(alert.active_at if alert.fired_at is None else alert.fired_at, ends)
+    document: dict[str, Any] = {
+        "labels": outgoing_labels(alert, external_labels or {}),
+        "annotations": dict(alert.annotations),
+        "startsAt": timestamp(starts),
+        "endsAt": timestamp(ends),
+    }
+    url = alert.generator_url or generator_url
+    return {**document, "generatorURL": url} if url else document
+
+
+def outgoing_labels(alert: Alert, external_labels: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels that an alert has outside of the process."""
+    own = {name: value for name, value in alert.labels.items() if value}
+    return {**external_labels, **own}
+
+
+def postable_silence(
+    silence: Silence, now: float, external_labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return a silence as the API takes it: of the alerts of this process alone.
+
+    Args:
+        silence: of the monitor.
+        now: when it begins, in Unix seconds.
+        external_labels: the labels that tell this process from others.
+    """
+    named = {matcher.label for matcher in silence.where}
+    own = [Matcher(name, "=", value) for name, value in external_labels.items()]
+    matchers = [*silence.where, *(matcher for matcher in own if matcher.label not in named)]
+    return {
+        "matchers": [
+            {
+                "name": matcher.label,
+                "value": matcher.value,
+                "isRegex": matcher.operator in ("=~", "!~"),
+                "isEqual": matcher.operator in ("=", "=~"),
+            }
+            for matcher in matchers
+        ],
+        "startsAt": timestamp(now),
+        "endsAt": timestamp(silence.until),
+        "createdBy": "vitalspan",
+        "comment": silence.comment,
+    }
+
+
+def _silence_id(body: bytes) -> str:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return ""
+    identifier = document.get("silenceID") if isinstance(document, dict) else None
+    return identifier if isinstance(identifier, str) else ""

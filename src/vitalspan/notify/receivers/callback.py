@@ -1,0 +1,92 @@
+"""A receiver that calls a function with alerts."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.http_target import seconds
+from vitalspan.notify.plans.grouped import GroupPlan, Notification, group_timing
+from vitalspan.notify.receiver import Endpoint
+from vitalspan.runtime.event_loop import CallbackLoop
+
+CallbackFunction = Callable[[Notification], "Awaitable[object] | object"]
+
+
+class Callback:
+    """A receiver that calls a function with a `Notification` about a group of alerts.
+
+    It runs in a thread of its own, a coroutine function in an event loop of its own, the same for
+    every call. One that raises is called again.
+
+    Args:
+        func: a function or a coroutine function of one argument.
+        timeout: seconds after which a coroutine is cancelled. A function cannot be interrupted:
+            one that takes twice as long is reported as an open circuit until it returns.
+        group_wait: seconds from the first alert of a group to its first message.
+        group_interval: seconds from one message of a group to the next at least.
+        reminder: seconds after which alerts that go on firing are sent again; None for never.
+        send_resolved: whether the end of alerts is sent.
+        name: its name in metrics and logs.
+
+    Raises:
+        ConfigurationError: for an argument that cannot be used.
+    """
+
+    def __init__(
+        self,
+        func: CallbackFunction,
+        *,
+        timeout: float = 30.0,
+        group_wait: float = 30.0,
+        group_interval: float = 300.0,
+        reminder: float | None = None,
+        send_resolved: bool = True,
+        name: str = "callback",
+    ) -> None:
+        if not callable(func):
+            raise ConfigurationError(f"Callback: {func!r:.80} cannot be called: give a function")
+        self.name = name
+        self.func = func
+        self.timeout = seconds("Callback", "timeout", timeout)
+        self.timing = group_timing("Callback", group_wait, group_interval, reminder)
+        self.send_resolved = send_resolved
+
+    def endpoints(self) -> list[CallbackEndpoint]:
+        """Return its endpoint."""
+        return [CallbackEndpoint(self)]
+
+    def __repr__(self) -> str:
+        return f"Callback({getattr(self.func, '__qualname__', self.func)!s})"
+
+
+class CallbackEndpoint(Endpoint[Notification]):
+    """The function that is called."""
+
+    def __init__(self, callback: Callback) -> None:
+        self.timeout = callback.timeout
+        self._callback = callback
+        self._callback_loop = CallbackLoop()
+
+    def plan(self) -> GroupPlan:
+        """Return a new plan, for a receiver that was sent nothing yet."""
+        return GroupPlan(self._callback.timing, send_resolved=self._callback.send_resolved)
+
+    def deliver(self, message: Notification, receiver: str) -> None:  # noqa: ARG002
+        """Call the function, and wait for its end."""
+        result = self._callback.func(message)
+        if inspect.isawaitable(result):
+            self._callback_loop.run(result, self.timeout)
+
+    def abort(self) -> None:
+        """Cancel a coroutine that runs."""
+        self._callback_loop.cancel()
+
+    def end(self) -> None:
+        """Close the event loop."""
+        self._callback_loop.close()
+
+    def abandon_in_child(self) -> None:
+        """Leave the parent's event loop alone."""
+        self._callback_loop.abandon_in_child()

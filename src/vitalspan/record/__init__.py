@@ -1,1 +1,0 @@
-"""What runs inside the caller's thread: operations, cells, spans, resources."""

@@ -1,0 +1,350 @@
+"""The aggregator: counts what calls have buffered, a batch at a time."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from operator import itemgetter
+from typing import Any, Final
+
+from vitalspan.recording.buckets import BucketGrid
+from vitalspan.recording.call_record import IN_PROGRESS, Record
+from vitalspan.recording.duration_histogram import Spread
+from vitalspan.recording.rebuild import Shared, rebuild
+from vitalspan.recording.recent_calls import RecentCalls
+from vitalspan.recording.series import LARGE_BATCH, SMALL_BATCH, CountedBatch, Series
+from vitalspan.runtime.internal_errors import InternalErrors
+from vitalspan.runtime.locks import acquire
+
+_start = itemgetter(0)
+_duration = itemgetter(1)
+
+_LARGE_BUFFERS: Final = 32
+"""Series that may buffer a large batch at one time, which bounds what all buffers hold."""
+
+_PRESSURE: Final = 32 * LARGE_BATCH
+"""Records of one series beyond which a caller waits for the thread that is folding."""
+
+_PATIENCE: Final = 0.05
+"""Seconds that it waits at most, so that no deadlock can come of it."""
+
+_DEEPEST: Final = 12
+"""Calls within calls that a fold makes at most, with some to spare."""
+
+_READERS_PATIENCE: Final = 1.0
+"""Seconds that a reader waits at most, who would see old counts otherwise."""
+
+_LOST: Final = 5.0
+"""Seconds of waiting in vain, by all threads together, after which a lock is taken for lost."""
+
+
+class Aggregator(Shared):
+    """Counts what the series of one monitor have buffered, and keeps the most recent calls.
+
+    A batch is taken out of a buffer under the lock, sorted and counted without it, and merged under
+    it again by whoever gets the lock first. No caller waits for the lock, unless its buffer has
+    grown to a size that only a stalled fold explains.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        recent: int,
+        internal_errors: InternalErrors,
+        relocate: Callable[[Record], Series],
+    ) -> None:
+        self.recent = RecentCalls(recent)
+        self.flushes = 0
+        self.seconds = 0.0
+        self.first_flush: Callable[[], None] | None = None
+        """Is called once, in the first thread that counts; it must not raise."""
+        self._now = now
+        self._internal_errors = internal_errors
+        self._relocate = relocate
+        self._relocated_to: list[Series] = []
+        self._lock = threading.Lock()
+        self._holder = 0
+        self._waited = 0.0
+        self._large = _LARGE_BUFFERS
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild, ("aggregator",)
+
+    def reset(self) -> None:
+        """Begin anew, with a lock that no other thread can hold."""
+        self._lock = threading.Lock()
+        self._holder = 0
+        self._waited = 0.0
+        self.recent.clear()
+        self.flushes = 0
+        self.seconds = 0.0
+
+    def flush(self, series: Series) -> None:
+        """Fold a series whose buffer has reached its limit, in the caller's thread."""
+        batch: list[Record] = []
+        try:
+            _find_room(_DEEPEST)
+        except RecursionError:
+            # A fold that breaks off in the middle loses calls. One further up the stack will do it.
+            series.limit = len(series.records) + series.batch
+            return
+        try:
+            first_flush, self.first_flush = self.first_flush, None
+            if first_flush is not None:
+                first_flush()
+            lock = self._enter()
+            if lock is None:
+                # Trying again at each call would cost every caller while the folding thread waits
+                # for its turn.
+                series.limit = len(series.records) + series.batch
+                if series.limit >= _PRESSURE:
+                    lock = self._enter(_PATIENCE)
+                if lock is None:
+                    return
+            # No loop stands in these `try` themselves: CPython 3.13 leaves its jump back out of
+            # what they protect, and a signal handler may raise there.
+            try:
+                self._grow(series)
+                batch = self._take_batch(series)
+            finally:
+                self._holder = 0
+                lock.release()
+            self._count_batch(series, batch)
+            lock = self._enter()
+            if lock is not None:
+                try:
+                    self._apply(series)
+                finally:
+                    self._holder = 0
+                    lock.release()
+            if self._relocated_to:
+                self._flush_relocated()
+        except BaseException as fault:  # noqa: BLE001 - the caller's call must not fail
+            self._recover(series, batch, fault)
+
+    @contextmanager
+    def flushed(self, all_series: Callable[[], list[Series]]) -> Iterator[list[Series] | None]:
+        """Count everything that has ended, and let no other thread count while it is read.
+
+        A reader that has interrupted a flush, in a signal handler say, sees what was before it.
+
+        Args:
+            all_series: returns the series that are read.
+
+        Yields:
+            The series, or None where another thread goes on counting for too long.
+        """
+        lock = self._enter(_READERS_PATIENCE)
+        if lock is None:
+            yield None
+            return
+        try:
+            yield self._flush_all(all_series)
+        finally:
+            self._holder = 0
+            lock.release()
+
+    def in_progress(self, series: Series) -> tuple[int, float | None]:
+        """Return how many calls are inside and, on the steady clock, when the oldest began."""
+        running = self.running(series)
+        return len(running), min(map(_start, running), default=None)
+
+    def running(self, series: Series) -> list[Record]:
+        """Return the records of the calls that are inside."""
+        # Another thread may take a call from the buffer into its hand or put it back meanwhile, so
+        # the buffer is read before the hands and after them.
+        seen = list(series.records)
+        for batch in list(series.in_hand.values()):
+            seen += batch
+        seen += series.records
+        inside = {id(record): record for record in seen if record[1] == IN_PROGRESS}
+        return list(inside.values())
+
+    def _enter(self, seconds: float = 0.0) -> threading.Lock | None:
+        """Return the lock, taken, or None where another or this very thread keeps it so long.
+
+        A lock that nobody gets any more is replaced: an exception that a signal handler raised may
+        have left it taken.
+        """
+        lock, thread = self._lock, threading.get_ident()
+        interrupted = thread == self._holder
+        if not interrupted and acquire(lock, seconds):
+            self._holder = thread
+            self._waited = 0.0
+            return lock
+        self._waited += _PATIENCE if interrupted else seconds
+        if self._waited > _LOST:
+            self._lock = threading.Lock()
+            self._holder = 0
+            self._waited = 0.0
+        return None
+
+    def _flush_all(self, all_series: Callable[[], list[Series]]) -> list[Series]:
+        every = all_series()
+        ended: list[Record] = []
+        for series in every:
+            if series.records or series.pending or series.batch != SMALL_BATCH:
+                self._shrink(series)
+                ended += self._flush_and_collect(series)
+        relocated, self._relocated_to = self._relocated_to, []
+        for series in relocated:
+            ended += self._flush_and_collect(series)
+        if ended:
+            # All together, since what many series bring one by one is sorted again for each.
+            ended.sort(key=_start)
+            self.recent.add(ended, max(map(_duration, ended)))
+        self.recent.settle()
+        return all_series() if relocated else every
+
+    def _flush_relocated(self) -> None:
+        relocated, self._relocated_to = self._relocated_to, []
+        for series in relocated:
+            if len(series.records) >= series.limit:
+                self.flush(series)
+
+    def _flush_and_collect(self, series: Series) -> list[Record]:
+        batch: list[Record] = []
+        ended: list[Record] = []
+        try:
+            batch = self._take_batch(series)
+            self._count_batch(series, batch)
+            while series.pending:
+                ended += series.merge_pending().records
+        except BaseException as fault:  # noqa: BLE001 - the other series can be read
+            self._recover(series, batch, fault)
+        return ended
+
+    def _take_batch(self, series: Series) -> list[Record]:
+        records = series.records
+        batch = records[:]
+        if series.limit != series.batch:
+            # Calls that were put back come after younger ones.
+            batch.sort(key=_start)
+        size, hand = len(batch), id(batch)
+        series.in_hand[hand] = batch
+        del records[:size]
+        series.limit = series.batch
+        return batch
+
+    def _count_batch(self, series: Series, batch: list[Record]) -> None:
+        hand = id(batch)
+        if not batch:
+            series.in_hand.pop(hand, None)
+            return
+        began = self._now()
+        durations = list(map(_duration, batch))
+        total = sum(durations)
+        waiting: list[Record] = []
+        if total == IN_PROGRESS:
+            batch, waiting = _parted(batch, durations)
+            durations = [seconds for seconds in durations if seconds != IN_PROGRESS]
+            total = sum(durations)
+        # The notes of a batch are counted with it, so that a scrape never shows more errors than
+        # calls. The tokens only tell whether it is worth looking for them.
+        noted = [record for record in batch if len(record) > 3] if series.notes else []
+        tokens = len(noted)
+        if any(_belongs_elsewhere(record) for record in noted) and hand in series.in_hand:
+            batch = self._without_relocated(series, batch)
+            noted = [record for record in batch if len(record) > 3]
+            durations = list(map(_duration, batch))
+            total = sum(durations)
+        counted = []
+        if batch:
+            buckets, spread = _in_buckets(series.histogram.grid, durations, total)
+            counted.append(CountedBatch(buckets, total, spread, noted, batch))
+        limit = series.batch + 2 * len(waiting)
+        # What was begun anew meanwhile, in a forked child, is not counted. Nothing is called in
+        # these statements, so no signal handler can come between them.
+        if hand not in series.in_hand:
+            return
+        series.records += waiting
+        series.pending += counted
+        del series.notes[:tokens]
+        del series.in_hand[hand]
+        if waiting:
+            series.limit = limit
+        self.flushes += bool(batch)
+        self.seconds += self._now() - began
+
+    def _without_relocated(self, series: Series, batch: list[Record]) -> list[Record]:
+        """Hand calls to the series that became known during them; return the others."""
+        staying = []
+        for record in batch:
+            if len(record) > 3 and _belongs_elsewhere(record):
+                target = self._relocate(record)
+                if target is not series:
+                    series.split = True
+                    self._relocated_to.append(target)
+                    continue
+            staying.append(record)
+        return staying
+
+    def _apply(self, series: Series) -> None:
+        while series.pending:
+            batch = series.merge_pending()
+            self.recent.add(batch.records, batch.spread.longest)
+
+    def _recover(self, series: Series, batch: list[Record], fault: BaseException) -> None:
+        """Put back what was not counted: calls in progress, and all after a signal handler."""
+        ours = isinstance(fault, Exception)
+        if series.in_hand.pop(id(batch), None) is not None:
+            # What has other labels is in another series already.
+            here = [record for record in batch if record[2].series is series]
+            series.records += [record for record in here if record[1] == IN_PROGRESS or not ours]
+        if not ours:
+            raise fault
+        self._internal_errors.note("fold", "folding recorded calls failed")
+
+    def _grow(self, series: Series) -> None:
+        if series.batch == SMALL_BATCH and self._large:
+            self._large -= 1
+            series.batch = LARGE_BATCH
+
+    def _shrink(self, series: Series) -> None:
+        if series.batch == LARGE_BATCH and len(series.records) < SMALL_BATCH:
+            self._large += 1
+            series.batch = SMALL_BATCH
+
+
+def _parted(batch: list[Record], durations: list[float]) -> tuple[list[Record], list[Record]]:
+    """Return the calls that had ended when their durations were read, and the others."""
+    ended: list[Record] = []
+    waiting: list[Record] = []
+    for record, seconds in zip(batch, durations, strict=True):
+        (waiting if seconds == IN_PROGRESS else ended).append(record)
+    return ended, waiting
+
+
+def _belongs_elsewhere(record: Record) -> bool:
+    """Whether the operation or a label of an ended call became known during it."""
+    details = record[3]
+    return bool(details.labels) or details.site is not None
+
+
+def _in_buckets(
+    grid: BucketGrid, durations: list[float], total: float
+) -> tuple[dict[int, int], Spread]:
+    """Return how many durations are in each fine bucket, and their spread.
+
+    Args:
+        grid: the fine buckets.
+        durations: in seconds, in any order.
+        total: their sum.
+    """
+    lowest, size = grid.bounds[0], len(durations)
+    squares = math.hypot(*durations) ** 2
+    # Sorting finds both ends on the way, but costs more than that where there is but one bucket.
+    if total <= lowest * size:
+        longest = max(durations)
+        if longest <= lowest:
+            return {0: size}, Spread(squares, min(durations), longest)
+    ordered = sorted(durations)
+    return grid.count(ordered), Spread(squares, ordered[0], ordered[-1])
+
+
+def _find_room(calls: int) -> None:
+    """Raise RecursionError where not so many calls within calls are possible any more."""
+    if calls:
+        _find_room(calls - 1)

@@ -1,0 +1,86 @@
+"""Labels whose values come from the arguments of a call."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from vitalspan.labels import Labels, value_text
+
+_MISSING = inspect.Parameter.empty
+
+
+class Argument(NamedTuple):
+    """A parameter of the decorated function, as the value of a label; made by `argument`."""
+
+    name: str
+    get: Callable[[Any], object] | None = None
+
+
+def argument(name: str, get: Callable[[Any], object] | None = None) -> Any:
+    """Label each call of a function with one of its arguments.
+
+        @vs.operation(labels={"tenant": vs.argument("tenant")})
+        def bill(tenant, amount): ...
+
+    The values are bounded like all labels: they are cut at 256 characters, and beyond `max_series`
+    sets of labels they share one series.
+
+    Args:
+        name: of a parameter of the function.
+        get: makes the value of the label from the argument, `lambda order: order.region` say.
+    """
+    return Argument(name, get)
+
+
+class ArgumentLabels:
+    """Reads the labels of a call from its arguments.
+
+    Args:
+        func: the function that is called.
+        labels: which argument makes which label.
+
+    Raises:
+        TypeError: where the function has no parameter of such a name.
+    """
+
+    def __init__(self, func: Callable[..., Any], labels: Mapping[str, Argument]) -> None:
+        parameters: Mapping[str, inspect.Parameter] = {}
+        with suppress(TypeError, ValueError):
+            parameters = inspect.signature(func).parameters
+        positions = {
+            name: index
+            for index, (name, one) in enumerate(parameters.items())
+            if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+        }
+        takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+        self._sources = []
+        for label, (name, get) in labels.items():
+            named = name in parameters and not parameters[name].kind.name.startswith("VAR")
+            if not takes_any and not named:
+                known = ", ".join(parameters) or "none that can be seen"
+                raise TypeError(
+                    f"label {label!r} is to be the argument {name!r}, and the function has no such "
+                    f"parameter: it has {known}"
+                )
+            default = parameters[name].default if name in parameters else _MISSING
+            self._sources.append((label, name, positions.get(name, len(parameters)), default, get))
+
+    def read(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Labels:
+        """Return the labels of a call; one whose argument is missing, None or empty is left out.
+
+        Raises:
+            Exception: whatever a label's `get` raises.
+        """
+        labels = []
+        for label, name, position, default, get in self._sources:
+            value = args[position] if position < len(args) else kwargs.get(name, default)
+            if value is _MISSING:
+                continue
+            value = value if get is None else get(value)
+            text = "" if value is None else value_text(value)
+            if text:
+                labels.append((label, text))
+        return tuple(labels)

@@ -1,0 +1,163 @@
+"""A call in progress, as its own code sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.labels import MAX_LABELS, check_label, check_name, value_text
+from vitalspan.metrics import OTHER, RESERVED_MEASURES
+from vitalspan.recording.attributes import (
+    MAX_KEPT,
+    attribute_key,
+    kept_value,
+    note_left_out,
+    span_value,
+)
+from vitalspan.recording.call_record import ERROR, IN_PROGRESS, OK, CallDetails, Record, details_of
+from vitalspan.recording.lock_free_counter import amount_of
+from vitalspan.recording.measured_call import MeasuredCall
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
+MAX_MEASURES: Final = 32
+"""Distinct measures of one series."""
+
+
+class Call:
+    """A call in progress, as `with operation(...) as call` and `current_call()` give it.
+
+    None of its methods ever raises: what cannot be done is left out, counted in
+    `vitalspan_internal_errors_total` and logged once. After the end of the call they do nothing.
+    """
+
+    __slots__ = ("_measured", "_record", "_span")
+
+    def __init__(
+        self, record: Record, measured: MeasuredCall | None = None, span: Span | None = None
+    ) -> None:
+        self._record = record
+        self._measured = measured
+        self._span = span if measured is None else measured.span
+
+    def add(self, measure: str, amount: float = 1) -> None:
+        """Count something that this call did, as `operation_<measure>_total`.
+
+        Args:
+            measure: a name of letters, digits and underscores.
+            amount: zero or more; amounts of one call are summed.
+        """
+        self._try("measure", "a measure is left out", lambda: self._add(measure, amount))
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Set an attribute of this call's span and of its entry among the recent calls.
+
+        Attributes never become labels. An object that is no plain value becomes its text.
+        """
+        # What comes after the end is nobody's: the call may be counted already.
+        if self._record[1] != IN_PROGRESS:
+            return
+        try:
+            self._set_attribute(key, value)
+        except Exception as fault:  # noqa: BLE001 - the user's call must not fail
+            note_left_out(self._record[2].recorder.internal_errors, key, fault)
+
+    def set_label(self, name: str, value: object) -> None:
+        """Label this call with something that became known while it ran, a status say.
+
+        The call is counted in the series that have the label; while it is in progress it is in
+        those without it. Values are bounded as all labels are.
+
+        Args:
+            name: of the label.
+            value: of the label; an empty one is no label.
+        """
+        self._try("label", "a label is left out", lambda: self._set_label(name, value))
+
+    def fail(self, reason: object = "", *, error_type: str = OTHER) -> None:
+        """Count this call as an error, whether or not it raises.
+
+        Args:
+            reason: in words, for the span's status and the recent calls.
+            error_type: the label of `operation_errors_total` and of the span; one of a few.
+        """
+        self._mark(ERROR, value_text(error_type) or OTHER, value_text(reason))
+
+    def ok(self) -> None:
+        """Count this call as no error, even if it raises."""
+        self._mark(OK, None, None)
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace id in hexadecimal, None where there is no recording span."""
+        span = self._span
+        return None if span is None else f"{span.get_span_context().trace_id:032x}"
+
+    def _mark(self, outcome: Any, error_type: str | None, message: str | None) -> None:
+        if self._record[1] != IN_PROGRESS:
+            return
+        details = details_of(self._record)
+        details.marked = details.counted = True
+        details.outcome, details.error_type, details.error_message = outcome, error_type, message
+
+    def _try(self, where: str, problem: str, action: Callable[[], None]) -> None:
+        if self._record[1] != IN_PROGRESS:
+            return
+        try:
+            action()
+        except Exception as fault:  # noqa: BLE001 - the user's call must not fail
+            internal_errors = self._record[2].recorder.internal_errors
+            internal_errors.note(where, f"{problem}: {value_text(fault)}", trace=False)
+
+    def _set_attribute(self, key: str, value: Any) -> None:
+        key, value = attribute_key(key), span_value(value)
+        details = details_of(self._record)
+        if details.attributes is None:
+            details.attributes = {}
+        if len(details.attributes) < MAX_KEPT or key in details.attributes:
+            details.attributes[key] = kept_value(value)
+        if self._span is not None:
+            self._span.set_attribute(key, value)
+
+    def _set_label(self, name: str, value: object) -> None:
+        check_label(name)
+        details = details_of(self._record)
+        labels = dict(details.labels or {})
+        labels[name] = value_text(value)
+        if len({*labels, *dict(self._record[2].series.labels)}) > MAX_LABELS:
+            raise ConfigurationError(f"label {name!r} is one too many, {MAX_LABELS} are possible")
+        details.labels = labels
+        if self._span is not None:
+            self._span.set_attribute(name, labels[name])
+
+    def _add(self, measure: str, amount: float) -> None:
+        check_name(measure, "measure")
+        if measure in RESERVED_MEASURES:
+            raise ConfigurationError(
+                f"measure {measure!r} would take the name of operation_{measure}_total: "
+                "choose another name"
+            )
+        if measure.endswith("_total"):
+            raise ConfigurationError(
+                f"measure {measure!r} becomes operation_{measure}_total: leave out its ending"
+            )
+        checked = amount_of(amount)
+        details = details_of(self._record)
+        if details.measures is None:
+            details.measures = {}
+        counted = self._record[2].series.details.measures
+        new = measure not in details.measures and measure not in counted
+        if new and len(counted) + len(details.measures) >= MAX_MEASURES:
+            raise ConfigurationError(
+                f"measure {measure!r} is one too many: a series has {MAX_MEASURES} at most"
+            )
+        details.measures[measure] = details.measures.get(measure, 0) + checked
+        details.counted = True
+
+
+def ended_call(site: Any = None) -> Call:
+    """Return a call that has ended, on which nothing has an effect."""
+    # With details, so that nothing takes it for a call in progress.
+    return Call([0.0, 0.0, site, CallDetails()])

@@ -1,0 +1,156 @@
+"""The table of the call sites of one monitor: defines them, and keeps those of blocks for reuse."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from typing import Final
+
+from vitalspan.labels import MAX_VALUE_LENGTH, declared, value_text
+from vitalspan.recording.call_site import CallSite, add_site
+from vitalspan.recording.options import NO_EXTRAS, OperationOptions, SpanExtras, options_words
+from vitalspan.recording.recorder import Recorder, SiteCache, members
+from vitalspan.recording.series import Series
+from vitalspan.runtime.internal_errors import logger
+
+MAX_BLOCK_SITES: Final = 4096
+"""Sites that `with` statements reuse; beyond it they are made anew for each call."""
+
+
+class CallSiteTable:
+    """Call sites by the options of their operations.
+
+    Args:
+        recorder: what all of them share.
+        component: the component of operations that name none.
+        qualified_names: whether functions without a name are called by their modules as well.
+
+    Attributes:
+        blocks: the sites of blocks, by options.
+        blocks_by_words: the same by `block_words`, which cost less to make than options.
+        unrecorded: the site of calls that are not recorded.
+    """
+
+    def __init__(self, recorder: Recorder, component: str, *, qualified_names: bool) -> None:
+        self.recorder = recorder
+        self.component = value_text(component)
+        self.qualified_names = qualified_names
+        self.blocks: dict[OperationOptions, CallSite] = {}
+        self.blocks_by_words: dict[object, CallSite] = {}
+        self.unrecorded = CallSite(recorder, Series("", "", ()), OperationOptions(resources=False))
+        self._code_names: weakref.WeakKeyDictionary[Series, str] = weakref.WeakKeyDictionary()
+
+    def add(
+        self,
+        options: OperationOptions,
+        extras: SpanExtras = NO_EXTRAS,
+        code_name: str | None = None,
+    ) -> CallSite:
+        """Define a place that records; the options name the operation."""
+        recorder = self.recorder
+        component = self.component if options.component is None else options.component
+        name = value_text(options.name)
+        if options.buckets is not None:
+            recorder.declare_buckets(component, name, options.buckets)
+        return add_site(
+            recorder,
+            lambda: recorder.series_table.get(component, name, options.labels),
+            lambda series: CallSite(recorder, series, options, extras, code_name),
+        )
+
+    def add_function(
+        self, options: OperationOptions, name: str, extras: SpanExtras, code_name: str
+    ) -> CallSite:
+        """Define the call site of a function.
+
+        Args:
+            options: of the operation.
+            name: the qualified name of the function, which names the operation where none is given.
+            extras: attributes and links of its spans.
+            code_name: the same with the module.
+        """
+        if options.name is not None:
+            return self.add(options, extras, code_name)
+        options = options._replace(name=code_name if self.qualified_names else name)
+        site = self.add(options, extras, code_name)
+        first = self._code_names.setdefault(site.series, code_name)
+        if first != code_name and not self.recorder.series_table.is_overflow(site.series):
+            # Once for each name: the next function of this name is told of the last.
+            self._code_names[site.series] = code_name
+            logger.warning(
+                "%s and %s are both recorded as the operation %s: give one of them a name, or "
+                "set qualified_names=True",
+                first,
+                code_name,
+                site.series.operation,
+            )
+        return site
+
+    def block(self, options: OperationOptions) -> CallSite:
+        """Return the site of a block, which further blocks with the same options will share.
+
+        Raises:
+            TypeError: without a name, where a label is an argument, and with `error_results`.
+        """
+        site = self.blocks.get(options)
+        if site is not None:
+            return site
+        if options.name is None:
+            raise TypeError("operation() in a with statement needs a name: operation('parse')")
+        if options.argument_labels:
+            raise TypeError(
+                "only a function has arguments to make labels from: give a block the value itself"
+            )
+        if options.error_results is not None:
+            raise TypeError(
+                "error_results= judges what is returned, and a block returns nothing: use "
+                "call.fail() in it"
+            )
+        site = self.add(options)
+        full = len(self.blocks) >= MAX_BLOCK_SITES or self.recorder.series_table.is_overflow(
+            site.series
+        )
+        if not full and len(options.name) <= MAX_VALUE_LENGTH:
+            self.blocks[options] = site
+            words = options_words(options)
+            if words is not None:
+                self.blocks_by_words[words] = site
+        return site
+
+    def forget(
+        self,
+        operation: str,
+        component: str | None = None,
+        labels: Mapping[str, object] | None = None,
+    ) -> list[Series]:
+        """Forget series, and return them."""
+        wanted = declared(labels) if labels is not None else None
+        # Calls that have ended are counted first, in the series of the labels they were given.
+        self.recorder.all_series()
+        return self.recorder.series_table.forget(
+            value_text(operation),
+            None if component is None else value_text(component),
+            wanted,
+            self._in_use,
+        )
+
+    def _in_use(self, forgotten: list[Series]) -> set[int]:
+        """Drop the call sites that are merely kept for reuse; return the `id` of other series.
+
+        What still lives then belongs to a function, a block that is kept or a call in progress.
+        """
+        gone = set(map(id, forgotten))
+        # No variable holds a site: it would be one that still lives.
+        for options in list(self.blocks):
+            if id(self.blocks[options].series) in gone:
+                self.blocks_by_words.pop(options_words(options), None)
+                del self.blocks[options]
+        # All of them, since those that had no room for a series of their own may have it now.
+        _clear(members(self.recorder.site_caches))
+        self.recorder.aggregator.recent.release_sites(gone)
+        return {id(site.series) for site in members(self.recorder.sites)}
+
+
+def _clear(caches: list[SiteCache]) -> None:
+    for cache in caches:
+        cache.clear()

@@ -1,0 +1,160 @@
+"""Counters beside operations: look-ups in caches and calls to APIs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
+
+from vitalspan.labels import value_text
+from vitalspan.metrics import OVERFLOW
+from vitalspan.recording.lock_free_counter import LockFreeCounter, amount_of
+from vitalspan.recording.rebuild import Shared, rebuild
+from vitalspan.runtime.internal_errors import InternalErrors, logger
+
+MAX_NAMES: Final = 200
+"""Distinct caches, and distinct APIs, of one monitor; further ones are counted as `_overflow`."""
+
+
+_OVERFLOW_KEY: Final = (OVERFLOW, OVERFLOW)
+
+Counted = TypeVar("Counted", "Cache", "Api")
+
+
+class Cache(Shared):
+    """Hits and misses of one cache."""
+
+    __slots__ = ("_recording", "component", "hits", "misses", "name")
+
+    def __init__(self, component: str, name: str, recording: CounterTable) -> None:
+        self.component = component
+        self.name = name
+        self.hits = LockFreeCounter()
+        self.misses = LockFreeCounter()
+        self._recording = recording
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild, ("cache", self.name, self.component)
+
+    def hit(self) -> None:
+        """Count a look-up that found its entry."""
+        if self._recording.enabled:
+            self.hits.add()
+
+    def miss(self) -> None:
+        """Count a look-up that did not."""
+        if self._recording.enabled:
+            self.misses.add()
+
+    def counters(self) -> Iterator[LockFreeCounter]:
+        """Yield every counter."""
+        yield self.hits
+        yield self.misses
+
+
+class Api(Shared):
+    """Calls to one API, with the tokens and the dollars they cost."""
+
+    __slots__ = ("_recording", "component", "cost", "errors", "name", "oks", "tokens")
+
+    def __init__(self, component: str, name: str, recording: CounterTable) -> None:
+        self.component = component
+        self.name = name
+        self.oks = LockFreeCounter()
+        self.errors = LockFreeCounter()
+        self.tokens = LockFreeCounter()
+        self.cost = LockFreeCounter()
+        self._recording = recording
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild, ("api", self.name, self.component)
+
+    def record(
+        self, *, tokens: float = 0, cost: float = 0.0, error: BaseException | str | None = None
+    ) -> None:
+        """Count one call.
+
+        An amount that a counter cannot take is left out, counted as a fault of the instrumentation
+        and logged once; it never raises.
+
+        Args:
+            tokens: tokens that the call used.
+            cost: US dollars that the call cost.
+            error: what went wrong; None for a call that succeeded.
+        """
+        if not self._recording.enabled:
+            return
+        (self.oks if error is None else self.errors).add()
+        self._add(self.tokens, "tokens", tokens)
+        self._add(self.cost, "cost", cost)
+
+    def counters(self) -> Iterator[LockFreeCounter]:
+        """Yield every counter."""
+        yield from (self.oks, self.errors, self.tokens, self.cost)
+
+    def _add(self, counter: LockFreeCounter, what: str, amount: float) -> None:
+        try:
+            checked = amount_of(amount)
+        except ValueError as fault:
+            message = f"{what} of a call to {self.name!r} left out: {fault}"
+            self._recording.internal_errors.note("api", message, trace=False)
+            return
+        if checked:
+            counter.add(checked)
+
+
+class CounterTable:
+    """The caches and APIs of one monitor, each made once.
+
+    Args:
+        component: the component of those that name none.
+        faults: where impossible amounts are counted.
+    """
+
+    def __init__(self, component: str, faults: InternalErrors) -> None:
+        self.component = component
+        self.internal_errors = faults
+        self.enabled = True
+        # Re-entrant, since a signal handler may name a cache while one is being named.
+        self._lock = threading.RLock()
+        self.caches: dict[tuple[str, str], Cache] = {}
+        self.apis: dict[tuple[str, str], Api] = {}
+
+    def cache(self, name: str, component: str | None) -> Cache:
+        """Return the cache of that name, the same object every time."""
+        return self._one(Cache, self.caches, name, component)
+
+    def api(self, name: str, component: str | None) -> Api:
+        """Return the API of that name, the same object every time."""
+        return self._one(Api, self.apis, name, component)
+
+    def reset(self) -> None:
+        """Begin anew from zero, with a lock that no other thread can hold."""
+        self._lock = threading.RLock()
+        counted: list[Cache | Api] = [*self.caches.values(), *self.apis.values()]
+        for one in counted:
+            for counter in one.counters():
+                counter.reset()
+
+    def _one(
+        self,
+        kind: Callable[[str, str, CounterTable], Counted],
+        known: dict[tuple[str, str], Counted],
+        name: str,
+        component: str | None,
+    ) -> Counted:
+        key = (self.component if component is None else value_text(component), value_text(name))
+        if key in known:
+            return known[key]
+        with self._lock:
+            refused = key not in known and len(known) >= MAX_NAMES
+            if refused:
+                key = _OVERFLOW_KEY
+            first = key not in known
+            if first:
+                known[key] = kind(*key, self)
+        if refused and first:
+            logger.warning(
+                "more than %d caches or APIs: further ones are counted as %s", MAX_NAMES, OVERFLOW
+            )
+        return known[key]

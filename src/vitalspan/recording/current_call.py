@@ -1,0 +1,102 @@
+"""Finds the call that is running by the frames of the stack, so that no call has to note it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextvars import ContextVar
+from types import CodeType, FrameType
+from typing import Any, Final
+
+from vitalspan.recording.call import Call, ended_call
+from vitalspan.recording.call_record import IN_PROGRESS
+from vitalspan.recording.wrappers_importlib_bootstrap import functions, generators
+
+_NO_CALL: Final = ended_call()
+
+current_request: ContextVar[Call | None] = ContextVar("vitalspan_request", default=None)
+"""The request that is answered in this context. Frameworks run handlers in threads and in tasks of
+their own, whose frames do not lead to it."""
+
+
+def current_call() -> Call:
+    """Return the innermost call that is running here: of a decorated function or of a block.
+
+    It works in whatever the function calls, in its coroutines and generators. A block is found by
+    the name that `with operation(...) as call` gives it; without `as`, the call around it is
+    returned. Threads and tasks that are started have no part in the call. Only the request that an
+    integration records is found in whatever has its context, until it has ended. Where nothing is
+    recorded it returns a call on which nothing has an effect.
+    """
+    last = _outermost_frame()
+    # The frames know what runs, so that no call needs to note it.
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
+    while frame is not None:
+        variables = frame.f_locals
+        call = _recorded(variables) if frame.f_code in _WRAPPERS else _entered(variables)
+        if call is not None:
+            return call
+        frame = None if frame is last else frame.f_back
+    request = current_request.get()
+    if request is not None and request._record[1] == IN_PROGRESS:  # noqa: SLF001
+        return request
+    return _NO_CALL
+
+
+def _recorded(variables: Mapping[str, Any]) -> Call | None:
+    """Return the call that a wrapper records, from the wrapper's variables."""
+    measured = variables.get("measured")
+    record = variables.get("record") if measured is None else measured.record
+    if record is None or record[1] != IN_PROGRESS:
+        return None
+    return Call(record, measured, variables.get("span"))
+
+
+def _entered(variables: Mapping[str, Any]) -> Call | None:
+    """Return the block that was entered last of those that have a name among the variables."""
+    try:
+        # In one step: those of a module are its globals, which other threads change meanwhile.
+        values = list(variables.values())
+    except Exception:  # noqa: BLE001 - the namespace of `exec` or of a class may be any mapping
+        return None
+    calls = [value for value in values if type(value) is Call]
+    running = [call for call in calls if call._record[1] == IN_PROGRESS]  # noqa: SLF001
+    return max(running, key=lambda call: call._record[0], default=None)  # noqa: SLF001
+
+
+def _outermost_frame() -> Any:
+    """Return the frame at which the running task begins: what is outside is the event loop's."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return None
+    try:
+        task = asyncio.current_task()
+    except (RuntimeError, AttributeError):
+        # No loop runs here, or another thread is about to import asyncio.
+        return None
+    return None if task is None else getattr(task.get_coro(), "cr_frame", None)
+
+
+def _wrapper_codes() -> frozenset[CodeType]:
+    makers = (
+        functions.function,
+        functions.coroutine_function,
+        generators.generator_function,
+        generators.async_generator_function,
+    )
+    inner = [
+        code
+        for maker in makers
+        for code in maker.__code__.co_consts
+        if isinstance(code, CodeType) and code.co_name == "wrapper"
+    ]
+    engaged = (
+        functions._engaged,  # noqa: SLF001 - the frames of these hold the record
+        functions._engaged_coroutine,  # noqa: SLF001
+        functions._measured,  # noqa: SLF001
+        generators.with_cpu_time,
+    )
+    return frozenset([*inner, *(function.__code__ for function in engaged)])
+
+
+_WRAPPERS: Final = _wrapper_codes()

@@ -1,0 +1,141 @@
+"""The details of a series' calls beyond their durations, added up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from opentelemetry.trace import SpanContext
+
+from vitalspan.metrics import OTHER
+from vitalspan.recording.buckets import BucketGrid
+from vitalspan.recording.call_record import CANCELLED, CallDetails, Record
+
+MAX_ERROR_TYPES: Final = 20
+"""Distinct error types of a series; further ones are counted as `_OTHER`."""
+
+Exemplar = tuple[SpanContext, float, float]
+"""The ids of a sampled span, its duration in seconds, its end on the steady clock."""
+
+
+class LastError(NamedTuple):
+    """The latest call that failed with an error of one type.
+
+    Attributes:
+        end: when it ended, on the steady clock in seconds.
+        message: what was raised, or what the program said.
+        trace_id: in hexadecimal, of a call that had a span.
+    """
+
+    end: float
+    message: str | None
+    trace_id: str | None
+
+
+class DetailCounts:
+    """Errors, cancellations, resources, measures and exemplars of the calls of a series.
+
+    A series replaces it by `plus`, and nobody writes to what that returns, so whoever has taken one
+    sees values that do not change.
+
+    Attributes:
+        errors: the calls that raised, by the type of the exception.
+        last_errors: the latest of them of each type.
+        cancellations: the calls that were cancelled.
+        measured: whether the resources of any call were measured.
+        cpu_seconds: the CPU time of the measured calls.
+        memory_growth: the bytes by which resident memory grew during them, shrinking left out.
+        measures: the sums of what calls added, by name.
+        exemplars: the latest sampled call of each exported bucket, by its index.
+    """
+
+    __slots__ = (
+        "cancellations",
+        "cpu_seconds",
+        "errors",
+        "exemplars",
+        "last_errors",
+        "measured",
+        "measures",
+        "memory_growth",
+    )
+
+    def __init__(self) -> None:
+        self.errors: dict[str, int] = {}
+        self.last_errors: dict[str, LastError] = {}
+        self.cancellations = 0
+        self.measured = False
+        self.cpu_seconds = 0.0
+        self.memory_growth = 0
+        self.measures: dict[str, float] = {}
+        self.exemplars: dict[int, Exemplar] = {}
+
+    def plus(self, noted: Iterable[Record], grid: BucketGrid) -> DetailCounts:
+        """Return the counts with those of more calls, all of which have details.
+
+        Args:
+            noted: the records of the calls.
+            grid: the buckets of the series.
+        """
+        result = DetailCounts()
+        result.errors = self.errors.copy()
+        result.last_errors = self.last_errors.copy()
+        result.cancellations = self.cancellations
+        result.measured = self.measured
+        result.cpu_seconds = self.cpu_seconds
+        result.memory_growth = self.memory_growth
+        result.measures = self.measures.copy()
+        result.exemplars = self.exemplars.copy()
+        for record in noted:
+            details = record[3]
+            if details.counted:
+                result._add(details, record[0] + record[1])
+            span = details.span
+            if span is not None and span.trace_flags.sampled:
+                seconds, end = record[1], record[0] + record[1]
+                bucket = grid.exported_bucket(seconds)
+                kept = result.exemplars.get(bucket)
+                if kept is None or kept[2] <= end:
+                    result.exemplars[bucket] = (span, seconds, end)
+        result._share_what_is_empty()
+        return result
+
+    def note_error(self, error_type: str, error: LastError) -> None:
+        """Keep an error as the latest of its type, unless a later one is known."""
+        kept = self.last_errors.get(error_type)
+        if kept is None or kept.end <= error.end:
+            self.last_errors[error_type] = error
+
+    def _share_what_is_empty(self) -> None:
+        """Take one empty dictionary for all: most series have nothing to put into most of these."""
+        self.errors = self.errors or _EMPTY
+        self.last_errors = self.last_errors or _EMPTY
+        self.measures = self.measures or _EMPTY
+        self.exemplars = self.exemplars or _EMPTY
+
+    def _add(self, details: CallDetails, end: float) -> None:
+        if details.outcome == CANCELLED:
+            self.cancellations += 1
+        elif details.error_type is not None:
+            error = LastError(end, details.error_message, details.trace_id)
+            self._add_error(details.error_type, error)
+        if details.rss_after is not None or details.cpu_seconds is not None:
+            self.measured = True
+            self.cpu_seconds += details.cpu_seconds or 0.0
+            self.memory_growth += max(0, details.memory_delta or 0)
+        for name, amount in (details.measures or {}).items():
+            self.measures[name] = self.measures.get(name, 0) + amount
+
+    def _add_error(self, error_type: str, error: LastError) -> None:
+        errors = self.errors
+        if error_type not in errors and len(errors) >= MAX_ERROR_TYPES:
+            error_type = OTHER
+        errors[error_type] = errors.get(error_type, 0) + 1
+        self.note_error(error_type, error)
+
+
+_EMPTY: Final[dict[Any, Any]] = {}
+"""What nothing is ever put into, since nobody writes to what `plus` returns."""
+
+NO_DETAILS: Final = DetailCounts()
+"""What a series has before any call with details."""

@@ -1,0 +1,258 @@
+"""A histogram of durations from which classic and exponential ones are read exactly."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
+from operator import sub
+from typing import Final, NamedTuple
+
+from vitalspan.recording.buckets import (
+    SCALE,
+    ZERO_THRESHOLD,
+    BucketGrid,
+    grid_of,
+)
+from vitalspan.recording.exponential_buckets import ExponentialBuckets
+
+_STEP: Final = 8
+"""Buckets that room is made for at a time, an octave at most."""
+
+
+class Spread(NamedTuple):
+    """Exact figures about durations that buckets cannot give.
+
+    Attributes:
+        squares: the sum of their squares, in seconds squared.
+        shortest: the least of them in seconds; infinite without any.
+        longest: the greatest of them in seconds; negative infinity without any.
+    """
+
+    squares: float = 0.0
+    shortest: float = float("inf")
+    longest: float = float("-inf")
+
+    def plus(self, other: Spread) -> Spread:
+        """Return the spread of the durations of both."""
+        return Spread(
+            self.squares + other.squares,
+            min(self.shortest, other.shortest),
+            max(self.longest, other.longest),
+        )
+
+
+NO_SPREAD: Final = Spread()
+"""The spread of no durations."""
+
+
+class DurationHistogram:
+    """The number of durations in each fine bucket of a grid, and their sum.
+
+    The aggregator replaces the histogram of a series by what `plus` returns and never writes to it,
+    so whoever has taken one sees counts that agree.
+
+    Args:
+        grid: the buckets.
+
+    Attributes:
+        grid: the same.
+        exported: the durations in each exported bucket, not cumulative, `+Inf`'s last.
+        count: how many durations there are.
+        total: their sum in seconds.
+        squares: the sum of their squares.
+        shortest: the least of them in seconds; infinite without any.
+        longest: the greatest of them in seconds; negative infinity without any.
+    """
+
+    __slots__ = ("_fine", "count", "exported", "grid", "longest", "shortest", "squares", "total")
+
+    def __init__(self, grid: BucketGrid) -> None:
+        self.grid = grid
+        self.exported: array[int] = _zeros("I", len(grid.boundaries) + 1)
+        self._fine: tuple[int, array[int]] = (0, array("I"))
+        """The first bucket that there is room for, and the counts from there on."""
+        self.count = 0
+        self.total = 0.0
+        # Not as a `Spread`, which would take as much memory again.
+        self.squares, self.shortest, self.longest = NO_SPREAD
+
+    @property
+    def spread(self) -> Spread:
+        """The sum of their squares, the shortest and the longest of them."""
+        return Spread(self.squares, self.shortest, self.longest)
+
+    def add(self, buckets: Mapping[int, int], total: float, spread: Spread = NO_SPREAD) -> None:
+        """Add durations.
+
+        Args:
+            buckets: how many, by fine bucket.
+            total: their sum in seconds.
+            spread: what the buckets do not say; by default it is left as it is.
+        """
+        first, fine = self._fine
+        exported, exported_of = self.exported, self.grid.exported_of
+        for bucket, durations in buckets.items():
+            try:
+                if bucket < first:
+                    raise IndexError  # noqa: TRY301 - a call would cost what this saves
+                fine[bucket - first] += durations
+            except (IndexError, OverflowError):
+                first, fine = self._increase_fine(bucket, durations)
+            try:
+                exported[exported_of[bucket]] += durations
+            except (IndexError, OverflowError):
+                exported = self._increase_exported(bucket, durations)
+        self.count += sum(buckets.values())
+        self.total += total
+        self.squares += spread.squares
+        self.shortest = min(self.shortest, spread.shortest)
+        self.longest = max(self.longest, spread.longest)
+
+    def plus(
+        self, buckets: Mapping[int, int], total: float, spread: Spread = NO_SPREAD
+    ) -> DurationHistogram:
+        """Return a histogram of these durations and of more, given as to `add`."""
+        result = DurationHistogram.__new__(DurationHistogram)
+        first, fine = self._fine
+        result.grid = self.grid
+        result._fine = first, fine[:]  # noqa: SLF001 - of the same class
+        result.exported = self.exported[:]
+        result.count = self.count
+        result.total = self.total
+        result.squares = self.squares
+        result.shortest = self.shortest
+        result.longest = self.longest
+        result.add(buckets, total, spread)
+        return result
+
+    def items(self) -> Iterator[tuple[int, int]]:
+        """Yield the fine buckets that are not empty, ascending, and their counts."""
+        first, fine = self._fine
+        return ((bucket, count) for bucket, count in enumerate(fine, first) if count)
+
+    def listed(self) -> tuple[int, list[int]]:
+        """Return the first bucket that is listed, and the counts of it and of those after it."""
+        first, fine = self._fine
+        return first, fine.tolist()
+
+    def cumulative(self) -> tuple[int, ...]:
+        """Return what a classic histogram counts under each `le`, that of `+Inf` last."""
+        return tuple(accumulate(self.exported))
+
+    def exponential(self, scale: int = SCALE) -> ExponentialBuckets:
+        """Return the counts of an exponential histogram.
+
+        Raises:
+            ValueError: for a scale above 3.
+        """
+        grid = self.grid
+        first, fine = self._fine
+        counts = fine.tolist()
+        zeros = 0
+        if first < grid.zero_buckets:
+            in_zero_bucket = grid.zero_buckets - first
+            zeros = sum(counts[:in_zero_bucket])
+            del counts[:in_zero_bucket]
+            first = grid.zero_buckets
+        # From the end, since each of them moves what comes after it.
+        parts = grid.divided
+        for bucket in reversed(parts[bisect_right(parts, first) :]):
+            if bucket < first + len(counts):
+                place = bucket - first
+                counts[place - 1] += counts.pop(place)
+        buckets = ExponentialBuckets.trimmed(
+            SCALE, ZERO_THRESHOLD, zeros, grid.index(first), counts
+        )
+        return buckets if scale == SCALE else buckets.downscaled(scale)
+
+    def copy(self) -> DurationHistogram:
+        """Return a copy whose classic, exponential and total counts agree."""
+        result = DurationHistogram(self.grid)
+        result.total = self.total
+        first, fine = self._fine
+        if fine:
+            fine = fine[:]
+            totals = list(accumulate(fine))
+            result.count = totals[-1]
+            ends = self.grid.exported_ends
+            begin, after = bisect_left(ends, first), bisect_left(ends, first + len(fine))
+            below = [0] * begin
+            below += [totals[end - first] for end in ends[begin:after]]
+            below += [result.count] * (len(ends) - after)
+            result.exported = array("Q", map(sub, (*below, result.count), (0, *below)))
+            result._fine = first, fine
+        return result
+
+    def merged(self, other: DurationHistogram) -> DurationHistogram:
+        """Return the durations of both, exactly.
+
+        Where their exported boundaries differ, only those that both have are left, since nobody
+        knows what the other one would have counted there.
+        """
+        grid = self.grid
+        if grid is not other.grid and grid.boundaries != other.grid.boundaries:
+            common = set(other.grid.boundaries)
+            grid = grid_of(tuple(bound for bound in grid.boundaries if bound in common))
+        result = self.rebucketed(grid)
+        result.include(other)
+        return result
+
+    def rebucketed(self, grid: BucketGrid) -> DurationHistogram:
+        """Return the same durations in another grid.
+
+        It is exact for a grid whose exported boundaries are all among these.
+        """
+        result = DurationHistogram(grid)
+        result.include(self)
+        return result
+
+    def include(self, other: DurationHistogram) -> None:
+        """Add the durations of another histogram, as `rebucketed` puts them into this grid."""
+        total, buckets = other.total, dict(other.items())
+        if other.grid is not self.grid:
+            buckets = _translated(buckets, other.grid, self.grid)
+        if buckets:
+            self.add(buckets, total, other.spread)
+
+    def _increase_fine(self, bucket: int, durations: int) -> tuple[int, array[int]]:
+        """Count durations where there is no room for the bucket yet, or for so many of them."""
+        first, fine = self._fine
+        begin = bucket - bucket % _STEP
+        after = max(first + len(fine), begin + _STEP)
+        begin = min(first, begin) if fine else begin
+        kind = fine.typecode
+        fine = _zeros(kind, first - begin if fine else 0) + fine
+        fine.extend(_zeros(kind, after - begin - len(fine)))
+        # Both at once, since others may read meanwhile.
+        self._fine = begin, _increased(fine, bucket - begin, durations)
+        return self._fine
+
+    def _increase_exported(self, bucket: int, durations: int) -> array[int]:
+        """Count durations where the bucket is beyond the listed ones, or there is no room."""
+        exported_of = self.grid.exported_of
+        place = exported_of[bucket] if bucket < len(exported_of) else len(self.exported) - 1
+        self.exported = _increased(self.exported, place, durations)
+        return self.exported
+
+
+def _translated(buckets: Mapping[int, int], old: BucketGrid, new: BucketGrid) -> dict[int, int]:
+    result: dict[int, int] = {}
+    for bucket, count in buckets.items():
+        there = new.bucket(old.upper(bucket))
+        result[there] = result.get(there, 0) + count
+    return result
+
+
+def _zeros(typecode: str, size: int) -> array[int]:
+    return array(typecode, bytes(array(typecode).itemsize * size))
+
+
+def _increased(counts: array[int], place: int, durations: int) -> array[int]:
+    """Return the counts with more durations at one place, in a wider type if they need one."""
+    try:
+        counts[place] += durations
+    except OverflowError:
+        return _increased(array("Q", counts), place, durations)
+    return counts

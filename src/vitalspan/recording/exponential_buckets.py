@@ -1,0 +1,93 @@
+"""Counts by exponential buckets, as native and exponential histograms have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ExponentialBuckets:
+    """Counts of positive values in the buckets of an exponential histogram.
+
+    `counts[i]` is of (base^(offset + i), base^(offset + i + 1)] with base = 2^(2^-scale), as in
+    OpenTelemetry's data model. Prometheus calls the scale schema, and its index of the same bucket
+    is offset + i + 1.
+
+    Attributes:
+        scale: of the buckets.
+        zero_threshold: the greatest value in the zero bucket.
+        zero_count: the values in the zero bucket, from 0 to the threshold.
+        offset: the index of the first bucket.
+        counts: the values in each bucket; the first and the last are above 0.
+    """
+
+    scale: int
+    zero_threshold: float
+    zero_count: int
+    offset: int
+    counts: tuple[int, ...]
+
+    @classmethod
+    def from_indexes(
+        cls,
+        scale: int,
+        zero_threshold: float,
+        zero_count: int,
+        indexed: Iterable[tuple[int, int]],
+    ) -> ExponentialBuckets:
+        """Return the buckets of counts by index, which may have an index more than once."""
+        by_index: dict[int, int] = {}
+        for index, count in indexed:
+            by_index[index] = by_index.get(index, 0) + count
+        if not by_index:
+            return cls(scale, zero_threshold, zero_count, 0, ())
+        first, last = min(by_index), max(by_index)
+        counts = tuple(by_index.get(index, 0) for index in range(first, last + 1))
+        return cls(scale, zero_threshold, zero_count, first, counts)
+
+    @classmethod
+    def trimmed(
+        cls, scale: int, zero_threshold: float, zero_count: int, offset: int, counts: list[int]
+    ) -> ExponentialBuckets:
+        """Return the buckets of counts from an index on, without the empty ones at both ends."""
+        first = next((place for place, count in enumerate(counts) if count), None)
+        if first is None:
+            return cls(scale, zero_threshold, zero_count, 0, ())
+        last = len(counts)
+        while not counts[last - 1]:
+            last -= 1
+        return cls(scale, zero_threshold, zero_count, offset + first, tuple(counts[first:last]))
+
+    @property
+    def count(self) -> int:
+        """How many values there are, those in the zero bucket included."""
+        return self.zero_count + sum(self.counts)
+
+    def downscaled(self, scale: int) -> ExponentialBuckets:
+        """Return the same values in wider buckets, exactly: two become one for each step.
+
+        Raises:
+            ValueError: for a scale above this one.
+        """
+        shift = self.scale - scale
+        if shift < 0:
+            raise ValueError(f"counts of scale {self.scale} cannot be told at scale {scale}")
+        indexed = ((index >> shift, count) for index, count in enumerate(self.counts, self.offset))
+        return self.from_indexes(scale, self.zero_threshold, self.zero_count, indexed)
+
+    def fitted(self, size: int) -> ExponentialBuckets:
+        """Return the same values at the highest scale that takes no more buckets than `size`.
+
+        Empty buckets between the first and the last count as well.
+
+        Raises:
+            ValueError: for a size under 2, which no scale may come down to.
+        """
+        if size < 2:
+            raise ValueError(f"{size} buckets are too few, use 2 or more")
+        first, last = self.offset, self.offset + len(self.counts) - 1
+        shift = 0
+        while (last >> shift) - (first >> shift) >= size:
+            shift += 1
+        return self.downscaled(self.scale - shift) if shift else self

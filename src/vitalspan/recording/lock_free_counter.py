@@ -1,0 +1,87 @@
+"""A counter that any thread may add to without a lock."""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import Final
+
+from vitalspan.labels import value_text
+from vitalspan.runtime.locks import acquire
+
+_BATCH: Final = 64
+
+_PATIENCE: Final = 0.1
+"""Seconds that a reader waits, who sees a sum without the latest amounts otherwise."""
+
+
+_EXACT: Final = 2**53
+"""The integer from which on the formats' numbers are not exact."""
+
+
+def amount_of(value: object) -> float:
+    """Return an amount that a counter can take: a finite number from 0 up.
+
+    Raises:
+        ValueError: for a value that is none.
+    """
+    if type(value) is int and 0 <= value < _EXACT:
+        return value
+    try:
+        amount = float(value)  # type: ignore[arg-type]
+    except Exception:  # noqa: BLE001 - a user's __float__ may raise anything
+        amount = math.nan
+    if not math.isfinite(amount) or amount < 0 or isinstance(value, (str, bytes, bytearray)):
+        raise ValueError(f"a counter takes finite amounts from 0 up, not {value_text(value)!r:.80}")
+    return amount
+
+
+class LockFreeCounter:
+    """A sum of amounts.
+
+    `add` only appends, which is atomic; amounts are summed in batches and when the sum is read.
+    """
+
+    __slots__ = ("_amounts", "_lock", "_total")
+
+    def __init__(self) -> None:
+        self._amounts: list[float] = []
+        self._total: float = 0
+        self._lock = threading.Lock()
+
+    def add(self, amount: float = 1) -> None:
+        """Add an amount."""
+        amounts = self._amounts
+        amounts.append(amount)
+        # Whoever finds the lock taken leaves its amount to the next batch: an `add` from a signal
+        # handler, inside a summing one, must not wait for itself.
+        if len(amounts) >= _BATCH:
+            lock = self._lock
+            if acquire(lock):
+                try:
+                    self._sum()
+                finally:
+                    lock.release()
+
+    def total(self) -> float:
+        """Return the sum of everything added so far."""
+        lock = self._lock
+        if not acquire(lock, _PATIENCE):
+            return self._total
+        try:
+            self._sum()
+            return self._total
+        finally:
+            lock.release()
+
+    def reset(self) -> None:
+        """Begin anew from zero, with a lock that no other thread can hold."""
+        self._lock = threading.Lock()
+        self._amounts.clear()
+        self._total = 0
+
+    def _sum(self) -> None:
+        amounts = self._amounts
+        count = len(amounts)
+        self._total = self._total + sum(amounts[:count])
+        del amounts[:count]

@@ -1,0 +1,197 @@
+"""The options of an operation, checked once and handed on as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypedDict
+
+from opentelemetry.trace import Link, SpanContext, SpanKind
+
+from vitalspan.bucket_boundaries import check_boundaries
+from vitalspan.errors import ConfigurationError
+from vitalspan.labels import Labels, declared, value_text
+from vitalspan.recording.arguments import Argument
+from vitalspan.words import suggestion
+
+ErrorFilter = type[BaseException] | tuple[type[BaseException], ...] | Callable[[Any], bool]
+"""Which exceptions are errors: these types, or those of which a function says so."""
+
+ResultFilter = Callable[[Any], bool]
+"""Says whether a call failed that returned this."""
+
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+"""Types of options that can be a part of a key."""
+
+_COMMON: Final = frozenset({"component", "slow", "resources", "labels"})
+"""The options that most blocks have."""
+
+_KINDS: Final = {kind.name.lower(): kind for kind in SpanKind}
+
+
+class OperationArguments(TypedDict, total=False):
+    """The options that `operation` takes beside a name, as `Monitor.operation` describes them."""
+
+    component: str | None
+    labels: Mapping[str, object] | None
+    attributes: Mapping[str, Any] | None
+    slow: float | None
+    resources: bool | None
+    buckets: Sequence[float] | None
+    kind: SpanKind | str | None
+    links: Sequence[Link | SpanContext]
+    errors: ErrorFilter | None
+    error_results: ResultFilter | None
+    enabled: bool
+
+
+class SpanExtras(NamedTuple):
+    """Attributes and links of an operation's spans; blocks may differ in them each time."""
+
+    attributes: Mapping[str, Any] = {}
+    links: Sequence[Link | SpanContext] = ()
+
+
+NO_EXTRAS: Final = SpanExtras()
+
+
+class OperationOptions(NamedTuple):
+    """The options that all calls of an operation have in common.
+
+    Attributes:
+        name: of the operation; None is the qualified name of the decorated function.
+        component: the part of the service; None is that of the monitor.
+        labels: of its series.
+        argument_labels: labels that are made from the arguments of each call.
+        slow: seconds from which on a call is kept among the slow calls.
+        resources: whether memory and CPU time are measured; None where that is cheap.
+        kind: of its spans; None is internal.
+        errors: which exceptions are errors; None is all of them.
+        error_results: says which results are errors; None is none of them.
+        buckets: the upper bounds in seconds of the buckets that durations are counted in; None is
+            those of the monitor.
+    """
+
+    name: str | None = None
+    component: str | None = None
+    labels: Labels = ()
+    argument_labels: tuple[tuple[str, Argument], ...] = ()
+    slow: float | None = None
+    resources: bool | None = None
+    kind: SpanKind | None = None
+    errors: ErrorFilter | None = None
+    error_results: ResultFilter | None = None
+    buckets: tuple[float, ...] | None = None
+
+
+def check_options(
+    name: str | None,
+    *,
+    component: str | None = None,
+    labels: Mapping[str, object] | None = None,
+    slow: float | None = None,
+    resources: bool | None = None,
+    kind: SpanKind | str | None = None,
+    errors: ErrorFilter | None = None,
+    error_results: ResultFilter | None = None,
+    buckets: Sequence[float] | None = None,
+    **unknown: Any,
+) -> OperationOptions:
+    """Return the options of an operation.
+
+    Raises:
+        ConfigurationError: for a value that an option cannot have.
+        TypeError: for an option that there is not.
+    """
+    if unknown:
+        raise _unknown(next(iter(unknown)))
+    if slow is not None and not (isinstance(slow, (int, float)) and slow >= 0):
+        raise ConfigurationError(f"slow={slow!r:.80}: use seconds from 0 up, or None")
+    if resources is not None and not isinstance(resources, bool):
+        raise ConfigurationError(f"resources={resources!r:.80}: use True, False or None")
+    if error_results is not None and not callable(error_results):
+        raise ConfigurationError(
+            f"error_results={error_results!r:.80}: use a function of what the function returned"
+        )
+    if errors is not None:
+        _check_errors(errors)
+    from_arguments: tuple[tuple[str, Argument], ...] = ()
+    # Nearly all have none, and a block comes by here each time that it runs.
+    if labels and isinstance(labels, Mapping) and Argument in map(type, labels.values()):
+        from_arguments = tuple(
+            (label, value) for label, value in labels.items() if isinstance(value, Argument)
+        )
+        # Their names are checked with the others'.
+        declared({**dict.fromkeys(dict(from_arguments), "x")})
+        labels = {label: one for label, one in labels.items() if not isinstance(one, Argument)}
+    return OperationOptions(
+        name,
+        None if component is None else value_text(component),
+        declared(labels),
+        from_arguments,
+        slow,
+        resources,
+        None if kind is None else _kind(kind),
+        errors,
+        error_results,
+        None if buckets is None else check_boundaries(buckets),
+    )
+
+
+def block_words(name: str, options: OperationArguments) -> object:
+    """Return what tells blocks apart that have no options but the most common ones.
+
+    Returns:
+        A key, or None where there are other options.
+
+    Raises:
+        ConfigurationError: for labels that cannot be.
+    """
+    # Blocks come by here each time that they run, so types are compared, which is fastest.
+    if not options.keys() <= _COMMON:
+        return None
+    labels = options.get("labels")
+    if len(options) == 1 and labels is not None:
+        return name, declared(labels)
+    component, slow = options.get("component"), options.get("slow")
+    resources = options.get("resources")
+    if type(component) not in _PLAIN or type(slow) not in _PLAIN or type(resources) not in _PLAIN:
+        return None
+    return name, declared(labels), component, slow, resources
+
+
+def options_words(options: OperationOptions) -> object:
+    """Return what `block_words` returns of these options; None where it returns None."""
+    common = options._replace(
+        argument_labels=(), kind=None, errors=None, error_results=None, buckets=None
+    )
+    if options != common:
+        return None
+    name, component, labels, _, slow, resources = options[:6]
+    if (component, slow, resources) != (None, None, None):
+        return name, labels, component, slow, resources
+    return (name, labels) if labels else name
+
+
+def _kind(kind: object) -> SpanKind:
+    if isinstance(kind, SpanKind):
+        return kind
+    known = _KINDS.get(kind) if isinstance(kind, str) else None
+    if known is None:
+        raise ConfigurationError(f"kind={kind!r:.80}: use one of {', '.join(_KINDS)}")
+    return known
+
+
+def _check_errors(errors: object) -> None:
+    kinds = errors if isinstance(errors, tuple) else (errors,)
+    exceptions = [isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds]
+    if all(exceptions) or (callable(errors) and not isinstance(errors, type)):
+        return
+    raise ConfigurationError(
+        f"errors={errors!r:.80}: use exception types, or a function that says of an exception "
+        "whether it is an error"
+    )
+
+
+def _unknown(option: str) -> TypeError:
+    known = [*OperationArguments.__annotations__]
+    return TypeError(f"operation() has no option {option!r}: {suggestion(option, known)}")

@@ -1,0 +1,213 @@
+"""The recorder: what all call sites of one monitor share."""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from vitalspan.clock import Clock
+from vitalspan.recording import spans
+from vitalspan.recording.aggregation import Aggregator
+from vitalspan.recording.boundary_table import BoundaryTable
+from vitalspan.recording.call_record import CallRecord, Record, to_call_record
+from vitalspan.recording.enclosing_sessions import EnclosingSession
+from vitalspan.recording.rebuild import Shared, rebuild
+from vitalspan.recording.resource_meter import ResourceMeter
+from vitalspan.recording.series import Series
+from vitalspan.recording.series_table import SeriesTable
+from vitalspan.recording.slo_counter import SloCounter
+from vitalspan.runtime.internal_errors import InternalErrors, logger
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
+
+T = TypeVar("T")
+
+
+class Site(Protocol):
+    """A call site, as far as its recorder is concerned with it."""
+
+    series: Series
+
+    def set_gate(self) -> None:
+        """Decide again which way its calls take."""
+
+
+class SiteCache(Protocol):
+    """Call sites that are kept for reuse."""
+
+    def clear(self) -> None:
+        """Let go of all of them."""
+
+
+class Recorder(Shared):
+    """The series, the aggregator and the switches of one monitor.
+
+    Args:
+        clock: where durations and dates come from.
+        tracer_provider: a provider of its own; None follows the global one.
+        max_series: distinct sets of operation labels that get series of their own.
+        recent_calls: finished calls that are kept for reading.
+        slow_calls: calls over their `slow=` limit that are kept for reading.
+        boundaries: the bucket boundaries of the operations; None has the default ones.
+
+    Attributes:
+        sites: every call site that somebody holds.
+        site_caches: what keeps call sites of its own for reuse.
+        open_sessions: the sessions that are open, by their `id`.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        tracer_provider: TracerProvider | None,
+        max_series: int,
+        recent_calls: int,
+        slow_calls: int,
+        boundaries: BoundaryTable | None = None,
+    ) -> None:
+        self.clock = clock
+        self.now: Callable[[], float] = clock.now
+        self.born = clock.now()
+        self.started = clock.wall()
+        """When everything began at zero, in seconds since the epoch."""
+        self.enabled = True
+        self.silent_provider: object = None
+        self.tracing = spans.Tracing(tracer_provider)
+        self.meter = ResourceMeter()
+        self.internal_errors = InternalErrors()
+        self.boundaries = boundaries or BoundaryTable()
+        self.series_table = SeriesTable(max_series, self.boundaries, clock.wall)
+        self.aggregator = Aggregator(clock.now, recent_calls, self.internal_errors, _relocate)
+        self.slow: deque[CallRecord] = deque(maxlen=slow_calls)
+        self.sites: weakref.WeakSet[Site] = weakref.WeakSet()
+        self.site_caches: weakref.WeakSet[SiteCache] = weakref.WeakSet()
+        self.open_sessions: dict[int, EnclosingSession] = {}
+        self._looking_for_sessions = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild, ("recorder",)
+
+    def switch(self, *, enabled: bool) -> None:
+        """Begin or stop recording everywhere."""
+        self.enabled = enabled
+        self._set_gates()
+
+    def open_session(self, session: EnclosingSession) -> None:
+        """Let calls look for the sessions that enclose them, from the first session on."""
+        self.open_sessions[id(session)] = session
+        if not self._looking_for_sessions:
+            self._set_gates()
+            # Last, so that no other session relies on it before every call site looks.
+            self._looking_for_sessions = True
+
+    def close_session(self, session: EnclosingSession) -> None:
+        """Forget an open session; after the last one, calls take the shortest way again."""
+        self.open_sessions.pop(id(session), None)
+        if not self.open_sessions:
+            self._looking_for_sessions = False
+            # Another thread may have opened one meanwhile, which this takes into account.
+            self._set_gates()
+
+    def skip_tracing(self) -> None:
+        """Take the short way from now on: the provider there is makes no spans."""
+        provider = spans.slot._TRACER_PROVIDER  # noqa: SLF001
+        if self.silent_provider is not provider:
+            self.silent_provider = provider
+            self._set_gates()
+
+    def _set_gates(self) -> None:
+        for site in members(self.sites):
+            site.set_gate()
+
+    def all_series(self) -> list[Series]:
+        """Return every series with all finished calls counted."""
+        with self.aggregator.flushed(self.series_table.all) as every:
+            return self.series_table.all() if every is None else every
+
+    def declare_buckets(
+        self, component: str, operation: str, boundaries: tuple[float, ...]
+    ) -> None:
+        """Give an operation bucket boundaries of its own, unless it has some already."""
+        if self.boundaries.declare(component, operation, boundaries):
+            key = (component, operation)
+            every = self.series_table.all()
+            if any((series.component, series.operation) == key for series in every):
+                self._apply_boundaries()
+
+    def count_slos(self, counters: tuple[SloCounter, ...]) -> None:
+        """Let SLO counters judge the calls of the series they select, and of later series."""
+        self.series_table.count_slos(counters)
+        thresholds = (counter.under for counter in counters)
+        if self.boundaries.set_thresholds(under for under in thresholds if under is not None):
+            self._apply_boundaries()
+
+    def set_buckets(self, boundaries: tuple[float, ...], *, from_slos: bool) -> None:
+        """Change the buckets of operations without their own; see `BoundaryTable`."""
+        if self.boundaries.configure(boundaries, from_slos=from_slos):
+            self._apply_boundaries()
+
+    def _apply_boundaries(self) -> None:
+        """Give every series the buckets of its operation, unless it counts in others already."""
+        kept = []
+        with self.aggregator.flushed(self.series_table.all) as flushed:
+            for series in self.series_table.all() if flushed is None else flushed:
+                grid = self.boundaries.grid(series.component, series.operation)
+                if grid.boundaries == series.histogram.grid.boundaries:
+                    continue
+                if flushed is None or not series.use_grid(grid):
+                    kept.append(series)
+        if kept:
+            logger.warning(
+                "calls are counted already, so the bucket boundaries of %d series stay as they "
+                "are until the process starts again; operation %s is one of them",
+                len(kept),
+                kept[0].operation,
+            )
+
+    def epoch(self) -> float:
+        """Return the difference between the time of day and the steady clock, in seconds."""
+        return self.clock.wall() - self.clock.now()
+
+    def recent(self) -> list[CallRecord]:
+        """Return the most recent calls in the order in which they ended."""
+        self.all_series()
+        epoch = self.epoch()
+        return [to_call_record(record, epoch) for record in self.aggregator.recent.latest()]
+
+    def reset(self) -> None:
+        """Begin anew from zero, as a forked child must: its parent counts what was before."""
+        self.born = self.now()
+        self.started = self.clock.wall()
+        self.meter.close()
+        self.aggregator.reset()
+        self.series_table.reset()
+        self.slow.clear()
+        self.internal_errors.reset()
+
+
+def _relocate(record: Record) -> Series:
+    """Hand an ended call to the series of the operation and labels that became known during it."""
+    site, details = record[2], record[3]
+    target = details.site or site
+    if details.labels:
+        target = target.labelled(tuple(sorted(details.labels.items())))
+    details.labels = details.site = None
+    series: Series = target.series
+    if series is not site.series:
+        record[2] = target
+        series.notes.append(None)
+        series.records.append(record)
+    return series
+
+
+def members(weak_set: weakref.WeakSet[T]) -> list[T]:
+    """Return what is in a weak set to which other threads may add meanwhile."""
+    while True:
+        # It fails where a thread or a signal handler adds something in between.
+        with suppress(RuntimeError):
+            return list(weak_set)

@@ -1,0 +1,214 @@
+"""The state of one series of calls: one component, operation and set of declared labels."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from vitalspan.labels import Labels, label_text
+from vitalspan.metrics import COMPONENT, DURATION_BOUNDARIES, OPERATION
+from vitalspan.recording.buckets import BucketGrid, grid_of
+from vitalspan.recording.call_record import IN_PROGRESS, Record
+from vitalspan.recording.detail_counts import NO_DETAILS
+from vitalspan.recording.duration_histogram import NO_SPREAD, DurationHistogram, Spread
+from vitalspan.recording.rebuild import Shared, rebuild
+from vitalspan.recording.slo_counter import AlikeCalls, JudgedCalls, SloCounter
+
+SMALL_BATCH: Final = 16
+LARGE_BATCH: Final = 256
+"""Records that a series buffers before they are counted; the large one while it is busy."""
+
+
+class CountedBatch(NamedTuple):
+    """Finished calls that are counted, and wait to be merged into a series.
+
+    Attributes:
+        buckets: how many of them are in each fine bucket.
+        total: the sum of their seconds.
+        spread: the sum of the squares, the shortest and the longest of their durations.
+        noted: those that have more than a duration.
+        records: all of them.
+    """
+
+    buckets: dict[int, int]
+    total: float
+    spread: Spread
+    noted: list[Record]
+    records: list[Record]
+
+
+class FreshCalls(NamedTuple):
+    """The calls since somebody asked before.
+
+    Attributes:
+        buckets: how many of them are in each fine bucket.
+        spread: the sum of the squares, the shortest and the longest of their durations.
+    """
+
+    buckets: dict[int, int]
+    spread: Spread
+
+
+class RecordBuffer(list[Record]):
+    """The buffer of series, which is pickled as theirs."""
+
+    __slots__ = ("_series",)
+
+    def __init__(self, series: Series) -> None:
+        self._series = series
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self._series, "records")
+
+
+class Series(Shared):
+    """Counts of calls, and the buffer of records that are not yet counted.
+
+    The buffers are written by any thread with single, atomic operations. Everything else is
+    written under the aggregator's lock alone.
+
+    Args:
+        component: of the operation.
+        operation: its name.
+        labels: the declared ones.
+        grid: the buckets of durations; None has those of the default boundaries.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "batch",
+        "component",
+        "created",
+        "details",
+        "fresh",
+        "hidden",
+        "histogram",
+        "in_hand",
+        "judged",
+        "labels",
+        "limit",
+        "notes",
+        "operation",
+        "pending",
+        "records",
+        "slo_counters",
+        "split",
+        "text",
+    )
+
+    def __init__(
+        self, component: str, operation: str, labels: Labels, grid: BucketGrid | None = None
+    ) -> None:
+        self.component = component
+        self.operation = operation
+        self.labels = labels
+        self.created: float | None = None
+        """When its counts began at zero, in seconds since the epoch."""
+        self.text = label_text(((COMPONENT, component), (OPERATION, operation), *labels))
+        self.records = RecordBuffer(self)
+        self.notes: list[None] = []
+        self.pending: list[CountedBatch] = []
+        self.judged: list[JudgedCalls] = []
+        self.in_hand: dict[int, list[Record]] = {}
+        self.batch = SMALL_BATCH
+        self.slo_counters: tuple[SloCounter | AlikeCalls, ...] = ()
+        self.hidden = False
+        """Whether it was forgotten and nothing was counted since."""
+        self.split = False
+        """Whether calls that began here were counted in series with further labels."""
+        self.histogram = DurationHistogram(grid or grid_of(DURATION_BOUNDARIES))
+        self.zero()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild, ("series", self.component, self.operation, self.labels)
+
+    def is_idle(self) -> bool:
+        """Whether nothing is buffered: no call is in progress or waits to be counted."""
+        return not (self.records or self.in_hand or self.pending)
+
+    def all_labels(self) -> dict[str, str]:
+        """Return the labels of the series, `component` and `operation` among them."""
+        return {COMPONENT: self.component, OPERATION: self.operation, **dict(self.labels)}
+
+    def zero(self) -> None:
+        """Forget every count and every buffered record, in place: callers hold the buffers."""
+        self.records.clear()
+        self.notes.clear()
+        self.pending.clear()
+        self.judged.clear()
+        self.in_hand.clear()
+        self.limit = self.batch
+        self.histogram = DurationHistogram(self.histogram.grid)
+        self.fresh: FreshCalls | None = None
+        self.details = NO_DETAILS
+
+    def use_grid(self, grid: BucketGrid) -> bool:
+        """Count durations in other buckets from now on, unless some are counted already.
+
+        Returns:
+            Whether it does.
+        """
+        if self.histogram.count or self.in_hand or self.pending:
+            return False
+        self.histogram = DurationHistogram(grid)
+        return True
+
+    def forget_counts(self) -> None:
+        """Set every count to zero; calls in progress stay."""
+        running = [record for record in self.records if record[1] == IN_PROGRESS]
+        self.zero()
+        self.records += running
+
+    def merge_pending(self) -> CountedBatch:
+        """Merge the batch that has been pending longest, wholly or not at all, and return it.
+
+        An exception that a signal handler raises leaves it pending. One of ours drops it, since it
+        would come again each time.
+        """
+        batch = self.pending[0]
+        try:
+            self._merge(batch)
+            self._add_judged()
+        except Exception:
+            if self.pending and self.pending[0] is batch:
+                del self.pending[0]
+            raise
+        return batch
+
+    def _merge(self, batch: CountedBatch) -> None:
+        buckets = batch.buckets
+        histogram = self.histogram.plus(buckets, batch.total, batch.spread)
+        fresh = self.fresh
+        if fresh is not None:
+            fresh_buckets = fresh.buckets.copy()
+            for bucket, calls in buckets.items():
+                fresh_buckets[bucket] = fresh_buckets.get(bucket, 0) + calls
+            fresh = FreshCalls(fresh_buckets, fresh.spread.plus(batch.spread))
+        judged = [counter.judge(batch.records) for counter in self.slo_counters]
+        details = self.details
+        if batch.noted:
+            details = details.plus(batch.noted, histogram.grid)
+        # Nothing is called from here on, so no signal handler can come between these statements.
+        self.hidden = False
+        self.histogram = histogram
+        self.fresh = fresh
+        self.judged += judged
+        self.details = details
+        del self.pending[0]
+
+    def _add_judged(self) -> None:
+        judged = self.judged
+        while judged:
+            counter, events, bad = judged[-1]
+            counter.events += events
+            counter.bad += bad
+            del judged[-1]
+
+    def take_fresh(self) -> FreshCalls:
+        """Return the calls since this was asked last; the first time, all of them.
+
+        Until then nothing is kept for it.
+        """
+        fresh, self.fresh = self.fresh, FreshCalls({}, NO_SPREAD)
+        if fresh is None:
+            return FreshCalls(dict(self.histogram.items()), self.histogram.spread)
+        return fresh

@@ -1,0 +1,97 @@
+"""The rules, SLOs and scoring that a program adds to those of its rule file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Final
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.rules.model import Group, Rule, RuleSet, Slo
+from vitalspan.rules.scoring import (
+    Component,
+    Scoring,
+    cycle_mistake,
+    merged,
+    self_reference_mistake,
+)
+
+ADDED: Final = "added"
+"""The name of the group that added rules are in."""
+
+
+@dataclass(frozen=True)
+class AddedRules:
+    """The rules that a program has added; each change returns a new object.
+
+    Attributes:
+        rules: each of another name.
+        slos: each of another name.
+        scoring: how health is scored; None leaves it to the file.
+        components: declared beside those of the file and of the scoring.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    slos: tuple[Slo, ...] = ()
+    scoring: Scoring | None = None
+    components: tuple[Component, ...] = ()
+
+    def with_rule(self, rule: Rule) -> AddedRules:
+        """Return the same with a rule, in place of the one of its name."""
+        others = (one for one in self.rules if one.alert != rule.alert)
+        return replace(self, rules=(*others, rule))
+
+    def with_slo(self, slo: Slo) -> AddedRules:
+        """Return the same with an SLO, in place of the one of its name."""
+        others = (one for one in self.slos if one.name != slo.name)
+        return replace(self, slos=(*others, slo))
+
+    def with_component(self, component: Component) -> AddedRules:
+        """Return the same with a component, in place of the one of its name."""
+        return replace(
+            self, components=(*self.without_component(component.name).components, component)
+        )
+
+    def with_scoring(self, scoring: Scoring | None) -> AddedRules:
+        """Return the same with another scoring."""
+        return replace(self, scoring=scoring)
+
+    def without(self, name: str) -> AddedRules:
+        """Return the same without the rules and SLOs of a name."""
+        rules = tuple(one for one in self.rules if one.alert != name)
+        return replace(self, rules=rules, slos=tuple(one for one in self.slos if one.name != name))
+
+    def without_component(self, name: str) -> AddedRules:
+        """Return the same without the component of a name."""
+        return replace(self, components=tuple(one for one in self.components if one.name != name))
+
+    def merged_with(self, file: RuleSet) -> RuleSet:
+        """Return all of it together with what a rule file defines."""
+        groups = (Group(ADDED, self.rules),) if self.rules else ()
+        components = Scoring(components=self.components) if self.components else None
+        return RuleSet(
+            (*file.groups, *groups),
+            (*file.slos, *self.slos),
+            merged(merged(file.health, self.scoring), components),
+        )
+
+
+def check(rules: RuleSet, metric_prefix: str) -> None:
+    """Check rules that come from a file and from the program.
+
+    Raises:
+        ConfigurationError: for an SLO that is in both, for components that depend on each other in
+            a circle, and for a health factor that is computed from the score.
+    """
+    names = Counter(slo.name for slo in rules.slos)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise ConfigurationError(
+            f"SLO {min(twice)!r} is in the rule file and added as well: rename one"
+        )
+    if rules.health is not None:
+        problem = cycle_mistake(rules.health.components) or self_reference_mistake(
+            rules.health.factors, metric_prefix
+        )
+        if problem:
+            raise ConfigurationError(problem)

@@ -1,0 +1,226 @@
+"""The alerts of one rule, whatever it is about: their states, and how these change."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from vitalspan.promql.engine.metric_labels import NAME, metric_labels
+from vitalspan.promql.engine.plan import Vector
+from vitalspan.rules.alert_state import AlertState, next_state
+from vitalspan.rules.model import Pairs
+from vitalspan.signals.reader import Key
+
+ALERTS: Final = "ALERTS"
+"""The metric of pending and firing alerts, as Prometheus has it."""
+
+_RANKS: Final = {"inactive": 0, "pending": 1, "firing": 2}
+
+
+Prominence = tuple[int, str]
+"""The index of the dominant level, and its phase."""
+
+
+@dataclass
+class AlertInstance:
+    """One alert of a rule: a state for each level, the least severe first.
+
+    Attributes:
+        id: of the alert, as long as it lives.
+        states: one for each level.
+        value: of the signal, when it was last known.
+        acknowledged: whether somebody has seen it.
+        dates: the time of day of moments on the steady clock.
+        reported: the dominant level and its phase, as they were in the last change.
+    """
+
+    id: str
+    states: list[AlertState | None]
+    value: float | None = None
+    acknowledged: bool = False
+    dates: dict[float, float] = field(default_factory=dict)
+    reported: Prominence | None = field(default=None)
+
+    def date(self, moment: float, epoch: float) -> float:
+        """Return the time of day of a moment, the same even after the system's clock was set.
+
+        Args:
+            moment: on the steady clock.
+            epoch: the present difference between the two, in seconds.
+        """
+        return self.dates.setdefault(moment, moment + epoch)
+
+    def dominant_level(self) -> Prominence | None:
+        """Return the dominant level and its phase.
+
+        It is the worst level that fires, else the worst that is pending, else the one that ended
+        last.
+        """
+        highest: tuple[int, float, int, str] | None = None
+        for level, state in enumerate(self.states):
+            if state is not None:
+                ended = state.resolved_at or 0.0 if state.phase == "inactive" else 0.0
+                rank = (_RANKS[state.phase], ended, level, state.phase)
+                highest = rank if highest is None else max(highest, rank)
+        return None if highest is None else (highest[2], highest[3])
+
+
+class AlertChange(NamedTuple):
+    """A change of an alert's severity or phase from one tick to the next."""
+
+    rule_state: AlertStates
+    key: Key
+    instance: AlertInstance
+    before: Prominence | None
+    after: Prominence | None
+
+
+class TooManyAlertsError(Exception):
+    """A rule has more alerts than its group's limit allows.
+
+    Attributes:
+        changes: those of its alerts, which have all ended.
+    """
+
+    def __init__(self, message: str, changes: Sequence[AlertChange]) -> None:
+        super().__init__(message)
+        self.changes = changes
+
+
+class AlertStates(ABC):
+    """The alerts of one rule.
+
+    Args:
+        alert: the name of the alerts.
+        group: the name of the rule's group.
+        limit: alerts that it may have at most, 0 for any number.
+
+    Attributes:
+        instances: the alerts by what tells them apart.
+    """
+
+    def __init__(self, alert: str, group: str, limit: int) -> None:
+        self.alert = alert
+        self.group = group
+        self.limit = limit
+        self.instances: dict[Key, AlertInstance] = {}
+
+    @property
+    @abstractmethod
+    def identity(self) -> object:
+        """What has to stay the same in a changed rule for its alerts to go on."""
+
+    @property
+    @abstractmethod
+    def severities(self) -> tuple[str, ...]:
+        """The severities that its alerts can have, as far as they are known before."""
+
+    @property
+    @abstractmethod
+    def is_delayed(self) -> bool:
+        """Whether alerts are pending before they fire."""
+
+    @abstractmethod
+    def evaluate(self, now: float) -> list[AlertChange]:
+        """Evaluate the rule: update every alert, and return those that have changed.
+
+        Args:
+            now: the tick, on the steady clock.
+
+        Raises:
+            TooManyAlertsError: with all alerts ended.
+        """
+
+    @abstractmethod
+    def severity(self, key: Key, level: int) -> str:
+        """Return the severity of an alert at a level."""
+
+    @abstractmethod
+    def labels(self, key: Key, level: int) -> dict[str, str]:
+        """Return the labels of an alert at a level."""
+
+    @abstractmethod
+    def phases(self) -> Iterator[tuple[dict[str, str], str]]:
+        """Yield the labels of every possible alert, and its phase."""
+
+    @abstractmethod
+    def view(self, key: Key, level: int, covered: float) -> AlertView:
+        """Return what is shown of an alert beside its state.
+
+        Args:
+            key: which alert.
+            level: the dominant level.
+            covered: how many seconds the history is long.
+        """
+
+    def take_over(self, predecessor: AlertStates) -> None:
+        """Go on with the alerts of the rule that this one replaces."""
+        self.instances = predecessor.instances
+
+    def end(self, now: float) -> list[AlertChange]:
+        """End every alert, as if its condition had ended, and return those that have changed."""
+        for instance in self.instances.values():
+            instance.states = [next_state(state, holds=False, now=now) for state in instance.states]
+        changes = [self._change(key, instance) for key, instance in list(self.instances.items())]
+        return [change for change in changes if change is not None]
+
+    def reset(self) -> None:
+        """Begin anew from zero."""
+        self.instances.clear()
+
+    def _change(self, key: Key, instance: AlertInstance) -> AlertChange | None:
+        before, after = instance.reported, instance.dominant_level()
+        if after is None:
+            del self.instances[key]
+        if after == before:
+            return None
+        if after is not None and before is not None and before[1] == "inactive":
+            instance.id = self._new_id(key, _active_since(instance))
+            instance.acknowledged = False
+            instance.dates.clear()
+        instance.reported = after
+        return AlertChange(self, key, instance, before, after)
+
+    def _new_id(self, key: Key, since: float) -> str:
+        identity = repr((self.group, self.alert, self._own_labels(), key, since))
+        return hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()[:16]
+
+    @abstractmethod
+    def _own_labels(self) -> Pairs:
+        """Return the labels that the rule puts on its alerts."""
+
+
+class AlertView(NamedTuple):
+    """The facts about an alert that are shown beside its state.
+
+    Attributes:
+        type: what it is about.
+        annotations: filled in.
+        message: what is wrong, in one sentence.
+        threshold: of the severity.
+        operation: the operation that it is about, if it is about one.
+    """
+
+    type: str
+    annotations: dict[str, str]
+    message: str
+    threshold: float
+    operation: str | None
+
+
+def _active_since(instance: AlertInstance) -> float:
+    active = [state.active_at for state in instance.states if state is not None]
+    return max(active, default=0.0)
+
+
+def alert_series(states: AlertStates) -> Vector:
+    """Return the series that Prometheus has of a rule's alerts that are pending or firing."""
+    return [
+        (metric_labels({**states.labels(key, level), NAME: ALERTS, "alertstate": phase}), 1.0)
+        for key, instance in states.instances.items()
+        for level, phase in filter(None, [instance.dominant_level()])
+        if phase != "inactive"
+    ]

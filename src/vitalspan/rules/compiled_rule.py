@@ -1,0 +1,71 @@
+"""The expression of a rule, compiled, and where it gets its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Final, Protocol
+
+from vitalspan.promql.engine.plan import Vector
+from vitalspan.promql.engine.query import compile_query
+from vitalspan.promql.engine.series import Demand, SeriesSource
+from vitalspan.runtime.internal_errors import logger
+
+_MAX_NOTES: Final = 100
+
+
+class RuleSource(SeriesSource, Protocol):
+    """The source of series for the expressions of rules, and the place of recorded ones."""
+
+    @property
+    def now(self) -> int:
+        """The last tick, in milliseconds since the epoch."""
+        ...
+
+    @property
+    def external_labels(self) -> Mapping[str, str]:
+        """The labels that tell the process apart from others."""
+        ...
+
+    @property
+    def has_everything(self) -> bool:
+        """Whether there are samples that nobody has asked for before."""
+        ...
+
+    def record(self, owner: Hashable, vector: Vector) -> None:
+        """Keep what a rule has computed at the last tick; what it does not give has ended."""
+        ...
+
+
+class CompiledRule:
+    """An expression that is evaluated at ticks; what it has to say is logged once.
+
+    Args:
+        name: of the rule, for the log.
+        expr: the expression.
+        store: where its samples are.
+    """
+
+    def __init__(self, name: str, expr: str, store: RuleSource) -> None:
+        self._name = name
+        self._store = store
+        self._query = compile_query(expr)
+        self._notes: set[str] = set()
+
+    @property
+    def demands(self) -> tuple[Demand, ...]:
+        """The samples that it needs."""
+        return self._query.demands
+
+    def evaluate(self) -> Vector:
+        """Return the result at the last tick.
+
+        Raises:
+            EvaluationError: if there is none.
+        """
+        context = self._query.context(self._store, self._store.now)
+        vector = self._query.evaluate(context)
+        for text in context.annotations:
+            if text not in self._notes and len(self._notes) < _MAX_NOTES:
+                self._notes.add(text)
+                logger.info("rule %s: %s", self._name, text)
+        return vector

@@ -1,0 +1,215 @@
+"""The state of an alerting rule that is PromQL: its alerts, their labels and annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from vitalspan.promql.engine.evaluation_context import EvaluationError
+from vitalspan.promql.engine.metric_labels import NAME
+from vitalspan.promql.engine.plan import SAME_LABELS
+from vitalspan.promql.engine.query import Query, compile_query
+from vitalspan.promql.engine.series import Demand
+from vitalspan.rules.alert_state import next_state
+from vitalspan.rules.alert_states import (
+    AlertChange,
+    AlertInstance,
+    AlertStates,
+    AlertView,
+    TooManyAlertsError,
+)
+from vitalspan.rules.compiled_rule import CompiledRule, RuleSource
+from vitalspan.rules.go_template.execution import TemplateData, fill_in
+from vitalspan.rules.go_template.functions import Sample
+from vitalspan.rules.go_template.nodes import TemplateError
+from vitalspan.rules.go_template.syntax import Template, parse_template
+from vitalspan.rules.model import ExpressionRule, Pairs
+from vitalspan.signals.reader import Key
+
+SEVERITIES_BY_LABEL: Final[Mapping[str, str]] = {
+    "page": "critical",
+    "ticket": "warning",
+    "none": "info",
+    "info": "info",
+    "warning": "warning",
+    "error": "error",
+    "critical": "critical",
+}
+"""What severity the words stand for that rule files of Prometheus have in the label `severity`."""
+
+OTHER_SEVERITY: Final = "warning"
+"""The severity of an alert with another word, or without the label."""
+
+TYPE: Final = "expr"
+"""What alerts of expressions are about."""
+
+_LONGEST_EXPRESSION: Final = 200
+
+Annotations = dict[str, str]
+
+
+class ExpressionState(AlertStates):
+    """An alerting rule that is PromQL: one alert for each element of its result.
+
+    Args:
+        rule: the rule.
+        group: the name of its group.
+        limit: alerts that it may have at most, 0 for any number.
+        store: where samples are.
+
+    Attributes:
+        texts: the annotations of each alert.
+    """
+
+    def __init__(self, rule: ExpressionRule, group: str, limit: int, store: RuleSource) -> None:
+        super().__init__(rule.alert, group, limit)
+        self.rule = rule
+        self._store = store
+        self._compiled = CompiledRule(rule.alert, rule.expr, store)
+        self._labels = [(name, parse_template(text)) for name, text in rule.labels]
+        self._annotations = [(name, parse_template(text)) for name, text in rule.annotations]
+        self._queries: dict[str, Query] = {
+            text: compile_query(text)
+            for _, template in (*self._labels, *self._annotations)
+            for text in template.queries
+        }
+        self.texts: dict[Key, Annotations] = {}
+
+    @property
+    def demands(self) -> tuple[Demand, ...]:
+        """The samples that it needs, and its templates."""
+        queries = self._queries.values()
+        return (*self._compiled.demands, *(one for query in queries for one in query.demands))
+
+    @property
+    def identity(self) -> object:
+        """What has to stay the same in a changed rule for its alerts to go on."""
+        return type(self), self.group, self.rule.alert, self.rule.labels
+
+    @property
+    def severities(self) -> tuple[str, ...]:
+        """The severity that its label says; none where a template makes it."""
+        label = dict(self.rule.labels).get("severity", "")
+        return () if "{{" in label else (_severity(label),)
+
+    @property
+    def is_delayed(self) -> bool:
+        """Whether alerts are pending before they fire."""
+        return self.rule.for_seconds > 0
+
+    def evaluate(self, now: float) -> list[AlertChange]:
+        """Evaluate the rule: update every alert, and return those that have changed."""
+        present = self._present()
+        if self.limit and len(present) > self.limit:
+            raise TooManyAlertsError(
+                f"{len(present)} alerts, and its group allows {self.limit}", self.end(now)
+            )
+        for key, (texts, value) in present.items():
+            instance = self.instances.get(key)
+            if instance is None:
+                instance = self.instances[key] = AlertInstance(self._new_id(key, now), [None])
+            instance.value = value
+            self.texts[key] = texts
+        changes = []
+        for key, instance in list(self.instances.items()):
+            instance.states[0] = next_state(
+                instance.states[0],
+                holds=key in present,
+                now=now,
+                for_seconds=self.rule.for_seconds,
+                keep_firing_for=self.rule.keep_firing_for,
+            )
+            change = self._change(key, instance)
+            if change is not None:
+                changes.append(change)
+            if key not in self.instances:
+                self.texts.pop(key, None)
+        return changes
+
+    def severity(self, key: Key, level: int) -> str:  # noqa: ARG002 - there is one level
+        """Return the severity that the label of an alert stands for."""
+        return _severity(self.labels(key, 0).get("severity", ""))
+
+    def labels(self, key: Key, level: int) -> dict[str, str]:  # noqa: ARG002
+        """Return the labels of an alert."""
+        return dict(zip(key[::2], key[1::2], strict=True))
+
+    def phases(self) -> Iterator[tuple[dict[str, str], str]]:
+        """Yield the labels and the phase of every alert, and of the rule where it has none."""
+        for key, instance in self.instances.items():
+            dominant = instance.dominant_level()
+            phase = "inactive" if dominant is None else dominant[1]
+            yield {**self.labels(key, 0), "severity": self.severity(key, 0)}, phase
+        if not self.instances:
+            plain = {name: text for name, text in self.rule.labels if "{{" not in text}
+            severity = _severity(plain.get("severity", ""))
+            yield {**plain, "alertname": self.alert, "severity": severity}, "inactive"
+
+    def view(self, key: Key, level: int, covered: float) -> AlertView:  # noqa: ARG002
+        """Return what is shown of an alert beside its state."""
+        annotations = self.texts.get(key, {})
+        labels = self.labels(key, 0)
+        message = annotations.get("summary") or annotations.get("description")
+        if not message:
+            message = f"{self.rule.expr:.{_LONGEST_EXPRESSION}}".replace("\n", " ")
+        return AlertView(TYPE, annotations, message, 0.0, labels.get("operation"))
+
+    def take_over(self, predecessor: AlertStates) -> None:
+        """Go on with the alerts of the rule that this one replaces."""
+        super().take_over(predecessor)
+        if isinstance(predecessor, ExpressionState):
+            self.texts = predecessor.texts
+
+    def reset(self) -> None:
+        """Begin anew from zero."""
+        super().reset()
+        self.texts.clear()
+
+    def _own_labels(self) -> Pairs:
+        return self.rule.labels
+
+    def _present(self) -> dict[Key, tuple[Annotations, float]]:
+        """Return the alerts that the expression asks for now.
+
+        Raises:
+            EvaluationError: if two have the same labels, or if there is no result.
+        """
+        present: dict[Key, tuple[Annotations, float]] = {}
+        external = self._store.external_labels
+        for labels, value in self._compiled.evaluate():
+            data = TemplateData(
+                labels.mapping, value, self._store.now / 1000, self._query, external
+            )
+            own = {name: self._text(template, data) for name, template in self._labels}
+            alert = {**labels.without((NAME,)).mapping, **own, "alertname": self.alert}
+            key: Key = tuple(
+                part for name, text in sorted(alert.items()) if text for part in (name, text)
+            )
+            if key in present:
+                raise EvaluationError(f"{SAME_LABELS} after applying alert labels")
+            annotations = {name: self._text(one, data) for name, one in self._annotations}
+            present[key] = (annotations, value)
+        return present
+
+    def _text(self, template: Template, data: TemplateData) -> str:
+        try:
+            return fill_in(template, data)
+        except TemplateError as fault:
+            return f"<error expanding template: {fault}>"
+
+    def _query(self, text: str) -> list[Sample]:
+        """Return the result of a query in a template."""
+        query = self._queries.get(text)
+        if query is None:
+            if not self._store.has_everything:
+                raise TemplateError(f"the query {text!r:.100} is not one that is written there")
+            query = self._queries[text] = compile_query(text)
+        try:
+            vector = query.evaluate(query.context(self._store, self._store.now))
+        except EvaluationError as fault:
+            raise TemplateError(str(fault)) from None
+        return [Sample(dict(labels.mapping), value) for labels, value in vector]
+
+
+def _severity(label: str) -> str:
+    return SEVERITIES_BY_LABEL.get(label.lower(), OTHER_SEVERITY)

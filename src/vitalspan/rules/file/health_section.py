@@ -1,0 +1,249 @@
+"""Reads how health is scored: the model, factors, levels and components."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from vitalspan import metrics as names
+from vitalspan.configfile.fields import Fields
+from vitalspan.configfile.nodes import Items, Node, Scalar, is_nothing
+from vitalspan.configfile.report import Report
+from vitalspan.configfile.values import choice_of, name_of, number_of, text_of
+from vitalspan.rules.file import query as asking
+from vitalspan.rules.file.query import Known, read_query, with_whole_window
+from vitalspan.rules.scoring import (
+    CRITICAL_COMPONENT,
+    LEVEL_PRESETS,
+    MODELS,
+    MOST_WEIGHT,
+    NO_DATA,
+    Component,
+    Factor,
+    Levels,
+    Scoring,
+    cycle_mistake,
+)
+from vitalspan.signals.catalogue import is_made_of_scores, signal_of
+from vitalspan.signals.query import Query
+from vitalspan.signals.ranges import never_reached, range_of
+from vitalspan.words import shown, suggestion
+
+FIELDS: Final = ("model", "factors", "levels", "fail_below", "components")
+COMPONENT_FIELDS: Final = ("weight", "critical", "depends_on")
+
+_QUERY_FIELDS: Final = tuple(field for field in asking.FIELDS if field != "by")
+FACTOR_FIELDS: Final = (
+    *("name", *_QUERY_FIELDS, "full", "zero", "weight", "min_count", "deduct"),
+    *("critical", "least", "full_count"),
+)
+
+_HINTS: Final = {
+    "above": "use full and zero in its place",
+    "below": "use full and zero in its place",
+    "by": "a factor is one number: leave it out",
+}
+_USABLE: Final = "a model such as service, or fields such as model and components"
+_COMPONENT: Final = "a component such as database"
+_LEVELS: Final = "{healthy: 80, degraded: 60, unhealthy: 40, critical: 0}"
+_SCORES: Final = "a number from 0 to 100"
+_NOTHING: Final = ("0", "0.0")
+_MOST_POINTS: Final = 100.0
+_MOST_LEAST: Final = 99.0
+_OF_ALERTS: Final = frozenset(family.name for family in names.ALERT_FAMILIES)
+
+
+def read_health(node: Node, known: Known, report: Report) -> Scoring:
+    """Return how health is scored; without what is wrong with it, which is reported.
+
+    Args:
+        node: a mapping, or the name of a model alone.
+        known: the SLOs that factors can be about.
+        report: where mistakes go.
+    """
+    if isinstance(node, Scalar) and not is_nothing(node):
+        return Scoring(model=choice_of(node, MODELS, report))
+    inner = Fields(node, FIELDS, report, usable=_USABLE)
+    model = inner.get("model")
+    fail_below = inner.get("fail_below")
+    return Scoring(
+        model=None if model is None else choice_of(model, MODELS, report),
+        factors=_factors(inner, known),
+        levels=_levels(inner),
+        fail_below=None
+        if fail_below is None
+        else number_of(fail_below, _SCORES, report, 0.0, _MOST_POINTS),
+        components=_components(inner),
+    )
+
+
+def read_component(name: str, fields: Fields) -> Component:
+    """Return a component that has these fields."""
+    weight = _number(fields, "weight", 1.0, MOST_WEIGHT)
+    critical = fields.flag("critical")
+    depends_on: list[str] = []
+    for node in fields.items_of("depends_on", "components such as [database]"):
+        other = name_of(node, _COMPONENT, fields.report)
+        if other is not None and other in depends_on:
+            fields.report.wrong(node.place, f"{shown(other)} is listed twice: keep one of them")
+        elif other is not None:
+            depends_on.append(other)
+    return Component(name, weight, critical, tuple(depends_on))
+
+
+def _factors(fields: Fields, known: Known) -> tuple[Factor, ...]:
+    found: dict[str, Factor] = {}
+    for node in fields.items_of("factors", "factors, each of which begins with -"):
+        factor = _factor(
+            Fields(node, FACTOR_FIELDS, fields.report, usable="fields such as name", hints=_HINTS),
+            known,
+        )
+        if factor is None:
+            continue
+        if factor.name == CRITICAL_COMPONENT:
+            problem = f"{factor.name} is the name of what critical components cost"
+            fields.report.wrong(node.place, f"{problem}: rename the factor")
+        if factor.name in found:
+            problem = f"factor {shown(factor.name)} is defined already: rename one of them"
+            fields.report.wrong(node.place, problem)
+        found[factor.name] = factor
+    return tuple(found.values())
+
+
+def _factor(fields: Fields, known: Known) -> Factor | None:
+    name = fields.name("name", "a name such as errors")
+    if name and _takes_away(fields):
+        return Factor(name, Query("alert_points"), 0.0, 1.0, 0.0)
+    asked = read_query(fields, known)
+    counting = _counting(fields)
+    min_count = fields.whole_number("min_count", "a number of samples such as 20")
+    full_count = fields.whole_number("full_count", "a number of samples such as 20")
+    if asked is None:
+        return None
+    _check_feedback(fields, asked)
+    values = range_of(asked, (known.slos or {}).get(asked.slo or ""))
+    ends = [fields.value(end, values.unit) for end in ("full", "zero")]
+    for end, value in zip(("full", "zero"), ends, strict=True):
+        node = fields.get(end)
+        problem = "" if node is None or value is None else never_reached(values, value, node)
+        if problem:
+            fields.wrong(problem, end)
+    for field, count in (("min_count", min_count), ("full_count", full_count)):
+        if count and not signal_of(asked).counted:
+            signal = signal_of(asked).name
+            fields.wrong(f"the samples of {signal} are not counted: leave {field} out", field)
+    full, zero = ends
+    if full is not None and full == zero:
+        fields.wrong("full and zero are the same: use two different values", "zero")
+    if name is None or full is None or zero is None or full == zero:
+        return None
+    if zero < full:
+        asked = with_whole_window(asked)
+    return Factor(
+        *(name, asked, full, zero, counting.weight, min_count, counting.deduct),
+        *(counting.critical, counting.least, full_count),
+    )
+
+
+class _Counting(NamedTuple):
+    """The weight and importance of a factor."""
+
+    weight: float
+    deduct: bool
+    critical: bool
+    least: float
+
+
+def _counting(fields: Fields) -> _Counting:
+    critical = fields.flag("critical")
+    weight = _number(fields, "weight", 0.0 if critical else None, MOST_WEIGHT)
+    deduct = fields.flag("deduct")
+    least = _number(fields, "least", 0.0, _MOST_LEAST)
+    if critical and (weight or deduct):
+        fields.wrong("a critical factor limits the score: leave weight and deduct out", "critical")
+        weight, deduct = 0.0, False
+    if least and not critical:
+        fields.wrong("only a critical factor limits the score: add critical: true", "least")
+        least = 0.0
+    if deduct and weight > _MOST_POINTS:
+        fields.wrong(f"{weight:g} points are more than a score has: use at most 100", "weight")
+    return _Counting(weight, deduct, critical, least)
+
+
+def _takes_away(fields: Fields) -> bool:
+    """Whether a factor says no more than that the one of its name does not count."""
+    node = fields.get("weight")
+    nothing = isinstance(node, Scalar) and not is_nothing(node) and str(node.content) in _NOTHING
+    return nothing and "signal" not in fields and "series" not in fields
+
+
+def _check_feedback(fields: Fields, asked: Query) -> None:
+    """Report a factor that would be made of the score itself."""
+    if signal_of(asked).of_alerts or not is_made_of_scores(asked, ""):
+        return
+    field = "signal" if asked.series is None else "series"
+    made = asked.series or asked.signal
+    if made in _OF_ALERTS:
+        problem = "includes alerts on the score itself"
+        hint = "use the signal alert_points, which leaves them out"
+    else:
+        problem = "is computed from factors, and a factor on it would feed on itself"
+        hint = "use the signals behind it"
+    fields.wrong(f"{made} {problem}: {hint}", field)
+
+
+def _number(fields: Fields, field: str, default: float | None, most: float) -> float:
+    node = fields.get(field)
+    if node is not None:
+        found = number_of(node, f"a number from 0 to {most:.0f}", fields.report, 0.0, most)
+        return 0.0 if found is None else found
+    if default is None:
+        fields.missing(field, "add points such as 30")
+        return 0.0
+    return default
+
+
+def _levels(fields: Fields) -> Levels | None:
+    node = fields.get("levels")
+    if isinstance(node, Scalar) and not is_nothing(node):
+        preset = text_of(node, _LEVELS, fields.report)
+        if preset is not None and preset not in LEVEL_PRESETS:
+            problem = f"there are no levels {shown(preset)}: {suggestion(preset, LEVEL_PRESETS)}"
+            fields.report.wrong(node.place, problem)
+        return LEVEL_PRESETS.get(preset or "")
+    found = _levels_written(fields)
+    if node is None or isinstance(node, Items) or found is None:
+        return None
+    if not found:
+        fields.wrong(f"there are no levels: use {_LEVELS}", "levels")
+    elif any(first[1] <= second[1] for first, second in pairwise(found)):
+        fields.wrong(f"levels are not in order, the best first: use {_LEVELS}", "levels")
+    elif found[-1][1] != 0:
+        fields.wrong(f"levels do not end at 0, with the worst one: use {_LEVELS}", "levels")
+    return tuple(found)
+
+
+def _levels_written(fields: Fields) -> list[tuple[str, float]] | None:
+    """Return levels as they stand there; None where one of them is no level."""
+    found: list[tuple[str, float]] = []
+    usable = True
+    for name, place, value in fields.entries_of("levels", _LEVELS):
+        name_of(Scalar(place, name), "a name such as healthy", fields.report)
+        if name == NO_DATA:
+            fields.report.wrong(place, f"{NO_DATA} is the status without a score: rename the level")
+        begins = number_of(value, _SCORES, fields.report, 0.0, _MOST_POINTS)
+        usable = usable and begins is not None
+        found.append((name, begins or 0.0))
+    return found if usable else None
+
+
+def _components(fields: Fields) -> tuple[Component, ...]:
+    found: dict[str, Component] = {}
+    for name, place, node in fields.entries_of("components", "names with fields such as weight"):
+        name_of(Scalar(place, name), _COMPONENT, fields.report)
+        inner = Fields(node, COMPONENT_FIELDS, fields.report, usable="fields such as weight")
+        found[name] = read_component(name, inner)
+    problem = cycle_mistake(found.values())
+    if problem:
+        fields.wrong(problem, "components")
+    return tuple(found.values())

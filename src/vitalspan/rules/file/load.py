@@ -1,0 +1,179 @@
+"""Loads rules from a file, a text, or mappings in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final, cast
+
+from vitalspan.configfile.fields import Fields
+from vitalspan.configfile.load import load_document, parse_document
+from vitalspan.configfile.nodes import Node
+from vitalspan.configfile.python_values import from_python
+from vitalspan.configfile.report import ConfigFileError, Report
+from vitalspan.configfile.values import name_of
+from vitalspan.rules import presets
+from vitalspan.rules.file import query
+from vitalspan.rules.file.health_section import COMPONENT_FIELDS, read_component, read_health
+from vitalspan.rules.file.paths import RulePath, rule_file_paths
+from vitalspan.rules.file.query import Known, read_query
+from vitalspan.rules.file.rule_set import read_rule_set
+from vitalspan.rules.file.rules import read_rule
+from vitalspan.rules.file.slos import read_slo
+from vitalspan.rules.model import Rule, RuleSet, Slo
+from vitalspan.rules.sampling import USUAL_SAMPLING, USUAL_SCRAPE, Sampling
+from vitalspan.rules.scoring import Component, Scoring
+from vitalspan.signals.query import Query
+
+# What is read is None only after a mistake, which `check` raises; hence the casts below.
+
+_KIND: Final = ("rule file", "rules")
+"""What messages call the file, and the extra that it needs."""
+
+
+def load(
+    paths: RulePath | Iterable[RulePath],
+    notes: list[str] | None = None,
+    scrape_interval: float = USUAL_SCRAPE,
+) -> RuleSet:
+    """Read rule files, directories of them, and those that a pattern such as `rules/*.yml` matches.
+
+    Several files are read as one: a rule may name an SLO of another file, and no group, SLO or
+    alert may be in two of them.
+
+    Args:
+        paths: of them.
+        notes: takes what is no mistake, but may not do what its author wants, with its place.
+        scrape_interval: seconds between two scrapes of Prometheus, for the notes.
+
+    Raises:
+        ConfigFileError: with all mistakes in them, each with its file, line and column.
+        MissingExtraError: if PyYAML is not installed.
+    """
+    files = rule_file_paths(paths)
+    report = Report(str(files[0]) if len(files) == 1 else "rules")
+    documents, unreadable = [], False
+    for file in files:
+        of_file = Report(str(file))
+        try:
+            documents.append(load_document(file, of_file, *_KIND, empty="groups: []"))
+        except ConfigFileError:
+            # The mistakes of the other files are to be known as well.
+            unreadable = True
+        report.include(of_file)
+    if unreadable:
+        report.check()
+    rules = _rule_set(documents, report, Sampling(scrape_interval))
+    if notes is not None:
+        notes += report.notes
+    return rules
+
+
+def parse(text: str, name: str = "<string>") -> RuleSet:
+    """Return what the text of a rule file defines.
+
+    Args:
+        text: YAML.
+        name: what messages call it.
+
+    Raises:
+        ConfigFileError: with all mistakes in it, each with its line and column.
+        MissingExtraError: if PyYAML is not installed.
+    """
+    report = Report(name)
+    return _rule_set([parse_document(text, report, *_KIND)], report)
+
+
+@lru_cache(maxsize=16)
+def load_preset(name: str) -> RuleSet:
+    """Return the rules of a preset.
+
+    Raises:
+        ConfigurationError: for a name that no preset has.
+        MissingExtraError: if PyYAML is not installed.
+    """
+    return parse(presets.text(name), f"{name}{presets.SUFFIX}")
+
+
+def build(mapping: Mapping[str, Any]) -> RuleSet:
+    """Return what a mapping defines that has the fields of a rule file.
+
+    Values are texts as in a file, or numbers in base units: seconds, bytes, ratios.
+
+    Raises:
+        ConfigFileError: with all mistakes in it, each with its path.
+    """
+    report = Report("rules")
+    return _rule_set([from_python(mapping, "rules", report)], report)
+
+
+def _rule_set(
+    documents: Sequence[Node], report: Report, sampling: Sampling = USUAL_SAMPLING
+) -> RuleSet:
+    rules = read_rule_set(documents, report, load_preset, sampling)
+    report.check()
+    return rules
+
+
+def build_rule(fields: Mapping[str, Any]) -> Rule:
+    """Return the rule that has these fields, as `build` reads them.
+
+    Raises:
+        ConfigFileError: with all mistakes in them, each with its path.
+    """
+    report = Report("rule")
+    rule = read_rule(from_python(fields, "rule", report), Known(), report)
+    report.check()
+    return cast("Rule", rule)
+
+
+def build_slo(fields: Mapping[str, Any]) -> Slo:
+    """Return the SLO that has these fields, as `build` reads them.
+
+    Raises:
+        ConfigFileError: with all mistakes in them, each with its path.
+    """
+    report = Report("slo")
+    _, slo = read_slo(from_python(fields, "slo", report), report)
+    report.check()
+    return cast("Slo", slo)
+
+
+def build_health(fields: Mapping[str, Any]) -> Scoring:
+    """Return how health is scored by these fields, as `build` reads those under `health`.
+
+    Raises:
+        ConfigFileError: with all mistakes in them, each with its path.
+    """
+    report = Report("health")
+    scoring = read_health(from_python(fields, "health", report), Known(), report)
+    report.check()
+    return scoring
+
+
+def build_component(name: str, fields: Mapping[str, Any]) -> Component:
+    """Return the component that has these fields, as `build` reads those of one.
+
+    Raises:
+        ConfigFileError: with all mistakes in them, each with its path.
+    """
+    report = Report("component")
+    node = from_python(fields, "component", report)
+    known = Fields(node, COMPONENT_FIELDS, report, usable="fields such as weight")
+    checked = name_of(from_python(name, "name", report), "a component such as database", report)
+    component = read_component(checked or "", known)
+    report.check()
+    return component
+
+
+def build_query(fields: Mapping[str, Any]) -> Query:
+    """Return the question that a rule with these fields asks: `signal`, `where`, `window`, ...
+
+    Raises:
+        ConfigFileError: with all mistakes in them, each with its path.
+    """
+    report = Report("query")
+    node = from_python(fields, "query", report)
+    asked = read_query(Fields(node, query.FIELDS, report, usable="fields such as signal"), Known())
+    report.check()
+    return cast("Query", asked)

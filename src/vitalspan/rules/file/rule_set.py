@@ -1,0 +1,152 @@
+"""Reads a whole file: groups, SLOs, presets, health, and what collides among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+
+from vitalspan.configfile.fields import Fields
+from vitalspan.configfile.nodes import Entries, Node, Place
+from vitalspan.configfile.report import Report
+from vitalspan.configfile.values import text_of
+from vitalspan.rules import presets
+from vitalspan.rules.file.health_section import read_health
+from vitalspan.rules.file.query import Known
+from vitalspan.rules.file.rules import read_group
+from vitalspan.rules.file.slos import read_slo
+from vitalspan.rules.model import Group, Rule, RuleSet, Slo
+from vitalspan.rules.sampling import Sampling
+from vitalspan.words import shown, suggestion
+
+FIELDS: Final = ("groups", "slos", "presets", "health")
+
+_ONE: Final = "put all of it into one file"
+
+EXTENSION: Final = "x-"
+"""Fields of a file that begin with it are not looked at: a place for what anchors name."""
+
+
+class _Alert(NamedTuple):
+    """The identity of a rule's alerts."""
+
+    name: str
+    labels: frozenset[tuple[str, str]]
+    severity: str
+
+
+class _Preset(NamedTuple):
+    """A preset: its place in the file, and its rules. Presets have no SLOs."""
+
+    place: Place
+    rules: RuleSet
+
+
+class _Taken:
+    """Finds what is there twice."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._places: dict[object, Place] = {}
+
+    def take(self, key: object, place: Place, what: str, hint: str) -> bool:
+        """Return whether this is the first one; report a second."""
+        first = self._places.get(key)
+        if first is None:
+            self._places[key] = place
+            return True
+        self._report.wrong(place, f"{what} already, at {first}: {hint}")
+        return False
+
+    def take_group(self, group: Group, place: Place, places: Iterable[Place]) -> None:
+        """Report a group whose name or alerts there are already."""
+        name = shown(group.name)
+        self.take(("group", group.name), place, f"group {name} is defined", "rename one of them")
+        for rule, where in zip(group.rules, places, strict=True):
+            self._take_rule(rule, where)
+
+    def _take_rule(self, rule: Rule, place: Place) -> None:
+        for level in rule.levels:
+            alert = _Alert(rule.alert, frozenset(rule.labels), level.severity)
+            what = f"{shown(rule.alert)} with severity {level.severity} and these labels is defined"
+            if not self.take(alert, place, what, "rename one, or give it another label"):
+                return
+
+
+def read_rule_set(
+    documents: Sequence[Node],
+    report: Report,
+    load_preset: Callable[[str], RuleSet],
+    sampling: Sampling,
+) -> RuleSet:
+    """Return what files define together, but for what is wrong in them, which is reported.
+
+    Args:
+        documents: of the files.
+        report: takes the mistakes.
+        load_preset: returns the rules of a preset, which is a rule file itself.
+        sampling: how often there are samples and evaluations.
+    """
+    files = [_fields(document, report) for document in documents]
+    taken = _Taken(report)
+    objectives: dict[str, float | None] = {}
+    # Rules may name the SLOs of any file.
+    slos = [slo for fields in files for slo in _slos(fields, objectives, taken)]
+    known = Known(objectives, sampling)
+    groups, presets_used, scorings = [], [], []
+    for fields in files:
+        presets_used += _presets(fields, taken, load_preset)
+        groups += _groups(fields, known, taken)
+        health = fields.get("health")
+        if health is not None and taken.take("health", health.place, "health is defined", _ONE):
+            scorings.append(read_health(health, known, report))
+    for place, preset in presets_used:
+        groups += preset.groups
+        for group in preset.groups:
+            taken.take_group(group, place, [place] * len(group.rules))
+    return RuleSet(tuple(groups), tuple(slos), scorings[0] if scorings else None)
+
+
+def _fields(document: Node, report: Report) -> Fields:
+    extensions = document.fields if isinstance(document, Entries) else {}
+    known = (*FIELDS, *(name for name in extensions if name.startswith(EXTENSION)))
+    return Fields(document, known, report, usable="groups, slos, presets and health")
+
+
+def _slos(fields: Fields, objectives: dict[str, float | None], taken: _Taken) -> list[Slo]:
+    slos = []
+    for node in fields.items_of("slos", "SLOs, each of which begins with -"):
+        name, slo = read_slo(node, fields.report)
+        if name is None:
+            continue
+        objectives.setdefault(name, slo.objective if slo else None)
+        taken.take(("slo", name), node.place, f"SLO {shown(name)} is defined", "rename one of them")
+        if slo is not None:
+            slos.append(slo)
+    return slos
+
+
+def _presets(fields: Fields, taken: _Taken, load_preset: Callable[[str], RuleSet]) -> list[_Preset]:
+    found = []
+    for node in fields.items_of("presets", "names such as [studio]"):
+        name = text_of(node, "a preset such as studio", fields.report)
+        if name is None:
+            continue
+        if name not in presets.names():
+            problem = f"there is no preset {shown(name)}"
+            fields.report.wrong(node.place, f"{problem}: {suggestion(name, presets.names())}")
+        elif taken.take(
+            ("preset", name), node.place, f"preset {name} is defined", "keep one of them"
+        ):
+            found.append(_Preset(node.place, load_preset(name)))
+    return found
+
+
+def _groups(fields: Fields, known: Known, taken: _Taken) -> list[Group]:
+    groups = []
+    for node in fields.items_of("groups", "groups, each of which begins with -"):
+        read = read_group(node, known, fields.report)
+        if read is None:
+            continue
+        groups.append(read.group)
+        taken.take_group(read.group, node.place, read.places)
+    return groups

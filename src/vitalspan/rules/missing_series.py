@@ -1,0 +1,224 @@
+"""Finds rules about things that have never been there: a misspelled name is silent for ever.
+
+A rule is no mistake only because nothing has happened yet. It is reported if it names an operation,
+a component, a cache, an API or a metric of which there is none, or a label that no series of its
+metric has. A metric that is registered may have no series before the first error, and a label such
+as `status` may get its values during calls, so neither is reported. Rules that fire without data
+are not silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from vitalspan.history.history import History
+from vitalspan.history.operation_series import MEASURE_COLUMN
+from vitalspan.history.series_index import SeriesIndex
+from vitalspan.history.series_slo_counter import SeriesSloCounter
+from vitalspan.history.time_series import TimeSeries
+from vitalspan.metrics import COMPONENT, OPERATION
+from vitalspan.promql.matchers import Matcher, match_all
+from vitalspan.rules.alert_states import AlertStates
+from vitalspan.rules.model import Rule, RuleSet, Slo
+from vitalspan.rules.rule_state import RuleState
+from vitalspan.runtime.internal_errors import logger
+from vitalspan.signals.catalogue import signal_of
+from vitalspan.signals.query import Query
+from vitalspan.signals.source import MONITOR, OPERATIONS, REGISTRY, SLOS
+from vitalspan.units import duration_text
+from vitalspan.words import counted, nearest
+
+PATIENCE: Final = 300.0
+"""Seconds after which a rule is reported if there has been nothing of what it names."""
+
+_EVERY: Final = 60.0
+_MOST_LOGGED: Final = 20
+
+_NAMING: Final = (COMPONENT, OPERATION, "cache", "api")
+"""Labels whose values are names that a program gives, not something that happens."""
+
+
+class MissingSeries:
+    """Says what a rule names that a process has not.
+
+    Args:
+        history: everything that there is.
+        described: returns the names of all metrics that are registered, with series or without.
+    """
+
+    def __init__(self, history: History, described: Callable[[], Collection[str]]) -> None:
+        self._history = history
+        self._described = described
+
+    def reason(self, rule: Rule, slos: Iterable[Slo]) -> str:
+        """Return what is missing; empty where there is nothing to complain about."""
+        query = rule.query
+        signal = signal_of(query)
+        if rule.no_data == "alert" or signal.absence or signal.source is MONITOR:
+            return ""
+        if signal.source is SLOS:
+            return self._of_slo(query.slo or "", slos)
+        if signal.source is REGISTRY:
+            reasons = (self._of_metric(metric, query.where) for metric in signal.metrics)
+            reason = next(filter(None, reasons), "")
+            # Only a name that was written down can be misspelled.
+            return reason if signal.own_metric else reason.partition(":")[0]
+        assert signal.source.index is not None  # noqa: S101 - of operations, caches and APIs
+        index = signal.source.index(self._history)
+        reason = _of_named(index, query.where)
+        if not reason and signal.source is OPERATIONS and query.measure is not None:
+            return _of_measure(index, query)
+        return reason
+
+    def _of_slo(self, name: str, slos: Iterable[Slo]) -> str:
+        slo = next((slo for slo in slos if slo.name == name), None)
+        if slo is None:
+            return f"there is no SLO {name}"
+        if slo.counted is None:
+            return _of_named(self._history.operations, slo.where)
+        counter = self._history.slo_counters.get(name)
+        seen = counter.seen if isinstance(counter, SeriesSloCounter) else (False, False)
+        counters = (slo.counted.total, slo.counted.judged)
+        missing = (one for one, is_there in zip(counters, seen, strict=True) if not is_there)
+        reasons = (self._of_metric(one.series, (*slo.where, *one.where)) for one in missing)
+        return next(filter(None, reasons), "")
+
+    def _of_metric(self, metric: str, where: Sequence[Matcher]) -> str:
+        followed = self._history.metrics.follow(metric)
+        every = [labels for labels, _ in followed.present]
+        every += [track.labels for track in followed.tracks.all]
+        if not every:
+            described = self._described()
+            if metric in described:
+                return ""
+            return f"there is no metric {metric}{_hint(metric, described)}"
+        for one in _positive(where):
+            if not any(one.label in labels for labels in every):
+                known = {label for labels in every for label in labels}
+                return f"no series of {metric} has a label {one.label}{_hint(one.label, known)}"
+        return ""
+
+
+class MissingSeriesWatch:
+    """Reports the rules that nothing has ever been there for, each once.
+
+    Args:
+        missing: says what a rule names that there is not.
+        rule_states: returns the states of all rules in force; those of PromQL are left out.
+    """
+
+    def __init__(
+        self, missing: MissingSeries, rule_states: Callable[[], Iterable[AlertStates]]
+    ) -> None:
+        self._missing = missing
+        self._rule_states = rule_states
+        self._since: dict[RuleState, float] = {}
+        self._found: set[RuleState] = set()
+        self._reported: dict[RuleState, str] = {}
+        self._checked = float("-inf")
+
+    @property
+    def without_series(self) -> Mapping[RuleState, str]:
+        """The rules that nothing has ever been there for, and what is missing."""
+        return self._reported
+
+    def tick(self, now: float, rules: RuleSet) -> None:
+        """Look, once a minute, for rules that have waited for too long.
+
+        Args:
+            now: the tick, on the steady clock.
+            rules: those in force.
+        """
+        states = [state for state in self._rule_states() if isinstance(state, RuleState)]
+        if len(states) == len(self._found) == len(self._since) or now - self._checked < _EVERY:
+            return
+        self._checked = now
+        self._since = {state: self._since.get(state, now) for state in states}
+        self._found.intersection_update(states)
+        waiting = [state for state in states if state not in self._found]
+        self._found.update(filter(_is_about_something, waiting))
+        reasons = {}
+        for state in waiting:
+            if state not in self._found and now - self._since[state] >= PATIENCE:
+                reason = self._missing.reason(state.rule, rules.slos)
+                if reason:
+                    reasons[state] = reason
+        new = {state: text for state, text in reasons.items() if state not in self._reported}
+        self._reported = reasons
+        if new:
+            _log(new)
+
+    def reset(self) -> None:
+        """Begin anew from zero."""
+        self._since.clear()
+        self._found.clear()
+        self._reported = {}
+        self._checked = float("-inf")
+
+
+def _is_about_something(state: RuleState) -> bool:
+    query = state.rule.query
+    # The series of an SLO, and of calls, say nothing about what the SLO is of or calls measure.
+    return state.has_series and query.slo is None and query.measure is None
+
+
+def _log(reasons: Mapping[RuleState, str]) -> None:
+    texts = [f"{state.rule.alert}: {reason}" for state, reason in reasons.items()]
+    texts = list(dict.fromkeys(texts))
+    more = len(texts) - _MOST_LOGGED
+    rest = [f"and {more} more"] if more > 0 else []
+    logger.warning(
+        "%s about what was not there in the first %s and %s silent until it is: %s",
+        f"{counted(len(reasons), 'rule')} {'is' if len(reasons) == 1 else 'are'}",
+        duration_text(PATIENCE),
+        "stays" if len(reasons) == 1 else "stay",
+        "; ".join([*texts[:_MOST_LOGGED], *rest]),
+    )
+
+
+def _of_named(index: SeriesIndex[Any], where: Sequence[Matcher]) -> str:
+    """Return which of the names that a program gives there is not."""
+    named = [one for one in _positive(where) if one.label in _NAMING]
+    if not named or any(match_all(named, series.labels) for series in _candidates(index, named)):
+        return ""
+    for one in named:
+        known = {series.labels.get(one.label, "") for series in index.all} - {""}
+        if not any(map(one.matches, known)):
+            if one.operator == "=":
+                return f"there is no {one.label} {one.value}{_hint(one.value, known)}"
+            return f"no {one.label} matches {one.value}"
+    return f"no series has {' and '.join(map(str, named))}"
+
+
+def _of_measure(index: SeriesIndex[Any], query: Query) -> str:
+    """Return a measure that there is not, if one of a similar name is counted.
+
+    A measure may well be counted in rare calls only.
+    """
+    known = {
+        column.removeprefix(MEASURE_COLUMN)
+        for series in index.all
+        if match_all(query.where, series.labels)
+        for column in series.columns
+        if column.startswith(MEASURE_COLUMN)
+    }
+    measure = str(query.measure)
+    hint = "" if measure in known else _hint(measure, known)
+    return f"no call has counted {measure}{hint}" if hint else ""
+
+
+def _candidates(index: SeriesIndex[Any], where: Iterable[Matcher]) -> Sequence[TimeSeries]:
+    keys = [one.value for one in where if (one.label, one.operator) == (index.key, "=")]
+    return index.with_key(keys[0]) if keys else index.all
+
+
+def _positive(where: Iterable[Matcher]) -> Iterator[Matcher]:
+    """Yield the conditions that a series without the label does not fulfil."""
+    return (one for one in where if one.operator in ("=", "=~") and not one.matches(""))
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    """Return the question whether another name is meant, empty where none is similar."""
+    similar = nearest(name, known)
+    return f": did you mean {similar}?" if similar else ""

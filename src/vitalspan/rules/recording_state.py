@@ -1,0 +1,56 @@
+"""The state of a recording rule: what it computes at each tick becomes series."""
+
+from __future__ import annotations
+
+from vitalspan.promql.engine.evaluation_context import EvaluationError
+from vitalspan.promql.engine.metric_labels import NAME
+from vitalspan.promql.engine.plan import SAME_LABELS
+from vitalspan.promql.engine.series import Demand
+from vitalspan.rules.compiled_rule import CompiledRule, RuleSource
+from vitalspan.rules.model import Group, RecordedExpression
+
+
+class RecordingState:
+    """A recording rule.
+
+    Args:
+        rule: the rule.
+        group: its group.
+        number: its place in the group.
+        store: where samples come from, and where the result goes.
+    """
+
+    def __init__(
+        self, rule: RecordedExpression, group: Group, number: int, store: RuleSource
+    ) -> None:
+        self.rule = rule
+        self.group = group.name
+        self.owner = (group.name, number, rule)
+        self._limit = group.limit
+        self._store = store
+        self._compiled = CompiledRule(rule.record, rule.expr, store)
+        self._changes = {NAME: rule.record, **dict(rule.labels)}
+
+    @property
+    def name(self) -> str:
+        """What it records."""
+        return self.rule.record
+
+    @property
+    def demands(self) -> tuple[Demand, ...]:
+        """The samples that it needs."""
+        return self._compiled.demands
+
+    def record(self) -> None:
+        """Record the result at the last tick.
+
+        Raises:
+            EvaluationError: if there is none, or if it is no set of series.
+        """
+        changes = self._changes
+        vector = [(one.updated(changes), value) for one, value in self._compiled.evaluate()]
+        if len({labels for labels, _ in vector}) < len(vector):
+            raise EvaluationError(f"{SAME_LABELS} after applying rule labels")
+        if self._limit and len(vector) > self._limit:
+            raise EvaluationError(f"{len(vector)} series, and its group allows {self._limit}")
+        self._store.record(self.owner, vector)

@@ -1,0 +1,274 @@
+"""The rule book: the rules in force, from a rule file and from the program."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from vitalspan.history.history import History
+from vitalspan.history.series_slo_counter import Counters, SeriesSloCounter
+from vitalspan.promql.matchers import match_all
+from vitalspan.recording.slo_counter import SloCounter
+from vitalspan.rules.added_rules import AddedRules, check
+from vitalspan.rules.error_budget import SloStatus, judge_of_labels, statuses
+from vitalspan.rules.file import build_component, build_health, build_query, build_rule, build_slo
+from vitalspan.rules.file.paths import RulePath
+from vitalspan.rules.model import CounterSelector, Rule, RuleSet, Slo
+from vitalspan.rules.rule_files import RuleFiles
+from vitalspan.rules.scoring import Component, Scoring
+from vitalspan.runtime.fork_safe_lock import ForkSafeLock
+from vitalspan.signals.query_readers import QueryReaders
+from vitalspan.signals.signal import Reading
+
+
+class RuleBook:
+    """The rules in force, and how they are loaded, added and removed.
+
+    Args:
+        history: the calls that SLOs are about.
+        changed: is called after each change.
+        lock: held while rules are evaluated or changed.
+
+    Attributes:
+        in_force: all rules and SLOs, without the groups that SLOs make, and how health is scored.
+        prefix: the prefix before the names of the monitor's metrics.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        changed: Callable[[], None],
+        lock: ForkSafeLock,
+    ) -> None:
+        self.prefix = ""
+        self.in_force = RuleSet()
+        self._history = history
+        self._changed = changed
+        self._lock = lock
+        self._files = RuleFiles(self._use_file, lock)
+        self._readers = QueryReaders(history)
+        self._file_rules = RuleSet()
+        self._added = AddedRules()
+        self._slo_counters: dict[object, SloCounter | SeriesSloCounter] = {}
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The rule files, directories and patterns in force."""
+        return self._files.paths
+
+    @property
+    def reload_failed(self) -> bool:
+        """Whether the last attempt to read the files again has failed."""
+        return self._files.reload_failed
+
+    def load(self, paths: RulePath | Iterable[RulePath] | None) -> None:
+        """Load rule files, in place of those before.
+
+        Args:
+            paths: a file, a directory, whose `*.yml` and `*.yaml` are read, a pattern such as
+                `rules/*.yml`, or several of these; None removes the rules of the files before.
+
+        Raises:
+            ConfigurationError: for files with mistakes; the rules stay as they were.
+            MissingExtraError: if PyYAML is not installed.
+        """
+        self._files.load(paths)
+
+    def use(self, rules: RuleSet) -> None:
+        """Use these rules in place of those of a file.
+
+        Raises:
+            ConfigurationError: if one of their SLOs has the name of an added one.
+        """
+        self._files.replace_with(rules)
+
+    def reload(self) -> bool:
+        """Read the files again; if one has mistakes, all rules stay as they were.
+
+        Returns:
+            Whether they could be read.
+        """
+        return self._files.reload()
+
+    def reload_if_changed(self) -> None:
+        """Read the files again if they have changed, or if a signal has asked for it."""
+        self._files.reload_if_changed()
+
+    def reload_on_signal(self, number: int | None = None) -> None:
+        """Read the files again at the tick after each signal; an earlier handler is called as well.
+
+        Args:
+            number: the signal, SIGHUP by default.
+
+        Raises:
+            ValueError: outside the main thread, which alone can have handlers, or on a system
+                without SIGHUP.
+        """
+        self._files.reload_on_signal(number)
+
+    def add(self, rule: Rule | None = None, /, **fields: Any) -> Rule:
+        """Add a rule, or change the one of the same name that was added before.
+
+        Args:
+            rule: a complete one.
+            **fields: those of the rule file; `for` is spelled `for_`.
+
+        Raises:
+            ConfigurationError: for fields that make no rule.
+        """
+        if rule is None:
+            rule = build_rule({name.removesuffix("_"): value for name, value in fields.items()})
+        with self._lock:
+            self._use(self._file_rules, self._added.with_rule(rule))
+        return rule
+
+    def add_slo(self, slo: Slo | None = None, /, **fields: Any) -> Slo:
+        """Add an SLO, or change the one of the same name that was added before.
+
+        Args:
+            slo: a complete one.
+            **fields: those of an SLO in the rule file.
+
+        Raises:
+            ConfigurationError: for fields that make no SLO.
+        """
+        if slo is None:
+            slo = build_slo(fields)
+        with self._lock:
+            self._use(self._file_rules, self._added.with_slo(slo))
+        return slo
+
+    def remove(self, name: str) -> bool:
+        """Remove a rule, or an SLO, that was added; return whether there was one."""
+        with self._lock:
+            return self._use_if_changed(self._added.without(name))
+
+    def set_health(self, scoring: Scoring | None = None, /, **fields: Any) -> Scoring | None:
+        """Set how health is scored, in place of what was set before; components stay.
+
+        Args:
+            scoring: all of it at once.
+            **fields: those under `health` in the rule file; none at all leave it to the file.
+
+        Raises:
+            ConfigurationError: for fields that make no scoring.
+        """
+        if scoring is None and fields:
+            scoring = build_health(fields)
+        with self._lock:
+            self._use(self._file_rules, self._added.with_scoring(scoring))
+        return scoring
+
+    def add_component(self, name: str, **fields: Any) -> Component:
+        """Declare a component, or change the one of that name.
+
+        Args:
+            name: its `component` label.
+            **fields: `weight`, `critical` and `depends_on`, as in the rule file.
+
+        Raises:
+            ConfigurationError: for fields that make no component, or a circle of them.
+        """
+        component = build_component(name, fields)
+        with self._lock:
+            self._use(self._file_rules, self._added.with_component(component))
+        return component
+
+    def remove_component(self, name: str) -> bool:
+        """Remove a component that was added; return whether there was one."""
+        with self._lock:
+            return self._use_if_changed(self._added.without_component(name))
+
+    def set_metric_prefix(self, metric_prefix: str) -> None:
+        """Set the prefix before the names of the monitor's metrics.
+
+        Raises:
+            ConfigurationError: for a factor of health that would be computed from the score then.
+        """
+        check(self.in_force, metric_prefix)
+        self.prefix = metric_prefix
+
+    def read(self, signal: str, **fields: Any) -> Reading:
+        """Return the value of a signal as of the last tick, and how many samples it is made of.
+
+        Signals of the process or the machine are followed from the first reading on, so the first
+        one has no data.
+
+        Args:
+            signal: its name.
+            **fields: `where`, `window`, `measure` and so on, as in a rule.
+
+        Raises:
+            ConfigurationError: for fields that name no signal or do not fit it.
+        """
+        query = build_query({"signal": signal, **fields})
+        with self._lock:
+            return self._readers.read(query)
+
+    def slos(self) -> list[SloStatus]:
+        """Return the status of every SLO: what is left of its error budget, and for how long."""
+        with self._lock:
+            now = self._history.ticks.times[-1]
+            return [
+                status for slo in self.in_force.slos for status in statuses(slo, self._history, now)
+            ]
+
+    def follow_readings(self, now: float) -> None:
+        """Read at a tick what the program has asked for, in seconds on the steady clock."""
+        self._readers.follow(now)
+
+    def forget_readings(self) -> None:
+        """Forget the past of what the program has asked for."""
+        self._readers.forget()
+        self._files.reset()
+
+    def _use_file(self, rules: RuleSet) -> None:
+        self._use(rules, self._added)
+
+    def _use_if_changed(self, added: AddedRules) -> bool:
+        changed = added != self._added
+        if changed:
+            self._use(self._file_rules, added)
+        return changed
+
+    def _use(self, file_rules: RuleSet, added: AddedRules) -> None:
+        in_force = added.merged_with(file_rules)
+        check(in_force, self.prefix)
+        self._file_rules, self._added, self.in_force = file_rules, added, in_force
+        self._count_slos(in_force.slos)
+        self._changed()
+
+    def _count_slos(self, slos: tuple[Slo, ...]) -> None:
+        # An SLO keeps its counts unless it is about other events now, or another limit.
+        counters: dict[object, SloCounter | SeriesSloCounter] = {}
+        by_name: dict[str, SloCounter | SeriesSloCounter] = {}
+        for slo in slos:
+            key = (slo.name, slo.where, slo.under, slo.good, slo.bad, slo.by, slo.counted)
+            counter = self._slo_counters.get(key) or _counter_of(slo, repr(key))
+            counter.objective = slo.objective
+            counters[key] = by_name[slo.name] = counter
+        self._slo_counters = counters
+        self._history.count_slos(by_name)
+
+
+def _counter_of(slo: Slo, definition: str) -> SloCounter | SeriesSloCounter:
+    """Return what counts the events of an SLO."""
+    selects, counted = partial(match_all, slo.where), slo.counted
+    if counted is None:
+        digest = hashlib.sha256(definition.encode("utf-8", "replace")).hexdigest()[:16]
+        judge = judge_of_labels(slo)
+        return SloCounter(selects, slo.objective, slo.under, judge, slo.by, definition=digest)
+
+    def counters(selector: CounterSelector) -> Counters:
+        return Counters(selector.series, partial(match_all, (*slo.where, *selector.where)))
+
+    return SeriesSloCounter(
+        counters(counted.total),
+        counters(counted.judged),
+        slo.objective,
+        judged_are_good=counted.judged_are_good,
+        by=slo.by,
+    )

@@ -1,0 +1,187 @@
+"""The rule files in force, and when they are read again."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from vitalspan.configfile.stamp import FileStamps
+from vitalspan.errors import ConfigurationError
+from vitalspan.rules.file.load import load
+from vitalspan.rules.file.paths import RulePath, absolute_paths, rule_file_paths
+from vitalspan.rules.model import RuleSet
+from vitalspan.runtime.fork_safe_lock import ForkSafeLock
+from vitalspan.runtime.internal_errors import logger
+
+_READ_IN_TICK: Final = 64 * 1024
+"""Bytes of files that a tick reads by itself, in a fraction of a second; a thread reads more."""
+
+
+class RuleFiles:
+    """Rule files that may change.
+
+    Args:
+        use: is called with the rules of the files; it may refuse them with a ConfigurationError.
+        lock: held while rules are changed.
+
+    Attributes:
+        paths: files, directories and patterns, as they were given but absolute.
+        reload_failed: whether the last attempt to read them again has failed.
+    """
+
+    def __init__(self, use: Callable[[RuleSet], None], lock: ForkSafeLock) -> None:
+        self.paths: tuple[Path, ...] = ()
+        self.reload_failed = False
+        self._use = use
+        self._lock = lock
+        self._in_force = FileStamps()
+        self._seen = self._in_force
+        self._reading: _Reading | None = None
+        self._requested = False
+
+    def load(self, paths: RulePath | Iterable[RulePath] | None) -> None:
+        """Load other files; None removes the rules of those before.
+
+        Raises:
+            ConfigurationError: for files with mistakes; nothing is changed then.
+            MissingExtraError: if PyYAML is not installed.
+        """
+        # A daemon may change its directory later.
+        absolute = absolute_paths(paths)
+        stamps = _stamps(absolute)
+        rules = load(absolute) if absolute else RuleSet()
+        self._put_in_force(rules, stamps, absolute)
+
+    def replace_with(self, rules: RuleSet) -> None:
+        """Use these rules in place of the files, which are not read again."""
+        self._put_in_force(rules, FileStamps(), ())
+
+    def reload(self) -> bool:
+        """Read the files again; with a mistake in one of them, all rules stay as they were.
+
+        Returns:
+            Whether they could be read.
+        """
+        return not self.paths or self._finish(_Reading(self.paths))
+
+    def reload_if_changed(self) -> None:
+        """Read the files again if they have changed, or if a signal has asked for it.
+
+        A change is read at the second tick that sees it, when no one has written in between: who
+        truncates a file and writes it anew leaves it empty or half written for a moment. Large
+        files are read in a thread, and put in force by the first tick that finds them read.
+        """
+        if not self.paths:
+            return
+        reading = self._reading
+        if reading is not None:
+            if reading.done():
+                self._reading = None
+                self._finish(reading)
+            return
+        requested, self._requested = self._requested, False
+        stamps = _stamps(self.paths)
+        still, self._seen = stamps == self._seen, stamps
+        if requested or (still and stamps != self._in_force):
+            reading = _Reading(self.paths)
+            if stamps.size > _READ_IN_TICK and reading.start():
+                self._reading = reading
+            else:
+                self._finish(reading)
+
+    def reload_on_signal(self, number: int | None = None) -> None:
+        """Read the files again at the tick after each signal; an earlier handler is called as well.
+
+        Args:
+            number: the signal, SIGHUP by default.
+
+        Raises:
+            ValueError: outside the main thread, which alone can have handlers, or on a system
+                without SIGHUP.
+        """
+        number = getattr(signal, "SIGHUP", None) if number is None else number
+        if number is None:
+            raise ValueError("this system has no SIGHUP: name another signal")
+        before = signal.getsignal(number)
+
+        def handle(received: int, frame: FrameType | None) -> None:
+            self._requested = True
+            if callable(before):
+                before(received, frame)
+
+        signal.signal(number, handle)
+
+    def reset(self) -> None:
+        """Begin anew in a forked child, which has no thread that reads."""
+        self._reading = None
+
+    def _put_in_force(self, rules: RuleSet, stamps: FileStamps, paths: tuple[Path, ...]) -> None:
+        with self._lock:
+            self._use(rules)
+            self.paths = paths
+            self._in_force = self._seen = stamps
+            self._reading = None
+            self.reload_failed = False
+
+    def _finish(self, reading: _Reading) -> bool:
+        """Put in force what was read; return whether that was possible."""
+        try:
+            self._put_in_force(reading.rules(), reading.stamps, self.paths)
+        except ConfigurationError as refused:
+            self._in_force = reading.stamps
+            self.reload_failed = True
+            logger.error("the rules before are still in force: %s", refused)
+            return False
+        return True
+
+
+class _Reading:
+    """Rules that are being read from files."""
+
+    def __init__(self, paths: tuple[Path, ...]) -> None:
+        self.stamps = _stamps(paths)
+        self._paths = paths
+        self._rules: RuleSet | None = None
+        self._error: Exception | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> bool:
+        """Begin to read in a thread; return whether one could be had."""
+        thread = threading.Thread(target=self._read, name="vitalspan-rules", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            return False
+        self._thread = thread
+        return True
+
+    def done(self) -> bool:
+        """Whether all has been read."""
+        return self._thread is None or not self._thread.is_alive()
+
+    def rules(self) -> RuleSet:
+        """Return the rules, which are read now unless a thread has done so.
+
+        Raises:
+            ConfigurationError: for files with mistakes.
+        """
+        if self._rules is None and self._error is None:
+            self._read()
+        if self._error is not None:
+            raise self._error
+        assert self._rules is not None  # noqa: S101 - one of the two is there
+        return self._rules
+
+    def _read(self) -> None:
+        try:
+            self._rules = load(self._paths)
+        except Exception as error:  # noqa: BLE001 - it is raised where the rules are asked for
+            self._error = error
+
+
+def _stamps(paths: tuple[Path, ...]) -> FileStamps:
+    return FileStamps(*rule_file_paths(paths))

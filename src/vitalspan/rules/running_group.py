@@ -1,0 +1,80 @@
+"""A group of rules in force, with the states of its rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from vitalspan.history.history import History
+from vitalspan.rules.alert_states import AlertStates
+from vitalspan.rules.expression_state import ExpressionState
+from vitalspan.rules.model import Group, RecordedExpression
+from vitalspan.rules.recording_state import RecordingState
+from vitalspan.rules.rule_state import RuleState
+
+_SLACK: Final = 1e-3
+"""Seconds that a tick may come early and still count for a group's interval."""
+
+Former = dict[object, AlertStates]
+"""The states of rules that were in force, by group and rule."""
+
+
+@dataclass
+class RunningGroup:
+    """A group in force, with the states of its rules, and when it was evaluated last."""
+
+    group: Group
+    rule_states: list[RuleState]
+    expression_states: list[ExpressionState | RecordingState]
+    last: float = float("-inf")
+
+    @property
+    def alert_states(self) -> list[AlertStates]:
+        """The states of the rules that have alerts."""
+        expressions = [one for one in self.expression_states if isinstance(one, ExpressionState)]
+        return [*self.rule_states, *expressions]
+
+    def by_rule(self) -> Former:
+        """Return the states of the rules that have alerts, by group and rule."""
+        name = self.group.name
+        rules: Former = {(name, state.rule): state for state in self.rule_states}
+        for state in self.expression_states:
+            if isinstance(state, ExpressionState):
+                rules[name, state.rule] = state
+        return rules
+
+    def is_due(self, now: float) -> bool:
+        """Whether the group is to be evaluated at a tick, on the steady clock."""
+        interval = self.group.interval
+        return interval is None or now - self.last >= interval - _SLACK
+
+
+def running_group(
+    group: Group, former: Former, history: History, last: float | None
+) -> RunningGroup:
+    """Return a group with the states of its rules.
+
+    Args:
+        group: the group.
+        former: the states of rules before; those that go on are taken out.
+        history: what rules look back on.
+        last: when a group of this name was evaluated last; None is never.
+    """
+    running = RunningGroup(group, [], [], float("-inf") if last is None else last)
+    for rule in group.rules:
+        state = former.pop((group.name, rule), None)
+        if not isinstance(state, RuleState):
+            state = RuleState(rule, group.name, group.limit, history)
+        state.limit = group.limit
+        running.rule_states.append(state)
+    store = history.samples
+    for number, expression in enumerate(group.expressions):
+        if isinstance(expression, RecordedExpression):
+            running.expression_states.append(RecordingState(expression, group, number, store))
+            continue
+        known = former.pop((group.name, expression), None)
+        if not isinstance(known, ExpressionState):
+            known = ExpressionState(expression, group.name, group.limit, store)
+        known.limit = group.limit
+        running.expression_states.append(known)
+    return running

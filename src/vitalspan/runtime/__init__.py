@@ -1,0 +1,1 @@
+"""Internal: threads, locks, forks and internal errors, which every other package relies on."""

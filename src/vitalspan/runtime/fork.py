@@ -1,0 +1,58 @@
+"""State that begins anew in a forked child: what was before the fork is its parent's."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import Protocol
+
+from vitalspan.runtime.internal_errors import logger
+
+
+class Resettable(Protocol):
+    """Something that can begin anew."""
+
+    def reset(self) -> None:
+        """Begin anew from zero."""
+
+
+imports_finish_first = threading.RLock()
+"""Is held while something is imported on first use: no process forks in the middle of it.
+
+A child would wait for ever for a module that another thread of its parent was importing, since that
+thread does not exist in the child.
+"""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=imports_finish_first.acquire,
+        after_in_parent=imports_finish_first.release,
+        after_in_child=imports_finish_first.release,
+    )
+
+_locks: weakref.WeakSet[Resettable] = weakref.WeakSet()
+_living: weakref.WeakSet[Resettable] = weakref.WeakSet()
+_registered: list[bool] = []
+
+
+def reset_in_child(state: Resettable, *, first: bool = False) -> None:
+    """Reset `state` in every child that is forked while it lives.
+
+    Args:
+        state: what is reset.
+        first: whether it is reset before the others, as locks are that they may take.
+    """
+    (_locks if first else _living).add(state)
+    if not _registered and hasattr(os, "register_at_fork"):
+        _registered.append(True)
+        os.register_at_fork(after_in_child=_reset_all)
+
+
+def _reset_all() -> None:
+    for state in [*_locks, *_living]:
+        # What one of them cannot do must not keep the others from it, nor the child from starting.
+        try:
+            state.reset()
+        except Exception:  # noqa: BLE001
+            logger.warning("state could not be reset after a fork", exc_info=True)

@@ -1,0 +1,109 @@
+"""A bounded queue that one daemon thread works off."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+from vitalspan.runtime.thread import Worker
+
+T = TypeVar("T")
+
+
+class WorkerQueue(Generic[T]):
+    """Handles items one after the other, in a thread that starts with the first of them.
+
+    Args:
+        name: of the thread.
+        capacity: items that wait at most.
+        handle: what is done with an item; it must not raise.
+        finish: is called in the thread when it ends.
+
+    Attributes:
+        lock: guards the queue; its owner may guard its own state with it as well.
+        closed: is set once no more items are taken.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        capacity: int,
+        handle: Callable[[T], None],
+        finish: Callable[[], None],
+    ) -> None:
+        self.lock = threading.Condition()
+        self.closed = threading.Event()
+        self._capacity = capacity
+        self._handle = handle
+        self._finish = finish
+        self._items: deque[T] = deque()
+        self._worker = Worker(name, self._work)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, item: T, replaces: Callable[[T], bool] = lambda _: True) -> T | None:
+        """Add an item; in a full queue it takes the place of the oldest one that it may replace.
+
+        Args:
+            item: what is added.
+            replaces: whether the item may take the place of another one.
+
+        Returns:
+            What was left out: the replaced item, the new one itself where the queue is closed or
+            full of items that it may not replace, or None.
+        """
+        with self.lock:
+            if self.closed.is_set():
+                return item
+            left_out: T | None = None
+            if len(self._items) >= self._capacity:
+                oldest = next((at for at, old in enumerate(self._items) if replaces(old)), None)
+                if oldest is None:
+                    return item
+                left_out = self._items[oldest]
+                del self._items[oldest]
+            self._items.append(item)
+            self.wake()
+            return left_out
+
+    def wake(self) -> None:
+        """Make sure that a thread is working if there are items."""
+        with self.lock:
+            if self._items:
+                self._worker.ensure()
+                self.lock.notify_all()
+
+    def clear(self) -> int:
+        """Drop the items that are waiting, and return how many there were."""
+        with self.lock:
+            dropped = len(self._items)
+            self._items.clear()
+            return dropped
+
+    def close(self) -> None:
+        """Take no more items; those that are waiting are still handled, then the thread ends."""
+        with self.lock:
+            self.closed.set()
+            self.lock.notify_all()
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the thread's end; return whether it has ended."""
+        return self._worker.join(seconds)
+
+    def _work(self) -> None:
+        try:
+            while True:
+                with self.lock:
+                    while not self._items:
+                        if self.closed.is_set():
+                            return
+                        self.lock.wait()
+                    item = self._items.popleft()
+                self._handle(item)
+        finally:
+            with suppress(Exception):
+                self._finish()

@@ -1,0 +1,230 @@
+"""Reads the unit tests of rules that promtool takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from vitalspan.configfile.fields import Fields
+from vitalspan.configfile.load import load_document
+from vitalspan.configfile.nodes import Entries, Node
+from vitalspan.configfile.report import Report
+from vitalspan.configfile.values import is_number, text_of
+from vitalspan.promql.engine.metric_labels import MetricLabels
+from vitalspan.promql.engine.series_notation import Value, parse_series, parse_values
+from vitalspan.rules.file.promql_rules import expression_problem
+from vitalspan.words import shown
+
+_FIELDS: Final = ("rule_files", "evaluation_interval", "group_eval_order", "tests", "fuzzy_compare")
+_TEST_FIELDS: Final = (
+    "name",
+    "interval",
+    "input_series",
+    "alert_rule_test",
+    "promql_expr_test",
+    "external_labels",
+    "external_url",
+)
+_OF_PROMTOOL: Final = ("evaluation_interval", "group_eval_order")
+_OF_A_TEST: Final = ("input_series", "alert_rule_test", "promql_expr_test")
+_MINUTE: Final = 60.0
+
+
+@dataclass(frozen=True)
+class ExpectedAlerts:
+    """The alerts of a name that fire at a time.
+
+    Attributes:
+        at: seconds from the beginning.
+        alert: the name.
+        alerts: the labels and annotations of each.
+    """
+
+    at: float
+    alert: str
+    alerts: tuple[tuple[Mapping[str, str], Mapping[str, str]], ...]
+
+
+@dataclass(frozen=True)
+class ExpectedSamples:
+    """The result of an expression at a time.
+
+    Attributes:
+        at: seconds from the beginning.
+        expr: the expression.
+        samples: the labels and the value of each element.
+    """
+
+    at: float
+    expr: str
+    samples: tuple[tuple[MetricLabels, float], ...]
+
+
+@dataclass(frozen=True)
+class UnitTest:
+    """Series, and what is expected of rules on them.
+
+    Attributes:
+        name: for people.
+        interval: seconds between two values of a series.
+        series: labels and values.
+        alerts: what is expected to fire.
+        samples: what expressions are expected to give.
+        external_labels: those that templates see.
+    """
+
+    name: str
+    interval: float
+    series: tuple[tuple[MetricLabels, tuple[Value, ...]], ...]
+    alerts: tuple[ExpectedAlerts, ...]
+    samples: tuple[ExpectedSamples, ...]
+    external_labels: Mapping[str, str]
+
+    @property
+    def end(self) -> float:
+        """The last time that something is expected at."""
+        return max((one.at for one in self.moments), default=0.0)
+
+    @property
+    def moments(self) -> list[ExpectedAlerts | ExpectedSamples]:
+        """Everything that is expected, in order of time."""
+        moments: list[ExpectedAlerts | ExpectedSamples] = [*self.alerts, *self.samples]
+        return sorted(moments, key=lambda moment: moment.at)
+
+
+@dataclass(frozen=True)
+class UnitTestFile:
+    """The content of a file of unit tests.
+
+    Attributes:
+        rule_files: patterns of the files that are tested.
+        interval: seconds between two evaluations.
+        group_order: names of groups that are evaluated first, in this order.
+        tests: the tests.
+    """
+
+    rule_files: tuple[Path, ...]
+    interval: float
+    group_order: tuple[str, ...]
+    tests: tuple[UnitTest, ...]
+
+
+def is_unit_test_file(document: Node) -> bool:
+    """Whether a document is promtool's, and not a file of scenarios."""
+    if not isinstance(document, Entries):
+        return False
+    if any(name in document.fields for name in _OF_PROMTOOL):
+        return True
+    tests = document.fields.get("tests")
+    items = getattr(tests.value, "items", ()) if tests else ()
+    return any(
+        isinstance(one, Entries) and any(name in one.fields for name in _OF_A_TEST) for one in items
+    )
+
+
+def load(path: str | os.PathLike[str]) -> UnitTestFile:
+    """Read a file of unit tests.
+
+    Raises:
+        ConfigFileError: with all mistakes in it, each with its line and column.
+        MissingExtraError: if PyYAML or promql-parser is not installed.
+    """
+    report = Report(str(path))
+    document = load_document(path, report, "file of unit tests", "promql")
+    fields = Fields(document, _FIELDS, report, usable="rule_files and tests")
+    folder = Path(path).parent
+    files = fields.texts("rule_files", "a list of rule files", "a path")
+    interval = fields.seconds("evaluation_interval", _MINUTE, zero="is not an interval: use 1m")
+    order = fields.texts("group_eval_order", "a list of groups", "the name of a group")
+    tests = fields.items_of("tests", "a list of tests")
+    if not tests:
+        fields.missing("tests", "add a list of tests")
+    read = tuple(_test(one, number, interval, report) for number, one in enumerate(tests, 1))
+    report.check()
+    return UnitTestFile(tuple(folder / one for one in files), interval, tuple(order), read)
+
+
+def _test(node: Node, number: int, interval: float, report: Report) -> UnitTest:
+    fields = Fields(node, _TEST_FIELDS, report, usable="input_series and alert_rule_test")
+    name = fields.text("name", "a name") or f"test {number}"
+    series = [_series(one, report) for one in fields.items_of("input_series", "a list of series")]
+    alerts = fields.items_of("alert_rule_test", "a list of moments with alertname and exp_alerts")
+    samples = fields.items_of("promql_expr_test", "a list of expressions with exp_samples")
+    return UnitTest(
+        name,
+        fields.seconds("interval", interval, zero="is not an interval: use 1m"),
+        tuple(one for one in series if one is not None),
+        tuple(_alerts(one, report) for one in alerts),
+        tuple(_samples(one, report) for one in samples),
+        _labels(fields, "external_labels"),
+    )
+
+
+def _series(node: Node, report: Report) -> tuple[MetricLabels, tuple[Value, ...]] | None:
+    fields = Fields(node, ("series", "values"), report, usable="series and values")
+    series, values = fields.get("series"), fields.get("values")
+    if series is None or values is None:
+        fields.missing(("series", "values"), 'add both, such as series: up{job="api"}')
+        return None
+    labels = values_read = None
+    text = text_of(series, 'a series such as up{job="api"}', report)
+    notation = text_of(values, "values such as 0+10x5", report)
+    try:
+        if text is not None:
+            labels, rest = parse_series(text)
+            if rest:
+                report.wrong(series.place, f"{shown(rest)} is not expected: leave it out")
+    except ValueError as problem:
+        report.wrong(series.place, str(problem))
+    try:
+        values_read = None if notation is None else tuple(parse_values(notation))
+    except ValueError as problem:
+        report.wrong(values.place, str(problem))
+    return None if labels is None or values_read is None else (labels, values_read)
+
+
+def _alerts(node: Node, report: Report) -> ExpectedAlerts:
+    known = ("eval_time", "alertname", "exp_alerts")
+    fields = Fields(node, known, report, usable="eval_time, alertname and exp_alerts")
+    expected = []
+    for one in fields.items_of("exp_alerts", "alerts with exp_labels and exp_annotations"):
+        alert = Fields(one, ("exp_labels", "exp_annotations"), report, usable="exp_labels")
+        expected.append((_labels(alert, "exp_labels"), _labels(alert, "exp_annotations")))
+    name = fields.name("alertname", "the name of an alert") or ""
+    return ExpectedAlerts(fields.seconds("eval_time", 0.0), name, tuple(expected))
+
+
+def _samples(node: Node, report: Report) -> ExpectedSamples:
+    known = ("expr", "eval_time", "exp_samples")
+    fields = Fields(node, known, report, usable="expr, eval_time and exp_samples")
+    expr = fields.text("expr", "an expression") or ""
+    problem = "is missing: add an expression"
+    if expr:
+        problem = expression_problem(expr, in_process=False)
+    if problem:
+        fields.wrong(f"{shown(expr)} {problem}", "expr")
+    samples = []
+    for one in fields.items_of("exp_samples", "samples with labels and value"):
+        sample = Fields(one, ("labels", "value"), report, usable="labels and value")
+        value = sample.text("value", "a number") or "0"
+        try:
+            labels = parse_series(sample.text("labels", "labels such as {}") or "{}")[0]
+        except ValueError as mistake:
+            sample.wrong(str(mistake), "labels")
+            continue
+        value = value.replace(".nan", "nan").replace(".inf", "inf")
+        if not is_number(value) and value.lstrip("+-").lower() not in ("inf", "nan"):
+            sample.wrong(f"{shown(value)} is not a number: use one such as 1.5", "value")
+            continue
+        samples.append((labels, float(value)))
+    return ExpectedSamples(fields.seconds("eval_time", 0.0), expr, tuple(samples))
+
+
+def _labels(fields: Fields, field: str) -> dict[str, str]:
+    return {
+        name: str(getattr(node, "content", "") or "")
+        for name, _, node in fields.entries_of(field, "names with texts")
+    }

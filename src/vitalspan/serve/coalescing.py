@@ -1,0 +1,138 @@
+"""Scrape coalescing: scrapes that ask for the same at the same time share one rendering.
+
+A scrape never gets a rendering that had begun before the scrape arrived.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from functools import partial
+from http import HTTPStatus
+from typing import Final
+
+from vitalspan.serve.messages import Response, text_response
+
+Render = Callable[[], Response]
+WhenSent = Callable[[], None]
+Respond = Callable[[Response, WhenSent], None]
+
+PATIENCE: Final = 1.0
+"""Seconds after which a rendering is taken to hang, and holds up nobody any more."""
+
+
+class _Rendering:
+    """One rendering and the scrapes that get it.
+
+    Args:
+        key: what is asked for.
+        render: makes the response.
+    """
+
+    def __init__(self, key: Hashable, render: Render) -> None:
+        self.key = key
+        self.render = render
+        self.scrapes: list[Respond] = []
+        self.started_at = 0.0
+        self.unsent = 0
+
+
+class ScrapeCoalescer:
+    """Lets scrapes share renderings, and bounds both.
+
+    While a rendering runs, scrapes that ask for the same gather for the next one. So there is one
+    at a time for each thing that can be asked for, unless one hangs.
+
+    Args:
+        submit: runs a job in a thread; returns whether it will.
+        max_scrapes: how many scrapes wait for their responses or take them, at most.
+        max_renderings: how many renderings are waited for, run or being sent, at most. Each has
+            a thread until it is made, and its text is in memory until all have taken it.
+        now: a steady clock in seconds.
+    """
+
+    def __init__(
+        self,
+        submit: Callable[[Callable[[], None]], bool],
+        *,
+        max_scrapes: int,
+        max_renderings: int,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._submit = submit
+        self._max_scrapes = max_scrapes
+        self._max_renderings = max_renderings
+        self._now = now
+        self._changed = threading.Condition()
+        self._scrapes = 0
+        self._renderings = 0
+        self._gathering: dict[Hashable, _Rendering] = {}
+        self._running: dict[Hashable, _Rendering] = {}
+
+    def scrape(self, key: Hashable, render: Render, respond: Respond) -> bool:
+        """Have a scrape answered by the next rendering that begins.
+
+        Args:
+            key: what is asked for; equal keys share a rendering.
+            render: makes the response, in another thread.
+            respond: is given the response, in another thread, and a function that it has called
+                once the response has been sent, or cannot be sent.
+
+        Returns:
+            Whether there is room for it; `respond` is not called otherwise.
+        """
+        with self._changed:
+            if self._scrapes >= self._max_scrapes:
+                return False
+            rendering = self._gathering.get(key)
+            if rendering is not None:
+                self._add(rendering, respond)
+                return True
+            if self._renderings >= self._max_renderings:
+                return False
+            rendering = _Rendering(key, render)
+            if not self._submit(partial(self._run, rendering)):
+                return False
+            self._renderings += 1
+            self._gathering[key] = rendering
+            self._add(rendering, respond)
+            return True
+
+    def _add(self, rendering: _Rendering, respond: Respond) -> None:
+        rendering.scrapes.append(respond)
+        self._scrapes += 1
+
+    def _run(self, rendering: _Rendering) -> None:
+        """Render once it is this rendering's turn, and answer all scrapes that gathered for it."""
+        with self._changed:
+            self._wait_for_turn(rendering.key)
+            # From here on it is too late to join: what follows may read the metrics at once.
+            del self._gathering[rendering.key]
+            self._running[rendering.key] = rendering
+            rendering.started_at = self._now()
+            rendering.unsent = len(rendering.scrapes)
+        response = text_response(HTTPStatus.INTERNAL_SERVER_ERROR, "the metrics failed to render")
+        try:
+            response = rendering.render()
+        finally:
+            with self._changed:
+                if self._running.get(rendering.key) is rendering:
+                    del self._running[rendering.key]
+                    self._changed.notify_all()
+            for respond in rendering.scrapes:
+                respond(response, partial(self._note_sent, rendering))
+
+    def _wait_for_turn(self, key: Hashable) -> None:
+        while (running := self._running.get(key)) is not None:
+            patience = running.started_at + PATIENCE - self._now()
+            if patience <= 0:
+                return
+            self._changed.wait(patience)
+
+    def _note_sent(self, rendering: _Rendering) -> None:
+        with self._changed:
+            self._scrapes -= 1
+            rendering.unsent -= 1
+            if rendering.unsent == 0:
+                self._renderings -= 1

@@ -1,0 +1,279 @@
+"""A client's connection, as a state machine that never waits.
+
+`http.server` times each read by itself, so one byte every few seconds holds its thread for ever.
+Here a deadline holds for a whole request and for a whole response, and no byte puts it off.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import logging
+import selectors
+import socket
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from vitalspan.serve.http1 import Http1Parser, RequestError, response_head
+from vitalspan.serve.messages import Request, Response, text_response
+from vitalspan.serve.transport import Transport
+
+if TYPE_CHECKING:
+    from vitalspan.serve.web_config.tls import TLS
+
+MAX_REQUESTS: Final = 1000
+"""Requests that one connection may bring."""
+
+_RECEIVE_BYTES: Final = 8 * 1024
+_SEND_BYTES: Final = 64 * 1024
+_LINGER_SECONDS: Final = 1.0
+_LINGER_BYTES: Final = 256 * 1024
+
+# A client as fast as the server must not keep the others waiting.
+_STEPS_IN_A_ROW: Final = 16
+
+_log = logging.getLogger(__name__)
+
+
+class State(enum.Enum):
+    """The states of a connection."""
+
+    HANDSHAKE = "shaking hands for TLS"
+    READING = "reading a request"
+    ANSWERING = "waiting until its response is made"
+    SENDING = "sending a response"
+    LINGERING = "waiting until the client closes"
+    CLOSED = "closed"
+
+
+class Timeouts(NamedTuple):
+    """The time that a client may take, in seconds.
+
+    Attributes:
+        request: for a whole request, with the TLS handshake before the first one, and again for
+            a whole response.
+        idle: from a response to the first byte of the next request.
+    """
+
+    request: float
+    idle: float
+
+
+class Connection:
+    """A client's connection. One thread at a time uses it; only `abort` may come from another.
+
+    Args:
+        sock: the connected socket.
+        timeouts: how long the client may take.
+        now: seconds on a steady clock, the same one that the methods are given.
+        tls: how the connection is secured; None for plain HTTP.
+
+    Attributes:
+        state: what it is doing.
+        deadline: until when; infinite while its response is made.
+
+    Raises:
+        OSError: if TLS cannot begin.
+    """
+
+    def __init__(
+        self, sock: socket.socket, timeouts: Timeouts, now: float, tls: TLS | None = None
+    ) -> None:
+        self._transport = Transport(sock, tls)
+        self._timeouts = timeouts
+        self._parser = Http1Parser()
+        self._requests_left = MAX_REQUESTS
+        self._unsent = [memoryview(b"")]
+        self._keep_alive = False
+        self._when_sent: Callable[[], None] | None = None
+        self._lingering_bytes = 0
+        self._request: Request | None = None
+        self.state = State.READING if tls is None else State.HANDSHAKE
+        self.deadline = now + timeouts.request
+
+    @property
+    def events(self) -> int:
+        """What to wait for before the next `proceed`, as `selectors` has it."""
+        return self._transport.events
+
+    @property
+    def request(self) -> Request:
+        """The request whose response is to be made."""
+        if self._request is None:
+            raise RuntimeError("there is no whole request yet")
+        return self._request
+
+    def fileno(self) -> int:
+        """Return the file descriptor, as a selector asks for it; -1 once it is closed."""
+        return self._transport.fileno()
+
+    def proceed(self, now: float) -> None:
+        """Go on until the socket has to wait, a whole request is there, or the connection ends."""
+        try:
+            for _ in range(_STEPS_IN_A_ROW):
+                if not self._step(now):
+                    return
+        except RequestError as error:
+            _log.debug("%d: %s", error.status, error)
+            self._send(text_response(error.status, error.reason), now, keep_alive=False)
+        except (OSError, ValueError) as error:
+            _log.debug("a connection broke: %s", error)
+            self.close()
+        self._transport.events = selectors.EVENT_READ | selectors.EVENT_WRITE
+
+    def respond(
+        self,
+        response: Response,
+        now: float,
+        *,
+        keep_alive: bool = True,
+        when_sent: Callable[[], None] | None = None,
+    ) -> None:
+        """Send the response to the request, as much of it as the socket takes at once.
+
+        Args:
+            response: what is sent.
+            now: seconds on the steady clock.
+            keep_alive: whether the connection may stay open for the next request.
+            when_sent: called once, as soon as the response is sent or the connection has ended.
+        """
+        self._when_sent = when_sent
+        keep_alive = keep_alive and self._parser.keep_alive and self._requests_left > 0
+        self._send(response, now, keep_alive=keep_alive)
+        self.proceed(now)
+
+    def time_out(self, now: float) -> None:
+        """End what has taken too long: half a request gets a response that says so."""
+        if self.state is State.READING and self._parser.started:
+            error = RequestError(HTTPStatus.REQUEST_TIMEOUT)
+            self._send(text_response(error.status, error.reason), now, keep_alive=False)
+            self.proceed(now)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """End the connection without waiting for the client."""
+        self.state = State.CLOSED
+        self._transport.close()
+        self._finish()
+
+    def abort(self) -> None:
+        """End the connection from another thread; the one that uses it then sees its end."""
+        self._transport.abort()
+
+    def close_in_child(self) -> None:
+        """Let go of the socket in a forked child, without a word to the client."""
+        self._transport.close_in_child()
+
+    def _step(self, now: float) -> bool:
+        """Do one thing; return whether there may be more to do at once."""
+        match self.state:
+            case State.HANDSHAKE:
+                return self._shake_hands()
+            case State.READING:
+                return self._read(now)
+            case State.SENDING:
+                return self._send_some(now)
+            case State.LINGERING:
+                return self._linger()
+            case _:
+                return False
+
+    def _shake_hands(self) -> bool:
+        admitted = self._transport.handshake()
+        if admitted is None:
+            return False
+        if not admitted:
+            _log.debug("a client certificate names nobody in client_allowed_sans")
+            self.close()
+        else:
+            self.state = State.READING
+        return admitted
+
+    def _read(self, now: float) -> bool:
+        data = self._transport.receive(_RECEIVE_BYTES)
+        if data is None:
+            return False
+        if not data:
+            self.close()
+            return False
+        self._parse(data, now)
+        return True
+
+    def _parse(self, data: bytes, now: float) -> None:
+        first = not self._parser.started
+        self._request = self._parser.feed(data)
+        if first and self._parser.started and self._requests_left < MAX_REQUESTS:
+            self.deadline = now + self._timeouts.request
+        if self._request is not None:
+            self._requests_left -= 1
+            self.state, self.deadline = State.ANSWERING, float("inf")
+
+    def _send(self, response: Response, now: float, *, keep_alive: bool) -> None:
+        head = response_head(response, keep_alive=keep_alive)
+        # One piece where that is small, and no copy of what is large.
+        body = memoryview(response.body)
+        self._unsent = [memoryview(head + body[:_SEND_BYTES]), body[_SEND_BYTES:]]
+        self._keep_alive = keep_alive
+        self.state, self.deadline = State.SENDING, now + self._timeouts.request
+
+    def _send_some(self, now: float) -> bool:
+        if not self._unsent:
+            self._finish()
+            self._after_response(now)
+            return True
+        count = self._transport.send(self._unsent[0][:_SEND_BYTES])
+        if count is None:
+            return False
+        self._unsent[0] = self._unsent[0][count:]
+        self._unsent = [part for part in self._unsent if part]
+        return True
+
+    def _after_response(self, now: float) -> None:
+        self._request = None
+        if self._keep_alive:
+            unread = self._parser.unread()
+            self._parser = Http1Parser()
+            self.state, self.deadline = State.READING, now + self._timeouts.idle
+            if unread:
+                self._parse(unread, now)
+            return
+        # Closing with unread bytes in the way makes the kernel reset the connection, which throws
+        # away a response on its way. So the rest is received for a moment and not looked at.
+        self._transport.end_sending()
+        self.state, self.deadline = State.LINGERING, now + _LINGER_SECONDS
+
+    def _linger(self) -> bool:
+        count = self._transport.discard(_SEND_BYTES)
+        if count is None:
+            return False
+        self._lingering_bytes += count
+        if not count or self._lingering_bytes >= _LINGER_BYTES:
+            self.close()
+        return True
+
+    def _finish(self) -> None:
+        """Tell that the response needs no more room."""
+        self._unsent = []
+        when_sent, self._when_sent = self._when_sent, None
+        if when_sent is not None:
+            when_sent()
+
+
+def refuse(sock: socket.socket, *, secured: bool) -> None:
+    """Tell a client that there is no room for its connection, without waiting for anything.
+
+    Args:
+        sock: the connected socket; it is closed.
+        secured: whether the client expects TLS, so that it would understand no word.
+    """
+    with sock, contextlib.suppress(OSError):
+        sock.settimeout(0)
+        if not secured:
+            response = text_response(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
+            head = response_head(response, keep_alive=False)
+            sock.send(head + response.body)
+            # Unread bytes would make the kernel throw the response away.
+            sock.recv(65536)
+        sock.shutdown(socket.SHUT_WR)

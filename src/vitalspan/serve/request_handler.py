@@ -1,0 +1,130 @@
+"""The request handler: from a whole request to its response, with limits on scrapes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from vitalspan.serve.access import refusal
+from vitalspan.serve.coalescing import ScrapeCoalescer
+from vitalspan.serve.messages import Request, Response, text_response
+from vitalspan.serve.routes import is_scrape, respond
+from vitalspan.serve.scrape import scrape_options
+from vitalspan.serve.web_config import WebConfig
+from vitalspan.serve.worker_pool import WorkerPool
+
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
+
+WhenSent = Callable[[], None]
+Send = Callable[[Response, WhenSent | None], None]
+
+MAX_THREADS: Final = 32
+"""Threads that make responses, at most."""
+
+_ROOM_FOR_OTHERS: Final = 8
+"""One of so many threads and connections is kept free of scrapes; one at least if there are two."""
+
+_log = logging.getLogger(__name__)
+
+
+class Exchange:
+    """A request, and the way of its response to the client.
+
+    Args:
+        request: what the client asks.
+        config: says which headers every response has.
+        send: sends the response.
+    """
+
+    def __init__(self, request: Request, config: WebConfig, send: Send) -> None:
+        self.request = request
+        self.config = config
+        self._send = send
+
+    def respond(self, response: Response, when_sent: WhenSent | None = None) -> None:
+        """Send the response."""
+        request = self.request
+        _log.debug("%s %r: %d", request.method, request.path, response.status)
+        headers = [*response.headers, *self.config.headers]
+        self._send(response.to(request)._replace(headers=headers), when_sent)
+
+    def refuse(self, reason: str) -> None:
+        """Send a 503, for want of room."""
+        self.respond(text_response(HTTPStatus.SERVICE_UNAVAILABLE, reason))
+
+
+class RequestHandler:
+    """Answers requests in worker threads.
+
+    A collector that hangs holds its scrape for ever, and scrapers come again. So an eighth of the
+    threads and of the connections is kept for everything that is no scrape.
+
+    Args:
+        registry: whose metrics are shown.
+        config: returns what the web configuration says now.
+        max_connections: how many connections the server has, at most.
+    """
+
+    def __init__(
+        self, registry: Collector, config: Callable[[], WebConfig], max_connections: int
+    ) -> None:
+        self._registry = registry
+        self._config = config
+        max_threads = min(MAX_THREADS, max_connections)
+        self._workers = WorkerPool(max_threads)
+        self._scrapes = ScrapeCoalescer(
+            self._workers.submit,
+            max_scrapes=_share_of_scrapes(max_connections),
+            max_renderings=_share_of_scrapes(max_threads),
+        )
+
+    def handle(self, request: Request, send: Send) -> None:
+        """See to it that a request is answered, without waiting for anything.
+
+        Args:
+            request: the request.
+            send: is called once, from any thread.
+        """
+        exchange = Exchange(request, self._config(), send)
+        if exchange.config.users is None:
+            self._admit(exchange)
+        else:
+            # To check a password takes a while.
+            self._submit(exchange, partial(self._admit, exchange))
+
+    def close(self) -> None:
+        """End the threads as soon as they have finished what they do."""
+        self._workers.close()
+
+    def _admit(self, exchange: Exchange) -> None:
+        request = exchange.request
+        response = refusal(request, exchange.config)
+        if response is not None:
+            exchange.respond(response)
+        elif is_scrape(request):
+            self._scrape(exchange)
+        else:
+            # Everything else waits for nothing, so hanging collectors cannot hold it up.
+            exchange.respond(self._response(request))
+
+    def _scrape(self, exchange: Exchange) -> None:
+        # Scrapes that share a rendering differ in HEAD and GET alone.
+        request = exchange.request._replace(method="GET")
+        render = partial(self._response, request)
+        if not self._scrapes.scrape(scrape_options(request), render, exchange.respond):
+            exchange.refuse("too many scrapes at a time")
+
+    def _response(self, request: Request) -> Response:
+        return respond(request, self._registry, any_path=False)
+
+    def _submit(self, exchange: Exchange, job: Callable[[], None]) -> None:
+        if not self._workers.submit(job):
+            exchange.refuse("there is no thread for another request")
+
+
+def _share_of_scrapes(number: int) -> int:
+    return max(1, number - max(1, number // _ROOM_FOR_OTHERS))

@@ -1,0 +1,105 @@
+"""Routes: which path gets which response, the same for the HTTP server, WSGI and ASGI."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from vitalspan.serve.messages import Request, Response, make_response, text_response
+from vitalspan.serve.probes import HEALTH_PATH, LIVE_PATH, PROBES, READY_PATH
+from vitalspan.serve.scrape import scrape, scrape_options
+
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
+
+METRICS_PATH: Final = "/metrics"
+
+_ALLOWED: Final = ("Allow", "GET, HEAD, OPTIONS")
+_LANDING_PAGE: Final = f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>vitalspan</title>
+<h1>vitalspan</h1>
+<ul>
+<li><a href="{METRICS_PATH}">Metrics</a>, as Prometheus scrapes them</li>
+<li><a href="{HEALTH_PATH}">Health</a>: the score and its reasons, as JSON</li>
+<li><a href="{READY_PATH}">Ready</a>: whether the service can take requests</li>
+<li><a href="{LIVE_PATH}">Live</a>: whether the process answers</li>
+</ul>
+</html>
+""".encode()
+
+_log = logging.getLogger(__name__)
+
+Route = Callable[[Request, "Collector"], Response]
+
+
+def respond(request: Request, registry: Collector, *, any_path: bool) -> Response:
+    """Return the response to a request; an error inside becomes a 500 that tells no details.
+
+    Args:
+        request: the request.
+        registry: whose metrics are shown.
+        any_path: whether every path shows the metrics, except those that end like a probe's, as
+            in an application that is mounted somewhere. Otherwise `/metrics` does, the probes
+            have theirs, `/` links to both, and nothing else is found.
+    """
+    try:
+        response = _respond(request, registry, any_path=any_path)
+    except Exception:  # noqa: BLE001 - a client must get some response, whatever was raised
+        _log.exception("the response to %r failed", request.path)
+        response = text_response(HTTPStatus.INTERNAL_SERVER_ERROR, "the metrics failed to render")
+    return response.to(request)
+
+
+def is_scrape(request: Request) -> bool:
+    """Whether a request to the HTTP server asks for the metrics."""
+    return request.method in {"GET", "HEAD"} and _ROUTES.get(request.path) is _metrics
+
+
+def is_probe(request: Request) -> bool:
+    """Whether a request to a mounted application asks for a probe, which waits for nothing."""
+    return _mounted_route(request.path) not in {_metrics, _not_found}
+
+
+def _respond(request: Request, registry: Collector, *, any_path: bool) -> Response:
+    if request.method == "OPTIONS":
+        return Response(HTTPStatus.NO_CONTENT, [_ALLOWED], b"")
+    if request.method not in {"GET", "HEAD"}:
+        return text_response(
+            HTTPStatus.METHOD_NOT_ALLOWED, "only GET, HEAD and OPTIONS are allowed", _ALLOWED
+        )
+    path = request.path
+    route = _mounted_route(path) if any_path else _ROUTES.get(path, _not_found)
+    return route(request, registry)
+
+
+def _metrics(request: Request, registry: Collector) -> Response:
+    return scrape(registry, scrape_options(request))
+
+
+def _landing_page(_: Request, __: Collector) -> Response:
+    return make_response(HTTPStatus.OK, _LANDING_PAGE, "text/html; charset=utf-8")
+
+
+def _not_found(_: Request, __: Collector) -> Response:
+    return text_response(HTTPStatus.NOT_FOUND, f"nothing here; the metrics are at {METRICS_PATH}")
+
+
+def _mounted_route(path: str) -> Route:
+    """Return the route of a path in an application that is mounted somewhere."""
+    # Browsers ask for the icon after every page; it should not cost a scrape.
+    if path.endswith("/favicon.ico"):
+        return _not_found
+    return next((route for end, route in PROBES.items() if path.endswith(end)), _metrics)
+
+
+_ROUTES: Final[dict[str, Route]] = {
+    "/": _landing_page,
+    METRICS_PATH: _metrics,
+    f"{METRICS_PATH}/": _metrics,
+    **PROBES,
+}

@@ -1,0 +1,154 @@
+"""An HTTP server for metrics and probes, in daemon threads, for a network that may be hostile."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import threading
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import REGISTRY
+
+from vitalspan.config import from_environment
+from vitalspan.errors import ConfigurationError
+from vitalspan.living_monitors import monitors_of, start_monitors_of
+from vitalspan.serve.connection import Timeouts
+from vitalspan.serve.listener import listen_on_first
+from vitalspan.serve.metrics_server import MetricsServer
+from vitalspan.serve.web_config import WebConfig, WebConfigFile
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+
+    from prometheus_client.registry import Collector
+
+_log = logging.getLogger(__name__)
+
+_MOST_PORTS: Final = 1000
+_MOST_CONNECTIONS: Final = 1024
+# The application needs file descriptors, too.
+_SHARE_OF_DESCRIPTORS: Final = 4
+
+
+def start_http_server(
+    port: int | range | str = 9464,
+    addr: str = "127.0.0.1",
+    registry: Collector = REGISTRY,
+    *,
+    web_config: str | os.PathLike[str] | None = None,
+    max_connections: int | None = None,
+    timeout: float = 10.0,
+    idle_timeout: float = 90.0,
+) -> MetricsServer:
+    """Serve a registry's metrics at `/metrics` from daemon threads, and let its monitors tick.
+
+    Monitors that are made later tick as well. `/-/live`, `/-/ready` and `/health` say how the
+    process does.
+
+    Args:
+        port: the TCP port. 0 takes a free one, which `MetricsServer.port` tells. Of several, as
+            in `range(9464, 9474)` or `"9464-9473"`, the first free one is taken.
+        addr: the address or host name to listen on: `0.0.0.0` for all of IPv4, `::` for all.
+        registry: whose metrics are shown.
+        web_config: a web configuration file, for TLS, client certificates and users.
+        max_connections: how many connections may be open at a time. For one more, the one that
+            has been silent longest is closed; where none is silent, the new one gets a 503. An
+            eighth is kept free of scrapes. By default 1,024, but no more than a quarter of the
+            files that the process may open.
+        timeout: seconds for a whole request to arrive, from its first byte, or from the
+            connection for the first one, TLS included; and again for its response to be taken.
+        idle_timeout: seconds that a connection may wait for its next request. A scraper keeps
+            its connection if this is more than its scrape interval.
+
+    Raises:
+        ConfigurationError: if an option or the web configuration cannot be used.
+        MissingExtraError: if there is a web configuration and the extra `server` is missing.
+        OSError: if the address cannot be listened on; the message names it. Where several workers
+            put their metrics together, a port that is taken is no error: the first of them serves
+            for all, and when it dies another one takes the port.
+    """
+    ports = _ports(port)
+    if max_connections is None:
+        max_connections = _default_max_connections()
+    if max_connections < 1:
+        raise ConfigurationError(f"max_connections={max_connections!r}: give 1 or more")
+    for name, seconds in (("timeout", timeout), ("idle_timeout", idle_timeout)):
+        if not 0 < seconds < threading.TIMEOUT_MAX:
+            raise ConfigurationError(f"{name}={seconds!r}: give seconds above 0")
+    config_file = None if web_config is None else WebConfigFile(web_config)
+    config = WebConfig if config_file is None else config_file.current
+    connections = max_connections
+
+    def listen() -> MetricsServer:
+        return MetricsServer(
+            listen_on_first(addr, ports),
+            registry,
+            config,
+            max_connections=connections,
+            timeouts=Timeouts(timeout, idle_timeout),
+        )
+
+    try:
+        server = listen()
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or len(ports) > 1 or not _has_workers(registry):
+            raise
+        server = _standby(listen, addr, ports[0], config)
+    try:
+        start_monitors_of(registry)
+    except BaseException:
+        server.close()
+        raise
+    return server
+
+
+def _has_workers(registry: object) -> bool:
+    """Whether the metrics of a registry are those of several processes."""
+    monitors = monitors_of(registry)
+    if not monitors and registry is REGISTRY:
+        return "workers" in from_environment()
+    return any(monitor.workers is not None for monitor in monitors)
+
+
+def _standby(
+    listen: Callable[[], MetricsServer], addr: str, port: int, config: Callable[[], WebConfig]
+) -> MetricsServer:
+    # Few processes have others beside them.
+    from vitalspan.serve.standby import StandbyServer  # noqa: PLC0415
+
+    _log.info(
+        "port %d is taken, by another worker of this service, which then serves for all, or by "
+        "another program; this process takes it when it becomes free",
+        port,
+    )
+    return StandbyServer(listen, addr, port, config)
+
+
+def _default_max_connections() -> int:
+    try:
+        import resource  # noqa: PLC0415 - only systems with such limits have it
+    except ImportError:
+        return _MOST_CONNECTIONS
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return _MOST_CONNECTIONS
+    return max(1, min(_MOST_CONNECTIONS, files // _SHARE_OF_DESCRIPTORS))
+
+
+def _ports(port: object) -> Sequence[int]:
+    """Return the ports to try, in order."""
+    ports: Sequence[object] = [port]
+    if isinstance(port, str):
+        first, dash, last = port.partition("-")
+        if dash and first.isdecimal() and last.isdecimal():
+            ports = range(int(first), int(last) + 1)
+    elif isinstance(port, range):
+        ports = port
+    checked = [one for one in ports[:_MOST_PORTS] if type(one) is int and 0 <= one <= 65535]
+    if not checked or len(checked) != len(ports):
+        raise ConfigurationError(
+            f"port={port!r:.80}: give a whole number from 0 to 65535, or up to {_MOST_PORTS} of "
+            "them as '9464-9473'"
+        )
+    return checked

@@ -1,0 +1,121 @@
+"""Signals about caches and APIs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from vitalspan import metrics as names
+from vitalspan.promql.expression import Expression
+from vitalspan.promql.matchers import Matcher
+from vitalspan.promql.selection import Selection, sum_rate_of
+from vitalspan.signals.history_view import HistoryView
+from vitalspan.signals.input_series import Inputs, Samples, Target, beside, labelled, share
+from vitalspan.signals.query import Query
+from vitalspan.signals.signal import NO_DATA, Amount, Reading, Signal, Window
+from vitalspan.signals.source import APIS, CACHES
+from vitalspan.units import DOLLARS, DOLLARS_PER_SECOND, NUMBER, PER_SECOND, RATIO
+
+_OK: Final = labelled(names.API_CALLS.name, "outcome", "ok")
+_ERROR: Final = labelled(names.API_CALLS.name, "outcome", "error")
+_HIT: Final = labelled(names.CACHE_REQUESTS.name, "result", "hit")
+_MISS: Final = labelled(names.CACHE_REQUESTS.name, "result", "miss")
+
+
+def _cache_hit_ratio(window: Window, query: Query) -> Reading:
+    hits = window.increase("hits")
+    lookups = hits + window.increase("misses")
+    return Reading(hits / lookups, lookups) if lookups > 0 else NO_DATA
+
+
+def _api_reading(window: Window, query: Query, columns: tuple[str, ...]) -> Reading:
+    if not window.series or not window.seconds:
+        return NO_DATA
+    calls = window.increase("oks") + window.increase("errors")
+    return Reading(sum(map(window.increase, columns)) / window.seconds, calls)
+
+
+def _api_error_ratio(window: Window, query: Query) -> Reading:
+    errors = window.increase("errors")
+    calls = errors + window.increase("oks")
+    return Reading(errors / calls, calls) if calls > 0 else NO_DATA
+
+
+def _share_of(metric: str, label: str, value: str) -> Callable[[Selection, Query], Expression]:
+    def promql(selection: Selection, query: Query) -> Expression:
+        part = selection.sum_rate(metric, Matcher(label, "=", value))
+        return part / (selection.sum_rate(metric) > 0)
+
+    return promql
+
+
+def _api_rate_inputs(target: Target) -> Samples:
+    return {_OK: target.value}
+
+
+def _coldest(query: Query, view: HistoryView, component: str | None) -> str:
+    caches = view.intervals(query, view.history.caches, component)
+    worst = max(caches, key=lambda name: caches[name].increase("misses"), default="")
+    if not worst:
+        return ""
+    hits, misses = (caches[worst].increase(column) for column in ("hits", "misses"))
+    return f"{worst}, {hits:.0f} of {hits + misses:.0f} look-ups found their entry"
+
+
+CACHES_AND_APIS: Final = (
+    Signal(
+        "cache_hit_ratio",
+        RATIO,
+        CACHES,
+        "the share of look-ups that found their entry",
+        _cache_hit_ratio,
+        _share_of(names.CACHE_REQUESTS.name, "result", "hit"),
+        Inputs(share(_HIT, {}, _MISS), averaged=True),
+        counted=names.CACHE_REQUESTS.name,
+        contributor=_coldest,
+    ),
+    Signal(
+        "api_rate",
+        PER_SECOND,
+        APIS,
+        "the calls to an API a second",
+        partial(_api_reading, columns=("oks", "errors")),
+        sum_rate_of(names.API_CALLS.name),
+        Inputs(_api_rate_inputs, counts_calls=True),
+        amount=Amount(NUMBER, "the calls to an API", whole=True),
+        counted=names.API_CALLS.name,
+    ),
+    Signal(
+        "api_error_ratio",
+        RATIO,
+        APIS,
+        "the share of calls to an API that failed",
+        _api_error_ratio,
+        _share_of(names.API_CALLS.name, "outcome", "error"),
+        Inputs(share(_ERROR, {}, _OK), averaged=True),
+        counted=names.API_CALLS.name,
+    ),
+    Signal(
+        "api_tokens_rate",
+        PER_SECOND,
+        APIS,
+        "the tokens that calls to an API use a second",
+        partial(_api_reading, columns=("tokens",)),
+        sum_rate_of(names.API_TOKENS.name),
+        Inputs(beside(names.API_TOKENS.name, _OK)),
+        amount=Amount(NUMBER, "the tokens that calls to an API used"),
+        counted=names.API_CALLS.name,
+    ),
+    Signal(
+        "api_cost_rate",
+        DOLLARS_PER_SECOND,
+        APIS,
+        "the dollars that calls to an API cost a second",
+        partial(_api_reading, columns=("cost",)),
+        sum_rate_of(names.API_COST.name),
+        Inputs(beside(names.API_COST.name, _OK)),
+        amount=Amount(DOLLARS, "the dollars that calls to an API cost"),
+        counted=names.API_CALLS.name,
+    ),
+)

@@ -1,0 +1,88 @@
+"""The series of a history as they are at one tick, for what looks for the worst of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from vitalspan.history.history import History
+from vitalspan.history.series_index import SeriesIndex
+from vitalspan.history.time_series import TimeSeries
+from vitalspan.metrics import COMPONENT
+from vitalspan.promql.matchers import match_all
+from vitalspan.signals.query import Query
+
+OPEN: Final = float("inf")
+"""The end of an interval that has not ended."""
+
+
+class Interval(NamedTuple):
+    """The time from one tick to another, and the series that counted in it."""
+
+    tracks: tuple[TimeSeries, ...]
+    start: float
+    end: float = OPEN
+
+    def increase(self, column: str) -> float:
+        """Return how much a counter has grown."""
+        grown = 0.0
+        for track in self.tracks:
+            grown += track.increase(column, self.start)
+            if self.end < OPEN:
+                grown -= track.increase(column, self.end)
+        return grown
+
+    def mean(self) -> float:
+        """Return the mean duration of the calls, 0 without any."""
+        count = self.increase("count")
+        return self.increase("total") / count if count > 0 else 0.0
+
+
+class HistoryView:
+    """The series of a history as they are at one tick.
+
+    Args:
+        history: that they are of.
+    """
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self._grouped: dict[int, dict[str, list[TimeSeries]]] = {}
+
+    def start(self, ago: float) -> float:
+        """Return the tick that was some seconds ago."""
+        return self.history.ticks.start(self.history.ticks.times[-1], ago)
+
+    def intervals(
+        self, query: Query, index: SeriesIndex[Any], component: str | None, ago: float = 0.0
+    ) -> dict[str, Interval]:
+        """Return what a query's series have counted within its window, by the key of their index.
+
+        Args:
+            query: whose series and window count.
+            index: of operations, caches or APIs.
+            component: whose series count; None for those of all.
+            ago: seconds since the end of the window.
+        """
+        start, end = self.start(query.window + ago), self.start(ago) if ago else OPEN
+        named: dict[str, tuple[TimeSeries, ...]] = {}
+        for track in self._tracks(index, component):
+            if not query.where or match_all(query.where, track.labels):
+                name = track.labels.get(index.key, "")
+                named[name] = (*named.get(name, ()), track)
+        return {name: Interval(tracks, start, end) for name, tracks in named.items()}
+
+    def _tracks(self, index: SeriesIndex[Any], component: str | None) -> list[TimeSeries]:
+        if component is None:
+            return index.all
+        grouped = self._grouped.get(id(index))
+        if grouped is None:
+            grouped = self._grouped[id(index)] = {}
+            for track in index.all:
+                grouped.setdefault(track.labels.get(COMPONENT, ""), []).append(track)
+        return grouped.get(component, [])
+
+
+FindContributor = Callable[[Query, HistoryView, str | None], str]
+"""Returns in words what makes most of a query's value, of one component or of the whole for None;
+empty where nothing does."""

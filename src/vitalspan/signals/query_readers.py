@@ -1,0 +1,45 @@
+"""Values of single queries, for programs that ask for them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vitalspan.history.history import History
+from vitalspan.signals.query import Query
+from vitalspan.signals.reader import QueryReader
+from vitalspan.signals.signal import NO_DATA, Reading
+
+MAX_QUERIES: Final = 100
+"""Queries that are remembered, since what is derived from a signal has a past."""
+
+
+class QueryReaders:
+    """Remembers the queries that were read, so that derived ones know their past.
+
+    Args:
+        history: what is read.
+    """
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._readers: dict[Query, QueryReader] = {}
+
+    def read(self, query: Query) -> Reading:
+        """Return the value of a query without `by`, as of the last tick."""
+        reader = self._readers.pop(query, None) or QueryReader(query, self._history)
+        self._readers[query] = reader
+        if len(self._readers) > MAX_QUERIES:
+            del self._readers[next(iter(self._readers))]
+        readings = reader.read(self._history.ticks.times[-1])
+        return readings[0][1] if readings else NO_DATA
+
+    def follow(self, now: float) -> None:
+        """Read every derived query at a tick, in seconds on the steady clock."""
+        for query, reader in self._readers.items():
+            if query.derive is not None:
+                reader.read(now)
+
+    def forget(self) -> None:
+        """Forget the past of derived queries."""
+        for reader in self._readers.values():
+            reader.forget()

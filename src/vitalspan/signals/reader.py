@@ -1,0 +1,238 @@
+"""A query bound to a history: its readings at each tick."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from vitalspan.history.history import History
+from vitalspan.history.series_index import SeriesIndex
+from vitalspan.history.time_series import TimeSeries
+from vitalspan.promql.matchers import Matcher, match_all
+from vitalspan.signals.catalogue import signal_of
+from vitalspan.signals.derivations import Past
+from vitalspan.signals.pool import PooledWindow, SeriesPool
+from vitalspan.signals.query import Query
+from vitalspan.signals.signal import NO_DATA, Reading
+from vitalspan.signals.source import MONITOR, REGISTRY, SLOS
+
+_SLACK: Final = 1e-3
+"""Seconds that a tick may come early and still make a window whole."""
+
+Key = tuple[str, ...]
+"""The values of the labels that a query keeps apart."""
+
+
+class QueryReader:
+    """Reads a query from a history.
+
+    Args:
+        query: what is asked.
+        history: whom.
+
+    Raises:
+        KeyError: for a signal that there is not.
+
+    Attributes:
+        young: the combinations of labels that have no value only because the query is about a
+            longer window than there is history of.
+    """
+
+    def __init__(self, query: Query, history: History) -> None:
+        self._query = query
+        self._value = signal_of(query).value
+        # How many bad events there have to be is about the longer window.
+        self._short_query = replace(query, min_bad=0)
+        self._history = history
+        self.young: set[Key] = set()
+        self._pasts: dict[Key, Past] = {}
+        self._pools: dict[Key, SeriesPool] = {}
+        self._feeds = _feeds(query, history)
+        self._gauges = _gauges(query, history)
+
+    def read(self, now: float) -> list[tuple[Key, Reading]]:
+        """Return the reading of each combination of labels at a tick.
+
+        A query that keeps no labels apart has one, whether there are series or not.
+
+        Args:
+            now: the tick, on the steady clock.
+        """
+        query = self._query
+        self._find_series()
+        start = max(self._history.ticks.start(now, query.window), self._horizon())
+        readings = []
+        self.young.clear()
+        for key, pool in self._pools.items():
+            pool.move(start, now, query.window)
+            reading = self._over_window(pool)
+            if reading is None:
+                self.young.add(key)
+                reading = NO_DATA
+            if query.short is not None:
+                pool.move(self._history.ticks.start(now, query.short), now, query.short)
+                reading = _lesser(reading, self._value(pool, self._short_query))
+            readings.append((key, reading))
+        if query.derive is None:
+            return readings
+        return [(key, self._derived(key, reading, now)) for key, reading in readings]
+
+    def read_together(self, now: float) -> tuple[Reading, list[tuple[Key, Reading]]]:
+        """Return the reading of all series as one as well, beside that of each combination.
+
+        Args:
+            now: the tick, on the steady clock.
+        """
+        apart = self.read(now)
+        together = self._over_window(PooledWindow(self._pools.values())) or NO_DATA
+        if self._query.derive is not None:
+            together = self._derived((), together, now)
+        return together, apart
+
+    def has_series(self) -> bool:
+        """Whether any series matched when it was read last."""
+        return not all(pool.is_empty() for pool in self._pools.values())
+
+    def forget(self) -> None:
+        """Forget what the values were: what is derived from them begins anew."""
+        self._pasts.clear()
+
+    def _over_window(self, window: SeriesPool | PooledWindow) -> Reading | None:
+        """Return the reading over the longer window, None where there is too little history."""
+        query = self._query
+        reading = self._value(window, query)
+        if reading.value is None:
+            return reading
+        if query.whole_window and window.covered() < query.window - _SLACK:
+            return None
+        if query.increase:
+            return reading._replace(value=reading.value * query.window)
+        if query.weighed:
+            weight = min(1.0, window.covered() / query.window)
+            return reading._replace(value=reading.value * weight)
+        return reading
+
+    def _horizon(self) -> float:
+        return max((feed.horizon() for feed in self._feeds), default=float("-inf"))
+
+    def _find_series(self) -> None:
+        if not self._pools and not self._query.by:
+            self._pool({})
+        for feed in self._feeds:
+            if feed.begun_anew():
+                self._pools.clear()
+                return self._find_all()
+        for feed in self._feeds:
+            if feed.seen != len(feed.tracks):
+                self._take_new(feed)
+        if self._gauges:
+            self._take_gauges()
+        return None
+
+    def _find_all(self) -> None:
+        for feed in self._feeds:
+            feed.seen = 0
+        self._find_series()
+
+    def _take_new(self, feed: _Feed) -> None:
+        where = self._query.where
+        new, feed.seen = feed.tracks[feed.seen :], len(feed.tracks)
+        for track in new:
+            if match_all(where, track.labels):
+                pool = self._pool(track.labels)
+                if feed.metric is None:
+                    pool.tracks.append(track)
+                else:
+                    pool.counters.setdefault(feed.metric, []).append(track)
+
+    def _take_gauges(self) -> None:
+        for pool in self._pools.values():
+            pool.present.clear()
+        for metric, followed in self._gauges:
+            for labels, value in followed.present:
+                if match_all(self._query.where, labels):
+                    self._pool(labels).present.setdefault(metric, []).append(value)
+        if self._query.by:
+            for key in [key for key, pool in self._pools.items() if pool.is_empty()]:
+                del self._pools[key]
+                self._pasts.pop(key, None)
+
+    def _pool(self, labels: Mapping[str, str]) -> SeriesPool:
+        key = tuple(labels.get(name, "") for name in self._query.by)
+        pool = self._pools.get(key)
+        if pool is None:
+            pool = self._pools[key] = SeriesPool(self._history)
+        return pool
+
+    def _derived(self, key: Key, reading: Reading, now: float) -> Reading:
+        derivation = self._query.derive
+        past = self._pasts.get(key)
+        if past is None and derivation is not None:
+            past = self._pasts[key] = Past(derivation)
+        value = None if past is None else past.derive(reading.value, now)
+        return NO_DATA if value is None else Reading(value, reading.samples)
+
+
+class _Feed:
+    """The source of a query's new series.
+
+    Args:
+        collection: of tracks.
+        tracks: those of the collection that may match.
+        metric: the counter of the registry that they are of.
+    """
+
+    def __init__(
+        self, collection: SeriesIndex[Any], tracks: Sequence[TimeSeries], metric: str | None = None
+    ) -> None:
+        self.tracks = tracks
+        self.metric = metric
+        self.seen = 0
+        self._collection = collection
+        self._removals = collection.removals
+
+    def horizon(self) -> float:
+        """Return the tick that windows can begin at, at the earliest."""
+        return self._collection.horizon
+
+    def begun_anew(self) -> bool:
+        """Whether series have been taken out since this was asked last."""
+        changed = self._removals != self._collection.removals
+        self._removals = self._collection.removals
+        return changed
+
+
+def _feeds(query: Query, history: History) -> list[_Feed]:
+    signal = signal_of(query)
+    if signal.source is REGISTRY:
+        followed = [(metric, history.metrics.follow(metric)) for metric in signal.metrics]
+        for _, one in followed:
+            one.tracks.retain(query.window)
+        return [_Feed(one.tracks, one.tracks.all, name) for name, one in followed if one.counter]
+    if signal.source.index is None:
+        return []
+    collection = signal.source.index(history)
+    collection.retain(query.window)
+    value = query.slo if signal.source is SLOS else _asked_for(collection.key, query.where)
+    return [_Feed(collection, collection.all if value is None else collection.with_key(value))]
+
+
+def _gauges(query: Query, history: History) -> list[tuple[str, Any]]:
+    signal = signal_of(query)
+    follow = history.made if signal.source is MONITOR else history.metrics.follow
+    followed = [(metric, follow(metric)) for metric in signal.metrics]
+    return [(metric, one) for metric, one in followed if not one.counter]
+
+
+def _asked_for(label: str, where: Sequence[Matcher]) -> str | None:
+    # Most rules are about one operation, and need not look at the series of the others.
+    found = [one.value for one in where if one.label == label and one.operator == "="]
+    return found[0] if found else None
+
+
+def _lesser(one: Reading, other: Reading) -> Reading:
+    """Return the lesser value of two, of which the first one's samples count."""
+    if one.value is None or other.value is None:
+        return NO_DATA
+    return one._replace(value=min(one.value, other.value))

@@ -1,0 +1,81 @@
+"""The signal of any metric of the registry, which rules ask for as `series`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+from vitalspan.metrics import is_counter
+from vitalspan.promql.expression import Expression
+from vitalspan.promql.selection import Selection
+from vitalspan.signals.input_series import Inputs, plain
+from vitalspan.signals.query import Query
+from vitalspan.signals.signal import NO_DATA, Amount, Reading, Signal, Window
+from vitalspan.signals.source import REGISTRY, SeriesLabels
+from vitalspan.units import NUMBER, PER_SECOND
+
+_AGGREGATES: Final[dict[str, Callable[[list[float]], float]]] = {
+    "sum": sum,
+    "avg": lambda values: sum(values) / len(values),
+    "min": min,
+    "max": max,
+}
+
+
+_FRACTIONAL: Final = ("_seconds", "_dollars", "_joules", "_ratio", "_sum")
+"""The ends of names of counters that are no whole numbers."""
+
+
+def counter_rate(window: Window, metric: str) -> Reading:
+    """Return the rate of a counter of the registry."""
+    grown = window.growth(metric)
+    if grown is None or not window.seconds:
+        return NO_DATA
+    return Reading(grown / window.seconds, 1)
+
+
+def _value(window: Window, query: Query) -> Reading:
+    metric = str(query.series)
+    if is_counter(metric):
+        return counter_rate(window, metric)
+    present = window.gauges(metric)
+    numbers = [value for value in present if not math.isnan(value)]
+    # As in PromQL: NaN makes a sum or a mean NaN, which no alert compares with, but is not the
+    # least or the greatest as long as there are numbers.
+    if not numbers or (len(numbers) < len(present) and query.aggregate in ("sum", "avg")):
+        return NO_DATA
+    return Reading(_AGGREGATES[query.aggregate](numbers), 1)
+
+
+def _promql(selection: Selection, query: Query) -> Expression:
+    metric = str(query.series)
+    selection = selection.verbatim()
+    if is_counter(metric):
+        return selection.sum_rate(metric)
+    return selection.total(selection.series(metric), how=query.aggregate)
+
+
+def _is_whole(metric: str) -> bool:
+    """Whether a counter counts whole things, as far as its name tells."""
+    return not metric.removesuffix("_total").endswith(_FRACTIONAL)
+
+
+def registry_metric(metric: str) -> Signal:
+    """Return the signal of a metric of the registry: a counter's rate, a gauge's value."""
+    counter = is_counter(metric)
+    return Signal(
+        metric,
+        PER_SECOND if counter else NUMBER,
+        REGISTRY,
+        "a counter's growth a second" if counter else "the {aggregate} of its values",
+        _value,
+        _promql,
+        Inputs(plain(metric)),
+        lowest=0.0 if counter else -math.inf,
+        series_labels=SeriesLabels(),
+        amount=Amount(NUMBER, "a counter's growth", _is_whole(metric)) if counter else None,
+        metrics=(metric,),
+        own_metric=True,
+        instant=not counter,
+    )

@@ -1,0 +1,215 @@
+"""Signals that a monitor makes itself at each tick: firing alerts, and the scores."""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import reduce
+from typing import Final
+
+from vitalspan import metrics as names
+from vitalspan.metrics import COMPONENT
+from vitalspan.promql.expression import Aggregation, Expression, binary, call
+from vitalspan.promql.matchers import Matcher, match_all
+from vitalspan.promql.selection import Selection
+from vitalspan.signals.history_view import HistoryView
+from vitalspan.signals.input_series import Inputs, InputSeries, Samples, Target, labelled, plain
+from vitalspan.signals.query import Query
+from vitalspan.signals.signal import NO_DATA, Reading, Signal, Window
+from vitalspan.signals.source import MONITOR, SeriesLabels
+from vitalspan.units import NUMBER
+
+ALERT_POINTS: Final = {"critical": 10, "error": 5, "warning": 2, "info": 0}
+"""The points of a firing alert, by its severity."""
+
+SAME_MATTER: Final = ("severity", "long_window")
+"""Labels in which alerts of one matter differ: of those that fire, the worst alone counts."""
+
+ALERT_POINTS_METRIC: Final = "alert_points"
+"""The metric that the monitor makes of the points of each alert."""
+
+_FIRING: Final = names.ALERT_STATES["firing"]
+
+_MISSED_FOR: Final = "1h"
+"""How long the scores of a job that has ended are still missed."""
+
+MADE_OF_SCORES: Final = frozenset(
+    family.name for family in (*names.HEALTH_FAMILIES, *names.ALERT_FAMILIES)
+)
+"""The metrics that show a score, alerts, or what is made of either."""
+
+_ALERT_LABELS: Final = SeriesLabels(
+    foreign=frozenset(SAME_MATTER),
+    refusal="{signal} counts the worst of the alerts on a matter, whatever their {label}: "
+    "leave it out",
+)
+
+
+def _alert_points(window: Window, query: Query) -> Reading:
+    points = window.gauges(ALERT_POINTS_METRIC)
+    return Reading(sum(points), 1) if points else NO_DATA
+
+
+def _worst_alert_points(window: Window, query: Query) -> Reading:
+    points = window.gauges(ALERT_POINTS_METRIC)
+    return Reading(max(points), 1) if points else NO_DATA
+
+
+def _alert_points_promql(selection: Selection, query: Query) -> Expression:
+    return selection.total(_firing_points(selection))
+
+
+def _worst_alert_points_promql(selection: Selection, query: Query) -> Expression:
+    return selection.total(_firing_points(selection), how="max")
+
+
+def _firing_points(selection: Selection) -> Expression:
+    """Return the points of each alert that fires, of those of one matter the worst."""
+    context = selection.context
+    left_out = "|".join(map(re.escape, context.not_counted))
+    counted = [Matcher("alertname", "!~", left_out)] if left_out else []
+    firing: list[Expression] = []
+    for severity, points in ALERT_POINTS.items():
+        matchers = (Matcher("severity", "=", severity), *counted)
+        state = selection.series(names.ALERT_STATE.name, *matchers)
+        firing.append(points * state.compare("== bool", _FIRING))
+    same = SAME_MATTER if context.per_instance else (*SAME_MATTER, "instance")
+    return Aggregation("max", same, reduce(Expression.or_, firing), without=True)
+
+
+def _alert(name: str, severity: str) -> InputSeries:
+    return InputSeries(names.ALERT_STATE.name, (("alertname", name), ("severity", severity)))
+
+
+def _alert_points_inputs(target: Target) -> Samples:
+    """Let as many alerts fire as make the points, or nearly so: none make 1 or 3."""
+    points = {1: 2, 3: 4}.get(round(target.value), round(target.value))
+    odd = points % 2
+    counts = {"error": odd, "critical": (points - 5 * odd) // 10}
+    counts["warning"] = (points - 5 * odd) % 10 // 2
+    samples = {_alert("Played", "info"): 0.0}
+    for severity, count in counts.items():
+        for number in range(count):
+            # Severities of one alert would count as one.
+            samples[_alert(f"Played {severity} {number}", severity)] = _FIRING
+    return samples
+
+
+def _worst_alert_points_inputs(target: Target) -> Samples:
+    """Let an alert fire whose points come nearest."""
+    nearest = min(ALERT_POINTS, key=lambda one: abs(ALERT_POINTS[one] - target.value))
+    return {
+        _alert(f"Played {severity}", severity): _FIRING if severity == nearest else 0.0
+        for severity in ALERT_POINTS
+    }
+
+
+def _firing_alerts(query: Query, view: HistoryView, component: str | None) -> str:
+    firing: dict[str, float] = {}
+    for labels, points in view.history.made(ALERT_POINTS_METRIC).present:
+        about = component is None or labels.get(COMPONENT) == component
+        if points and about and match_all(query.where, labels):
+            name = labels["alertname"]
+            firing[name] = firing.get(name, 0.0) + points
+    return ", ".join(sorted(firing, key=lambda name: -firing[name]))
+
+
+def _score(metric: str, summary: str, labels: tuple[str, ...] = ()) -> Signal:
+    def value(window: Window, query: Query) -> Reading:
+        scores = window.gauges(metric)
+        return Reading(min(scores), 1) if scores else NO_DATA
+
+    def promql(selection: Selection, query: Query) -> Expression:
+        pooled = selection.context.scores.get(metric)
+        if pooled is None:
+            return selection.total(selection.series(metric), how=selection.worst)
+        return selection.total(selection.recording(pooled), how="min")
+
+    return Signal(
+        metric,
+        NUMBER,
+        MONITOR,
+        summary,
+        value,
+        promql,
+        Inputs(plain(metric)),
+        highest=100.0,
+        series_labels=SeriesLabels(only=labels),
+        metrics=(metric,),
+        instant=True,
+    )
+
+
+def _health_absent(window: Window, query: Query) -> Reading:
+    return Reading(0.0 if window.gauges(names.HEALTH_SCORE.name) else 1.0, 1)
+
+
+def _health_absent_promql(selection: Selection, query: Query) -> Expression:
+    score, status = names.HEALTH_SCORE.name, names.HEALTH_STATUS.name
+    pooled = selection.context.scores.get(score)
+    known = selection.series(score) if pooled is None else selection.recording(pooled)
+    # The status is there without a score, and is missed for a while after its end.
+    seen = call("last_over_time", selection.series(status, over=_MISSED_FOR))
+    jobs = selection.total(seen, how="group")
+    missing = jobs.unless(selection.total(known, how="group"))
+    return missing.or_(binary(call("absent", known), "unless", jobs, on=()))
+
+
+def _health_absent_inputs(target: Target) -> Samples:
+    return {
+        labelled(names.HEALTH_STATUS.name, "health_status", "healthy"): 1.0,
+        InputSeries(names.HEALTH_SCORE.name): math.nan if target.value else 90.0,
+    }
+
+
+SCORES: Final = (
+    Signal(
+        "alert_points",
+        NUMBER,
+        MONITOR,
+        "what the firing alerts count: 10 a critical one, 5 an error, 2 a warning",
+        _alert_points,
+        _alert_points_promql,
+        Inputs(_alert_points_inputs),
+        series_labels=_ALERT_LABELS,
+        metrics=(ALERT_POINTS_METRIC,),
+        instant=True,
+        of_alerts=True,
+        contributor=_firing_alerts,
+    ),
+    Signal(
+        "worst_alert_points",
+        NUMBER,
+        MONITOR,
+        "what the worst firing alert counts: 10 a critical one, 5 an error, 2 a warning",
+        _worst_alert_points,
+        _worst_alert_points_promql,
+        Inputs(_worst_alert_points_inputs),
+        highest=float(max(ALERT_POINTS.values())),
+        series_labels=_ALERT_LABELS,
+        metrics=(ALERT_POINTS_METRIC,),
+        instant=True,
+        of_alerts=True,
+        contributor=_firing_alerts,
+    ),
+    _score(names.HEALTH_SCORE.name, "the score from 0 to 100"),
+    _score(
+        names.COMPONENT_HEALTH_SCORE.name,
+        "the score of components from 0 to 100",
+        labels=(COMPONENT,),
+    ),
+    Signal(
+        "health_absent",
+        NUMBER,
+        MONITOR,
+        "1 while there is no health score, 0 otherwise",
+        _health_absent,
+        _health_absent_promql,
+        Inputs(_health_absent_inputs),
+        highest=1.0,
+        series_labels=SeriesLabels(only=()),
+        metrics=(names.HEALTH_SCORE.name,),
+        instant=True,
+        absence=True,
+    ),
+)

@@ -1,0 +1,45 @@
+"""Silences that are refused, and those that are not."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import vitalspan as vs
+from support.notify_alerts import firing
+from vitalspan.rules.silences import MOST, Silences
+
+
+@pytest.mark.parametrize(
+    "where", [{}, {"nope": ""}, {"team": "!=shop"}, {"team": "=~.*"}, {"a": "", "b": "!=x"}]
+)
+def test_a_silence_that_would_silence_nearly_everything_is_refused(
+    monitor: vs.Monitor, where: dict[str, str]
+) -> None:
+    with pytest.raises(ValueError, match="would silence alerts that have none of these labels"):
+        monitor.alerts.silence(where, 60)
+    assert monitor.alerts.silences() == []
+
+
+@pytest.mark.parametrize("seconds", [0, -5, math.nan, math.inf])
+def test_a_silence_lasts(monitor: vs.Monitor, seconds: float) -> None:
+    with pytest.raises(ValueError, match=f"seconds={seconds}"):
+        monitor.alerts.silence({"alertname": "Slow"}, seconds)
+
+
+def test_everything_can_be_silenced_on_purpose(monitor: vs.Monitor) -> None:
+    monitor.alerts.silence({"alertname": "=~.+"}, 60)
+    (silence,) = monitor.alerts.silences()
+    assert monitor.alerts.unsilence(silence.id)
+    assert not monitor.alerts.unsilence(silence.id)
+
+
+def test_they_are_bounded() -> None:
+    silences = Silences()
+    for number in range(MOST + 1):
+        silences.add({"n": str(number)}, 100.0)
+    assert len(silences.active(0.0)) == MOST
+    assert silences.until(firing(labels={"n": "0"}), 0.0) == 0.0
+    assert silences.until(firing(labels={"n": "1"}), 0.0) == 100.0
+    assert silences.active(100.0) == []

@@ -1,0 +1,1 @@
+"""Servers, programs and generators that several tests use."""

@@ -1,0 +1,69 @@
+"""A real Alertmanager for tests: started on a free port, always ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from support.prometheus_server import prometheus_binary
+from support.server_program import ServerProgram
+
+ROUTE: dict[str, Any] = {
+    "group_by": ["alertname"],
+    "group_wait": "200ms",
+    "group_interval": "1s",
+    "repeat_interval": "1h",
+}
+"""Groups by name, waits for the alerts of one request, and tells of a change within a second."""
+
+
+class AlertmanagerServer(ServerProgram):
+    """An Alertmanager, with what it keeps on disk."""
+
+    def flags(self) -> list[str]:
+        return [f"--storage.path={self.home / 'data'}", "--cluster.listen-address="]
+
+    def alerts(self, **parameters: str) -> list[dict[str, Any]]:
+        """The alerts that it has and that are not over."""
+        return self._api("alerts", **parameters)
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The groups of these alerts."""
+        return self._api("alerts/groups")
+
+    def silences(self) -> list[dict[str, Any]]:
+        """All silences, those that have ended too."""
+        return self._api("silences")
+
+    def _api(self, endpoint: str, **parameters: str) -> list[dict[str, Any]]:
+        url = f"{self.url}/api/v2/{endpoint}?{urllib.parse.urlencode(parameters)}"
+        with urllib.request.urlopen(url, timeout=30) as response:
+            found: list[dict[str, Any]] = json.load(response)
+            return found
+
+
+@contextlib.contextmanager
+def run_alertmanager(
+    tmp_path: Path, webhook: str | None = None, **route: Any
+) -> Iterator[AlertmanagerServer]:
+    """Run Alertmanager until the end, with one receiver, named `sink`.
+
+    Args:
+        tmp_path: where its files go.
+        webhook: a URL that it posts to.
+        route: settings of the route, beside or instead of those of `ROUTE`.
+    """
+    binary = prometheus_binary("prometheus-alertmanager")
+    receiver: dict[str, Any] = {"name": "sink"}
+    if webhook is not None:
+        receiver["webhook_configs"] = [{"url": webhook, "send_resolved": True}]
+    config = {"route": {**ROUTE, "receiver": "sink", **route}, "receivers": [receiver]}
+    home = tmp_path / "alertmanager"
+    home.mkdir()
+    with AlertmanagerServer(binary, config, home) as server:
+        yield server

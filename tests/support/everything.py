@@ -1,0 +1,66 @@
+"""A monitor that has done everything there is to do, for tests that look at every family."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import threading
+from typing import Any
+
+from prometheus_client.registry import Collector
+
+import vitalspan as vs
+from support.receivers_at_once import Callback
+
+MEASURES = ("items", "bytes")
+
+
+class Broken(Collector):
+    """A collector that always raises."""
+
+    def collect(self) -> Any:
+        raise RuntimeError("broken")
+
+
+def raise_alerts(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
+    """Have rules that fire, fail and burn a budget, somebody who is told and something done."""
+    rules = monitor.rules
+    rules.add_component("shop", depends_on=["default"])
+    rules.add_slo(name="available", objective=0.99, where={"operation": "work"})
+    rules.add(alert="Busy", signal="rate", above=0, labels={"team": "shop", "component": "default"})
+    rules.add(alert="Broken", signal="rate", above=0)
+    monitor.evaluation.engine.rule_states()[1].reader = None  # type: ignore[assignment]
+    told, done = threading.Event(), threading.Event()
+    monitor.receivers.add(Callback(lambda message: told.set()))
+    monitor.alerts.on("Busy", lambda alert: done.set())
+    clock.advance(1)
+    monitor.tick()
+    assert told.wait(30)
+    assert done.wait(30)
+    monitor.stop()
+    monitor.evaluation.receivers.close()
+    monitor.evaluation.actions.close()
+
+
+def do_everything(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
+    """Make every kind of event once at least, and leave a call in progress."""
+    labels = {"tier": "gold"}
+    with monitor.operation("work", labels=labels, resources=True) as call:
+        for measure in MEASURES:
+            call.add(measure, 5)
+        call.add("not a name")
+        clock.advance(0.3)
+    for error in (ValueError("no"), KeyError("k"), GeneratorExit()):
+        with contextlib.suppress(type(error)), monitor.operation("work", labels=labels):
+            clock.advance(0.2)
+            raise error
+    cache, api = monitor.cache("pages"), monitor.api("openai")
+    cache.hit()
+    cache.miss()
+    api.record(tokens=10, cost=0.002)
+    api.record(error="overloaded")
+    raise_alerts(monitor, clock)
+    # In a context of its own, which the span of a block that nobody leaves stays current in.
+    contextvars.copy_context().run(monitor.operation("stuck").__enter__)
+    clock.advance(5)
+    monitor.registry.register(Broken())

@@ -1,0 +1,335 @@
+"""Runs the test scripts of Prometheus' own engine, whose language its promqltest package describes.
+
+Annotations are compared without the position that Prometheus adds, since no parser of Python's
+says where an expression stands.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from support.paths import ROOT
+from vitalspan.promql.engine.evaluation_context import EvaluationContext, EvaluationError
+from vitalspan.promql.engine.metric_labels import NAME, MetricLabels
+from vitalspan.promql.engine.parse import PromqlError
+from vitalspan.promql.engine.plan import MatrixNode, TextNode
+from vitalspan.promql.engine.query import compile_query
+from vitalspan.promql.engine.series import Demand, Series, is_stale
+from vitalspan.promql.engine.series_notation import (
+    NativeHistogramError,
+    parse_series,
+    parse_values,
+    unquoted,
+)
+
+VARIABLE = "VITALSPAN_PROMQLTEST"
+
+_EVAL = re.compile(
+    r"eval(?:_(?P<mode>fail|warn|ordered|info))?\s+(?:instant\s+(?:at\s+(?P<at>\S+))?|"
+    r"range\s+from\s+(?P<start>\S+)\s+to\s+(?P<end>\S+)\s+step\s+(?P<step>\S+))\s+(?P<query>.+)"
+)
+_EXPECT = re.compile(
+    r"expect\s+(?P<what>ordered|fail|warn|no_warn|info|no_info)"
+    r"(?:\s+(?P<how>regex|msg):\s*(?P<text>.+))?"
+)
+_RANGE = re.compile(r"expect range vector\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+)")
+_UNIT = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_UNIT["y"] = 365 * _UNIT["d"]
+
+Outcome = Literal["passed", "failed", "not applicable"]
+
+
+def folder() -> Path:
+    """Return the folder of the scripts; it need not be there."""
+    return Path(os.environ.get(VARIABLE) or ROOT.parent / "shared" / "promqltest")
+
+
+def milliseconds(text: str) -> int:
+    parts = re.findall(r"(\d+)(ms|[smhdwy])", text)
+    if "".join(number + unit for number, unit in parts) == text.lstrip("-"):
+        total = sum(int(number) * _UNIT[unit] for number, unit in parts)
+        return -total if text.startswith("-") else total
+    return round(float(text) * 1000)
+
+
+class NotApplicableError(Exception):
+    """A case is about native histograms."""
+
+
+class Storage:
+    """What `load` has loaded."""
+
+    def __init__(self) -> None:
+        self._samples: dict[MetricLabels, dict[int, float]] = {}
+        self._native: set[MetricLabels] = set()
+        self._series: list[Series] = []
+
+    def load(self, interval: int, lines: Sequence[str], *, with_native: bool) -> None:
+        for line in lines:
+            if re.match(r"[^\s{]+(?:\{[^}]*\})?@st\s", line):
+                # When counters began, which only an experimental feature of Prometheus looks at.
+                continue
+            labels, text = parse_series(line)
+            if with_native:
+                name = re.sub("_(bucket|count|sum)$", "", labels.get(NAME))
+                self._native.add(labels.without(["le"]).updated({NAME: name}))
+            try:
+                values = parse_values(text)
+            except NativeHistogramError:
+                self._native.add(labels)
+                continue
+            samples = self._samples.setdefault(labels, {})
+            for index, value in enumerate(values):
+                if value is not None:
+                    samples[index * interval] = value
+        self._series = [
+            Series(
+                labels,
+                array("q", sorted(samples)),
+                array("d", [samples[time] for time in sorted(samples)]),
+            )
+            for labels, samples in self._samples.items()
+        ]
+
+    def select(self, demand: Demand) -> list[Series]:
+        if any(demand.selector.matches(labels) for labels in self._native):
+            raise NotApplicableError
+        return [series for series in self._series if demand.selector.matches(series.labels)]
+
+
+@dataclass
+class Case:
+    """One `eval` with what is expected of it."""
+
+    file: str
+    line: int
+    query: str
+    times: tuple[int, int, int | None]
+    expected: list[tuple[MetricLabels, list[float | None]]] = field(default_factory=list)
+    scalar: float | None = None
+    text: str | None = None
+    range_vector: tuple[int, int, int] | None = None
+    notes: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    native: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def run_file(path: Path, *, delayed_names: bool = True) -> Iterator[tuple[Case, Outcome, str]]:
+    """Yield every case of a script with its outcome, and what was wrong.
+
+    Args:
+        path: the script.
+        delayed_names: whether names are dropped at the end, which Prometheus has for its tests.
+    """
+    storage = Storage()
+    for line, block in _blocks(path.read_text()):
+        first, *rest = block
+        if first == "clear":
+            storage = Storage()
+        elif first.startswith("load"):
+            command, interval = first.split()
+            storage.load(milliseconds(interval), rest, with_native="nhcb" in command)
+        else:
+            case = _case(path.name, line, first, rest)
+            outcome, problem = _run(case, storage, delayed_names)
+            yield case, outcome, problem
+
+
+def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield commands with the lines that belong to them, and the number of their first line."""
+    block: list[str] = []
+    start = 0
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw.strip()
+        if line.startswith("#"):
+            continue
+        is_command = re.match(r"(load(_with_nhcb)?\s|clear$|eval(_\w+)?\s)", line) is not None
+        if block and (not line or is_command):
+            yield start, block
+            block = []
+        if line:
+            if not block:
+                start = number
+            block.append(line)
+    if block:
+        yield start, block
+
+
+def _case(file: str, line: int, command: str, rest: Sequence[str]) -> Case:
+    match = _EVAL.fullmatch(command)
+    assert match, f"{file}:{line}: {command}"
+    if match["start"]:
+        times = (
+            milliseconds(match["start"]),
+            milliseconds(match["end"]),
+            milliseconds(match["step"]),
+        )
+    else:
+        at = milliseconds(match["at"] or "0s")
+        times = (at, at, None)
+    case = Case(file, line, match["query"], times)
+    if match["mode"]:
+        case.notes.setdefault(match["mode"], []).append(("", ""))
+    for text in rest:
+        _expect(case, text)
+    return case
+
+
+def _expect(case: Case, text: str) -> None:
+    expect = _EXPECT.fullmatch(text)
+    ranged = _RANGE.fullmatch(text)
+    if ranged:
+        start, end, step = (milliseconds(part) for part in ranged.groups())
+        case.range_vector = (start, end, step)
+    elif text.startswith("expect string"):
+        case.text = unquoted(text.removeprefix("expect string").strip())
+    elif expect:
+        note = (expect["how"] or "", _without_position(expect["text"] or ""))
+        case.notes.setdefault(expect["what"], []).append(note)
+    else:
+        try:
+            case.scalar = float(text)
+        except ValueError:
+            try:
+                labels, values = parse_series(text)
+                case.expected.append((labels, parse_values(values)))
+            except NativeHistogramError:
+                case.native = True
+
+
+def _without_position(text: str) -> str:
+    text = re.sub(r"\s*\\\((?:\[0-9\]\+|\d+):(?:\[0-9\]\+|\d+)\\\)$", "", text.strip())
+    text = re.sub(r"\s*\(\d+:\d+\)$", "", text)
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+    return text
+
+
+def _run(case: Case, storage: Storage, delayed_names: bool) -> tuple[Outcome, str]:
+    start, end, step = case.times
+    context = EvaluationContext(storage, start, end, step=step or 0)
+    try:
+        problem = _compare(case, context, delayed_names)
+    except NotApplicableError:
+        return "not applicable", ""
+    except (PromqlError, EvaluationError) as refused:
+        if case.native or "native histograms" in str(refused):
+            return "not applicable", ""
+        return _refused(case, refused)
+    if case.native:
+        return "not applicable", ""
+    problem = problem or _notes_problem(case, context)
+    return ("failed", problem) if problem else ("passed", "")
+
+
+def _refused(case: Case, refused: Exception) -> tuple[Outcome, str]:
+    wanted = case.notes.get("fail")
+    if wanted is None:
+        return "failed", str(refused)
+    if isinstance(refused, PromqlError) and "not possible here" in str(refused):
+        return "failed", str(refused)
+    for how, text in wanted:
+        if how == "msg" and text not in str(refused):
+            return "failed", f"says {refused}"
+        if how == "regex" and not re.search(text, str(refused)):
+            return "failed", f"says {refused}"
+    return "passed", ""
+
+
+def _compare(case: Case, context: EvaluationContext, delayed_names: bool) -> str:
+    query = compile_query(case.query, delayed_names=delayed_names)
+    start, end, step = case.times
+    if isinstance(query.plan, TextNode):
+        return "" if query.plan.text == case.text else f"is {query.plan.text!r}"
+    if isinstance(query.plan, MatrixNode):
+        actual = {
+            window.labels.final: dict(zip(window.times, window.values, strict=True))
+            for window in query.plan.evaluate(context)
+        }
+        first, _, step = case.range_vector or (start, end, 1)
+        return _series_problem(case, actual, first, step)
+    if step is not None:
+        actual = query.evaluate_range(context)
+        problem = _series_problem(case, actual, start, step)
+    else:
+        vector = query.evaluate(context)
+        if case.scalar is not None:
+            value = vector[0][1]
+            return "" if almost_equal(value, case.scalar) else f"is {value}"
+        if "ordered" in case.notes:
+            order = [labels for labels, _ in vector]
+            if order != [labels for labels, _ in case.expected]:
+                return f"the order is {order}"
+        problem = _series_problem(
+            case, {labels: {start: value} for labels, value in vector}, start, 1
+        )
+    if "fail" in case.notes:
+        return "does not fail"
+    return problem
+
+
+def _series_problem(
+    case: Case, actual: dict[MetricLabels, dict[int, float]], start: int, step: int
+) -> str:
+    wanted: dict[MetricLabels, dict[int, float]] = {}
+    for labels, values in case.expected:
+        present = {
+            start + index * step: value for index, value in enumerate(values) if value is not None
+        }
+        if present:
+            wanted[labels] = present
+    if "fail" in case.notes:
+        return "does not fail"
+    for labels in wanted.keys() | actual.keys():
+        ours, theirs = actual.get(labels, {}), wanted.get(labels, {})
+        for time in sorted(ours.keys() | theirs.keys()):
+            if time not in ours or time not in theirs or not almost_equal(ours[time], theirs[time]):
+                return f"{labels} at {time} is {ours.get(time)} and not {theirs.get(time)}"
+    return ""
+
+
+def almost_equal(left: float, right: float) -> bool:
+    """Whether two numbers are as near as Prometheus wants them in its tests."""
+    if is_stale(left) or is_stale(right):
+        return is_stale(left) and is_stale(right)
+    if left == right or (math.isnan(left) and math.isnan(right)):
+        return True
+    smallest = 2.2250738585072014e-308
+    total, difference = abs(left) + abs(right), abs(left - right)
+    if left == 0 or right == 0 or total < smallest:
+        return difference < 1e-6 * smallest
+    return difference / min(total, 1.7976931348623157e308) < 1e-6
+
+
+def _notes_problem(case: Case, context: EvaluationContext) -> str:
+    for kind, severity in (("warn", "warning"), ("info", "info")):
+        notes = context.annotations.of(severity)  # type: ignore[arg-type]
+        wanted = case.notes.get(kind)
+        if f"no_{kind}" in case.notes and notes:
+            return f"says {notes}"
+        if wanted is None:
+            continue
+        if not notes:
+            return f"has no {severity}"
+        texts = [note for note in wanted if note[0]]
+        for how, text in texts:
+            if not any(_fits(how, text, note) for note in notes):
+                return f"says {notes}"
+        for note in notes:
+            if texts and not any(_fits(how, text, note) for how, text in texts):
+                return f"says {note}"
+    return ""
+
+
+def _fits(how: str, text: str, note: str) -> bool:
+    return text == note if how == "msg" else re.search(text, note) is not None

@@ -1,0 +1,84 @@
+"""The public API as a list: every public name, with the public members of classes.
+
+`PYTHONPATH=src:tests python -m support.public_api > tests/public_api.txt` writes the list again.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Iterator
+from typing import Any, Final
+
+MODULES: Final = (
+    *("vitalspan", "vitalspan.errors", "vitalspan.notify", "vitalspan.integrations"),
+    *(
+        f"vitalspan.integrations.{name}"
+        for name in (
+            "aiohttp",
+            "asgi",
+            "django",
+            "fastapi",
+            "flask",
+            "litestar",
+            "starlette",
+            "wsgi",
+        )
+    ),
+)
+
+
+def public_api() -> str:
+    """Return the list, a name on each line."""
+    lines: list[str] = []
+    for module in map(importlib.import_module, MODULES):
+        for name in module.__all__:
+            lines += _described(f"{module.__name__}.{name}", getattr(module, name))
+    return "\n".join(lines) + "\n"
+
+
+def _described(name: str, member: Any) -> Iterator[str]:
+    if inspect.isclass(member):
+        yield name + _parameters(_constructor(member))
+        for attribute in sorted(_public_members(member)):
+            # What is only annotated is given to each instance.
+            found = inspect.getattr_static(member, attribute, None)
+            function = getattr(found, "__func__", found)
+            # A method is bound to something, which takes `self` away.
+            bound = function.__get__(0) if inspect.isfunction(function) else None
+            yield f"{name}.{attribute}{_parameters(bound)}"
+    else:
+        yield name + _parameters(member if callable(member) else None)
+
+
+def _constructor(kind: type) -> Any:
+    """Return a class whose description says what it is made from."""
+    return kind if "Args:" in (kind.__doc__ or "") else None
+
+
+def _public_members(kind: type) -> set[str]:
+    return {name for name in _members(kind) if not name.startswith("_")}
+
+
+def _members(kind: type) -> set[str]:
+    """Return what a class and those of its bases that are ours define."""
+    ours = [one for one in kind.__mro__ if one.__module__.startswith("vitalspan")]
+    return {name for one in ours for name in (*vars(one), *inspect.get_annotations(one))}
+
+
+def _parameters(member: Any) -> str:
+    """Return the parameters without their types and values, which docs/ describes."""
+    if member is None:
+        return ""
+    signature = inspect.signature(member)
+    bare = [
+        one.replace(annotation=one.empty, default=one.empty if one.default is one.empty else ...)
+        for one in signature.parameters.values()
+    ]
+    text = str(signature.replace(parameters=bare, return_annotation=signature.empty))
+    return text.replace("Ellipsis", "...")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(public_api())

@@ -1,0 +1,81 @@
+"""Running a program of a few lines in an interpreter of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from typing import Final
+
+SECONDS: Final = 180
+"""After which a program is taken to hang."""
+
+COMMAND: Final = [
+    sys.executable,
+    "-c",
+    "from vitalspan.cli.main import main; raise SystemExit(main())",
+]
+"""What `vitalspan` is on the command line, wherever it is installed."""
+
+PRELUDE: Final = """
+import os, sys
+import vitalspan as vs
+from prometheus_client import CollectorRegistry
+"""
+
+FORKING: Final = """
+import signal, traceback, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
+
+def in_child(work):
+    "Do some work in a child and end with its exit status."
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid:
+        _, status = os.waitpid(pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        assert code == 0, f"the child ended with {code}"
+        return
+    code = 1
+    try:
+        signal.alarm(30)
+        work()
+        sys.stdout.flush()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+"""
+"""For programs that fork: `in_child(work)` fails if the work does."""
+
+
+def run_program(
+    program: str,
+    *flags: str,
+    prelude: str = PRELUDE,
+    measured: bool = True,
+    seconds: float = SECONDS,
+    **variables: str,
+) -> str:
+    """Run a program and return what it printed; it must end with 0 and print no error.
+
+    One that is not measured runs without coverage, whose tracer takes locks of its own and does
+    not survive an exception out of a signal handler.
+    """
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if measured or not name.startswith("COVERAGE_")
+    }
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", *flags, "-c", prelude + textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+        env={**inherited, **variables},
+    )
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout + ended.stderr
+    return ended.stdout
