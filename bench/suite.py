@@ -27,6 +27,9 @@ CASES = (
     Case("threads", "cases.threads"),
     Case("scrape", "cases.scrape", "peer"),
     Case("scale", "cases.scrape", "scale"),
+    Case("formats", "cases.scrape", "formats"),
+    Case("workers-scrape", "cases.workers", "scrape", processes=1),
+    Case("workers-call", "cases.workers", "call"),
     Case("memory", "cases.memory", "operations", processes=1),
     Case("memory-default", "cases.memory", "default", processes=1),
     Case("memory-hand", "cases.memory", "hand", processes=1),
@@ -36,9 +39,13 @@ CASES = (
     Case("rules-growth", "cases.rules", "growth"),
     Case("rules-history", "cases.rules", "history", processes=1),
     Case("rules-notify", "cases.rules", "notify"),
+    Case("rules-promql", "cases.rules", "expressions", processes=1),
+    Case("rules-promql-growth", "cases.rules", "expression-growth", processes=1),
     Case("health-assess", "cases.health", "assess"),
     Case("health-scrape", "cases.health", "scrape"),
     Case("probes", "cases.probes"),
+    Case("otlp-push", "cases.otlp", "push"),
+    Case("otlp-reader", "cases.otlp", "reader"),
 )
 
 

@@ -39,6 +39,7 @@ _CALLS = (
     CallRow("calls", "decorated", "**vitalspan**, decorated", (Goal(2.5), Goal(0.25, "by hand"))),
     CallRow("calls", "kept", "**vitalspan**, `with`, kept object", (Goal(2.0, "decorated"),)),
     CallRow("calls", "inline", '**vitalspan**, `with operation("x")`', (Goal(2.0, "decorated"),)),
+    CallRow("calls", "in a session", "**vitalspan**, decorated, in an open session"),
     CallRow("calls", "flagged", "a wrapper that checks a flag"),
     CallRow("calls", "disabled", "**vitalspan**, disabled", (Goal(1.3, "flagged"),)),
     CallRow("calls", "by hand", "prometheus_client by hand"),
@@ -95,6 +96,46 @@ FIGURE_ROWS = (
         *("{large:.1f} ms and {small:.2f} ms", 11.0, "x"),
     ),
     FigureRow(
+        *("formats", "openmetrics", "scrape of 1,000 operations as OpenMetrics to text"),
+        *("{openmetrics:.2f} ms and {text:.2f} ms", None, "x"),
+    ),
+    FigureRow(
+        *("formats", "protobuf", "the same as protobuf, native and classic histograms"),
+        *("{protobuf:.2f} ms", None, "x"),
+    ),
+    FigureRow(
+        *("formats", "protobuf native", "the same as protobuf, native histograms alone"),
+        *("{native:.2f} ms", None, "x"),
+    ),
+    FigureRow(
+        *("formats", "protobuf size", "bytes of protobuf, native and classic, to text"),
+        "{protobuf KB:.0f} KB and {text KB:.0f} KB; gzip {protobuf gzip KB:.0f} and "
+        "{text gzip KB:.0f}",
+        *(0.5, "x"),
+    ),
+    FigureRow(
+        *("formats", "protobuf native size", "bytes of protobuf, native alone, to text"),
+        *("{native KB:.0f} KB; gzip {native gzip KB:.0f} KB", 0.3, "x"),
+    ),
+    FigureRow(
+        *("workers-scrape", "workers scrape", "scrape of 64 workers with 1,000 operations to the"),
+        "multiprocess mode of prometheus_client: {vitalspan s:.2f} s and {theirs s:.1f} s",
+        *(0.02, "x"),
+    ),
+    FigureRow("workers-scrape", "workers seconds", "the same in seconds", "", 1.0, " s"),
+    FigureRow(
+        *("workers-scrape", "workers bytes", "bytes on disk of one of them to the same"),
+        *("{vitalspan KB:.0f} KB and {theirs KB:.0f} KB", 0.1, "x"),
+    ),
+    FigureRow(
+        *("workers-scrape", "workers end", "what a worker publishes last, 1,000 operations"),
+        *("start {start ms:.1f} ms, all operations {publish ms:.1f} ms", None, " ms"),
+    ),
+    FigureRow(
+        *("workers-call", "workers call", "a decorated call of a worker to one alone"),
+        *("{shared:.0f} ns and {alone:.0f} ns, plain {plain:.0f} ns", 1.05, "x"),
+    ),
+    FigureRow(
         *("memory", "memory", "memory of an operation, 50 calls and a scrape"),
         *("before the scrape {before:.0f} B, after {after:.0f} B", 4.0, " KiB"),
     ),
@@ -106,8 +147,12 @@ FIGURE_ROWS = (
         *("before the scrape {before:.0f} B, after {after:.0f} B", 65.0, " KB"),
     ),
     FigureRow(
-        *("import", "import", "import to prometheus_client and the OTel API"),
-        *("{vitalspan:.0f} ms and {both:.0f} ms", 1.3, "x"),
+        *("import", "import", "`import vitalspan` to `import prometheus_client`"),
+        *("{vitalspan:.0f} ms and {others:.0f} ms", 0.5, "x"),
+    ),
+    FigureRow(
+        *("import", "import operation", "`from vitalspan import operation` to it and the OTel API"),
+        *("{vitalspan:.0f} ms and {others:.0f} ms", 1.3, "x"),
     ),
     FigureRow(
         *("share", "share", "added to a 0.23 ms operation"),
@@ -136,6 +181,14 @@ FIGURE_ROWS = (
         *("{told:.2f} ms and {alone:.2f} ms", 1.25, "x"),
     ),
     FigureRow(
+        *("rules-promql", "tick promql", "the same with 1,000 quantiles in PromQL"),
+        *("{series:.0f} series; with the signal's quantiles {signals:.1f} ms", 150.0, " ms"),
+    ),
+    FigureRow(
+        *("rules-promql-growth", "tick promql growth", "the same of 4,000 to that"),
+        *("{large:.1f} ms and {small:.1f} ms", 5.0, "x"),
+    ),
+    FigureRow(
         *("health-assess", "assess", "health of 100 components with 1,000 operations"),
         *("a tick with it {classic:.2f} ms, without {off:.2f} ms", 20.0, " ms"),
     ),
@@ -150,5 +203,13 @@ FIGURE_ROWS = (
     FigureRow(
         *("probes", "probe", "`/health` while a scrape runs in a loop, p99"),
         *("median {median:.1f} ms, worst {worst:.1f} ms", 50.0, " ms"),
+    ),
+    FigureRow(
+        *("otlp-push", "push", "an OTLP push of 1,000 operations to the SDK's"),
+        *("{vitalspan:.1f} ms, the SDK {sdk:.1f} ms, {series:.0f} series", 0.6, "x"),
+    ),
+    FigureRow(
+        *("otlp-reader", "reader", "a scrape of SDK instruments to the official exporter's"),
+        *("{vitalspan:.1f} ms, official {official:.1f} ms, {samples:.0f} samples", 0.25, "x"),
     ),
 )

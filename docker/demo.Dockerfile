@@ -1,11 +1,13 @@
-# The demo, from the wheel of this checkout.
+# The demo, from the wheel of this checkout, with the versions that are locked.
 FROM python:3.13.14-slim-trixie AS build
 WORKDIR /build
+COPY requirements/run.txt requirements/
+RUN python -m venv /opt/vitalspan
+RUN /opt/vitalspan/bin/pip install --no-cache-dir --require-hashes -r requirements/run.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
-RUN python -m venv /opt/vitalspan
-RUN pip wheel --no-cache-dir --no-deps --wheel-dir dist .
-RUN /opt/vitalspan/bin/pip install --no-cache-dir "$(ls dist/*.whl)[otlp,rules,notify]"
+RUN /opt/vitalspan/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist .
+RUN /opt/vitalspan/bin/pip install --no-cache-dir --no-deps dist/*.whl
 
 FROM python:3.13.14-slim-trixie
 COPY --from=build /opt/vitalspan /opt/vitalspan

@@ -58,6 +58,14 @@ def akept(monitor: Any) -> Any:
     return call
 
 
+def in_session(func: Any) -> Any:
+    """A decorated function of a monitor with an open session, which is never closed."""
+    monitor = vs.Monitor(registry=CollectorRegistry())
+    decorated = monitor.operation(func)
+    monitor.session("session").__enter__()
+    return Subject(decorated, monitor.fold)
+
+
 def disabled(func: Any) -> Any:
     """A decorated function whose monitor is switched off."""
     monitor = vs.Monitor(registry=CollectorRegistry())
@@ -85,6 +93,7 @@ def main() -> None:
         "inline": Subject(inline(monitor), monitor.fold),
         "kept": Subject(kept(monitor), monitor.fold),
         "flagged": Subject(flagged(work, Switch())),
+        "in a session": in_session(work),
         "disabled": Subject(disabled(work)),
         "by hand": Subject(by_hand(work, families)),
         "Histogram.time": Subject(histogram_time(work)),

@@ -23,7 +23,7 @@ TICK = 5.0
 WARM = 65
 
 
-class Fleet:
+class FleetQuery:
     """Operations of many components, on a clock that only moves when told to."""
 
     def __init__(self, operations: int, model: str) -> None:
@@ -70,17 +70,17 @@ class Fleet:
 
 def assess(effort: Effort, count: int) -> dict[str, Any]:
     """One assessment, and a tick with and without."""
-    fleets = {model: Fleet(count, model) for model in ("classic", "off")}
+    fleets = {model: FleetQuery(count, model) for model in ("classic", "off")}
     for fleet in fleets.values():
         fleet.warm()
-    assessor = fleets["classic"].monitor._watch.assessor
+    assessor = fleets["classic"].monitor.evaluation.assessor
     alone, ticks = [], {model: [] for model in fleets}
     for _ in range(5 if effort.quick else 30):
         for model, fleet in fleets.items():
             fleet.pass_time()
             gc.collect()
             ticks[model].append(seconds(fleet.monitor.tick))
-        now = fleets["classic"].monitor._watch.history.ticks.times[-1]
+        now = fleets["classic"].monitor.evaluation.history.ticks.times[-1]
         alone.append(seconds(lambda now=now: assessor.assess(now)))
     detail = {model: statistics.median(seen) * 1e3 for model, seen in ticks.items()}
     return {"assess": {"value": statistics.median(alone) * 1e3, "detail": detail}}
@@ -88,7 +88,7 @@ def assess(effort: Effort, count: int) -> dict[str, Any]:
 
 def scrape(effort: Effort, count: int) -> dict[str, Any]:
     """A scrape with health to one without."""
-    fleets = {model: Fleet(count, model) for model in ("classic", "off")}
+    fleets = {model: FleetQuery(count, model) for model in ("classic", "off")}
     for fleet in fleets.values():
         fleet.warm()
     seen: dict[str, list[float]] = {model: [] for model in fleets}

@@ -1,8 +1,8 @@
 """A tick of 1,000 operations with 1,000 rules, and what history and a hanging receiver cost.
 
-`tick`, `growth`, `history` or `notify` on the command line, each in a process of its own. Between
-two ticks every operation is called three times. Rules take quantiles, ratios, rates and means in
-turn.
+`tick`, `growth`, `history`, `notify`, `expressions` or `expression-growth` on the command line,
+each in a process of its own. Between two ticks every operation is called three times. Rules take
+quantiles, ratios, rates and means in turn; those that are PromQL take the same quantile.
 """
 
 from __future__ import annotations
@@ -36,7 +36,13 @@ SIGNALS = (
 class Service:
     """Operations with a rule each, on a clock that only moves when told to."""
 
-    def __init__(self, operations: int, *, rules: int) -> None:
+    def __init__(
+        self,
+        operations: int,
+        *,
+        rules: int,
+        rule: Callable[[int], dict[str, Any]] | None = None,
+    ) -> None:
         self.clock = vs.ManualClock()
         self.monitor = vs.Monitor(
             registry=CollectorRegistry(),
@@ -47,7 +53,7 @@ class Service:
         self._luck = random.Random(1)
         self._calls = [self._operation(f"operation{number}") for number in range(operations)]
         self.monitor.rules.use(
-            build({"groups": [{"name": "all", "rules": [_rule(n) for n in range(rules)]}]})
+            build({"groups": [{"name": "all", "rules": list(map(rule or _rule, range(rules)))}]})
         )
 
     def pass_time(self) -> None:
@@ -69,6 +75,12 @@ def _rule(number: int) -> dict[str, Any]:
     fields = SIGNALS[number % len(SIGNALS)]
     where = {"operation": f"operation{number}"}
     return {"alert": f"Rule{number}", "where": where, "for": "1m", **fields}
+
+
+def _expression(number: int) -> dict[str, Any]:
+    buckets = f'operation_duration_seconds_bucket{{operation="operation{number}"}}'
+    quantile = f"histogram_quantile(0.95, sum by (le) (rate({buckets}[5m])))"
+    return {"alert": f"Rule{number}", "expr": f"{quantile} > 0.5", "for": "1m"}
 
 
 def ticks(service: Service, times: int) -> float:
@@ -98,6 +110,31 @@ def growth(effort: Effort, count: int) -> dict[str, Any]:
     return {"tick growth": {"value": large / small, "detail": {"small": small, "large": large}}}
 
 
+def expressions(effort: Effort, count: int) -> dict[str, Any]:
+    """One tick with rules that are PromQL."""
+    service = Service(count, rules=count, rule=_expression)
+    times = 3 if effort.quick else 15
+    took = ticks(service, times)
+    beside = ticks(Service(count, rules=count, rule=_quantile), times)
+    detail = {"signals": beside, "series": len(service.monitor.evaluation.history.samples)}
+    return {"tick promql": {"value": took, "detail": detail}}
+
+
+def _quantile(number: int) -> dict[str, Any]:
+    where = {"operation": f"operation{number}"}
+    return {"alert": f"Rule{number}", "where": where, "for": "1m", **SIGNALS[0]}
+
+
+def expression_growth(effort: Effort, count: int) -> dict[str, Any]:
+    """Four times as much."""
+    times = 3 if effort.quick else 9
+    small = ticks(Service(count, rules=count, rule=_expression), times)
+    large = ticks(Service(4 * count, rules=4 * count, rule=_expression), times)
+    return {
+        "tick promql growth": {"value": large / small, "detail": {"small": small, "large": large}}
+    }
+
+
 def history(effort: Effort, count: int) -> dict[str, Any]:
     """What an hour of an operation that is always busy takes, its rule included."""
     operations = count // 20
@@ -120,11 +157,13 @@ def notify(effort: Effort, count: int) -> dict[str, Any]:
     times = 5 if effort.quick else 40
     alone, told = Service(count // 10, rules=count // 10), Service(count // 10, rules=count // 10)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        told.monitor.notify(Webhook(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=60))
+        told.monitor.receivers.add(
+            Webhook(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=60)
+        )
         for service in (alone, told):
             service.monitor.rules.add(alert="Always", signal="rate", above=0)
         both = {"alone": ticks(alone, times), "told": ticks(told, times)}
-        told.monitor._watch.dispatcher.close(timeout=0.1)
+        told.monitor.evaluation.receivers.close(timeout=0.1)
     return {"tick told": {"value": both["told"] / both["alone"], "detail": both}}
 
 
@@ -133,7 +172,14 @@ def main() -> None:
     effort, (which,) = arguments()
     pin(1)
     count = OPERATIONS // 5 if effort.quick else OPERATIONS
-    cases = {"tick": tick, "growth": growth, "history": history, "notify": notify}
+    cases = {
+        "tick": tick,
+        "growth": growth,
+        "history": history,
+        "notify": notify,
+        "expressions": expressions,
+        "expression-growth": expression_growth,
+    }
     emit(figures=cases[which](effort, count))
 
 

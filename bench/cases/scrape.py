@@ -1,12 +1,14 @@
 """A scrape of 1,000 operations beside prometheus_client's, and of 10,000 beside 1,000.
 
-`peer` or `scale` on the command line: two processes, so that the heap of the one does not slow
-the garbage collections of the other. Every operation is called once more before each scrape.
+`peer`, `scale` or `formats` on the command line: processes of their own, so that the heap of the
+one does not slow the garbage collections of the other. Every operation is called once more before
+each scrape.
 """
 
 from __future__ import annotations
 
 import functools
+import gzip
 import statistics
 from typing import Any
 
@@ -14,6 +16,7 @@ import prometheus_client
 
 from cases.shop import Shop, Twin, samples
 from harness import Effort, arguments, emit, pin, seconds
+from vitalspan import Format, generate_latest
 
 OPERATIONS = 1000
 
@@ -79,12 +82,49 @@ def scale(effort: Effort, count: int) -> dict[str, Any]:
     return {"scale": {"value": both["large"] / both["small"], "detail": both}}
 
 
+def formats(effort: Effort, count: int) -> dict[str, Any]:
+    """Scrape the same series as text, as OpenMetrics and as protobuf."""
+    shop = filled(count)
+
+    def scrape(shown: Format) -> bytes:
+        return generate_latest(shop.registry, format=shown)
+
+    def only_native() -> None:
+        shop.call()
+        shop.monitor.configure(classic_histograms=False)
+
+    def both_kinds() -> None:
+        shop.call()
+        shop.monitor.configure(classic_histograms=True)
+
+    subjects = {
+        "text": (both_kinds, functools.partial(scrape, Format.TEXT_0_0_4)),
+        "openmetrics": (both_kinds, functools.partial(scrape, Format.OPENMETRICS_1_0_0)),
+        "protobuf": (both_kinds, functools.partial(scrape, Format.PROTOBUF)),
+        "native": (only_native, functools.partial(scrape, Format.PROTOBUF)),
+    }
+    detail = timed(subjects, effort)
+    for name, (before, scraped) in subjects.items():
+        before()
+        body = scraped()
+        detail[f"{name} KB"] = len(body) / 1e3
+        detail[f"{name} gzip KB"] = len(gzip.compress(body, compresslevel=3)) / 1e3
+    text, text_size = detail["text"], detail["text KB"]
+    return {
+        "openmetrics": {"value": detail["openmetrics"] / text, "detail": detail},
+        "protobuf": {"value": detail["protobuf"] / text, "detail": detail},
+        "protobuf native": {"value": detail["native"] / text, "detail": detail},
+        "protobuf size": {"value": detail["protobuf KB"] / text_size, "detail": detail},
+        "protobuf native size": {"value": detail["native KB"] / text_size, "detail": detail},
+    }
+
+
 def main() -> None:
     """Measure the one that was asked for."""
     effort, (which,) = arguments()
     pin(1)
     count = OPERATIONS // 5 if effort.quick else OPERATIONS
-    emit(figures={"peer": peer, "scale": scale}[which](effort, count))
+    emit(figures={"peer": peer, "scale": scale, "formats": formats}[which](effort, count))
 
 
 if __name__ == "__main__":
