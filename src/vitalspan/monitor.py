@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
@@ -21,20 +19,14 @@ from vitalspan.exposition.monitor_families import MonitorFamilies
 from vitalspan.exposition.registration import Registration
 from vitalspan.exposition.registry_locks import RegistryLocks
 from vitalspan.labels import value_text
-from vitalspan.recording.boundary_table import BoundaryTable
 from vitalspan.recording.call_record import CallRecord
-from vitalspan.recording.call_site_table import CallSiteTable
-from vitalspan.recording.counters import Api, Cache, CounterTable
-from vitalspan.recording.counts import Counts, ProcessCounts
-from vitalspan.recording.operation import Operation, Unrecorded
-from vitalspan.recording.options import (
-    OperationArguments,
-    SpanExtras,
-    block_words,
-    check_options,
-)
-from vitalspan.recording.recorder import Recorder
+from vitalspan.recording.counters import Api, Cache
+from vitalspan.recording.counts import Counts
+from vitalspan.recording.instruments import Instruments
+from vitalspan.recording.operation import Operation
+from vitalspan.recording.options import OperationArguments, block_words
 from vitalspan.runtime import fork, free_threading
+from vitalspan.runtime.first_use import first_use
 from vitalspan.workers.join import join_workers
 
 if TYPE_CHECKING:
@@ -44,7 +36,6 @@ if TYPE_CHECKING:
     from vitalspan.evaluation import Evaluation
     from vitalspan.exposition.families import MetricFamily
     from vitalspan.health.service_health import ServiceHealth
-    from vitalspan.history.history import History
     from vitalspan.notify import Dispatcher
     from vitalspan.rules.rule_book import RuleBook
     from vitalspan.sessions.session import Session
@@ -75,10 +66,6 @@ class Monitor:
         closed: whether the monitor has left its registry.
     """
 
-    _evaluation: Evaluation | None = None
-    _statistics: ServiceStatistics | None = None
-    _sessions: Sessions | None = None
-
     def __init__(
         self,
         *,
@@ -92,32 +79,16 @@ class Monitor:
         self.registry = REGISTRY if registry is None else registry
         self.clock = clock or SystemClock()
         self.closed = False
-        self._recorder = Recorder(
-            clock=self.clock,
-            tracer_provider=tracer_provider,
-            max_series=self._settings.max_series,
-            recent_calls=self._settings.recent_calls,
-            slow_calls=self._settings.slow_calls,
-            boundaries=BoundaryTable(
-                self._settings.buckets, from_slos=self._settings.buckets_from_slos
-            ),
-        )
-        self._call_sites = CallSiteTable(
-            self._recorder,
-            self._settings.component,
-            qualified_names=self._settings.qualified_names,
-        )
-        self._recording = CounterTable(self._call_sites.component, self._recorder.internal_errors)
-        self._process_counts = ProcessCounts(self._recorder, self._recording)
-        self._workers = join_workers(
-            self._settings, self._recorder, self._process_counts, self.registry
-        )
-        self._counts: Counts = self._workers.counts if self._workers else self._process_counts
+        self._instruments = Instruments(self._settings, self.clock, tracer_provider)
+        self._recorder = self._instruments.recorder
+        self._call_sites = self._instruments.call_sites
+        counts = self._instruments.counts
+        self._workers = join_workers(self._settings, self._recorder, counts, self.registry)
+        self._counts: Counts = self._workers.counts if self._workers else counts
         self._families = MonitorFamilies(self._counts, self._settings, self._more_families)
         self._families.shared = None if self._workers is None else self._workers.registry
         self._push = MetricsPush(self.registry, self.clock, self._families)
         self._registration = Registration(self.registry, self._families, self._recorder.now)
-        self._switch(enabled=self._settings.enabled)
         self._not_ready: str | None = None
         if self._settings.alerting:
             # A rule file with mistakes must leave nothing of this in the registry.
@@ -126,15 +97,13 @@ class Monitor:
         try:
             self._registration.enter(self._settings)
         except ConfigurationError:
-            if self._evaluation is not None:
-                self._evaluation.close()
+            if self.evaluation_if_made is not None:
+                self.evaluation.close()
             raise
         self._push.use(exporter)
         self._registry_locks = RegistryLocks(self.registry)
         fork.reset_in_child(self._registry_locks, first=True)
-        # Functions keep these alive when nothing else keeps the monitor.
-        for part in (self._recorder, self._recording, self._process_counts):
-            fork.reset_in_child(part)
+        self._instruments.reset_in_children()
         living_monitors.add(self)
 
     @overload
@@ -181,15 +150,7 @@ class Monitor:
             site = call_sites.blocks_by_words.get(words)
             if site is not None:
                 return Operation(call_sites, site)
-        if not options.pop("enabled", True):
-            passive = Unrecorded(call_sites)
-            return passive(target) if callable(target) else passive
-        extras = None
-        if "attributes" in options or "links" in options:
-            extras = SpanExtras(options.pop("attributes", None) or {}, options.pop("links", ()))
-        checked = check_options(target if isinstance(target, str) else None, **options)
-        operation = Operation(call_sites, call_sites.blocks.get(checked), checked, extras)
-        return operation if target is None or isinstance(target, str) else operation(target)
+        return self._instruments.operation(target, options)
 
     def forget(
         self,
@@ -212,17 +173,17 @@ class Monitor:
             How many series were forgotten.
         """
         forgotten = self._call_sites.forget(operation, component, labels)
-        if self._evaluation is not None:
-            self._evaluation.history.forget(forgotten)
+        if self.evaluation_if_made is not None:
+            self.evaluation.history.forget(forgotten)
         return len(forgotten)
 
     def cache(self, name: str, *, component: str | None = None) -> Cache:
         """Return the counter of a cache's hits and misses."""
-        return self._recording.cache(name, component)
+        return self._instruments.counters.cache(name, component)
 
     def api(self, name: str, *, component: str | None = None) -> Api:
         """Return the counter of the calls to an API, their tokens and their cost."""
-        return self._recording.api(name, component)
+        return self._instruments.counters.api(name, component)
 
     @property
     def enabled(self) -> bool:
@@ -263,48 +224,37 @@ class Monitor:
         Raises:
             ConfigurationError: for a setting that cannot be used; nothing is changed then.
         """
-        wanted, recorder = self._settings.changed(settings), self._recorder
+        wanted = self._settings.changed(settings)
         if wanted.workers != self._settings.workers:
             raise ConfigurationError(
                 f"workers={wanted.workers!r:.80}: the monitor is made already; set "
                 "VITALSPAN_WORKERS, or configure before the first operation is defined"
             )
         exporter = self._push.prepare(self._settings, wanted)
-        if self._evaluation is not None or wanted.alerting:
+        if self.evaluation_if_made is not None or wanted.alerting:
             self.evaluation.configure(wanted)
         self._registration.change(self._settings, wanted)
         self._settings = wanted
         self._push.use(exporter)
-        self._call_sites.qualified_names = wanted.qualified_names
-        self._call_sites.component = self._recording.component = value_text(wanted.component)
         if self._workers is not None:
             self._workers.set_interval(wanted.publish_interval)
-        recorder.series_table.limit = wanted.max_series
-        recorder.aggregator.recent.resize(wanted.recent_calls)
-        recorder.slow = deque(recorder.slow, maxlen=wanted.slow_calls)
-        recorder.set_buckets(wanted.buckets, from_slos=wanted.buckets_from_slos)
-        self._switch(enabled=wanted.enabled)
+        self._instruments.configure(wanted)
 
-    @property
+    @first_use
     def evaluation(self) -> Evaluation:
         """The loop that evaluates rules and health; it is made when it is first used."""
-        if self._evaluation is None:
-            with fork.imports_finish_first:
-                # Importing what this needs takes longer than everything else together.
-                from vitalspan.evaluation import Evaluation  # noqa: PLC0415
+        with fork.imports_finish_first:
+            # Importing what this needs takes longer than everything else together.
+            from vitalspan.evaluation import Evaluation  # noqa: PLC0415
 
-            evaluation = Evaluation(
-                self._recorder, self._counts, self.registry, self._settings, self._workers
-            )
-            # Atomic: two threads that use it for the first time both get the same one.
-            self.__dict__.setdefault("_evaluation", evaluation)
-        assert self._evaluation is not None  # noqa: S101 - since the line above
-        return self._evaluation
+        return Evaluation(
+            self._recorder, self._counts, self.registry, self._settings, self._workers
+        )
 
     @property
     def evaluation_if_made(self) -> Evaluation | None:
         """The loop that evaluates rules and health, or None if nothing has used it yet."""
-        return self._evaluation
+        return Monitor.evaluation.if_made(self)
 
     @property
     def rules(self) -> RuleBook:
@@ -326,26 +276,39 @@ class Monitor:
         """The health of the service: `monitor.health()` is the score and its reasons."""
         return self.evaluation.health
 
-    @property
+    @first_use
     def statistics(self) -> ServiceStatistics:
         """The figures of all calls, of components and of operations, and the calls running now."""
-        if self._statistics is None:
-            with fork.imports_finish_first:
-                # A program that nobody asks needs none of this.
-                from vitalspan.statistics.service_statistics import (  # noqa: PLC0415
-                    ServiceStatistics,
-                )
+        with fork.imports_finish_first:
+            # A program that nobody asks needs none of this.
+            from vitalspan.statistics.service_statistics import ServiceStatistics  # noqa: PLC0415
 
-            statistics = ServiceStatistics(
-                self._recorder,
-                self._counts,
-                self._reading_history,
-                self.recent_calls,
-                self.slow_calls,
-            )
-            self.__dict__.setdefault("_statistics", statistics)
-        assert self._statistics is not None  # noqa: S101 - since the line above
-        return self._statistics
+        return ServiceStatistics(
+            self._recorder,
+            self._counts,
+            # Totals since the start need no evaluation, which is made only for a window.
+            lambda: self.evaluation.reading_history(),  # noqa: PLW0108
+            self.recent_calls,
+            self.slow_calls,
+        )
+
+    @first_use
+    def sessions(self) -> Sessions:
+        """The sessions: those that are open, the history of closed ones, and comparisons."""
+        with fork.imports_finish_first:
+            from vitalspan.sessions.sessions import Sessions  # noqa: PLC0415 - few open one
+
+        return Sessions(self._recorder)
+
+    def session(self, name: str) -> Session:
+        """Return a session, a named stretch of work that a `with` statement opens and closes.
+
+        It has statistics of its own, of the calls that begin within it.
+
+        Args:
+            name: of the session; several may have the same.
+        """
+        return self.sessions.session(name)
 
     @property
     def workers(self) -> Workers | None:
@@ -374,8 +337,8 @@ class Monitor:
 
     def stop(self) -> None:
         """Stop the thread that ticks."""
-        if self._evaluation is not None:
-            self._evaluation.ticker.stop()
+        if self.evaluation_if_made is not None:
+            self.evaluation.ticker.stop()
 
     def set_ready(self, ready: bool, reason: str = "") -> None:  # noqa: FBT001 - the one thing it sets
         """Set whether the service can take requests, which is what `/-/ready` answers.
@@ -402,50 +365,24 @@ class Monitor:
         self._push.use(None)
         if self._workers is not None:
             self._workers.close()
-        if self._evaluation is not None:
-            self._evaluation.close()
+        if self.evaluation_if_made is not None:
+            self.evaluation.close()
         self._registration.leave()
 
     def reset(self) -> None:
         """Begin anew from zero, as a forked child does by itself."""
-        self._recorder.reset()
-        self._recording.reset()
-        self._process_counts.reset()
-        if self._sessions is not None:
-            self._sessions.reset()
-        if self._evaluation is not None:
-            self._evaluation.reset()
-
-    @property
-    def sessions(self) -> Sessions:
-        """The sessions: those that are open, the history of closed ones, and comparisons."""
-        if self._sessions is None:
-            with fork.imports_finish_first:
-                from vitalspan.sessions.sessions import Sessions  # noqa: PLC0415 - few open one
-
-            self.__dict__.setdefault("_sessions", Sessions(self._recorder))
-        assert self._sessions is not None  # noqa: S101 - since the line above
-        return self._sessions
-
-    def session(self, name: str) -> Session:
-        """Return a session, a named stretch of work that a `with` statement opens and closes.
-
-        It has statistics of its own, of the calls that begin within it.
-
-        Args:
-            name: of the session; several may have the same.
-        """
-        return self.sessions.session(name)
-
-    def _reading_history(self) -> AbstractContextManager[History]:
-        return self.evaluation.reading_history()
+        self._instruments.reset()
+        sessions = Monitor.sessions.if_made(self)
+        if sessions is not None:
+            sessions.reset()
+        if self.evaluation_if_made is not None:
+            self.evaluation.reset()
 
     def _more_families(self) -> Iterator[MetricFamily]:
-        if self._evaluation is not None:
-            yield from self._evaluation.families()
+        if self.evaluation_if_made is not None:
+            yield from self.evaluation.families()
         yield from self._push.families()
 
     def _switch(self, *, enabled: bool) -> None:
         self._settings = replace(self._settings, enabled=enabled)
-        self._recording.enabled = enabled
-        self._recorder.switch(enabled=enabled)
+        self._instruments.switch(enabled=enabled)

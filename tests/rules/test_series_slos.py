@@ -126,7 +126,7 @@ def test_what_was_counted_before_does_not_count() -> None:
     assert watched.monitor.rules.slos()[0].events == 0
     # Once no SLO asks for it, the metric is no longer read.
     assert watched.monitor.rules.remove("s")
-    assert watched.monitor._evaluation.history.metrics.also_read == frozenset()
+    assert watched.monitor.evaluation.history.metrics.also_read == frozenset()
 
 
 def test_a_good_counter_that_does_not_exist_makes_nothing_bad() -> None:

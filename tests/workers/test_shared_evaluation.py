@@ -70,7 +70,7 @@ class Service:
         """Kill a process, and start another one in its place."""
         monitor = self.monitors[number]
         die(monitor)
-        monitor._evaluation.ticker.stop() if monitor._evaluation else None
+        monitor.stop()
         self.monitors[number] = self.start(number)
 
     def leaders(self) -> list[int]:
