@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vitalspan.alerts import Alerts
 from vitalspan.errors import VitalspanError
@@ -26,7 +26,8 @@ from vitalspan.health.trend import Snapshots
 from vitalspan.history.history import History
 from vitalspan.history.registry_metrics import Samples
 from vitalspan.history.samples.reading import Reading
-from vitalspan.notify import Actions, Alertmanager, Dispatcher, Receiver, Webhook
+from vitalspan.notify import Actions, Dispatcher
+from vitalspan.notify.configured_receivers import ConfiguredReceivers
 from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts
 from vitalspan.rules.engine import RuleEngine
 from vitalspan.rules.missing_series import MissingSeries, MissingSeriesWatch
@@ -94,6 +95,7 @@ class Evaluation:
         self.assessor = Assessor(self.history, recorder.epoch, snapshots)
         self.rules = RuleBook(self.history, self._use_rules, self._lock)
         self.receivers = Dispatcher(clock=recorder.clock)
+        self._configured_receivers = ConfiguredReceivers(self.receivers)
         self.actions = Actions(clock=recorder.clock)
         self.alerts = Alerts(self.engine, self.actions, recorder.clock, self._lock)
         self.health = ServiceHealth(
@@ -104,8 +106,6 @@ class Evaluation:
         self._missing_series = MissingSeriesWatch(missing, self.engine.rule_states)
         self.ticks = 0
         self.seconds = 0.0
-        self._configured_receivers: list[Receiver] = []
-        self._configured_addresses: tuple[Any, ...] = ("", "")
         self._rule_file = ""
         self._health_model = settings.health_model
         self.engine.set_metric_prefix(settings.metric_prefix)
@@ -145,7 +145,7 @@ class Evaluation:
             ticking.release()
 
     def _leads(self, now: float) -> bool:
-        """Whether this process evaluates; if another one does so for all, know what it found."""
+        """Return whether this process evaluates; if another one does, take over its results."""
         if self._shared is None:
             return True
         with self._lock:
@@ -213,10 +213,9 @@ class Evaluation:
             VitalspanError: where another process has it, since that one evaluates for all.
         """
         shared = self._shared
-        led = shared is not None and shared.leads
-        if not self.ticker.running:
-            self.tick()
-        try:
+        with self._brief_lead():
+            if not self.ticker.running:
+                self.tick()
             with self._lock:
                 if shared is not None and not shared.leads:
                     raise VitalspanError(
@@ -224,9 +223,16 @@ class Evaluation:
                         "window, or ask here for the time since the start"
                     )
                 yield self.history
+
+    @contextmanager
+    def _brief_lead(self) -> Iterator[None]:
+        """Let other processes lead afterwards, unless this one leads already or ticks by itself."""
+        shared = self._shared
+        led = shared is not None and shared.leads
+        try:
+            yield
         finally:
             if shared is not None and not led and not self.ticker.running:
-                # One that does not tick by itself must not keep others from leading.
                 shared.step_down()
 
     def configure(self, settings: Settings) -> None:
@@ -237,21 +243,11 @@ class Evaluation:
                 is changed then.
         """
         self.rules.set_metric_prefix(settings.metric_prefix)
-        addresses: tuple[Any, ...] = (settings.alertmanager, settings.webhook)
-        if settings.webhook:
-            addresses += (settings.group_wait, settings.group_interval)
-        moved = addresses != self._configured_addresses
-        receivers = configured_receivers(settings) if moved else self._configured_receivers
+        receivers = self._configured_receivers.prepare(settings)
         if settings.rules != self._rule_file:
             self.rules.load(settings.rule_paths)
             self._rule_file = settings.rules
-        if moved:
-            # Receivers that stay know what they have been told.
-            for receiver in self._configured_receivers:
-                self.receivers.remove(receiver)
-            for receiver in receivers:
-                self.receivers.add(receiver)
-            self._configured_receivers, self._configured_addresses = receivers, addresses
+        self._configured_receivers.use(receivers, settings)
         self.engine.keep_past(settings.alert_history)
         self.engine.set_metric_prefix(settings.metric_prefix)
         self.assessor.snapshots.configure(
@@ -311,34 +307,11 @@ class Evaluation:
     def _refresh_health(self) -> None:
         if self.ticker.running and self.assessor.latest.at is not None:
             return
-        shared = self._shared
-        led = shared is not None and shared.leads
-        self.tick()
-        if shared is not None and not led and not self.ticker.running:
-            # One that does not tick by itself must not keep others from leading.
-            shared.step_down()
+        with self._brief_lead():
+            self.tick()
 
     def _use_rules(self) -> None:
         with self._lock:
             rules = self.rules.in_force
             self.engine.replace(with_burn_rate_alerts(rules).groups, self._recorder.now())
             self.assessor.use(rules.health or Scoring(), rules.slos, self._health_model)
-
-
-def configured_receivers(settings: Settings) -> list[Receiver]:
-    """Return the receivers that the settings name.
-
-    Raises:
-        ConfigurationError: for an address that is none.
-    """
-    urls = [url.strip() for url in settings.alertmanager.split(",") if url.strip()]
-    receivers: list[Receiver] = [Alertmanager(*urls)] if urls else []
-    if settings.webhook:
-        receivers.append(
-            Webhook(
-                settings.webhook,
-                group_wait=settings.group_wait,
-                group_interval=settings.group_interval,
-            )
-        )
-    return receivers

@@ -620,9 +620,10 @@ def test_what_is_derived_begins_anew_with_everything() -> None:
 def test_receivers_that_stay_know_what_they_were_told() -> None:
     watched = Watched(webhook="http://127.0.0.1:1/")
     [before] = watched.monitor.evaluation.receivers.snapshot()
-    receiver = watched.monitor.evaluation._configured_receivers[0]
+    configured = watched.monitor.evaluation._configured_receivers
+    [receiver] = configured._receivers
     watched.monitor.configure(recent_calls=50)
-    assert watched.monitor.evaluation._configured_receivers[0] is receiver
+    assert configured._receivers == [receiver]
     assert [one.name for one in watched.monitor.evaluation.receivers.snapshot()] == [before.name]
     watched.monitor.close()
 
