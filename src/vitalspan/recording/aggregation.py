@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, Final
 
-from vitalspan.recording.buckets import BucketGrid
+from vitalspan.recording.batches import belongs_elsewhere, in_buckets, parted
 from vitalspan.recording.call_record import IN_PROGRESS, Record
-from vitalspan.recording.duration_histogram import Spread
 from vitalspan.recording.rebuild import Shared, rebuild
 from vitalspan.recording.recent_calls import RecentCalls
 from vitalspan.recording.series import LARGE_BATCH, SMALL_BATCH, CountedBatch, Series
@@ -238,21 +236,21 @@ class Aggregator(Shared):
         total = sum(durations)
         waiting: list[Record] = []
         if total == IN_PROGRESS:
-            batch, waiting = _parted(batch, durations)
+            batch, waiting = parted(batch, durations)
             durations = [seconds for seconds in durations if seconds != IN_PROGRESS]
             total = sum(durations)
         # The notes of a batch are counted with it, so that a scrape never shows more errors than
         # calls. The tokens only tell whether it is worth looking for them.
         noted = [record for record in batch if len(record) > 3] if series.notes else []
         tokens = len(noted)
-        if any(_belongs_elsewhere(record) for record in noted) and hand in series.in_hand:
+        if any(belongs_elsewhere(record) for record in noted) and hand in series.in_hand:
             batch = self._without_relocated(series, batch)
             noted = [record for record in batch if len(record) > 3]
             durations = list(map(_duration, batch))
             total = sum(durations)
         counted = []
         if batch:
-            buckets, spread = _in_buckets(series.histogram.grid, durations, total)
+            buckets, spread = in_buckets(series.histogram.grid, durations, total)
             counted.append(CountedBatch(buckets, total, spread, noted, batch))
         limit = series.batch + 2 * len(waiting)
         # What was begun anew meanwhile, in a forked child, is not counted. Nothing is called in
@@ -272,7 +270,7 @@ class Aggregator(Shared):
         """Hand calls to the series that became known during them; return the others."""
         staying = []
         for record in batch:
-            if len(record) > 3 and _belongs_elsewhere(record):
+            if len(record) > 3 and belongs_elsewhere(record):
                 target = self._relocate(record)
                 if target is not series:
                     series.split = True
@@ -306,42 +304,6 @@ class Aggregator(Shared):
         if series.batch == LARGE_BATCH and len(series.records) < SMALL_BATCH:
             self._large += 1
             series.batch = SMALL_BATCH
-
-
-def _parted(batch: list[Record], durations: list[float]) -> tuple[list[Record], list[Record]]:
-    """Return the calls that had ended when their durations were read, and the others."""
-    ended: list[Record] = []
-    waiting: list[Record] = []
-    for record, seconds in zip(batch, durations, strict=True):
-        (waiting if seconds == IN_PROGRESS else ended).append(record)
-    return ended, waiting
-
-
-def _belongs_elsewhere(record: Record) -> bool:
-    """Whether the operation or a label of an ended call became known during it."""
-    details = record[3]
-    return bool(details.labels) or details.site is not None
-
-
-def _in_buckets(
-    grid: BucketGrid, durations: list[float], total: float
-) -> tuple[dict[int, int], Spread]:
-    """Return how many durations are in each fine bucket, and their spread.
-
-    Args:
-        grid: the fine buckets.
-        durations: in seconds, in any order.
-        total: their sum.
-    """
-    lowest, size = grid.bounds[0], len(durations)
-    squares = math.hypot(*durations) ** 2
-    # Sorting finds both ends on the way, but costs more than that where there is but one bucket.
-    if total <= lowest * size:
-        longest = max(durations)
-        if longest <= lowest:
-            return {0: size}, Spread(squares, min(durations), longest)
-    ordered = sorted(durations)
-    return grid.count(ordered), Spread(squares, ordered[0], ordered[-1])
 
 
 def _find_room(calls: int) -> None:
