@@ -336,7 +336,7 @@ def test_a_fault_of_the_fold_is_counted_and_loses_no_call_in_progress(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(fold, "_in_buckets", broken)
+        patch.setattr(fold, "in_buckets", broken)
         for _ in range(LARGE_BATCH):
             function()
         monitor.fold()
@@ -358,7 +358,7 @@ def test_what_a_signal_handler_interrupts_is_counted_later(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(fold, "_in_buckets", interrupted)
+        patch.setattr(fold, "in_buckets", interrupted)
         for _ in range(SMALL_BATCH - 1):
             function()
         with pytest.raises(KeyboardInterrupt):
