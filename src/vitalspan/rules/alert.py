@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 State = Literal["pending", "firing", "resolved"]
+
+STATES: Final[Mapping[str, State]] = {
+    "pending": "pending",
+    "firing": "firing",
+    "inactive": "resolved",
+}
+"""The state in which an alert is shown, by the phase of its level."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from vitalspan.promql.engine.metric_labels import NAME, metric_labels
 from vitalspan.promql.engine.plan import Vector
+from vitalspan.rules.alert import STATES, Alert
 from vitalspan.rules.alert_state import AlertState, next_state
 from vitalspan.rules.model import Pairs
 from vitalspan.signals.reader import Key
@@ -155,6 +156,51 @@ class AlertStates(ABC):
             level: the dominant level.
             covered: how many seconds the history is long.
         """
+
+    def alerts(self, epoch: float, covered: float) -> list[Alert]:
+        """Return the alerts that are pending, firing or resolved.
+
+        Args:
+            epoch: the difference between the time of day and the steady clock, in seconds.
+            covered: how many seconds the history is long.
+        """
+        alerts = [
+            self.alert_of(key, instance, epoch, covered)
+            for key, instance in list(self.instances.items())
+        ]
+        return [alert for alert in alerts if alert is not None]
+
+    def alert_of(
+        self, key: Key, instance: AlertInstance, epoch: float, covered: float
+    ) -> Alert | None:
+        """Return one alert as users see it; None while it has no state. See `alerts`."""
+        prominence = instance.dominant_level()
+        if prominence is None:
+            return None
+        level, phase = prominence
+        states = [state for state in instance.states if state is not None and state.phase == phase]
+        fired = [state.fired_at for state in states if state.fired_at is not None]
+        resolved = instance.states[level]
+        view = self.view(key, level, covered)
+        return Alert(
+            id=instance.id,
+            alertname=self.alert,
+            type=view.type,
+            operation=view.operation,
+            severity=self.severity(key, level),
+            state=STATES[phase],
+            labels=self.labels(key, level),
+            annotations=view.annotations,
+            message=view.message,
+            value=instance.value,
+            threshold=view.threshold,
+            active_at=instance.date(min(state.active_at for state in states), epoch),
+            fired_at=instance.date(min(fired), epoch) if fired else None,
+            resolved_at=None
+            if resolved is None or resolved.resolved_at is None
+            else instance.date(resolved.resolved_at, epoch),
+            acknowledged=instance.acknowledged,
+        )
 
     def take_over(self, predecessor: AlertStates) -> None:
         """Go on with the alerts of the rule that this one replaces."""

@@ -10,12 +10,11 @@ from typing import Final
 from vitalspan.history.history import History
 from vitalspan.labels import Labels
 from vitalspan.promql.engine.evaluation_context import EvaluationError
-from vitalspan.rules.alert import Alert, State
+from vitalspan.rules.alert import STATES, Alert
 from vitalspan.rules.alert_state import RESOLVED_RETENTION
 from vitalspan.rules.alert_states import (
     ALERTS,
     AlertChange,
-    AlertInstance,
     AlertStates,
     TooManyAlertsError,
     alert_series,
@@ -26,16 +25,9 @@ from vitalspan.rules.rule_state import RuleState
 from vitalspan.rules.running_group import RunningGroup, running_group
 from vitalspan.runtime.internal_errors import logger
 from vitalspan.signals.catalogue import is_made_of_scores
-from vitalspan.signals.reader import Key
 from vitalspan.signals.scores import ALERT_POINTS, SAME_MATTER
 
 _MOST_LOGGED: Final = 100
-
-_STATES: Final[Mapping[str, State]] = {
-    "pending": "pending",
-    "firing": "firing",
-    "inactive": "resolved",
-}
 
 
 class RuleEngine:
@@ -254,44 +246,8 @@ class RuleEngine:
                 rule_state.reset()
 
     def _alerts_of(self, rule_state: AlertStates, now: float) -> list[Alert]:
-        alerts = [
-            self._alert_of(rule_state, key, one, now)
-            for key, one in list(rule_state.instances.items())
-        ]
-        return [alert for alert in alerts if alert is not None]
-
-    def _alert_of(
-        self, rule_state: AlertStates, key: Key, instance: AlertInstance, now: float
-    ) -> Alert | None:
-        prominence = instance.dominant_level()
-        if prominence is None:
-            return None
-        level, phase = prominence
-        epoch = self._epoch()
-        states = [state for state in instance.states if state is not None and state.phase == phase]
-        fired = [state.fired_at for state in states if state.fired_at is not None]
-        resolved = instance.states[level]
-        view = rule_state.view(key, level, self.history.covered())
-        alert = Alert(
-            id=instance.id,
-            alertname=rule_state.alert,
-            type=view.type,
-            operation=view.operation,
-            severity=rule_state.severity(key, level),
-            state=_STATES[phase],
-            labels=rule_state.labels(key, level),
-            annotations=view.annotations,
-            message=view.message,
-            value=instance.value,
-            threshold=view.threshold,
-            active_at=instance.date(min(state.active_at for state in states), epoch),
-            fired_at=instance.date(min(fired), epoch) if fired else None,
-            resolved_at=None
-            if resolved is None or resolved.resolved_at is None
-            else instance.date(resolved.resolved_at, epoch),
-            acknowledged=instance.acknowledged,
-        )
-        return self._with_silence(alert, now)
+        alerts = rule_state.alerts(self._epoch(), self.history.covered())
+        return [self._with_silence(alert, now) for alert in alerts]
 
     def _with_silence(self, alert: Alert, now: float) -> Alert:
         until = self.silenced(alert, now + self._epoch())
@@ -306,12 +262,14 @@ class RuleEngine:
                 if change.before is not None and change.before[1] == "pending":
                     self.transitions[alert, severity, "inactive"] += 1
                 continue
-            self.transitions[alert, severity, _STATES[phase]] += 1
+            self.transitions[alert, severity, STATES[phase]] += 1
             if phase != "pending":
-                now = self.history.ticks.times[-1]
-                shown = self._alert_of(change.rule_state, change.key, change.instance, now)
+                shown = change.rule_state.alert_of(
+                    change.key, change.instance, self._epoch(), self.history.covered()
+                )
                 if shown is not None:
-                    self.past.append(shown)
+                    now = self.history.ticks.times[-1]
+                    self.past.append(self._with_silence(shown, now))
 
     def _record_failure(self, rule_state: AlertStates, fault: Exception) -> None:
         self._note_failure(rule_state.alert, rule_state.group, fault)
