@@ -20,7 +20,6 @@ from vitalspan.promql.expression import (
     Aggregation,
     Binary,
     Expression,
-    Layout,
     Parentheses,
     VectorSelector,
     any_of,
@@ -28,6 +27,7 @@ from vitalspan.promql.expression import (
     call,
 )
 from vitalspan.promql.matchers import Matcher
+from vitalspan.promql.operators import Layout
 from vitalspan.rules.scoring import Component, Factor
 
 FACTOR: Final = "factor"

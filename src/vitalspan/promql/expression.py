@@ -6,38 +6,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
-from typing import Final, Literal
 
 from vitalspan.promql.matchers import Matcher
+from vitalspan.promql.operators import COMPARISON, LAYOUTS, LEVELS, OPERAND, SIGN, Layout
 from vitalspan.units import duration_text
-
-_OR: Final = 1
-_AND: Final = 2
-_COMPARISON: Final = 3
-_SUM: Final = 4
-_PRODUCT: Final = 5
-_SIGN: Final = 6
-_POWER: Final = 7
-_OPERAND: Final = 8
-"""How tightly operators bind, and what binds tighter than any of them."""
-
-_LEVELS: Final = {
-    "or": _OR,
-    **dict.fromkeys(("and", "unless"), _AND),
-    **dict.fromkeys(("==", "!=", "<=", "<", ">=", ">", "== bool", ">= bool"), _COMPARISON),
-    **dict.fromkeys(("+", "-"), _SUM),
-    **dict.fromkeys(("*", "/", "%"), _PRODUCT),
-    "^": _POWER,
-}
-
-Layout = Literal["one line", "right side below", "lines"]
-"""Whether an operator is on the line of both sides, on that of the right one, or on its own."""
-
-_LAYOUTS: Final[dict[Layout, tuple[str, str]]] = {
-    "one line": (" ", " "),
-    "right side below": ("\n", " "),
-    "lines": ("\n", "\n"),
-}
 
 
 class Expression:
@@ -52,7 +24,7 @@ class Expression:
     @property
     def level(self) -> int:
         """How tightly its loosest operator binds."""
-        return _OPERAND
+        return OPERAND
 
     def __add__(self, other: Operand) -> Binary:
         return binary(self, "+", other)
@@ -96,7 +68,7 @@ class Expression:
     def compare(self, operator: str, other: Operand) -> Binary:
         """Return a comparison; `== bool` and the like are operators as well."""
         # Prometheus would take comparisons of comparisons from the left, as few readers would.
-        left = Parentheses(self) if self.level == _COMPARISON else self
+        left = Parentheses(self) if self.level == COMPARISON else self
         return binary(left, operator, other)
 
     def or_(self, other: Expression) -> Binary:
@@ -124,7 +96,7 @@ class Number(Expression):
     @property
     def level(self) -> int:
         """How tightly it binds: of -2 ^ 2, the sign would be taken last."""
-        return _SIGN if math.copysign(1.0, self.value) < 0 else _OPERAND
+        return SIGN if math.copysign(1.0, self.value) < 0 else OPERAND
 
     def __str__(self) -> str:
         return number(self.value)
@@ -256,7 +228,7 @@ class Binary(Expression):
     @property
     def level(self) -> int:
         """How tightly its operator binds."""
-        return _LEVELS[self.operator]
+        return LEVELS[self.operator]
 
     def __str__(self) -> str:
         words = self.operator
@@ -264,7 +236,7 @@ class Binary(Expression):
             words += f" on ({', '.join(self.on)})"
         if self.group_left:
             words += " group_left ()"
-        before, after = _LAYOUTS[self.layout]
+        before, after = LAYOUTS[self.layout]
         # Operators of one level are taken from the left, but for powers.
         from_right = self.operator == "^"
         left = _tight(self.left, self.level + from_right)
@@ -313,7 +285,7 @@ def _joined(operator: str, conditions: Iterable[Expression]) -> Expression:
     conditions = list(conditions)
     if len(conditions) > 1:
         # That `and` comes before `or` is a rule that few readers are sure of.
-        conditions = [_tight(one, _COMPARISON) for one in conditions]
+        conditions = [_tight(one, COMPARISON) for one in conditions]
     return reduce(lambda left, right: binary(left, operator, right, layout="lines"), conditions)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from vitalspan.promql.engine.evaluation_context import EvaluationError
@@ -24,21 +24,8 @@ from vitalspan.rules.go_template.functions import Sample
 from vitalspan.rules.go_template.nodes import TemplateError
 from vitalspan.rules.go_template.syntax import Template, parse_template
 from vitalspan.rules.model import ExpressionRule, Pairs
+from vitalspan.rules.severity_labels import severity_of
 from vitalspan.signals.reader import Key
-
-SEVERITIES_BY_LABEL: Final[Mapping[str, str]] = {
-    "page": "critical",
-    "ticket": "warning",
-    "none": "info",
-    "info": "info",
-    "warning": "warning",
-    "error": "error",
-    "critical": "critical",
-}
-"""What severity the words stand for that rule files of Prometheus have in the label `severity`."""
-
-OTHER_SEVERITY: Final = "warning"
-"""The severity of an alert with another word, or without the label."""
 
 TYPE: Final = "expr"
 """What alerts of expressions are about."""
@@ -90,7 +77,7 @@ class ExpressionState(AlertStates):
     def severities(self) -> tuple[str, ...]:
         """The severity that its label says; none where a template makes it."""
         label = dict(self.rule.labels).get("severity", "")
-        return () if "{{" in label else (_severity(label),)
+        return () if "{{" in label else (severity_of(label),)
 
     @property
     def is_delayed(self) -> bool:
@@ -128,7 +115,7 @@ class ExpressionState(AlertStates):
 
     def severity(self, key: Key, level: int) -> str:  # noqa: ARG002 - there is one level
         """Return the severity that the label of an alert stands for."""
-        return _severity(self.labels(key, 0).get("severity", ""))
+        return severity_of(self.labels(key, 0).get("severity", ""))
 
     def labels(self, key: Key, level: int) -> dict[str, str]:  # noqa: ARG002
         """Return the labels of an alert."""
@@ -142,7 +129,7 @@ class ExpressionState(AlertStates):
             yield {**self.labels(key, 0), "severity": self.severity(key, 0)}, phase
         if not self.instances:
             plain = {name: text for name, text in self.rule.labels if "{{" not in text}
-            severity = _severity(plain.get("severity", ""))
+            severity = severity_of(plain.get("severity", ""))
             yield {**plain, "alertname": self.alert, "severity": severity}, "inactive"
 
     def view(self, key: Key, level: int, covered: float) -> AlertView:  # noqa: ARG002
@@ -209,7 +196,3 @@ class ExpressionState(AlertStates):
         except EvaluationError as fault:
             raise TemplateError(str(fault)) from None
         return [Sample(dict(labels.mapping), value) for labels, value in vector]
-
-
-def _severity(label: str) -> str:
-    return SEVERITIES_BY_LABEL.get(label.lower(), OTHER_SEVERITY)

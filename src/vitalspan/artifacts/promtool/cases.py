@@ -19,8 +19,8 @@ from vitalspan.artifacts.promtool.timeline import (
     Timeline,
     input_step,
     inputs_of,
-    timeline,
 )
+from vitalspan.artifacts.promtool.timeline_planner import plan_timeline
 from vitalspan.metrics import is_counter
 from vitalspan.promql.context import PromqlContext
 from vitalspan.promql.matchers import Matcher, match_all, quoted
@@ -96,7 +96,7 @@ def _cases(rules: RuleSet, context: PromqlContext) -> tuple[list[Case], list[str
                 name = f"{rule.alert} {level.severity}"
                 objective = _objective(rule, context)
                 try:
-                    made = timeline(rule, level, objective, context.step, context.boundaries)
+                    made = plan_timeline(rule, level, objective, context.step, context.boundaries)
                     case = _case(rule, level, made, _unused(name, jobs))
                     if too_large(case, rules, context):
                         raise ImpossibleError("promtool takes no query of so many samples")  # noqa: TRY301
@@ -177,13 +177,13 @@ def _inputs(case: Case, context: PromqlContext) -> Iterator[dict[str, str]]:
         case.inputs.make(
             Target(
                 query,
-                stretch.value / seconds,
-                calls * stretch.faster,
+                segment.value / seconds,
+                calls * segment.faster,
                 objective,
                 context.boundaries,
             )
         )
-        for stretch in case.timeline.stretches
+        for segment in case.timeline.segments
     ]
     counts = list(_counts(case.timeline, case.spacing))
     for series in dict.fromkeys(series for each in played for series in each):
@@ -209,10 +209,10 @@ def _selector(series: InputSeries, case: Case, context: PromqlContext) -> str:
 
 
 def _counts(timeline: Timeline, spacing: float) -> Iterator[int]:
-    """Yield how many samples come within each stretch."""
+    """Yield how many samples come within each segment."""
     end, before = 0.0, 0
-    for stretch in timeline.stretches:
-        end += stretch.seconds
+    for segment in timeline.segments:
+        end += segment.seconds
         after = round(end / spacing)
         yield after - before
         before = after

@@ -1,37 +1,14 @@
-"""The values of a signal over time that let an alert fire and resolve again."""
+"""A test of one alert over time: the values of its signal, and when it should fire."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from vitalspan.compiler.fleet_query import STEPS
-from vitalspan.metrics import DURATION_BOUNDARIES
-from vitalspan.rules.model import Level, Rule
+from vitalspan.rules.model import Rule
 from vitalspan.signals.catalogue import signal_of
-from vitalspan.signals.derivations import DAY, MAD_TO_DEVIATION
 from vitalspan.signals.input_series import Inputs
-from vitalspan.signals.query import Derivation
-
-_LONGER: Final = (60.0, 300.0, 1800.0, 21600.0)
-"""Seconds between two evaluations of tests that take longer than an hour or so."""
-
-_MOST_EVALUATIONS: Final = 360
-_MOST_TRAINED: Final = 120
-"""Evaluations of a test, and of one whose every evaluation looks at hundreds of values."""
-
-_LONG_WINDOW: Final = 1800.0
-"""Seconds from which on a test does not wait for a window to pass, if more calls do as well."""
-
-_MORE: Final = 1e5
-"""How many times more calls make up for those before."""
-
-_ALERTS_SEEN: Final = 300.0
-"""Seconds after which Prometheus no longer sees what it wrote down in `ALERTS`."""
-
-_STAIRS: Final = 24
 
 
 class ImpossibleError(Exception):
@@ -59,238 +36,18 @@ class Timeline:
 
     Attributes:
         step: seconds between two evaluations.
-        stretches: what the signal is, from the beginning on.
+        segments: what the signal is, from the beginning on.
         checks: what is expected of the alert.
     """
 
     step: float
-    stretches: tuple[Segment, ...]
+    segments: tuple[Segment, ...]
     checks: tuple[Check, ...]
 
     @property
     def seconds(self) -> float:
-        """How long it all takes."""
-        return sum(stretch.seconds for stretch in self.stretches)
-
-
-def timeline(
-    rule: Rule,
-    level: Level,
-    objective: float,
-    interval: float,
-    boundaries: tuple[float, ...] = DURATION_BOUNDARIES,
-) -> Timeline:
-    """Return what makes a level's alert fire and end.
-
-    Args:
-        rule: with the level.
-        level: whose alert is tested.
-        objective: of the SLO that it is about.
-        interval: seconds between two evaluations, where nothing takes too long for that.
-        boundaries: the exported bucket boundaries of durations.
-
-    Raises:
-        ImpossibleError: where there is no such thing.
-    """
-    derivation = rule.query.derive
-    anomaly = derivation is not None and derivation.kind == "anomaly"
-    most = _MOST_TRAINED if anomaly else _MOST_EVALUATIONS
-    for step in (interval, *(longer for longer in _LONGER if longer > interval)):
-        made = _Planner(rule, level, objective, step, boundaries).plan()
-        if made.seconds <= most * step:
-            return made
-    raise ImpossibleError("it takes months")
-
-
-class _Planner:
-    """Plans the test of one alert with one time between evaluations.
-
-    Args:
-        rule: with the level.
-        level: whose alert is tested.
-        objective: of the SLO that it is about.
-        step: seconds between two evaluations.
-        boundaries: the exported bucket boundaries of durations.
-    """
-
-    def __init__(
-        self,
-        rule: Rule,
-        level: Level,
-        objective: float,
-        step: float,
-        boundaries: tuple[float, ...],
-    ) -> None:
-        self._rule = rule
-        self._level = level
-        self._step = step
-        query = rule.query
-        self._signal = signal_of(query)
-        inputs = inputs_of(rule)
-        self._averaged = inputs.averaged
-        self._low, self._high = self._signal.lowest, self._signal.highest_value(objective)
-        if inputs.limits is not None:
-            self._low, self._high = inputs.limits(boundaries)
-        if inputs.counts_calls:
-            # With fewer calls there would be no data.
-            self._low = 1.1 * rule.min_count / (1.0 if query.increase else query.window)
-        self._lag = 0.0 if self._signal.instant else query.window
-
-    def plan(self) -> Timeline:
-        derivation = self._rule.query.derive
-        if derivation is None:
-            return self._plain()
-        if derivation.kind == "change":
-            return self._change(derivation)
-        if derivation.kind == "slope":
-            return self._slope(derivation)
-        if derivation.kind == "until":
-            return self._until(derivation)
-        if derivation.kind == "anomaly":
-            return self._anomaly(derivation)
-        self._lag += derivation.over
-        return self._plain(faster=False)
-
-    def _plain(self, *, faster: bool = True) -> Timeline:
-        rule, level = self._rule, self._level
-        if self._signal.absence:
-            return self._absent()
-        bad = self._bad(self._low, self._high)
-        good = self._good(self._low, self._high)
-        clear = level.threshold if level.clear is None else level.clear
-        more = 1.0
-        long = faster and self._averaged and self._lag > _LONG_WINDOW
-        if long and good != clear:
-            self._lag, more = 0.0, _MORE
-        before = []
-        if rule.query.weighed and not self._lag:
-            # A burn rate counts by the share of its window that there is history of.
-            before.append(Segment(self._whole(rule.query.window), good, 0.0))
-        stretches = [*before, self._until_firing(bad)]
-        if clear != level.threshold and self._step < _ALERTS_SEEN and rule.query.derive is None:
-            between = (clear + level.threshold) / 2
-            stretches.append(Segment(self._whole(self._lag + 3 * self._step), between, more))
-        ends = list(_ends(stretches))[len(before) :]
-        checks = [Check(at - self._step, firing=True) for at in ends]
-        stretches.append(Segment(self._until_gone(), good, stretches[-1].faster * more))
-        return self._timeline(stretches, checks)
-
-    def _absent(self) -> Timeline:
-        if not self._rule.above:
-            what = f"`{self._signal.name}` has no samples in Prometheus"
-            raise ImpossibleError(f"where nothing is absent, {what}")
-        self._lag = 0.0
-        first = self._until_firing(1.0)
-        checks = [Check(first.seconds - self._step, firing=True)]
-        return self._timeline([first, Segment(self._until_gone(), 0.0)], checks)
-
-    def _change(self, derivation: Derivation) -> Timeline:
-        over = derivation.over
-        change = self._bad(-1.0, math.inf)
-        if (change > 0) != self._rule.above:
-            raise ImpossibleError("it would fire while nothing changes")
-        before = max(1.0, 2 * self._low)
-        if math.isfinite(self._high):
-            before = 0.8 * self._high / max(1.0, 1 + change)
-        first = self._whole(max(over, self._lag + 2 * self._step))
-        fires = self._whole(self._lag + self._rule.for_seconds + 3 * self._step)
-        if fires > over - self._step:
-            raise ImpossibleError("what was before is forgotten before the alert can fire")
-        after = Segment(self._whole(over) + self._until_gone(), before * (1 + change))
-        return self._timeline([Segment(first, before), after], [Check(first + fires, firing=True)])
-
-    def _slope(self, derivation: Derivation) -> Timeline:
-        over = derivation.over
-        slope = self._bad(-math.inf, math.inf) / 3600.0
-        if (slope > 0) != self._rule.above:
-            raise ImpossibleError("it would fire while nothing changes")
-        fires = self._lag + self._rule.for_seconds + 4 * self._step
-        seconds = self._whole(over + fires)
-        if abs(slope) * seconds > self._high - self._low:
-            # As long as little has been seen, a line needs no more than that.
-            seconds = self._whole(over / 4 + fires)
-        rise = slope * seconds
-        if abs(rise) > self._high - self._low:
-            raise ImpossibleError("it cannot go on for so long")
-        low = self._low if math.isfinite(self._low) else 0.0
-        start = low if rise > 0 else low - rise
-        self._lag += over
-        return self._stairs(start, start + rise, seconds)
-
-    def _until(self, derivation: Derivation) -> Timeline:
-        rule, limit = self._rule, derivation.limit
-        if rule.above:
-            raise ImpossibleError("it would fire while nothing changes")
-        fires = self._lag + rule.for_seconds + 4 * self._step
-        left = (self._level.threshold - fires) * 0.3
-        if left <= 0:
-            raise ImpossibleError("the limit is passed before the alert can fire")
-        seconds = self._whole(derivation.over + fires)
-        start = limit + 100.0 if math.isinf(self._high) else self._high
-        if limit > self._low:
-            start = 0.9 * limit - 100.0 if math.isinf(self._low) else self._low
-        end = limit - (limit - start) * left / (seconds + left)
-        self._lag += derivation.over
-        return self._stairs(start, end, seconds)
-
-    def _anomaly(self, derivation: Derivation) -> Timeline:
-        over = derivation.over
-        if over >= 2 * DAY:
-            raise ImpossibleError("it takes days of values of the same time of day")
-        if not self._rule.above or self._level.threshold < 1:
-            raise ImpossibleError("it would fire while nothing is unusual")
-        # Of four values in turn the median lies in the middle, and the distances differ.
-        far = 4 + 4 * self._level.threshold * MAD_TO_DEVIATION
-        low = self._low if math.isfinite(self._low) else 0.0
-        high = self._high if math.isfinite(self._high) else low + far
-        apart = (high - low) / (far + 4)
-        length = self._whole(max(self._lag + 2 * self._step, over / 48))
-        turns = math.ceil(over * 0.9 / length) + 2
-        usual = [Segment(length, low + (1 + turn % 4) * apart) for turn in range(turns)]
-        fires = self._until_firing(low + far * apart)
-        checks = [Check(list(_ends([*usual, fires]))[-1] - self._step, firing=True)]
-        calm = Segment(self._until_gone(), low + 2.5 * apart)
-        return self._timeline([*usual, fires, calm], checks)
-
-    def _stairs(self, start: float, end: float, seconds: float) -> Timeline:
-        """Go from one value to another, and stay there."""
-        height = (end - start) / _STAIRS
-        stretches = [
-            Segment(seconds / _STAIRS, start + (stair + 1) * height) for stair in range(_STAIRS)
-        ]
-        checks = [Check(seconds - self._step, firing=True)]
-        return self._timeline([*stretches, Segment(self._until_gone(), end)], checks)
-
-    def _timeline(self, stretches: list[Segment], checks: list[Check]) -> Timeline:
-        end = sum(stretch.seconds for stretch in stretches)
-        last = Check(math.floor(end / self._step + 1e-6) * self._step, firing=False)
-        return Timeline(self._step, tuple(stretches), (*checks, last))
-
-    def _until_firing(self, value: float) -> Segment:
-        seconds = self._lag + self._rule.for_seconds + 5 * self._step
-        return Segment(self._whole(seconds), value)
-
-    def _until_gone(self) -> float:
-        return self._whole(self._lag + self._rule.keep_firing_for + 4 * self._step)
-
-    def _whole(self, seconds: float) -> float:
-        return math.ceil(seconds / self._step - 1e-6) * self._step
-
-    def _bad(self, low: float, high: float) -> float:
-        threshold = self._level.threshold
-        room = high - threshold if self._rule.above else threshold - low
-        if room <= 0:
-            raise ImpossibleError("the exported series never get beyond the threshold")
-        away = min(abs(threshold) / 2 or 1.0, room / 2)
-        return threshold + away if self._rule.above else threshold - away
-
-    def _good(self, low: float, high: float) -> float:
-        clear = self._level.threshold if self._level.clear is None else self._level.clear
-        room = clear - low if self._rule.above else high - clear
-        if room < 0:
-            raise ImpossibleError("the exported series never come back to where it clears")
-        away = min(abs(clear) / 2 or 1.0, room)
-        return clear - away if self._rule.above else clear + away
+        """The length of the test, in seconds."""
+        return sum(segment.seconds for segment in self.segments)
 
 
 def inputs_of(rule: Rule) -> Inputs:
@@ -303,13 +60,6 @@ def inputs_of(rule: Rule) -> Inputs:
     if signal.inputs is None:
         raise ImpossibleError(f"no series are known that make {signal.name}")
     return signal.inputs
-
-
-def _ends(stretches: list[Segment]) -> Iterator[float]:
-    end = 0.0
-    for stretch in stretches:
-        end += stretch.seconds
-        yield end
 
 
 def input_step(window: float, step: float) -> float:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, cast
+from typing import Final
 
 from vitalspan import metrics as names
 from vitalspan.configfile.fields import Fields
 from vitalspan.configfile.nodes import Node
 from vitalspan.configfile.report import Report
-from vitalspan.configfile.values import seconds_of, text_of, value_of
+from vitalspan.configfile.values import text_of
 from vitalspan.errors import ConfigurationError
-from vitalspan.history.ticks import LONGEST
 from vitalspan.labels import check_name
 from vitalspan.metrics import is_counter
+from vitalspan.rules.file.derivation import EMPTY_WINDOW, is_too_long, with_derivation
 from vitalspan.rules.file.labels import read_by, read_where
 from vitalspan.rules.sampling import (
     USUAL_SAMPLING,
@@ -24,12 +24,10 @@ from vitalspan.rules.sampling import (
     window_problem,
 )
 from vitalspan.signals import catalogue
-from vitalspan.signals.query import Derivation, Derive, Query
-from vitalspan.signals.ranges import never_reached, plain_range
+from vitalspan.signals.query import Query
 from vitalspan.signals.registry_metric import registry_metric
 from vitalspan.signals.signal import Signal
-from vitalspan.units import duration_text
-from vitalspan.words import listed, shown, suggestion
+from vitalspan.words import shown, suggestion
 
 FIELDS: Final = (
     "signal",
@@ -50,10 +48,6 @@ WINDOW: Final = 300.0
 _AGGREGATES: Final = ("sum", "avg", "min", "max")
 _QUANTILES: Final = "latency_p50, latency_p95 or latency_p999"
 _METRIC: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
-_EMPTY_WINDOW: Final = "is not a window: use 30s, 5m or 1h30m"
-_SPANS: Final = ("increase", "change", "slope", "anomaly")
-_DERIVED: Final = ("increase", "change", "slope", "forecast", "until", "anomaly", "over")
-_USABLE: Final = "{increase: 1d}, {change: 1h}, {forecast: 4h, over: 1h} or {until: 90%, over: 1h}"
 
 
 @dataclass(frozen=True)
@@ -72,27 +66,27 @@ class Known:
 
 def read_query(fields: Fields, known: Known) -> Query | None:
     """Return what a rule asks, None where that cannot be said."""
-    named = _named(fields)
-    signal = named.signal if named else None
+    subject = _subject(fields)
+    signal = subject.signal if subject else None
     where = read_where(fields, signal)
     by = read_by(fields, signal)
-    window = fields.seconds("window", WINDOW, zero=_EMPTY_WINDOW)
-    _too_long(fields, window, "window")
-    if named is None:
+    window = fields.seconds("window", WINDOW, zero=EMPTY_WINDOW)
+    is_too_long(fields, window, "window")
+    if subject is None:
         return None
     query = Query(
-        "" if named.series else named.signal.name,
+        "" if subject.series else subject.signal.name,
         where=where,
         window=window,
         by=by,
-        quantile=catalogue.quantile_of(named.signal.name),
-        measure=_argument(fields, named.signal, "measure", "the name that call.add was given"),
-        slo=_argument(fields, named.signal, "slo", "the name of an SLO"),
-        series=named.series,
-        aggregate=_aggregate(fields, named.series),
+        quantile=catalogue.quantile_of(subject.signal.name),
+        measure=_argument(fields, subject.signal, "measure", "the name that call.add was given"),
+        slo=_argument(fields, subject.signal, "slo", "the name of an SLO"),
+        series=subject.series,
+        aggregate=_aggregate(fields, subject.series),
     )
     _check_arguments(fields, query, known)
-    derived = _with_derivation(fields, query, named)
+    derived = with_derivation(fields, query, subject.signal, is_slope=subject.is_slope)
     if derived is not None:
         _note_short_times(fields, derived, known.sampling)
     return derived
@@ -119,13 +113,13 @@ def with_whole_window(query: Query) -> Query:
 
 
 @dataclass(frozen=True)
-class _Named:
+class _Subject:
     signal: Signal
     series: str | None = None
     is_slope: bool = False
 
 
-def _named(fields: Fields) -> _Named | None:
+def _subject(fields: Fields) -> _Subject | None:
     """Return what `signal` or `series` says."""
     signal, series = fields.get("signal"), fields.get("series")
     if signal is not None and series is not None:
@@ -138,12 +132,12 @@ def _named(fields: Fields) -> _Named | None:
     name = text_of(signal, "a signal such as latency_p95", fields.report)
     if name is None:
         return None
-    of_slope = catalogue.find_slope(name)
-    found = of_slope or catalogue.find(name)
-    if found is None or catalogue.quantile_of(name) == 0:
+    slope = catalogue.find_slope(name)
+    signal_of_name = slope or catalogue.find(name)
+    if signal_of_name is None or catalogue.quantile_of(name) == 0:
         fields.report.wrong(signal.place, _no_signal(name))
         return None
-    return _Named(found, is_slope=of_slope is not None)
+    return _Subject(signal_of_name, is_slope=slope is not None)
 
 
 def _no_signal(name: str) -> str:
@@ -152,9 +146,9 @@ def _no_signal(name: str) -> str:
     return f"there is no signal {shown(name)}: {suggestion(name, catalogue.names())}"
 
 
-def _series(fields: Fields, node: Node) -> _Named | None:
+def _series(fields: Fields, node: Node) -> _Subject | None:
     name = read_metric_name(node, fields.report)
-    return None if name is None else _Named(registry_metric(name), series=name)
+    return None if name is None else _Subject(registry_metric(name), series=name)
 
 
 def read_metric_name(node: Node, report: Report) -> str | None:
@@ -208,94 +202,3 @@ def _bad_measure(name: str) -> str:
     if name in names.RESERVED_MEASURES:
         return f"{names.measure(name).name} is a metric of vitalspan's own: use a signal for it"
     return ""
-
-
-def _with_derivation(fields: Fields, query: Query, named: _Named) -> Query | None:
-    inner = fields.mapping("derive", _DERIVED, _USABLE)
-    if named.is_slope:
-        if inner is not None:
-            slope, plain = named.signal.slope_name, named.signal.name
-            problem = f"{slope} is derived already: leave derive out, or use {plain}"
-            fields.wrong(problem, "derive")
-        return replace(query, derive=Derivation("slope", over=query.window))
-    if inner is None:
-        return query
-    kind = _kind(inner)
-    if kind == "increase":
-        return _increase(fields, inner, query, named.signal)
-    derivation = None if kind is None else _derivation(inner, kind, query)
-    if derivation is None:
-        return None
-    # While a window fills up, a rate rises, but nothing has changed.
-    return replace(query, derive=derivation, whole_window=named.signal.amount is not None)
-
-
-def _kind(inner: Fields) -> str | None:
-    """Return which of the derivations is asked for."""
-    kinds = [name for name in _DERIVED if name != "over" and name in inner]
-    if len(kinds) > 1:
-        inner.wrong(f"{listed(kinds)} are given: keep one of them")
-    elif not kinds:
-        inner.missing(_DERIVED[:-1], f"use {_USABLE}")
-    if len(kinds) != 1:
-        return None
-    kind = kinds[0]
-    if kind in _SPANS and "over" in inner:
-        inner.wrong(f"over means nothing to {kind}: leave it out", "over")
-    return kind
-
-
-def _increase(fields: Fields, inner: Fields, query: Query, signal: Signal) -> Query | None:
-    """Return the query of what a rate adds up to."""
-    window = _span(inner, "increase")
-    if "window" in fields:
-        fields.wrong("an increase is over its own time: leave window out", "window")
-    if signal.amount is None:
-        problem = f"{signal.name} is no rate, which alone adds up to something"
-        inner.wrong(f"{problem}: use change, or the series of a counter", "increase")
-        return None
-    if window is None or _too_long(inner, window, "increase"):
-        return None
-    return replace(query, window=window, increase=True)
-
-
-def _too_long(fields: Fields, window: float, field: str) -> bool:
-    if window <= LONGEST:
-        return False
-    problem = f"no process looks back further than {duration_text(LONGEST)}"
-    fields.wrong(f"{problem}: use less", field)
-    return True
-
-
-def _derivation(inner: Fields, kind: str, query: Query) -> Derivation | None:
-    if kind in _SPANS:
-        over = _span(inner, kind)
-        return None if over is None else Derivation(cast("Derive", kind), over)
-    if "over" not in inner:
-        inner.missing("over", f"{kind} needs the period to look back over, such as over: 1h")
-        return None
-    over = _span(inner, "over")
-    if kind == "forecast":
-        horizon = _span(inner, kind)
-        if over is None or horizon is None:
-            return None
-        return Derivation("forecast", over, horizon=horizon)
-    limit = _limit(inner, query)
-    return None if over is None or limit is None else Derivation("until", over, limit=limit)
-
-
-def _span(inner: Fields, name: str) -> float | None:
-    node = inner.get(name)
-    return None if node is None else seconds_of(node, inner.report, zero=_EMPTY_WINDOW)
-
-
-def _limit(inner: Fields, query: Query) -> float | None:
-    node = inner.get("until")
-    values = plain_range(query)
-    limit = None if node is None else value_of(node, values.unit, inner.report)
-    if node is None or limit is None:
-        return None
-    problem = never_reached(values, limit, node)
-    if problem:
-        inner.report.wrong(node.place, problem)
-    return limit

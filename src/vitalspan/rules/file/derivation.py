@@ -1,0 +1,122 @@
+"""Reads `derive`: what a rule makes of a signal's values over time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final, cast
+
+from vitalspan.configfile.fields import Fields
+from vitalspan.configfile.values import seconds_of, value_of
+from vitalspan.history.ticks import LONGEST
+from vitalspan.signals.query import Derivation, Derive, Query
+from vitalspan.signals.ranges import never_reached, plain_range
+from vitalspan.signals.signal import Signal
+from vitalspan.units import duration_text
+from vitalspan.words import listed
+
+EMPTY_WINDOW: Final = "is not a window: use 30s, 5m or 1h30m"
+_SPANS: Final = ("increase", "change", "slope", "anomaly")
+_DERIVED: Final = ("increase", "change", "slope", "forecast", "until", "anomaly", "over")
+_USABLE: Final = "{increase: 1d}, {change: 1h}, {forecast: 4h, over: 1h} or {until: 90%, over: 1h}"
+
+
+def with_derivation(
+    fields: Fields, query: Query, signal: Signal, *, is_slope: bool
+) -> Query | None:
+    """Return a query with the derivation that `derive` asks for; None for a mistake.
+
+    Args:
+        fields: of the rule.
+        query: without a derivation.
+        signal: that the query is about.
+        is_slope: whether the signal was named as its slope, which is a derivation already.
+    """
+    inner = fields.mapping("derive", _DERIVED, _USABLE)
+    if is_slope:
+        if inner is not None:
+            name, plain = signal.slope_name, signal.name
+            problem = f"{name} is derived already: leave derive out, or use {plain}"
+            fields.wrong(problem, "derive")
+        return replace(query, derive=Derivation("slope", over=query.window))
+    if inner is None:
+        return query
+    kind = _kind(inner)
+    if kind == "increase":
+        return _increase(fields, inner, query, signal)
+    derivation = None if kind is None else _derivation(inner, kind, query)
+    if derivation is None:
+        return None
+    # While a window fills up, a rate rises, but nothing has changed.
+    return replace(query, derive=derivation, whole_window=signal.amount is not None)
+
+
+def _kind(inner: Fields) -> str | None:
+    """Return which of the derivations is asked for."""
+    kinds = [name for name in _DERIVED if name != "over" and name in inner]
+    if len(kinds) > 1:
+        inner.wrong(f"{listed(kinds)} are given: keep one of them")
+    elif not kinds:
+        inner.missing(_DERIVED[:-1], f"use {_USABLE}")
+    if len(kinds) != 1:
+        return None
+    kind = kinds[0]
+    if kind in _SPANS and "over" in inner:
+        inner.wrong(f"over means nothing to {kind}: leave it out", "over")
+    return kind
+
+
+def _increase(fields: Fields, inner: Fields, query: Query, signal: Signal) -> Query | None:
+    """Return the query of what a rate adds up to."""
+    window = _span(inner, "increase")
+    if "window" in fields:
+        fields.wrong("an increase is over its own time: leave window out", "window")
+    if signal.amount is None:
+        problem = f"{signal.name} is no rate, which alone adds up to something"
+        inner.wrong(f"{problem}: use change, or the series of a counter", "increase")
+        return None
+    if window is None or is_too_long(inner, window, "increase"):
+        return None
+    return replace(query, window=window, increase=True)
+
+
+def is_too_long(fields: Fields, window: float, field: str) -> bool:
+    """Return whether a window is longer than any history, which is reported."""
+    if window <= LONGEST:
+        return False
+    problem = f"no process looks back further than {duration_text(LONGEST)}"
+    fields.wrong(f"{problem}: use less", field)
+    return True
+
+
+def _derivation(inner: Fields, kind: str, query: Query) -> Derivation | None:
+    if kind in _SPANS:
+        over = _span(inner, kind)
+        return None if over is None else Derivation(cast("Derive", kind), over)
+    if "over" not in inner:
+        inner.missing("over", f"{kind} needs the period to look back over, such as over: 1h")
+        return None
+    over = _span(inner, "over")
+    if kind == "forecast":
+        horizon = _span(inner, kind)
+        if over is None or horizon is None:
+            return None
+        return Derivation("forecast", over, horizon=horizon)
+    limit = _limit(inner, query)
+    return None if over is None or limit is None else Derivation("until", over, limit=limit)
+
+
+def _span(inner: Fields, name: str) -> float | None:
+    node = inner.get(name)
+    return None if node is None else seconds_of(node, inner.report, zero=EMPTY_WINDOW)
+
+
+def _limit(inner: Fields, query: Query) -> float | None:
+    node = inner.get("until")
+    values = plain_range(query)
+    limit = None if node is None else value_of(node, values.unit, inner.report)
+    if node is None or limit is None:
+        return None
+    problem = never_reached(values, limit, node)
+    if problem:
+        inner.report.wrong(node.place, problem)
+    return limit
