@@ -13,6 +13,7 @@ from vitalspan.configfile.nodes import Entries, Items, Node, is_nothing
 from vitalspan.configfile.report import Report
 from vitalspan.importers import openslo, sloth
 from vitalspan.importers.imported_slos import ImportedSlos
+from vitalspan.importers.openslo_indicator import Objects
 from vitalspan.words import listed, shown
 
 _KIND: Final = ("SLO file", "promql")
@@ -31,7 +32,7 @@ def import_slos(paths: Iterable[str | Path]) -> ImportedSlos:
         ConfigFileError: for a file that cannot be read, or that is none of theirs.
         MissingExtraError: if PyYAML or promql-parser is not installed.
     """
-    imported, objects = ImportedSlos(), openslo.Objects()
+    imported, objects = ImportedSlos(), Objects()
     documents = [each for path in paths for each in _documents(path)]
     for _, document in documents:
         objects.add(document)

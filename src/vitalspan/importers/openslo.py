@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
 from vitalspan.configfile.fields import Fields
 from vitalspan.configfile.nodes import Node, Scalar
 from vitalspan.configfile.report import ConfigFileError, Report
 from vitalspan.configfile.values import number_of
-from vitalspan.importers.counter_query import CounterQuery, QueryError, read_counters
-from vitalspan.importers.imported_slos import (
-    Draft,
-    ImportedSlos,
-    event_counters,
-    name_of,
-    query_text,
-)
-from vitalspan.rules.model import CountedEvents
+from vitalspan.importers.imported_slos import Draft, ImportedSlos
+from vitalspan.importers.openslo_indicator import IndicatorReader, Objects
 from vitalspan.words import shown
 
 VERSION: Final = "openslo/v1"
@@ -35,37 +27,8 @@ _SLO: Final = (
     "objectives",
     "alertPolicies",
 )
-_RATIO: Final = ("counter", "good", "bad", "total", "raw", "rawType")
 _OBJECTIVE: Final = ("displayName", "op", "value", "target", "targetPercent")
 _NO_DAYS: Final = ("M", "Q", "Y")
-
-
-@dataclass
-class Objects:
-    """The objects of all files, by name, that SLOs refer to.
-
-    Attributes:
-        indicators: the `spec` of each SLI.
-        sources: the type of each data source.
-    """
-
-    indicators: dict[str, Node] = field(default_factory=dict)
-    sources: dict[str, str] = field(default_factory=dict)
-
-    def add(self, document: Node) -> None:
-        """Take an SLI or a DataSource; anything else is not referred to."""
-        report = Report("")
-        fields = Fields(document, None, report, usable="an object")
-        metadata, spec = fields.get("metadata"), fields.get("spec")
-        name = None if metadata is None else name_of(metadata, report)
-        kind = fields.text("kind", "an object")
-        if name is None or spec is None:
-            return
-        if kind == "SLI":
-            self.indicators[name] = spec
-        elif kind == "DataSource":
-            source = Fields(spec, None, report, usable="a type").text("type", "Prometheus")
-            self.sources[name] = source or ""
 
 
 def import_openslo(
@@ -112,7 +75,7 @@ class _Slo:
         if metadata is None or spec is None:
             return self._leave_out(name)
         draft = self._draft(metadata, spec)
-        counted = self._counted(spec)
+        counted = IndicatorReader(self._objects, self._imported, report).read(spec)
         objectives = list(self._objectives(spec))
         try:
             report.check()
@@ -214,89 +177,3 @@ class _Slo:
                 target = number_of(value, usable, self._report, 0, most)
                 if target is not None:
                     yield objective, f"{target * 100 / most:.12g}%"
-
-    def _counted(self, spec: Fields) -> CountedEvents | None:
-        ratio = self._ratio(spec)
-        given = [name for name in ("good", "bad") if ratio is not None and name in ratio]
-        if ratio is None or len(given) != 1:
-            if ratio is not None:
-                ratio.wrong("give good or bad, one of them, beside total")
-            return None
-        [judged] = given
-        total, part = self._query(ratio, "total"), self._query(ratio, judged)
-        if total is None or part is None:
-            return None
-        self._imported.note_labels(ratio.place, (total, part))
-        try:
-            return event_counters(total, part, judged_are_good=judged == "good")
-        except QueryError as refused:
-            ratio.wrong(str(refused), judged)
-            return None
-
-    def _ratio(self, spec: Fields) -> Fields | None:
-        """Return the ratio of the indicator, unless it is another one than of counters."""
-        indicator = self._indicator(spec)
-        if indicator is None:
-            return None
-        ratio = indicator.mapping("ratioMetric", _RATIO, "good or bad, and total")
-        if ratio is None:
-            indicator.wrong(
-                "it is not a ratio of counters: use ratioMetric with good or bad and total"
-            )
-        elif "raw" in ratio:
-            ratio.wrong("raw is a ratio without its counters: use good or bad and total", "raw")
-            return None
-        return ratio
-
-    def _indicator(self, spec: Fields) -> Fields | None:
-        """Return the `spec` of the indicator."""
-        usable = "ratioMetric"
-        reference = spec.text("indicatorRef", "the name of an SLI")
-        if reference is not None:
-            node = self._objects.indicators.get(reference)
-            if node is None:
-                spec.wrong(
-                    f"no SLI is called {shown(reference)}: import the file that has it as well",
-                    "indicatorRef",
-                )
-                return None
-            # Its places are of the file that it is in.
-            return Fields(node, None, self._report, usable=usable)
-        inline = spec.mapping("indicator", None, "a ratioMetric")
-        if inline is None:
-            spec.missing(("indicator", "indicatorRef"), "add one of them")
-            return None
-        return inline.mapping("spec", None, usable) or inline
-
-    def _query(self, ratio: Fields, name: str) -> CounterQuery | None:
-        metric = ratio.mapping(name, ("metricSource",), "a metricSource")
-        source = (
-            None
-            if metric is None
-            else metric.mapping(
-                "metricSource", ("metricSourceRef", "type", "spec"), "type and spec"
-            )
-        )
-        if source is None:
-            ratio.missing(name, "add its metricSource")
-            return None
-        kind = source.text("type", "Prometheus")
-        reference = source.text("metricSourceRef", "the name of a DataSource")
-        if kind is None and reference is not None:
-            kind = self._objects.sources.get(reference)
-        if (kind or "").lower() != "prometheus":
-            source.wrong(
-                f"{kind or 'its source'} is not Prometheus, whose queries can be imported: use it"
-            )
-            return None
-        spec = source.mapping("spec", None, "a query")
-        if spec is None:
-            source.missing("spec", "add a query")
-        text = None if spec is None else query_text(spec, "query")
-        if spec is None or text is None:
-            return None
-        try:
-            return read_counters(text, any_window=True, as_counter=ratio.flag("counter"))
-        except QueryError as refused:
-            spec.wrong(str(refused), "query")
-            return None

@@ -36,7 +36,7 @@ def instrument(app: web.Application, **options: Unpack[HttpOptions]) -> None:
         TypeError: for something that is no such application.
     """
     # The framework is there where an application of it is.
-    from aiohttp.web import Application, middleware  # noqa: PLC0415
+    from aiohttp.web import Application  # noqa: PLC0415
 
     if not isinstance(app, Application):
         raise TypeError(f"instrument() takes an aiohttp application, and not {type(app).__name__}")
@@ -46,7 +46,13 @@ def instrument(app: web.Application, **options: Unpack[HttpOptions]) -> None:
         raise ConfigurationError(
             "the application runs already: call instrument() before it is started"
         )
-    operations = HttpOperations(**options)
+    # Outside of all others.
+    app.middlewares.insert(0, _recording_middleware(HttpOperations(**options)))
+
+
+def _recording_middleware(operations: HttpOperations) -> Any:
+    """Return a middleware that records requests."""
+    from aiohttp.web import middleware  # noqa: PLC0415
 
     @middleware
     async def recorded(request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -70,8 +76,7 @@ def instrument(app: web.Application, **options: Unpack[HttpOptions]) -> None:
         return response
 
     recorded._vitalspan = True  # type: ignore[attr-defined]  # noqa: SLF001
-    # Outside of all others.
-    app.middlewares.insert(0, recorded)
+    return recorded
 
 
 def metrics_handler(monitor: Monitor | None = None) -> _Handler:

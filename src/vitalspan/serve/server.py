@@ -69,16 +69,11 @@ def start_http_server(
             for all, and when it dies another one takes the port.
     """
     ports = _ports(port)
-    if max_connections is None:
-        max_connections = _default_max_connections()
-    if max_connections < 1:
-        raise ConfigurationError(f"max_connections={max_connections!r}: give 1 or more")
+    connections = _checked_connections(max_connections)
     for name, seconds in (("timeout", timeout), ("idle_timeout", idle_timeout)):
         if not 0 < seconds < threading.TIMEOUT_MAX:
             raise ConfigurationError(f"{name}={seconds!r}: give seconds above 0")
-    config_file = None if web_config is None else WebConfigFile(web_config)
-    config = WebConfig if config_file is None else config_file.current
-    connections = max_connections
+    config = WebConfig if web_config is None else WebConfigFile(web_config).current
 
     def listen() -> MetricsServer:
         return MetricsServer(
@@ -104,7 +99,7 @@ def start_http_server(
 
 
 def _has_workers(registry: object) -> bool:
-    """Whether the metrics of a registry are those of several processes."""
+    """Return whether the metrics of a registry are those of several processes."""
     monitors = monitors_of(registry)
     if not monitors and registry is REGISTRY:
         return "workers" in from_environment()
@@ -123,6 +118,14 @@ def _standby(
         port,
     )
     return StandbyServer(listen, addr, port, config)
+
+
+def _checked_connections(max_connections: int | None) -> int:
+    if max_connections is None:
+        return _default_max_connections()
+    if max_connections < 1:
+        raise ConfigurationError(f"max_connections={max_connections!r}: give 1 or more")
+    return max_connections
 
 
 def _default_max_connections() -> int:

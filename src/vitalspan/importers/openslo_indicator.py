@@ -1,0 +1,151 @@
+"""Reads the indicator of an SLO of OpenSLO: a ratio of counters, of which Prometheus is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from vitalspan.configfile.fields import Fields
+from vitalspan.configfile.nodes import Node
+from vitalspan.configfile.report import Report
+from vitalspan.importers.counter_query import CounterQuery, QueryError, read_counters
+from vitalspan.importers.imported_slos import (
+    ImportedSlos,
+    event_counters,
+    name_of,
+    query_text,
+)
+from vitalspan.rules.model import CountedEvents
+from vitalspan.words import shown
+
+_RATIO: Final = ("counter", "good", "bad", "total", "raw", "rawType")
+
+
+@dataclass
+class Objects:
+    """The objects of all files, by name, that SLOs refer to.
+
+    Attributes:
+        indicators: the `spec` of each SLI.
+        sources: the type of each data source.
+    """
+
+    indicators: dict[str, Node] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+
+    def add(self, document: Node) -> None:
+        """Take an SLI or a DataSource; anything else is not referred to."""
+        report = Report("")
+        fields = Fields(document, None, report, usable="an object")
+        metadata, spec = fields.get("metadata"), fields.get("spec")
+        name = None if metadata is None else name_of(metadata, report)
+        kind = fields.text("kind", "an object")
+        if name is None or spec is None:
+            return
+        if kind == "SLI":
+            self.indicators[name] = spec
+        elif kind == "DataSource":
+            source = Fields(spec, None, report, usable="a type").text("type", "Prometheus")
+            self.sources[name] = source or ""
+
+
+class IndicatorReader:
+    """Reads indicators.
+
+    Args:
+        objects: that SLOs may refer to.
+        imported: takes notes.
+        report: takes mistakes.
+    """
+
+    def __init__(self, objects: Objects, imported: ImportedSlos, report: Report) -> None:
+        self._objects = objects
+        self._imported = imported
+        self._report = report
+
+    def read(self, spec: Fields) -> CountedEvents | None:
+        """Return the counters of the indicator that the `spec` of an SLO has or refers to."""
+        ratio = self._ratio(spec)
+        given = [name for name in ("good", "bad") if ratio is not None and name in ratio]
+        if ratio is None or len(given) != 1:
+            if ratio is not None:
+                ratio.wrong("give good or bad, one of them, beside total")
+            return None
+        [judged] = given
+        total, part = self._query(ratio, "total"), self._query(ratio, judged)
+        if total is None or part is None:
+            return None
+        self._imported.note_labels(ratio.place, (total, part))
+        try:
+            return event_counters(total, part, judged_are_good=judged == "good")
+        except QueryError as refused:
+            ratio.wrong(str(refused), judged)
+            return None
+
+    def _ratio(self, spec: Fields) -> Fields | None:
+        """Return the ratio of the indicator, unless it is another one than of counters."""
+        indicator = self._indicator(spec)
+        if indicator is None:
+            return None
+        ratio = indicator.mapping("ratioMetric", _RATIO, "good or bad, and total")
+        if ratio is None:
+            indicator.wrong(
+                "it is not a ratio of counters: use ratioMetric with good or bad and total"
+            )
+        elif "raw" in ratio:
+            ratio.wrong("raw is a ratio without its counters: use good or bad and total", "raw")
+            return None
+        return ratio
+
+    def _indicator(self, spec: Fields) -> Fields | None:
+        """Return the `spec` of the indicator."""
+        usable = "ratioMetric"
+        reference = spec.text("indicatorRef", "the name of an SLI")
+        if reference is not None:
+            node = self._objects.indicators.get(reference)
+            if node is None:
+                spec.wrong(
+                    f"no SLI is called {shown(reference)}: import the file that has it as well",
+                    "indicatorRef",
+                )
+                return None
+            # Its places are of the file that it is in.
+            return Fields(node, None, self._report, usable=usable)
+        inline = spec.mapping("indicator", None, "a ratioMetric")
+        if inline is None:
+            spec.missing(("indicator", "indicatorRef"), "add one of them")
+            return None
+        return inline.mapping("spec", None, usable) or inline
+
+    def _query(self, ratio: Fields, name: str) -> CounterQuery | None:
+        metric = ratio.mapping(name, ("metricSource",), "a metricSource")
+        source = (
+            None
+            if metric is None
+            else metric.mapping(
+                "metricSource", ("metricSourceRef", "type", "spec"), "type and spec"
+            )
+        )
+        if source is None:
+            ratio.missing(name, "add its metricSource")
+            return None
+        kind = source.text("type", "Prometheus")
+        reference = source.text("metricSourceRef", "the name of a DataSource")
+        if kind is None and reference is not None:
+            kind = self._objects.sources.get(reference)
+        if (kind or "").lower() != "prometheus":
+            source.wrong(
+                f"{kind or 'its source'} is not Prometheus, whose queries can be imported: use it"
+            )
+            return None
+        spec = source.mapping("spec", None, "a query")
+        if spec is None:
+            source.missing("spec", "add a query")
+        text = None if spec is None else query_text(spec, "query")
+        if spec is None or text is None:
+            return None
+        try:
+            return read_counters(text, any_window=True, as_counter=ratio.flag("counter"))
+        except QueryError as refused:
+            spec.wrong(str(refused), "query")
+            return None
