@@ -37,6 +37,7 @@ from vitalspan.runtime import fork
 from vitalspan.runtime.fork_safe_lock import ForkSafeLock
 from vitalspan.runtime.ticker import Ticker
 from vitalspan.signals.scores import ALERT_POINTS_METRIC
+from vitalspan.signals.trail import SignalTrail
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -66,6 +67,7 @@ class Evaluation:
         assessor: scores health.
         alerts: active and past alerts.
         health: the score, with its reasons.
+        trail: what the score and the machine were like.
         receivers: notifies the receivers of alerts.
         actions: runs what alerts trigger.
         ticker: the thread that ticks.
@@ -91,6 +93,7 @@ class Evaluation:
             AskedSamples(registry),
         )
         self.engine = RuleEngine(self.history, recorder.epoch, settings.alert_history)
+        self.trail = SignalTrail(self.history)
         snapshots = Snapshots(settings.health_snapshots, settings.health_snapshot_interval)
         self.assessor = Assessor(self.history, recorder.epoch, snapshots)
         self.rules = RuleBook(self.history, self._use_rules, self._lock)
@@ -182,6 +185,7 @@ class Evaluation:
         self._assess_health(now)
         self.engine.evaluate_health_rules(now)
         self.rules.follow_readings(now)
+        self.trail.follow(now)
         self._notify(now)
         self._missing_series.tick(now, self.rules.in_force)
         self.ticks += 1
@@ -283,6 +287,7 @@ class Evaluation:
             self.engine.reset()
             self.alerts.reset()
             self.assessor.reset()
+            self.trail.reset()
             self.rules.forget_readings()
             self._missing_series.reset()
             self.ticks, self.seconds = 0, 0.0

@@ -13,6 +13,7 @@ from vitalspan.recording.detail_counts import NO_DETAILS, DetailCounts, LastErro
 from vitalspan.recording.duration_histogram import NO_SPREAD, Spread
 from vitalspan.recording.series import Series
 from vitalspan.statistics.call_statistics import CallStatistics, ErrorStatistics
+from vitalspan.statistics.quantiles import quantile_of
 
 _MEASURE_COLUMN = "measure:"
 
@@ -125,13 +126,7 @@ class CallSums:
         It is the geometric middle of the fine bucket of the call at that rank, and so within 4.4 %
         of its duration, and never beyond the shortest and the longest call.
         """
-        durations = self.durations()
-        rank, below = q * sum(calls for _, calls in durations), 0
-        for seconds, calls in durations:
-            below += calls
-            if below >= rank:
-                return min(max(seconds, self._spread.shortest), self._spread.longest)
-        return None
+        return quantile_of(self.durations(), q, self._spread.shortest, self._spread.longest)
 
     def statistics(
         self,

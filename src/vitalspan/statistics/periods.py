@@ -90,16 +90,23 @@ class Window:
         history: that is looked back on.
         window: the seconds that it should be long.
         offset: the seconds since its end.
+
+    Attributes:
+        start: the tick that it begins at, on the steady clock.
+        end: the tick that it ends at.
+        seconds: how long it is.
     """
 
     def __init__(self, history: History, window: float, offset: float) -> None:
         self._history = history
         ticks, now = history.ticks, history.ticks.times[-1]
-        end = ticks.start(now, offset) if offset else now
+        self.end = ticks.start(now, offset) if offset else now
         # What is older than the horizon has been forgotten of some series.
-        self._start = max(ticks.start(now, offset + window), history.operations.horizon)
-        self.seconds = max(0.0, end - self._start)
-        self._end = end if offset else _OPEN
+        self.start = self._start = max(
+            ticks.start(now, offset + window), history.operations.horizon
+        )
+        self.seconds = max(0.0, self.end - self._start)
+        self._end = self.end if offset else _OPEN
 
     def pool(self, sums: dict[Key, CallSums], key_of: KeyOf) -> None:
         """Add the calls that ended in it to sums."""

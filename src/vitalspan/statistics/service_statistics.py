@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from vitalspan.recording.call_record import CallRecord
 from vitalspan.statistics.call_statistics import CallStatistics, RunningCall
 from vitalspan.statistics.call_sums import CallSums
 from vitalspan.statistics.periods import Key, KeyOf, Period, SinceStart, Window, check_period
+from vitalspan.statistics.timeline import Timeline, TimelineSums, slot_edges, slot_width
 
 if TYPE_CHECKING:
     from vitalspan.history.history import History
@@ -134,6 +135,58 @@ class ServiceStatistics:
             return key if selected and wanted <= set(series.labels) else None
 
         return self._pooled(key_of, window, offset, always=key)[0]
+
+    def timeline(
+        self,
+        operation: str | None = None,
+        *,
+        component: str | None = None,
+        window: float | None = None,
+        offset: float = 0.0,
+    ) -> Timeline:
+        """Return figures over time, in 96 slots at most.
+
+        Args:
+            operation: whose calls these are; None for those of all.
+            component: whose calls these are; None for those of all.
+            window: the length of the period in seconds; None for the history that there is.
+            offset: the seconds since its end.
+
+        Raises:
+            ConfigurationError: for a period that cannot be looked back on.
+        """
+        return self.timelines([(component, operation)], window=window, offset=offset)[0]
+
+    def timelines(
+        self, keys: Sequence[Key], *, window: float | None = None, offset: float = 0.0
+    ) -> list[Timeline]:
+        """Return several timelines of one period, which have the same slots.
+
+        Args:
+            keys: the component and the operation of each; None for those of all.
+            window: the length of the period in seconds; None for the history that there is.
+            offset: the seconds since its end.
+
+        Raises:
+            ConfigurationError: for a period that cannot be looked back on.
+        """
+        check_period(window, offset)
+        epoch = self._counts.epoch()
+        with self._reading_history() as history:
+            ticks = history.ticks.times
+            period = Window(history, ticks[-1] - ticks[0] if window is None else window, offset)
+            width = slot_width(period.seconds)
+            edges = slot_edges(ticks, period.start, period.end, width, epoch)
+            sums = [TimelineSums(edges) for _ in keys]
+            for track in history.operations.all:
+                series = track.series
+                for (component, operation), one in zip(keys, sums, strict=True):
+                    if component in (None, series.component) and operation in (
+                        None,
+                        series.operation,
+                    ):
+                        one.add(track)
+        return [one.timeline(*key, epoch) for key, one in zip(keys, sums, strict=True)]
 
     def recent_calls(
         self, operation: str | None = None, *, component: str | None = None

@@ -1,0 +1,69 @@
+"""The past of signals that no counter keeps: what each was at the ticks."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable
+from typing import Final
+
+from vitalspan.history.history import History
+from vitalspan.history.ticks import kept
+from vitalspan.signals.query import Query
+from vitalspan.signals.reader import QueryReader
+
+TRAIL: Final = (
+    *("health_score", "cpu_utilization", "memory_rss", "memory_utilization"),
+)
+"""The signals that a monitor follows. Health reads all of them anyway."""
+
+_CHECK: Final = 64
+
+Point = tuple[float, float | None]
+"""When, in seconds on the steady clock, and the value; None for no data."""
+
+
+class SignalTrail:
+    """The values of some signals at the ticks: all of the last minutes, ever fewer before.
+
+    Args:
+        history: where they are read.
+        signals: their names.
+    """
+
+    def __init__(self, history: History, signals: Iterable[str] = TRAIL) -> None:
+        self._readers = {name: QueryReader(Query(name), history) for name in signals}
+        self.reset()
+
+    def follow(self, now: float) -> None:
+        """Note the values at a tick, in seconds on the steady clock."""
+        self._times.append(now)
+        for name, reader in self._readers.items():
+            value = reader.read(now)[0][1].value
+            self._values[name].append(math.nan if value is None else value)
+        if len(self._times) - self._thinned >= _CHECK:
+            self._thin(now)
+
+    def points(self, signal: str, start: float, end: float) -> list[Point]:
+        """Return the values of a signal from one time to another on the steady clock."""
+        first, values = bisect_left(self._times, start), self._values[signal]
+        return [
+            (when, None if math.isnan(value) else value)
+            for when, value in zip(self._times[first:], values[first:], strict=True)
+            if when <= end
+        ]
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._times = array("d")
+        self._values = {name: array("d") for name in self._readers}
+        self._thinned = 0
+
+    def _thin(self, now: float) -> None:
+        wanted = set(kept(self._times, now))
+        places = [index for index, when in enumerate(self._times) if when in wanted]
+        self._times = array("d", [self._times[index] for index in places])
+        for name, values in self._values.items():
+            self._values[name] = array("d", [values[index] for index in places])
+        self._thinned = len(places)

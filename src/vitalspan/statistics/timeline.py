@@ -1,0 +1,204 @@
+"""Figures about calls over time: one slot of the period after the other."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Final
+
+from vitalspan.history.operation_series import OperationSeries
+from vitalspan.recording.buckets import BucketGrid
+from vitalspan.statistics.quantiles import quantile_of
+
+MAX_SLOTS: Final = 96
+"""Slots that a period is divided into at most."""
+
+_WIDTHS: Final = (
+    *(5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0),
+    *(3600.0, 7200.0, 14400.0, 28800.0, 86400.0),
+)
+"""The seconds that slots can be long, as clocks show them."""
+
+_FIGURES: Final = (
+    *("start", "end", "count", "errors", "throughput", "error_rate"),
+    *("mean", "p50", "p95", "p99", "max"),
+)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The calls that ended in one slot. Durations are in seconds; without calls they are None.
+
+    Attributes:
+        start: seconds since the Unix epoch.
+        end: the same.
+        count: the calls that ended.
+        errors: those that failed.
+        cancellations: those that were cancelled.
+        mean: the arithmetic mean of the durations.
+        p50: half of the calls take no longer.
+        p95: 95 % of them take no longer.
+        p99: 99 % of them take no longer.
+        max: the longest one.
+    """
+
+    start: float
+    end: float
+    count: int
+    errors: int
+    cancellations: int
+    mean: float | None
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    max: float | None
+
+    @property
+    def throughput(self) -> float:
+        """The calls that ended per second."""
+        return self.count / (self.end - self.start)
+
+    @property
+    def error_rate(self) -> float | None:
+        """The share of errors among the calls that were not cancelled, 0 to 1."""
+        judged = self.count - self.cancellations
+        return min(1.0, self.errors / judged) if judged > 0 else None
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Figures about the calls of one operation, of one component or of all, over time.
+
+    Attributes:
+        component: of the calls; None for those of all components.
+        operation: of the calls; None for those of all operations.
+        slots: the oldest first, without gaps between them.
+    """
+
+    component: str | None
+    operation: str | None
+    slots: tuple[Slot, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the same as JSON can say it: a list of values for each figure."""
+        figures = {name: [getattr(slot, name) for slot in self.slots] for name in _FIGURES}
+        return {"component": self.component, "operation": self.operation, **figures}
+
+
+def slot_width(seconds: float, most: int = MAX_SLOTS) -> float:
+    """Return how many seconds the slots of a period are long.
+
+    Args:
+        seconds: the length of the period.
+        most: how many slots there should be at most.
+    """
+    return next((width for width in _WIDTHS if seconds <= width * most), seconds / most)
+
+
+def slot_edges(
+    ticks: Sequence[float], start: float, end: float, width: float, epoch: float
+) -> list[float]:
+    """Return the ticks at which slots begin and end: the last one of each stretch of time.
+
+    Args:
+        ticks: on the steady clock, in order.
+        start: the tick at which the first slot begins.
+        end: the tick at which the last one ends.
+        width: the seconds of a slot, which begins at a multiple of them of the time of day.
+        epoch: the difference between the time of day and the steady clock in seconds.
+    """
+    within = ticks[bisect_right(ticks, start) : bisect_right(ticks, end)]
+    edges = [start]
+    for tick, following in zip(within, [*within[1:], None], strict=True):
+        if following is None or _slot(tick, width, epoch) != _slot(following, width, epoch):
+            edges.append(tick)
+    return edges
+
+
+def _slot(tick: float, width: float, epoch: float) -> int:
+    # What is noted at the very end of a slot was counted within it.
+    return int((tick + epoch - 1e-6) // width)
+
+
+@dataclass
+class _SlotSums:
+    count: int = 0
+    errors: int = 0
+    cancellations: int = 0
+    total: float = 0.0
+    longest: float = 0.0
+    shortest: float = float("inf")
+    buckets: dict[BucketGrid, dict[int, int]] = field(default_factory=dict)
+
+    def add(self, track: OperationSeries, first: int, after: int) -> None:
+        """Add entries of a track, one at least."""
+
+        def increase(name: str) -> float:
+            column = track.columns.get(name)
+            if column is None:
+                return 0.0
+            before = column[first - 1] if first else track.base.get(name, 0.0)
+            return column[after - 1] - before
+
+        self.count += int(increase("count"))
+        self.errors += int(increase("errors"))
+        self.cancellations += int(increase("cancellations"))
+        self.total += increase("total")
+        shortest, longest = track.extremes(first, after)
+        self.shortest = min(self.shortest, shortest)
+        self.longest = max(self.longest, longest)
+        track.add_buckets(self.buckets.setdefault(track.grid, {}), first, after)
+
+    def slot(self, start: float, end: float) -> Slot:
+        if not self.count:
+            return Slot(start, end, 0, 0, 0, None, None, None, None, None)
+        durations = sorted(
+            (grid.middle(bucket), calls)
+            for grid, buckets in self.buckets.items()
+            for bucket, calls in buckets.items()
+        )
+        p50, p95, p99 = (
+            quantile_of(durations, q, self.shortest, self.longest) for q in (0.5, 0.95, 0.99)
+        )
+        mean = self.total / self.count
+        counts = self.count, self.errors, self.cancellations
+        return Slot(start, end, *counts, mean, p50, p95, p99, self.longest)
+
+
+class TimelineSums:
+    """The calls in each slot of a period.
+
+    Args:
+        edges: the ticks at which slots begin and end, as `slot_edges` returns them.
+    """
+
+    def __init__(self, edges: Sequence[float]) -> None:
+        self._edges = edges
+        self._slots = [_SlotSums() for _ in edges[1:]]
+
+    def add(self, track: OperationSeries) -> None:
+        """Add what a track has noted."""
+        edges, times = self._edges, track.times
+        first = bisect_right(times, edges[0])
+        while first < len(times) and times[first] <= edges[-1]:
+            # A track has few entries where little happens, so slots are looked for, not each tried.
+            index = bisect_left(edges, times[first])
+            after = bisect_right(times, edges[index], first)
+            self._slots[index - 1].add(track, first, after)
+            first = after
+
+    def timeline(self, component: str | None, operation: str | None, epoch: float) -> Timeline:
+        """Return the figures of each slot.
+
+        Args:
+            component: whose calls these are; None for those of all.
+            operation: whose calls these are; None for those of all.
+            epoch: the difference between the time of day and the steady clock in seconds.
+        """
+        slots = (
+            sums.slot(start + epoch, end + epoch)
+            for sums, (start, end) in zip(self._slots, pairwise(self._edges), strict=True)
+        )
+        return Timeline(component, operation, tuple(slots))
