@@ -30,6 +30,7 @@ from vitalspan.notify import Actions, Dispatcher
 from vitalspan.notify.configured_receivers import ConfiguredReceivers
 from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts
 from vitalspan.rules.engine import RuleEngine
+from vitalspan.rules.error_budget import SloStatus
 from vitalspan.rules.missing_series import MissingSeries, MissingSeriesWatch
 from vitalspan.rules.rule_book import RuleBook
 from vitalspan.rules.scoring import Scoring
@@ -262,6 +263,10 @@ class Evaluation:
             self._use_rules()
         self.ticker.set_interval(settings.tick_interval)
 
+    def slo_statuses(self) -> list[SloStatus]:
+        """Return how every error budget stands, in the process that evaluates for all."""
+        return self.rules.slos() if self._shared is None else self._shared.statuses
+
     def families(self) -> Iterator[MetricFamily]:
         """Yield the metric families of rules, SLOs, health, receivers and ticks."""
         with self._lock:
@@ -301,8 +306,7 @@ class Evaluation:
         counters = self.history.slo_counters
         objectives = {name: counter.objective for name, counter in counters.items()}
         shared = self._shared
-        statuses = self.rules.slos() if shared is None else shared.statuses
-        yield from slo_families(statuses, self.history.slo_counts(), objectives)
+        yield from slo_families(self.slo_statuses(), self.history.slo_counts(), objectives)
         receivers = self.receivers.snapshot() if shared is None else shared.receiver_statuses
         counts = self.actions.counts() if shared is None else shared.action_counts
         yield from receiver_families(receivers, counts)

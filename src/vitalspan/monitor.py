@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from vitalspan.exposition.families import MetricFamily
     from vitalspan.health.service_health import ServiceHealth
     from vitalspan.notify import Dispatcher
+    from vitalspan.reports.reports import Reports
     from vitalspan.rules.rule_book import RuleBook
     from vitalspan.sessions.session import Session
     from vitalspan.sessions.sessions import Sessions
@@ -309,6 +310,41 @@ class Monitor:
             name: of the session; several may have the same.
         """
         return self.sessions.session(name)
+
+    @first_use
+    def reports(self) -> Reports:
+        """The reports: what is said about now, a session or a period of the past."""
+        with fork.imports_finish_first:
+            from vitalspan.reports.reports import Reports  # noqa: PLC0415 - few programs ask
+            from vitalspan.reports.survey import Sources  # noqa: PLC0415
+
+        return Reports(
+            Sources(
+                self.statistics,
+                self.evaluation,
+                lambda: self.sessions,
+                lambda: self._counts.internal().started or self._recorder.started,
+                lambda: None if self._workers is None else len(self._workers.members()),
+            )
+        )
+
+    def dashboard(
+        self, *, window: float | None = 3600.0, offset: float = 0.0, operations: int = 100
+    ) -> dict[str, Any]:
+        """Return everything that a dashboard shows, in types that JSON has.
+
+        The schema is documented and has a version. A monitor that does not tick by itself ticks
+        first.
+
+        Args:
+            window: the length of the period in seconds; None for all time since the start.
+            offset: the seconds since its end.
+            operations: how many operations are listed at most, those that took most time.
+
+        Raises:
+            ConfigurationError: for a period that cannot be looked back on.
+        """
+        return self.reports.dashboard(window=window, offset=offset, operations=operations)
 
     @property
     def workers(self) -> Workers | None:

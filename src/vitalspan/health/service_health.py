@@ -55,6 +55,10 @@ class ServiceHealth:
         Those that gain most come first. Like health, they are those of the last tick.
         """
         self._refresh()
+        return self.latest_recommendations()
+
+    def latest_recommendations(self) -> list[Recommendation]:
+        """Return the recommendations at the last tick. Asking never ticks."""
         with self._lock:
             counted = {labels["alertname"] for labels, _ in self._engine.alert_points()}
             alerts = self._engine.alerts(self._now())

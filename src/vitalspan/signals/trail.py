@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Final
 
@@ -13,15 +13,10 @@ from vitalspan.history.ticks import kept
 from vitalspan.signals.query import Query
 from vitalspan.signals.reader import QueryReader
 
-TRAIL: Final = (
-    *("health_score", "cpu_utilization", "memory_rss", "memory_utilization"),
-)
+TRAIL: Final = (*("health_score", "cpu_utilization", "memory_rss", "memory_utilization"),)
 """The signals that a monitor follows. Health reads all of them anyway."""
 
 _CHECK: Final = 64
-
-Point = tuple[float, float | None]
-"""When, in seconds on the steady clock, and the value; None for no data."""
 
 
 class SignalTrail:
@@ -45,14 +40,11 @@ class SignalTrail:
         if len(self._times) - self._thinned >= _CHECK:
             self._thin(now)
 
-    def points(self, signal: str, start: float, end: float) -> list[Point]:
-        """Return the values of a signal from one time to another on the steady clock."""
-        first, values = bisect_left(self._times, start), self._values[signal]
-        return [
-            (when, None if math.isnan(value) else value)
-            for when, value in zip(self._times[first:], values[first:], strict=True)
-            if when <= end
-        ]
+    def mean(self, signal: str, start: float, end: float) -> float | None:
+        """Return the mean of a signal after one tick, up to and with another; None for no data."""
+        first, after = bisect_right(self._times, start), bisect_right(self._times, end)
+        known = [one for one in self._values[signal][first:after] if not math.isnan(one)]
+        return math.fsum(known) / len(known) if known else None
 
     def reset(self) -> None:
         """Forget everything."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,12 @@ class ServiceStatistics:
         self._reading_history = reading_history
         self._recent = recent
         self._slow = slow
+
+    def within(self, history: History) -> ServiceStatistics:
+        """Return the same with a history that the caller reads already, so that nothing ticks."""
+        return ServiceStatistics(
+            self._recorder, self._counts, lambda: nullcontext(history), self._recent, self._slow
+        )
 
     def __call__(self, *, window: float | None = None, offset: float = 0.0) -> CallStatistics:
         """Return the figures of all calls, with every cache and every API.

@@ -111,9 +111,15 @@ def slot_edges(
     """
     within = ticks[bisect_right(ticks, start) : bisect_right(ticks, end)]
     edges = [start]
-    for tick, following in zip(within, [*within[1:], None], strict=True):
-        if following is None or _slot(tick, width, epoch) != _slot(following, width, epoch):
+    for tick, following in pairwise(within):
+        if _slot(tick, width, epoch) != _slot(following, width, epoch):
             edges.append(tick)
+    edges += within[-1:]
+    # Rates over next to no time say nothing, so short ends belong to their neighbours.
+    if len(edges) > 2 and edges[-1] - edges[-2] < width / 2:
+        del edges[-2]
+    if len(edges) > 2 and edges[1] - edges[0] < width / 2:
+        del edges[1]
     return edges
 
 

@@ -1,0 +1,1 @@
+"""Internal: what a monitor says about a period: `monitor.dashboard` and `monitor.report`."""

@@ -1,0 +1,56 @@
+"""The data of a dashboard, as JSON has it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from vitalspan.recording.call_record import CallRecord
+from vitalspan.reports.json_ready import json_ready
+from vitalspan.reports.survey import Sources, survey
+
+SCHEMA: Final = "vitalspan.dashboard"
+VERSION: Final = 1
+"""The version of the schema. It grows when a field is removed, renamed or means something else, and
+not when fields are added."""
+
+MAX_CALLS: Final = 20
+"""Recent calls, slow ones, running ones and past sessions that are listed."""
+
+
+def dashboard(
+    sources: Sources, window: float | None, offset: float, operations: int
+) -> dict[str, Any]:
+    """Return the data of a dashboard.
+
+    Args:
+        sources: the parts of the monitor.
+        window: the length of the period in seconds; None for all time since the start.
+        offset: the seconds since its end.
+        operations: how many operations are listed at most.
+
+    Raises:
+        ConfigurationError: for a period that cannot be looked back on.
+    """
+    overview = survey(sources, window, offset, operations=operations, or_since_start=True)
+    statistics, sessions = sources.statistics, sources.sessions()
+    running = statistics.running()
+    document = {
+        "schema": SCHEMA,
+        "version": VERSION,
+        **overview.to_dict(),
+        "running": [one.to_dict() for one in running[:MAX_CALLS]],
+        "running_left_out": max(0, len(running) - MAX_CALLS),
+        "recent_calls": _latest(statistics.recent_calls()),
+        "slow_calls": _latest(statistics.slow_calls()),
+        "sessions": {
+            "open": [one.statistics().to_dict() for one in sessions.open()[-MAX_CALLS:]],
+            "past": [one.to_dict() for one in sessions.history()[-MAX_CALLS:]],
+        },
+    }
+    ready: dict[str, Any] = json_ready(document)
+    return ready
+
+
+def _latest(calls: list[CallRecord]) -> list[dict[str, Any]]:
+    """Return the latest calls, the last one first."""
+    return [one._asdict() for one in reversed(calls[-MAX_CALLS:])]

@@ -1,0 +1,239 @@
+"""Trends of signals over a period: where they lead, and when they were unusual."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import linear_regression, median
+from typing import Any, Final, Literal
+
+from vitalspan.signals.derivations import MAD_TO_DEVIATION
+from vitalspan.units import RATIO, Unit
+
+MIN_POINTS: Final = 6
+"""The fewest values that have a trend."""
+
+MIN_TRAINING: Final = 30
+"""The fewest values of which one can be called unusual."""
+
+UNUSUAL: Final = 6.0
+"""Deviations from the median from which on a value is unusual."""
+
+MAX_ANOMALIES: Final = 5
+"""Anomalies of one signal that are told, the largest ones."""
+
+HORIZON: Final = 3600.0
+"""Seconds that a forecast looks ahead at most; never further than it looks back."""
+
+_MIN_CHANGE: Final = 0.1
+"""The share of its mean by which a signal has to change over the period; less is steady."""
+
+_MIN_R_SQUARED: Final = 0.5
+"""The share of the variance that a line has to explain, for the signal to rise or fall."""
+
+_LEAST_DEVIATION: Final = 0.1
+"""The share of the median that a deviation is at least, so that a constant can be left."""
+
+_LEAST_RATIO: Final = 0.01
+"""The deviation of a ratio at least."""
+
+Direction = Literal["rising", "falling", "steady"]
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    """A stretch of time in which a signal was far from what is usual in the period.
+
+    Attributes:
+        start: in seconds since the Unix epoch.
+        end: the same.
+        value: the most unusual one within.
+        usual: the median of all values.
+        deviations: how far the value is from that, in standard deviations estimated from the
+            median absolute deviation.
+    """
+
+    start: float
+    end: float
+    value: float
+    usual: float
+    deviations: float
+
+
+@dataclass(frozen=True)
+class SignalTrend:
+    """A signal over a period.
+
+    Attributes:
+        signal: its name, as in rules.
+        summary: what it is, in words.
+        unit: of its values.
+        times: in seconds since the Unix epoch, those at which the values were known.
+        values: the values; None for no data.
+        latest: the last value that is known.
+        mean: of all that are known.
+        lowest: of these.
+        highest: of these.
+        slope: the growth an hour, by least squares; None for fewer than six values.
+        direction: `rising` or `falling` if the line explains half of the variance and changes by a
+            tenth of the mean over the period, else `steady`; None without a slope.
+        forecast: the value on the same line after `forecast_seconds`.
+        forecast_seconds: how far the forecast looks ahead, from the end of the period: an hour, and
+            no further than the values look back.
+        anomalies: when it was unusual, in order.
+    """
+
+    signal: str
+    summary: str
+    unit: Unit
+    times: tuple[float, ...]
+    values: tuple[float | None, ...]
+    latest: float | None = None
+    mean: float | None = None
+    lowest: float | None = None
+    highest: float | None = None
+    slope: float | None = None
+    direction: Direction | None = None
+    forecast: float | None = None
+    forecast_seconds: float | None = None
+    anomalies: tuple[Anomaly, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the same as JSON can say it."""
+        return {
+            **vars(self),
+            "unit": str(self.unit),
+            "times": list(self.times),
+            "values": list(self.values),
+            "anomalies": [dict(vars(one)) for one in self.anomalies],
+        }
+
+
+def trend_of(
+    signal: str,
+    summary: str,
+    unit: Unit,
+    points: Sequence[tuple[float, float | None]],
+    *,
+    weights: Sequence[int] | None = None,
+    highest: float = math.inf,
+) -> SignalTrend:
+    """Return the trend of a signal.
+
+    Args:
+        signal: its name.
+        summary: what it is, in words.
+        unit: of its values.
+        points: times in seconds since the Unix epoch, in order, and values; None for no data.
+        weights: how many samples each value is made of; those of few are not called unusual.
+        highest: the greatest value that there can be; 0 is the least.
+    """
+    times, values = tuple(when for when, _ in points), tuple(value for _, value in points)
+    known = [(when, value) for when, value in points if value is not None]
+    if not known:
+        return SignalTrend(signal, summary, unit, times, values)
+    numbers = [value for _, value in known]
+    mean = math.fsum(numbers) / len(numbers)
+    slope = direction = forecast = ahead = None
+    end = known[-1][0]
+    if len(known) >= MIN_POINTS:
+        line = linear_regression([when - end for when, _ in known], numbers)
+        slope = line.slope * 3600.0
+        span = end - known[0][0]
+        ahead = min(HORIZON, span)
+        forecast = min(highest, max(0.0, line.intercept + line.slope * ahead))
+        direction = _direction(known, line.slope, line.intercept, mean)
+    return SignalTrend(
+        signal,
+        summary,
+        unit,
+        times,
+        values,
+        latest=numbers[-1],
+        mean=mean,
+        lowest=min(numbers),
+        highest=max(numbers),
+        slope=slope,
+        direction=direction,
+        forecast=forecast,
+        forecast_seconds=ahead,
+        anomalies=anomalies_of(points, unit, weights),
+    )
+
+
+def _direction(
+    known: Sequence[tuple[float, float]], slope: float, level: float, mean: float
+) -> Direction:
+    """Return where a line through values leads; the level is that at the last one."""
+    end, span = known[-1][0], known[-1][0] - known[0][0]
+    variance = math.fsum((value - mean) ** 2 for _, value in known)
+    rest = math.fsum((value - level - slope * (when - end)) ** 2 for when, value in known)
+    explained = 1.0 - rest / variance if variance > 0 else 0.0
+    if explained < _MIN_R_SQUARED or abs(slope) * span < _MIN_CHANGE * abs(mean):
+        return "steady"
+    return "rising" if slope > 0 else "falling"
+
+
+_MIN_WEIGHT: Final = 20
+"""Samples of a value that can be called unusual: of fewer, 5 % are not even one."""
+
+
+def anomalies_of(
+    points: Sequence[tuple[float, float | None]],
+    unit: Unit,
+    weights: Sequence[int] | None = None,
+) -> tuple[Anomaly, ...]:
+    """Return the stretches in which values were unusual, in order.
+
+    A value is unusual from six standard deviations on around the median of all, where the standard
+    deviation is estimated from the median absolute deviation (F. R. Hampel, "The Influence Curve
+    and its Role in Robust Estimation", 1974), and is 10 % of the median at least.
+
+    Args:
+        points: times in seconds since the Unix epoch, in order, and values; None for no data.
+        unit: of the values; the deviation of a ratio is 0.01 at least.
+        weights: how many samples each value is made of; by default all have enough.
+    """
+    judged = [
+        (index, value)
+        for index, (_, value) in enumerate(points)
+        if value is not None and (weights is None or weights[index] >= _MIN_WEIGHT)
+    ]
+    if len(judged) < MIN_TRAINING:
+        return ()
+    usual = median(value for _, value in judged)
+    spread = MAD_TO_DEVIATION * median(abs(value - usual) for _, value in judged)
+    least = _LEAST_RATIO if unit == RATIO else 0.0
+    deviation = max(spread, _LEAST_DEVIATION * abs(usual), least)
+    if deviation == 0:
+        return ()
+    stretches: list[list[tuple[int, float]]] = []
+    for index, value in judged:
+        if abs(value - usual) < UNUSUAL * deviation:
+            continue
+        if stretches and stretches[-1][-1][0] == index - 1:
+            stretches[-1].append((index, value))
+        else:
+            stretches.append([(index, value)])
+    found = [_anomaly(points, stretch, usual, deviation) for stretch in stretches]
+    largest = sorted(found, key=lambda one: -one.deviations)[:MAX_ANOMALIES]
+    return tuple(sorted(largest, key=lambda one: one.start))
+
+
+def _anomaly(
+    points: Sequence[tuple[float, float | None]],
+    stretch: Sequence[tuple[int, float]],
+    usual: float,
+    deviation: float,
+) -> Anomaly:
+    first, last = stretch[0][0], stretch[-1][0]
+    value = max((value for _, value in stretch), key=lambda one: abs(one - usual))
+    return Anomaly(
+        # A value is that of the time since the one before it.
+        points[max(0, first - 1)][0],
+        points[last][0],
+        value,
+        usual,
+        abs(value - usual) / deviation,
+    )
