@@ -162,6 +162,33 @@ def test_an_application_that_has_answered_already(monitor: vs.Monitor) -> None:
         wait_until(lambda: len(monitor.recent_calls()) == 1)
 
 
+@pytest.mark.parametrize("framework", ["starlette", "fastapi"])
+def test_metrics_that_are_mounted_need_no_redirect(framework: str, monitor: vs.Monitor) -> None:
+    app = getattr(asgi_applications, f"{framework}_shop")()
+    starlette.instrument(app, monitor=monitor, exclude=["/mounted", "/added"])
+    app.mount("/mounted", vs.make_asgi_app(monitor.registry))
+    app.add_route("/added", vs.make_asgi_app(monitor.registry))
+    with uvicorn_serving(app) as port:
+        for path in ("/mounted", "/mounted/", "/mounted/-/ready", "/added"):
+            assert ask(port, "GET", path) == 200
+        assert ask(port, "GET", "/api") in (307, 404)  # what else is mounted is left alone
+    assert len(monitor.recent_calls()) == 1
+
+
+def test_a_mounted_application_that_is_instrumented_as_well_counts_once(
+    monitor: vs.Monitor,
+) -> None:
+    inner, outer = asgi_applications.starlette_shop(), Starlette()
+    outer.mount("/shop", inner)
+    for app in (inner, outer):
+        starlette.instrument(app, monitor=monitor)
+    with uvicorn_serving(outer) as port:
+        assert ask(port, "GET", "/shop/orders/7") == 200
+        wait_until(monitor.recent_calls)
+    [call] = monitor.recent_calls()
+    assert call.operation == "GET /shop/orders/{order_id:int}"
+
+
 def test_background_tasks_elsewhere_are_left_alone(monitor: vs.Monitor) -> None:
     starlette.instrument(Starlette(), monitor=monitor)
     asgi_applications.DONE.clear()

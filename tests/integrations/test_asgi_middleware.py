@@ -239,6 +239,21 @@ def test_paths_below_a_root_path_are_excluded(visitor: Visitor) -> None:
     assert visitor.monitor.recent_calls() == []
 
 
+def test_a_request_that_two_middlewares_see_counts_once(visitor: Visitor) -> None:
+    twice = recorded(recorded(sending(START, BODY), visitor, component="inner"), visitor)
+    assert visitor.visit(twice).component == "http"
+    assert visitor.visit(twice).operation == "GET /orders/{order_id}"
+    assert len(visitor.monitor.recent_calls()) == 2
+
+
+def test_two_monitors_record_a_request_each(visitor: Visitor) -> None:
+    other = vs.Monitor(registry=CollectorRegistry(), system_metrics=False)
+    app = Middleware(recorded(sending(START, BODY), visitor), monitor=other)
+    visitor.visit(app)
+    assert len(visitor.monitor.recent_calls()) == len(other.recent_calls()) == 1
+    other.close()
+
+
 def test_nothing_is_recorded_while_the_monitor_is_disabled(visitor: Visitor) -> None:
     app = recorded(sending(START, BODY), visitor)
     visitor.visit(app)
@@ -291,7 +306,9 @@ def test_many_routes_are_bounded(registry: CollectorRegistry, clock: vs.ManualCl
     [
         ({"exclude": "/metrics"}, vs.ConfigurationError, "use a sequence of paths"),
         ({"exclude": ["metrics"]}, vs.ConfigurationError, "begin with a slash"),
-        ({"excluded": []}, TypeError, "there is no option 'excluded': use one of monitor"),
+        ({"metrics_path": "metrics"}, vs.ConfigurationError, "a path that begins with a slash"),
+        ({"is_error": 500}, vs.ConfigurationError, "use a function of the status code"),
+        ({"excluded": []}, TypeError, "there is no option 'excluded': did you mean exclude"),
     ],
 )
 def test_options_that_cannot_be(

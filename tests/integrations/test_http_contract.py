@@ -6,6 +6,7 @@ What one framework has and others have not is in the tests of its own.
 from __future__ import annotations
 
 import contextlib
+import urllib.request
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -123,6 +124,25 @@ def test_excluded_paths_are_not_recorded(shop: RunningShop) -> None:
         assert ask(shop.port, "GET", path) == 404
     shop.call_of("GET", "/excluded-not", 404)
     assert len(shop.monitor.recent_calls()) == before + 1
+
+
+@pytest.mark.parametrize("end", ["", "/-/ready", "/-/live", "/health"])
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_the_metrics_are_shown_with_and_without_a_slash_and_are_no_requests(
+    shop: RunningShop, end: str, slash: str
+) -> None:
+    before = len(shop.monitor.recent_calls())
+    assert ask(shop.port, "GET", f"/shown{end}{slash}") == 200
+    assert ask(shop.port, "HEAD", f"/shown{end}{slash}") == 200
+    assert len(shop.monitor.recent_calls()) == before
+
+
+def test_what_is_shown_are_the_metrics_of_the_monitor(shop: RunningShop) -> None:
+    shop.call_of("GET", shop.order_path, 200)
+    with urllib.request.urlopen(f"http://127.0.0.1:{shop.port}/shown") as response:
+        assert f'operation="GET {shop.order_route}"' in response.read().decode()
+    # What else is below that path is the application's.
+    assert shop.call_of("GET", "/shown/else", 404).labels["status"] == "4xx"
 
 
 @pytest.mark.parametrize("framework", ["aiohttp", "django by asgi", "django by wsgi"])

@@ -301,7 +301,8 @@ def test_mounted_apps_have_them_below(app: Callable[[Collector], Ask], mounted: 
     bodies = [ask(path=mounted + path)[2] for path in PATHS]
     assert bodies[:2] == [b"vitalspan is alive\n", b"ready\n"]
     assert json.loads(bodies[2])["status"] == "no_data"
-    for other in ("/healthy", "/health/", "/live", "/unhealth", "/-/live/x"):
+    assert ask(path=f"{mounted}/-/ready/")[2] == bodies[1]
+    for other in ("/healthy", "/live", "/unhealth", "/-/live/x"):
         assert ask(path=mounted + other)[1]["Content-Type"].startswith("text/plain; version=")
 
 

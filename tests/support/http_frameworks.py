@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
@@ -12,9 +12,10 @@ import vitalspan as vs
 from support import asgi_applications
 from support.uvicorn_server import ask, uvicorn_serving, wait_until
 from support.wsgi_server import wsgi_serving
+from vitalspan.integrations.http_operations import HttpOptions
 
-EXCLUDED: Final = ("/excluded", "/metrics")
-"""The paths that are not recorded."""
+OPTIONS: Final[HttpOptions] = {"exclude": ("/excluded", "/metrics"), "metrics_path": "/shown"}
+"""What is recorded, and where metrics are shown."""
 
 ORDER_ROUTES: Final = {
     "aiohttp": "/orders/{order_id}",
@@ -70,32 +71,32 @@ def running_shop(framework: str, monitor: vs.Monitor) -> Iterator[RunningShop]:
         "django": partial(_serve_django, server),
         "flask": _serve_flask,
     }.get(name, partial(_serve_asgi, name))
-    with serve(monitor, EXCLUDED) as port:
+    with serve({**OPTIONS, "monitor": monitor}) as port:
         yield RunningShop(framework, monitor, port)
 
 
 @contextmanager
-def _serve_aiohttp(monitor: vs.Monitor, exclude: Sequence[str]) -> Iterator[int]:
+def _serve_aiohttp(options: HttpOptions) -> Iterator[int]:
     from support.aiohttp_application import aiohttp_serving, aiohttp_shop
     from vitalspan.integrations.aiohttp import instrument, metrics_handler
 
     app = aiohttp_shop()
     for path in ("/metrics", "/metrics/{below:.*}"):
-        app.router.add_get(path, metrics_handler(monitor))
-    instrument(app, monitor=monitor, exclude=exclude)
-    instrument(app, monitor=monitor)  # a second time changes nothing
+        app.router.add_get(path, metrics_handler(options["monitor"]))
+    instrument(app, **options)
+    instrument(app, **options)  # a second time changes nothing
     with aiohttp_serving(app) as port:
         yield port
 
 
 @contextmanager
-def _serve_django(server: str, monitor: vs.Monitor, exclude: Sequence[str]) -> Iterator[int]:
+def _serve_django(server: str, options: HttpOptions) -> Iterator[int]:
     from django.core.asgi import get_asgi_application
     from django.core.wsgi import get_wsgi_application
     from django.test import override_settings
 
     import_module("support.django_application")
-    with override_settings(VITALSPAN={"monitor": monitor, "exclude": exclude}):
+    with override_settings(VITALSPAN=options):
         served: Any = (
             wsgi_serving(get_wsgi_application())
             if server == "wsgi"
@@ -106,22 +107,22 @@ def _serve_django(server: str, monitor: vs.Monitor, exclude: Sequence[str]) -> I
 
 
 @contextmanager
-def _serve_flask(monitor: vs.Monitor, exclude: Sequence[str]) -> Iterator[int]:
+def _serve_flask(options: HttpOptions) -> Iterator[int]:
     from support.flask_application import flask_shop
     from vitalspan.integrations.flask import instrument
 
     app = flask_shop()
-    instrument(app, monitor=monitor, exclude=exclude)
-    instrument(app, monitor=monitor)  # a second time changes nothing
+    instrument(app, **options)
+    instrument(app, **options)  # a second time changes nothing
     with wsgi_serving(app) as port:
         yield port
 
 
 @contextmanager
-def _serve_asgi(name: str, monitor: vs.Monitor, exclude: Sequence[str]) -> Iterator[int]:
+def _serve_asgi(name: str, options: HttpOptions) -> Iterator[int]:
     app = getattr(asgi_applications, f"{name}_shop")()
     instrument = import_module(f"vitalspan.integrations.{name}").instrument
-    instrument(app, monitor=monitor, exclude=exclude)
-    instrument(app, monitor=monitor)  # a second time changes nothing
+    instrument(app, **options)
+    instrument(app, **options)  # a second time changes nothing
     with uvicorn_serving(app) as port:
         yield port

@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Unpack
 
 from vitalspan.errors import ConfigurationError
-from vitalspan.integrations.http_call import HttpCall
+from vitalspan.integrations.http_call import HttpCall, SpanRequest
 from vitalspan.integrations.http_operations import HttpOperations, HttpOptions
+from vitalspan.integrations.request_call import is_of_opentelemetry
 from vitalspan.serve.messages import Request
 from vitalspan.serve.routes import respond
 
@@ -54,13 +55,16 @@ def _recording_middleware(operations: HttpOperations) -> Any:
     """Return a middleware that records requests."""
     from aiohttp.web import middleware  # noqa: PLC0415
 
+    show_metrics = metrics_handler(operations.monitor)
+
     @middleware
     async def recorded(request: web.Request, handler: _Handler) -> web.StreamResponse:
         if operations.excludes(request.path):
-            return await handler(request)
+            shown = request.path in operations.metrics_paths
+            return await (show_metrics if shown else handler)(request)
         upgrade = request.headers.get("Upgrade", "").lower()
         method = "WEBSOCKET" if upgrade == "websocket" else request.method
-        begun = operations.begin(method, lambda: _span_request(request))
+        begun = operations.begin(method, _notes(request), lambda: _span_request(request))
         if begun is None:
             return await handler(request)
         # By this variable `vitalspan.current_call()` finds the request.
@@ -105,18 +109,25 @@ def metrics_handler(monitor: Monitor | None = None) -> _Handler:
     return handle
 
 
-def _span_request(request: web.Request) -> dict[str, Any]:
-    headers: dict[str, Any] = {key.lower(): value for key, value in request.headers.items()}
+def _span_request(request: web.Request) -> SpanRequest:
+    headers = {key.lower(): value for key, value in request.headers.items()}
     version = request.version
-    # A client may send a header of this name.
-    headers["instrumented"] = False
-    headers["attributes"] = {
+    attributes = {
         "http.request.method": request.method,
         "url.path": request.path,
         "url.scheme": request.scheme,
         "network.protocol.version": f"{version.major}.{version.minor}",
     }
-    return headers
+    instrumented = is_of_opentelemetry(*request.app.middlewares)
+    return SpanRequest(headers, attributes, instrumented)
+
+
+def _notes(request: web.Request) -> dict[str, Any]:
+    """Return what integrations have noted about a request."""
+    from vitalspan.integrations.aiohttp_notes import NOTES  # noqa: PLC0415
+
+    notes: dict[str, Any] = request.setdefault(NOTES, {})
+    return notes
 
 
 def _route(request: web.Request) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, Unpack
 
 from vitalspan.integrations.asgi_routes import route_of
-from vitalspan.integrations.http_call import HttpCall
+from vitalspan.integrations.http_call import HttpCall, SpanRequest
 from vitalspan.integrations.http_operations import HttpOperations, HttpOptions
+from vitalspan.integrations.request_call import is_of_opentelemetry
+from vitalspan.serve.asgi import make_asgi_app
 
 __all__ = ["Middleware"]
 
@@ -43,16 +45,18 @@ class Middleware:
     def __init__(self, app: ASGIApp, **options: Unpack[HttpOptions]) -> None:
         self.app = app
         self._operations = HttpOperations(**options)
-        self._instrumented_app = type(app).__module__.startswith("opentelemetry.instrumentation.")
+        self._metrics = make_asgi_app(self._operations.monitor.registry)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what the server asks, as the application does."""
         kind = scope["type"]
-        if kind not in ("http", "websocket") or self._operations.excludes(_path(scope)):
-            await self.app(scope, receive, send)
+        operations = self._operations
+        if kind not in ("http", "websocket") or operations.excludes(path_of(scope)):
+            shown = kind == "http" and path_of(scope) in operations.metrics_paths
+            await (self._metrics if shown else self.app)(scope, receive, send)
             return
         method = scope["method"] if kind == "http" else "WEBSOCKET"
-        request = self._operations.begin(method, lambda: self._span_request(scope))
+        request = operations.begin(method, scope, lambda: self._span_request(scope))
         if request is None:
             await self.app(scope, receive, send)
             return
@@ -69,28 +73,25 @@ class Middleware:
         finally:
             request.detach()
 
-    def _span_request(self, scope: Scope) -> dict[str, Any]:
-        """Return the headers of a request, and with them what its span begins with."""
-        request: dict[str, Any] = {}
+    def _span_request(self, scope: Scope) -> SpanRequest:
+        """Return what the span of a request is made of."""
+        headers: dict[str, str] = {}
         for name, value in scope["headers"]:
             key, text = name.decode("latin-1"), value.decode("latin-1")
-            request[key] = f"{request[key]},{text}" if key in request else text
+            headers[key] = f"{headers[key]},{text}" if key in headers else text
         attributes = {
             "http.request.method": scope.get("method", "GET"),
             "url.path": scope["path"],
             "url.scheme": scope.get("scheme", "http"),
             "network.protocol.version": scope.get("http_version", "1.1"),
         }
-        if "user-agent" in request:
-            attributes["user_agent.original"] = request["user-agent"]
-        request["attributes"] = attributes
-        request["instrumented"] = self._instrumented_app or getattr(
-            scope.get("app"), "_is_instrumented_by_opentelemetry", False
-        )
-        return request
+        if "user-agent" in headers:
+            attributes["user_agent.original"] = headers["user-agent"]
+        instrumented = is_of_opentelemetry(self.app, scope.get("app"))
+        return SpanRequest(headers, attributes, instrumented)
 
 
-def _path(scope: Scope) -> str:
+def path_of(scope: Scope) -> str:
     """Return the path of a request as the application knows it."""
     path: str = scope["path"]
     root_path = scope.get("root_path", "")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from inspect import iscoroutinefunction
 from typing import Any, Final, cast
 
-from vitalspan.integrations.http_call import HttpCall
+from vitalspan.integrations.http_call import HttpCall, SpanRequest
 from vitalspan.integrations.http_operations import HttpOperations, HttpOptions
 from vitalspan.serve.messages import Request
 from vitalspan.serve.routes import respond
@@ -47,6 +48,8 @@ class Middleware:
         """Answer a request, or return a coroutine that does."""
         if self._is_async:
             return self._answer_async(request)
+        if request.path_info in self._operations.metrics_paths:
+            return metrics(request)
         begun = self._begin(request)
         if begun is None:
             return self._get_response(request)
@@ -63,6 +66,9 @@ class Middleware:
 
     async def _answer_async(self, request: Any) -> Any:
         get_response = cast("Callable[[Any], Awaitable[Any]]", self._get_response)
+        if request.path_info in self._operations.metrics_paths:
+            # In a thread, so that a scrape does not hold up the event loop.
+            return await asyncio.to_thread(metrics, request)
         begun = self._begin(request)
         if begun is None:
             return await get_response(request)
@@ -84,7 +90,8 @@ class Middleware:
     def _begin(self, request: Any) -> HttpCall | None:
         if self._operations.excludes(request.path_info):
             return None
-        return self._operations.begin(request.method, lambda: _span_request(request))
+        notes = getattr(request, "scope", request.META)
+        return self._operations.begin(request.method, notes, lambda: _span_request(request))
 
 
 def metrics(request: Any, *_: str) -> Any:
@@ -115,16 +122,14 @@ def _options() -> HttpOptions:
     return cast("HttpOptions", getattr(settings, "VITALSPAN", {}))
 
 
-def _span_request(request: Any) -> dict[str, Any]:
-    headers: dict[str, Any] = {key.lower(): value for key, value in request.headers.items()}
-    # A client may send a header of this name.
-    headers["instrumented"] = False
-    headers["attributes"] = {
+def _span_request(request: Any) -> SpanRequest:
+    headers = {key.lower(): value for key, value in request.headers.items()}
+    attributes = {
         "http.request.method": request.method,
         "url.path": request.path,
         "url.scheme": request.scheme,
     }
-    return headers
+    return SpanRequest(headers, attributes)
 
 
 def _route(request: Any) -> str:

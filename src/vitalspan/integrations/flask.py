@@ -45,6 +45,7 @@ def instrument(app: Flask, **options: Unpack[HttpOptions]) -> None:
         # Flask makes a response of it and goes on.
         request.environ[ERROR_KEY] = exception
 
+    middleware.framework_app = app
     app.extensions[_EXTENSION] = middleware
     app.wsgi_app = middleware  # type: ignore[method-assign]
     got_request_exception.connect(keep_error, app, weak=False)

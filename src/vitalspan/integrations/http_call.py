@@ -1,51 +1,44 @@
-"""One request: its record while it is in progress, its span, and how it ended."""
+"""One request that a server answers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import Token
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry import propagate
 from opentelemetry.trace import SpanKind, get_current_span
 
+from vitalspan.integrations.request_call import OPENTELEMETRY, Operations, RequestCall
 from vitalspan.recording import spans
 from vitalspan.recording.call import Call
-from vitalspan.recording.call_record import (
-    CANCELLED,
-    ERROR,
-    IN_PROGRESS,
-    CallDetails,
-    Record,
-    details_of,
-)
+from vitalspan.recording.call_record import CallDetails, details_of
 from vitalspan.recording.current_call import current_request
-from vitalspan.recording.measured_call import close_span, open_span
-from vitalspan.recording.outcome import classify, end
+from vitalspan.recording.measured_call import open_span
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from vitalspan.recording.call_site import CallSite
-    from vitalspan.recording.recorder import Recorder
-
-_NO_RESPONSE: Final = 500
-"""The status that a server answers with where an application gives no response."""
 
 
-class Operations(Protocol):
-    """The operations of an application, as far as a request is concerned with them."""
+class SpanRequest(NamedTuple):
+    """What the span of a request is made of.
 
-    is_error: Callable[[int], bool]
-    recorder: Recorder
+    Attributes:
+        headers: of the request, by their names in lower case.
+        attributes: that the span begins with.
+        instrumented: whether OpenTelemetry's own instrumentation makes the span.
+    """
 
-    def ended_site(self, method: str, route: str, status: int | None) -> CallSite:
-        """Return the call site of requests that ended with this status."""
+    headers: Mapping[str, str]
+    attributes: Mapping[str, Any]
+    instrumented: bool = False
 
 
-class HttpCall:
-    """A request in progress. Nothing here ever raises into the application.
+class HttpCall(RequestCall):
+    """A request that is being answered. Nothing here ever raises into the application.
 
     Args:
         operations: of the application.
@@ -53,54 +46,39 @@ class HttpCall:
         site: of the method alone, since the route is known at the end.
 
     Attributes:
-        call: the same as the program sees it, with `add`, `set_attribute` and the rest.
-        method: of the request.
         traced: whether there is a tracer provider.
     """
 
-    __slots__ = (
-        "_context",
-        "_operations",
-        "_outer",
-        "_record",
-        "_span",
-        "_tokens",
-        "call",
-        "method",
-        "traced",
-    )
+    __slots__ = ("_context", "_outer", "_tokens", "traced")
+
+    # What a server answers where an application gives no response.
+    status_without_response = 500
 
     def __init__(self, operations: Operations, method: str, site: CallSite) -> None:
-        self._operations = operations
-        self.method = method
-        self._span: Span | None = None
+        super().__init__(operations, method, site)
         self._tokens: list[Any] = []
         self._context: Any = None
         self.traced = False
-        record: Record = [site.now(), IN_PROGRESS, site]
-        self._record = record
-        self.call = Call(record)
         self._outer: Token[Call | None] | None = current_request.set(self.call)
-        site.series.records.append(record)
 
-    def trace(self, request: Callable[[], Mapping[str, Any]]) -> None:
+    def trace(self, describe: Callable[[], SpanRequest]) -> None:
         """Make the span of the request, below the one that the client names in its headers.
 
         Where OpenTelemetry's own instrumentation has made the server's span, no other is made.
 
         Args:
-            request: returns the headers; see `HttpOperations.begin`.
+            describe: returns what it is made of.
         """
         self.traced = True
         try:
             if self.adopt_current_span():
                 return
-            headers = request()
-            if headers.get("instrumented"):
+            request = describe()
+            if request.instrumented:
                 return
-            parent = propagate.extract(headers, spans.current())
+            parent = propagate.extract(request.headers, spans.current())
             self._tokens.append(spans.attach(parent))
-            self._span, token = open_span(self._record[2], headers["attributes"])
+            self._span, token = open_span(self._record[2], request.attributes)
             self._tokens.append(token)
             self.call = Call(self._record, None, self._span)
             current_request.set(self.call)
@@ -122,21 +100,10 @@ class HttpCall:
             context = getattr(span, "parent", None)
             scope = getattr(span, "instrumentation_scope", None)
             name = getattr(scope, "name", "")
-            if context is None or not name.startswith("opentelemetry.instrumentation."):
+            if context is None or not name.startswith(OPENTELEMETRY):
                 return False
         details_of(self._record).span = context
         return True
-
-    @property
-    def in_progress(self) -> bool:
-        """Whether the request has not ended yet."""
-        return bool(self._record[1] == IN_PROGRESS)
-
-    def seconds(self) -> float:
-        """Return for how long the request has been in progress, in seconds."""
-        record = self._record
-        elapsed: float = record[2].now() - record[0]
-        return elapsed
 
     def route(self, find: Callable[[], str]) -> str:
         """Return the route that a function finds, or none where it raises."""
@@ -145,41 +112,6 @@ class HttpCall:
         except Exception:  # noqa: BLE001 - the application must not fail
             self._note("end", "the route of a request is not found")
             return ""
-
-    def end(
-        self,
-        route: str,
-        status: int | None,
-        error: BaseException | None = None,
-        *,
-        cancelled: bool = False,
-        seconds: float | None = None,
-    ) -> None:
-        """End the request. A second time does nothing.
-
-        Args:
-            route: the template of the matched route; empty where none was.
-            status: of the response; None where there was none.
-            error: what the application raised.
-            cancelled: whether the client has left.
-            seconds: for how long it was in progress; None is until now.
-        """
-        record = self._record
-        if record[1] != IN_PROGRESS:
-            return
-        site = record[2]
-        if seconds is None:
-            seconds = site.now() - record[0]
-        try:
-            details = details_of(record)
-            status = self._judge(details, status, error, cancelled=cancelled)
-            details.site = self._operations.ended_site(self.method, route, status)
-            if self._span is not None:
-                self._end_span(self._span, details, route, status, error)
-        except Exception:  # noqa: BLE001 - the application must not fail
-            self._note("end", "a request is not recorded as it should be")
-        finally:
-            end(site, record, seconds)
 
     def attach(self) -> None:
         """Make the span current again: the application goes on."""
@@ -200,46 +132,16 @@ class HttpCall:
             if token is not None:
                 spans.detach(token)
 
-    def _judge(
-        self,
-        details: CallDetails,
-        status: int | None,
-        error: BaseException | None,
-        *,
-        cancelled: bool,
-    ) -> int | None:
-        """Note the outcome, and return the status that the client will have seen."""
-        details.counted = True
-        if cancelled:
-            if not details.marked:
-                details.outcome = CANCELLED
-            return status
-        if error is not None:
-            classify(self._record[2], details, error)
-            if details.outcome == CANCELLED:
-                return status
-        if status is None:
-            status = _NO_RESPONSE
-        if not details.marked and error is None and self._operations.is_error(status):
-            details.outcome = ERROR
-            details.error_type = str(status)
-        return status
-
     def _end_span(
         self,
         span: Span,
         details: CallDetails,
-        route: str,
+        target: str,
         status: int | None,
         error: BaseException | None,
     ) -> None:
         site: Any = details.site
         span.update_name(site.series.operation)
-        if route:
-            span.set_attribute("http.route", route)
-        if status is not None:
-            span.set_attribute("http.response.status_code", status)
-        close_span(self._record, span, error if details.outcome == ERROR else None)
-
-    def _note(self, where: str, problem: str) -> None:
-        self._operations.recorder.internal_errors.note(where, problem)
+        if target:
+            span.set_attribute("http.route", target)
+        super()._end_span(span, details, target, status, error)

@@ -1,31 +1,26 @@
-"""The operations of an HTTP server: a call site for each method, route and class of status."""
+"""The operations of an HTTP server, by method and route."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
 from opentelemetry.trace import SpanKind
 
-from vitalspan.default import get_monitor
 from vitalspan.errors import ConfigurationError
-from vitalspan.integrations.http_call import HttpCall
-from vitalspan.labels import declared
-from vitalspan.metrics import OTHER
+from vitalspan.integrations.http_call import HttpCall, SpanRequest
+from vitalspan.integrations.request_operations import RequestOperations, known_method
 from vitalspan.recording.call_site import OFF, CallSite
-from vitalspan.recording.options import OperationOptions
 from vitalspan.recording.spans import slot
+from vitalspan.serve.probes import PROBES
 
 if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
 
-COMPONENT: Final = "http"
+_RECORDED: Final = "vitalspan.recorded"
+"""Where in a request those are noted who record it."""
 
-_METHODS: Final = frozenset(
-    {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"}
-)
 _WEBSOCKET: Final = "WEBSOCKET"
-_MAX_SITES: Final = 4096
 
 
 class HttpOptions(TypedDict, total=False):
@@ -40,6 +35,8 @@ class HttpOptions(TypedDict, total=False):
             class, `4xx`.
         is_error: a function of the status code that returns whether the request failed; by default
             codes from 500 on are errors.
+        metrics_path: where the metrics are shown, and the probes below it; none of these requests
+            is recorded. By default they are not shown.
     """
 
     monitor: Monitor | None
@@ -47,13 +44,10 @@ class HttpOptions(TypedDict, total=False):
     exclude: Sequence[str]
     exact_status: bool
     is_error: Callable[[int], bool]
+    metrics_path: str | None
 
 
-def _is_server_error(status: int) -> bool:
-    return status >= 500
-
-
-class HttpOperations:
+class HttpOperations(RequestOperations):
     """The operations of one application, and what all of its requests have in common.
 
     Args:
@@ -64,94 +58,77 @@ class HttpOperations:
         TypeError: for an option that there is not.
 
     Attributes:
-        monitor: records the requests.
-        is_error: whether a status code is an error.
+        metrics_paths: where the metrics and probes are shown.
     """
 
+    component = "http"
+    kind = SpanKind.SERVER
+    target = "route"
+    errors_from = 500
+
     def __init__(self, **options: Unpack[HttpOptions]) -> None:
-        unknown = options.keys() - HttpOptions.__annotations__.keys()
-        if unknown:
-            raise TypeError(
-                f"there is no option {min(unknown)!r}: "
-                f"use one of {', '.join(HttpOptions.__annotations__)}"
-            )
-        self.monitor = options.get("monitor") or get_monitor()
-        self.is_error = options.get("is_error", _is_server_error)
-        self._component = options.get("component", COMPONENT)
-        self._exact_status = options.get("exact_status", False)
+        super().__init__(options, HttpOptions)
         self._excluded = _checked_paths(options.get("exclude", ()))
         self._below_excluded = tuple(f"{path}/" for path in self._excluded)
+        self.metrics_paths: frozenset[str] = frozenset()
+        metrics_path = options.get("metrics_path")
+        if metrics_path is not None:
+            self.show_metrics(metrics_path)
         self._begun: dict[str, CallSite] = {}
-        self._ended: dict[tuple[str, str, str], CallSite] = {}
-        sites = self.monitor._call_sites  # noqa: SLF001 - the monitor's own integration
-        sites.recorder.site_caches.add(self)
-        self._sites = sites
-        self.recorder = sites.recorder
+
+    def show_metrics(self, path: str) -> None:
+        """Show the metrics at a path, and the probes below it.
+
+        Raises:
+            ConfigurationError: for what is no path.
+        """
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise ConfigurationError(
+                f"metrics_path={path!r:.80}: use a path that begins with a slash, '/metrics' say"
+            )
+        bare = path.rstrip("/")
+        ends = ("", *PROBES)
+        shown = {f"{bare}{end}{slash}" for end in ends for slash in ("", "/")} - {""}
+        self.metrics_paths |= shown
+        self._excluded |= shown
 
     def excludes(self, path: str) -> bool:
         """Whether requests for a path are not recorded."""
         excluded = self._excluded
         return bool(excluded) and (path in excluded or path.startswith(self._below_excluded))
 
-    def begin(self, method: str, request: Callable[[], Mapping[str, Any]]) -> HttpCall | None:
+    def begin(
+        self,
+        method: str,
+        request: MutableMapping[str, Any],
+        describe: Callable[[], SpanRequest],
+    ) -> HttpCall | None:
         """Begin the call of a request.
 
         Args:
             method: of the request; `WEBSOCKET` for a connection.
-            request: returns the headers by their names in lower case, beside the attributes of the
-                span under the key `attributes`, and whether OpenTelemetry's own instrumentation
-                makes the span under `instrumented`. It is called only if there is a span to make.
+            request: keeps what integrations note about it: the scope or the environment.
+            describe: returns what a span is made of. It is called only if there is one to make.
 
         Returns:
-            The call, or None where recording is switched off.
+            The call, or None where recording is switched off, and where the same monitor records
+            this very request already.
         """
-        if method not in _METHODS and method != _WEBSOCKET:
-            method = OTHER
+        recorders = request.get(_RECORDED, ())
+        if self.recorder in recorders:
+            return None
+        if method != _WEBSOCKET:
+            method = known_method(method)
         site = self._begun.get(method)
         if site is None:
-            site = self._begun[method] = self._site(method, "", "")
-        if slot._TRACER_PROVIDER is site.gate:  # noqa: SLF001
-            return HttpCall(self, method, site)
+            site = self._begun[method] = self._site(method)
         if site.gate is OFF:
             return None
+        request[_RECORDED] = (*recorders, self.recorder)
         call = HttpCall(self, method, site)
-        call.trace(request)
+        if slot._TRACER_PROVIDER is not site.gate:  # noqa: SLF001
+            call.trace(describe)
         return call
-
-    def ended_site(self, method: str, route: str, status: int | None) -> CallSite:
-        """Return the call site of requests that ended with this status.
-
-        Args:
-            method: of the request.
-            route: the template of the matched route; empty where none was.
-            status: None where there was no response.
-        """
-        text = "" if status is None else str(status)
-        if text and not self._exact_status:
-            text = f"{text[0]}xx"
-        key = (method, route, text)
-        site = self._ended.get(key)
-        if site is None:
-            site = self._site(*key)
-            if len(self._ended) < _MAX_SITES:
-                self._ended[key] = site
-        return site
-
-    def clear(self) -> None:
-        """Let go of the call sites of requests that have ended."""
-        self._ended.clear()
-
-    def _site(self, method: str, route: str, status: str) -> CallSite:
-        return self._sites.add(
-            OperationOptions(
-                name=f"{method} {route}" if route else method,
-                component=self._component,
-                labels=declared({"method": method, "route": route, "status": status}),
-                # Many requests share the process and the thread: readings would be of all of them.
-                resources=False,
-                kind=SpanKind.SERVER,
-            )
-        )
 
 
 def _checked_paths(paths: Sequence[str]) -> frozenset[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Unpack
 
+from vitalspan.integrations.asgi import Receive, Scope, Send, path_of
 from vitalspan.integrations.background_tasks import MiddlewareWithTasks, record_tasks
 from vitalspan.integrations.http_operations import HttpOptions
+from vitalspan.serve.asgi import MetricsApp
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -38,10 +41,11 @@ def instrument(app: Starlette, **options: Unpack[HttpOptions]) -> None:
     build = app.build_middleware_stack
     if hasattr(build, "_vitalspan"):
         return
-    middleware = MiddlewareWithTasks(app, **options)
+    middleware = _StarletteMiddleware(app, **options)
 
-    def build_recorded() -> MiddlewareWithTasks:
+    def build_recorded() -> _StarletteMiddleware:
         middleware.app = build()
+        middleware.mounts = _mounted_metrics(app.routes)
         return middleware
 
     build_recorded._vitalspan = True  # type: ignore[attr-defined]  # noqa: SLF001
@@ -49,5 +53,29 @@ def instrument(app: Starlette, **options: Unpack[HttpOptions]) -> None:
     if app.middleware_stack is not None:
         # It has answered a request or a lifespan event already.
         middleware.app = app.middleware_stack
+        middleware.mounts = _mounted_metrics(app.routes)
         app.middleware_stack = middleware
     record_tasks(BackgroundTask, "func")
+
+
+class _StarletteMiddleware(MiddlewareWithTasks):
+    """The middleware around all others of an application.
+
+    Attributes:
+        mounts: the paths of the mounted applications that show metrics.
+    """
+
+    mounts: frozenset[str] = frozenset()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what the server asks, also at the path of a mount without a slash at its end."""
+        if self.mounts and scope["type"] == "http" and path_of(scope) in self.mounts:
+            # The router would redirect it, which not every scraper follows.
+            scope = {**scope, "path": f"{scope['path']}/"}
+        await super().__call__(scope, receive, send)
+
+
+def _mounted_metrics(routes: Iterable[Any]) -> frozenset[str]:
+    """Return the paths of the mounted applications that show metrics."""
+    mounts = (route for route in routes if isinstance(getattr(route, "app", None), MetricsApp))
+    return frozenset(route.path for route in mounts if hasattr(route, "routes"))

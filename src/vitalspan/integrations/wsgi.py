@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
+from vitalspan.integrations.http_call import SpanRequest
 from vitalspan.integrations.http_operations import HttpOperations, HttpOptions
+from vitalspan.integrations.request_call import is_of_opentelemetry
+from vitalspan.serve.wsgi import make_wsgi_app
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -39,14 +42,18 @@ class Middleware:
     def __init__(self, app: WSGIApplication, **options: Unpack[HttpOptions]) -> None:
         self.app = app
         self._operations = HttpOperations(**options)
-        self._instrumented_app = type(app).__module__.startswith("opentelemetry.instrumentation.")
+        self.framework_app: Any = None
+        """The application whose `wsgi_app` this is, in a framework that has such a thing."""
+        self._metrics = make_wsgi_app(self._operations.monitor.registry)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer what the server asks, as the application does."""
-        if self._operations.excludes(environ.get("PATH_INFO", "")):
-            return self.app(environ, start_response)
-        request = self._operations.begin(
-            environ["REQUEST_METHOD"], lambda: self._span_request(environ)
+        operations, path = self._operations, environ.get("PATH_INFO", "")
+        if operations.excludes(path):
+            shown = path in operations.metrics_paths
+            return (self._metrics if shown else self.app)(environ, start_response)
+        request = operations.begin(
+            environ["REQUEST_METHOD"], environ, lambda: self._span_request(environ)
         )
         if request is None:
             return self.app(environ, start_response)
@@ -67,9 +74,9 @@ class Middleware:
             return parts
         return (_SizedBody if hasattr(parts, "__len__") else _Body)(parts, exchange)
 
-    def _span_request(self, environ: WSGIEnvironment) -> dict[str, Any]:
-        """Return the headers of a request, and with them what its span begins with."""
-        request: dict[str, Any] = {
+    def _span_request(self, environ: WSGIEnvironment) -> SpanRequest:
+        """Return what the span of a request is made of."""
+        headers: dict[str, str] = {
             key[5:].replace("_", "-").lower(): value
             for key, value in environ.items()
             if key.startswith("HTTP_")
@@ -80,11 +87,10 @@ class Middleware:
             "url.scheme": environ.get("wsgi.url_scheme", "http"),
             "network.protocol.version": environ.get("SERVER_PROTOCOL", "HTTP/1.1")[5:],
         }
-        if "user-agent" in request:
-            attributes["user_agent.original"] = request["user-agent"]
-        request["attributes"] = attributes
-        request["instrumented"] = self._instrumented_app
-        return request
+        if "user-agent" in headers:
+            attributes["user_agent.original"] = headers["user-agent"]
+        instrumented = is_of_opentelemetry(self.app, self.framework_app)
+        return SpanRequest(headers, attributes, instrumented)
 
 
 class _Exchange:

@@ -23,8 +23,8 @@ ASGIApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 def make_asgi_app(registry: Collector = REGISTRY) -> ASGIApp:
     """Make an ASGI application that shows a registry's metrics at every path below its mount.
 
-    In Starlette and FastAPI, `app.add_route("/metrics", make_asgi_app())` serves exactly that path;
-    `app.mount` would redirect it to `/metrics/`.
+    In Starlette and FastAPI, `app.add_route("/metrics", make_asgi_app())` serves exactly that path.
+    `app.mount` redirects it to `/metrics/`, unless the application is instrumented.
 
     Paths that end in `/-/live`, `/-/ready` or `/health` say how the process does. The metrics are
     rendered in a thread, so that a scrape does not hold up the event loop. Lifespan events are
@@ -33,10 +33,10 @@ def make_asgi_app(registry: Collector = REGISTRY) -> ASGIApp:
     Args:
         registry: whose metrics are shown.
     """
-    return _MetricsApp(registry)
+    return MetricsApp(registry)
 
 
-class _MetricsApp:
+class MetricsApp:
     """The application. It is no function: a router takes a function for a handler of requests.
 
     Args:
@@ -47,6 +47,7 @@ class _MetricsApp:
         self._registry = registry
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer what the server asks."""
         if scope["type"] == "http":
             await _answer(await _render(_request(scope), self._registry), send)
         elif scope["type"] == "lifespan":

@@ -91,6 +91,7 @@ def _not_found(_: Request, __: Collector) -> Response:
 
 def _mounted_route(path: str) -> Route:
     """Return the route of a path in an application that is mounted somewhere."""
+    path = path.rstrip("/")
     # Browsers ask for the icon after every page; it should not cost a scrape.
     if path.endswith("/favicon.ico"):
         return _not_found

@@ -1,0 +1,117 @@
+"""The operations of HTTP requests: a call site for each method, target and class of status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from opentelemetry.trace import SpanKind
+
+from vitalspan.default import get_monitor
+from vitalspan.errors import ConfigurationError
+from vitalspan.labels import declared
+from vitalspan.metrics import OTHER
+from vitalspan.recording.call_site import CallSite
+from vitalspan.recording.options import OperationOptions
+from vitalspan.words import suggestion
+
+if TYPE_CHECKING:
+    from vitalspan.recording.recorder import Recorder
+
+METHODS: Final = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"}
+)
+"""The methods that HTTP defines."""
+
+_MAX_SITES: Final = 4096
+
+
+class RequestOperations:
+    """The operations of the requests that one application answers, or that a client makes.
+
+    Args:
+        options: as a `TypedDict` lists them.
+        known: that `TypedDict`.
+
+    Raises:
+        ConfigurationError: for an option that cannot be used.
+        TypeError: for an option that there is not.
+
+    Attributes:
+        monitor: records the requests.
+        recorder: of the monitor.
+        is_error: whether a status code is an error.
+    """
+
+    component: ClassVar[str]
+    """Of the operations, where no option says so."""
+    kind: ClassVar[SpanKind]
+    """Of the spans."""
+    target: ClassVar[str]
+    """The label that says what is asked for."""
+    errors_from: ClassVar[int]
+    """The lowest status code that is an error, where no option says so."""
+
+    def __init__(self, options: Mapping[str, Any], known: type) -> None:
+        unknown = options.keys() - known.__annotations__.keys()
+        if unknown:
+            option = min(unknown)
+            raise TypeError(
+                f"there is no option {option!r}: {suggestion(option, list(known.__annotations__))}"
+            )
+        self.monitor = options.get("monitor") or get_monitor()
+        self.is_error: Callable[[int], bool] = options.get("is_error", self._is_error_by_default)
+        if not callable(self.is_error):
+            raise ConfigurationError(
+                f"is_error={self.is_error!r:.80}: use a function of the status code"
+            )
+        self._component = options.get("component", self.component)
+        self._exact_status = options.get("exact_status", False)
+        self._ended: dict[tuple[str, ...], CallSite] = {}
+        sites = self.monitor._call_sites  # noqa: SLF001 - the monitor's own integration
+        sites.recorder.site_caches.add(self)
+        self._sites = sites
+        self.recorder: Recorder = sites.recorder
+
+    def ended_site(self, method: str, target: str, status: int | None) -> CallSite:
+        """Return the call site of requests that ended with this status.
+
+        Args:
+            method: of the request.
+            target: what was asked for; empty where that is not known.
+            status: None where there was no response.
+        """
+        text = "" if status is None else str(status)
+        if text and not self._exact_status:
+            text = f"{text[0]}xx"
+        key = (method, target, text)
+        site = self._ended.get(key)
+        if site is None:
+            site = self._site(*key)
+            if len(self._ended) < _MAX_SITES:
+                self._ended[key] = site
+        return site
+
+    def clear(self) -> None:
+        """Let go of the call sites of requests that have ended."""
+        self._ended.clear()
+
+    def _is_error_by_default(self, status: int) -> bool:
+        return status >= self.errors_from
+
+    def _site(self, method: str, target: str = "", status: str = "") -> CallSite:
+        return self._sites.add(
+            OperationOptions(
+                name=f"{method} {target}" if target else method,
+                component=self._component,
+                labels=declared({"method": method, self.target: target, "status": status}),
+                # Many requests share the process and the thread: readings would be of all of them.
+                resources=False,
+                kind=self.kind,
+            )
+        )
+
+
+def known_method(method: str) -> str:
+    """Return a method if HTTP defines it, and `_OTHER` otherwise."""
+    return method if method in METHODS else OTHER
