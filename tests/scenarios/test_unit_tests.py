@@ -170,7 +170,7 @@ tests:
         "5:14: ",
         "6:14: 'x' is not expected",
         "7:26: '1y' is not a value",
-        "8:5: series or values is missing",
+        "8:5: values is missing",
         "10:6: 'sum(' is not PromQL",
         "'x' is not a number",
         "is not a label",

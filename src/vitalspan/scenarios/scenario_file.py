@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar, cast, get_args
+from typing import Final, cast, get_args
 
 from vitalspan.configfile.fields import Fields
 from vitalspan.configfile.load import load_document
 from vitalspan.configfile.nodes import Node
 from vitalspan.configfile.report import Report
-from vitalspan.configfile.values import text_of
+from vitalspan.promql.engine.metric_labels import NAME
+from vitalspan.promql.engine.series import is_stale
 from vitalspan.rules.model import SEVERITIES
 from vitalspan.scenarios.model import (
     AlertState,
@@ -23,14 +23,12 @@ from vitalspan.scenarios.model import (
     StuckCall,
     Traffic,
 )
-from vitalspan.scenarios.series_notation import parse_series, parse_values
+from vitalspan.scenarios.series_section import read_series
 from vitalspan.scenarios.traffic_section import SECTIONS, read_labels, read_traffic
 
 DEFAULT_TICK: Final = 5.0
 MAX_TICKS: Final = 100_000
 MAX_CALLS: Final = 2_000_000
-
-Parsed = TypeVar("Parsed")
 
 _FIELDS: Final = ("rule_files", "tick", "tests")
 _SCENARIO_FIELDS: Final = ("name", *SECTIONS, "series", "expect")
@@ -85,25 +83,16 @@ def _calls_until(end: float, traffic: Traffic) -> float:
 
 
 def _series(node: Node, report: Report) -> InputSeries | None:
-    fields = Fields(node, ("series", "values"), report, usable="series and values")
-    series = _parsed(fields, "series", "queue_depth", parse_series)
-    values = _parsed(fields, "values", "0x10 5", parse_values)
-    return InputSeries(*series, values) if series and values else None
-
-
-def _parsed(
-    fields: Fields, name: str, example: str, parse: Callable[[str], Parsed]
-) -> Parsed | None:
-    node = fields.get(name)
-    if node is None:
-        fields.missing(name, f"add it, such as {example}")
+    series = read_series(node, report)
+    if series is None:
         return None
-    text = text_of(node, example, fields.report)
-    try:
-        return None if text is None else parse(text)
-    except ValueError as refused:
-        fields.report.wrong(node.place, str(refused))
+    labels, values = series
+    name = labels.get(NAME)
+    if not name:
+        report.wrong(node.place, 'the series has no name: use depth{queue="mail"}')
         return None
+    samples = (None if value is None or is_stale(value) else value for value in values)
+    return InputSeries(name, labels.without((NAME,)).pairs, tuple(samples))
 
 
 def _expectation(node: Node, scenario: str, report: Report) -> Expectation:

@@ -12,10 +12,11 @@ from vitalspan.configfile.fields import Fields
 from vitalspan.configfile.load import load_document
 from vitalspan.configfile.nodes import Entries, Node
 from vitalspan.configfile.report import Report
-from vitalspan.configfile.values import is_number, text_of
+from vitalspan.configfile.values import is_number
 from vitalspan.promql.engine.metric_labels import MetricLabels
-from vitalspan.promql.engine.series_notation import Value, parse_series, parse_values
+from vitalspan.promql.engine.series_notation import Value, parse_series
 from vitalspan.rules.file.promql_rules import expression_problem
+from vitalspan.scenarios.series_section import read_series
 from vitalspan.words import shown
 
 _FIELDS: Final = ("rule_files", "evaluation_interval", "group_eval_order", "tests", "fuzzy_compare")
@@ -150,7 +151,9 @@ def load(path: str | os.PathLike[str]) -> UnitTestFile:
 def _test(node: Node, number: int, interval: float, report: Report) -> UnitTest:
     fields = Fields(node, _TEST_FIELDS, report, usable="input_series and alert_rule_test")
     name = fields.text("name", "a name") or f"test {number}"
-    series = [_series(one, report) for one in fields.items_of("input_series", "a list of series")]
+    series = [
+        read_series(one, report) for one in fields.items_of("input_series", "a list of series")
+    ]
     alerts = fields.items_of("alert_rule_test", "a list of moments with alertname and exp_alerts")
     samples = fields.items_of("promql_expr_test", "a list of expressions with exp_samples")
     return UnitTest(
@@ -161,29 +164,6 @@ def _test(node: Node, number: int, interval: float, report: Report) -> UnitTest:
         tuple(_samples(one, report) for one in samples),
         _labels(fields, "external_labels"),
     )
-
-
-def _series(node: Node, report: Report) -> tuple[MetricLabels, tuple[Value, ...]] | None:
-    fields = Fields(node, ("series", "values"), report, usable="series and values")
-    series, values = fields.get("series"), fields.get("values")
-    if series is None or values is None:
-        fields.missing(("series", "values"), 'add both, such as series: up{job="api"}')
-        return None
-    labels = values_read = None
-    text = text_of(series, 'a series such as up{job="api"}', report)
-    notation = text_of(values, "values such as 0+10x5", report)
-    try:
-        if text is not None:
-            labels, rest = parse_series(text)
-            if rest:
-                report.wrong(series.place, f"{shown(rest)} is not expected: leave it out")
-    except ValueError as problem:
-        report.wrong(series.place, str(problem))
-    try:
-        values_read = None if notation is None else tuple(parse_values(notation))
-    except ValueError as problem:
-        report.wrong(values.place, str(problem))
-    return None if labels is None or values_read is None else (labels, values_read)
 
 
 def _alerts(node: Node, report: Report) -> ExpectedAlerts:

@@ -24,6 +24,7 @@ from vitalspan.bridge.otlp.model import (
     Scope,
     SummaryPoint,
     points_in,
+    shape_of,
     stale_point,
 )
 from vitalspan.bridge.otlp.requests import requests_of
@@ -103,7 +104,7 @@ POINTS: dict[Kind, st.SearchStrategy[Any]] = {
 
 def stale_too(points: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Points as they are, or what is left of them when they are no longer recorded."""
-    gone = points.map(lambda point: stale_point(KIND_OF[type(point)], *point[:3], point.shape))
+    gone = points.map(lambda point: stale_point(KIND_OF[type(point)], *point[:3], shape_of(point)))
     return points | gone
 
 

@@ -60,16 +60,6 @@ class NumberPoint(NamedTuple):
     stale: bool = False
     """Whether nothing is recorded any more; the point has no value then."""
 
-    @property
-    def cumulated(self) -> float:
-        """What falls only when the series has begun anew."""
-        return self.value
-
-    @property
-    def shape(self) -> tuple[float, ...]:
-        """Nothing: it is one series of Prometheus."""
-        return ()
-
 
 class HistogramPoint(NamedTuple):
     """Measurements counted in buckets.
@@ -86,16 +76,6 @@ class HistogramPoint(NamedTuple):
     boundaries: tuple[float, ...] = ()
     exemplars: tuple[Exemplar, ...] = ()
     stale: bool = False
-
-    @property
-    def cumulated(self) -> float:
-        """What falls only when the series has begun anew."""
-        return self.observations
-
-    @property
-    def shape(self) -> tuple[float, ...]:
-        """The boundaries."""
-        return self.boundaries
 
 
 class Buckets(NamedTuple):
@@ -121,16 +101,6 @@ class ExponentialPoint(NamedTuple):
     exemplars: tuple[Exemplar, ...] = ()
     stale: bool = False
 
-    @property
-    def cumulated(self) -> float:
-        """What falls only when the series has begun anew."""
-        return self.observations
-
-    @property
-    def shape(self) -> tuple[float, ...]:
-        """Nothing: it is one series of Prometheus."""
-        return ()
-
 
 class SummaryPoint(NamedTuple):
     """The number of measurements, their sum, and quantiles with their values."""
@@ -143,18 +113,22 @@ class SummaryPoint(NamedTuple):
     quantiles: tuple[tuple[float, float], ...] = ()
     stale: bool = False
 
-    @property
-    def cumulated(self) -> float:
-        """What falls only when the series has begun anew."""
-        return self.observations
-
-    @property
-    def shape(self) -> tuple[float, ...]:
-        """The quantiles, without their values."""
-        return tuple(quantile for quantile, _ in self.quantiles)
-
 
 Point = NumberPoint | HistogramPoint | ExponentialPoint | SummaryPoint
+
+
+def cumulated_value(point: Point) -> float:
+    """Return the number of a counter, histogram or summary that falls only when it begins anew."""
+    return point.value if isinstance(point, NumberPoint) else point.observations
+
+
+def shape_of(point: Point) -> tuple[float, ...]:
+    """Return the boundaries or quantiles, each of which is a series of its own to Prometheus."""
+    if isinstance(point, HistogramPoint):
+        return point.boundaries
+    if isinstance(point, SummaryPoint):
+        return tuple(quantile for quantile, _ in point.quantiles)
+    return ()
 
 
 def stale_point(

@@ -1,7 +1,7 @@
 """Tracks exported series: resets, start times, and series that vanish.
 
-Nothing of it is known where metrics are only read: it takes two readings to see that a counter has
-begun anew, or that a series is gone.
+A single reading shows none of these: only the next one tells that a counter has begun anew, or that
+a series is gone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from vitalspan.bridge.otlp.model import (
     Description,
     Point,
     Scope,
+    cumulated_value,
+    shape_of,
     stale_point,
 )
 
@@ -28,7 +30,7 @@ class _Last(NamedTuple):
 
 
 _PRESENT: Final = _Last(0.0, 0, 0)
-"""Of what begins at no time, only that it is there."""
+"""The state of gauges and other series without a start: nothing but that they exist."""
 
 _Series = dict[Attributes, _Last]
 
@@ -47,12 +49,12 @@ class SeriesTracker:
         self._series = {}
 
     def follow(self, batch: Batch, time: int) -> Batch:
-        """Return a batch whose points know of the batches before.
+        """Return the batch with start times and last points that follow from the batches before.
 
-        A counter, a histogram or a summary that has fallen has begun anew after the reading
-        before: that is when it starts from then on, unless its own start is later. A series that
-        has gone gets one last point, flagged as no longer recorded. Of several points of one series
-        the first one stays, since a receiver would take the others for resets.
+        A counter, histogram or summary that has fallen was reset after the previous reading. It
+        starts at that reading from then on, unless its own start is later. A series that has gone
+        gets one last point, flagged as no longer recorded. Of several points of one series the
+        first one stays, since a receiver would take the others for resets.
 
         Args:
             batch: all series that there are.
@@ -108,8 +110,8 @@ def _follow(points: list[Point], before: _Series, known: _Series, *, resets: boo
             continue
         last = before.get(attributes)
         if last is not None and not point.stale:
-            start = max(start, last.time if point.cumulated < last.cumulated else last.start)
+            start = max(start, last.time if cumulated_value(point) < last.cumulated else last.start)
         if not point.stale:
-            known[attributes] = _Last(point.cumulated, start, point.time, point.shape)
+            known[attributes] = _Last(cumulated_value(point), start, point.time, shape_of(point))
         kept.append(point if start == point.start else point._replace(start=start))
     return kept

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import compress
+
 from vitalspan.promql.engine.arithmetic import ARITHMETIC, COMPARISONS
 from vitalspan.promql.engine.evaluation_context import EvaluationContext
 from vitalspan.promql.engine.metric_labels import LabelCache
@@ -20,8 +22,8 @@ class ScalarOperation(ScalarNode):
         return float(self._apply(self._left.evaluate(context), self._right.evaluate(context)))
 
 
-class VectorScalarArithmetic(VectorNode):
-    """An arithmetic operator between each element of a vector and a number.
+class VectorScalarOperation(VectorNode):
+    """An operator between each element of a vector and a number; a comparison gives 1 or 0.
 
     Args:
         operator: one such as `+`.
@@ -40,68 +42,32 @@ class VectorScalarArithmetic(VectorNode):
         swapped: bool,
         names: NameDropping,
     ) -> None:
-        self._apply = ARITHMETIC[operator]
+        self._apply = ARITHMETIC.get(operator) or COMPARISONS[operator]
         self._vector = vector
         self._scalar = scalar
         self._swapped = swapped
         self._names = names
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        apply, drop = self._apply, self._names.drop
+        drop = self._names.drop
+        vector, results = self._results(context)
+        pairs = zip(vector, results, strict=True)
+        return self._names.check([(drop(labels), float(result)) for (labels, _), result in pairs])
+
+    def _results(self, context: EvaluationContext) -> tuple[Vector, list[float]]:
+        """Return the vector, and the result of the operator for each of its elements."""
+        apply = self._apply
         vector, number = self._vector.evaluate(context), self._scalar.evaluate(context)
         if self._swapped:
-            result = [(drop(labels), apply(number, value)) for labels, value in vector]
-        else:
-            result = [(drop(labels), apply(value, number)) for labels, value in vector]
-        return self._names.check(result)
+            return vector, [apply(number, value) for _, value in vector]
+        return vector, [apply(value, number) for _, value in vector]
 
 
-class VectorScalarComparison(VectorNode):
-    """A comparison of each element of a vector with a number.
-
-    Args:
-        operator: one such as `>`.
-        vector: the vector.
-        scalar: the number.
-        swapped: whether the number stands on the left.
-        return_bool: whether each element becomes 1 or 0; otherwise those stay that fulfil the
-            comparison.
-        names: takes away the name of the metric where elements become 1 or 0.
-    """
-
-    def __init__(
-        self,
-        operator: str,
-        vector: VectorNode,
-        scalar: ScalarNode,
-        *,
-        swapped: bool,
-        return_bool: bool,
-        names: NameDropping,
-    ) -> None:
-        self._compare = COMPARISONS[operator]
-        self._vector = vector
-        self._scalar = scalar
-        self._swapped = swapped
-        self._return_bool = return_bool
-        self._names = names
+class VectorScalarFilter(VectorScalarOperation):
+    """A comparison of each element of a vector with a number: those stay that fulfil it."""
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        compare = self._compare
-        vector, number = self._vector.evaluate(context), self._scalar.evaluate(context)
-        if self._return_bool:
-            drop = self._names.drop
-            holds = (
-                compare(number, value) if self._swapped else compare(value, number)
-                for _, value in vector
-            )
-            result = [
-                (drop(labels), float(one)) for (labels, _), one in zip(vector, holds, strict=True)
-            ]
-            return self._names.check(result)
-        if self._swapped:
-            return [element for element in vector if compare(number, element[1])]
-        return [element for element in vector if compare(element[1], number)]
+        return list(compress(*self._results(context)))
 
 
 class SetOperation(VectorNode):

@@ -18,8 +18,8 @@ from vitalspan.promql.engine.arithmetic import COMPARISONS
 from vitalspan.promql.engine.binary import (
     ScalarOperation,
     SetOperation,
-    VectorScalarArithmetic,
-    VectorScalarComparison,
+    VectorScalarFilter,
+    VectorScalarOperation,
 )
 from vitalspan.promql.engine.compile_call import compile_call
 from vitalspan.promql.engine.functions.sum_of_rates import sum_of
@@ -205,29 +205,14 @@ class Compiler:
             )
         swapped = isinstance(left, ScalarNode)
         vector, scalar = (right, left) if swapped else (left, right)
-        return self._with_scalar(
+        filters = operator in COMPARISONS and not return_bool
+        operation = VectorScalarFilter if filters else VectorScalarOperation
+        return operation(
             operator,
             cast("VectorNode", vector),
             cast("ScalarNode", scalar),
             swapped=swapped,
-            return_bool=return_bool,
-        )
-
-    def _with_scalar(
-        self,
-        operator: str,
-        vector: VectorNode,
-        scalar: ScalarNode,
-        *,
-        swapped: bool,
-        return_bool: bool,
-    ) -> VectorNode:
-        if operator not in COMPARISONS:
-            return VectorScalarArithmetic(
-                operator, vector, scalar, swapped=swapped, names=self.names
-            )
-        return VectorScalarComparison(
-            operator, vector, scalar, swapped=swapped, return_bool=return_bool, names=self.names
+            names=self.names,
         )
 
     def _compile_Call(self, node: Any) -> Node:  # noqa: N802

@@ -97,14 +97,18 @@ def parse_values(text: str) -> list[Value]:
 
 def _expanded(match: re.Match[str]) -> list[Value]:
     if match.group("gap"):
-        count = min(int(match.group("gaps") or 1), MAX_VALUES + 1)
-        return [None if match.group("gap") == "_" else STALE] * count
+        return [None if match.group("gap") == "_" else STALE] * _count(match.group("gaps") or "1")
     value = float(match.group("start"))
     if match.group("count") is None:
         return [value]
     step, values = float(match.group("step") or 0.0), []
     # Added step by step, as promtool does it.
-    for _ in range(min(int(match.group("count")), MAX_VALUES) + 1):
+    for _ in range(_count(match.group("count")) + 1):
         values.append(value)
         value += step
     return list(values)
+
+
+def _count(digits: str) -> int:
+    # More digits than these are too many, and could be more than int() takes.
+    return min(int(digits.lstrip("0")[: len(str(MAX_VALUES))] or 0), MAX_VALUES + 1)
