@@ -164,11 +164,11 @@ class Alerts:
         self.kept_silences.reset()
 
     def _follow(self) -> None:
-        """Know what another process has evaluated, if that one does it for all."""
+        """Take over the results of the process that evaluates for all, if this one does not."""
         if self.shared is not None:
             self.shared.follow()
 
     def _request(self, kind: str, **arguments: Any) -> None:
-        """Let the process that evaluates for all do the same."""
+        """Ask the process that evaluates for all to do the same."""
         if self.shared is not None and not self.shared.leads:
             self.shared.requests.send(kind, **arguments)

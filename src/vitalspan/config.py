@@ -184,7 +184,7 @@ class Settings:
 
     @property
     def alerting(self) -> bool:
-        """Whether rules or receivers are set."""
+        """True if rules or receivers are set."""
         return bool(self.rules or self.alertmanager or self.webhook)
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:

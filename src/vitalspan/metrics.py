@@ -1,4 +1,4 @@
-"""Every metric, label and default boundary, spelled once."""
+"""The names of all metrics and labels, and the default boundaries."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ _COUNTER_ENDINGS: Final = ("_total", "_count", "_sum", "_bucket")
 
 
 def is_counter(metric: str) -> bool:
-    """Whether a metric of that name is a counter, or a part of a histogram that is one."""
+    """Return whether a metric of that name is a counter, or a part of a histogram that is one."""
     return metric.endswith(_COUNTER_ENDINGS)
 
 

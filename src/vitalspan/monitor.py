@@ -188,7 +188,7 @@ class Monitor:
 
     @property
     def enabled(self) -> bool:
-        """Whether calls are recorded."""
+        """True if calls are recorded."""
         return self._recorder.enabled
 
     def enable(self) -> None:

@@ -20,7 +20,7 @@ class Unit(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """What a value in this unit is, as messages say it: `a size in bytes per hour`."""
+        """A value in this unit in words, such as `a size in bytes per hour`."""
         return _KINDS[self.dimension] + _PERIOD_WORDS[self.per]
 
 

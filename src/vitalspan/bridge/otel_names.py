@@ -32,12 +32,12 @@ class TranslationStrategy(Enum):
 
     @property
     def escapes(self) -> bool:
-        """Whether names have the classic characters alone."""
+        """True if names are limited to letters, digits, `_` and `:`."""
         return self.value.startswith("Underscore")
 
     @property
     def appends_suffixes(self) -> bool:
-        """Whether units and `_total` are appended to the names of metrics."""
+        """True if units and `_total` are appended to the names of metrics."""
         return self.value.endswith("WithSuffixes")
 
 
@@ -128,7 +128,7 @@ def _classic(name: str, unwanted: re.Pattern[str]) -> str:
 
 
 def _ends_in(name: str, word: str) -> bool:
-    """Whether a name ends in a whole word."""
+    """Return whether a name ends in a whole word."""
     if not word or not name.endswith(word):
         return False
     before = name[: -len(word)]

@@ -181,7 +181,7 @@ class OtelCollector(FamilyCollector):
 
     @property
     def classic_names(self) -> bool:
-        """Whether all names have the classic characters alone."""
+        """True if all names are limited to letters, digits, `_` and `:`."""
         return self._families.strategy.escapes
 
     def read(self) -> Iterator[MetricFamily]:

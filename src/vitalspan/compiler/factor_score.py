@@ -81,7 +81,7 @@ class FactorCompiler:
 
 
 def _is_pooled(query: Query) -> bool:
-    """Whether a query can be answered by counters that know components, but no operations."""
+    """Return whether counters by component, without operations, can answer a query."""
     counted = signal_of(query).source.index is not None
     return counted and all(one.label in _POOLED_BY for one in query.where)
 

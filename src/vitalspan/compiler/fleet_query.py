@@ -158,7 +158,7 @@ class FleetQuery:
         return self.signal.counted or next(iter(self.signal.metrics), DURATION_COUNT)
 
     def lasting(self) -> bool:
-        """Whether the series of `metric` last as long as their process does."""
+        """Return whether the series of `metric` last as long as their process does."""
         return is_counter(self.metric)
 
     def series(self, over: str = "") -> VectorSelector:

@@ -77,7 +77,7 @@ class ScoreCompiler:
 
     @property
     def is_known(self) -> bool:
-        """Whether there can be a score: deductions alone are none."""
+        """True if there can be a score, which needs more than deductions."""
         return bool(self._counted or self._limiting)
 
     def weights(self) -> Expression:

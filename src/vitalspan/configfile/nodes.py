@@ -66,5 +66,5 @@ Node = Scalar | Items | Entries
 
 
 def is_nothing(node: Node) -> bool:
-    """Whether a field is there without a value."""
+    """Return whether a field is there without a value."""
     return isinstance(node, Scalar) and node.content is None

@@ -23,7 +23,7 @@ class FileStamps:
 
     @property
     def size(self) -> int:
-        """Bytes of all files together."""
+        """The size of all files together, in bytes."""
         return sum(stamp[1] for stamp in self._stamps.values() if stamp is not None)
 
     def __eq__(self, other: object) -> bool:
@@ -32,7 +32,7 @@ class FileStamps:
     __hash__ = None  # type: ignore[assignment] # files can be added
 
     def changed(self) -> bool:
-        """Whether one of the files was written, replaced, removed or created since it was added."""
+        """Return whether a file was written, replaced, removed or created since it was added."""
         return any(_stamp(path) != stamp for path, stamp in self._stamps.items())
 
 

@@ -109,7 +109,7 @@ def _not_a_duration(content: Content, usable: str) -> str:
 
 
 def is_number(text: str) -> bool:
-    """Whether a text is a number without a unit."""
+    """Return whether a text is a number without a unit."""
     try:
         return math.isfinite(float(text))
     except ValueError:

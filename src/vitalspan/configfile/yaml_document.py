@@ -35,7 +35,7 @@ _GENERAL_HINT: Final = "check the indentation"
 
 
 class _TooDeep(yaml.MarkedYAMLError):
-    """Mappings and lists that are nested deeper than any document needs."""
+    """Mappings and lists are nested deeper than any document needs."""
 
 
 # Not the loader in C, whose stack a file full of brackets would exhaust, ending the process.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One phase of the demo; by default nothing goes wrong.
+    """A phase of the demo; by default nothing goes wrong.
 
     Args:
         name: what the phase is called on the screen.

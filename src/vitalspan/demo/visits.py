@@ -18,7 +18,7 @@ PRODUCTS = 60
 
 
 class Visit(NamedTuple):
-    """One visitor: a number, what they come for, and their luck."""
+    """A visitor: a number, what they come for, and their luck."""
 
     number: int
     purpose: str

@@ -50,7 +50,7 @@ class Advice(NamedTuple):
 
 
 class World:
-    """Everything the shop depends on but does not own.
+    """The systems that the shop depends on but does not own.
 
     Args:
         phase: how the world behaves until `enter` says otherwise.
@@ -158,7 +158,7 @@ class World:
 
     @property
     def kept_bytes(self) -> int:
-        """How many bytes have leaked in this phase."""
+        """The number of bytes that have leaked in this phase."""
         return sum(map(len, self._kept))
 
     def _free(self) -> None:

@@ -25,17 +25,17 @@ class Receiver(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name, which no other receiver has."""
+        """The name of the receiver, different from all others."""
         ...
 
     @property
     def circuit(self) -> str:
-        """`closed`, `open` or `half_open`."""
+        """The state of the circuit breaker: `closed`, `open` or `half_open`."""
         ...
 
     @property
     def results(self) -> Mapping[str, int]:
-        """Messages by their result."""
+        """The number of messages by their result."""
         ...
 
 

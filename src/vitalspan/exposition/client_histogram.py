@@ -74,7 +74,7 @@ class ClientHistogram(LabelSet):
 
     @property
     def histogram(self) -> ClientHistogram:
-        """What was counted, which is this."""
+        """The histogram itself."""
         return self
 
     def cumulative(self) -> tuple[float, ...]:

@@ -43,12 +43,12 @@ class FamilyCollector(Collector):
 
     @property
     def created_series(self) -> bool:
-        """Whether text formats have `_created` samples."""
+        """True if text formats have `_created` samples."""
         return False
 
     @property
     def classic_names(self) -> bool:
-        """Whether all names have the classic characters alone."""
+        """True if all names are limited to letters, digits, `_` and `:`."""
         return True
 
     @abstractmethod
@@ -87,7 +87,7 @@ class MonitorCollector(FamilyCollector):
 
     @property
     def created_series(self) -> bool:
-        """Whether text formats have `_created` samples."""
+        """True if text formats have `_created` samples."""
         return self.families.created_series
 
     def read(self) -> Iterator[MetricFamily]:

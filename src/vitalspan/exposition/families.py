@@ -132,7 +132,7 @@ class GaugeFamily(ScalarFamily):
 
 
 class UnknownFamily(ScalarFamily):
-    """Values of which nobody said whether they may fall."""
+    """Values of unknown type: they may be a counter's or a gauge's."""
 
     def accept(self, visitor: FamilyVisitor[T_co]) -> T_co:
         """Call the visitor's method for values of unknown type."""
@@ -153,7 +153,7 @@ class InfoFamily(ScalarFamily):
 
 
 class StateSetFamily(ScalarFamily):
-    """States of which some hold: the value is 1 for those and 0 for the others.
+    """States, each with a value of 1 if it holds and 0 otherwise.
 
     The label that names the state has the name of the family.
     """

@@ -48,7 +48,7 @@ FALLBACK: Final = Choice(Format.TEXT_0_0_4, UNDERSCORES)
 
 
 class _Weighted(NamedTuple):
-    """One element of a header: what it names, its parameters and its quality."""
+    """An element of a header, with its parameters and its quality."""
 
     name: str
     parameters: dict[str, str]
@@ -90,7 +90,7 @@ def negotiate(accept: str | None) -> Choice:
 
 
 def accepts_gzip(accept_encoding: str | None) -> bool:
-    """Whether a scraper wants a gzip body at least as much as a plain one.
+    """Return whether a scraper wants a gzip body at least as much as a plain one.
 
     Args:
         accept_encoding: the `Accept-Encoding` header's value; None without one.
@@ -104,7 +104,7 @@ def accepts_gzip(accept_encoding: str | None) -> bool:
 
 
 def _specificity(entry: _Weighted, candidate: Format) -> int:
-    """How closely a range describes a format: 0 not at all, 4 by type, subtype and version."""
+    """Return how specific a media range is: 0 if it does not match, 4 if it gives the version."""
     media_type, parameters = _described(candidate)
     if entry.name == media_type:
         wanted = {key: entry.parameters.get(key) for key in parameters}

@@ -40,7 +40,7 @@ class LabelSet:
 
 
 class Exemplar(NamedTuple):
-    """One observation that stands for those of its bucket, with what leads to its trace."""
+    """An observation of a bucket, with labels that lead to its trace."""
 
     labels: Mapping[str, str]
     value: float
@@ -84,7 +84,7 @@ class HistogramPoint(Labelled, Protocol):
 
     @property
     def histogram(self) -> HistogramValue:
-        """What was counted."""
+        """The observations, counted in buckets."""
         ...
 
 

@@ -61,6 +61,6 @@ def read_samples(registry: CollectorRegistry, names: frozenset[str]) -> Iterator
 
 
 def is_registered(registry: CollectorRegistry, name: str) -> bool:
-    """Whether a collector of the registry describes a metric of this name, with series or not."""
+    """Return whether a collector describes a metric of this name, with or without series."""
     with registry._lock:  # noqa: SLF001 - nothing public tells
         return name in registry._names_to_collectors  # noqa: SLF001

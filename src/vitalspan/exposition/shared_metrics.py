@@ -15,7 +15,7 @@ class SharedMetrics(Collector):
 
     @abstractmethod
     def covers(self, collector: Collector) -> bool:
-        """Whether the metrics of another collector are among these."""
+        """Return whether the metrics of another collector are among these."""
 
 
 def with_shared(collectors: Iterable[Collector]) -> list[Collector]:

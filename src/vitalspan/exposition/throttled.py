@@ -16,7 +16,7 @@ INTERVAL: Final = 1.0
 
 
 class Throttled(Collector):
-    """Repeats the last answer of a collector until a second has passed.
+    """Caches the metrics of a collector for a second.
 
     Args:
         collector: the collector that is asked.

@@ -89,7 +89,7 @@ class Assessor:
 
     @property
     def is_off(self) -> bool:
-        """Whether nothing is scored."""
+        """True if no factor is scored."""
         return self._model == OFF
 
     def assess(self, now: float) -> Health:

@@ -29,7 +29,7 @@ class Readings(NamedTuple):
 
 
 def is_traffic(factor: Factor) -> bool:
-    """Whether a factor is about the traffic of components."""
+    """Return whether a factor is about the traffic of components."""
     return signal_of(factor.query).source.by_component
 
 

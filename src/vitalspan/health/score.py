@@ -50,7 +50,7 @@ def factor_score(factor: Factor, reading: Reading) -> float | None:
 
 @dataclass(frozen=True)
 class Part:
-    """One factor's part of a score.
+    """The part of a score that comes from one factor.
 
     Attributes:
         factor: the factor.

@@ -1,4 +1,4 @@
-"""Health as a monitor offers it: the score, and recommendations."""
+"""The object `monitor.health`: the score, and recommendations."""
 
 from __future__ import annotations
 

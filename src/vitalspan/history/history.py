@@ -1,4 +1,4 @@
-"""Everything that rules look back on, noted tick by tick."""
+"""The history that rules look back on, recorded tick by tick."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics of the registry that somebody asks for."""
+"""Metrics of the registry that rules read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VALUE: Final = "value"
 
 
 class RegistryMetric:
-    """One metric: the gauges as they were at the last tick, or the counters over time."""
+    """A metric: its gauges as they were at the last tick, or its counters over time."""
 
     def __init__(self, metric: str) -> None:
         self.counter = is_counter(metric)

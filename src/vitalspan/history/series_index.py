@@ -1,4 +1,4 @@
-"""All time series of one kind, found by one of their labels."""
+"""An index of time series of one kind, by one of their labels."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class SeriesIndex(Generic[AnySeries]):
         self.retention = max(self.retention, seconds)
 
     def thin(self, series: AnySeries, ticks: Ticks) -> None:
-        """Let a series forget what nobody asks for, when that is worth its time."""
+        """Drop values of a series that no reader needs, when enough of them have gathered."""
         if series.due():
             # A little more than is asked for stays, so that windows go on from where they were.
             oldest = ticks.oldest(1.1 * self.retention)

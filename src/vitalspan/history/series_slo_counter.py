@@ -79,12 +79,12 @@ class SeriesSloCounter:
 
     @property
     def metrics(self) -> tuple[str, str]:
-        """What it reads."""
+        """The names of the metrics that it reads."""
         return self._total.metric, self._judged.metric
 
     @property
     def seen(self) -> tuple[bool, bool]:
-        """Whether there have been counters of all events, and of those that are judged."""
+        """True if there have been counters of all events, and of those that are judged."""
         return self._total.seen, self._judged.seen
 
     def reset(self) -> None:
@@ -117,7 +117,7 @@ class SeriesSloCounter:
             )
 
     def series(self) -> Iterator[tuple[dict[str, str], CountedPart]]:
-        """Iterate over what is counted, with the labels that tell it apart."""
+        """Iterate over the counts, with the labels of each."""
         for key, part in self._parts.items():
             yield dict(zip(self._by, key, strict=True)), part
 

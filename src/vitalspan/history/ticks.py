@@ -17,7 +17,7 @@ _CHECK: Final = 64
 
 
 class Ticks:
-    """Times at which everything was noted, on the steady clock.
+    """The times of the ticks, in seconds on the steady clock.
 
     Args:
         born: the time before which nothing was counted.
@@ -44,7 +44,7 @@ class Ticks:
         return times[index - 1] if index else times[0]
 
     def has(self, when: float) -> bool:
-        """Whether a time is that of a tick that is kept."""
+        """Return whether there is a tick at this time."""
         index = bisect_left(self.times, when)
         return index < len(self.times) and self.times[index] == when
 

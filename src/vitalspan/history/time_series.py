@@ -82,7 +82,7 @@ class TimeSeries:
         return values[-1] - (values[index - 1] if index else self.base.get(column, 0.0))
 
     def due(self) -> bool:
-        """Whether so many entries have come that `thin` is worth its time."""
+        """Return whether enough entries have come to make `thin` worthwhile."""
         return len(self.times) - self._thinned >= _CHECK
 
     def thin(self, ticks: Sequence[float], oldest: float) -> None:
@@ -108,7 +108,7 @@ class TimeSeries:
         self._thinned = len(self.times)
 
     def _keep(self, kept: Sequence[int], first: int) -> None:  # noqa: ARG002 - for calls
-        """Keep these entries alone; what is before `first` is in no window any more."""
+        """Keep only these entries; those before `first` are in no window any more."""
         before = kept[0] - 1
         if before >= 0:
             for name, column in self.columns.items():

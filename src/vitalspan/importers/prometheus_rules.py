@@ -51,13 +51,13 @@ class ImportedRules:
 
     @property
     def summary(self) -> str:
-        """How many rules run, and how many need a server."""
+        """A text: how many rules run in the process, and how many need a server."""
         text = f"{self.runs} of {counted(self.runs + self.left_out, 'rule')} run in the process"
         return f"{text}, {self.left_out} need a server" if self.left_out else text
 
 
 def is_rule_file(document: Node) -> bool:
-    """Whether a document has rules of Prometheus, or is what its operator has them in."""
+    """Return whether a document has rules of Prometheus, or is what its operator has them in."""
     return _groups_of(document) is not None
 
 

@@ -1,4 +1,4 @@
-"""The key under which an aiohttp request keeps what integrations note about it.
+"""The key of an aiohttp request for what integrations note about it.
 
 It is a module of its own, since aiohttp wants such keys to be made in the body of a module, and
 since this one may only be imported where aiohttp is.

@@ -1,4 +1,4 @@
-"""One request that a server answers."""
+"""The call of a request that a server answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class SpanRequest(NamedTuple):
-    """What the span of a request is made of.
+    """The parts of a request that its span needs.
 
     Attributes:
         headers: of the request, by their names in lower case.

@@ -93,7 +93,7 @@ class HttpOperations(RequestOperations):
         self._excluded |= shown
 
     def excludes(self, path: str) -> bool:
-        """Whether requests for a path are not recorded."""
+        """Return whether requests for a path are not recorded."""
         excluded = self._excluded
         return bool(excluded) and (path in excluded or path.startswith(self._below_excluded))
 

@@ -1,4 +1,4 @@
-"""One HTTP request: its record while it is in progress, its span, and how it ended."""
+"""The call of an HTTP request: its record, its span, and its outcome."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class RequestCall:
 
     @property
     def in_progress(self) -> bool:
-        """Whether the request has not ended yet."""
+        """True if the request has not ended yet."""
         return bool(self._record[1] == IN_PROGRESS)
 
     def seconds(self) -> float:
@@ -157,7 +157,7 @@ class RequestCall:
 
 
 def is_of_opentelemetry(*things: Any) -> bool:
-    """Whether OpenTelemetry's own instrumentation has made, or marked, any of these."""
+    """Return whether OpenTelemetry's own instrumentation made or marked one of these."""
     return any(
         str(getattr(thing, "__module__", "")).startswith(OPENTELEMETRY)
         or getattr(thing, "_is_instrumented_by_opentelemetry", False) is True

@@ -94,7 +94,7 @@ class Middleware:
 
 
 class _Exchange:
-    """One request, and the response as far as it has come.
+    """A request, and its response as far as it has been sent.
 
     Args:
         app: the application.
@@ -136,7 +136,7 @@ class _Exchange:
         return self._start_response(status, headers, *exc_info)
 
     def is_head(self) -> bool:
-        """Whether the server needs no part of the body."""
+        """Return whether the server needs no body, as for HEAD."""
         return self.request.method == "HEAD"
 
     def end(self, error: BaseException | None, *, cancelled: bool = False) -> None:

@@ -28,7 +28,7 @@ def identity(alert: Alert) -> Identity:
 
 
 def silenced(alert: Alert, now: float) -> bool:
-    """Whether nobody is notified of an alert at a time, in Unix seconds."""
+    """Return whether nobody is notified of an alert at a time, in Unix seconds."""
     return alert.silenced_until > now
 
 

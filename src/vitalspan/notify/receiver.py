@@ -50,7 +50,7 @@ class Message(Protocol):
 
     @property
     def group(self) -> str:
-        """Its group: a later message of the same group supersedes an earlier one."""
+        """The group of the message: a later message of a group supersedes an earlier one."""
         ...
 
 
@@ -127,11 +127,11 @@ class Endpoint(ABC, Generic[M]):
 
 
 class Receiver(Protocol):
-    """Somebody or something that is notified of alerts, at one endpoint or at several."""
+    """A receiver of alerts, with one endpoint or several."""
 
     @property
     def name(self) -> str:
-        """Its name in metrics and logs; a second one of the same name gets a number."""
+        """The name in metrics and logs; a second receiver of the same name gets a number."""
         ...
 
     def endpoints(self) -> Sequence[Endpoint[Any]]:

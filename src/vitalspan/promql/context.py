@@ -64,7 +64,7 @@ NOTHING_RECORDED: Final[RecordingLookup] = _NothingRecorded()
 
 @dataclass(frozen=True)
 class PromqlContext:
-    """Everything that all expressions of an export share.
+    """The settings that all expressions of an export share.
 
     Attributes:
         prefix: before the names of vitalspan's own metrics.

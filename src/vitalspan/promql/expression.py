@@ -23,7 +23,7 @@ class Expression:
 
     @property
     def level(self) -> int:
-        """How tightly its loosest operator binds."""
+        """The binding level of its loosest operator."""
         return OPERAND
 
     def __add__(self, other: Operand) -> Binary:
@@ -95,7 +95,7 @@ class Number(Expression):
 
     @property
     def level(self) -> int:
-        """How tightly it binds: of -2 ^ 2, the sign would be taken last."""
+        """The binding level: a negative number binds like a sign, so -2 ^ 2 needs parentheses."""
         return SIGN if math.copysign(1.0, self.value) < 0 else OPERAND
 
     def __str__(self) -> str:
@@ -227,7 +227,7 @@ class Binary(Expression):
 
     @property
     def level(self) -> int:
-        """How tightly its operator binds."""
+        """The binding level of its operator."""
         return LEVELS[self.operator]
 
     def __str__(self) -> str:

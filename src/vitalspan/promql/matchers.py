@@ -64,7 +64,7 @@ class Matcher:
             object.__setattr__(self, "_compiled", compiled)
 
     def matches(self, value: str) -> bool:
-        """Whether a label's value fulfils the condition."""
+        """Return whether a label's value fulfils the condition."""
         if self._compiled is not None:
             found = self._compiled.fullmatch(value) is not None
             return found if self.operator == "=~" else not found
@@ -87,7 +87,7 @@ def parse_matcher(label: str, text: str) -> Matcher:
 
 
 def match_all(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
-    """Whether labels fulfil every condition."""
+    """Return whether labels fulfil every condition."""
     return all(matcher.matches(labels.get(matcher.label, "")) for matcher in matchers)
 
 

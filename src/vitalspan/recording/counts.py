@@ -71,7 +71,7 @@ class Counts(Protocol):
 
     @property
     def born(self) -> float:
-        """When counting began, on the steady clock."""
+        """The time at which counting began, in seconds on the steady clock."""
         ...
 
     @property
@@ -149,7 +149,7 @@ class ProcessCounts:
 
     @property
     def born(self) -> float:
-        """When counting began, on the steady clock."""
+        """The time at which counting began, in seconds on the steady clock."""
         return self.recorder.born
 
     def flushed(self) -> AbstractContextManager[list[Series] | None]:

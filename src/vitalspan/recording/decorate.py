@@ -178,7 +178,7 @@ def _wrap(target: Any, site: CallSite, sites: _LabelledSites | None) -> Callable
 
 
 def _is_coroutine_function(body: Any) -> bool:
-    """Whether calling it makes a coroutine: by its code, or because it is marked so."""
+    """Return whether calling it makes a coroutine: by its code, or because it is marked so."""
     if inspect.iscoroutinefunction(body):
         return True
     # Before Python 3.12 libraries mark functions for asyncio alone.

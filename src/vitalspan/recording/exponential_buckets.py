@@ -61,7 +61,7 @@ class ExponentialBuckets:
 
     @property
     def count(self) -> int:
-        """How many values there are, those in the zero bucket included."""
+        """The number of values, those in the zero bucket included."""
         return self.zero_count + sum(self.counts)
 
     def downscaled(self, scale: int) -> ExponentialBuckets:

@@ -75,7 +75,7 @@ def classify(site: CallSite, details: CallDetails, error: BaseException) -> None
 
 
 def _is_error(site: CallSite, error: BaseException) -> bool:
-    """Whether an exception is an error to the operation."""
+    """Return whether an exception is an error to the operation."""
     errors = site.options.errors
     if errors is None:
         return True

@@ -40,7 +40,7 @@ class SiteCache(Protocol):
     """Call sites that are kept for reuse."""
 
     def clear(self) -> None:
-        """Let go of all of them."""
+        """Drop all call sites that are merely kept."""
 
 
 class Recorder(Shared):

@@ -122,7 +122,7 @@ class Series(Shared):
         return rebuild, ("series", self.component, self.operation, self.labels)
 
     def is_idle(self) -> bool:
-        """Whether nothing is buffered: no call is in progress or waits to be counted."""
+        """Return whether nothing is buffered: no call is in progress or waits to be counted."""
         return not (self.records or self.in_hand or self.pending)
 
     def all_labels(self) -> dict[str, str]:

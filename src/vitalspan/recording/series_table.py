@@ -115,7 +115,7 @@ class SeriesTable:
         return every if self._overflow is None else [*every, self._overflow]
 
     def is_overflow(self, series: Series) -> bool:
-        """Whether a series is the one that takes what has no series of its own."""
+        """Return whether a series is the one for labels beyond the limit."""
         return series is self._overflow
 
     def reset(self) -> None:

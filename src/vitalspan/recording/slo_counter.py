@@ -61,7 +61,7 @@ class SloCounter:
 
     @property
     def parts(self) -> dict[tuple[str, ...], SloCounter]:
-        """What is counted, by the values of the labels that are counted apart."""
+        """The counts, by the values of the labels that tell budgets apart."""
         return dict(self._parts) if self.by else {}
 
     def for_series(self, labels: dict[str, str]) -> SloCounter | AlikeCalls | None:

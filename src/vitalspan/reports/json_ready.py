@@ -1,4 +1,4 @@
-"""Values that JSON has, made of others."""
+"""Converts values to those that JSON has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that a monitor says about one period."""
+"""An overview of one period: all that a monitor says about it."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class OperationAnomaly:
 
 @dataclass(frozen=True)
 class Overview:
-    """Everything that a monitor says about one period.
+    """An overview of one period: all that a monitor says about it.
 
     Attributes:
         generated_at: when it was made, in seconds since the Unix epoch.

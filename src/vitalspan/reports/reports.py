@@ -1,4 +1,4 @@
-"""Reports as a monitor offers them: `monitor.reports`."""
+"""The object `monitor.reports`."""
 
 from __future__ import annotations
 

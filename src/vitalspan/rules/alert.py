@@ -18,7 +18,7 @@ STATES: Final[Mapping[str, State]] = {
 
 @dataclass(frozen=True)
 class Alert:
-    """One alert at one moment. Times are seconds since the Unix epoch.
+    """An alert at one moment. Times are seconds since the Unix epoch.
 
     Attributes:
         id: the same as long as the alert lives, and different for every other alert.

@@ -27,7 +27,7 @@ Prominence = tuple[int, str]
 
 @dataclass
 class AlertInstance:
-    """One alert of a rule: a state for each level, the least severe first.
+    """An alert of a rule: a state for each level, the least severe first.
 
     Attributes:
         id: of the alert, as long as it lives.
@@ -112,7 +112,7 @@ class AlertStates(ABC):
     @property
     @abstractmethod
     def identity(self) -> object:
-        """What has to stay the same in a changed rule for its alerts to go on."""
+        """The parts of a rule that must stay the same for its alerts to go on."""
 
     @property
     @abstractmethod
@@ -122,7 +122,7 @@ class AlertStates(ABC):
     @property
     @abstractmethod
     def is_delayed(self) -> bool:
-        """Whether alerts are pending before they fire."""
+        """True if alerts are pending before they fire."""
 
     @abstractmethod
     def evaluate(self, now: float) -> list[AlertChange]:

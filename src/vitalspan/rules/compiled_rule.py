@@ -28,7 +28,7 @@ class RuleSource(SeriesSource, Protocol):
 
     @property
     def has_everything(self) -> bool:
-        """Whether there are samples that nobody has asked for before."""
+        """True if there are samples of all series, and not only of those asked for in advance."""
         ...
 
     def record(self, owner: Hashable, vector: Vector) -> None:

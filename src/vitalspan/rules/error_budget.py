@@ -49,7 +49,7 @@ class SloStatus:
 
     @property
     def complete(self) -> bool:
-        """Whether there is history of the whole window."""
+        """True if there is history of the whole window."""
         return self.covered >= self.window
 
 

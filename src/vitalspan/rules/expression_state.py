@@ -70,7 +70,7 @@ class ExpressionState(AlertStates):
 
     @property
     def identity(self) -> object:
-        """What has to stay the same in a changed rule for its alerts to go on."""
+        """The parts of a rule that must stay the same for its alerts to go on."""
         return type(self), self.group, self.rule.alert, self.rule.labels
 
     @property
@@ -81,7 +81,7 @@ class ExpressionState(AlertStates):
 
     @property
     def is_delayed(self) -> bool:
-        """Whether alerts are pending before they fire."""
+        """True if alerts are pending before they fire."""
         return self.rule.for_seconds > 0
 
     def evaluate(self, now: float) -> list[AlertChange]:

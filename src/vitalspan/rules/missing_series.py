@@ -40,7 +40,7 @@ _NAMING: Final = (COMPONENT, OPERATION, "cache", "api")
 
 
 class MissingSeries:
-    """Says what a rule names that a process has not.
+    """Finds the series that a rule names and the process does not have.
 
     Args:
         history: everything that there is.

@@ -36,7 +36,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Rule:
-    """One alert: a signal, what it is compared with, and for how long.
+    """A rule on a signal: its thresholds, and for how long they must be crossed.
 
     Attributes:
         alert: its name.
@@ -65,7 +65,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class ExpressionRule:
-    """One alert for each element of a PromQL expression, as Prometheus has it.
+    """A rule on a PromQL expression, with an alert for each element of its result.
 
     Attributes:
         alert: its name.
@@ -206,7 +206,7 @@ class Slo:
 
 @dataclass(frozen=True)
 class RuleSet:
-    """All that a rule file defines."""
+    """The definitions of a rule file."""
 
     groups: tuple[Group, ...] = ()
     slos: tuple[Slo, ...] = ()

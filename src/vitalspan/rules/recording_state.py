@@ -33,7 +33,7 @@ class RecordingState:
 
     @property
     def name(self) -> str:
-        """What it records."""
+        """The name of the metric that it records."""
         return self.rule.record
 
     @property

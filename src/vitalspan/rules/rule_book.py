@@ -61,7 +61,7 @@ class RuleBook:
 
     @property
     def reload_failed(self) -> bool:
-        """Whether the last attempt to read the files again has failed."""
+        """True if the last attempt to read the files again has failed."""
         return self._files.reload_failed
 
     def load(self, paths: RulePath | Iterable[RulePath] | None) -> None:

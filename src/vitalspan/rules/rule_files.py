@@ -160,7 +160,7 @@ class _Reading:
         return True
 
     def done(self) -> bool:
-        """Whether all has been read."""
+        """Return whether everything has been read."""
         return self._thread is None or not self._thread.is_alive()
 
     def rules(self) -> RuleSet:

@@ -47,7 +47,7 @@ class RuleState(AlertStates):
 
     @property
     def identity(self) -> object:
-        """What has to stay the same in a changed rule for its alerts to go on."""
+        """The parts of a rule that must stay the same for its alerts to go on."""
         rule = self.rule
         severities = tuple(level.severity for level in rule.levels)
         return type(self), self.group, rule.alert, rule.labels, rule.query.by, severities
@@ -59,7 +59,7 @@ class RuleState(AlertStates):
 
     @property
     def is_delayed(self) -> bool:
-        """Whether alerts are pending before they fire."""
+        """True if alerts are pending before they fire."""
         return self.rule.for_seconds > 0
 
     def severity(self, key: Key, level: int) -> str:  # noqa: ARG002 - that of every alert
@@ -173,7 +173,7 @@ class RuleState(AlertStates):
         return self._change(key, instance)
 
     def _stays(self, key: Key, instance: AlertInstance, value: float | None) -> bool:
-        """Whether an alert can go on firing without its condition."""
+        """Return whether an alert can go on firing without its condition."""
         if instance.reported is None or instance.reported[1] != "firing":
             return False
         waits = self.rule.keep_firing_for > 0

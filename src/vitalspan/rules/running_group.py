@@ -44,7 +44,7 @@ class RunningGroup:
         return rules
 
     def is_due(self, now: float) -> bool:
-        """Whether the group is to be evaluated at a tick, on the steady clock."""
+        """Return whether the group is to be evaluated at a tick, on the steady clock."""
         interval = self.group.interval
         return interval is None or now - self.last >= interval - _SLACK
 

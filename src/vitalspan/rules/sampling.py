@@ -36,7 +36,7 @@ class Sampling(NamedTuple):
 
     @property
     def step(self) -> float:
-        """Seconds between two values of a signal in Prometheus."""
+        """The seconds between two values of a signal in Prometheus."""
         return self.interval or self.scrape
 
 

@@ -81,7 +81,7 @@ class Factor:
 
     @property
     def counts(self) -> bool:
-        """Whether it counts at all; a factor without weight removes the one of the same name."""
+        """True if it counts at all; a factor without weight removes the one of the same name."""
         return self.critical or self.weight > 0
 
     def limit(self, score: float) -> float:

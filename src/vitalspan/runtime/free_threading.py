@@ -17,7 +17,7 @@ _noticed = False
 
 
 def gil_is_enabled() -> bool:
-    """Whether one thread at a time runs Python code, as always before CPython 3.13."""
+    """Return whether the global interpreter lock is on, as always before CPython 3.13."""
     ask = getattr(sys, "_is_gil_enabled", None)
     return ask is None or bool(ask())
 

@@ -38,7 +38,7 @@ class Ticker:
 
     @property
     def running(self) -> bool:
-        """Whether the thread is running."""
+        """True if the thread is running."""
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:

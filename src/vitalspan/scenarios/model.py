@@ -48,7 +48,7 @@ class Calls(OperationTraffic):
 
 @dataclass(frozen=True)
 class StuckCall(OperationTraffic):
-    """One call that lasts for the whole period."""
+    """A call that lasts for the whole period."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class ExpectedAlert:
 
 @dataclass(frozen=True)
 class Expectation:
-    """All alerts that are expected to fire at a moment, and the pending ones that are named.
+    """The alerts that are expected to fire at a moment, and the pending ones that are named.
 
     Attributes:
         at: seconds after the scenario's start.

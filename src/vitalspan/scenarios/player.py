@@ -165,7 +165,7 @@ class Player:
 
 
 def _is_in_share(share: float, index: int) -> bool:
-    """Whether the call of this number is in a share that is evenly spread over all calls."""
+    """Return whether the call of this number is in a share that is evenly spread over all calls."""
     return math.floor((index + 1) * share + _ROUNDING) > math.floor(index * share + _ROUNDING)
 
 

@@ -91,7 +91,7 @@ class UnitTest:
 
     @property
     def moments(self) -> list[ExpectedAlerts | ExpectedSamples]:
-        """Everything that is expected, in order of time."""
+        """The expectations, in order of time."""
         moments: list[ExpectedAlerts | ExpectedSamples] = [*self.alerts, *self.samples]
         return sorted(moments, key=lambda moment: moment.at)
 
@@ -114,7 +114,7 @@ class UnitTestFile:
 
 
 def is_unit_test_file(document: Node) -> bool:
-    """Whether a document is promtool's, and not a file of scenarios."""
+    """Return whether a document is promtool's, and not a file of scenarios."""
     if not isinstance(document, Entries):
         return False
     if any(name in document.fields for name in _OF_PROMTOOL):

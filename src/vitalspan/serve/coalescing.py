@@ -23,7 +23,7 @@ PATIENCE: Final = 1.0
 
 
 class _Rendering:
-    """One rendering and the scrapes that get it.
+    """A rendering and the scrapes that share it.
 
     Args:
         key: what is asked for.

@@ -94,7 +94,7 @@ class Connection:
 
     @property
     def events(self) -> int:
-        """What to wait for before the next `proceed`, as `selectors` has it."""
+        """The events to wait for before the next `proceed`, as `selectors` has them."""
         return self._transport.events
 
     @property
@@ -167,7 +167,7 @@ class Connection:
         self._transport.close_in_child()
 
     def _step(self, now: float) -> bool:
-        """Do one thing; return whether there may be more to do at once."""
+        """Do one step; return whether another one may follow at once."""
         match self.state:
             case State.HANDSHAKE:
                 return self._shake_hands()

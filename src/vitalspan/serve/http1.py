@@ -134,7 +134,7 @@ class Http1Parser:
             raise RequestError(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
 
     def _ends_without_body(self) -> bool:
-        """Whether another request can follow: not after a body, because nobody reads it."""
+        """Return whether another request can follow, which it cannot after a body."""
         try:
             ended = isinstance(self._h11.next_event(), h11.EndOfMessage)
         except h11.RemoteProtocolError:

@@ -67,7 +67,7 @@ class MetricsServer:
 
     @property
     def url(self) -> str:
-        """Where the metrics are, as in `http://127.0.0.1:9464/metrics`."""
+        """The URL of the metrics, such as `http://127.0.0.1:9464/metrics`."""
         scheme = "https" if self._config().tls else "http"
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"{scheme}://{host}:{self.port}{METRICS_PATH}"

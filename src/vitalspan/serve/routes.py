@@ -56,12 +56,12 @@ def respond(request: Request, registry: Collector, *, any_path: bool) -> Respons
 
 
 def is_scrape(request: Request) -> bool:
-    """Whether a request to the HTTP server asks for the metrics."""
+    """Return whether a request to the HTTP server asks for the metrics."""
     return request.method in {"GET", "HEAD"} and _ROUTES.get(request.path) is _metrics
 
 
 def is_probe(request: Request) -> bool:
-    """Whether a request to a mounted application asks for a probe, which waits for nothing."""
+    """Return whether a request to a mounted application asks for a probe."""
     return _mounted_route(request.path) not in {_metrics, _not_found}
 
 

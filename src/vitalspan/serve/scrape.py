@@ -19,7 +19,7 @@ _GZIP_LEVEL: Final = 3
 
 
 class ScrapeOptions(NamedTuple):
-    """Everything that the response to a scrape depends on, beside the registry.
+    """The options that the response to a scrape depends on, beside the registry.
 
     Attributes:
         choice: the format, and how names are escaped in it.

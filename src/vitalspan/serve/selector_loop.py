@@ -85,12 +85,12 @@ class SelectorLoop:
 
     @property
     def connection_count(self) -> int:
-        """How many connections are open, those whose response is being made included."""
+        """The number of open connections, those whose response is being made included."""
         return len(self._connections)
 
     @property
     def stopping(self) -> bool:
-        """Whether the loop was told to stop."""
+        """True if the loop was told to stop."""
         return self._stopping.is_set()
 
     def run(self) -> None:

@@ -52,7 +52,7 @@ class StandbyServer(MetricsServer):
 
     @property
     def serving(self) -> bool:
-        """Whether it has the port."""
+        """True if this process has the port and serves."""
         return self._server is not None
 
     def close(self) -> None:

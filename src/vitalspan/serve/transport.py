@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Transport:
-    """Moves bytes. Methods that return None would have to wait, and `events` says for what.
+    """Moves bytes without blocking: a method returns None where it would have to wait.
 
     Every method may raise OSError or, where TLS has ended, ValueError.
 

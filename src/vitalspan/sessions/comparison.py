@@ -51,14 +51,14 @@ class Change:
 
     @property
     def difference(self) -> float | None:
-        """By how much it has grown; None where one of both is missing."""
+        """The difference between both values; None where one of them is missing."""
         if self.before is None or self.after is None:
             return None
         return self.after - self.before
 
     @property
     def ratio(self) -> float | None:
-        """What it is as a multiple of what it was; None where that was nothing."""
+        """The new value as a multiple of the old one; None where the old one was 0."""
         return self.after / self.before if self.before and self.after is not None else None
 
 
@@ -78,7 +78,7 @@ class Significance:
 
     @property
     def confidence(self) -> float | None:
-        """How sure the test is that there is a difference, 0 to 1; None for too few calls."""
+        """The confidence that there is a difference, from 0 to 1; None for too few calls."""
         return None if self.p_value is None else 1 - self.p_value
 
 

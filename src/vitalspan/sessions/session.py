@@ -113,7 +113,7 @@ class Session:
 
     @property
     def is_open(self) -> bool:
-        """Whether calls are counted in it."""
+        """True if calls are counted in it."""
         return not self._ended
 
     def count(self, name: str, amount: float = 1) -> None:

@@ -1,4 +1,4 @@
-"""Sessions as a monitor offers them: `monitor.sessions`."""
+"""The object `monitor.sessions`."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def unit_of(query: Query) -> Unit:
 
 
 def is_made_of_scores(query: Query, prefix: str) -> bool:
-    """Whether a query reads a score, alerts, or something made of either.
+    """Return whether a query reads a score, alerts, or something made of either.
 
     An alert on it must never count against the score: the score would feed on itself.
 

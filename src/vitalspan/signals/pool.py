@@ -49,7 +49,7 @@ class SeriesPool:
         self._grown.clear()
 
     def is_empty(self) -> bool:
-        """Whether there is not a single series."""
+        """Return whether there are no series."""
         return not (self.tracks or self.present or self.counters)
 
     @property
@@ -60,7 +60,7 @@ class SeriesPool:
 
     @property
     def series(self) -> int:
-        """How many series there are."""
+        """The number of series."""
         return len(self.tracks)
 
     def covered(self) -> float:
@@ -70,7 +70,7 @@ class SeriesPool:
         return self._now - max(self._start, since)
 
     def increase(self, column: str) -> float:
-        """How much a counter has grown, over all series."""
+        """Return the increase of a counter over all series."""
         grown = self._grown.get(column)
         if grown is None:
             start, tracks = self._start, self.tracks
@@ -99,7 +99,7 @@ class SeriesPool:
         return durations
 
     def in_progress(self) -> tuple[int, float]:
-        """How many calls are inside now, and the age of the oldest in seconds."""
+        """Return how many calls are in progress, and the age of the oldest in seconds."""
         inside, oldest = 0, self._now
         for track in self.tracks:
             series = track.series if isinstance(track, OperationSeries) else None
@@ -110,11 +110,11 @@ class SeriesPool:
         return inside, self._now - oldest
 
     def gauges(self, metric: str) -> list[float]:
-        """The present values of a metric of the registry, of all matching series."""
+        """Return the present values of a metric of the registry, of all matching series."""
         return self.present.get(metric, [])
 
     def growth(self, metric: str, label: str = "", value: str = "") -> float | None:
-        """How much a counter of the registry has grown; None before it was seen twice."""
+        """Return the increase of a counter of the registry; None before it was seen twice."""
         tracks = [
             track
             for track in self.counters.get(metric, [])
@@ -125,7 +125,7 @@ class SeriesPool:
         return sum(track.increase(VALUE, self._start) for track in tracks)
 
     def by_operation(self) -> list[SeriesPool]:
-        """The same window for each operation of each component by itself."""
+        """Return the same window for each operation of each component."""
         for track in self.tracks[self._divided :]:
             key = (track.labels.get(COMPONENT, ""), track.labels.get(OPERATION, ""))
             if key not in self._operations:
@@ -166,7 +166,7 @@ class PooledWindow:
 
     @property
     def series(self) -> int:
-        """How many series there are."""
+        """The number of series."""
         return sum(pool.series for pool in self._pools)
 
     def covered(self) -> float:
@@ -174,7 +174,7 @@ class PooledWindow:
         return max((pool.covered() for pool in self._pools), default=0.0)
 
     def increase(self, column: str) -> float:
-        """How much a counter has grown, over all series."""
+        """Return the increase of a counter over all series."""
         return sum(pool.increase(column) for pool in self._pools)
 
     def durations(self) -> list[tuple[float, int]]:
@@ -182,7 +182,7 @@ class PooledWindow:
         return sorted(chain.from_iterable(pool.durations() for pool in self._pools))
 
     def in_progress(self) -> tuple[int, float]:
-        """How many calls are inside now, and the age of the oldest in seconds."""
+        """Return how many calls are in progress, and the age of the oldest in seconds."""
         every = [pool.in_progress() for pool in self._pools]
         return sum(inside for inside, _ in every), max((age for _, age in every), default=0.0)
 
@@ -191,13 +191,13 @@ class PooledWindow:
         return [value for pool in self._pools for value in pool.gauges(metric)]
 
     def growth(self, metric: str, label: str = "", value: str = "") -> float | None:
-        """How much a counter of the registry has grown; None before it was seen twice."""
+        """Return the increase of a counter of the registry; None before it was seen twice."""
         every = [pool.growth(metric, label, value) for pool in self._pools]
         known = [grown for grown in every if grown is not None]
         return sum(known) if known else None
 
     def by_operation(self) -> list[SeriesPool]:
-        """The same window for each operation of each component by itself."""
+        """Return the same window for each operation of each component."""
         return [operation for pool in self._pools for operation in pool.by_operation()]
 
     def objective(self) -> float:

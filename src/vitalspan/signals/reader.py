@@ -91,7 +91,7 @@ class QueryReader:
         return together, apart
 
     def has_series(self) -> bool:
-        """Whether any series matched when it was read last."""
+        """Return whether any series matched when it was read last."""
         return not all(pool.is_empty() for pool in self._pools.values())
 
     def forget(self) -> None:
@@ -197,7 +197,7 @@ class _Feed:
         return self._collection.horizon
 
     def begun_anew(self) -> bool:
-        """Whether series have been taken out since this was asked last."""
+        """Return whether series have been removed since the last call of this."""
         changed = self._removals != self._collection.removals
         self._removals = self._collection.removals
         return changed

@@ -57,7 +57,7 @@ def _promql(selection: Selection, query: Query) -> Expression:
 
 
 def _is_whole(metric: str) -> bool:
-    """Whether a counter counts whole things, as far as its name tells."""
+    """Return whether a counter counts whole things, judging by its name."""
     return not metric.removesuffix("_total").endswith(_FRACTIONAL)
 
 

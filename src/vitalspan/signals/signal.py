@@ -40,7 +40,7 @@ class Window(Protocol):
 
     @property
     def series(self) -> int:
-        """How many series match."""
+        """The number of series that match."""
         ...
 
     def increase(self, column: str) -> float:
@@ -164,12 +164,12 @@ class Signal:
 
     @property
     def groups(self) -> bool:
-        """Whether it can be told apart by labels."""
+        """True if it can be grouped by labels."""
         return self.grouped_promql is None
 
     @property
     def by_component(self) -> bool:
-        """Whether components have values of their own."""
+        """True if components have values of their own."""
         return self.source.by_component or self.of_alerts
 
     def highest_value(self, objective: float | None = None) -> float:

@@ -33,7 +33,7 @@ class Period(Protocol):
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """The length of the period, in seconds."""
         ...
 
     def pool(self, sums: dict[Key, CallSums], key_of: KeyOf) -> None:
@@ -50,7 +50,7 @@ class Period(Protocol):
 
 
 class SinceStart:
-    """All time since the first process began to count.
+    """The time since the first process began to count.
 
     Args:
         counts: what has been counted.

@@ -1,4 +1,4 @@
-"""Statistics as a monitor offers them: figures about calls, and the calls themselves."""
+"""The object `monitor.statistics`: figures about calls, and the calls themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inhibition rules for Alertmanager: of one alert's severities, only the worst is told."""
+"""Inhibition rules for Alertmanager: of an alert's severities, only the worst one notifies."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Finding(NamedTuple):
 
     @property
     def bad(self) -> bool:
-        """Whether there should be data."""
+        """True if the query fails, or returns nothing and should not."""
         return self.status in ("nothing", "error")
 
 

@@ -40,12 +40,12 @@ class PanelQuery(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """Its place: the dashboard's uid, what asks, the title, and the letter."""
+        """The dashboard's uid, the kind and title of the panel, and the letter of the query."""
         return self.uid, self.kind, self.title, self.ref
 
     @property
     def name(self) -> str:
-        """Its name among all queries of a dashboard."""
+        """The name of the query, different from all others of the dashboard."""
         if self.kind == "panel":
             return f"{self.title} {self.ref}".rstrip()
         return f"{self.kind} {self.title}"

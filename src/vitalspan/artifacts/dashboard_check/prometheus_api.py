@@ -25,7 +25,7 @@ _ACCESS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 class ServerError(VitalspanError):
-    """No Prometheus responds. The message has no secrets."""
+    """The server does not respond as Prometheus does. The message has no secrets."""
 
 
 class RefusedError(Exception):
@@ -79,7 +79,7 @@ class PrometheusApi:
         return max(found.most_common(1)[0][0], 1.0) if found else _USUAL_SCRAPE
 
     def has_values(self, promql: str, start: float, end: float, step: float) -> bool:
-        """Whether a query has a value other than NaN at any time of a range.
+        """Return whether a query has a value other than NaN at any time of a range.
 
         Raises:
             RefusedError: if the query is refused.
@@ -94,7 +94,7 @@ class PrometheusApi:
         return any(map(_is_value, samples))
 
     def has_value(self, promql: str, at: float) -> bool:
-        """Whether a query has a value other than NaN at a time.
+        """Return whether a query has a value other than NaN at a time.
 
         Raises:
             RefusedError: if the query is refused.

@@ -34,11 +34,11 @@ class SkippedFile(NamedTuple):
 
 
 class _NotADashboardError(Exception):
-    """JSON of something else."""
+    """The JSON is not a dashboard."""
 
 
 class _BadDashboardError(Exception):
-    """JSON of a dashboard that cannot be read."""
+    """The JSON is a dashboard, but cannot be read."""
 
 
 def dashboards_of_texts(texts: Mapping[str, str]) -> tuple[list[Dashboard], list[SkippedFile]]:
@@ -134,7 +134,7 @@ def _panels(content: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _check_lists(content: Mapping[str, Any]) -> None:
-    """Refuse what stands in place of panels, targets, variables and annotations."""
+    """Refuse panels, targets, variables and annotations that are not lists of objects."""
     outer = [_part(content, "panels"), _part(content, "rows")]
     rows = [_part(one, "panels") for part in outer for one in _objects(part)]
     panels = [one for part in (*outer, *rows) for one in _objects(part)]

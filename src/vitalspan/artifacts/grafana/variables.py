@@ -38,7 +38,7 @@ class Variable:
 
     @property
     def title(self) -> str:
-        """The text beside it."""
+        """The label beside the variable."""
         return label_title(self.name)
 
 

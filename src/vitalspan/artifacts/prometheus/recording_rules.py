@@ -37,7 +37,7 @@ class RecordingRule(NamedTuple):
 
     @property
     def order(self) -> tuple[str, str, Pairs]:
-        """What rules that need not follow each other are sorted by."""
+        """The key by which rules that do not depend on each other are sorted."""
         return self.record, str(self.expr), self.labels
 
 

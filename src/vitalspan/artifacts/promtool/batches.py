@@ -46,7 +46,7 @@ class Case(NamedTuple):
 
     @property
     def alone(self) -> bool:
-        """Whether series of other jobs would disturb it."""
+        """True if series of other jobs would disturb it."""
         about_job = any(one.label == "job" for one in self.rule.query.where)
         return about_job or not signal_of(self.rule.query).groups
 
@@ -103,7 +103,7 @@ def _fit(batch: Sequence[Case], looks: Sequence[_LookBack]) -> bool:
 
 
 def too_large(case: Case, rules: RuleSet, context: PromqlContext) -> bool:
-    """Whether promtool would end a test, even if it is the only one.
+    """Return whether a test alone is too large for promtool.
 
     Args:
         case: what would be tested.
@@ -129,7 +129,7 @@ def _looks(rules: RuleSet, context: PromqlContext) -> list[_LookBack]:
 
 
 def _related(one: Query, other: Query) -> bool:
-    """Whether two questions may be about the same series."""
+    """Return whether two questions may be about the same series."""
     first, second = signal_of(one), signal_of(other)
     if first.source is REGISTRY is second.source:
         return not set(first.metrics).isdisjoint(second.metrics)

@@ -12,7 +12,7 @@ from vitalspan.signals.input_series import Inputs
 
 
 class ImpossibleError(Exception):
-    """There is no sensible test; the message says why."""
+    """A sensible test is not possible; the message says why."""
 
 
 class Segment(NamedTuple):

@@ -218,7 +218,7 @@ class _Planner:
         return self._timeline([*usual, fires, calm], checks)
 
     def _stairs(self, start: float, end: float, seconds: float) -> Timeline:
-        """Go from one value to another, and stay there."""
+        """Go from one value to another in steps, and stay there."""
         height = (end - start) / _STAIRS
         segments = [
             Segment(seconds / _STAIRS, start + (stair + 1) * height) for stair in range(_STAIRS)

@@ -89,7 +89,7 @@ class OtlpExporter:
 
     @property
     def running(self) -> bool:
-        """Whether the thread is running."""
+        """True if the thread is running."""
         return self._thread is not None and self._thread.is_alive()
 
     def families(self) -> Iterator[MetricFamily]:

@@ -42,7 +42,7 @@ from vitalspan.exposition.points import Labelled
 
 
 class AttributeCache:
-    """Scopes and attributes by the text of their labels, of those that were read last time."""
+    """A cache of scopes and attributes by the text of their labels, as of the last reading."""
 
     def __init__(self) -> None:
         self._before: dict[str, tuple[Scope, Attributes]] = {}

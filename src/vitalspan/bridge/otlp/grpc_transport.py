@@ -87,7 +87,7 @@ def require() -> None:
 
 
 class _Call:
-    """One call: what was answered so far."""
+    """The response to a call, as far as it has arrived."""
 
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}

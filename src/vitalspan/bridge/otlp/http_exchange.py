@@ -1,4 +1,4 @@
-"""One HTTP request and its answer, on a connection of their own, within a deadline."""
+"""A single HTTP request on a connection of its own, within a deadline."""
 
 from __future__ import annotations
 

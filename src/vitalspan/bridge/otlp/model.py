@@ -35,12 +35,12 @@ class Kind(Enum):
 
     @property
     def resets(self) -> bool:
-        """Whether points add up from a start on, and begin at zero again after a reset."""
+        """True if points add up from a start on, and begin at zero again after a reset."""
         return self not in (Kind.GAUGE, Kind.SUM)
 
 
 class Exemplar(NamedTuple):
-    """One measurement, with the span that it was made in; ids that there are none of are empty."""
+    """A measurement with the span that it was made in; without a span, the ids are empty."""
 
     value: float
     time: int

@@ -120,7 +120,7 @@ class _Variables:
         return self.choice("PROTOCOL", _HTTP, tuple(_ENDPOINTS))
 
     def check_temporality(self) -> None:
-        """Refuse what Prometheus's metrics are not."""
+        """Refuse delta temporality, since Prometheus's counters are cumulative."""
         wanted = self._environ.get(_PREFERENCE, "").strip()
         if wanted.lower() not in ("", "cumulative"):
             raise ConfigurationError(

@@ -23,11 +23,11 @@ class Target(Protocol):
 
     @property
     def shown(self) -> str:
-        """What it is called in messages."""
+        """The name of the target in messages."""
         ...
 
     def scrape(self) -> None:
-        """Scrape it."""
+        """Scrape the target."""
         ...
 
     def read(self, time: int) -> Reading:

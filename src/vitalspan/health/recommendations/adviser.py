@@ -1,4 +1,4 @@
-"""All recommendations, those that gain most points first."""
+"""The adviser: all recommendations, those that gain most points first."""
 
 from __future__ import annotations
 

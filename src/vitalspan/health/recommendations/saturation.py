@@ -42,7 +42,7 @@ class Load(NamedTuple):
 
     @property
     def is_saturated(self) -> bool:
-        """Whether there are more calls than room, and more than chance explains."""
+        """True if more calls are in progress than there is room for, and not by chance."""
         # The number of independent calls has a standard deviation of the square root of its mean.
         return self.inside > max(self.room, self.mean + 3 * math.sqrt(self.mean))
 

@@ -19,7 +19,7 @@ _TICK = 1000
 
 
 class KeptSeries:
-    """One series, as it was read last.
+    """A series, as it was read last.
 
     Attributes:
         labels: of the series.
@@ -91,7 +91,7 @@ class SlottedSamples:
 
     @property
     def capacity(self) -> int:
-        """How many values there will be with a tick a second."""
+        """The number of values that are kept with a tick a second."""
         return self.count * (self.retention // (self.slot or _TICK) + 1)
 
     def add(self, kept: KeptSeries) -> Series:
@@ -202,7 +202,7 @@ class SlottedSamples:
         return gone
 
     def retain(self, wanted: set[int]) -> None:
-        """Keep the series with these ids alone."""
+        """Keep only the series with these ids."""
         for cohort in self._cohorts:
             dropped = [member for member in cohort.members if id(member[1]) not in wanted]
             for kept, series, _ in dropped:
@@ -229,6 +229,6 @@ class SlottedSamples:
 
 
 def _has_ended(series: Series) -> bool:
-    """Whether there is nothing to mark the end of."""
+    """Return whether the series has ended already, or never began."""
     values = series.values
     return not values or (series.has_stale and is_stale(values[-1]))

@@ -12,7 +12,7 @@ from vitalspan.promql.engine.series import Demand, Series
 
 
 class SelectionTable:
-    """One selection for all demands that differ only in how long they look back.
+    """A table with one selection for all demands that differ only in how far they look back.
 
     Attributes:
         names: the metrics that some demand may select.

@@ -92,7 +92,7 @@ class NameFilter:
         return bool(self._equal or self._matchers)
 
     def wants(self, name: str) -> bool:
-        """Whether a metric is one of them."""
+        """Return whether a metric is one of them."""
         if name in self._equal:
             return True
         if not self._matchers:

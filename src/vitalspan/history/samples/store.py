@@ -62,7 +62,7 @@ class SampleStore:
 
     @property
     def has_everything(self) -> bool:
-        """Whether there are samples that nobody has asked for before."""
+        """True if there are samples of all series, and not only of those asked for in advance."""
         return False
 
     def __len__(self) -> int:
@@ -70,12 +70,12 @@ class SampleStore:
 
     @property
     def size(self) -> int:
-        """How many samples are kept."""
+        """The number of samples that are kept."""
         return sum(slotted.size for table in self._tables.values() for slotted in table.values())
 
     @property
     def capacity(self) -> int:
-        """How many samples there will be with a tick a second, when all retentions have passed."""
+        """The number of samples with a tick a second, once all retentions have passed."""
         return sum(
             slotted.capacity for table in self._tables.values() for slotted in table.values()
         )
@@ -121,7 +121,7 @@ class SampleStore:
                 del every_series[labels]
 
     def wants(self, metric: str) -> bool:
-        """Whether an expression may select a metric."""
+        """Return whether an expression may select a metric."""
         return self._selections.names.wants(metric)
 
     def read(self) -> Reading:

@@ -166,7 +166,7 @@ class Actions:
 
 
 def _begins(alert: Alert, before: Alert | None) -> bool:
-    """Whether an alert is new, or more severe than before."""
+    """Return whether an alert is new, or more severe than before."""
     if before is None or before.id != alert.id:
         return True
     return _RANKS.get(alert.severity, 0) > _RANKS.get(before.severity, 0)

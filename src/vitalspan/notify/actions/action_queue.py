@@ -28,7 +28,7 @@ _OUTCOMES: Final[Mapping[str, Literal["ok", "error"]]] = {"run": "ok", "failed":
 
 @dataclass(frozen=True)
 class ActionRecord:
-    """One time that an alert triggered an action, or would have.
+    """A record of an action that an alert triggered, or would have triggered.
 
     Attributes:
         alert_id: of the alert.

@@ -31,7 +31,7 @@ _PAUSES: Final[Mapping[Outcome, float | None]] = {
 
 @dataclass(frozen=True, eq=False)
 class Notification:
-    """One message: the alerts of one name.
+    """A message about the alerts of one name.
 
     Attributes:
         alertname: their name.
@@ -182,7 +182,7 @@ class GroupPlan:
             self.settle(message, "sent")
 
     def _has_waited(self, name: str, new: Sequence[_Entry], now: float, interval: float) -> bool:
-        """Whether it is time for a message about what is new in a group."""
+        """Return whether it is time for a message about what is new in a group."""
         if interval == math.inf or any(entry.pause is not None for entry in new):
             # There is no later time, or this is another attempt at a message that failed.
             return True
@@ -211,7 +211,7 @@ class GroupPlan:
                 del self._entries[key]
 
     def _is_new(self, entry: _Entry, now: float) -> bool:
-        """Whether the receiver does not have, or may not have, the state of an alert."""
+        """Return whether the receiver does not have, or may not have, the state of an alert."""
         if entry.under_way is not None:
             return entry.reporting != _reported_state(entry.alert)
         if entry.reported != _reported_state(entry.alert):
@@ -219,7 +219,7 @@ class GroupPlan:
         return entry.pause is not None and _passed(entry.pause, entry.reported_at, now)
 
     def _is_late(self, entry: _Entry, now: float) -> bool:
-        """Whether it is time for a reminder of an alert."""
+        """Return whether it is time for a reminder of an alert."""
         alert = entry.alert
         reminder = self._timing.reminder
         if reminder is None or entry.under_way or entry.reported is None:
@@ -242,7 +242,7 @@ class GroupPlan:
         return forgotten
 
     def _was_brief(self, entry: _Entry) -> bool:
-        """Whether an alert ended before a message about it would have been sent."""
+        """Return whether an alert ended before a message about it would have been sent."""
         alert, timing = entry.alert, self._timing
         if entry.reported is not None or entry.under_way is not None or alert.fired_at is None:
             return False

@@ -40,7 +40,7 @@ class Batch:
 
     @property
     def group(self) -> str:
-        """One for all: a queue that is full loses its oldest batch, whose alerts come again."""
+        """The same for all: a full queue drops its oldest batch, whose alerts are sent again."""
         return ""
 
 
@@ -60,7 +60,7 @@ class SilenceChange:
 
     @property
     def group(self) -> str:
-        """Its own, so that nothing but a later change of it takes its place in a queue."""
+        """A group of its own: only a later change of the silence replaces it in a queue."""
         return f"silence {self.silence.id}"
 
 

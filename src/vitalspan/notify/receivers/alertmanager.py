@@ -91,7 +91,7 @@ class Alertmanager:
 
 
 class AlertmanagerEndpoint(Endpoint[Batch | SilenceChange]):
-    """One server of an Alertmanager."""
+    """A server of an Alertmanager."""
 
     def __init__(
         self,

@@ -68,7 +68,7 @@ def _dropped(labels: MetricLabels, group: Vector) -> MetricLabels:
 
 
 class Aggregation(VectorNode):
-    """One value for each group, computed from the values of its elements.
+    """An aggregation: a value for each group, computed from the values of its elements.
 
     Args:
         aggregate: computes it.
@@ -145,7 +145,7 @@ class QuantileAggregation(VectorNode):
 
 
 def check_quantile(q: float, context: EvaluationContext) -> None:
-    """Warn of a quantile that is none."""
+    """Warn of a quantile that is not between 0 and 1."""
     if not 0 <= q <= 1:
         context.annotations.warn(f"quantile value should be between 0 and 1, got {_short(q)}")
 

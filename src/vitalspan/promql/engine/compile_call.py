@@ -54,7 +54,7 @@ class ArgumentCompiler(Protocol):
 
     @property
     def names(self) -> NameDropping:
-        """How operations take away the names of metrics."""
+        """The way in which operations drop the names of metrics."""
         ...
 
     def scalar(self, node: Any) -> ScalarNode:

@@ -86,5 +86,5 @@ class EvaluationContext:
 
     @property
     def is_range(self) -> bool:
-        """Whether a range of steps is evaluated."""
+        """True if a range of steps is evaluated."""
         return self.step > 0

@@ -159,7 +159,7 @@ class InstantSelector(VectorNode):
 
 
 class RangeSelector(MatrixNode):
-    """All samples within a range of the series that a selector selects."""
+    """The samples within a range of the series that a selector selects."""
 
     def __init__(self, demand: Demand, shift: TimeShift) -> None:
         self.demand = demand
@@ -180,7 +180,7 @@ class RangeSelector(MatrixNode):
 
     @property
     def one_name(self) -> bool:
-        """Whether all series have the same name, so that they stay different without it."""
+        """True if all series have the same name, so that they stay different without it."""
         return bool(self.demand.selector.name)
 
 

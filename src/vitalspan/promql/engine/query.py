@@ -39,7 +39,7 @@ class Query:
 
     @property
     def is_vector(self) -> bool:
-        """Whether it gives an instant vector or a number, as the expressions of rules have to."""
+        """True if it gives an instant vector or a number, as the expressions of rules have to."""
         return isinstance(self.plan, (VectorNode, ScalarNode))
 
     def context(

@@ -22,7 +22,7 @@ STALE: Final[float] = _DOUBLE.unpack(_STALE_BYTES)[0]
 
 
 def is_stale(value: float) -> bool:
-    """Whether a value is the marker of the end of a series, and not a sample."""
+    """Return whether a value is the marker of the end of a series, and not a sample."""
     return math.isnan(value) and _DOUBLE.pack(value) == _STALE_BYTES
 
 
@@ -118,7 +118,7 @@ class Selector:
         return names[0] if names else ""
 
     def matches(self, labels: MetricLabels) -> bool:
-        """Whether a series has labels that fulfil all conditions."""
+        """Return whether a series has labels that fulfil all conditions."""
         mapping = labels.mapping
         return all(one.matches(mapping.get(one.label, "")) for one in self.matchers)
 

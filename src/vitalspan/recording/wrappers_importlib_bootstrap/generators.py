@@ -79,7 +79,7 @@ def generator_function(site_of: ChooseSite, func: Callable[..., Steps]) -> Calla
 
 
 def _makes_awaitables(func: Any) -> bool:
-    """Whether `types.coroutine` has made the generators of a function awaitable."""
+    """Return whether `types.coroutine` has made the generators of a function awaitable."""
     code = getattr(getattr(func, "__func__", func), "__code__", None)
     return bool(getattr(code, "co_flags", 0) & inspect.CO_ITERABLE_COROUTINE)
 

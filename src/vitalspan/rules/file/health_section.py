@@ -171,7 +171,7 @@ def _counting(fields: Fields) -> _Counting:
 
 
 def _takes_away(fields: Fields) -> bool:
-    """Whether a factor says no more than that the one of its name does not count."""
+    """Return whether a factor does nothing but switch off the one of its name."""
     node = fields.get("weight")
     nothing = isinstance(node, Scalar) and not is_nothing(node) and str(node.content) in _NOTHING
     return nothing and "signal" not in fields and "series" not in fields

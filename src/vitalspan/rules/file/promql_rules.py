@@ -39,7 +39,7 @@ _HINTS: Final = {
 
 
 def is_expression(node: Node) -> bool:
-    """Whether a rule is PromQL and not on a signal."""
+    """Return whether a rule is PromQL and not on a signal."""
     fields = getattr(node, "fields", {})
     return "expr" in fields or "record" in fields
 

@@ -42,7 +42,7 @@ class _Preset(NamedTuple):
 
 
 class _Taken:
-    """Finds what is there twice."""
+    """Finds names that are defined twice."""
 
     def __init__(self, report: Report) -> None:
         self._report = report

@@ -1,4 +1,4 @@
-"""Fills templates in."""
+"""Fills in Go templates, as Prometheus has them in annotations."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ def _fields_of(value: Any, fields: Sequence[str]) -> Any:
 
 
 def is_true(value: Any) -> bool:
-    """Whether a value is not the empty one of its type."""
+    """Return whether a value is true in a template: not zero, and not empty."""
     return True if isinstance(value, Sample) else bool(value)
 
 

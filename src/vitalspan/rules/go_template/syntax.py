@@ -1,4 +1,4 @@
-"""Parses templates."""
+"""Parses Go templates."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class BasicAuth:
         self._one_at_a_time = threading.Lock()
 
     def admits(self, authorization: str | None) -> bool:
-        """Whether an `Authorization` header names a user and the right password."""
+        """Return whether an `Authorization` header names a user and the right password."""
         credentials = _credentials(authorization)
         if credentials is None:
             return False

@@ -37,7 +37,7 @@ class Section(Fields):
         self._stamps = stamps
 
     def __bool__(self) -> bool:
-        """Whether any field has a value."""
+        """Return whether any field has a value."""
         return any(self.get(name) is not None for name, _, _ in self)
 
     def get(self, name: str) -> Node | None:

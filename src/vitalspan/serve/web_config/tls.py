@@ -83,7 +83,7 @@ class TLS(NamedTuple):
     allowed_sans: frozenset[str]
 
     def admits(self, client_names: Iterable[tuple[str, str]]) -> bool:
-        """Whether a client with these subject alternative names, as (kind, value), may connect."""
+        """Return whether a client with these subject alternative names may connect."""
         if not self.allowed_sans:
             return True
         return any(_canonical(value) in self.allowed_sans for _, value in client_names)

@@ -82,7 +82,7 @@ def label_join(
 
 
 class Absent(VectorNode):
-    """One element where a vector or a range has none, with the labels that it would have."""
+    """The function `absent`: an element where a vector or a range has none."""
 
     def __init__(self, inner: VectorNode | MatrixNode, selector: Selector | None) -> None:
         self._inner = inner
