@@ -23,13 +23,11 @@ FIELDS = {
     "d": _Field.TYPE_DOUBLE,
     "f64": _Field.TYPE_FIXED64,
     "sf64": _Field.TYPE_SFIXED64,
-    "f32": _Field.TYPE_FIXED32,
     "data": _Field.TYPE_BYTES,
     "text": _Field.TYPE_STRING,
 }
 PACKED = {
     "many_u64": _Field.TYPE_UINT64,
-    "many_s64": _Field.TYPE_SINT64,
     "many_d": _Field.TYPE_DOUBLE,
     "many_f64": _Field.TYPE_FIXED64,
 }
@@ -56,11 +54,9 @@ WRITERS = {
     **dict.fromkeys(("s32", "s64"), wire.sint),
     "d": wire.double,
     **dict.fromkeys(("f64", "sf64"), wire.fixed64),
-    "f32": wire.fixed32,
     "data": wire.message,
     "text": wire.string,
     "many_u64": wire.packed_uint,
-    "many_s64": wire.packed_sint,
     "many_d": wire.packed_double,
     "many_f64": wire.packed_fixed64,
 }
@@ -81,11 +77,9 @@ VALUES = st.fixed_dictionaries(
         "d": DOUBLES,
         "f64": U64,
         "sf64": S64,
-        "f32": U32,
         "data": st.binary(max_size=300),
         "text": st.text(max_size=200),
         "many_u64": st.lists(U64),
-        "many_s64": st.lists(S64),
         "many_d": st.lists(DOUBLES),
         "many_f64": st.lists(U64),
     },

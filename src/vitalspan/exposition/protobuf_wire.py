@@ -15,14 +15,12 @@ from typing import Final
 VARINT: Final = 0
 FIXED64: Final = 1
 LENGTH: Final = 2
-FIXED32: Final = 5
 
 _ONE_BYTE: Final = tuple(bytes((value,)) for value in range(0x80))
 _64_BITS: Final = 2**64 - 1
 
 _double: Final = struct.Struct("<d").pack
 _fixed64: Final = struct.Struct("<Q").pack
-_fixed32: Final = struct.Struct("<I").pack
 
 
 def varint(value: int) -> bytes:
@@ -72,11 +70,6 @@ def fixed64(number: int, value: int) -> bytes:
     return key(number, FIXED64) + _fixed64(value & _64_BITS)
 
 
-def fixed32(number: int, value: int) -> bytes:
-    """Return a field of type `fixed32`."""
-    return key(number, FIXED32) + _fixed32(value)
-
-
 def message(number: int, content: bytes) -> bytes:
     """Return a field of type `bytes`, or of a message that is encoded already."""
     return key(number, LENGTH) + varint(len(content)) + content
@@ -95,11 +88,6 @@ def delimited(content: bytes) -> bytes:
 def packed_uint(number: int, values: Iterable[int]) -> bytes:
     """Return a repeated field of a type that `uint` writes."""
     return message(number, b"".join(map(varint, values)))
-
-
-def packed_sint(number: int, values: Iterable[int]) -> bytes:
-    """Return a repeated field of type `sint32` or `sint64`."""
-    return message(number, b"".join(map(varint, map(zigzag, values))))
 
 
 def packed_double(number: int, values: Sequence[float]) -> bytes:

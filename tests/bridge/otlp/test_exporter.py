@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -56,56 +55,47 @@ class ScriptedTransport:
 AWAY = ExportError("answered 503", again=True)
 
 
-@pytest.fixture
-def transport() -> ScriptedTransport:
-    return ScriptedTransport()
+class PushLoop:
+    """A registry, and exporters of it without a thread, with a pause of 1 s after failures."""
 
+    def __init__(self, registry: CollectorRegistry, clock: vs.ManualClock) -> None:
+        self.registry = registry
+        self.clock = clock
+        self.transport = ScriptedTransport()
 
-@pytest.fixture
-def make(
-    registry: CollectorRegistry, clock: vs.ManualClock, transport: ScriptedTransport
-) -> Callable[..., OtlpExporter]:
-    """Make an exporter of the registry, without a thread and with a pause of 1 s after failures."""
-
-    def made(**options: Any) -> OtlpExporter:
+    def make(self, **options: Any) -> OtlpExporter:
         variables = {"OTEL_EXPORTER_OTLP_COMPRESSION": "none"}
         chosen = OtlpSettings.from_environment(variables, endpoint="http://collector:4318")
-        exporter = OtlpExporter([RegistrySource(registry)], transport, chosen, clock, **options)
+        source = RegistrySource(self.registry)
+        exporter = OtlpExporter([source], self.transport, chosen, self.clock, **options)
         exporter.sender._jitter = lambda least, most: most
         return exporter
 
-    return made
+
+@pytest.fixture
+def push(registry: CollectorRegistry, clock: vs.ManualClock) -> PushLoop:
+    return PushLoop(registry, clock)
 
 
 class TestSending:
-    def test_what_is_read_is_sent(
-        self,
-        make: Callable[..., OtlpExporter],
-        registry: CollectorRegistry,
-        transport: ScriptedTransport,
-        clock: vs.ManualClock,
-    ) -> None:
-        Gauge("rooms", "help", registry=registry).set(3)
-        exporter = make()
+    def test_what_is_read_is_sent(self, push: PushLoop) -> None:
+        Gauge("rooms", "help", registry=push.registry).set(3)
+        exporter = push.make()
         exporter.export()
         assert exporter.waiting_bytes > 0
         exporter.send()
         assert exporter.waiting_bytes == 0
-        assert transport.names() == ["rooms"]
+        assert push.transport.names() == ["rooms"]
         assert exporter.sender.points == {"accepted": 1, "rejected": 0, "dropped": 0}
-        [metric] = metrics_of(Message.FromString(transport.taken[0]))
-        assert metric.gauge.data_points[0].time_unix_nano == round(clock.wall() * 1e9)
+        [metric] = metrics_of(Message.FromString(push.transport.taken[0]))
+        assert metric.gauge.data_points[0].time_unix_nano == round(push.clock.wall() * 1e9)
 
     def test_an_error_that_nobody_expects_loses_one_request(
-        self,
-        make: Callable[..., OtlpExporter],
-        registry: CollectorRegistry,
-        transport: ScriptedTransport,
-        caplog: pytest.LogCaptureFixture,
+        self, push: PushLoop, caplog: pytest.LogCaptureFixture
     ) -> None:
-        Gauge("rooms", "help", registry=registry)
-        exporter = make()
-        transport.answers.append(KeyError("secret"))
+        Gauge("rooms", "help", registry=push.registry)
+        exporter = push.make()
+        push.transport.answers.append(KeyError("secret"))
         exporter.export()
         exporter.export()
         exporter.send()
@@ -114,153 +104,111 @@ class TestSending:
         messages = [record.getMessage() for record in caplog.records]
         assert messages == ["metrics cannot be sent to http://collector:4318: KeyError"]
 
-    def test_a_failure_waits_longer_each_time(
-        self,
-        make: Callable[..., OtlpExporter],
-        registry: CollectorRegistry,
-        transport: ScriptedTransport,
-        clock: vs.ManualClock,
-    ) -> None:
-        Gauge("rooms", "help", registry=registry)
-        exporter = make()
-        transport.answers += [AWAY] * 9
+    def test_a_failure_waits_longer_each_time(self, push: PushLoop) -> None:
+        Gauge("rooms", "help", registry=push.registry)
+        exporter = push.make()
+        push.transport.answers += [AWAY] * 9
         exporter.export()
         pauses = []
-        while transport.answers:
+        while push.transport.answers:
             exporter.send()
-            pause = exporter.sender.not_before - clock.now()
+            pause = exporter.sender.not_before - push.clock.now()
             pauses.append(pause)
-            attempts = len(transport.deadlines)
-            clock.advance(pause - 0.001)
+            attempts = len(push.transport.deadlines)
+            push.clock.advance(pause - 0.001)
             exporter.send()
-            assert len(transport.deadlines) == attempts
-            clock.advance(0.001)
+            assert len(push.transport.deadlines) == attempts
+            push.clock.advance(0.001)
         assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
         exporter.send()
-        assert len(transport.taken) == 1
+        assert len(push.transport.taken) == 1
         assert exporter.sender.requests == {"accepted": 1, "rejected": 0, "failed": 9}
 
-    def test_a_receiver_is_left_alone_as_long_as_it_asks_for(
-        self,
-        make: Callable[..., OtlpExporter],
-        registry: CollectorRegistry,
-        transport: ScriptedTransport,
-        clock: vs.ManualClock,
-    ) -> None:
-        Gauge("rooms", "help", registry=registry)
-        exporter = make()
+    def test_a_receiver_is_left_alone_as_long_as_it_asks_for(self, push: PushLoop) -> None:
+        Gauge("rooms", "help", registry=push.registry)
+        exporter = push.make()
         exporter.export()
-        transport.answers += [
+        push.transport.answers += [
             ExportError("busy", again=True, wait=100),
             ExportError("busy", again=True, wait=1e9),
         ]
         exporter.send()
-        assert exporter.sender.not_before - clock.now() == 101
-        clock.advance(101)
+        assert exporter.sender.not_before - push.clock.now() == 101
+        push.clock.advance(101)
         exporter.send()
-        assert exporter.sender.not_before - clock.now() == 602
+        assert exporter.sender.not_before - push.clock.now() == 602
 
-    def test_a_refusal_is_not_sent_again(
-        self,
-        make: Callable[..., OtlpExporter],
-        registry: CollectorRegistry,
-        transport: ScriptedTransport,
-    ) -> None:
-        Gauge("rooms", "help", registry=registry)
-        exporter = make()
+    def test_a_refusal_is_not_sent_again(self, push: PushLoop) -> None:
+        Gauge("rooms", "help", registry=push.registry)
+        exporter = push.make()
         exporter.export()
-        transport.answers.append(ExportError("answered 400"))
+        push.transport.answers.append(ExportError("answered 400"))
         exporter.send()
         assert exporter.waiting_bytes == 0
         assert exporter.sender.points["rejected"] == 1
         exporter.send()
-        assert transport.taken == []
+        assert push.transport.taken == []
 
     def test_partial_success_is_counted_and_never_resent(
-        self,
-        make: Callable[..., OtlpExporter],
-        registry: CollectorRegistry,
-        transport: ScriptedTransport,
-        caplog: pytest.LogCaptureFixture,
+        self, push: PushLoop, caplog: pytest.LogCaptureFixture
     ) -> None:
-        gauge = Gauge("rooms", "help", ["floor"], registry=registry)
+        gauge = Gauge("rooms", "help", ["floor"], registry=push.registry)
         for floor in range(5):
             gauge.labels(floor)
-        exporter = make()
-        transport.answers += [Accepted(2, "too old"), Accepted(99, "?"), Accepted(-5, "")]
+        exporter = push.make()
+        push.transport.answers += [Accepted(2, "too old"), Accepted(99, "?"), Accepted(-5, "")]
         for _ in range(3):
             exporter.export()
             exporter.send()
         assert exporter.sender.points == {"accepted": 8, "rejected": 7, "dropped": 0}
-        assert len(transport.taken) == 3
+        assert len(push.transport.taken) == 3
         [warning] = [record.getMessage() for record in caplog.records]
         assert warning == "http://collector:4318 took metrics, but refused 2 data points: too old"
 
-    def test_a_limit_falls_where_a_request_was_too_large(
-        self,
-        make: Callable[..., OtlpExporter],
-        registry: CollectorRegistry,
-        transport: ScriptedTransport,
-    ) -> None:
-        gauge = Gauge("rooms", "help", ["floor"], registry=registry)
+    def test_a_limit_falls_where_a_request_was_too_large(self, push: PushLoop) -> None:
+        gauge = Gauge("rooms", "help", ["floor"], registry=push.registry)
         for floor in range(1000):
             gauge.labels(floor)
-        exporter = make(max_request=100_000)
-        transport.answers += [ExportError("answered 413", too_large=True)] * 9
+        exporter = push.make(max_request=100_000)
+        push.transport.answers += [ExportError("answered 413", too_large=True)] * 9
         for limit in (50_000, 25_000, 16_384):
             exporter.export()
             exporter.send()
             assert exporter.sender.limit <= limit
         assert exporter.sender.limit == 16_384
 
-    def test_many_series_are_several_requests(
-        self,
-        make: Callable[..., OtlpExporter],
-        registry: CollectorRegistry,
-        transport: ScriptedTransport,
-    ) -> None:
-        gauge = Gauge("rooms", "help", ["floor"], registry=registry)
+    def test_many_series_are_several_requests(self, push: PushLoop) -> None:
+        gauge = Gauge("rooms", "help", ["floor"], registry=push.registry)
         for floor in range(1000):
             gauge.labels(floor)
-        exporter = make(max_request=10_000)
+        exporter = push.make(max_request=10_000)
         exporter.export()
         exporter.send()
-        assert len(transport.taken) > 3
-        assert max(map(len, transport.taken)) <= 10_000
+        assert len(push.transport.taken) > 3
+        assert max(map(len, push.transport.taken)) <= 10_000
         assert exporter.sender.points["accepted"] == 1000
 
-    def test_requests_have_a_deadline_each_and_together(
-        self,
-        make: Callable[..., OtlpExporter],
-        registry: CollectorRegistry,
-        transport: ScriptedTransport,
-        clock: vs.ManualClock,
-    ) -> None:
-        Gauge("rooms", "help", registry=registry)
-        exporter = make()
-        taken = transport.send
+    def test_requests_have_a_deadline_each_and_together(self, push: PushLoop) -> None:
+        Gauge("rooms", "help", registry=push.registry)
+        exporter = push.make()
+        taken = push.transport.send
 
         def slow(body: bytes, deadline: float) -> Accepted:
-            clock.advance(9)
+            push.clock.advance(9)
             return taken(body, deadline)
 
-        transport.send = slow  # type: ignore[method-assign]
+        push.transport.send = slow  # type: ignore[method-assign]
         for _ in range(6):
             exporter.export()
-        began = clock.now()
+        began = push.clock.now()
         exporter.send()
-        assert [deadline - began for deadline in transport.deadlines] == [10, 19, 28, 30]
+        assert [deadline - began for deadline in push.transport.deadlines] == [10, 19, 28, 30]
 
 
 class TestMemory:
-    def test_the_oldest_go_first(
-        self,
-        make: Callable[..., OtlpExporter],
-        registry: CollectorRegistry,
-        transport: ScriptedTransport,
-    ) -> None:
-        gauge = Gauge("rooms", "help", registry=registry)
-        exporter = make(max_waiting=500)
+    def test_the_oldest_go_first(self, push: PushLoop) -> None:
+        gauge = Gauge("rooms", "help", registry=push.registry)
+        exporter = push.make(max_waiting=500)
         for number in range(50):
             gauge.set(number)
             exporter.export()
@@ -270,7 +218,7 @@ class TestMemory:
         exporter.send()
         values = [
             metric.gauge.data_points[0].as_double
-            for body in transport.taken
+            for body in push.transport.taken
             for metric in metrics_of(Message.FromString(body))
         ]
         assert values == list(range(dropped, 50))
@@ -312,21 +260,16 @@ def test_every_point_is_accepted_rejected_dropped_or_waits(
 
 class TestComplaints:
     def test_a_long_absence_is_one_line_and_its_end_another(
-        self,
-        make: Callable[..., OtlpExporter],
-        registry: CollectorRegistry,
-        transport: ScriptedTransport,
-        clock: vs.ManualClock,
-        caplog: pytest.LogCaptureFixture,
+        self, push: PushLoop, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.INFO)
-        Gauge("rooms", "help", registry=registry)
-        exporter = make()
-        transport.answers += [AWAY] * 5
+        Gauge("rooms", "help", registry=push.registry)
+        exporter = push.make()
+        push.transport.answers += [AWAY] * 5
         for _ in range(8):
             exporter.export()
             exporter.send()
-            clock.advance(100)
+            push.clock.advance(100)
         assert [record.getMessage() for record in caplog.records] == [
             "metrics for http://collector:4318 wait and are sent again: answered 503",
             "http://collector:4318 takes metrics again",
@@ -347,108 +290,84 @@ class StrangeCollector(Collector):
 class TestReading:
     @pytest.mark.parametrize("collector", [BrokenCollector(), StrangeCollector()])
     def test_a_collector_that_raises_is_left_out_and_logged_once(
-        self,
-        make: Callable[..., OtlpExporter],
-        registry: CollectorRegistry,
-        transport: ScriptedTransport,
-        caplog: pytest.LogCaptureFixture,
-        collector: Collector,
+        self, push: PushLoop, caplog: pytest.LogCaptureFixture, collector: Collector
     ) -> None:
-        registry._collector_to_names[collector] = []
-        Gauge("rooms", "help", registry=registry)
-        exporter = make()
+        push.registry._collector_to_names[collector] = []
+        Gauge("rooms", "help", registry=push.registry)
+        exporter = push.make()
         for _ in range(3):
             exporter.export()
         exporter.send()
-        assert set(transport.names()) == {"rooms"}
+        assert set(push.transport.names()) == {"rooms"}
         [record] = caplog.records
         assert type(collector).__name__ in record.getMessage()
 
     def test_a_source_that_raises_is_logged_once(
-        self, clock: vs.ManualClock, transport: ScriptedTransport, caplog: pytest.LogCaptureFixture
+        self, push: PushLoop, caplog: pytest.LogCaptureFixture
     ) -> None:
         class Broken:
             def read(self, time: int) -> Any:
                 raise RuntimeError("broken")
 
         chosen = OtlpSettings.from_environment({})
-        exporter = OtlpExporter([Broken()], transport, chosen, clock)
+        exporter = OtlpExporter([Broken()], push.transport, chosen, push.clock)
         exporter.export()
         exporter.export()
         assert exporter.exports == 2
         assert len(caplog.records) == 1
 
-    def test_what_is_left_out_is_counted(
-        self, make: Callable[..., OtlpExporter], registry: CollectorRegistry
-    ) -> None:
+    def test_what_is_left_out_is_counted(self, push: PushLoop) -> None:
         class GaugeHistogram(Collector):
             def collect(self) -> Any:
                 from prometheus_client.core import GaugeHistogramMetricFamily
 
                 yield GaugeHistogramMetricFamily("m", "h", [("+Inf", 1)], 1)
 
-        registry.register(GaugeHistogram())
-        exporter = make()
+        push.registry.register(GaugeHistogram())
+        exporter = push.make()
         for _ in range(2):
             exporter.export()
             assert exporter.left_out == 1
 
 
 class TestClosing:
-    def test_the_last_values_are_sent(
-        self,
-        make: Callable[..., OtlpExporter],
-        registry: CollectorRegistry,
-        transport: ScriptedTransport,
-    ) -> None:
-        counter = Counter("orders", "help", registry=registry)
-        exporter = make()
+    def test_the_last_values_are_sent(self, push: PushLoop) -> None:
+        counter = Counter("orders", "help", registry=push.registry)
+        exporter = push.make()
         exporter.start()
         assert exporter.running
         counter.inc(7)
         exporter.close()
-        [metric] = metrics_of(Message.FromString(transport.taken[-1]))
+        [metric] = metrics_of(Message.FromString(push.transport.taken[-1]))
         assert metric.sum.data_points[0].as_double == 7
         exporter.close()
         exporter.start()
-        assert len(transport.taken) == 1
+        assert len(push.transport.taken) == 1
         assert not exporter.running
 
-    def test_a_receiver_that_is_left_alone_is_tried_once_more(
-        self,
-        make: Callable[..., OtlpExporter],
-        registry: CollectorRegistry,
-        transport: ScriptedTransport,
-    ) -> None:
-        Gauge("rooms", "help", registry=registry)
-        exporter = make()
+    def test_a_receiver_that_is_left_alone_is_tried_once_more(self, push: PushLoop) -> None:
+        Gauge("rooms", "help", registry=push.registry)
+        exporter = push.make()
         exporter.start()
-        transport.answers.append(AWAY)
+        push.transport.answers.append(AWAY)
         exporter.export()
         exporter.send()
         exporter.close()
-        assert len(transport.taken) == 2
+        assert len(push.transport.taken) == 2
 
-    def test_what_cannot_be_sent_is_dropped_and_counted(
-        self,
-        make: Callable[..., OtlpExporter],
-        registry: CollectorRegistry,
-        transport: ScriptedTransport,
-    ) -> None:
-        Gauge("rooms", "help", registry=registry)
-        exporter = make()
+    def test_what_cannot_be_sent_is_dropped_and_counted(self, push: PushLoop) -> None:
+        Gauge("rooms", "help", registry=push.registry)
+        exporter = push.make()
         exporter.start()
-        transport.answers += [AWAY, AWAY]
+        push.transport.answers += [AWAY, AWAY]
         exporter.export()
         exporter.send()
         exporter.close()
         assert exporter.sender.points == {"accepted": 0, "rejected": 0, "dropped": 2}
-        assert len(transport.deadlines) == 2
+        assert len(push.transport.deadlines) == 2
 
-    def test_a_request_under_way_is_aborted(
-        self, registry: CollectorRegistry, clock: vs.ManualClock
-    ) -> None:
-        Gauge("rooms", "help", registry=registry)
+    def test_a_request_under_way_is_aborted(self, push: PushLoop) -> None:
+        Gauge("rooms", "help", registry=push.registry)
         started, aborted = threading.Event(), threading.Event()
 
         class Hanging(ScriptedTransport):
@@ -464,19 +383,19 @@ class TestClosing:
 
         variables = {"OTEL_METRIC_EXPORT_INTERVAL": "1", "OTEL_EXPORTER_OTLP_TIMEOUT": "0.01"}
         chosen = OtlpSettings.from_environment(variables)
-        exporter = OtlpExporter([RegistrySource(registry)], Hanging(), chosen, vs.SystemClock())
+        exporter = OtlpExporter(
+            [RegistrySource(push.registry)], Hanging(), chosen, vs.SystemClock()
+        )
         exporter.start()
         assert started.wait(60)
         exporter.close()
         assert aborted.is_set()
 
 
-def test_one_that_was_not_started_pushes_nothing(
-    make: Callable[..., OtlpExporter], registry: CollectorRegistry, transport: ScriptedTransport
-) -> None:
-    Gauge("rooms", "help", registry=registry)
-    make().close()
-    assert transport.deadlines == []
+def test_one_that_was_not_started_pushes_nothing(push: PushLoop) -> None:
+    Gauge("rooms", "help", registry=push.registry)
+    push.make().close()
+    assert push.transport.deadlines == []
 
 
 @pytest.mark.parametrize(
@@ -505,9 +424,9 @@ def test_the_thread_exports_at_its_interval(registry: CollectorRegistry) -> None
     exporter.close()
 
 
-def test_its_metrics(make: Callable[..., OtlpExporter], registry: CollectorRegistry) -> None:
-    Gauge("rooms", "help", registry=registry)
-    exporter = make()
+def test_its_metrics(push: PushLoop) -> None:
+    Gauge("rooms", "help", registry=push.registry)
+    exporter = push.make()
     exporter.export()
     families = {family.metadata.name: family for family in exporter.families()}
     assert families.keys() == {

@@ -23,7 +23,6 @@ from vitalspan.bridge.otlp.model import (
     Point,
     Scope,
     SummaryPoint,
-    points_in,
     shape_of,
     stale_point,
 )
@@ -100,6 +99,11 @@ POINTS: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.EXPONENTIAL_HISTOGRAM: exponentials,
     Kind.SUMMARY: summaries,
 }
+
+
+def points_in(batch: Batch) -> int:
+    """Return the number of data points."""
+    return sum(len(points) for metrics in batch.values() for _, points in metrics)
 
 
 def stale_too(points: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

@@ -175,8 +175,3 @@ OWN_SCOPE = Scope("vitalspan", __version__)
 Metric = tuple[Description, list[Point]]
 Batch = dict[Scope, list[Metric]]
 """The metrics of one moment and one resource, by their scope."""
-
-
-def points_in(batch: Batch) -> int:
-    """Return the number of data points."""
-    return sum(len(points) for metrics in batch.values() for _, points in metrics)
