@@ -17,11 +17,14 @@ MODULES: Final = (
         f"vitalspan.integrations.{name}"
         for name in (
             "aiohttp",
+            "aiohttp_client",
             "asgi",
             "django",
             "fastapi",
             "flask",
+            "httpx",
             "litestar",
+            "requests",
             "starlette",
             "wsgi",
         )

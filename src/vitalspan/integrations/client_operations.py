@@ -1,0 +1,156 @@
+"""The operations of HTTP clients, by method and host."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
+
+from opentelemetry import context
+from opentelemetry.trace import SpanKind
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.integrations.client_call import ClientCall
+from vitalspan.integrations.request_call import OPENTELEMETRY
+from vitalspan.integrations.request_operations import RequestOperations, known_method
+from vitalspan.metrics import OTHER
+from vitalspan.recording.call_site import OFF, CallSite
+from vitalspan.recording.spans import slot
+
+if TYPE_CHECKING:
+    from vitalspan.monitor import Monitor
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_SUPPRESSED: Final = (
+    "suppress_instrumentation",
+    getattr(context, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation"),
+)
+"""What OpenTelemetry's exporters set while they send, so that nobody traces that."""
+
+
+class ClientOptions(TypedDict, total=False):
+    """The options that every integration with an HTTP client takes.
+
+    Attributes:
+        monitor: records the requests; by default the default monitor does.
+        component: the component of the operations, `http_client` by default.
+        exact_status: whether the label `status` is the exact code, such as `404`, and not its
+            class, `4xx`.
+        is_error: a function of the status code that returns whether the request failed; by default
+            codes from 400 on are errors.
+        max_hosts: how many hosts get series of their own, 100 by default; the requests to any
+            further ones are counted as those to `_OTHER`.
+    """
+
+    monitor: Monitor | None
+    component: str
+    exact_status: bool
+    is_error: Callable[[int], bool]
+    max_hosts: int
+
+
+class Url(NamedTuple):
+    """The parts of a URL that are recorded. Whoever is named in it, and its query, are not.
+
+    Attributes:
+        scheme: such as `https`.
+        host: its name or address.
+        port: None where it is that of the scheme.
+        path: as it is sent.
+    """
+
+    scheme: str
+    host: str
+    port: int | None
+    path: str
+
+    @property
+    def authority(self) -> str:
+        """The host, and the port unless it is that of the scheme."""
+        if self.port is None or self.port == _DEFAULT_PORTS.get(self.scheme):
+            return self.host
+        return f"{self.host}:{self.port}"
+
+
+class ClientOperations(RequestOperations):
+    """The operations of all requests that are made with one library.
+
+    Args:
+        options: as `ClientOptions` lists them.
+        instrumentor: the module and the class of OpenTelemetry's own instrumentation of the
+            library, such as `httpx.HTTPXClientInstrumentor`.
+
+    Raises:
+        ConfigurationError: for an option that cannot be used.
+        TypeError: for an option that there is not.
+    """
+
+    component = "http_client"
+    kind = SpanKind.CLIENT
+    target = "host"
+    errors_from = 400
+
+    def __init__(self, options: ClientOptions, instrumentor: str) -> None:
+        super().__init__(options, ClientOptions)
+        self._most_hosts = options.get("max_hosts", 100)
+        if not isinstance(self._most_hosts, int) or self._most_hosts < 0:
+            raise ConfigurationError(f"max_hosts={self._most_hosts!r:.80}: use a number from 0 up")
+        module, _, self._instrumentor = instrumentor.rpartition(".")
+        self._instrumentation = OPENTELEMETRY + module
+        self._begun: dict[tuple[str, str], CallSite] = {}
+        self._hosts: set[str] = set()
+
+    def begin(self, method: str, url: Url) -> ClientCall | None:
+        """Begin the call of a request.
+
+        Args:
+            method: of the request.
+            url: that is asked.
+
+        Returns:
+            The call, which a `with` statement ends, or None where nothing is to be recorded.
+        """
+        if any(map(context.get_value, _SUPPRESSED)):
+            return None
+        key = (known_method(method), self._bounded(url.authority))
+        site = self._begun.get(key)
+        if site is None:
+            site = self._begun[key] = self._site(*key)
+        if site.gate is OFF:
+            return None
+        call = ClientCall(self, *key, site)
+        if slot._TRACER_PROVIDER is not site.gate:  # noqa: SLF001
+            call.trace(_attributes(method, url), instrumented=self._is_instrumented())
+        return call
+
+    def clear(self) -> None:
+        """Let go of the call sites."""
+        super().clear()
+        self._begun.clear()
+
+    def _bounded(self, host: str) -> str:
+        if host not in self._hosts:
+            if len(self._hosts) >= self._most_hosts:
+                return OTHER
+            self._hosts.add(host)
+        return host
+
+    def _is_instrumented(self) -> bool:
+        """Whether OpenTelemetry's own instrumentation makes spans of the library's requests."""
+        instrumentor: Any = getattr(
+            sys.modules.get(self._instrumentation), self._instrumentor, None
+        )
+        instance = getattr(instrumentor, "_instance", None)
+        return getattr(instance, "_is_instrumented_by_opentelemetry", False) is True
+
+
+def _attributes(method: str, url: Url) -> Mapping[str, Any]:
+    attributes: dict[str, Any] = {
+        "http.request.method": method,
+        "server.address": url.host,
+        "url.full": f"{url.scheme}://{url.authority}{url.path}",
+    }
+    port = url.port or _DEFAULT_PORTS.get(url.scheme)
+    if port is not None:
+        attributes["server.port"] = port
+    return attributes
