@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vitalspan.errors import ConfigurationError, MissingExtraError, VitalspanError
     from vitalspan.exposition.formats import Format
     from vitalspan.exposition.generate import generate_latest
+    from vitalspan.jobs.job import job
     from vitalspan.monitor import Monitor
     from vitalspan.recording.arguments import argument
     from vitalspan.recording.call import Call
@@ -48,6 +49,7 @@ __all__ = [
     "current_call",
     "generate_latest",
     "get_monitor",
+    "job",
     "make_asgi_app",
     "make_wsgi_app",
     "operation",
@@ -77,6 +79,7 @@ _MODULES = {
     "current_call": "recording.current_call",
     "generate_latest": "exposition.generate",
     "get_monitor": "default",
+    "job": "jobs.job",
     "make_asgi_app": "serve.asgi",
     "make_wsgi_app": "serve.wsgi",
     "operation": "default",

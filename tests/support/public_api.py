@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 MODULES: Final = (
-    *("vitalspan", "vitalspan.errors", "vitalspan.notify", "vitalspan.integrations"),
+    *("vitalspan", "vitalspan.errors", "vitalspan.jobs"),
+    *("vitalspan.notify", "vitalspan.integrations"),
     *(
         f"vitalspan.integrations.{name}"
         for name in (

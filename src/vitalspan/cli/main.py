@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from vitalspan._version import __version__
-from vitalspan.cli import bridge, demo, grafana, rules, workers
+from vitalspan.cli import bridge, demo, grafana, job, rules, workers
 from vitalspan.errors import VitalspanError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_RUNNING_COMMANDS: Final = (["job"],)
+"""The first words of command lines that have a command of the user's in them."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: with 0 after `--help` and `--version`, with 2 for wrong arguments, and with what
             a command exits with.
     """
-    arguments = _parser().parse_args(argv)
+    words, command_line = _split(sys.argv[1:] if argv is None else argv)
+    arguments = _parser().parse_args(words, argparse.Namespace(command_line=command_line))
     try:
         arguments.run(arguments)
     except VitalspanError as error:
@@ -48,11 +53,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the arguments, and the command that `job run` is given after two dashes.
+
+    The command may have two dashes of its own, which argparse would take for itself.
+    """
+    words = list(argv)
+    if words[:1] not in _RUNNING_COMMANDS or "--" not in words:
+        return words, []
+    at = words.index("--")
+    return words[:at], words[at + 1 :]
+
+
 def _parser() -> Parser:
     parser = Parser(
         prog="vitalspan",
-        description="Rules, dashboards, workers and a demo for services that vitalspan measures, "
-        "and a bridge to OpenTelemetry.",
+        description="Rules, dashboards, workers, batch jobs and a demo for services that vitalspan "
+        "measures, and a bridge to OpenTelemetry.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
@@ -62,4 +79,5 @@ def _parser() -> Parser:
     grafana.add_to(commands)
     workers.add_to(commands)
     bridge.add_to(commands)
+    job.add_to(commands)
     return parser

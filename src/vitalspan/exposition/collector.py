@@ -32,7 +32,11 @@ from vitalspan.metrics import Family
 
 T = TypeVar("T")
 
-_FAMILIES = tuple(family for family in vars(names).values() if isinstance(family, Family))
+_FAMILIES = tuple(
+    family
+    for family in vars(names).values()
+    if isinstance(family, Family) and family not in names.SEPARATE_FAMILIES
+)
 
 _SAMPLE_SUFFIXES = {"counter": "_total", "info": "_info"}
 """What the samples of some types have in their names beyond the name of the metric."""

@@ -11,7 +11,7 @@ logger: Final = logging.getLogger("vitalspan")
 
 PLACES: Final = (
     *("api", "attribute", "begin", "end", "errors"),
-    *("fold", "health", "label", "measure", "session", "span", "workers"),
+    *("fold", "health", "job", "label", "measure", "session", "span", "workers"),
 )
 """Where faults are counted; each is shown from the start, so that its first fault is a rise."""
 

@@ -10,7 +10,7 @@ from vitalspan.rules.annotation_templates import labels_of
 from vitalspan.rules.file import build, load_preset
 from vitalspan.rules.model import SEVERITIES, Rule
 
-NAMES = ("benchmarks", "health", "pipeline", "studio", "wiki")
+NAMES = ("benchmarks", "health", "jobs", "pipeline", "studio", "wiki")
 
 
 def rules(name: str) -> dict[str, Rule]:
@@ -24,7 +24,7 @@ def thresholds(rule: Rule) -> tuple[str, bool, dict[str, float]]:
     return asked, rule.above, {level.severity: level.threshold for level in rule.levels}
 
 
-def test_there_are_five() -> None:
+def test_there_are_six() -> None:
     assert presets.names() == NAMES
 
 

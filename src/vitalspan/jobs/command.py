@@ -1,0 +1,124 @@
+"""A command that is run as a job: signals are passed on to it, and its exit status is kept."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, Final
+
+from vitalspan.jobs.environment import environment_of_context
+from vitalspan.jobs.job import Job
+from vitalspan.jobs.outcome import SUCCEEDED, Ending, ending_of_command
+
+_NOT_EXECUTABLE: Final = 126
+_NOT_FOUND: Final = 127
+"""What shells exit with where a command cannot be run."""
+
+_PASSED_ON: Final = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGINT")
+
+
+def run_command(job: Job, command: Sequence[str]) -> int:
+    """Run a command as a run of a job.
+
+    The command is told of the trace by `TRACEPARENT` and the like.
+
+    Args:
+        job: what it is a run of.
+        command: the program and its arguments.
+
+    Returns:
+        Its exit status; negative is the signal that has ended it.
+    """
+    run = job.run()
+    call = run.start()
+    call.set_attribute("process.executable.name", os.path.basename(command[0]))  # noqa: PTH119
+    returncode = _NOT_FOUND
+    try:
+        returncode = _returncode(command)
+    finally:
+        ending = ending_of_command(returncode)
+        if ending.outcome != SUCCEEDED:
+            call.fail(_reason(returncode), error_type=_error_type(returncode))
+        run.finish(Ending(ending.outcome, ending.exit_status))
+    return returncode
+
+
+def exit_like(returncode: int) -> None:
+    """End this process as the command has ended, by the same signal if that is how.
+
+    Args:
+        returncode: the exit status; negative is a signal.
+
+    Raises:
+        SystemExit: with the exit status.
+    """
+    if returncode >= 0:
+        raise SystemExit(returncode)
+    sys.stdout.flush()
+    with suppress(OSError, ValueError):
+        # It dumped its own core, if that is wanted.
+        import resource  # noqa: PLC0415 - Windows has none
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError, ValueError):
+        signal.signal(-returncode, signal.SIG_DFL)
+    os.kill(os.getpid(), -returncode)
+    # The signal may be one that ends nothing.
+    raise SystemExit(ending_of_command(returncode).exit_status)
+
+
+def _returncode(command: Sequence[str]) -> int:
+    with _passing_on_signals() as started:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - running what it is given is what it is for
+                command, env={**os.environ, **environment_of_context()}
+            )
+        except OSError as refused:
+            print(f"{command[0]}: {refused.strerror or refused}", file=sys.stderr)  # noqa: T201
+            return _NOT_FOUND if refused.errno == errno.ENOENT else _NOT_EXECUTABLE
+        started(process)
+        return process.wait()
+
+
+@contextmanager
+def _passing_on_signals() -> Iterator[Any]:
+    """Pass signals on to a command from its start to its end."""
+    processes: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if not processes:
+            early.append(number)
+        elif number != signal.SIGINT or not sys.stdin.isatty():
+            # A terminal sends an interrupt to the command by itself.
+            processes[0].send_signal(number)
+
+    def started(process: subprocess.Popen[bytes]) -> None:
+        processes.append(process)
+        for number in early:
+            process.send_signal(number)
+
+    numbers = [getattr(signal, name) for name in _PASSED_ON if hasattr(signal, name)]
+    before = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield started
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _reason(returncode: int) -> str:
+    return f"signal {-returncode}" if returncode < 0 else f"exit status {returncode}"
+
+
+def _error_type(returncode: int) -> str:
+    if returncode < 0:
+        with suppress(ValueError):
+            return signal.Signals(-returncode).name
+    return "exit_status"

@@ -1,0 +1,211 @@
+"""Jobs: runs that are recorded, shown as metrics, and reported to sinks."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from datetime import timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from vitalspan.default import get_monitor
+from vitalspan.errors import ConfigurationError
+from vitalspan.jobs.environment import sinks_of_environment
+from vitalspan.jobs.job_metrics import job_metrics
+from vitalspan.jobs.outcome import ending_of_exception
+from vitalspan.jobs.report import JobReport
+from vitalspan.jobs.run import JobRun
+from vitalspan.jobs.sink import Sink
+from vitalspan.labels import value_text
+from vitalspan.units import parse_duration
+
+if TYPE_CHECKING:
+    from vitalspan.monitor import Monitor
+    from vitalspan.recording.call import Call
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Duration = str | float | timedelta
+
+_GRACE_SHARE: Final = 0.1
+_LEAST_GRACE: Final = 60.0
+
+
+class Job:
+    """A batch job, whose runs are recorded: a `with` or `async with` statement, or a decorator.
+
+    A run is a call of the operation of its name in the component `jobs`. How it started and ended
+    is in the metrics `job_*` of the monitor, and the sinks are told. No sink can fail the job.
+
+    Args:
+        name: of the job.
+        every: how often it should succeed: `24h`, seconds, or a `timedelta`. Without it, nobody
+            can know that a run was missed.
+        grace: how late a success may be; by default a tenth of `every`, and a minute at least.
+        within: how long a run may take until it counts as never finished; by default `every`.
+        sinks: what is told; None takes those of the `VITALSPAN_JOB_*` variables.
+        monitor: records the runs; by default the default monitor does.
+
+    Raises:
+        ConfigurationError: for a name, a duration or a sink that cannot be used.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        every: Duration | None = None,
+        grace: Duration | None = None,
+        within: Duration | None = None,
+        sinks: Sequence[Sink] | None = None,
+        monitor: Monitor | None = None,
+    ) -> None:
+        if not isinstance(name, str) or not name.strip():
+            raise ConfigurationError(f"job {name!r:.80}: give a name that is not empty")
+        self.name = value_text(name)
+        self.monitor = monitor or get_monitor()
+        interval = _seconds("every", every)
+        if grace is None and interval is not None:
+            grace = max(_LEAST_GRACE, _GRACE_SHARE * interval)
+        self._report = JobReport(
+            self.name,
+            self.monitor.clock.wall(),
+            every=interval,
+            grace=None if interval is None else _seconds("grace", grace),
+            within=interval if within is None else _seconds("within", within),
+            metric_prefix=self.monitor._settings.metric_prefix,  # noqa: SLF001 - a part of it
+        )
+        self.sinks = tuple(sinks_of_environment() if sinks is None else sinks)
+        for sink in self.sinks:
+            if not isinstance(sink, Sink):
+                raise ConfigurationError(
+                    f"job {self.name}: {sink!r:.80} is no sink: use Pushgateway(...), "
+                    "Textfile(...), Otlp(...) or Ping(...) of vitalspan.jobs"
+                )
+        job_metrics(self.monitor).declare(self._report)
+
+    def __repr__(self) -> str:
+        return f"Job({self.name!r})"
+
+    def run(self) -> JobRun:
+        """Return a run that is started and ended by hand."""
+        return JobRun(self.monitor, self._report, self.sinks)
+
+    def forget(self) -> None:
+        """Remove the job from the metrics and the sinks: it will not run any more.
+
+        Raises:
+            Exception: what a sink raises that cannot be reached, once the others have forgotten it.
+        """
+        job_metrics(self.monitor).forget(self.name)
+        problems: list[Exception] = []
+        for sink in self.sinks:
+            try:
+                sink.forget(self._report)
+            except Exception as problem:  # noqa: BLE001 - the others forget it all the same
+                problems.append(problem)
+        if problems:
+            raise problems[0]
+
+    def __call__(self, func: F) -> F:
+        """Decorate a function or a coroutine function, each call of which is a run.
+
+        Raises:
+            TypeError: for anything else.
+        """
+        if not inspect.isroutine(func) or inspect.isasyncgenfunction(func):
+            raise TypeError(f"job {self.name}: {func!r:.80} is no function or coroutine function")
+        if inspect.isgeneratorfunction(func):
+            raise TypeError(f"job {self.name}: {func!r:.80} is a generator: call it in a function")
+        decorated: Any
+        if inspect.iscoroutinefunction(func):
+
+            @functools.wraps(func)
+            async def decorated(*args: Any, **kwargs: Any) -> Any:
+                async with self as call:  # noqa: F841 - current_call() finds it in this frame
+                    return await func(*args, **kwargs)
+
+        else:
+
+            @functools.wraps(func)
+            def decorated(*args: Any, **kwargs: Any) -> Any:
+                with self as call:  # noqa: F841 - current_call() finds it in this frame
+                    return func(*args, **kwargs)
+
+        return decorated  # type: ignore[no-any-return]
+
+    def __enter__(self) -> Call:
+        run = self.run()
+        call = run.start()
+        _runs.set((run, _runs.get()))
+        return call
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        _innermost().finish(ending_of_exception(error), error)
+
+    async def __aenter__(self) -> Call:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        run = _innermost()
+        run.end(ending_of_exception(error), error)
+        try:
+            # The loop goes on while sinks are told.
+            await asyncio.shield(asyncio.to_thread(run.report))
+        finally:
+            run.close()
+
+
+_Link = tuple[JobRun, Any]
+
+_runs: ContextVar[_Link | None] = ContextVar("vitalspan_job_runs", default=None)
+"""The runs that this thread or task has entered, the innermost first."""
+
+
+def _innermost() -> JobRun:
+    link = _runs.get()
+    if link is None:
+        raise RuntimeError("a job ends in a context that it was not started in")
+    run, outer = link
+    _runs.set(outer)
+    return run
+
+
+def job(
+    name: str,
+    *,
+    every: Duration | None = None,
+    grace: Duration | None = None,
+    within: Duration | None = None,
+    sinks: Sequence[Sink] | None = None,
+    monitor: Monitor | None = None,
+) -> Job:
+    """Watch a batch job: `with vs.job("nightly", every="24h"):`, or as a decorator; see `Job`."""
+    return Job(name, every=every, grace=grace, within=within, sinks=sinks, monitor=monitor)
+
+
+def _seconds(option: str, value: Duration | None) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    try:
+        seconds = parse_duration(value)
+    except ValueError as refused:
+        raise ConfigurationError(f"job: {option}: {refused}") from None
+    if not seconds:
+        raise ConfigurationError(f"job: {option}={value!r:.80}: give a duration above 0")
+    return seconds

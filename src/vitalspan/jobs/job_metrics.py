@@ -1,0 +1,111 @@
+"""The metrics of a monitor's jobs, in its registry."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Literal
+
+from prometheus_client import Gauge
+
+from vitalspan import metrics as names
+from vitalspan.errors import ConfigurationError
+from vitalspan.jobs.outcome import OUTCOMES
+from vitalspan.jobs.report import JobReport
+
+if TYPE_CHECKING:
+    from vitalspan.monitor import Monitor
+
+_Mode = Literal["max", "min", "mostrecent"]
+
+_MODES: Final[Mapping[names.Family, _Mode]] = {
+    names.JOB_STARTED: "max",
+    names.JOB_FINISHED: "max",
+    names.JOB_SUCCEEDED: "max",
+    names.JOB_DECLARED: "min",
+}
+"""How the processes of one service are put together; of other metrics the latest value counts."""
+
+
+class JobMetrics:
+    """The gauges of all jobs of one monitor. They are made when the first job is.
+
+    Args:
+        monitor: in whose registry they are.
+
+    Raises:
+        ConfigurationError: if the registry has metrics of these names already.
+    """
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._metric_prefix = monitor._settings.metric_prefix  # noqa: SLF001 - a part of it
+        self._registry = monitor.registry
+        self._gauges = {family: self._make(family) for family in names.JOB_FAMILIES}
+        self._gauges[names.JOB_OUTCOME] = self._make(names.JOB_OUTCOME, "outcome")
+        self._last_success: dict[str, float] = {}
+        self._declared: set[str] = set()
+
+    def declare(self, report: JobReport) -> None:
+        """Show a job that is known but may never have run here."""
+        if report.name in self._declared:
+            return
+        self._declared.add(report.name)
+        self._set(names.JOB_DECLARED, {names.JOB_NAME: report.name}, report.started)
+        for family, labels, value in report.samples():
+            if family is not names.JOB_STARTED:
+                self._set(family, {names.JOB_NAME: report.name, **labels}, value)
+
+    def show(self, report: JobReport) -> None:
+        """Show what a report says; what it does not know stays as it is."""
+        if report.last_success is not None:
+            self._last_success[report.name] = report.last_success
+        for family, labels, value in report.samples():
+            self._set(family, {names.JOB_NAME: report.name, **labels}, value)
+
+    def last_success(self, job: str) -> float | None:
+        """Return when a job succeeded last in this process, in Unix seconds."""
+        return self._last_success.get(job)
+
+    def forget(self, job: str) -> None:
+        """Remove all series of a job."""
+        self._last_success.pop(job, None)
+        self._declared.discard(job)
+        for family in names.JOB_FAMILIES:
+            with suppress(KeyError):
+                self._gauges[family].remove(job)
+        for outcome in OUTCOMES:
+            with suppress(KeyError):
+                self._gauges[names.JOB_OUTCOME].remove(job, outcome)
+
+    def _set(self, family: names.Family, labels: Mapping[str, str], value: float) -> None:
+        self._gauges[family].labels(**labels).set(value)
+
+    def _make(self, family: names.Family, *labels: str) -> Gauge:
+        try:
+            return Gauge(
+                self._metric_prefix + family.name,
+                family.help,
+                [names.JOB_NAME, *labels],
+                registry=self._registry,
+                multiprocess_mode=_MODES.get(family, "mostrecent"),
+            )
+        except ValueError as taken:
+            raise ConfigurationError(
+                f"the metrics of jobs cannot be registered: {taken}: rename yours, or set "
+                "metric_prefix"
+            ) from None
+
+
+_of_monitors: weakref.WeakKeyDictionary[Monitor, JobMetrics] = weakref.WeakKeyDictionary()
+_making = threading.Lock()
+
+
+def job_metrics(monitor: Monitor) -> JobMetrics:
+    """Return the metrics of a monitor's jobs."""
+    with _making:
+        found = _of_monitors.get(monitor)
+        if found is None:
+            found = _of_monitors[monitor] = JobMetrics(monitor)
+        return found

@@ -1,0 +1,88 @@
+"""A URL that is asked for when a job starts and ends, as monitors of cron jobs have it."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import urlsplit, urlunsplit
+
+from vitalspan.http_target import HttpTarget
+from vitalspan.jobs.outcome import SUCCEEDED
+from vitalspan.jobs.report import JobReport
+from vitalspan.notify.http_client import HttpClient
+
+
+class Ping:
+    """Sends a POST to a URL when a run starts, succeeds and fails.
+
+    The suffixes are those of Healthchecks. Each is put at the end of the URL's path, or of its
+    query if it begins with `?` or `&`; None sends nothing. The body of the request is a JSON object
+    with the fields of the report.
+
+    Args:
+        url: of the check; it is a secret, and no message shows more than its host.
+        start: is added when a run starts.
+        success: is added when it has succeeded.
+        failure: is added when it has not.
+        timeout: seconds that each wait for the network takes at most.
+
+    Raises:
+        ConfigurationError: for a URL that cannot be.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        start: str | None = "/start",
+        success: str | None = "",
+        failure: str | None = "/fail",
+        timeout: float = 5.0,
+    ) -> None:
+        self._shown = HttpTarget("ping", url).shown
+        self._start, self._success, self._failure = (
+            None
+            if suffix is None
+            else HttpClient(HttpTarget("ping", _with_suffix(url, suffix), timeout=timeout))
+            for suffix in (start, success, failure)
+        )
+
+    def __repr__(self) -> str:
+        return f"Ping({self._shown!r})"
+
+    @property
+    def shown(self) -> str:
+        """Where the URL leads to, without the path that is a secret."""
+        return f"ping {self._shown}"
+
+    def started(self, report: JobReport) -> None:
+        """Say that a run has started."""
+        self._send(self._start, report)
+
+    def finished(self, report: JobReport) -> None:
+        """Say how a run has ended."""
+        succeeded = report.outcome == SUCCEEDED
+        self._send(self._success if succeeded else self._failure, report)
+
+    def forget(self, report: JobReport) -> None:
+        """Do nothing: whoever answers at the URL knows its checks."""
+
+    def _send(self, client: HttpClient | None, report: JobReport) -> None:
+        if client is None:
+            return
+        document = {
+            "job": report.name,
+            "started": report.started,
+            "finished": report.finished,
+            "outcome": report.outcome,
+            "exit_status": report.exit_status,
+            "duration": report.duration,
+        }
+        known = {key: value for key, value in document.items() if value is not None}
+        client.post(known, time.time())
+
+
+def _with_suffix(url: str, suffix: str) -> str:
+    if not suffix or suffix.startswith(("?", "&")):
+        return url + suffix
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=parts.path.rstrip("/") + suffix))
