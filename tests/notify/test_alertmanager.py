@@ -110,6 +110,7 @@ def test_being_away_loses_no_state(
         tick(before)
         wait_until(lambda: active(server) == {("Before", "warning")})
         wait_until(lambda: told_states(sink) == {"Before": "firing"})
+        wait_until(lambda: server.flushes() >= 2)
         server.stop()
         tick(before, brief, during)
         wait_until(lambda: dispatcher.snapshot()[0].results["failed"] == 1)

@@ -40,6 +40,17 @@ class AlertmanagerServer(ServerProgram):
         """All silences, those that have ended too."""
         return self._api("silences")
 
+    def flushes(self) -> int:
+        """How often it has looked up what it told of a group, which begins each flush of one.
+
+        What a flush told is only on record, and outlives a restart, when the next one begins.
+        """
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=30) as response:
+            for line in response:
+                if line.startswith(b"alertmanager_nflog_queries_total "):
+                    return int(float(line.split()[1]))
+        raise AssertionError("Alertmanager shows no alertmanager_nflog_queries_total")
+
     def _api(self, endpoint: str, **parameters: str) -> list[dict[str, Any]]:
         url = f"{self.url}/api/v2/{endpoint}?{urllib.parse.urlencode(parameters)}"
         with urllib.request.urlopen(url, timeout=30) as response:
