@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,12 @@ class Shop(Watched):
         side = {} if {"above", "below"} & set(fields) else {"above": 0}
         self.monitor.rules.add(**{"alert": "Some", **side, **fields})
 
+    def load(self, folder: Path, expr: str) -> None:
+        """Load a file with a recording rule and an alert of this expression."""
+        file = folder / "rules.yml"
+        file.write_text(EXPRESSIONS.format(expr=expr))
+        self.monitor.rules.load(file)
+
     def wait(self, seconds: float = PATIENCE) -> None:
         """Let time pass, a minute at a tick."""
         self.tick(int(seconds / 60) + 1, 60.0)
@@ -36,7 +43,7 @@ class Shop(Watched):
     def missing(self) -> dict[str, str]:
         """What is missing, by alert."""
         watch = self.monitor.evaluation._missing_series
-        return {state.rule.alert: reason for state, reason in watch.without_series.items()}
+        return {state.alert: reason for state, reason in watch.without_series.items()}
 
 
 @pytest.mark.parametrize(
@@ -226,3 +233,63 @@ def test_both_counters_of_an_slo_are_looked_for() -> None:
         "Misspelled": "there is no metric refusal_total: did you mean refusals_total?",
         "Label": "no series of refusals_total has a label kinds: did you mean kind?",
     }
+
+
+EXPRESSIONS = """
+groups:
+- name: shop
+  rules:
+  - record: shop:refusals:rate
+    expr: sum(rate(refusals_total[5m]))
+  - alert: Some
+    expr: '{expr}'
+"""
+
+
+@pytest.mark.parametrize(
+    ("expr", "reason"),
+    [
+        (
+            "rate(refusal_total[5m]) > 0",
+            "there is no metric refusal_total: did you mean refusals_total?",
+        ),
+        ("depth / on (queue) capacity > 0.9", "there is no metric capacity"),
+    ],
+)
+def test_an_expression_about_no_metric_is_reported(expr: str, reason: str, tmp_path: Path) -> None:
+    shop = Shop()
+    shop.load(tmp_path, expr)
+    shop.wait()
+    assert shop.missing() == {"Some": reason}
+    assert shop.sample(METRIC, alertname="Some") == 1
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        "rate(refusals_total[5m]) > 0",
+        'depth{queue="sms"} > 1',
+        "shop:refusals:rate > 1",
+        'ALERTS{alertname="Other"}',
+        '{queue="sms"} > 1',
+        # These have a result without the metric.
+        "absent(heartbeat)",
+        "depth > 5 unless on () maintenance",
+    ],
+)
+def test_an_expression_that_has_merely_no_result_is_not(expr: str, tmp_path: Path) -> None:
+    shop = Shop()
+    shop.load(tmp_path, expr)
+    shop.wait(1800)
+    assert shop.missing() == {}
+    assert shop.sample(METRIC, alertname="Some") == 0
+
+
+def test_an_expression_is_reported_no_more_once_there_is_its_metric(tmp_path: Path) -> None:
+    shop = Shop()
+    shop.load(tmp_path, "parcels > 5")
+    shop.wait()
+    assert shop.missing() == {"Some": "there is no metric parcels"}
+    Gauge("parcels", "Parcels.", registry=shop.registry).set(9)
+    shop.wait(120)
+    assert shop.missing() == {}

@@ -17,7 +17,7 @@ from vitalspan.labels import Labels
 from vitalspan.recording.counts import SloCounts
 from vitalspan.rules.engine import RuleEngine
 from vitalspan.rules.error_budget import SloStatus
-from vitalspan.rules.rule_state import RuleState
+from vitalspan.rules.alert_states import AlertStates
 
 
 class Receiver(Protocol):
@@ -40,7 +40,7 @@ class Receiver(Protocol):
 
 
 def rule_families(
-    engine: RuleEngine, without_series: Collection[RuleState] = ()
+    engine: RuleEngine, without_series: Collection[AlertStates] = ()
 ) -> Iterator[MetricFamily]:
     """Yield the families about rules and alerts.
 

@@ -4,11 +4,12 @@ A rule is no mistake only because nothing has happened yet. It is reported if it
 a component, a cache, an API or a metric of which there is none, or a label that no series of its
 metric has. A metric that is registered may have no series before the first error, and a label such
 as `status` may get its values during calls, so neither is reported. Rules that fire without data
-are not silent.
+are not silent. Of an expression the metrics alone are looked for.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -19,8 +20,9 @@ from vitalspan.history.series_slo_counter import SeriesSloCounter
 from vitalspan.history.time_series import TimeSeries
 from vitalspan.metrics import COMPONENT, OPERATION
 from vitalspan.promql.matchers import Matcher, match_all
-from vitalspan.rules.alert_states import AlertStates
-from vitalspan.rules.model import Rule, RuleSet, Slo
+from vitalspan.rules.alert_states import ALERTS, AlertStates
+from vitalspan.rules.expression_state import ExpressionState
+from vitalspan.rules.model import RecordedExpression, Rule, RuleSet, Slo
 from vitalspan.rules.rule_state import RuleState
 from vitalspan.runtime.internal_errors import logger
 from vitalspan.signals.catalogue import signal_of
@@ -37,6 +39,9 @@ _MOST_LOGGED: Final = 20
 
 _NAMING: Final = (COMPONENT, OPERATION, "cache", "api")
 """Labels whose values are names that a program gives, not something that happens."""
+
+_WITHOUT_SERIES: Final = re.compile(r"\b(absent|absent_over_time|or|unless)\b", re.IGNORECASE)
+"""With these an expression may have a result although a metric that it names is not there."""
 
 
 class MissingSeries:
@@ -70,6 +75,19 @@ class MissingSeries:
         if not reason and signal.source is OPERATIONS and query.measure is not None:
             return _of_measure(index, query)
         return reason
+
+    def reason_for_expression(self, state: ExpressionState, rules: RuleSet) -> str:
+        """Return which metric is missing; empty where there is nothing to complain about."""
+        if _WITHOUT_SERIES.search(state.rule.expr):
+            return ""
+        samples = self._history.samples
+        empty = {one.selector.name for one in state.demands if not samples.select(one)}
+        own = {ALERTS, *_recorded_names(rules), ""}
+        for metric in sorted(empty - own):
+            described = self._described()
+            if metric not in described:
+                return f"there is no metric {metric}{_hint(metric, described)}"
+        return ""
 
     def _of_slo(self, name: str, slos: Iterable[Slo]) -> str:
         slo = next((slo for slo in slos if slo.name == name), None)
@@ -105,7 +123,7 @@ class MissingSeriesWatch:
 
     Args:
         missing: says what a rule names that there is not.
-        rule_states: returns the states of all rules in force; those of PromQL are left out.
+        rule_states: returns the states of all rules in force.
     """
 
     def __init__(
@@ -113,13 +131,13 @@ class MissingSeriesWatch:
     ) -> None:
         self._missing = missing
         self._rule_states = rule_states
-        self._since: dict[RuleState, float] = {}
-        self._found: set[RuleState] = set()
-        self._reported: dict[RuleState, str] = {}
+        self._since: dict[AlertStates, float] = {}
+        self._found: set[AlertStates] = set()
+        self._reported: dict[AlertStates, str] = {}
         self._checked = float("-inf")
 
     @property
-    def without_series(self) -> Mapping[RuleState, str]:
+    def without_series(self) -> Mapping[AlertStates, str]:
         """The rules that nothing has ever been there for, and what is missing."""
         return self._reported
 
@@ -130,7 +148,7 @@ class MissingSeriesWatch:
             now: the tick, on the steady clock.
             rules: those in force.
         """
-        states = [state for state in self._rule_states() if isinstance(state, RuleState)]
+        states = list(self._rule_states())
         if len(states) == len(self._found) == len(self._since) or now - self._checked < _EVERY:
             return
         self._checked = now
@@ -141,13 +159,18 @@ class MissingSeriesWatch:
         reasons = {}
         for state in waiting:
             if state not in self._found and now - self._since[state] >= PATIENCE:
-                reason = self._missing.reason(state.rule, rules.slos)
+                reason = self._reason(state, rules)
                 if reason:
                     reasons[state] = reason
         new = {state: text for state, text in reasons.items() if state not in self._reported}
         self._reported = reasons
         if new:
             _log(new)
+
+    def _reason(self, state: AlertStates, rules: RuleSet) -> str:
+        if isinstance(state, ExpressionState):
+            return self._missing.reason_for_expression(state, rules)
+        return self._missing.reason(state.rule, rules.slos) if isinstance(state, RuleState) else ""
 
     def reset(self) -> None:
         """Begin anew from zero."""
@@ -157,14 +180,24 @@ class MissingSeriesWatch:
         self._checked = float("-inf")
 
 
-def _is_about_something(state: RuleState) -> bool:
+def _is_about_something(state: AlertStates) -> bool:
+    if not isinstance(state, RuleState):
+        return bool(state.instances)
     query = state.rule.query
     # The series of an SLO, and of calls, say nothing about what the SLO is of or calls measure.
     return state.has_series and query.slo is None and query.measure is None
 
 
-def _log(reasons: Mapping[RuleState, str]) -> None:
-    texts = [f"{state.rule.alert}: {reason}" for state, reason in reasons.items()]
+def _recorded_names(rules: RuleSet) -> Iterator[str]:
+    """Yield the names of the metrics that recording rules make."""
+    for group in rules.groups:
+        for one in group.expressions:
+            if isinstance(one, RecordedExpression):
+                yield one.record
+
+
+def _log(reasons: Mapping[AlertStates, str]) -> None:
+    texts = [f"{state.alert}: {reason}" for state, reason in reasons.items()]
     texts = list(dict.fromkeys(texts))
     more = len(texts) - _MOST_LOGGED
     rest = [f"and {more} more"] if more > 0 else []
