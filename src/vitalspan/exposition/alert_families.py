@@ -15,9 +15,9 @@ from vitalspan.exposition.families import (
 from vitalspan.exposition.points import LabelSet, SummaryPoint
 from vitalspan.labels import Labels
 from vitalspan.recording.counts import SloCounts
+from vitalspan.rules.alert_states import AlertStates
 from vitalspan.rules.engine import RuleEngine
 from vitalspan.rules.error_budget import SloStatus
-from vitalspan.rules.alert_states import AlertStates
 
 
 class Receiver(Protocol):
