@@ -39,7 +39,12 @@ _CALLS = (
     CallRow("calls", "decorated", "**vitalspan**, decorated", (Goal(2.5), Goal(0.25, "by hand"))),
     CallRow("calls", "kept", "**vitalspan**, `with`, kept object", (Goal(2.0, "decorated"),)),
     CallRow("calls", "inline", '**vitalspan**, `with operation("x")`', (Goal(2.0, "decorated"),)),
-    CallRow("calls", "in a session", "**vitalspan**, decorated, in an open session"),
+    CallRow(
+        "calls",
+        "in a session",
+        "**vitalspan**, decorated, in an open session",
+        (Goal(1.15, "decorated"),),
+    ),
     CallRow("calls", "flagged", "a wrapper that checks a flag"),
     CallRow("calls", "disabled", "**vitalspan**, disabled", (Goal(1.3, "flagged"),)),
     CallRow("calls", "by hand", "prometheus_client by hand"),

@@ -16,13 +16,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
 from vitalspan.errors import ConfigurationError
+from vitalspan.recording.spans import slot
 from vitalspan.sessions.comparison import fisher, mann_whitney
-from vitalspan.sessions.session import MAX_COUNTS, MAX_OPERATIONS
+from vitalspan.sessions.session import MAX_COUNTS, Session
+from vitalspan.sessions.session_calls import MAX_OPERATIONS
 from vitalspan.sessions.session_table import MAX_HISTORY
 
 
@@ -259,6 +263,24 @@ def test_the_short_way_is_taken_again_when_no_session_is_open(monitor: vs.Monito
     assert site.gate is short
 
 
+def test_a_provider_that_comes_within_a_session_has_spans(
+    monitor: vs.Monitor, clock: vs.ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @monitor.operation("work", resources=False)
+    def work() -> None:
+        clock.advance(1)
+
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with monitor.session("s") as session:
+        work()
+        monkeypatch.setattr(slot, "_TRACER_PROVIDER", provider)
+        work()
+    assert [span.name for span in exporter.get_finished_spans()] == ["work"]
+    assert session.statistics().calls.count == 2
+
+
 def test_what_a_session_keeps_is_bounded(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
     wide = vs.Monitor(registry=CollectorRegistry(), max_series=5000, system_metrics=False)
     with wide.session("wide") as session:
@@ -311,8 +333,9 @@ def test_a_fault_in_a_session_does_not_fail_the_call(
         raise ZeroDivisionError
 
     with monitor.session("s") as session:
-        monkeypatch.setattr(type(session), "take", broken)
+        monkeypatch.setattr(type(session), "add", broken)
         spend(monitor, clock, "f", 1.0)
+        monitor.fold()
         monkeypatch.setattr(type(session), "statistics", broken)
     assert monitor._recorder.internal_errors.counts["session"] == 2
     assert monitor.sessions.open() == []
@@ -321,15 +344,64 @@ def test_a_fault_in_a_session_does_not_fail_the_call(
 def test_a_signal_handler_in_a_count_sees_what_was_before(
     monitor: vs.Monitor, clock: vs.ManualClock
 ) -> None:
+    recorder = monitor._recorder
     with monitor.session("s") as session:
         spend(monitor, clock, "f", 1.0)
-        with session._table.locked(patience=0.0) as locked:
-            assert locked
-            for _ in range(300):
-                spend(monitor, clock, "f", 1.0)
-            with session._table.locked(patience=0.0) as again:
-                assert not again
-    assert session.statistics().calls.count == 301
+        monitor.fold()
+        with recorder.aggregator.flushed(recorder.series_table.all):
+            spend(monitor, clock, "f", 1.0)
+            assert session.statistics().calls.count == 1
+    assert session.statistics().calls.count == 2
+
+
+def test_sessions_that_close_while_others_count_are_exact() -> None:
+    monitor = vs.Monitor(registry=CollectorRegistry(), system_metrics=False)
+    counts = []
+
+    @monitor.operation("work", resources=False)
+    def work(number: int) -> None:
+        if number % 5 == 0:
+            vs.current_call().set_label("kind", number % 2)
+        if number % 7 == 0:
+            raise ValueError
+
+    def inner() -> Session:
+        with monitor.session("inner") as session:
+            for number in range(70):
+                with suppress(ValueError):
+                    work(number)
+        return session
+
+    def client() -> None:
+        for _ in range(20):
+            with monitor.session("outer") as outer:
+                counts.extend((inner(), 70) for _ in range(3))
+            counts.append((outer, 210))
+
+    threads = [threading.Thread(target=contextvars.Context().run, args=(client,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    figures = [(session.statistics().calls, expected) for session, expected in counts]
+    assert all((calls.count, calls.errors) == (n, n // 7) for calls, n in figures)
+    assert monitor.statistics().count == 4 * 20 * 210
+    monitor.close()
+
+
+def test_what_another_thread_is_counting_is_seen_once(
+    monitor: vs.Monitor, clock: vs.ManualClock
+) -> None:
+    aggregator = monitor._recorder.aggregator
+    with monitor.session("outer") as outer:
+        with monitor.session("inner") as inner:
+            spend(monitor, clock, "f", 1.0)
+            (series,) = [one for one in monitor._recorder.series_table.all() if one.records]
+            # As a thread that has taken its batch and is interrupted there.
+            batch = aggregator._take_batch(series)
+            assert inner.statistics().calls.count == outer.statistics().calls.count == 1
+        aggregator._count_batch(series, batch)
+    assert inner.statistics().calls.count == outer.statistics().calls.count == 1
 
 
 def compared(

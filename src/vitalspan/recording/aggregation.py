@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, Final
 
-from vitalspan.recording.batches import belongs_elsewhere, in_buckets, parted
+from vitalspan.recording.batches import (
+    belongs_elsewhere,
+    durations_within,
+    in_buckets,
+    parted,
+    with_details,
+    within_sessions,
+)
 from vitalspan.recording.call_record import IN_PROGRESS, Record
+from vitalspan.recording.enclosing_sessions import EnclosingSession, innermost
 from vitalspan.recording.rebuild import Shared, rebuild
 from vitalspan.recording.recent_calls import RecentCalls
-from vitalspan.recording.series import LARGE_BATCH, SMALL_BATCH, CountedBatch, Series
+from vitalspan.recording.series import LARGE_BATCH, SMALL_BATCH, CountedBatch, EnclosedCalls, Series
 from vitalspan.runtime.internal_errors import InternalErrors
 from vitalspan.runtime.locks import acquire
 
@@ -66,6 +74,7 @@ class Aggregator(Shared):
         self._holder = 0
         self._waited = 0.0
         self._large = _LARGE_BUFFERS
+        self.open_sessions: dict[int, EnclosingSession] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return rebuild, ("aggregator",)
@@ -144,6 +153,22 @@ class Aggregator(Shared):
             self._holder = 0
             lock.release()
 
+    def settled(self, all_series: list[Series]) -> Iterator[Collection[Record]]:
+        """Yield what is buffered still, series by series.
+
+        To be called within `flushed`. These are calls in progress, calls that have just ended, and
+        what other threads are counting now and will merge later.
+        """
+        for series in all_series:
+            while series.records or series.in_hand:
+                # A batch in hand goes to the pending ones before it leaves the hand.
+                batches = [*list(series.in_hand.values()), list(series.records)]
+                if not series.pending:
+                    # What is put back is in the buffer before it leaves the hand.
+                    yield {id(record): record for batch in batches for record in batch}.values()
+                    break
+                self._apply(series)
+
     def in_progress(self, series: Series) -> tuple[int, float | None]:
         """Return how many calls are inside and, on the steady clock, when the oldest began."""
         running = self.running(series)
@@ -209,7 +234,7 @@ class Aggregator(Shared):
             batch = self._take_batch(series)
             self._count_batch(series, batch)
             while series.pending:
-                ended += series.merge_pending().records
+                ended += self._merge(series).records
         except BaseException as fault:  # noqa: BLE001 - the other series can be read
             self._recover(series, batch, fault)
         return ended
@@ -232,7 +257,7 @@ class Aggregator(Shared):
             series.in_hand.pop(hand, None)
             return
         began = self._now()
-        durations = list(map(_duration, batch))
+        durations, enclosure = durations_within(batch, self.open_sessions)
         total = sum(durations)
         waiting: list[Record] = []
         if total == IN_PROGRESS:
@@ -241,17 +266,20 @@ class Aggregator(Shared):
             total = sum(durations)
         # The notes of a batch are counted with it, so that a scrape never shows more errors than
         # calls. The tokens only tell whether it is worth looking for them.
-        noted = [record for record in batch if len(record) > 3] if series.notes else []
+        noted = with_details(batch) if series.notes else []
         tokens = len(noted)
         if any(belongs_elsewhere(record) for record in noted) and hand in series.in_hand:
             batch = self._without_relocated(series, batch)
-            noted = [record for record in batch if len(record) > 3]
+            noted = with_details(batch)
             durations = list(map(_duration, batch))
             total = sum(durations)
         counted = []
         if batch:
             buckets, spread = in_buckets(series.histogram.grid, durations, total)
-            counted.append(CountedBatch(buckets, total, spread, noted, batch))
+            enclosed: EnclosedCalls = ()
+            if self.open_sessions:
+                enclosed = ((enclosure, None),) if enclosure else within_sessions(series, batch)
+            counted.append(CountedBatch(buckets, total, spread, noted, batch, enclosed))
         limit = series.batch + 2 * len(waiting)
         # What was begun anew meanwhile, in a forked child, is not counted. Nothing is called in
         # these statements, so no signal handler can come between them.
@@ -270,7 +298,7 @@ class Aggregator(Shared):
         """Hand calls to the series that became known during them; return the others."""
         staying = []
         for record in batch:
-            if len(record) > 3 and belongs_elsewhere(record):
+            if belongs_elsewhere(record):
                 target = self._relocate(record)
                 if target is not series:
                     series.split = True
@@ -281,8 +309,23 @@ class Aggregator(Shared):
 
     def _apply(self, series: Series) -> None:
         while series.pending:
-            batch = series.merge_pending()
+            batch = self._merge(series)
             self.recent.add(batch.records, batch.spread.longest)
+
+    def _merge(self, series: Series) -> CountedBatch:
+        batch = series.merge_pending()
+        for enclosure, calls in batch.enclosed:
+            session = innermost(enclosure, self.open_sessions)
+            if session is not None:
+                counted = calls or batch
+                try:
+                    session.add(series, counted)
+                except Exception:  # noqa: BLE001 - the call itself is counted
+                    self._internal_errors.note("session", "calls are missing in their session")
+                for record in counted.noted:
+                    # A reader that looks into the hand of another thread may come upon it again.
+                    record[3].enclosure = None
+        return batch
 
     def _recover(self, series: Series, batch: list[Record], fault: BaseException) -> None:
         """Put back what was not counted: calls in progress, and all after a signal handler."""

@@ -1,12 +1,68 @@
-"""Batches of call records: what has ended in them, and their durations by buckets."""
+"""Batches of calls that are to be counted."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from contextlib import suppress
+from operator import itemgetter
 
 from vitalspan.recording.buckets import BucketGrid
 from vitalspan.recording.call_record import IN_PROGRESS, Record
 from vitalspan.recording.duration_histogram import Spread
+from vitalspan.recording.enclosing_sessions import (
+    OUTSIDE,
+    EnclosingSession,
+    Enclosure,
+    enclosure_of,
+)
+from vitalspan.recording.series import CountedBatch, EnclosedCalls, Series
+
+_duration = itemgetter(1)
+
+
+def count_calls(series: Series, records: list[Record]) -> CountedBatch:
+    """Count calls of one series, one at least."""
+    durations = list(map(_duration, records))
+    total = sum(durations)
+    buckets, spread = in_buckets(series.histogram.grid, durations, total)
+    return CountedBatch(buckets, total, spread, with_details(records), records)
+
+
+def durations_within(
+    records: list[Record], sessions: Mapping[int, EnclosingSession]
+) -> tuple[list[float], Enclosure | None]:
+    """Return the durations of calls, and their enclosure where it is the same for all of them.
+
+    Looking for it while the durations are taken costs next to nothing.
+
+    Args:
+        records: the calls, one at least.
+        sessions: those that are open; without any, no enclosure matters.
+    """
+    if sessions and len(records[0]) > 3:
+        first = records[0][3]
+        with suppress(IndexError):
+            # Some of them may have begun while no session was open.
+            durations = [record[1] for record in records if record[3] is first]
+            if len(durations) == len(records) and not first.own:
+                return durations, first
+    return list(map(_duration, records)), None
+
+
+def within_sessions(series: Series, records: list[Record]) -> EnclosedCalls:
+    """Return those of some calls that began within sessions, by what is around them."""
+    parts: dict[Enclosure, list[Record]] = {}
+    for record in records:
+        enclosure = enclosure_of(record)
+        if enclosure is not None and enclosure is not OUTSIDE:
+            parts.setdefault(enclosure, []).append(record)
+    return tuple((enclosure, count_calls(series, part)) for enclosure, part in parts.items())
+
+
+def with_details(records: list[Record]) -> list[Record]:
+    """Return the calls that have details of their own."""
+    return [record for record in records if len(record) > 3 and record[3].own]
 
 
 def parted(batch: list[Record], durations: list[float]) -> tuple[list[Record], list[Record]]:
@@ -20,6 +76,8 @@ def parted(batch: list[Record], durations: list[float]) -> tuple[list[Record], l
 
 def belongs_elsewhere(record: Record) -> bool:
     """Return whether the operation or a label of an ended call became known during it."""
+    if len(record) < 4:
+        return False
     details = record[3]
     return bool(details.labels) or details.site is not None
 

@@ -18,8 +18,9 @@ IN_PROGRESS: Final = float("inf")
 
 Record = list[Any]
 """A buffered call: start on the steady clock in seconds, duration in seconds, its call site and,
-where there is more to say, its `CallDetails`. A list, because a list is the cheapest thing that
-one thread can make, put into a buffer, and complete in place later."""
+where there is more to say, its `CallDetails`. While sessions are open these may be an `Enclosure`,
+which the calls of a session share. A list, because a list is the cheapest thing that one thread can
+make, put into a buffer, and complete in place later."""
 
 
 class CallDetails:
@@ -49,6 +50,10 @@ class CallDetails:
     cpu_seconds: float | None = None
     counted: bool = False
     """Whether there is something to count: an outcome, a measure or a reading."""
+    own: bool = True
+    """Whether these are the details of one call alone."""
+    enclosure: Any = None
+    """The sessions around the call; None without any, and once it is counted in them."""
 
     @property
     def trace_id(self) -> str | None:
@@ -106,6 +111,11 @@ def details_of(record: Record) -> CallDetails:
         record[2].series.notes.append(None)
         record.append(CallDetails())
     details: CallDetails = record[3]
+    if not details.own:
+        own = CallDetails()
+        own.enclosure = details
+        record[2].series.notes.append(None)
+        record[3] = details = own
     return details
 
 

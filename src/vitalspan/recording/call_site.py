@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from vitalspan.labels import Labels
 from vitalspan.metrics import COMPONENT
+from vitalspan.recording import spans
 from vitalspan.recording.attributes import kept_value, span_attributes
 from vitalspan.recording.call_record import Record, to_call_record
 from vitalspan.recording.options import NO_EXTRAS, OperationOptions, SpanExtras
@@ -31,6 +32,9 @@ OFF: Final = _Gate("OFF")
 
 ENGAGED: Final = _Gate("ENGAGED")
 """There is more to do than to take the time."""
+
+IN_SESSION: Final = _Gate("IN_SESSION")
+"""Sessions are open, and there is no more to do than to note which of them are around a call."""
 
 MAX_LABELLED_SITES: Final = 4096
 """Sets of further labels that a call site keeps a call site for."""
@@ -164,12 +168,16 @@ class CallSite(Shared):
             return OFF
         if (
             self.measuring
-            or recorder.open_sessions
             or recorder.tracing.own is not None
             or self.options.error_results is not None
         ):
             return ENGAGED
-        return recorder.silent_provider
+        return IN_SESSION if recorder.open_sessions else recorder.silent_provider
+
+    def is_short_in_session(self) -> bool:
+        """Whether a call only has to take the time and to note the sessions around it."""
+        provider: object = spans.slot._TRACER_PROVIDER  # noqa: SLF001
+        return self.gate is IN_SESSION and provider is self.recorder.silent_provider
 
     def inspect(self, record: Record) -> None:
         """Look at a call that lasted for `inspect_from` seconds or longer."""

@@ -2,34 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from vitalspan.recording.call_record import Record
+from vitalspan.recording.call_record import CallDetails, Record
+
+if TYPE_CHECKING:
+    from vitalspan.recording.series import CountedBatch, Series
 
 
 class EnclosingSession(Protocol):
     """A session, as far as calls are concerned with it."""
 
-    def take(self, record: Record) -> bool:
-        """Count a call that has just begun; return False for one that is not the session's."""
+    def add(self, series: Series, calls: CountedBatch) -> None:
+        """Add calls that have ended, in this session and in those around it."""
         ...
 
 
-Link = tuple[EnclosingSession, "Link | None"]
-"""A session, and the link of the one around it."""
+class Enclosure(CallDetails):
+    """The sessions around a task or thread, in the place of the details of calls without any.
 
-enclosing: ContextVar[Link | None] = ContextVar("vitalspan_sessions", default=None)
-"""The sessions around this task or thread, the innermost first."""
+    All calls that begin within a session share one, so that a call in a session only reads a
+    context variable.
+
+    Attributes:
+        session: the innermost session; None outside of any, and after it was closed.
+        outer: the enclosure around it; None for the outermost one.
+    """
+
+    own = False
+
+    def __init__(
+        self, session: EnclosingSession | None = None, outer: Enclosure | None = None
+    ) -> None:
+        self.session = session
+        self.outer = outer
+        self.enclosure = self
 
 
-def note_in_session(record: Record) -> None:
-    """Give a call that has begun to the innermost session that it belongs to, if there is one."""
-    try:
-        link = enclosing.get()
-        while link is not None:
-            session, link = link
-            if session.take(record):
-                return
-    except Exception:  # noqa: BLE001 - the user's call must not fail
-        record[2].recorder.internal_errors.note("session", "a call is missing in its session")
+OUTSIDE = Enclosure()
+"""What is around a task or thread without sessions."""
+
+enclosing: ContextVar[Enclosure] = ContextVar("vitalspan_sessions", default=OUTSIDE)
+"""What is around this task or thread."""
+
+
+def enclose(record: Record) -> None:
+    """Note the sessions around a call that is about to begin."""
+    if len(record) < 4:
+        record.append(enclosing.get())
+    else:
+        record[3].enclosure = enclosing.get()
+
+
+def enclosure_of(record: Record) -> Enclosure | None:
+    """Return the enclosure of a call; None where it has none or is counted in it already."""
+    return record[3].enclosure if len(record) > 3 else None
+
+
+def innermost(
+    enclosure: Enclosure | None, sessions: Mapping[int, EnclosingSession]
+) -> EnclosingSession | None:
+    """Return the innermost session of an enclosure that is among some; None without one."""
+    while enclosure is not None:
+        session = sessions.get(id(enclosure.session))
+        if session is not None:
+            return session
+        enclosure = enclosure.outer
+    return None

@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanKind
 from vitalspan.recording import spans
 from vitalspan.recording.attributes import kept_value, span_attributes
 from vitalspan.recording.call_record import IN_PROGRESS, Record, details_of
-from vitalspan.recording.enclosing_sessions import note_in_session
+from vitalspan.recording.enclosing_sessions import enclose
 from vitalspan.recording.options import SpanExtras
 from vitalspan.recording.outcome import classify, end
 from vitalspan.recording.resource_meter import thread_cpu
@@ -117,10 +117,10 @@ class MeasuredCall:
         site = record[2]
         if self.span is not None:
             note_span(record, self.span)
+        if site.recorder.open_sessions:
+            enclose(record)
         record[0] = site.now()
         site.series.records.append(record)
-        if site.recorder.open_sessions:
-            note_in_session(record)
 
     def attach(self) -> None:
         """Make the span current again."""

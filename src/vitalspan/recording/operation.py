@@ -12,6 +12,7 @@ from vitalspan.recording.call_record import IN_PROGRESS
 from vitalspan.recording.call_site import OFF, CallSite
 from vitalspan.recording.call_site_table import CallSiteTable
 from vitalspan.recording.decorate import decorate
+from vitalspan.recording.enclosing_sessions import enclosing
 from vitalspan.recording.measured_call import MeasuredCall
 from vitalspan.recording.options import NO_EXTRAS, OperationOptions, SpanExtras
 from vitalspan.recording.outcome import end, end_with_error
@@ -65,8 +66,12 @@ class Operation(Shared):
 
     def __enter__(self) -> Call:
         site = self._site or self._block_site()
-        if _slot._TRACER_PROVIDER is site.gate and self._extras is None:  # noqa: SLF001
+        if self._extras is None and _slot._TRACER_PROVIDER is site.gate:  # noqa: SLF001
             record = [site.now(), IN_PROGRESS, site]
+            call = Call(record)
+            site.series.records.append(record)
+        elif self._extras is None and site.is_short_in_session():
+            record = [site.now(), IN_PROGRESS, site, enclosing.get()]
             call = Call(record)
             site.series.records.append(record)
         else:
@@ -88,7 +93,8 @@ class Operation(Shared):
         # meanwhile comes after it.
         call = entered.pop(0) if len(entered) == 1 else self._leave()
         record = call._record  # noqa: SLF001
-        if error is None and call._measured is None and len(record) == 3:  # noqa: SLF001
+        plain = call._measured is None and (len(record) == 3 or not record[3].own)  # noqa: SLF001
+        if plain and error is None:
             site = record[2]
             record[1] = seconds = site.now() - record[0]
             if seconds >= site.inspect_from:

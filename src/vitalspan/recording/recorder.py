@@ -13,7 +13,7 @@ from vitalspan.recording import spans
 from vitalspan.recording.aggregation import Aggregator
 from vitalspan.recording.boundary_table import BoundaryTable
 from vitalspan.recording.call_record import CallRecord, Record, to_call_record
-from vitalspan.recording.enclosing_sessions import EnclosingSession
+from vitalspan.recording.enclosing_sessions import EnclosingSession, Enclosure, enclosing
 from vitalspan.recording.rebuild import Shared, rebuild
 from vitalspan.recording.resource_meter import ResourceMeter
 from vitalspan.recording.series import Series
@@ -86,7 +86,10 @@ class Recorder(Shared):
         self.slow: deque[CallRecord] = deque(maxlen=slow_calls)
         self.sites: weakref.WeakSet[Site] = weakref.WeakSet()
         self.site_caches: weakref.WeakSet[SiteCache] = weakref.WeakSet()
-        self.open_sessions: dict[int, EnclosingSession] = {}
+        self.open_sessions: dict[int, EnclosingSession] = self.aggregator.open_sessions
+        self.enclosure: Callable[[], Enclosure] = enclosing.get
+        """Returns what is around this task or thread. A function that held it could not be
+        pickled."""
         self._looking_for_sessions = False
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from vitalspan.recording.buckets import BucketGrid, grid_of
 from vitalspan.recording.call_record import IN_PROGRESS, Record
 from vitalspan.recording.detail_counts import NO_DETAILS
 from vitalspan.recording.duration_histogram import NO_SPREAD, DurationHistogram, Spread
+from vitalspan.recording.enclosing_sessions import Enclosure
 from vitalspan.recording.rebuild import Shared, rebuild
 from vitalspan.recording.slo_counter import AlikeCalls, JudgedCalls, SloCounter
 
@@ -27,6 +28,7 @@ class CountedBatch(NamedTuple):
         spread: the sum of the squares, the shortest and the longest of their durations.
         noted: those that have more than a duration.
         records: all of them.
+        enclosed: those of them that began within sessions, by what is around them; None for all.
     """
 
     buckets: dict[int, int]
@@ -34,6 +36,10 @@ class CountedBatch(NamedTuple):
     spread: Spread
     noted: list[Record]
     records: list[Record]
+    enclosed: EnclosedCalls = ()
+
+
+EnclosedCalls = tuple[tuple[Enclosure, CountedBatch | None], ...]
 
 
 class FreshCalls(NamedTuple):

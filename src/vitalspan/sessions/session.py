@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from contextvars import Token
-from heapq import nlargest
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from vitalspan.labels import value_text
-from vitalspan.recording.call_record import IN_PROGRESS, CallRecord, Record, to_call_record
-from vitalspan.recording.enclosing_sessions import Link, enclosing
+from vitalspan.recording.call_record import IN_PROGRESS, Record
+from vitalspan.recording.enclosing_sessions import Enclosure, enclosing, enclosure_of
 from vitalspan.recording.lock_free_counter import amount_of
+from vitalspan.recording.series import CountedBatch, Series
+from vitalspan.sessions.session_calls import SessionCalls
 from vitalspan.sessions.session_statistics import SessionStatistics
 from vitalspan.sessions.session_table import SessionTable
-from vitalspan.statistics.call_sums import CallSums
-
-SLOWEST: Final = 5
-"""Calls that are kept as the slowest."""
-
-MAX_OPERATIONS: Final = 1000
-"""Operations of one session that have figures of their own; further ones are in its total only."""
 
 MAX_COUNTS: Final = 100
 """Distinct names of what a program counts in one session."""
-
-_BATCH: Final = 256
-
-_Key = tuple[str, str]
 
 
 class Session:
@@ -45,7 +35,8 @@ class Session:
         self.name = value_text(name)
         self._table = table
         self._recorder = table.recorder
-        self._token: Token[Link | None] | None = None
+        self._token: Token[Enclosure] | None = None
+        self._enclosure: Enclosure | None = None
         self._outer: tuple[Session, ...] = ()
         self._ended = True
         self._result: SessionStatistics | None = None
@@ -55,25 +46,19 @@ class Session:
         """Begin anew from zero, as in a forked child."""
         self._began = self._recorder.now()
         self._start = self._recorder.clock.wall()
-        self._records: list[Record] = []
-        self._limit = _BATCH
-        self._all = CallSums()
-        self._sums: dict[_Key, CallSums] = {}
-        self._slowest: list[CallRecord] = []
+        self._calls = SessionCalls()
         self._counts: dict[str, float] = {}
-        self._inner: dict[int, Session] = {}
 
     def __enter__(self) -> Self:
         if not self._ended or self._result is not None:
             raise RuntimeError(f"session {self.name!r} was opened before: make another one")
-        link = enclosing.get()
-        self._outer = tuple(open_sessions(link, self._table))
+        around = enclosing.get()
+        self._outer = tuple(open_sessions(around, self._table))
         self.reset()
         self._ended = False
-        for session in self._outer:
-            session._inner[id(self)] = self  # noqa: SLF001 - of the same class
         self._recorder.open_session(self)
-        self._token = enclosing.set((self, link))
+        self._enclosure = Enclosure(self, around)
+        self._token = enclosing.set(self._enclosure)
         return self
 
     def __exit__(
@@ -96,9 +81,10 @@ class Session:
             self._recorder.internal_errors.note("session", "a session is not in the history")
         finally:
             self._ended = True
-            for session in self._outer:
-                session._inner.pop(id(self), None)  # noqa: SLF001 - of the same class
             self._recorder.close_session(self)
+            if self._enclosure is not None:
+                # Recent calls hold it for longer than the session is of use.
+                self._enclosure.session = None
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -139,23 +125,28 @@ class Session:
         if self._result is not None:
             return self._result
         recorder = self._recorder
+        aggregator = recorder.aggregator
         now, epoch = recorder.now(), recorder.epoch()
         seconds = now - self._began
-        everything = CallSums()
-        with self._table.locked() as locked:
-            for session in (self, *list(self._inner.values())):
-                running = session.count_ended() if locked else []
-                oldest = min((record[0] for record in running), default=None)
-                everything.add_in_progress(len(running), oldest)
-            everything.add(self._all)
-            sums = {}
-            for key, one in self._sums.items():
-                sums[key] = CallSums()
-                sums[key].add(one)
-            slowest, counts = tuple(self._slowest), dict(self._counts)
+        running: list[Record] = []
+        with aggregator.flushed(recorder.series_table.all) as every:
+            # The lock is not had by whoever has interrupted a count, in a signal handler say, and
+            # sees what was before it.
+            calls = self._calls.copy()
+            for buffered in aggregator.settled(every or []):
+                ended: list[Record] = []
+                for record in buffered:
+                    if self._encloses(record):
+                        (running if record[1] == IN_PROGRESS else ended).append(record)
+                calls.add_records(ended)
+        with self._table.locked():
+            counts = dict(self._counts)
+        everything = calls.total()
+        oldest = min((record[0] for record in running), default=None)
+        everything.add_in_progress(len(running), oldest)
         operations = [
             one.statistics(component, operation, seconds, now, epoch)
-            for (component, operation), one in sums.items()
+            for (component, operation), one in calls.operations.items()
         ]
         return SessionStatistics(
             self.name,
@@ -163,49 +154,26 @@ class Session:
             seconds,
             everything.statistics(None, None, seconds, now, epoch),
             tuple(sorted(operations, key=lambda figures: -figures.total)),
-            slowest,
+            tuple(calls.slowest),
             counts,
             self._outer[0].name if self._outer else None,
-            sums,
+            calls.operations,
         )
 
-    def take(self, record: Record) -> bool:
-        """Count a call that has just begun; return False for one that is not the session's."""
-        if self._ended or record[2].recorder is not self._recorder:
-            return False
-        self._records.append(record)
-        if len(self._records) >= self._limit:
-            with self._table.locked(patience=0.0) as locked:
-                if locked:
-                    self.count_ended()
-        return True
+    def add(self, series: Series, calls: CountedBatch) -> None:
+        """Add calls that have ended, in this session and in those around it."""
+        self._calls.add(series, calls)
+        for session in self._outer:
+            session._calls.add(series, calls)  # noqa: SLF001 - of the same class
 
-    def count_ended(self) -> list[Record]:
-        """Count the calls that have ended, and return those in progress. The lock is held."""
-        records = self._records
-        batch = records[:]
-        del records[: len(batch)]
-        ended, waiting = _grouped(batch)
-        records += waiting
-        self._limit = _BATCH + 2 * len(waiting)
-        for key, calls in ended.items():
-            sums = CallSums()
-            sums.add_records(_site_of(calls[0]).series.histogram.grid, calls)
-            for session in (self, *self._outer):
-                session._add(key, sums, calls)  # noqa: SLF001 - of the same class
-        return waiting
-
-    def _add(self, key: _Key, sums: CallSums, calls: list[Record]) -> None:
-        self._all.add(sums)
-        if key in self._sums or len(self._sums) < MAX_OPERATIONS:
-            self._sums.setdefault(key, CallSums()).add(sums)
-        slowest = self._slowest
-        full = len(slowest) == SLOWEST
-        if not full or sums.longest > slowest[-1].duration:
-            epoch = self._recorder.epoch()
-            latest = nlargest(SLOWEST, calls, key=lambda record: record[1])
-            slowest = [*slowest, *(to_call_record(record, epoch) for record in latest)]
-            self._slowest = nlargest(SLOWEST, slowest, key=lambda call: call.duration)
+    def _encloses(self, record: Record) -> bool:
+        """Whether a call began within this session and is not counted in it yet."""
+        enclosure = enclosure_of(record)
+        while enclosure is not None:
+            if enclosure.session is self:
+                return True
+            enclosure = enclosure.outer
+        return False
 
     def _add_count(self, name: str, amount: float) -> None:
         if self._ended:
@@ -216,34 +184,12 @@ class Session:
             self._counts[name] = self._counts.get(name, 0) + amount
 
 
-def _grouped(batch: list[Record]) -> tuple[dict[_Key, list[Record]], list[Record]]:
-    """Return the calls that have ended by component and operation, and those in progress."""
-    ended: dict[_Key, list[Record]] = {}
-    waiting = []
-    keys: dict[int, _Key] = {}
-    for record in batch:
-        if record[1] == IN_PROGRESS:
-            waiting.append(record)
-            continue
-        site = _site_of(record)
-        key = keys.get(id(site))
-        if key is None:
-            key = keys[id(site)] = (site.series.component, site.series.operation)
-            ended.setdefault(key, [])
-        ended[key].append(record)
-    return ended, waiting
-
-
-def _site_of(record: Record) -> Any:
-    # The operation may have become known during the call.
-    return (record[3].site if len(record) > 3 else None) or record[2]
-
-
-def open_sessions(link: Link | None, table: SessionTable) -> list[Session]:
-    """Return the open sessions of one monitor among those of a link, the innermost first."""
+def open_sessions(enclosure: Enclosure | None, table: SessionTable) -> list[Session]:
+    """Return the open sessions of one monitor around something, the innermost first."""
     found = []
-    while link is not None:
-        session, link = link
+    while enclosure is not None:
+        session = enclosure.session
         if isinstance(session, Session) and session.is_open and session._table is table:  # noqa: SLF001
             found.append(session)
+        enclosure = enclosure.outer
     return found

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping
 
 from vitalspan.history.operation_series import ERROR_COLUMN, OperationSeries
 from vitalspan.recording.buckets import BucketGrid
-from vitalspan.recording.call_record import Record
 from vitalspan.recording.detail_counts import NO_DETAILS, DetailCounts, LastError
 from vitalspan.recording.duration_histogram import NO_SPREAD, Spread
-from vitalspan.recording.series import Series
+from vitalspan.recording.series import CountedBatch, Series
 from vitalspan.statistics.call_statistics import CallStatistics, ErrorStatistics
 from vitalspan.statistics.quantiles import quantile_of
 
@@ -61,22 +60,23 @@ class CallSums:
         for error_type, error in details.last_errors.items():
             own.note_error(error_type, error)
 
-    def add_records(self, grid: BucketGrid, records: list[Record]) -> None:
-        """Add calls that have ended, none of which is added elsewhere.
+    def add_calls(self, grid: BucketGrid, calls: CountedBatch) -> None:
+        """Add calls that are counted, none of which is added elsewhere.
 
         Args:
             grid: the buckets of their series.
-            records: the calls, one at least.
+            calls: the calls.
         """
-        durations = sorted(record[1] for record in records)
-        squares = math.hypot(*durations) ** 2
-        self.count += len(durations)
-        self._total += sum(durations)
-        self._spread = self._spread.plus(Spread(squares, durations[0], durations[-1]))
-        _add(self._buckets.setdefault(grid, {}), grid.count(durations))
-        noted = [record for record in records if len(record) > 3]
-        if noted:
-            self._add_detail_counts(NO_DETAILS.plus(noted, grid))
+        self.count += len(calls.records)
+        self._total += calls.total
+        self._spread = self._spread.plus(calls.spread)
+        buckets = self._buckets.get(grid)
+        if buckets is None:
+            self._buckets[grid] = calls.buckets.copy()
+        else:
+            _add(buckets, calls.buckets)
+        if calls.noted:
+            self._add_detail_counts(NO_DETAILS.plus(calls.noted, grid))
 
     def add(self, other: CallSums) -> None:
         """Add the calls that have ended of other sums."""
@@ -86,6 +86,12 @@ class CallSums:
         for grid, buckets in other._buckets.items():
             _add(self._buckets.setdefault(grid, {}), buckets)
         self._add_detail_counts(other._details)
+
+    def copy(self) -> CallSums:
+        """Return the sums of the calls that have ended, which do not change with these."""
+        result = CallSums()
+        result.add(self)
+        return result
 
     def durations(self) -> list[tuple[float, int]]:
         """Return the middle of each fine bucket in seconds, ascending, and its calls."""

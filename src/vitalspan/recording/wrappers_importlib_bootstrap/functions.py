@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from vitalspan.recording.call_record import IN_PROGRESS, Record, details_of
-from vitalspan.recording.call_site import OFF, CallSite
-from vitalspan.recording.enclosing_sessions import note_in_session
+from vitalspan.recording.call_site import IN_SESSION, OFF, CallSite
+from vitalspan.recording.enclosing_sessions import enclose
 from vitalspan.recording.measured_call import MeasuredCall, close_span, note_span, open_span
 from vitalspan.recording.outcome import classify, end, end_with_error, judge_result
 from vitalspan.recording.spans import detach
@@ -25,17 +25,23 @@ if TYPE_CHECKING:
 def function(site: CallSite, func: Callable[..., Any]) -> Callable[..., Any]:
     """Record the calls of a function."""
     series, now = site.series, site.now
-    records, flush = series.records, site.recorder.aggregator.flush
+    recorder = site.recorder
+    records, flush = series.records, recorder.aggregator.flush
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         gate = site.gate
         if _slot._TRACER_PROVIDER is not gate:  # noqa: SLF001
-            if gate is OFF:
-                return func(*args, **kwargs)
-            # Not by one function for both: each frame counts against the recursion limit.
-            return (_measured if site.measuring else _engaged)(site, func, args, kwargs)
-        start = now()
-        record = [start, IN_PROGRESS, site]
+            if gate is not IN_SESSION or _slot._TRACER_PROVIDER is not recorder.silent_provider:  # noqa: SLF001
+                if gate is OFF:
+                    return func(*args, **kwargs)
+                # Not by one function for both: each frame counts against the recursion limit.
+                return (_measured if site.measuring else _engaged)(site, func, args, kwargs)
+            enclosure = recorder.enclosure
+            start = now()
+            record = [start, IN_PROGRESS, site, enclosure()]
+        else:
+            start = now()
+            record = [start, IN_PROGRESS, site]
         try:
             records.append(record)
             result = func(*args, **kwargs)
@@ -61,18 +67,24 @@ def function(site: CallSite, func: Callable[..., Any]) -> Callable[..., Any]:
 def coroutine_function(site: CallSite, func: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
     """Record the calls of a coroutine function, from its first step to its last."""
     series, now = site.series, site.now
-    records, flush = series.records, site.recorder.aggregator.flush
+    recorder = site.recorder
+    records, flush = series.records, recorder.aggregator.flush
 
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         gate = site.gate
         if _slot._TRACER_PROVIDER is not gate:  # noqa: SLF001
-            if gate is OFF:
-                return await func(*args, **kwargs)
-            if site.measuring:
-                return await with_cpu_time(site, func, args, kwargs)
-            return await _engaged_coroutine(site, func, args, kwargs)
-        start = now()
-        record = [start, IN_PROGRESS, site]
+            if gate is not IN_SESSION or _slot._TRACER_PROVIDER is not recorder.silent_provider:  # noqa: SLF001
+                if gate is OFF:
+                    return await func(*args, **kwargs)
+                if site.measuring:
+                    return await with_cpu_time(site, func, args, kwargs)
+                return await _engaged_coroutine(site, func, args, kwargs)
+            enclosure = recorder.enclosure
+            start = now()
+            record = [start, IN_PROGRESS, site, enclosure()]
+        else:
+            start = now()
+            record = [start, IN_PROGRESS, site]
         try:
             records.append(record)
             result = await func(*args, **kwargs)
@@ -131,9 +143,9 @@ def _engaged(
     try:
         if span is not None:
             note_span(record, span)
-        site.series.records.append(record)
         if site.recorder.open_sessions:
-            note_in_session(record)
+            enclose(record)
+        site.series.records.append(record)
         result = func(*args, **kwargs)
         seconds = now() - start
         held, token = token, None
@@ -168,9 +180,9 @@ async def _engaged_coroutine(
     try:
         if span is not None:
             note_span(record, span)
-        site.series.records.append(record)
         if site.recorder.open_sessions:
-            note_in_session(record)
+            enclose(record)
+        site.series.records.append(record)
         result = await func(*args, **kwargs)
         seconds = now() - start
         held, token = token, None

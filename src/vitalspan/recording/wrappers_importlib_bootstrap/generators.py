@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitalspan.recording.call_record import IN_PROGRESS, Record
 from vitalspan.recording.call_site import OFF, CallSite
+from vitalspan.recording.enclosing_sessions import enclosing
 from vitalspan.recording.measured_call import MeasuredCall
 from vitalspan.recording.outcome import end, end_with_error, judge_result
 from vitalspan.recording.spans import slot as _slot
@@ -214,6 +215,10 @@ def _begin(site: CallSite) -> tuple[Record | None, MeasuredCall | None]:
         return record, None
     if gate is OFF:
         return None, None
+    if site.is_short_in_session():
+        record = [site.now(), IN_PROGRESS, site, enclosing.get()]
+        site.series.records.append(record)
+        return record, None
     measured = MeasuredCall(site)
     measured.begin()
     measured.detach()
