@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 from vitalspan.recording.call_record import CallDetails, Record
-
-if TYPE_CHECKING:
-    from vitalspan.recording.series import CountedBatch, Series
 
 
 class EnclosingSession(Protocol):
     """A session, as far as calls are concerned with it."""
 
-    def add(self, series: Series, calls: CountedBatch) -> None:
-        """Add calls that have ended, in this session and in those around it."""
+    def add(self, series: Any, calls: Any) -> None:
+        """Add a `CountedBatch` of calls of a series, in this session and in those around it."""
         ...
 
 
