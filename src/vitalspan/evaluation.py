@@ -217,17 +217,27 @@ class Evaluation:
         Raises:
             VitalspanError: where another process has it, since that one evaluates for all.
         """
+        with self.reading_history_if_here() as history:
+            if history is None:
+                raise VitalspanError(
+                    "the history is in the process that evaluates for all: ask that one for a "
+                    "window, or ask here for the time since the start"
+                )
+            yield history
+
+    @contextmanager
+    def reading_history_if_here(self) -> Iterator[History | None]:
+        """Do the same as `reading_history`, and yield None where another process has the history.
+
+        Yields:
+            The history, or None.
+        """
         shared = self._shared
         with self._brief_lead():
             if not self.ticker.running:
                 self.tick()
             with self._lock:
-                if shared is not None and not shared.leads:
-                    raise VitalspanError(
-                        "the history is in the process that evaluates for all: ask that one for a "
-                        "window, or ask here for the time since the start"
-                    )
-                yield self.history
+                yield self.history if shared is None or shared.leads else None
 
     @contextmanager
     def _brief_lead(self) -> Iterator[None]:
@@ -239,6 +249,18 @@ class Evaluation:
         finally:
             if shared is not None and not led and not self.ticker.running:
                 shared.step_down()
+
+    @contextmanager
+    def reading_rules(self) -> Iterator[RuleEngine]:
+        """Let no rule be evaluated while the state of the rules is read.
+
+        Yields:
+            The engine; in a process that does not evaluate, with what the one that does has found.
+        """
+        with self._lock:
+            if self._shared is not None:
+                self._shared.follow()
+            yield self.engine
 
     def configure(self, settings: Settings) -> None:
         """Apply settings: load the rule file, add the receivers, set the interval.

@@ -18,6 +18,7 @@ from vitalspan.rules.alert_states import (
 from vitalspan.rules.alert_text import annotations_of, message
 from vitalspan.rules.model import Level, Pairs, Rule
 from vitalspan.signals.reader import Key, QueryReader
+from vitalspan.signals.signal import Reading
 
 _ONE_OPERATION: Final = (OPERATION, "=")
 
@@ -33,6 +34,8 @@ class RuleState(AlertStates):
 
     Attributes:
         has_series: whether there have been series that the rule is about.
+        readings: the value of each series or group of series at the last evaluation, and how many
+            samples it was made of.
     """
 
     def __init__(self, rule: Rule, group: str, limit: int, history: History) -> None:
@@ -40,6 +43,7 @@ class RuleState(AlertStates):
         self.rule = rule
         self.keys: list[Key] = []
         self.has_series = False
+        self.readings: dict[Key, Reading] = {}
         self.reader = QueryReader(rule.query, history)
         self._sign = 1.0 if rule.above else -1.0
         self._first = self._sign * rule.levels[0].threshold
@@ -93,6 +97,7 @@ class RuleState(AlertStates):
         super().reset()
         self.keys = []
         self.has_series = False
+        self.readings = {}
         self.reader.forget()
 
     def evaluate(self, now: float) -> list[AlertChange]:
@@ -106,6 +111,7 @@ class RuleState(AlertStates):
         """
         rule, instances = self.rule, self.instances
         readings = self.reader.read(now)
+        self.readings = dict(readings)
         self.has_series = self.has_series or self.reader.has_series()
         least, sign, first = rule.min_count, self._sign, self._first
         due: list[tuple[Key, float | None]] = []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import REGISTRY
 
 from vitalspan.serve.messages import Request, Response, join_headers
+from vitalspan.serve.page import redirect_into
 from vitalspan.serve.routes import is_probe, respond
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
-def make_asgi_app(registry: Collector = REGISTRY) -> ASGIApp:
+def make_asgi_app(registry: Collector = REGISTRY, *, page: bool = False) -> ASGIApp:
     """Make an ASGI application that shows a registry's metrics at every path below its mount.
 
     In Starlette and FastAPI, `app.add_route("/metrics", make_asgi_app())` serves exactly that path.
@@ -32,8 +33,12 @@ def make_asgi_app(registry: Collector = REGISTRY) -> ASGIApp:
 
     Args:
         registry: whose metrics are shown.
+        page: whether the application is what the HTTP server is: the live page at its mount with
+            the JSON API below it, the metrics at `/metrics` and the probes at their paths. Mount it
+            with `app.mount("/vitalspan", ...)` then. Whoever may not see the page has to be kept
+            out by the application around it.
     """
-    return MetricsApp(registry)
+    return MetricsApp(registry, page=page)
 
 
 class MetricsApp:
@@ -41,15 +46,17 @@ class MetricsApp:
 
     Args:
         registry: whose metrics are shown.
+        page: whether the page is at the mount, rather than the metrics at every path.
     """
 
-    def __init__(self, registry: Collector) -> None:
+    def __init__(self, registry: Collector, *, page: bool = False) -> None:
         self._registry = registry
+        self._page = page
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer what the server asks."""
         if scope["type"] == "http":
-            await _answer(await _render(_request(scope), self._registry), send)
+            await _answer(await self._respond(scope), send)
         elif scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["type"] == "websocket":
@@ -57,6 +64,18 @@ class MetricsApp:
             await send({"type": "websocket.close", "code": 1000})
         else:
             raise ValueError(f"the metrics are not available over {scope['type']!r}")
+
+    async def _respond(self, scope: MutableMapping[str, Any]) -> Response:
+        request = _request(scope)
+        if not self._page:
+            return await _render(request, self._registry, any_path=True)
+        mount = scope.get("root_path", "")
+        # The path has the mount in it where a framework follows ASGI 2.4 or newer.
+        if mount and (f"{request.path}/").startswith(f"{mount}/"):
+            request = request._replace(path=request.path.removeprefix(mount))
+        if not request.path:
+            return redirect_into(mount).to(request)
+        return await _render(request, self._registry, any_path=False)
 
 
 def _request(scope: MutableMapping[str, Any]) -> Request:
@@ -68,16 +87,16 @@ def _request(scope: MutableMapping[str, Any]) -> Request:
     )
 
 
-async def _render(request: Request, registry: Collector) -> Response:
-    if is_probe(request):
+async def _render(request: Request, registry: Collector, *, any_path: bool) -> Response:
+    if is_probe(request, any_path=any_path):
         # It waits for nothing, whereas every thread of the pool may wait for a collector.
-        return respond(request, registry, any_path=True)
+        return respond(request, registry, any_path=any_path)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         # Another async library is in charge, such as trio: asyncio's threads are out of reach.
-        return respond(request, registry, any_path=True)
-    return await asyncio.to_thread(respond, request, registry, any_path=True)
+        return respond(request, registry, any_path=any_path)
+    return await asyncio.to_thread(respond, request, registry, any_path=any_path)
 
 
 async def _answer(response: Response, send: Send) -> None:

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from vitalspan.runtime import fork
+from vitalspan.serve.page import is_loopback
 from vitalspan.serve.request_handler import RequestHandler
 from vitalspan.serve.routes import METRICS_PATH
 from vitalspan.serve.selector_loop import CLOSE_SECONDS, SelectorLoop
@@ -46,7 +47,9 @@ class MetricsServer:
         self.port: int
         self.address, self.port = listener.getsockname()[:2]
         self._config = config
-        self._handler = RequestHandler(registry, config, max_connections)
+        self._handler = RequestHandler(
+            registry, config, max_connections, is_local=is_loopback(self.address)
+        )
         self._loop = SelectorLoop(
             listener,
             tls=lambda: config().tls,

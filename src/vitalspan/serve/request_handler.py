@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from vitalspan.serve.access import refusal
 from vitalspan.serve.coalescing import ScrapeCoalescer
 from vitalspan.serve.messages import Request, Response, text_response
+from vitalspan.serve.page import is_page, misleading_host
 from vitalspan.serve.routes import is_scrape, respond
 from vitalspan.serve.scrape import scrape_options
 from vitalspan.serve.web_config import WebConfig
@@ -24,6 +25,12 @@ Send = Callable[[Response, WhenSent | None], None]
 
 MAX_THREADS: Final = 32
 """Threads that make responses, at most."""
+
+MAX_PAGE_THREADS: Final = 2
+"""Threads that make what the page shows, at most: whoever looks must not slow down who works."""
+
+MAX_PAGE_REQUESTS: Final = 256
+"""Requests of pages that wait for their responses or take them, at most."""
 
 _ROOM_FOR_OTHERS: Final = 8
 """One of so many threads and connections is kept free of scrapes; one at least if there are two."""
@@ -67,19 +74,32 @@ class RequestHandler:
         registry: whose metrics are shown.
         config: returns what the web configuration says now.
         max_connections: how many connections the server has, at most.
+        is_local: whether it listens for this machine alone.
     """
 
     def __init__(
-        self, registry: Collector, config: Callable[[], WebConfig], max_connections: int
+        self,
+        registry: Collector,
+        config: Callable[[], WebConfig],
+        max_connections: int,
+        *,
+        is_local: bool = False,
     ) -> None:
         self._registry = registry
         self._config = config
+        self._is_local = is_local
         max_threads = min(MAX_THREADS, max_connections)
         self._workers = WorkerPool(max_threads)
         self._scrapes = ScrapeCoalescer(
             self._workers.submit,
             max_scrapes=_share_of_scrapes(max_connections),
             max_renderings=_share_of_scrapes(max_threads),
+        )
+        self._page_workers = WorkerPool(MAX_PAGE_THREADS)
+        self._views = ScrapeCoalescer(
+            self._page_workers.submit,
+            max_scrapes=min(MAX_PAGE_REQUESTS, _share_of_scrapes(max_connections)),
+            max_renderings=MAX_PAGE_REQUESTS,
         )
 
     def handle(self, request: Request, send: Send) -> None:
@@ -99,6 +119,7 @@ class RequestHandler:
     def close(self) -> None:
         """End the threads as soon as they have finished what they do."""
         self._workers.close()
+        self._page_workers.close()
 
     def _admit(self, exchange: Exchange) -> None:
         request = exchange.request
@@ -107,6 +128,8 @@ class RequestHandler:
             exchange.respond(response)
         elif is_scrape(request):
             self._scrape(exchange)
+        elif is_page(request.path) and request.method in {"GET", "HEAD"}:
+            self._view(exchange)
         else:
             # Everything else waits for nothing, so hanging collectors cannot hold it up.
             exchange.respond(self._response(request))
@@ -117,6 +140,21 @@ class RequestHandler:
         render = partial(self._response, request)
         if not self._scrapes.scrape(scrape_options(request), render, exchange.respond):
             exchange.refuse("too many scrapes at a time")
+
+    def _view(self, exchange: Exchange) -> None:
+        """Answer with the page, or with what it shows; the same for all that ask at once."""
+        request = exchange.request
+        # A browser has no password for the name of another site, so users keep that one out.
+        if self._is_local and exchange.config.users is None:
+            refused = misleading_host(request)
+            if refused is not None:
+                exchange.respond(refused)
+                return
+        seen = tuple(request.headers.get(name) for name in ("accept-encoding", "if-none-match"))
+        key = (request.path, request.query, *seen)
+        render = partial(self._response, request._replace(method="GET"))
+        if not self._views.scrape(key, render, exchange.respond):
+            exchange.refuse("too many look at this service")
 
     def _response(self, request: Request) -> Response:
         return respond(request, self._registry, any_path=False)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from vitalspan.serve.messages import Request, Response, make_response, text_response
-from vitalspan.serve.probes import HEALTH_PATH, LIVE_PATH, PROBES, READY_PATH
+from vitalspan.serve.messages import Request, Response, text_response
+from vitalspan.serve.page import is_page, respond_page
+from vitalspan.serve.probes import PROBES
 from vitalspan.serve.scrape import scrape, scrape_options
 
 if TYPE_CHECKING:
@@ -17,21 +18,6 @@ if TYPE_CHECKING:
 METRICS_PATH: Final = "/metrics"
 
 _ALLOWED: Final = ("Allow", "GET, HEAD, OPTIONS")
-_LANDING_PAGE: Final = f"""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>vitalspan</title>
-<h1>vitalspan</h1>
-<ul>
-<li><a href="{METRICS_PATH}">Metrics</a>, as Prometheus scrapes them</li>
-<li><a href="{HEALTH_PATH}">Health</a>: the score and its reasons, as JSON</li>
-<li><a href="{READY_PATH}">Ready</a>: whether the service can take requests</li>
-<li><a href="{LIVE_PATH}">Live</a>: whether the process answers</li>
-</ul>
-</html>
-""".encode()
-
 _log = logging.getLogger(__name__)
 
 Route = Callable[[Request, "Collector"], Response]
@@ -45,7 +31,7 @@ def respond(request: Request, registry: Collector, *, any_path: bool) -> Respons
         registry: whose metrics are shown.
         any_path: whether every path shows the metrics, except those that end like a probe's, as
             in an application that is mounted somewhere. Otherwise `/metrics` does, the probes
-            have theirs, `/` links to both, and nothing else is found.
+            have theirs, `/` is the page with its API below it, and nothing else is found.
     """
     try:
         response = _respond(request, registry, any_path=any_path)
@@ -60,8 +46,10 @@ def is_scrape(request: Request) -> bool:
     return request.method in {"GET", "HEAD"} and _ROUTES.get(request.path) is _metrics
 
 
-def is_probe(request: Request) -> bool:
+def is_probe(request: Request, *, any_path: bool = True) -> bool:
     """Return whether a request to a mounted application asks for a probe."""
+    if not any_path:
+        return request.path in PROBES
     return _mounted_route(request.path) not in {_metrics, _not_found}
 
 
@@ -73,7 +61,7 @@ def _respond(request: Request, registry: Collector, *, any_path: bool) -> Respon
             HTTPStatus.METHOD_NOT_ALLOWED, "only GET, HEAD and OPTIONS are allowed", _ALLOWED
         )
     path = request.path
-    route = _mounted_route(path) if any_path else _ROUTES.get(path, _not_found)
+    route = _mounted_route(path) if any_path else _served_route(path)
     return route(request, registry)
 
 
@@ -81,12 +69,13 @@ def _metrics(request: Request, registry: Collector) -> Response:
     return scrape(registry, scrape_options(request))
 
 
-def _landing_page(_: Request, __: Collector) -> Response:
-    return make_response(HTTPStatus.OK, _LANDING_PAGE, "text/html; charset=utf-8")
-
-
 def _not_found(_: Request, __: Collector) -> Response:
     return text_response(HTTPStatus.NOT_FOUND, f"nothing here; the metrics are at {METRICS_PATH}")
+
+
+def _served_route(path: str) -> Route:
+    """Return the route of a path of the HTTP server, and of an application with the page."""
+    return respond_page if is_page(path) else _ROUTES.get(path, _not_found)
 
 
 def _mounted_route(path: str) -> Route:
@@ -99,7 +88,6 @@ def _mounted_route(path: str) -> Route:
 
 
 _ROUTES: Final[dict[str, Route]] = {
-    "/": _landing_page,
     METRICS_PATH: _metrics,
     f"{METRICS_PATH}/": _metrics,
     **PROBES,

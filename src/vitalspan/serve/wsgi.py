@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import REGISTRY
 
 from vitalspan.serve.messages import Request
+from vitalspan.serve.page import redirect_into
 from vitalspan.serve.routes import respond
 
 if TYPE_CHECKING:
@@ -16,13 +17,16 @@ if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
 
-def make_wsgi_app(registry: Collector = REGISTRY) -> WSGIApplication:
+def make_wsgi_app(registry: Collector = REGISTRY, *, page: bool = False) -> WSGIApplication:
     """Make a WSGI application that shows a registry's metrics at every path below its mount.
 
     Paths that end in `/-/live`, `/-/ready` or `/health` say how the process does.
 
     Args:
         registry: whose metrics are shown.
+        page: whether the application is what the HTTP server is: the live page at its mount with
+            the JSON API below it, the metrics at `/metrics` and the probes at their paths. Whoever
+            may not see the page has to be kept out by the application around it.
     """
 
     def metrics_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -33,9 +37,13 @@ def make_wsgi_app(registry: Collector = REGISTRY) -> WSGIApplication:
             headers={
                 "accept": environ.get("HTTP_ACCEPT", ""),
                 "accept-encoding": environ.get("HTTP_ACCEPT_ENCODING", ""),
+                "if-none-match": environ.get("HTTP_IF_NONE_MATCH", ""),
             },
         )
-        response = respond(request, registry, any_path=True)
+        if page and not request.path:
+            response = redirect_into(environ.get("SCRIPT_NAME", "")).to(request)
+        else:
+            response = respond(request, registry, any_path=not page)
         start_response(f"{response.status} {response.reason}", response.headers)
         return [response.body]
 

@@ -1,0 +1,120 @@
+"""Answers of the JSON API."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from http import HTTPStatus
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from vitalspan.living_monitors import monitors_of
+from vitalspan.page.endpoints import ENDPOINTS
+from vitalspan.page.json_document import dump
+from vitalspan.page.openapi import Problem, openapi_text
+from vitalspan.page.parameters import BadRequestError, parse_query
+from vitalspan.runtime import fork
+from vitalspan.words import suggestion
+
+if TYPE_CHECKING:
+    from vitalspan.monitor import Monitor
+
+JSON: Final = "application/json"
+
+FRESH_SECONDS: Final = 1.0
+"""For how long an answer is given again to whoever asks the same."""
+
+_MOST_ANSWERS: Final = 64
+
+
+class Answer(NamedTuple):
+    """What a request is answered with.
+
+    Attributes:
+        status: the HTTP status code.
+        body: that is sent.
+        content_type: of the body.
+        etag: a tag that changes with the body; empty for none.
+    """
+
+    status: int
+    body: bytes
+    content_type: str = JSON
+    etag: str = ""
+
+
+class _Recent:
+    """The latest answers. However many clients ask, a document is made once a second at most."""
+
+    def __init__(self) -> None:
+        self.reset()
+        fork.reset_in_child(self)
+
+    def reset(self) -> None:
+        """Forget them all."""
+        self._lock = Lock()
+        self._answers: OrderedDict[tuple[Any, ...], tuple[float, Answer]] = OrderedDict()
+
+    def get(self, key: tuple[Any, ...], now: float) -> Answer | None:
+        """Return an answer that is fresh, or None."""
+        with self._lock:
+            found = self._answers.get(key)
+        return found[1] if found and 0 <= now - found[0] < FRESH_SECONDS else None
+
+    def put(self, key: tuple[Any, ...], now: float, answer: Answer) -> None:
+        """Keep an answer."""
+        with self._lock:
+            self._answers[key] = (now, answer)
+            self._answers.move_to_end(key)
+            while len(self._answers) > _MOST_ANSWERS:
+                self._answers.popitem(last=False)
+
+
+_recent: Final = _Recent()
+
+
+def answer(name: str, query: str, registry: object) -> Answer:
+    """Return the answer to a request.
+
+    Args:
+        name: what follows `/api/v1/` in its path.
+        query: its query string, still encoded.
+        registry: whose monitor is asked.
+    """
+    if name == "openapi.json":
+        return Answer(HTTPStatus.OK, openapi_text().encode())
+    endpoint = ENDPOINTS.get(name)
+    if endpoint is None:
+        hint = suggestion(name[:80], sorted(ENDPOINTS))
+        return problem(HTTPStatus.NOT_FOUND, f"nothing here: {hint}")
+    try:
+        asked = parse_query(query, endpoint.parameters)
+    except BadRequestError as refused:
+        return problem(HTTPStatus.BAD_REQUEST, str(refused))
+    monitor = monitor_of(registry)
+    if monitor is None:
+        return problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "there is no monitor in this registry yet: it comes with the first operation",
+        )
+    key, now = (id(monitor), name, *asked.items()), monitor.clock.now()
+    known = _recent.get(key, now)
+    if known is not None:
+        return known
+    body = dump(endpoint.answer(monitor, asked))
+    etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+    made = Answer(HTTPStatus.OK, body, etag=etag)
+    _recent.put(key, now, made)
+    return made
+
+
+def problem(status: HTTPStatus, text: str) -> Answer:
+    """Return the answer to a request that cannot be answered otherwise."""
+    return Answer(status, dump(Problem(text)))
+
+
+def monitor_of(registry: object) -> Monitor | None:
+    """Return the monitor whose metrics are in a registry; of several, the one that ticks."""
+    monitors = monitors_of(registry)
+    monitors.sort(key=lambda one: one.evaluation_if_made is None)
+    return cast("Monitor", monitors[0]) if monitors else None

@@ -1,0 +1,1 @@
+"""Internal: the documents of the JSON API, each a dataclass and a function that fills it in."""

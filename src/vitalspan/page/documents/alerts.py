@@ -1,0 +1,67 @@
+"""The document of alerts: active ones, past ones and silences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from vitalspan.page.documents.overview import active_alerts
+from vitalspan.rules.alert import Alert
+
+if TYPE_CHECKING:
+    from vitalspan.monitor import Monitor
+
+MOST_PAST: Final = 500
+
+
+@dataclass(frozen=True)
+class SilenceRow:
+    """A silence: nobody is notified of alerts whose labels match.
+
+    Attributes:
+        id: of the silence.
+        where: its conditions on labels, as PromQL writes them.
+        until: when it ends, in seconds since the Unix epoch.
+        comment: why.
+    """
+
+    id: int
+    where: str
+    until: float
+    comment: str
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """The alerts of the service.
+
+    Attributes:
+        at: when this was written, in seconds since the Unix epoch.
+        active: those that are pending, firing, or ended less than 15 minutes ago.
+        history: past alerts as they were when they fired, changed and ended, the latest first.
+        silences: those that have not ended.
+    """
+
+    at: float
+    active: tuple[Alert, ...]
+    history: tuple[Alert, ...]
+    silences: tuple[SilenceRow, ...]
+
+
+def alerts(monitor: Monitor, asked: dict[str, Any]) -> Alerts:
+    """Return the active alerts, the past ones and the silences."""
+    past = monitor.alerts.history()[-asked["limit"] :]
+    return Alerts(
+        at=monitor.clock.wall(),
+        active=active_alerts(monitor),
+        history=tuple(reversed(past)),
+        silences=tuple(
+            SilenceRow(
+                one.id,
+                ", ".join(f'{each.label}{each.operator}"{each.value}"' for each in one.where),
+                one.until,
+                one.comment,
+            )
+            for one in monitor.alerts.silences()
+        ),
+    )

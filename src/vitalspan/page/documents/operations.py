@@ -1,0 +1,162 @@
+"""The documents of operations: all of them, and one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from vitalspan.page.charts import Axis, Durations, Points
+from vitalspan.page.documents.marks import Mark, marks_of
+from vitalspan.page.documents.promql import OperationPromql, promql_of_operation
+from vitalspan.page.figures import (
+    NO_HISTORY,
+    figures_of_one,
+    figures_of_operations,
+    reading_charts,
+)
+from vitalspan.recording.call_record import CallRecord
+from vitalspan.statistics.call_statistics import CallStatistics, RunningCall
+
+if TYPE_CHECKING:
+    from vitalspan.monitor import Monitor
+
+MOST_OPERATIONS: Final = 1000
+"""Operations in one document, at most."""
+
+MOST_CALLS: Final = 100
+"""Calls of each kind in one document, at most."""
+
+Sort = Callable[[CallStatistics], float]
+
+SORTS: Final[dict[str, Sort]] = {
+    "total": lambda one: -one.total,
+    "count": lambda one: -one.count,
+    "p95": lambda one: -(one.p95 or 0.0),
+    "errors": lambda one: -one.errors,
+    "error_rate": lambda one: -(one.error_rate or 0.0),
+    "in_progress": lambda one: -one.in_progress,
+}
+"""What operations can be sorted by, the greatest first."""
+
+
+@dataclass(frozen=True)
+class OperationRow:
+    """One operation: its figures and its small chart.
+
+    Attributes:
+        figures: of the calls that ended in the range.
+        points: its chart; None without history.
+    """
+
+    figures: CallStatistics
+    points: Points | None
+
+
+@dataclass(frozen=True)
+class Operations:
+    """The operations of the service.
+
+    Attributes:
+        at: when this was written, in seconds since the Unix epoch.
+        axis: the times of the points; None without history.
+        operations: sorted as it was asked for.
+        total: how many there are, with those that are left out.
+        notice: what has to be said about the figures; None for nothing.
+    """
+
+    at: float
+    axis: Axis | None
+    operations: tuple[OperationRow, ...]
+    total: int
+    notice: str | None
+
+
+@dataclass(frozen=True)
+class OperationDetail:
+    """One operation with all that is known about it.
+
+    Attributes:
+        at: when this was written, in seconds since the Unix epoch.
+        figures: of the calls that ended in the range.
+        axis: the times of the points; None without history.
+        points: its chart; None without history.
+        durations: how many calls took how long on the axis; None without history.
+        running: the calls that are inside now in the process that has answered, the oldest first.
+        recent: the calls that ended last, the latest first.
+        slow: the calls over their `slow=` limit, the latest first.
+        marks: what happened on the axis.
+        promql: the same figures in PromQL.
+        notice: what has to be said about the figures; None for nothing.
+    """
+
+    at: float
+    figures: CallStatistics
+    axis: Axis | None
+    points: Points | None
+    durations: Durations | None
+    running: tuple[RunningCall, ...]
+    recent: tuple[CallRecord, ...]
+    slow: tuple[CallRecord, ...]
+    marks: tuple[Mark, ...]
+    promql: OperationPromql
+    notice: str | None
+
+
+def operations(monitor: Monitor, asked: dict[str, Any]) -> Operations:
+    """Return the figures of every operation, with a small chart of each."""
+    found, notice = figures_of_operations(monitor, asked["range"], asked["component"])
+    wanted = (asked["search"] or "").casefold()
+    found = [one for one in found if wanted in f"{one.component} {one.operation}".casefold()]
+    found.sort(key=SORTS[asked["sort"]])
+    shown = found[: asked["limit"]]
+    axis, rows = rows_of(monitor, shown, asked["range"])
+    return Operations(monitor.clock.wall(), axis, rows, len(found), notice)
+
+
+def rows_of(
+    monitor: Monitor, figures: Iterable[CallStatistics], seconds: float
+) -> tuple[Axis | None, tuple[OperationRow, ...]]:
+    """Return the axis, and the rows of operations with their charts."""
+    figures = list(figures)
+    keys = [key_of(one) for one in figures]
+    with reading_charts(monitor, seconds) as charts:
+        points = {} if charts is None else charts.operations(keys)
+        axis = None if charts is None else charts.axis
+    rows = (OperationRow(one, points.get(key)) for one, key in zip(figures, keys, strict=True))
+    return axis, tuple(rows)
+
+
+def key_of(figures: CallStatistics) -> tuple[str, str]:
+    """Return the component and the operation that figures are of."""
+    return figures.component or "", figures.operation or ""
+
+
+def operation(monitor: Monitor, asked: dict[str, Any]) -> OperationDetail:
+    """Return all that is known about one operation."""
+    name, component, seconds = asked["operation"], asked["component"], asked["range"]
+    statistics = monitor.statistics
+    with reading_charts(monitor, seconds, asked["step"]) as charts:
+        axis = None if charts is None else charts.axis
+        points = None if charts is None else charts.selected(component, name)
+        durations = None if charts is None else charts.durations(component, name)
+    recent = statistics.recent_calls(name, component=component)
+    slow = statistics.slow_calls(name, component=component)
+    running = [
+        one
+        for one in statistics.running()
+        if one.operation == name and component in (None, one.component)
+    ]
+    return OperationDetail(
+        at=monitor.clock.wall(),
+        figures=figures_of_one(monitor, name, component, seconds),
+        axis=axis,
+        points=points,
+        durations=durations,
+        running=tuple(running[:MOST_CALLS]),
+        recent=tuple(recent[: -MOST_CALLS - 1 : -1]),
+        slow=tuple(slow[: -MOST_CALLS - 1 : -1]),
+        marks=marks_of(monitor, axis, operation=name),
+        promql=promql_of_operation(monitor, name, component),
+        notice=None if axis is not None else NO_HISTORY,
+    )

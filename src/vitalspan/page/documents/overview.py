@@ -1,0 +1,231 @@
+"""The document of the first screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from vitalspan.health.result import FactorHealth, Health, Trend
+from vitalspan.page.charts import Axis, Points
+from vitalspan.page.documents.marks import Mark, marks_of
+from vitalspan.page.documents.operations import OperationRow, key_of
+from vitalspan.page.documents.promql import OperationPromql, promql_of_operation
+from vitalspan.page.documents.status import Status, status
+from vitalspan.page.figures import (
+    Charts,
+    figures_of_all,
+    figures_of_operations,
+    reading_charts,
+)
+from vitalspan.rules.alert import Alert
+from vitalspan.statistics.call_statistics import CallStatistics, RunningCall
+
+if TYPE_CHECKING:
+    from vitalspan.monitor import Monitor
+
+MOST_LISTED: Final = 5
+"""Operations in each of the three lists."""
+
+MOST_RUNNING: Final = 20
+"""Running calls that are shown, the oldest ones."""
+
+MOST_ALERTS: Final = 100
+"""Active alerts that are shown, the most severe ones."""
+
+MOST_COMPONENTS: Final = 300
+
+_SEVERITIES: Final = {"critical": 0, "error": 1, "warning": 2, "info": 3}
+_STATES: Final = {"firing": 0, "pending": 1, "resolved": 2}
+
+
+@dataclass(frozen=True)
+class ComponentLight:
+    """A component as a light in the graph of dependencies.
+
+    Attributes:
+        component: its name.
+        score: its own score, from 0 to 100; None while nothing is known.
+        effective_score: the lowest of its own score and those of all that it depends on.
+        status: the level of its effective score.
+        limited_by: the component whose score is its effective score.
+        critical: whether the score of the whole is never better than its effective score.
+        depends_on: the components that it depends on directly.
+        reason: what costs it most points, in words; None where nothing does.
+    """
+
+    component: str
+    score: float | None
+    effective_score: float | None
+    status: str
+    limited_by: str | None
+    critical: bool
+    depends_on: tuple[str, ...]
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class HealthSummary:
+    """The health score and what it is made of.
+
+    Attributes:
+        score: from 0 to 100; None while nothing is known.
+        status: the level that the score is in.
+        model: the name of the model.
+        at: the time of its tick, in seconds since the Unix epoch; None before the first tick.
+        reasons: what costs points, in words, the most costly first.
+        factors: those that cost points, the most costly first.
+        trend: the latest scores, and where they lead.
+        components: sorted by name.
+    """
+
+    score: float | None
+    status: str
+    model: str
+    at: float | None
+    reasons: tuple[str, ...]
+    factors: tuple[FactorHealth, ...]
+    trend: Trend
+    components: tuple[ComponentLight, ...]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All that the first screen shows.
+
+    Attributes:
+        status: of the service at a glance.
+        health: the score and its reasons.
+        alerts: the active ones, the most severe first.
+        total: the figures of all calls that ended in the range.
+        axis: the times of all points; None without history.
+        points: the chart of all calls; None without history.
+        operations: those in the three lists.
+        busiest: the places in `operations` of those with most calls.
+        slowest: those with the highest 95th percentile.
+        failing: those with the highest share of errors.
+        operation_count: how many operations there are.
+        running: the oldest calls that are inside now in the process that has answered.
+        running_count: how many calls are inside now in the whole service.
+        marks: what happened on the axis.
+        promql: the figures of all calls in PromQL.
+        notice: what has to be said about the figures; None for nothing.
+    """
+
+    status: Status
+    health: HealthSummary
+    alerts: tuple[Alert, ...]
+    total: CallStatistics
+    axis: Axis | None
+    points: Points | None
+    operations: tuple[OperationRow, ...]
+    busiest: tuple[int, ...]
+    slowest: tuple[int, ...]
+    failing: tuple[int, ...]
+    operation_count: int
+    running: tuple[RunningCall, ...]
+    running_count: int
+    marks: tuple[Mark, ...]
+    promql: OperationPromql
+    notice: str | None
+
+
+def overview(monitor: Monitor, asked: dict[str, Any]) -> Overview:
+    """Return all that the first screen shows."""
+    seconds = asked["range"]
+    every, notice = figures_of_operations(monitor, seconds)
+    lists = [
+        _greatest(every, lambda one: one.count),
+        _greatest(every, lambda one: one.p95 or 0.0),
+        _greatest(every, lambda one: one.error_rate or 0.0),
+    ]
+    places: dict[tuple[str, str], int] = {}
+    for one in (figures for each in lists for figures in each):
+        places.setdefault(key_of(one), len(places))
+    by_key = {key_of(one): one for each in lists for one in each}
+    busiest, slowest, failing = (tuple(places[key_of(one)] for one in each) for each in lists)
+    with reading_charts(monitor, seconds) as charts:
+        axis = None if charts is None else charts.axis
+        points = None if charts is None else charts.every()
+        rows = _rows(by_key, places, charts)
+    total = figures_of_all(monitor, seconds)
+    return Overview(
+        status=status(monitor),
+        health=summary_of(monitor.health()),
+        alerts=active_alerts(monitor)[:MOST_ALERTS],
+        total=total,
+        axis=axis,
+        points=points,
+        operations=rows,
+        busiest=busiest,
+        slowest=slowest,
+        failing=failing,
+        operation_count=len(every),
+        running=tuple(monitor.statistics.running()[:MOST_RUNNING]),
+        running_count=total.in_progress,
+        marks=marks_of(monitor, axis),
+        promql=promql_of_operation(monitor),
+        notice=notice,
+    )
+
+
+def active_alerts(monitor: Monitor) -> tuple[Alert, ...]:
+    """Return the active alerts, firing ones first, and the most severe first among these."""
+
+    def rank(alert: Alert) -> tuple[int, int, float]:
+        state, severity = _STATES.get(alert.state, 3), _SEVERITIES.get(alert.severity, 4)
+        return state, severity, -(alert.fired_at or alert.active_at)
+
+    return tuple(sorted(monitor.alerts.active(), key=rank))
+
+
+def summary_of(health: Health) -> HealthSummary:
+    """Return what is shown of the health of the service."""
+    costly = sorted((one for one in health.factors if one.points_lost > 0), key=_by_cost)
+    return HealthSummary(
+        score=health.score,
+        status=health.status,
+        model=health.model,
+        at=health.at,
+        reasons=health.reasons,
+        factors=tuple(costly),
+        trend=health.trend,
+        components=tuple(
+            ComponentLight(
+                component=one.component,
+                score=one.score,
+                effective_score=one.effective_score,
+                status=one.status,
+                limited_by=one.limited_by,
+                critical=one.critical,
+                depends_on=one.depends_on,
+                reason=_worst(one.factors),
+            )
+            for one in health.components[:MOST_COMPONENTS]
+        ),
+    )
+
+
+def _by_cost(factor: FactorHealth) -> float:
+    return -factor.points_lost
+
+
+def _worst(factors: Iterable[FactorHealth]) -> str | None:
+    worst = max(factors, key=lambda one: one.points_lost, default=None)
+    return worst.reason if worst is not None and worst.points_lost >= 1.0 else None
+
+
+def _greatest(
+    every: Iterable[CallStatistics], measure: Callable[[CallStatistics], float]
+) -> list[CallStatistics]:
+    above_zero = [one for one in every if measure(one) > 0]
+    return sorted(above_zero, key=measure, reverse=True)[:MOST_LISTED]
+
+
+def _rows(
+    figures: dict[tuple[str, str], CallStatistics],
+    places: dict[tuple[str, str], int],
+    charts: Charts | None,
+) -> tuple[OperationRow, ...]:
+    points = {} if charts is None else charts.operations(places)
+    return tuple(OperationRow(figures[key], points.get(key)) for key in places)

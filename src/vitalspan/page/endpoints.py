@@ -1,0 +1,103 @@
+"""The endpoints of the JSON API: which path answers what, with which parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from vitalspan.page.documents import (
+    alerts,
+    health,
+    history,
+    operations,
+    overview,
+    rules,
+    status,
+)
+from vitalspan.page.parameters import (
+    COMPONENT,
+    OPERATION,
+    RANGE,
+    STEP,
+    NumberParameter,
+    Parameter,
+)
+
+if TYPE_CHECKING:
+    from vitalspan.monitor import Monitor
+
+API_PATH: Final = "/api/v1/"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A path of the JSON API.
+
+    Attributes:
+        name: what follows `/api/v1/`.
+        answer: makes its document, of a monitor and the values of its parameters.
+        document: the type of the document.
+        parameters: that it takes.
+    """
+
+    name: str
+    answer: Callable[[Monitor, dict[str, Any]], Any]
+    document: type
+    parameters: tuple[Parameter, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """What it answers, in one sentence."""
+        return (self.answer.__doc__ or "").split("\n")[0].removeprefix("Return ").capitalize()
+
+
+def _limit(what: str, default: int, most: int) -> NumberParameter:
+    text = f"{what}, at most."
+    return NumberParameter("limit", text, default=str(default), least=1, most=most, whole=True)
+
+
+_ONE_OPERATION: Final = Parameter("operation", "The name of the operation.", required=True)
+_SEARCH: Final = Parameter("search", "Text that component and operation contain together.")
+_SORT: Final = Parameter(
+    "sort",
+    "What comes first.",
+    default="total",
+    choices=tuple(operations.SORTS),
+)
+
+ENDPOINTS: Final = {
+    one.name: one
+    for one in (
+        Endpoint("status", status.status, status.Status),
+        Endpoint("overview", overview.overview, overview.Overview, (RANGE,)),
+        Endpoint(
+            "operations",
+            operations.operations,
+            operations.Operations,
+            (
+                RANGE,
+                COMPONENT,
+                _SEARCH,
+                _SORT,
+                _limit("Operations", 100, operations.MOST_OPERATIONS),
+            ),
+        ),
+        Endpoint(
+            "operation",
+            operations.operation,
+            operations.OperationDetail,
+            (_ONE_OPERATION, COMPONENT, RANGE, STEP),
+        ),
+        Endpoint("history", history.history, history.History, (OPERATION, COMPONENT, RANGE, STEP)),
+        Endpoint("health", health.health, health.HealthDetail),
+        Endpoint(
+            "alerts",
+            alerts.alerts,
+            alerts.Alerts,
+            (_limit("Past alerts", 100, alerts.MOST_PAST),),
+        ),
+        Endpoint("rules", rules.rules, rules.Rules),
+    )
+}
+"""The endpoints by their names."""

@@ -1,0 +1,138 @@
+"""Figures and charts of a monitor as views ask for them, with or without a history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from vitalspan.errors import VitalspanError
+from vitalspan.page.charts import (
+    Axis,
+    Boundaries,
+    Durations,
+    Points,
+    find_boundaries,
+    read_durations,
+    read_points,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vitalspan.history.history import History
+    from vitalspan.history.operation_series import OperationSeries
+    from vitalspan.monitor import Monitor
+    from vitalspan.statistics.call_statistics import CallStatistics
+
+NO_HISTORY: Final = (
+    "Another process of this service evaluates for all and has the history. These figures are of "
+    "the whole service since its start, and have no charts."
+)
+
+
+@dataclass(frozen=True)
+class Charts:
+    """The charts of one moment, on one axis.
+
+    Attributes:
+        axis: of all of them.
+        history: that they are read from, while it is locked.
+        boundaries: of their points.
+    """
+
+    axis: Axis
+    history: History
+    boundaries: Boundaries
+
+    def every(self) -> Points:
+        """Return the chart of all calls."""
+        return read_points(self.history.operations.all, self.boundaries)
+
+    def operations(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Points]:
+        """Return the chart of each operation.
+
+        Args:
+            keys: the component and the operation of each.
+        """
+        tracks: dict[tuple[str, str], list[OperationSeries]] = {key: [] for key in keys}
+        for track in self.history.operations.all:
+            key = (track.series.component, track.series.operation)
+            if key in tracks:
+                tracks[key].append(track)
+        return {key: read_points(found, self.boundaries) for key, found in tracks.items()}
+
+    def selected(self, component: str | None, operation: str | None) -> Points:
+        """Return the chart of the calls of a component, an operation, or both; None takes all."""
+        return read_points(self._tracks(component, operation), self.boundaries)
+
+    def durations(self, component: str | None, operation: str | None) -> Durations:
+        """Return how long the same calls took."""
+        return read_durations(self._tracks(component, operation), self.boundaries)
+
+    def _tracks(self, component: str | None, operation: str | None) -> list[OperationSeries]:
+        return [
+            track
+            for track in self.history.operations.all
+            if component in (None, track.series.component)
+            and operation in (None, track.series.operation)
+        ]
+
+
+@contextmanager
+def reading_charts(
+    monitor: Monitor, seconds: float, step: float | None = None
+) -> Iterator[Charts | None]:
+    """Let nothing be noted in the history while charts are read from it.
+
+    Args:
+        monitor: whose history it is.
+        seconds: how far charts go back, at most.
+        step: seconds between two points; None chooses.
+
+    Yields:
+        The charts; None where another process has the history.
+    """
+    evaluation = monitor.evaluation
+    with evaluation.reading_history_if_here() as history:
+        if history is None:
+            yield None
+            return
+        boundaries = find_boundaries(history, history.counts.epoch(), seconds, step)
+        yield Charts(boundaries.axis, history, boundaries)
+
+
+def figures_of_operations(
+    monitor: Monitor, seconds: float, component: str | None = None
+) -> tuple[list[CallStatistics], str | None]:
+    """Return the figures of each operation, and what has to be said about them.
+
+    Args:
+        monitor: that has recorded them.
+        seconds: of the past.
+        component: whose operations these are; None for those of all.
+    """
+    try:
+        return monitor.statistics.operations(component, window=seconds), None
+    except VitalspanError:
+        return monitor.statistics.operations(component), NO_HISTORY
+
+
+def figures_of_all(monitor: Monitor, seconds: float) -> CallStatistics:
+    """Return the figures of all calls, of the past seconds or, without history, of all time."""
+    try:
+        return monitor.statistics(window=seconds)
+    except VitalspanError:
+        return monitor.statistics()
+
+
+def figures_of_one(
+    monitor: Monitor, operation: str, component: str | None, seconds: float
+) -> CallStatistics:
+    """Return the figures of one operation, likewise."""
+    statistics = monitor.statistics
+    try:
+        return statistics.operation(operation, component=component, window=seconds)
+    except VitalspanError:
+        return statistics.operation(operation, component=component)

@@ -1,0 +1,89 @@
+"""The OpenAPI document of the JSON API, made from its endpoints and their documents."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from vitalspan.page.endpoints import API_PATH, ENDPOINTS, Endpoint
+from vitalspan.page.json_document import Schema, Schemas
+from vitalspan.page.parameters import Parameter
+
+VERSION: Final = "1"
+"""Of the API. Fields may be added to it; what would break a client becomes `/api/v2/`."""
+
+_DESCRIPTION: Final = (
+    "What a service measured by vitalspan knows about itself: operations, alerts, rules and "
+    "health. Times are seconds since the Unix epoch, durations are seconds, and what is not "
+    "known is null."
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A request that was not answered.
+
+    Attributes:
+        error: what is wrong with it, and what to do.
+    """
+
+    error: str
+
+
+@cache
+def openapi_text() -> str:
+    """Return the OpenAPI document as JSON, for people to read."""
+    return json.dumps(openapi(), indent=1, ensure_ascii=False) + "\n"
+
+
+def openapi() -> dict[str, Any]:
+    """Return the OpenAPI document."""
+    schemas = Schemas()
+    problem = schemas.of(Problem)
+    paths = {
+        f"{API_PATH}{name}": {"get": _operation(endpoint, schemas, problem)}
+        for name, endpoint in ENDPOINTS.items()
+    }
+    paths[f"{API_PATH}openapi.json"] = {
+        "get": {
+            "operationId": "openapi",
+            "summary": "This document.",
+            "responses": {"200": _content("The document.", {"type": "object"})},
+        }
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "vitalspan", "version": VERSION, "description": _DESCRIPTION},
+        "paths": paths,
+        "components": {"schemas": dict(sorted(schemas.components.items()))},
+    }
+
+
+def _operation(endpoint: Endpoint, schemas: Schemas, problem: Schema) -> dict[str, Any]:
+    document = schemas.of(endpoint.document)
+    return {
+        "operationId": endpoint.name,
+        "summary": endpoint.summary,
+        "parameters": [_parameter(one) for one in endpoint.parameters],
+        "responses": {
+            "200": _content("The document.", document),
+            "400": _content("A parameter cannot be used.", problem),
+            "503": _content("There is no monitor in this registry.", problem),
+        },
+    }
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "in": "query",
+        "description": parameter.description,
+        "required": parameter.required,
+        "schema": parameter.schema(),
+    }
+
+
+def _content(description: str, schema: Schema) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}

@@ -1,0 +1,55 @@
+"""The page and its JSON API as paths below wherever they are mounted."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+from vitalspan.page.api import Answer, answer, problem
+from vitalspan.page.assets import INDEX, asset
+from vitalspan.page.endpoints import API_PATH
+
+STATIC_PATH: Final = "/static/"
+
+_POLICY: Final = (
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "connect-src 'self'",
+    "worker-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    # Text of others can only ever become text: there is no way to make markup of it.
+    "require-trusted-types-for 'script'",
+    "trusted-types vitalspan",
+)
+
+HEADERS: Final = (
+    ("Content-Security-Policy", "; ".join(_POLICY)),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cache-Control", "no-cache"),
+)
+"""The headers of every answer."""
+
+
+def answer_path(path: str, query: str, registry: object) -> Answer:
+    """Return the answer to a `GET` request.
+
+    Args:
+        path: below the mount, with percent-encoding decoded.
+        query: what follows the question mark, still encoded.
+        registry: whose monitor is shown.
+    """
+    if path.startswith(API_PATH):
+        return answer(path.removeprefix(API_PATH), query, registry)
+    name = INDEX if path == "/" else path.removeprefix(STATIC_PATH)
+    found = asset(name)
+    if found is None:
+        return problem(HTTPStatus.NOT_FOUND, "there is no such file")
+    return Answer(HTTPStatus.OK, found.body, found.content_type, found.etag)

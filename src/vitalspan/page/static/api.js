@@ -1,0 +1,30 @@
+// @ts-check
+/** Asks the JSON API beside this page. */
+
+/** A request that was answered with an error. */
+export class ApiError extends Error {}
+
+/** Parameters as a query string; those that are empty are left out. */
+export function queryOf(/** @type {Record<string, any>} */ parameters) {
+  const given = Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+}
+
+/** The address of an endpoint. */
+export function addressOf(/** @type {string} */ name, /** @type {Record<string, any>} */ parameters = {}) {
+  const url = new URL(`api/v1/${name}`, document.baseURI);
+  url.search = queryOf(parameters);
+  url.hash = "";
+  return url;
+}
+
+/**
+ * Return the document of an endpoint.
+ * @returns {Promise<any>}
+ */
+export async function get(/** @type {string} */ name, /** @type {Record<string, any>} */ parameters = {}, /** @type {AbortSignal} */ signal) {
+  const response = await fetch(addressOf(name, parameters), { signal, headers: { Accept: "application/json" } });
+  const document_ = await response.json().catch(() => null);
+  if (!response.ok) throw new ApiError(document_?.error ?? `the server answered ${response.status}`);
+  return document_;
+}

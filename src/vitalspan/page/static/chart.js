@@ -1,0 +1,238 @@
+// @ts-check
+/** Charts over time, drawn by uPlot. All of a page share one axis and one cursor. */
+
+import { h, island, render } from "./dom.js";
+import { NONE, axisTime, time, utc } from "./format.js";
+
+/**
+ * @typedef {object} Line
+ * @property {string} label
+ * @property {string} color a custom property of the style sheet
+ * @property {(number | null)[]} values
+ * @property {boolean} [filled]
+ *
+ * @typedef {object} Mark
+ * @property {number} at
+ * @property {string} kind
+ * @property {string} text
+ * @property {string} severity
+ *
+ * @typedef {object} Chart
+ * @property {string} title
+ * @property {{step: number, times: number[]}} axis
+ * @property {Line[]} lines
+ * @property {(value: any) => string} format
+ * @property {Mark[]} [marks]
+ * @property {number} [height]
+ * @property {number} [least] the least value at the top of the chart
+ * @property {any} [action] an element beside the title
+ */
+
+const SHARED = "time";
+const MARK_COLORS = { resolved: "--ok", start: "--muted", fired: "--critical" };
+
+/** A chart with a title, its axes, and what its lines stand at. */
+export function chart(/** @type {string} */ key, /** @type {Chart} */ data) {
+  return island(key, "chart", (element, first) => new TimeChart(element, first), data);
+}
+
+/** A chart as small as a word, without axes. */
+export function sparkline(/** @type {string} */ key, /** @type {Chart} */ data) {
+  return island(key, "spark", (element, first) => new Sparkline(element, first), data);
+}
+
+function color(/** @type {string} */ name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+/** The values in words, for whoever cannot see them. */
+function inWords(/** @type {Chart} */ { title, lines, format }) {
+  const parts = lines.map(({ label, values }) => {
+    const known = values.filter((value) => value !== null);
+    if (!known.length) return `${label}: nothing known`;
+    const [least, most] = [Math.min(...known), Math.max(...known)];
+    return `${label}: ${format(known.at(-1))} now, from ${format(least)} to ${format(most)}`;
+  });
+  return `${title}. ${parts.join("; ")}`;
+}
+
+/** What both kinds have in common: uPlot, and its new beginning with another width or theme. */
+class Plot {
+  constructor(/** @type {HTMLElement} */ element, /** @type {any} */ data) {
+    this.data = data;
+    this.element = element;
+    this.canvas = h("div", { class: "canvas", role: "img" });
+    this.plot = null;
+    this.redraw = () => this.draw();
+    this.observer = new ResizeObserver(() => this.fit());
+    addEventListener("themechange", this.redraw);
+  }
+
+  begin() {
+    this.observer.observe(this.canvas);
+    this.draw();
+  }
+
+  destroy() {
+    this.observer.disconnect();
+    removeEventListener("themechange", this.redraw);
+    this.plot?.destroy();
+    this.plot = null;
+  }
+
+  update(/** @type {any} */ data) {
+    const same = this.data.lines.length === data.lines.length && this.data.axis.step === data.axis.step;
+    this.data = data;
+    if (!this.plot || !same) this.draw();
+    else this.plot.setData(this.columns());
+    this.describe();
+  }
+
+  columns() {
+    return [this.data.axis.times, ...this.data.lines.map((/** @type {Line} */ line) => line.values)];
+  }
+
+  describe() {
+    this.canvas.setAttribute("aria-label", inWords(this.data));
+  }
+
+  fit() {
+    const width = this.canvas.clientWidth;
+    if (!width) return;
+    if (!this.plot) this.draw();
+    else if (this.plot.width !== width) this.plot.setSize({ width, height: this.plot.height });
+  }
+
+  draw() {
+    const width = this.canvas.clientWidth;
+    this.plot?.destroy();
+    this.plot = null;
+    this.describe();
+    if (!width) return;
+    const uPlot = /** @type {any} */ (window).uPlot;
+    this.plot = new uPlot(this.options(width), this.columns(), this.canvas);
+  }
+
+  /** @returns {any} */
+  options(/** @type {number} */ _width) {
+    throw new Error("a subclass says how it is drawn");
+  }
+
+  lines(/** @type {number} */ width) {
+    return this.data.lines.map((/** @type {Line} */ { color: name, filled }) => {
+      const stroke = color(name);
+      return { stroke, width, fill: filled ? `${stroke}22` : undefined, points: { size: 4, fill: stroke } };
+    });
+  }
+
+  scales() {
+    const { axis, least = 0 } = this.data;
+    return {
+      x: { time: true, range: () => [this.data.axis.times[0] - this.data.axis.step / 2, this.data.axis.times.at(-1)] },
+      y: { range: (/** @type {any} */ _, /** @type {number} */ _low, /** @type {number} */ high) => [0, Math.max(least || 1e-9, (high || 0) * 1.12)] },
+      step: axis.step,
+    };
+  }
+}
+
+class Sparkline extends Plot {
+  constructor(/** @type {HTMLElement} */ element, /** @type {any} */ data) {
+    super(element, data);
+    element.append(this.canvas);
+    this.begin();
+  }
+
+  options(/** @type {number} */ width) {
+    const { x, y } = this.scales();
+    return {
+      width,
+      height: 30,
+      padding: [2, 2, 2, 2],
+      legend: { show: false },
+      axes: [{ show: false }, { show: false }],
+      scales: { x, y },
+      cursor: { sync: { key: SHARED }, x: true, y: false, points: { show: false }, drag: { x: false, y: false } },
+      series: [{}, ...this.lines(1.25).map((/** @type {any} */ one) => ({ ...one, points: { show: false } }))],
+    };
+  }
+}
+
+class TimeChart extends Plot {
+  constructor(/** @type {HTMLElement} */ element, /** @type {any} */ data) {
+    super(element, data);
+    this.index = null;
+    this.head = h("div", { class: "chart-head" });
+    element.append(this.head, this.canvas);
+    this.begin();
+    this.read();
+  }
+
+  update(/** @type {any} */ data) {
+    super.update(data);
+    this.read();
+  }
+
+  /** Write what the lines stand at, under the cursor or now. */
+  read() {
+    const { title, lines, format, axis, action, marks = [] } = this.data;
+    const at = this.index === null ? null : axis.times[this.index];
+    const near = at === null ? null : marks.find((/** @type {Mark} */ mark) => at - axis.step < mark.at && mark.at <= at);
+    const values = lines.map((/** @type {Line} */ line) => {
+      const value = this.index === null ? line.values.findLast((one) => one !== null) : line.values[this.index];
+      return h("span", { class: "value" },
+        lines.length > 1 && h("i", { class: `key ${line.color.slice(2)}` }),
+        lines.length > 1 && h("span", { class: "muted" }, line.label, " "),
+        h("b", {}, value === undefined ? NONE : format(value)));
+    });
+    render(this.head,
+      h("div", { class: "chart-title" }, h("h3", {}, title), action),
+      h("div", { class: "values" }, values,
+        h("span", { class: "muted at", title: at === null ? "" : utc(at) }, at === null ? "" : time(at))),
+      h("p", { class: "near muted" }, near ? near.text : ""));
+  }
+
+  options(/** @type {number} */ width) {
+    const { x, y } = this.scales();
+    const axis = { stroke: color("--muted"), font: "11px system-ui, sans-serif", ticks: { show: false } };
+    const grid = { stroke: color("--grid"), width: 1 };
+    return {
+      width,
+      height: this.data.height ?? 150,
+      padding: [8, 8, 0, 0],
+      legend: { show: false },
+      scales: { x, y },
+      axes: [
+        { ...axis, grid: { show: false }, size: 24, space: 70, values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((at) => axisTime(at, splits.length > 1 ? splits[1] - splits[0] : 60)) },
+        { ...axis, grid, size: 58, space: 34, values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((value) => this.data.format(value)) },
+      ],
+      cursor: { sync: { key: SHARED }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
+      series: [{}, ...this.lines(1.5)],
+      hooks: {
+        setCursor: [(/** @type {any} */ plot) => {
+          const index = plot.cursor.idx ?? null;
+          if (index === this.index) return;
+          this.index = index;
+          this.read();
+        }],
+        draw: [(/** @type {any} */ plot) => this.drawMarks(plot)],
+      },
+    };
+  }
+
+  drawMarks(/** @type {any} */ plot) {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+    for (const mark of this.data.marks ?? []) {
+      const place = Math.round(plot.valToPos(mark.at, "x", true));
+      if (place < bbox.left || place > bbox.left + bbox.width) continue;
+      ctx.strokeStyle = color(MARK_COLORS[/** @type {keyof typeof MARK_COLORS} */ (mark.kind)] ?? "--muted");
+      ctx.beginPath();
+      ctx.moveTo(place, bbox.top);
+      ctx.lineTo(place, bbox.top + bbox.height);
+      ctx.stroke();
+    }
+    ctx.restore();
+  }
+}

@@ -1,0 +1,160 @@
+// @ts-check
+/** The page: its frame, which view is shown, and how it is kept up to date. */
+
+import { ApiError, queryOf } from "./api.js";
+import { h, render, svg } from "./dom.js";
+import { ago, score, seconds } from "./format.js";
+import { Follower } from "./follow.js";
+import { light } from "./parts.js";
+import * as overview from "./views/overview.js";
+
+/** @type {Record<string, {title: string, load: Function, view: Function}>} */
+const VIEWS = { "": overview };
+/** The views that the navigation names, in order. */
+const NAMED = [""];
+const RANGES = [[300, "5 min"], [900, "15 min"], [3600, "1 h"]];
+const USUAL_RANGE = 3600;
+
+const main = /** @type {HTMLElement} */ (document.getElementById("main"));
+const header = /** @type {HTMLElement} */ (document.getElementById("top"));
+
+/** @type {{route: {view: string, parameters: Record<string, string>}, document: any, status: any, error: string, seen: number, asked: AbortController | null, offset: number}} */
+const page = { route: routeOf(location.hash), document: null, status: null, error: "", seen: 0, asked: null, offset: 0 };
+
+const follower = new Follower({ refresh, changed: drawHeader });
+
+function routeOf(/** @type {string} */ hash) {
+  const [path, query = ""] = hash.replace(/^#\/?/, "").split("?");
+  const view = Object.hasOwn(VIEWS, path) ? path : "";
+  return { view, parameters: Object.fromEntries(new URLSearchParams(query)) };
+}
+
+function rangeOf() {
+  const range = Number(page.route.parameters.range);
+  return Number.isFinite(range) && range >= 1 ? Math.min(range, 2678400) : USUAL_RANGE;
+}
+
+/** Ask for what the view shows, and show it. */
+async function refresh() {
+  page.asked?.abort();
+  const asked = (page.asked = new AbortController());
+  const view = VIEWS[page.route.view];
+  try {
+    const found = await view.load({ ...page.route.parameters, range: rangeOf() }, asked.signal);
+    if (asked.signal.aborted) return;
+    page.document = found;
+    page.error = "";
+    page.seen = Date.now() / 1000;
+    noteStatus(found.status?.boot ? found.status : null);
+  } catch (error) {
+    if (asked.signal.aborted) return;
+    page.error = error instanceof ApiError ? error.message : "";
+    if (!page.error) throw error;
+  }
+  draw();
+}
+
+/** Know how the service is, from whatever has said so. */
+export function noteStatus(/** @type {any} */ status) {
+  if (!status) return;
+  if (page.status && page.status.boot !== status.boot && page.status.version !== status.version) location.reload();
+  page.status = status;
+  page.offset = status.at - Date.now() / 1000;
+  follower.interval = status.tick_interval;
+}
+
+function draw() {
+  const view = VIEWS[page.route.view];
+  main.setAttribute("aria-busy", page.document ? "false" : "true");
+  if (page.error) render(main, h("p", { class: "notice", role: "alert" }, page.error));
+  else if (page.document) render(main, h("h1", { class: "spoken-only" }, view.title), view.view(page.document, page.route.parameters));
+  drawHeader();
+}
+
+function drawHeader() {
+  const { status } = page;
+  const name = status?.service || status?.instance || "vitalspan";
+  document.title = status ? `${status.score === null ? "" : `${score(status.score)} · `}${status.firing ? `${status.firing} firing · ` : ""}${name}` : "vitalspan";
+  const version = document.getElementById("version");
+  if (version && status) version.textContent = `vitalspan ${status.version}`;
+  render(header,
+    h("a", { class: "brand", href: link("", {}), "aria-label": `${name}, overview` },
+      svg("svg", { viewBox: "0 0 32 32", "aria-hidden": "true" },
+        svg("rect", { width: 32, height: 32, rx: 7 }),
+        svg("path", { d: "M5 17h5l3-8 5 15 3.5-9 1.5 2h4" })),
+      h("span", { class: "service", title: name }, name),
+      status && h("span", { class: "glance" }, light(status.status), status.status.replace("_", " "))),
+    h("nav", { "aria-label": "Views", class: "views" }, NAMED.map((view) =>
+      h("a", { href: link(view, {}), "aria-current": page.route.view === view ? "page" : null }, VIEWS[view].title))),
+    h("div", { class: "controls" },
+      h("div", { class: "segments", role: "group", "aria-label": "Range" }, RANGES.map(([range, text]) =>
+        h("button", { type: "button", "aria-pressed": String(rangeOf() === range), onclick: () => go({ range }) }, text))),
+      h("button", { type: "button", class: "live", "aria-pressed": String(follower.paused), onclick: () => follower.toggle() },
+        h("span", { class: `dot ${follower.state}`, "aria-hidden": "true" }), stateText()),
+      h("button", { type: "button", class: "theme", "aria-label": "Dark or light", title: "Dark or light", onclick: changeTheme },
+        svg("svg", { viewBox: "0 0 20 20", "aria-hidden": "true" },
+          svg("circle", { cx: 10, cy: 10, r: 7 }), svg("path", { d: "M10 3a7 7 0 0 1 0 14z" })))));
+}
+
+function stateText() {
+  if (follower.paused) return "Paused";
+  if (follower.state === "lost") return page.seen ? `Lost ${ago(page.seen, Date.now() / 1000)}` : "Connecting";
+  return "Live";
+}
+
+/** The address of a view that keeps the range. */
+function link(/** @type {string} */ view, /** @type {Record<string, any>} */ parameters) {
+  const query = queryOf({ ...parameters, range: page.route.parameters.range });
+  return `#/${view}${query ? `?${query}` : ""}`;
+}
+
+/** Change parameters of the view that is shown. */
+export function go(/** @type {Record<string, any>} */ changes) {
+  const query = queryOf({ ...page.route.parameters, ...changes });
+  location.hash = `#/${page.route.view}${query ? `?${query}` : ""}`;
+}
+
+function changeTheme() {
+  const root = document.documentElement;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  try {
+    localStorage.setItem("vitalspan-theme", root.dataset.theme);
+  } catch {
+    // Storage may be switched off; the choice lasts until the page is left.
+  }
+  dispatchEvent(new Event("themechange"));
+}
+
+addEventListener("hashchange", () => {
+  const before = page.route.view;
+  page.route = routeOf(location.hash);
+  if (page.route.view !== before) {
+    page.document = null;
+    render(main);
+    main.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }
+  drawHeader();
+  follower.now();
+});
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dispatchEvent(new Event("themechange")));
+
+document.getElementById("skip")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+
+// Ages go on between two answers.
+setInterval(() => {
+  if (document.hidden || follower.paused) return;
+  const now = Date.now() / 1000 + page.offset;
+  for (const element of main.querySelectorAll("[data-start]")) {
+    element.textContent = seconds(Math.max(0, now - Number(/** @type {HTMLElement} */ (element).dataset.start)));
+  }
+  if (follower.state === "lost") drawHeader();
+}, 1000);
+
+drawHeader();
+follower.begin();

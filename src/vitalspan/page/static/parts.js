@@ -1,0 +1,89 @@
+// @ts-check
+/** Small parts that several views are made of. */
+
+import { queryOf } from "./api.js";
+import { h } from "./dom.js";
+import { time, utc } from "./format.js";
+
+const STATUSES = ["healthy", "degraded", "unhealthy", "critical", "no_data"];
+const SEVERITIES = ["info", "warning", "error", "critical"];
+
+/** A light in the color of a level. The level is written beside it, so color is never alone. */
+export function light(/** @type {string} */ status) {
+  return h("span", { class: `light ${STATUSES.includes(status) ? `is-${status}` : "is-other"}`, "aria-hidden": "true" });
+}
+
+/** The severity of an alert as a small badge. */
+export function severity(/** @type {string} */ name) {
+  return h("span", { class: `badge ${SEVERITIES.includes(name) ? `at-${name}` : "at-info"}` }, name);
+}
+
+/** A time of day in the viewer's zone, with UTC on hover. */
+export function when(/** @type {number | null} */ at) {
+  return h("time", { title: utc(at), datetime: at === null ? null : new Date(at * 1000).toISOString() }, time(at));
+}
+
+/** A card with a heading. */
+export function card(/** @type {string} */ title, /** @type {any} */ more, /** @type {any[]} */ ...children) {
+  const { aside = null, className = "" } = more ?? {};
+  return h("section", { class: `card ${className}`, key: title, "aria-label": title },
+    h("div", { class: "card-head" }, h("h2", {}, title), aside), children);
+}
+
+/** The address of a view within this page. */
+export function linkTo(/** @type {string} */ view, /** @type {Record<string, any>} */ parameters = {}) {
+  const query = queryOf({ ...parameters, range: currentRange() });
+  return `#/${view}${query ? `?${query}` : ""}`;
+}
+
+function currentRange() {
+  const range = new URLSearchParams(location.hash.split("?")[1] ?? "").get("range");
+  return range && /^\d{1,7}$/.test(range) ? range : null;
+}
+
+/** The address of the view of an operation. */
+export function operationLink(/** @type {{component: string | null, operation: string | null}} */ { component, operation }) {
+  return linkTo("operation", { component, operation });
+}
+
+/** The name of an operation with that of its component, as a link to its view. */
+export function operationName(/** @type {{component: string | null, operation: string | null}} */ one) {
+  return h("a", { class: "op", href: operationLink(one) },
+    h("span", { class: "name", title: one.operation }, one.operation),
+    one.component && one.component !== "default" && h("span", { class: "muted component", title: one.component }, one.component));
+}
+
+/** A button that copies PromQL. */
+export function promql(/** @type {string} */ text, /** @type {string} */ what) {
+  return h("button", { type: "button", class: "quiet", title: text, "aria-label": `Copy ${what} as PromQL`, onclick: () => copy(text, `${what} copied as PromQL`) }, "PromQL");
+}
+
+async function copy(/** @type {string} */ text, /** @type {string} */ said) {
+  try {
+    await navigator.clipboard.writeText(text);
+    say(said);
+  } catch {
+    // Without TLS there is no clipboard, so the text is shown, selected.
+    const dialog = h("dialog", { class: "copy", "aria-label": "PromQL" },
+      h("textarea", { readonly: true, rows: 6, "aria-label": "PromQL" }, text),
+      h("form", { method: "dialog" }, h("button", {}, "Close")));
+    document.body.append(dialog);
+    dialog.addEventListener("close", () => dialog.remove());
+    /** @type {HTMLDialogElement} */ (/** @type {unknown} */ (dialog)).showModal();
+    dialog.querySelector("textarea")?.select();
+  }
+}
+
+/** Say something to whoever listens, and show it for a moment. */
+export function say(/** @type {string} */ text) {
+  const spoken = /** @type {HTMLElement} */ (document.getElementById("spoken"));
+  spoken.textContent = text;
+  spoken.classList.add("shown");
+  clearTimeout(Number(spoken.dataset.timer));
+  spoken.dataset.timer = String(setTimeout(() => spoken.classList.remove("shown"), 2500));
+}
+
+/** What is said where there is nothing to show. */
+export function nothing(/** @type {string} */ text) {
+  return h("p", { class: "empty muted" }, text);
+}

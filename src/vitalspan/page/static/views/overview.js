@@ -1,0 +1,128 @@
+// @ts-check
+/** The first screen: how the service is, what is wrong, and where. */
+
+import { get } from "../api.js";
+import { chart, sparkline } from "../chart.js";
+import { h, svg } from "../dom.js";
+import { count, rate, ratio, score, seconds } from "../format.js";
+import { componentGraph, statusClass } from "../graph.js";
+import { card, linkTo, nothing, operationName, promql, severity, when } from "../parts.js";
+
+export const title = "Overview";
+
+export function load(/** @type {any} */ { range }, /** @type {AbortSignal} */ signal) {
+  return get("overview", { range }, signal);
+}
+
+export function view(/** @type {any} */ it) {
+  return [
+    it.notice && h("p", { class: "notice", key: "notice" }, it.notice),
+    h("div", { class: "grid", key: "top" }, health(it.health), alerts(it.alerts)),
+    it.axis && h("section", { class: "card charts", key: "charts", "aria-label": "All calls" }, totals(it)),
+    h("div", { class: "grid three", key: "lists" },
+      list(it, "Busiest operations", it.busiest, "calls", (one) => count(one.count), (points) => points.rate, rate, "--line-1"),
+      list(it, "Slowest operations", it.slowest, "95th percentile", (one) => seconds(one.p95), (points) => points.p95, seconds, "--line-2"),
+      list(it, "Most failing operations", it.failing, "errors", (one) => ratio(one.error_rate), (points) => points.error_rate, ratio, "--line-3")),
+    h("div", { class: "grid", key: "parts" }, components(it.health.components), running(it)),
+  ];
+}
+
+function health(/** @type {any} */ it) {
+  const reasons = it.factors.slice(0, 5);
+  const slope = it.trend.slope;
+  return card("Health", { className: "health" },
+    h("div", { class: "health-body" },
+      gauge(it),
+      h("div", { class: "reasons" },
+        reasons.length
+          ? h("ul", {}, reasons.map((/** @type {any} */ one) => h("li", { key: one.factor },
+            h("span", { class: "lost", title: `${one.factor} costs ${one.points_lost.toFixed(1)} points` }, `−${one.points_lost.toFixed(one.points_lost < 10 ? 1 : 0)}`),
+            h("span", { class: "reason" }, one.reason))))
+          : nothing(it.score === null ? "Nothing is known yet: the score comes with the first calls." : "Nothing costs points."),
+        slope !== null && h("p", { class: "muted trend" }, `${slope < 0 ? "Falling" : "Rising"} by ${Math.abs(slope).toFixed(1)} points an hour`))));
+}
+
+function gauge(/** @type {any} */ { score: value, status }) {
+  const length = 2 * Math.PI * 52;
+  const part = ((value ?? 0) / 100) * length;
+  const text = `Health score ${value === null ? "unknown" : `${score(value)} of 100`}, ${status.replace("_", " ")}`;
+  return h("div", { class: `gauge ${statusClass(status)}`, role: "img", "aria-label": text },
+    svg("svg", { viewBox: "0 0 120 120", "aria-hidden": "true" },
+      svg("circle", { class: "track", cx: 60, cy: 60, r: 52 }),
+      svg("circle", { class: "arc", cx: 60, cy: 60, r: 52, "stroke-dasharray": `${part.toFixed(1)} ${length.toFixed(1)}`, transform: "rotate(-90 60 60)" }),
+      svg("text", { x: 60, y: 66, "text-anchor": "middle", class: "number" }, score(value)),
+      svg("text", { x: 60, y: 86, "text-anchor": "middle", class: "word" }, status.replace("_", " ").slice(0, 14))));
+}
+
+function alerts(/** @type {any[]} */ every) {
+  const firing = every.filter(({ state }) => state === "firing");
+  const pending = every.filter(({ state }) => state === "pending");
+  const shown = [...firing, ...pending].slice(0, 6);
+  const left = firing.length + pending.length - shown.length;
+  const heading = firing.length ? `${firing.length} firing` : "none firing";
+  return card("Alerts", { className: "alerts", aside: h("span", { class: "muted" }, pending.length ? `${heading}, ${pending.length} pending` : heading) },
+    shown.length
+      ? h("ul", { class: "rows" }, shown.map((one) => h("li", { key: one.id, class: one.state },
+        severity(one.severity),
+        h("div", { class: "what" },
+          h("a", { href: linkTo("alerts", { id: one.id }), class: "name" }, one.alertname),
+          h("p", { class: "message" }, one.message)),
+        h("span", { class: "muted since" }, one.state === "pending" ? "pending since " : "since ", when(one.fired_at ?? one.active_at)))))
+      : nothing("No alert fires."),
+    left > 0 && h("p", { class: "more" }, h("a", { href: linkTo("alerts") }, `${left} more`)));
+}
+
+function totals(/** @type {any} */ { axis, points, marks, total, promql: queries }) {
+  return [
+    chart("rate", {
+      title: "Calls per second", axis, marks, format: rate, action: promql(queries.rate, "calls per second"),
+      lines: [{ label: "calls", color: "--line-1", values: points.rate, filled: true }],
+    }),
+    chart("errors", {
+      title: "Error rate", axis, marks, format: ratio, least: 0.01, action: promql(queries.error_rate, "the error rate"),
+      lines: [{ label: "errors", color: "--line-3", values: points.error_rate, filled: true }],
+    }),
+    chart("durations", {
+      title: "Duration", axis, marks, format: seconds, action: promql(queries.p95, "the 95th percentile"),
+      lines: [
+        { label: "p50", color: "--line-2", values: points.p50 },
+        { label: "p95", color: "--line-4", values: points.p95 },
+        { label: "p99", color: "--line-5", values: points.p99 },
+      ],
+    }),
+    h("p", { class: "totals muted" }, `${count(total.count)} calls and ${count(total.errors)} errors in ${seconds(total.seconds)}`),
+  ];
+}
+
+function list(
+  /** @type {any} */ it, /** @type {string} */ heading, /** @type {number[]} */ places, /** @type {string} */ unit,
+  /** @type {(one: any) => string} */ figure, /** @type {(points: any) => any[]} */ values,
+  /** @type {(value: any) => string} */ format, /** @type {string} */ color,
+) {
+  const rows = places.map((place) => it.operations[place]);
+  return card(heading, { aside: h("span", { class: "muted" }, unit) },
+    rows.length
+      ? h("ol", { class: "rows ops" }, rows.map(({ figures, points }) => h("li", { key: `${figures.component}\n${figures.operation}` },
+        operationName(figures),
+        points && sparkline("chart", { title: `${figures.operation}, ${unit}`, axis: it.axis, format, lines: [{ label: unit, color, values: values(points), filled: true }] }),
+        h("b", { class: "figure" }, figure(figures)))))
+      : nothing(it.operation_count ? "None." : "No operation has been called yet."));
+}
+
+function components(/** @type {any[]} */ every) {
+  return card("Components", { className: "components" },
+    every.length
+      ? componentGraph(every, (component) => linkTo("operations", { component }))
+      : nothing("No component is known yet."));
+}
+
+function running(/** @type {any} */ { running: calls, running_count: all, status }) {
+  const word = all === 1 ? "1 call" : `${count(all)} calls`;
+  return card("Running now", { className: "running", aside: h("span", { class: "muted" }, word) },
+    calls.length
+      ? h("ul", { class: "rows" }, calls.slice(0, 8).map((/** @type {any} */ one, /** @type {number} */ index) => h("li", { key: `${one.start} ${index}` },
+        operationName(one),
+        h("span", { class: "muted labels" }, Object.entries(one.labels).map(([name, value]) => `${name}=${value}`).join(" ")),
+        h("b", { class: "figure age", "data-start": one.start }, seconds(Math.max(0, status.at - one.start))))))
+      : nothing(all ? "They run in other processes of this service." : "No call is inside at this moment."));
+}

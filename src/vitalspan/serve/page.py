@@ -1,0 +1,93 @@
+"""The page and its JSON API as responses of the HTTP server, of WSGI and of ASGI."""
+
+from __future__ import annotations
+
+import gzip
+import ipaddress
+from functools import lru_cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from vitalspan.exposition.negotiation import accepts_gzip
+from vitalspan.runtime import fork
+from vitalspan.serve.messages import Request, Response, make_response, text_response
+
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
+
+_PATHS: Final = ("/static/", "/api/v1/")
+
+_COMPRESSED_FROM: Final = 1024
+"""Bytes from which on compressing is worth it."""
+
+
+def is_page(path: str) -> bool:
+    """Whether a path is one of the page or of its API."""
+    return path == "/" or path.startswith(_PATHS)
+
+
+def respond_page(request: Request, registry: Collector) -> Response:
+    """Return the response to a `GET` or `HEAD` request for the page or its API."""
+    with fork.imports_finish_first:
+        # A process that nobody looks at needs none of this.
+        from vitalspan.page.site import HEADERS, answer_path  # noqa: PLC0415
+
+    found = answer_path(request.path, request.query, registry)
+    headers = [*HEADERS, ("Vary", "Accept-Encoding")]
+    if found.etag:
+        headers.append(("ETag", found.etag))
+        if found.etag in request.headers.get("if-none-match", ""):
+            return Response(HTTPStatus.NOT_MODIFIED, headers, b"")
+    body = found.body
+    if len(body) >= _COMPRESSED_FROM and accepts_gzip(request.headers.get("accept-encoding")):
+        body = _compressed(body)
+        headers.append(("Content-Encoding", "gzip"))
+    return make_response(found.status, body, found.content_type, *headers)
+
+
+def redirect_into(script_name: str) -> Response:
+    """Return the response that leads from a mount to the page below it.
+
+    Links of the page are relative, so its address has to end in a slash.
+
+    Args:
+        script_name: the path of the mount.
+    """
+    # Relative, since a proxy may have taken away what is before it.
+    location = ("Location", f"./{script_name.rstrip('/').rpartition('/')[2]}/")
+    return text_response(HTTPStatus.PERMANENT_REDIRECT, "the page is below this path", location)
+
+
+def misleading_host(request: Request) -> Response | None:
+    """Return the refusal of a request to this machine under a name of another; None for others.
+
+    A site that lets its name point to 127.0.0.1 could read the page with the browser of whoever
+    visits it ("DNS rebinding"). Browsers say in `Host` which name they asked for.
+    """
+    host = request.headers.get("host")
+    if host is None or is_loopback(host):
+        return None
+    return text_response(
+        HTTPStatus.FORBIDDEN,
+        "the page is served to this machine alone: ask for localhost or 127.0.0.1, or serve it on "
+        "another address, or with users in a web configuration file",
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address, or a `Host` header, is one that only this machine can reach."""
+    name, colon, port = host.rpartition(":")
+    if not colon or not port.isdecimal():
+        name = host
+    name = name.strip("[]").rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=32)
+def _compressed(body: bytes) -> bytes:
+    return gzip.compress(body, compresslevel=5, mtime=0)
