@@ -19,7 +19,7 @@ UPGRADE ?= --upgrade
 
 BIN := $(VENV)/bin
 DEVELOP := .venvs/develop
-SOURCES := $(shell find src -name '*.py' -o -name '*.yml' -o -name py.typed) pyproject.toml README.md
+SOURCES := $(shell find src -name '*.py' -o -name '*.yml' -o -name py.typed -o -path '*/static/*' -type f) pyproject.toml README.md
 
 .DEFAULT_GOAL := help
 .PHONY: help demo develop test test-prometheus2 test-long test-all test-edges lint format lock bench artifacts \
@@ -122,14 +122,18 @@ DASHBOARDS := $(BIN)/vitalspan grafana export --to grafana/dashboards
 # Alertmanager includes no other files, so what it reads is put together.
 ALERTMANAGER := cat docker/alertmanager-base.yml rules/alertmanager-inhibit.yml
 
-artifacts: $(VENV)/wheel ## write rules/, grafana/dashboards and docker/alertmanager.yml anew
+OPENAPI := $(BIN)/python -m vitalspan.page.openapi
+
+artifacts: $(VENV)/wheel ## write rules/, grafana/dashboards, docker/alertmanager.yml and docs/openapi.json anew
 	$(EXPORT)
 	$(DASHBOARDS)
+	$(OPENAPI) > docs/openapi.json
 	$(ALERTMANAGER) > docker/alertmanager.yml
 
 check-artifacts: $(VENV)/wheel ## fail unless those files are what the code makes
 	$(EXPORT) --check
 	$(DASHBOARDS) --check
+	$(OPENAPI) | cmp - docs/openapi.json
 	$(ALERTMANAGER) | cmp - docker/alertmanager.yml
 
 clean: ## remove environments, caches and everything that was built

@@ -311,8 +311,8 @@ def test_the_server_has_them_at_these_paths_alone(path: str) -> None:
     assert http_ask(CollectorRegistry())(path=path)[0] == 404
 
 
-def test_the_landing_page_leads_to_health() -> None:
-    assert b'href="/health"' in http_ask(CollectorRegistry())(path="/")[2]
+def test_the_page_leads_to_health() -> None:
+    assert b'href="health"' in http_ask(CollectorRegistry())(path="/")[2]
 
 
 def test_the_default_monitor() -> None:

@@ -44,10 +44,10 @@ def test_name_filter(server: MetricsServer) -> None:
     assert b"apples" not in body
 
 
-def test_the_landing_page_leads_to_the_metrics(server: MetricsServer) -> None:
+def test_the_page_leads_to_the_metrics(server: MetricsServer) -> None:
     status, headers, body = ask(server, path="/")
     assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    assert b'href="/metrics"' in body
+    assert b'href="metrics"' in body
 
 
 @pytest.mark.parametrize("path", ["/favicon.ico", "/x", "//metrics", "/%00<script>"])

@@ -153,6 +153,7 @@ def _listening(options: Options) -> Iterator[str]:
 
 def _greeting(options: Options, url: str, spans_go: str, rules: str) -> str:
     return f"""A small shop with {options.rate:g} visits a second.
+  page        {url.removesuffix("metrics")}
   metrics     {url}
   health      {url.removesuffix("metrics")}health
   exemplars   curl -s -H 'Accept: application/openmetrics-text' {url} | grep trace_id

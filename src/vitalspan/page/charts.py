@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
+
+from vitalspan.statistics.timeline import Slot, TimelineSums
 
 if TYPE_CHECKING:
     from vitalspan.history.history import History
     from vitalspan.history.operation_series import OperationSeries
     from vitalspan.recording.buckets import BucketGrid
+    from vitalspan.signals.trail import SignalTrail
 
 MAX_POINTS: Final = 500
 
@@ -136,20 +139,37 @@ def read_points(tracks: Iterable[OperationSeries], boundaries: Boundaries) -> Po
         tracks: the series.
         boundaries: from `find_boundaries`; the history must not change in between.
     """
-    ticks = boundaries.ticks
-    totals = [_Calls() for _ in ticks[1:]]
+    unknown = sum(map(math.isnan, boundaries.ticks))
+    sums = TimelineSums(boundaries.ticks[unknown:])
     for track in tracks:
-        _add(track, ticks, totals)
-    known = [start < end for start, end in pairwise(ticks)]
-    spans = [end - start for start, end in pairwise(ticks)]
-    each = list(zip(totals, known, spans, strict=True))
-    quantiles = [calls.quantiles((0.5, 0.95, 0.99)) for calls in totals]
+        sums.add(track)
+    slots: list[Slot | None] = [None] * unknown
+    # Between two points of the axis there may be no tick.
+    slots += [
+        slot if slot.end > slot.start else None for slot in sums.timeline(None, None, 0.0).slots
+    ]
     return Points(
-        rate=tuple(calls.count / span if there else None for calls, there, span in each),
-        error_rate=tuple(calls.error_rate() for calls in totals),
-        p50=tuple(one[0] for one in quantiles),
-        p95=tuple(one[1] for one in quantiles),
-        p99=tuple(one[2] for one in quantiles),
+        rate=_figures(slots, lambda slot: slot.throughput),
+        error_rate=_figures(slots, lambda slot: slot.error_rate),
+        p50=_figures(slots, lambda slot: slot.p50),
+        p95=_figures(slots, lambda slot: slot.p95),
+        p99=_figures(slots, lambda slot: slot.p99),
+    )
+
+
+def _figures(
+    slots: Iterable[Slot | None], figure: Callable[[Slot], float | None]
+) -> tuple[Number, ...]:
+    values = (None if slot is None else figure(slot) for slot in slots)
+    # Nobody sees more digits, and the documents are half as long.
+    return tuple(None if value is None else float(f"{value:.5g}") for value in values)
+
+
+def read_trail(trail: SignalTrail, signal: str, boundaries: Boundaries) -> tuple[Number, ...]:
+    """Return the means of a signal of a trail at the times of an axis."""
+    return tuple(
+        None if math.isnan(start) else trail.mean(signal, start, end)
+        for start, end in pairwise(boundaries.ticks)
     )
 
 
@@ -160,82 +180,30 @@ def read_durations(tracks: Iterable[OperationSeries], boundaries: Boundaries) ->
         tracks: the series.
         boundaries: from `find_boundaries`; the history must not change in between.
     """
-    totals = [_Calls() for _ in boundaries.ticks[1:]]
+    rows: list[dict[int, int]] = [{} for _ in boundaries.ticks[1:]]
     for track in tracks:
-        _add(track, boundaries.ticks, totals)
-    rows = [calls.by_half_octave() for calls in totals]
+        places = [
+            -1 if math.isnan(one) else bisect_right(track.times, one) for one in boundaries.ticks
+        ]
+        for row, (first, after) in zip(rows, pairwise(places), strict=True):
+            if 0 <= first < after:
+                buckets: dict[int, int] = {}
+                track.add_buckets(buckets, first, after)
+                _add_half_octaves(row, track.grid, buckets)
     used = [index for row in rows for index in row]
     indexes = range(min(used), max(used) + 1) if used else range(0)
     return Durations(
-        uppers=tuple(2 ** (index / 2) for index in indexes),
+        uppers=tuple(float(f"{2 ** (index / 2):.5g}") for index in indexes),
         counts=tuple(tuple(row.get(index, 0) for index in indexes) for row in rows),
     )
 
 
-class _Calls:
-    """The calls of one point."""
-
-    def __init__(self) -> None:
-        self.count = 0.0
-        self.errors = 0.0
-        self.cancellations = 0.0
-        self.buckets: dict[BucketGrid, dict[int, int]] = {}
-
-    def error_rate(self) -> Number:
-        judged = self.count - self.cancellations
-        return min(1.0, self.errors / judged) if judged > 0 else None
-
-    def by_half_octave(self) -> dict[int, int]:
-        """Return the calls by twice the binary logarithm of the upper bound of their bucket."""
-        found: dict[int, int] = {}
-        for grid, buckets in self.buckets.items():
-            for bucket, calls in buckets.items():
-                middle = grid.middle(bucket)
-                index = _LEAST if middle <= 0 else max(_LEAST, math.ceil(2 * math.log2(middle)))
-                found[index] = found.get(index, 0) + calls
-        return found
-
-    def quantiles(self, ranks: Sequence[float]) -> list[Number]:
-        """Return the durations that these shares of the calls do not exceed, ascending."""
-        durations = sorted(
-            (grid.middle(bucket), calls)
-            for grid, buckets in self.buckets.items()
-            for bucket, calls in buckets.items()
-        )
-        total = sum(calls for _, calls in durations)
-        found: list[Number] = []
-        below, place = 0, 0
-        for rank in ranks:
-            while place < len(durations) and below + durations[place][1] < rank * total:
-                below += durations[place][1]
-                place += 1
-            found.append(durations[place][0] if total else None)
-        return found
-
-
-def _add(track: OperationSeries, ticks: Sequence[float], totals: Sequence[_Calls]) -> None:
-    """Add the calls of a series to those of each point."""
-    times = track.times
-    places = [-1 if math.isnan(tick) else bisect_right(times, tick) for tick in ticks]
-    counts, errors, cancellations = (
-        _values(track, name, places) for name in ("count", "errors", "cancellations")
-    )
-    for index, (first, after) in enumerate(pairwise(places)):
-        if first < 0 or first == after:
-            continue
-        calls = totals[index]
-        calls.count += counts[index + 1] - counts[index]
-        calls.errors += errors[index + 1] - errors[index]
-        calls.cancellations += cancellations[index + 1] - cancellations[index]
-        track.add_buckets(calls.buckets.setdefault(track.grid, {}), first, after)
-
-
-def _values(track: OperationSeries, column: str, places: Sequence[int]) -> list[float]:
-    """Return what a counter stood at after so many entries, for each place."""
-    values, base = track.columns.get(column), track.base.get(column, 0.0)
-    if values is None:
-        return [base] * len(places)
-    return [values[place - 1] if place > 0 else base for place in places]
+def _add_half_octaves(row: dict[int, int], grid: BucketGrid, buckets: Mapping[int, int]) -> None:
+    """Add calls by twice the binary logarithm of the upper bound of their bucket."""
+    for bucket, calls in buckets.items():
+        middle = grid.middle(bucket)
+        index = _LEAST if middle <= 0 else max(_LEAST, math.ceil(2 * math.log2(middle)))
+        row[index] = row.get(index, 0) + calls
 
 
 def _fitting(age: float) -> float:

@@ -12,10 +12,12 @@ from vitalspan.page.charts import (
     Axis,
     Boundaries,
     Durations,
+    Number,
     Points,
     find_boundaries,
     read_durations,
     read_points,
+    read_trail,
 )
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from vitalspan.history.history import History
     from vitalspan.history.operation_series import OperationSeries
     from vitalspan.monitor import Monitor
+    from vitalspan.signals.trail import SignalTrail
     from vitalspan.statistics.call_statistics import CallStatistics
 
 NO_HISTORY: Final = (
@@ -39,11 +42,13 @@ class Charts:
     Attributes:
         axis: of all of them.
         history: that they are read from, while it is locked.
+        trail: of the score and the machine, likewise.
         boundaries: of their points.
     """
 
     axis: Axis
     history: History
+    trail: SignalTrail
     boundaries: Boundaries
 
     def every(self) -> Points:
@@ -70,6 +75,10 @@ class Charts:
     def durations(self, component: str | None, operation: str | None) -> Durations:
         """Return how long the same calls took."""
         return read_durations(self._tracks(component, operation), self.boundaries)
+
+    def signal(self, name: str) -> tuple[Number, ...]:
+        """Return the means of a signal of the trail, such as `health_score`."""
+        return read_trail(self.trail, name, self.boundaries)
 
     def _tracks(self, component: str | None, operation: str | None) -> list[OperationSeries]:
         return [
@@ -100,7 +109,7 @@ def reading_charts(
             yield None
             return
         boundaries = find_boundaries(history, history.counts.epoch(), seconds, step)
-        yield Charts(boundaries.axis, history, boundaries)
+        yield Charts(boundaries.axis, history, evaluation.trail, boundaries)
 
 
 def figures_of_operations(

@@ -12,6 +12,8 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, TypeGuard, get_args, get_origin, get_type_hints
 
+from vitalspan.reports.json_ready import json_ready
+
 Schema = dict[str, Any]
 
 _PRIMITIVES: Final[dict[type, Schema]] = {
@@ -45,7 +47,7 @@ def plain(value: Any) -> Any:
     is_list = isinstance(value, (Sequence, set, frozenset))
     if is_list and not isinstance(value, (str, bytes, bytearray)):
         return [plain(one) for one in value]
-    return str(value)
+    return json_ready(value)
 
 
 class Schemas:

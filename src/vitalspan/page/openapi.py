@@ -1,8 +1,12 @@
-"""The OpenAPI document of the JSON API, made from its endpoints and their documents."""
+"""The OpenAPI document of the JSON API, made from its endpoints and their documents.
+
+`python -m vitalspan.page.openapi` prints it.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -87,3 +91,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 def _content(description: str, schema: Schema) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(openapi_text())

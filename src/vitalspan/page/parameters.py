@@ -90,7 +90,7 @@ class NumberParameter(Parameter):
             number = math.nan
         if not self.least <= number <= self.most:
             raise BadRequestError(
-                f"{self.name}={text!r:.80}: use {kind} from {self.least:g} to {self.most:g}"
+                f"{self.name}={text!r:.80}: use {kind} from {self.least:.12g} to {self.most:.12g}"
             )
         return number
 

@@ -76,10 +76,12 @@ def misleading_host(request: Request) -> Response | None:
 
 def is_loopback(host: str) -> bool:
     """Whether an address, or a `Host` header, is one that only this machine can reach."""
-    name, colon, port = host.rpartition(":")
-    if not colon or not port.isdecimal():
+    if host.startswith("["):
+        name = host[1:].partition("]")[0]
+    elif host.count(":") > 1:
         name = host
-    name = name.strip("[]").rstrip(".").lower()
+    else:
+        name = host.partition(":")[0].rstrip(".").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from vitalspan.health.result import FactorHealth, Health, Trend
-from vitalspan.page.charts import Axis, Points
+from vitalspan.page.charts import Axis, Number, Points
 from vitalspan.page.documents.marks import Mark, marks_of
 from vitalspan.page.documents.operations import OperationRow, key_of
 from vitalspan.page.documents.promql import OperationPromql, promql_of_operation
@@ -100,6 +100,7 @@ class Overview:
         total: the figures of all calls that ended in the range.
         axis: the times of all points; None without history.
         points: the chart of all calls; None without history.
+        scores: the health score at the same times; None without history.
         operations: those in the three lists.
         busiest: the places in `operations` of those with most calls.
         slowest: those with the highest 95th percentile.
@@ -118,6 +119,7 @@ class Overview:
     total: CallStatistics
     axis: Axis | None
     points: Points | None
+    scores: tuple[Number, ...] | None
     operations: tuple[OperationRow, ...]
     busiest: tuple[int, ...]
     slowest: tuple[int, ...]
@@ -147,6 +149,7 @@ def overview(monitor: Monitor, asked: dict[str, Any]) -> Overview:
     with reading_charts(monitor, seconds) as charts:
         axis = None if charts is None else charts.axis
         points = None if charts is None else charts.every()
+        scores = None if charts is None else charts.signal("health_score")
         rows = _rows(by_key, places, charts)
     total = figures_of_all(monitor, seconds)
     return Overview(
@@ -156,6 +159,7 @@ def overview(monitor: Monitor, asked: dict[str, Any]) -> Overview:
         total=total,
         axis=axis,
         points=points,
+        scores=scores,
         operations=rows,
         busiest=busiest,
         slowest=slowest,

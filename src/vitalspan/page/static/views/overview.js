@@ -17,7 +17,7 @@ export function load(/** @type {any} */ { range }, /** @type {AbortSignal} */ si
 export function view(/** @type {any} */ it) {
   return [
     it.notice && h("p", { class: "notice", key: "notice" }, it.notice),
-    h("div", { class: "grid", key: "top" }, health(it.health), alerts(it.alerts)),
+    h("div", { class: "grid", key: "top" }, health(it), alerts(it.alerts)),
     it.axis && h("section", { class: "card charts", key: "charts", "aria-label": "All calls" }, totals(it)),
     h("div", { class: "grid three", key: "lists" },
       list(it, "Busiest operations", it.busiest, "calls", (one) => count(one.count), (points) => points.rate, rate, "--line-1"),
@@ -27,7 +27,7 @@ export function view(/** @type {any} */ it) {
   ];
 }
 
-function health(/** @type {any} */ it) {
+function health(/** @type {any} */ { health: it, axis, scores }) {
   const reasons = it.factors.slice(0, 5);
   const slope = it.trend.slope;
   return card("Health", { className: "health" },
@@ -39,7 +39,8 @@ function health(/** @type {any} */ it) {
             h("span", { class: "lost", title: `${one.factor} costs ${one.points_lost.toFixed(1)} points` }, `−${one.points_lost.toFixed(one.points_lost < 10 ? 1 : 0)}`),
             h("span", { class: "reason" }, one.reason))))
           : nothing(it.score === null ? "Nothing is known yet: the score comes with the first calls." : "Nothing costs points."),
-        slope !== null && h("p", { class: "muted trend" }, `${slope < 0 ? "Falling" : "Rising"} by ${Math.abs(slope).toFixed(1)} points an hour`))));
+        slope !== null && Math.abs(slope) >= 1 && h("p", { class: "muted trend" }, `${slope < 0 ? "Falling" : "Rising"} by ${Math.abs(slope).toFixed(0)} points an hour`))),
+    axis && sparkline("scores", { title: "Health score over time", axis, format: score, least: 100, lines: [{ label: "score", color: "--line-1", values: scores, filled: true }] }));
 }
 
 function gauge(/** @type {any} */ { score: value, status }) {
