@@ -15,8 +15,9 @@ from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
 from support.paths import EVERY_RULE
-from support.prometheus_server import prometheus_binary, wait_until
+from support.prometheus_server import prometheus_binary
 from support.victoriametrics import VictoriaMetrics, Vmalert
+from support.waiting import wait_until
 from vitalspan.artifacts.export import export
 from vitalspan.artifacts.options import Options
 from vitalspan.demo.alerts import RULES

@@ -12,7 +12,7 @@ import pytest
 
 from support.backfill import BackfilledServer
 from support.fleet import ALERTS
-from support.prometheus_server import wait_until
+from support.waiting import wait_until
 from vitalspan.artifacts.export import export
 from vitalspan.artifacts.options import Options
 from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts

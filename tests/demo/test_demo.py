@@ -19,9 +19,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from support.demo_program import Demo, running
 from support.paths import ROOT
-from support.prometheus_server import run_prometheus, wait_until
+from support.prometheus_server import run_prometheus
 from support.promtool import promtool
 from support.subprograms import COMMAND
+from support.waiting import wait_until
 from vitalspan.demo.load import IN_FLIGHT, Load, Pace
 from vitalspan.demo.phases import PHASES, Phase, Schedule
 from vitalspan.demo.visits import SHARES, Visit, visit

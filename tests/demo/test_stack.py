@@ -26,8 +26,9 @@ from support.alertmanager_server import AlertmanagerServer
 from support.demo_program import running
 from support.otlp_receiver import run_http_receiver
 from support.paths import ROOT
-from support.prometheus_server import prometheus_binary, run_prometheus, wait_until
+from support.prometheus_server import prometheus_binary, run_prometheus
 from support.promtool import promtool
+from support.waiting import wait_until
 from vitalspan import metrics as names
 from vitalspan.artifacts.export import INHIBITION, export
 from vitalspan.artifacts.options import DATASOURCE, Options

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from io import StringIO
 from typing import Any, NamedTuple
 
@@ -11,7 +9,6 @@ import prometheus_client
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import CollectorRegistry, exposition
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.openmetrics import exposition as openmetrics
@@ -20,7 +17,7 @@ from prometheus_client.parser import text_fd_to_metric_families
 from prometheus_client.registry import Collector
 
 import vitalspan as vs
-from support.histories import STEPS, perform
+from support.histories import STEPS, performed
 from vitalspan.exposition.formats import Format
 from vitalspan.exposition.generate import generate_latest
 
@@ -101,26 +98,10 @@ def prometheus_metrics(registry: CollectorRegistry) -> None:
     traced=st.booleans(),
 )
 def test_same_as_prometheus_client(steps: list[Any], prefix: str, traced: bool) -> None:
-    registry, clock = CollectorRegistry(), vs.ManualClock()
-    provider = TracerProvider(shutdown_on_exit=False) if traced else None
-    monitor = vs.Monitor(
-        registry=registry,
-        clock=clock,
-        tracer_provider=provider,
-        metric_prefix=prefix,
-        system_metrics=False,
-    )
-    logging.getLogger("vitalspan").disabled = True
-    try:
-        with ExitStack() as still_open:
-            for step in steps:
-                perform(monitor, clock, step, still_open)
-            plain = assert_same(registry, Format.TEXT_0_0_4)
-            assert_same(registry, Format.TEXT_1_0_0)
-            rich = assert_same(registry, Format.OPENMETRICS_1_0_0)
-    finally:
-        logging.getLogger("vitalspan").disabled = False
-        monitor.close()
+    with performed(steps, prefix=prefix, traced=traced) as registry:
+        plain = assert_same(registry, Format.TEXT_0_0_4)
+        assert_same(registry, Format.TEXT_1_0_0)
+        rich = assert_same(registry, Format.OPENMETRICS_1_0_0)
     assert plain.samples.keys() == rich.samples.keys()
     finished = [s for s in steps if isinstance(s, dict) and s["outcome"] != "open"]
     counted = sum(

@@ -20,8 +20,8 @@ from support.prometheus_server import (
     PrometheusServer,
     prometheus_binary,
     run_prometheus,
-    wait_until,
 )
+from support.waiting import wait_until
 from vitalspan.artifacts.grafana.queries import Queries
 
 # What is shown to Prometheus does not depend on the version of Python.

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import logging
 import math
-from contextlib import ExitStack
 from itertools import accumulate
 from typing import Any
 
@@ -25,7 +23,7 @@ from prometheus_client.samples import Exemplar, Sample, Timestamp
 
 import vitalspan as vs
 from support.client_model import read_families
-from support.histories import STEPS, perform
+from support.histories import STEPS, performed
 from vitalspan.exposition.generate import generate_latest
 
 needs_native = pytest.mark.skipif(
@@ -135,26 +133,8 @@ def comparable(samples: Samples) -> dict[Any, Any]:
 def test_same_as_what_prometheus_client_collects(
     steps: list[Any], prefix: str, traced: bool
 ) -> None:
-    registry, clock = CollectorRegistry(), vs.ManualClock()
-    provider = TracerProvider(shutdown_on_exit=False) if traced else None
-    monitor = vs.Monitor(
-        registry=registry,
-        clock=clock,
-        tracer_provider=provider,
-        metric_prefix=prefix,
-        system_metrics=False,
-        created_series=True,
-    )
-    logging.getLogger("vitalspan").disabled = True
-    try:
-        with ExitStack() as still_open:
-            for step in steps:
-                perform(monitor, clock, step, still_open)
-            families = decoded(registry)
-            reference = collected(registry)
-    finally:
-        logging.getLogger("vitalspan").disabled = False
-        monitor.close()
+    with performed(steps, prefix=prefix, traced=traced, created_series=True) as registry:
+        families, reference = decoded(registry), collected(registry)
     ours = samples_of(families)
     assert {key for key in ours if "fold" not in key[0]} == {
         key for key in reference if "fold" not in key[0]

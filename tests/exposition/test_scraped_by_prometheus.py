@@ -22,8 +22,8 @@ from support.prometheus_server import (
     PrometheusServer,
     prometheus_binary,
     run_prometheus,
-    wait_until,
 )
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.prometheus2
 

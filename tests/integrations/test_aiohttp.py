@@ -13,7 +13,8 @@ from aiohttp import web
 import vitalspan as vs
 from support.aiohttp_application import aiohttp_serving, aiohttp_shop
 from support.http_frameworks import RunningShop
-from support.uvicorn_server import ask, wait_until
+from support.uvicorn_server import ask
+from support.waiting import wait_until
 from vitalspan.integrations.aiohttp import instrument
 
 

@@ -19,7 +19,8 @@ from websockets.exceptions import ConnectionClosed
 
 import vitalspan as vs
 from support import asgi_applications
-from support.uvicorn_server import ask, uvicorn_serving, wait_until
+from support.uvicorn_server import ask, uvicorn_serving
+from support.waiting import wait_until
 from vitalspan.integrations import starlette
 from vitalspan.integrations.asgi import Middleware
 from vitalspan.integrations.background_tasks import MiddlewareWithTasks

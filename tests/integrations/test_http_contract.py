@@ -16,7 +16,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import vitalspan as vs
 from support.http_frameworks import FRAMEWORKS, RunningShop, running_shop
-from support.uvicorn_server import ask, leave_early, wait_until
+from support.uvicorn_server import ask, leave_early
+from support.waiting import wait_until
 
 # By ASGI, Django closes the body of no request whose response breaks off.
 pytestmark = pytest.mark.filterwarnings(

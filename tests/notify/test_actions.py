@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from support.notify_alerts import START, firing, graded, resolved
-from support.prometheus_server import wait_until
+from support.waiting import wait_until
 from vitalspan.clock import ManualClock
 from vitalspan.errors import ConfigurationError
 from vitalspan.notify import ActionRecord, Actions

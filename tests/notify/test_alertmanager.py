@@ -12,8 +12,8 @@ import pytest
 
 from support.alertmanager_server import AlertmanagerServer, run_alertmanager
 from support.notify_alerts import firing, graded, resolved
-from support.prometheus_server import wait_until
 from support.receivers_at_once import Alertmanager, Webhook
+from support.waiting import wait_until
 from support.webhook_sink import WebhookSink, run_hanging, run_sink
 from vitalspan import notify
 from vitalspan.clock import ManualClock

@@ -16,13 +16,8 @@ import asyncio, socket, threading, time
 sys.path.insert(0, os.environ["TESTS"])
 from support.notify_alerts import START, firing, resolved
 from support.receivers_at_once import Alertmanager, Callback, Webhook
+from support.waiting import wait_until
 from vitalspan.notify import Actions, Dispatcher, Retry
-
-def wait_until(predicate):
-    deadline = time.monotonic() + 30
-    while not predicate():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 def counts(dispatcher):
     return [dict((k, n) for k, n in one.results.items() if n) for one in dispatcher.snapshot()]

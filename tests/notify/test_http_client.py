@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from support.certificates import Authority
-from support.prometheus_server import wait_until
+from support.waiting import wait_until
 from support.webhook_sink import WebhookSink, run_hanging, run_sink
 from vitalspan.errors import ConfigurationError
 from vitalspan.http_target import HttpTarget, shown

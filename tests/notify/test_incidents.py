@@ -15,8 +15,8 @@ import pytest
 
 from support.alertmanager_server import AlertmanagerServer, run_alertmanager
 from support.long_runs import LONG
-from support.prometheus_server import wait_until
 from support.shop_process import ShopProcess
+from support.waiting import wait_until
 from support.webhook_sink import WebhookSink, run_sink
 
 pytestmark = pytest.mark.once

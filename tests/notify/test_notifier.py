@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from support.notify_alerts import START, firing, graded, resolved
-from support.prometheus_server import wait_until
 from support.receivers_at_once import Alertmanager, Callback, Log, Webhook
+from support.waiting import wait_until
 from support.webhook_sink import WebhookSink, run_hanging, run_sink
 from vitalspan import notify
 from vitalspan.clock import ManualClock

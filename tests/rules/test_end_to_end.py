@@ -18,10 +18,10 @@ from support.prometheus_server import (
     PrometheusServer,
     prometheus_binary,
     run_prometheus,
-    wait_until,
 )
 from support.promtool import promtool
 from support.subprograms import COMMAND
+from support.waiting import wait_until
 from support.webhook_sink import WebhookSink, run_sink
 from vitalspan.artifacts.export import export
 from vitalspan.artifacts.options import Options

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.prometheus_server import wait_until
+from support.waiting import wait_until
 from support.watched import Watched
 from vitalspan.rules import rule_files
 

@@ -17,7 +17,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 import vitalspan as vs
-from support.prometheus_server import wait_until
+from support.waiting import wait_until
 from support.watched import TICK, Watched
 from vitalspan.rules.alert_state import AlertState, next_state
 

@@ -13,7 +13,6 @@ import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
 from support.blocked_collector import BlockedCollector
-from support.prometheus_server import wait_until
 from support.raw_clients import (
     GET,
     GET_AND_CLOSE,
@@ -25,6 +24,7 @@ from support.raw_clients import (
     status_of,
     talk,
 )
+from support.waiting import wait_until
 from vitalspan.serve.server import MetricsServer, start_http_server
 
 pytestmark = pytest.mark.usefixtures("quiet")

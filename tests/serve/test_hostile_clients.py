@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter
 
 from support.raw_clients import GET, GET_AND_CLOSE, PATIENCE, connect, read_all, status_of, talk
-from support.server_program import wait_until
+from support.waiting import wait_until
 from vitalspan.serve.server import MetricsServer, start_http_server
 
 PIECES = st.one_of(

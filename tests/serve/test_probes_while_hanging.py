@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 import vitalspan as vs
 from support.application_clients import converse
 from support.blocked_collector import BlockedCollector
-from support.server_program import wait_until
+from support.waiting import wait_until
 from support.watched import Watched
 from vitalspan.living_monitors import monitors_of
 from vitalspan.serve.asgi import make_asgi_app

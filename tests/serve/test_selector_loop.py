@@ -14,7 +14,7 @@ import pytest
 import vitalspan as vs
 from support.certificates import Authority
 from support.raw_clients import GET, GET_AND_CLOSE, PATIENCE, read_all, read_one, status_of
-from support.server_program import wait_until
+from support.waiting import wait_until
 from vitalspan.serve.connection import Timeouts
 from vitalspan.serve.listener import listen
 from vitalspan.serve.messages import Request, Response, text_response

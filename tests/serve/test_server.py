@@ -13,7 +13,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from support.blocked_collector import BlockedCollector
-from support.prometheus_server import wait_until
 from support.raw_clients import (
     GET,
     GET_AND_CLOSE,
@@ -23,6 +22,7 @@ from support.raw_clients import (
     read_one,
     status_of,
 )
+from support.waiting import wait_until
 from vitalspan.errors import ConfigurationError
 from vitalspan.monitor import Monitor
 from vitalspan.serve.server import MetricsServer, start_http_server

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from support.blocked_collector import BlockedCollector
 from support.raw_clients import PATIENCE, connect
-from support.server_program import wait_until
+from support.waiting import wait_until
 from vitalspan.serve.server import MetricsServer, start_http_server
 
 

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from support.blocked_collector import BlockedCollector
 from support.certificates import Authority
-from support.prometheus_server import run_prometheus, wait_until
+from support.prometheus_server import run_prometheus
 from support.raw_clients import (
     GET,
     GET_AND_CLOSE,
@@ -27,6 +27,7 @@ from support.raw_clients import (
     status_of,
     talk,
 )
+from support.waiting import wait_until
 from vitalspan.serve.server import MetricsServer, start_http_server
 
 pytestmark = pytest.mark.usefixtures("quiet")

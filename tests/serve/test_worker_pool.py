@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.raw_clients import PATIENCE
-from support.server_program import wait_until
+from support.waiting import wait_until
 from vitalspan.serve import worker_pool
 from vitalspan.serve.worker_pool import WorkerPool
 

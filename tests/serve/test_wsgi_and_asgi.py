@@ -8,7 +8,7 @@ from typing import Any
 from wsgiref.validate import validator
 
 import pytest
-from prometheus_client import REGISTRY, CollectorRegistry, Counter
+from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
@@ -17,14 +17,6 @@ from vitalspan.serve.asgi import make_asgi_app
 from vitalspan.serve.wsgi import make_wsgi_app
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
-
-
-@pytest.fixture
-def registry() -> CollectorRegistry:
-    registry = CollectorRegistry()
-    Counter("apples", "Apples.", registry=registry).inc(3)
-    Counter("pears", "Pears.", registry=registry).inc(5)
-    return registry
 
 
 @pytest.fixture(params=[wsgi_ask, asgi_ask])

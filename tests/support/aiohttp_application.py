@@ -11,7 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
-from support.uvicorn_server import PATIENCE, wait_until
+from support.uvicorn_server import PATIENCE
+from support.waiting import wait_until
 
 
 def aiohttp_shop() -> web.Application:  # noqa: C901 - a handler for each route

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace import TracerProvider
+from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
 
@@ -46,6 +50,31 @@ STEPS = st.one_of(
     st.tuples(st.just("cache"), ANY_TEXT, st.booleans()),
     st.tuples(st.just("api"), ANY_TEXT, st.integers(0, 10**20), st.floats(0, 1e6), st.booleans()),
 )
+
+
+@contextmanager
+def performed(
+    steps: list[Any], *, prefix: str, traced: bool, **settings: Any
+) -> Iterator[CollectorRegistry]:
+    """Yield the registry of a monitor that has performed steps; those left open are open still."""
+    registry, clock = CollectorRegistry(), vs.ManualClock()
+    monitor = vs.Monitor(
+        registry=registry,
+        clock=clock,
+        tracer_provider=TracerProvider(shutdown_on_exit=False) if traced else None,
+        metric_prefix=prefix,
+        system_metrics=False,
+        **settings,
+    )
+    logging.getLogger("vitalspan").disabled = True
+    try:
+        with ExitStack() as still_open:
+            for step in steps:
+                perform(monitor, clock, step, still_open)
+            yield registry
+    finally:
+        logging.getLogger("vitalspan").disabled = False
+        monitor.close()
 
 
 def perform(monitor: vs.Monitor, clock: vs.ManualClock, step: Any, still_open: ExitStack) -> None:

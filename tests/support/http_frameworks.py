@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import vitalspan as vs
 from support import asgi_applications
-from support.uvicorn_server import ask, uvicorn_serving, wait_until
+from support.uvicorn_server import ask, uvicorn_serving
+from support.waiting import wait_until
 from support.wsgi_server import wsgi_serving
 from vitalspan.integrations.http_operations import HttpOptions
 

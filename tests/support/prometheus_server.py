@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from support.server_program import ServerProgram, wait_until
+from support.server_program import ServerProgram
+from support.waiting import wait_until
 
 T = TypeVar("T")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from typing import Self
@@ -116,17 +116,3 @@ class ServerProgram(ABC):
             return False
         except OSError:
             return False
-
-
-def wait_until(predicate: Callable[[], T], timeout: float = 180.0) -> T:
-    """Ask again and again until the answer is true, and return it.
-
-    Raises:
-        AssertionError: if it is still not after `timeout` seconds; the message has the last one.
-    """
-    deadline = time.monotonic() + timeout
-    while not (answer := predicate()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"still {answer!r} after {timeout} s")
-        time.sleep(0.05)
-    return answer

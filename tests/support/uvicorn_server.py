@@ -6,12 +6,13 @@ import http.client
 import logging
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+
+from support.waiting import wait_until
 
 PATIENCE = 60.0
 """Seconds that anything is waited for at most: never reached, however busy the machine is."""
@@ -54,11 +55,3 @@ def leave_early(port: int, path: str) -> None:
     with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
         client.sendall(f"GET {path} HTTP/1.1\r\nHost: shop\r\n\r\n".encode())
         assert client.recv(1000).startswith((b"HTTP/1.1 200", b"HTTP/1.0 200"))
-
-
-def wait_until(happened: Callable[[], Any]) -> None:
-    """Wait for something that another thread does."""
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)

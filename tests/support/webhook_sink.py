@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
-from support.prometheus_server import wait_until
+from support.waiting import wait_until
 
 
 class Posted(NamedTuple):

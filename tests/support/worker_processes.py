@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
+from support.waiting import wait_until as wait_until  # noqa: PLC0414 - tests take it from here
 
 
 class Recorded(NamedTuple):
@@ -97,18 +97,3 @@ def exposition(monitor: vs.Monitor) -> dict[str, float]:
     lines = monitor.generate_latest().decode().splitlines()
     samples = (line.rpartition(" ") for line in lines if not line.startswith(("#", "vitalspan_")))
     return {name: float(value) for name, _, value in samples}
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """Return what a condition returns once it is true, for what other processes do.
-
-    Raises:
-        AssertionError: if it does not become true in time.
-    """
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        result = condition()
-        if result:
-            return result
-        time.sleep(0.02)
-    raise AssertionError(f"{condition} did not become true in {seconds} s")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from support.alertmanager_server import run_alertmanager
+from support.waiting import wait_until
 from support.webhook_sink import run_sink
-from support.worker_processes import wait_until
 
 WORKER = """
 import sys, time

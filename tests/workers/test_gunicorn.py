@@ -20,7 +20,7 @@ import pytest
 
 from support.long_runs import LONG
 from support.paths import ROOT
-from support.worker_processes import wait_until
+from support.waiting import wait_until
 
 KILLS = 1000 if LONG else 25
 """How many workers are killed."""

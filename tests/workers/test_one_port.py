@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import vitalspan as vs
-from support.worker_processes import make_monitor, publish, wait_until
+from support.waiting import wait_until
+from support.worker_processes import make_monitor, publish
 from vitalspan.serve.metrics_server import MetricsServer
 from vitalspan.serve.standby import StandbyServer
 from vitalspan.serve.web_config import WebConfig

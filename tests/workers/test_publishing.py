@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import vitalspan as vs
-from support.worker_processes import exposition, make_monitor, wait_until
+from support.waiting import wait_until
+from support.worker_processes import exposition, make_monitor
 from vitalspan.workers.state_file import SUFFIX
 
 COUNT = 'operation_duration_seconds_count{component="default",operation="f"}'

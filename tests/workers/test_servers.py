@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from support.paths import ROOT
-from support.worker_processes import exposition, make_monitor, wait_until
+from support.waiting import wait_until
+from support.worker_processes import exposition, make_monitor
 
 COUNT = 'operation_duration_seconds_count{component="default",operation="work"}'
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import vitalspan as vs
-from support.worker_processes import die, exposition, make_monitor, publish, wait_until
+from support.waiting import wait_until
+from support.worker_processes import die, exposition, make_monitor, publish
 from vitalspan.notify import Callback
 from vitalspan.rules.alert import Alert
 from vitalspan.workers import journal as journal_module

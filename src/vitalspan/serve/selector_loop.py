@@ -193,6 +193,9 @@ class SelectorLoop:
                 self._admit(sock)
 
     def _admit(self, sock: socket.socket) -> None:
+        if len(self._connections) >= self._max_connections:
+            # Connections that were answered since the last step are silent as well.
+            self._take_back()
         full = len(self._connections) >= self._max_connections
         if full and not self._close_silent():
             refuse(sock, secured=self._tls() is not None)

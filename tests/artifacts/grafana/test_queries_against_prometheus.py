@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.backfill import BackfilledServer, Samples
 from support.dashboards import DASHBOARDS, parsed, queries
 from support.demo_program import Demo, running
-from support.prometheus_server import wait_until
+from support.waiting import wait_until
 from vitalspan import metrics as names
 from vitalspan.artifacts.dashboard_check.check import DashboardCheck, Finding
 from vitalspan.artifacts.dashboard_check.expected_empty import ExpectedEmpty

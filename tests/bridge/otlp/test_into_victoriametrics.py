@@ -10,8 +10,9 @@ from prometheus_client import CollectorRegistry, Counter, Summary
 
 import vitalspan as vs
 from support.everything import Broken, do_everything
-from support.prometheus_server import prometheus_binary, wait_until
+from support.prometheus_server import prometheus_binary
 from support.victoriametrics import VictoriaMetrics
+from support.waiting import wait_until
 from vitalspan.bridge.otlp.exporter import OtlpExporter, make_transport
 from vitalspan.bridge.otlp.registry_source import RegistrySource
 from vitalspan.bridge.otlp.settings import OtlpSettings

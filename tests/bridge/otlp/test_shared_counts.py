@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 import vitalspan as vs
 from support.otlp_metrics import MetricsReceiver, metrics_of, run_http_metrics_receiver, texts
-from support.worker_processes import wait_until
+from support.waiting import wait_until
 from vitalspan.bridge.otlp.exporter import OtlpExporter
 from vitalspan.bridge.otlp.registry_source import RegistrySource
 from vitalspan.bridge.otlp.settings import OtlpSettings
