@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,41 @@ def test_a_python_that_cannot_be_had_is_an_error_without_a_path(
     ended = run("python", "3.14", PATH=no_apt, XDG_CACHE_HOME=str(tmp_path))
     assert ended.returncode == 1
     assert ended.stdout == ""
+
+
+SUITE = """
+import pathlib, pytest
+
+def test_passes(): pass
+
+def test_passes_alone():
+    first = pathlib.Path(__file__).with_name("first")
+    if not first.exists():
+        first.touch()
+        pytest.fail("beside others")
+
+@pytest.mark.skipif(not {broken}, reason="is not broken")
+def test_fails(): pytest.fail("always")
+"""
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_failed_is_run_once_more_alone(tmp_path: Path, broken: bool) -> None:
+    suite = tmp_path / "test_suite.py"
+    suite.write_text(SUITE.format(broken=broken))
+    options = ("-c", "/dev/null", "-p", "no:randomly", "--rootdir", str(tmp_path), str(suite))
+    ended = run("pytest", *options, PYTHON=sys.executable)
+    alone = ended.stdout.partition("--- Once more, alone")[2]
+    if broken:
+        assert ended.returncode == 1
+        assert "1 failed, 1 passed" in alone
+    else:
+        assert ended.returncode == 0
+        assert alone.splitlines()[-1].endswith("test_suite.py::test_passes_alone")
+        assert "1 passed" in alone
+
+
+def test_what_is_no_failure_of_a_test_ends_it(tmp_path: Path) -> None:
+    ended = run("pytest", "-c", "/dev/null", str(tmp_path / "absent.py"), PYTHON=sys.executable)
+    assert ended.returncode == 4
+    assert "Once more" not in ended.stdout
