@@ -10,10 +10,19 @@ import pytest
 import vitalspan as vs
 from support.subprograms import FORKING, PRELUDE, run_program
 from support.worker_processes import die, exposition, make_monitor, processes, publish
-from vitalspan.workers import directory as module
-from vitalspan.workers.directory import ARCHIVE, LOCK, UNUSED_AFTER, WorkersDirectory
-from vitalspan.workers.encoding import encode_counts, encode_key
-from vitalspan.workers.state_file import SUFFIX, StateFile
+from vitalspan.workers import archive as archive_module
+from vitalspan.workers.archive import ARCHIVE
+from vitalspan.workers.directory import UNUSED_AFTER, WorkersDirectory
+from vitalspan.workers.directory_lock import LOCK
+from vitalspan.workers.payload import encode_counts, head_of
+from vitalspan.workers.series_columns import dump, encode_columns, encode_key
+from vitalspan.workers.state_file import (
+    SUFFIX,
+    Commit,
+    PublishedState,
+    StateFile,
+    read_state,
+)
 from vitalspan.workers.worker_counts import SeriesCounts, WorkerCounts
 
 COUNT = 'operation_duration_seconds_count{component="default",operation="f"}'
@@ -93,16 +102,15 @@ def test_a_process_that_is_archived_while_a_reader_reads_is_counted_once(
         call(first)
         call(second)
         die(second)
-        read_archive = WorkersDirectory._archive
         archiving: list[bool] = []
 
-        def archive_first(directory: WorkersDirectory) -> object:
-            if not archiving:
+        def archive_first(path: Path, known: Commit | None = None) -> PublishedState | None:
+            if path.name == ARCHIVE and not archiving:
                 archiving.append(True)
                 assert directory_of(second).archive_dead(0.0) == 1
-            return read_archive(directory)
+            return read_state(path, known)
 
-        monkeypatch.setattr(WorkersDirectory, "_archive", archive_first)
+        monkeypatch.setattr("vitalspan.workers.directory.read_state", archive_first)
         assert exposition(first)[COUNT] == 2
         assert archiving
 
@@ -142,12 +150,27 @@ def test_an_archive_that_cannot_be_read_is_kept(tmp_path: Path) -> None:
         assert exposition(first)[COUNT] == 3
 
 
-@pytest.mark.parametrize(
-    "head", [b'{"grids":[1]}', b'{"registry":[1]}', b'{"grids":[],"registry":[[]]}', b"[]", b"7"]
-)
-def test_a_dead_process_whose_counts_cannot_be_read_is_kept(tmp_path: Path, head: bytes) -> None:
+def state_with(head: bytes, columns: bytes = encode_columns([])) -> bytes:
+    """Return a state that is whole and has no series."""
+    return len(head).to_bytes(4, "little") + bytes(4) + head + columns
+
+
+GOOD = {**head_of(WorkerCounts()), "grids": []}
+KEPT = {
+    "grids": state_with(dump({**GOOD, "grids": [1]})),
+    "registry": state_with(dump({**GOOD, "registry": [1]})),
+    "family": state_with(dump({**GOOD, "registry": [[]]})),
+    "array": state_with(b"[]"),
+    "number": state_with(b"7"),
+    "no columns": state_with(dump(GOOD), b""),
+    "columns cut off": state_with(dump(GOOD), encode_columns([])[:-1]),
+}
+
+
+@pytest.mark.parametrize("state", KEPT.values(), ids=KEPT)
+def test_a_dead_process_whose_counts_cannot_be_read_is_kept(tmp_path: Path, state: bytes) -> None:
     file = StateFile(tmp_path, 9, 1, 0.0)
-    file.write(len(head).to_bytes(4, "little") + bytes(8) + b"\x2a\0" + head, 0.0)
+    file.write(state, 0.0)
     file.close()
     with processes(tmp_path, 2) as (first, second):
         call(second)
@@ -163,8 +186,7 @@ def test_an_archive_whose_counts_cannot_be_read_is_kept(tmp_path: Path) -> None:
             call(second)
             die(second)
         archive = StateFile(tmp_path, 0, 1, 0.0, ".archiving")
-        head = b'{"registry":[1]}'
-        archive.write(len(head).to_bytes(4, "little") + bytes(8) + b"\x2a\0" + head, 0.0)
+        archive.write(KEPT["registry"], 0.0)
         archive.path.rename(tmp_path / ARCHIVE)
         archive.close()
         assert directory_of(first).archive_dead(0.0) == 0
@@ -192,6 +214,7 @@ def test_a_fork_in_the_middle_locks_nothing_for_the_life_of_the_child(tmp_path: 
 from pathlib import Path
 import threading
 from vitalspan.workers.directory import WorkersDirectory
+from vitalspan.workers.directory_lock import locked
 monitor = vs.Monitor(
     registry=CollectorRegistry(), workers={str(tmp_path)!r}, publish_interval=3600
 )
@@ -211,9 +234,9 @@ def fork():
     os.read(reading, 1)
     os._exit(0)
 
-with directory._locked(0.0):
+with locked(directory.path, 0.0):
     pid, pipe = fork()
-with directory._locked(0.0):
+with locked(directory.path, 0.0):
     pass
 os.close(pipe)
 os.waitpid(pid, 0)
@@ -289,8 +312,8 @@ def test_a_directory_that_is_emptied_under_way_is_used_again(tmp_path: Path) -> 
 
 
 def test_an_archive_has_a_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(module, "_MAX_ARCHIVED_SERIES", 3)
-    monkeypatch.setattr(module, "_MAX_ARCHIVED_ERROR_TYPES", 2)
+    monkeypatch.setattr(archive_module, "_MAX_ARCHIVED_SERIES", 3)
+    monkeypatch.setattr(archive_module, "_MAX_ARCHIVED_ERROR_TYPES", 2)
     with processes(tmp_path, 2) as (first, second):
         for number in range(6):
             for kind in (ValueError, KeyError, IndexError):

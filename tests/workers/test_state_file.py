@@ -149,9 +149,9 @@ def test_content_of_another_kind_is_left_out(tmp_path: Path) -> None:
         pass
     payloads = (
         *(b"", b"x", b"\0" * 14, b"\xff" * 400),
-        b"\x02\0\0\0\0\0\0\0\x01\0\0\0\x22\0{}",
-        b"\x02\0\0\0\0\0\0\0\0\0\0\0\x22\0[]",
-        b'\x0c\0\0\0\0\0\0\0\x01\0\0\0\x22\0{"grids":[]}',
+        b"\x02\0\0\0\0\0\0\0{}",
+        b"\x02\0\0\0\0\0\0\0[]",
+        b'\x0c\0\0\0\0\0\0\0{"grids":[]}',
     )
     files = []
     for payload in payloads:

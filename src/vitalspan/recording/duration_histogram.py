@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from operator import sub
 from typing import Final, NamedTuple
@@ -169,20 +169,40 @@ class DurationHistogram:
 
     def copy(self) -> DurationHistogram:
         """Return a copy whose classic, exponential and total counts agree."""
-        result = DurationHistogram(self.grid)
-        result.total = self.total
         first, fine = self._fine
+        return DurationHistogram.of(self.grid, first, fine.tolist(), self.total)
+
+    @classmethod
+    def of(
+        cls,
+        grid: BucketGrid,
+        first: int,
+        fine: list[int],
+        total: float,
+        spread: Spread = NO_SPREAD,
+    ) -> DurationHistogram:
+        """Return the histogram of durations that are counted already.
+
+        Args:
+            grid: the buckets.
+            first: the first fine bucket that is listed.
+            fine: the counts of it and of those after it.
+            total: the sum of the durations in seconds.
+            spread: what the buckets do not say.
+        """
+        result = cls(grid)
+        result.total = total
+        result.squares, result.shortest, result.longest = spread
         if fine:
-            fine = fine[:]
             totals = list(accumulate(fine))
             result.count = totals[-1]
-            ends = self.grid.exported_ends
+            ends = grid.exported_ends
             begin, after = bisect_left(ends, first), bisect_left(ends, first + len(fine))
             below = [0] * begin
             below += [totals[end - first] for end in ends[begin:after]]
             below += [result.count] * (len(ends) - after)
-            result.exported = array("Q", map(sub, (*below, result.count), (0, *below)))
-            result._fine = first, fine
+            result.exported = _smallest(map(sub, (*below, result.count), (0, *below)), result.count)
+            result._fine = first, _smallest(fine, result.count)
         return result
 
     def merged(self, other: DurationHistogram) -> DurationHistogram:
@@ -247,6 +267,11 @@ def _translated(buckets: Mapping[int, int], old: BucketGrid, new: BucketGrid) ->
 
 def _zeros(typecode: str, size: int) -> array[int]:
     return array(typecode, bytes(array(typecode).itemsize * size))
+
+
+def _smallest(counts: Iterable[int], total: int) -> array[int]:
+    """Return counts as an array of the type that histograms have for so many durations."""
+    return array("I" if total < 1 << 32 else "Q", counts)
 
 
 def _increased(counts: array[int], place: int, durations: int) -> array[int]:

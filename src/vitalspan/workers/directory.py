@@ -1,40 +1,36 @@
-"""The directory that the processes of one service share, and the archive of those that have ended.
+"""The directory that the processes of one service share.
 
-Readers take no lock. They list the files, read them, and read the archive last: a process that was
-archived meanwhile is named there, and its own file is left out. Whoever archives replaces the
-archive by renaming a complete one, before it removes the files that went into it.
+Readers take no lock. They list the files, read those that have changed since the last time, and
+read the archive last: a process that was archived meanwhile is named there, and its own file is
+left out.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final
 
-from vitalspan.metrics import OTHER, OVERFLOW
-from vitalspan.recording.detail_counts import DetailCounts
 from vitalspan.runtime import fork
-from vitalspan.workers.encoding import Sections, add_to, encode_counts, encode_key, sections
+from vitalspan.workers.archive import ARCHIVE, Archive, archived_ids
+from vitalspan.workers.directory_lock import locked
+from vitalspan.workers.directory_state import DirectoryState, WorkerState
 from vitalspan.workers.file_names import EVALUATED
-from vitalspan.workers.private_files import make_directory, open_file
-from vitalspan.workers.registry import MergedRegistry, rows_of
+from vitalspan.workers.payload import Payload
+from vitalspan.workers.private_files import make_directory
+from vitalspan.workers.registry import MergedRegistry
+from vitalspan.workers.series_columns import SeriesLayout
+from vitalspan.workers.series_sums import SeriesSums
 from vitalspan.workers.state_file import (
     SUFFIX,
-    PublishedState,
     StateFile,
     UnreadableError,
     read_header,
     read_state,
 )
-from vitalspan.workers.worker_counts import SeriesCounts, WorkerCounts
-
-ARCHIVE: Final = "archive"
-LOCK: Final = "lock"
-_UNFINISHED: Final = ".archiving"
+from vitalspan.workers.worker_counts import WorkerCounts
 
 UNUSED_AFTER: Final = 3600.0
 """Seconds without a living process after which the next one begins anew, with an empty archive."""
@@ -42,31 +38,7 @@ UNUSED_AFTER: Final = 3600.0
 _PATIENCE: Final = 2.0
 """Seconds that a new process waits for the lock on the directory."""
 
-_RETRY: Final = 0.005
-_MAX_FOLDED: Final = 4096
-"""Ids of removed files that an archive remembers, for readers that have listed them before."""
-
-_MAX_ARCHIVED_SERIES: Final = 20_000
-_MAX_ARCHIVED_ERROR_TYPES: Final = 100
-
-
-class WorkerState(NamedTuple):
-    """The published state of one process, taken apart."""
-
-    state: PublishedState
-    parts: Sections
-
-
-class DirectoryState(NamedTuple):
-    """The published states of all processes.
-
-    Attributes:
-        workers: the processes, living and dead, that are not in the archive.
-        archive: the sum of those that have been archived; None without one.
-    """
-
-    workers: list[WorkerState]
-    archive: Sections | None
+_Layouts = dict[Any, SeriesLayout]
 
 
 class WorkersDirectory:
@@ -85,6 +57,8 @@ class WorkersDirectory:
         self._report = report
         self._epoch = epoch
         self._reported: set[str] = set()
+        self._archive = Archive(path, epoch, self.reporting)
+        self._known: dict[str, WorkerState] = {}
 
     def begin(self, now: float) -> StateFile:
         """Make the file of this process, with the lowest number that no living one has.
@@ -98,7 +72,7 @@ class WorkersDirectory:
             OSError: if that is not possible.
         """
         make_directory(self.path)
-        with self._locked(_PATIENCE):
+        with locked(self.path, _PATIENCE):
             headers = self._headers()
             taken = {worker for worker, living in headers if living}
             if not taken:
@@ -107,27 +81,51 @@ class WorkersDirectory:
             return StateFile(self.path, number, os.getpid(), now)
 
     def read(self) -> DirectoryState:
-        """Read what every process has published last; what cannot be read is reported."""
-        found: list[WorkerState] = []
-        for path in self.files():
-            with self.reporting(path):
-                state = read_state(path)
-                if state is not None:
-                    found.append(WorkerState(state, sections(state.payload)))
-        archive = self._archive()
-        folded = frozenset(archive.head.get("folded", ()) if archive else ())
-        return DirectoryState([one for one in found if one.state.header.id not in folded], archive)
+        """Read what every process has published last; what cannot be read is reported.
+
+        A process that has published nothing since the last time has the same payload as then.
+        """
+        known, layouts = self._known, self._layouts()
+        found: dict[str, WorkerState] = {}
+        for path in sorted(self.files()):
+            self._read(path, known, layouts, found)
+        self._read(self.path / ARCHIVE, known, layouts, found)
+        self._known = found.copy()
+        archived = found.pop(ARCHIVE, None)
+        archive = None if archived is None else archived.payload
+        ids = frozenset(archived_ids(archive))
+        return DirectoryState([one for one in found.values() if one.header.id not in ids], archive)
+
+    def _layouts(self) -> _Layouts:
+        layouts = (one.payload.columns.layout for one in self._known.values())
+        return {one.source: one for one in layouts}
+
+    def _read(
+        self,
+        path: Path,
+        known: dict[str, WorkerState],
+        layouts: _Layouts,
+        found: dict[str, WorkerState],
+    ) -> None:
+        before = known.get(path.name)
+        with self.reporting(path):
+            state = read_state(path, None if before is None else before.commit)
+            if state is None:
+                return
+            if before is not None and before.commit == state.commit:
+                payload = before.payload
+            else:
+                payload = Payload(state.payload, layouts)
+                layout = payload.columns.layout
+                layouts[layout.source] = layout
+            found[path.name] = WorkerState(state.header, state.commit, state.living, payload)
 
     def sum_of(self, state: DirectoryState) -> WorkerCounts:
         """Return what all processes have counted."""
-        counts = WorkerCounts()
-        epoch = self._epoch()
-        if state.archive is not None:
-            with self.reporting(self.path / ARCHIVE):
-                add_to(counts, state.archive, living=False, epoch=epoch)
-        for worker in state.workers:
-            with self.reporting(self.path / f"{worker.state.header.id}{SUFFIX}"):
-                add_to(counts, worker.parts, living=worker.state.living, epoch=epoch)
+        counts = state.sum_of_heads()
+        sums = SeriesSums(self._epoch)
+        sums.update(state.sources())
+        counts.series = sums.series
         return counts
 
     def registry_of(self, state: DirectoryState) -> MergedRegistry:
@@ -135,11 +133,11 @@ class WorkersDirectory:
         merged = MergedRegistry()
         if state.archive is not None:
             with self.reporting(self.path / ARCHIVE):
-                merged.add(rows_of(state.archive.head), 0, living=False)
-        for worker in sorted(state.workers, key=lambda one: one.state.commit.published):
-            header, living = worker.state.header, worker.state.living
+                merged.add(state.archive.registry, 0, living=False)
+        for worker in sorted(state.workers, key=lambda one: one.commit.published):
+            header = worker.header
             with self.reporting(self.path / f"{header.id}{SUFFIX}"):
-                merged.add(rows_of(worker.parts.head), header.worker, living=living)
+                merged.add(worker.payload.registry, header.worker, living=worker.living)
         return merged
 
     def archive_dead(self, now: float) -> int:
@@ -158,13 +156,13 @@ class WorkersDirectory:
             return 0
         try:
             # A child that was forked meanwhile would keep the file of the archive locked.
-            with fork.imports_finish_first, self._locked(0.0):
-                return self._archive_dead(now)
+            with fork.imports_finish_first, locked(self.path, 0.0):
+                return self._archive.add_dead(self.read(), now)
         except OSError:
             return 0
 
     def files(self) -> list[Path]:
-        """Return the files of processes, oldest first as far as that is known."""
+        """Return the files of processes."""
         try:
             with os.scandir(self.path) as entries:
                 return [
@@ -174,63 +172,6 @@ class WorkersDirectory:
                 ]
         except OSError:
             return []
-
-    def _archive_dead(self, now: float) -> int:
-        state = self.read()
-        if state.archive is None and os.path.lexists(self.path / ARCHIVE):
-            # It cannot be read, perhaps by this version only: a new one would replace its counts.
-            return 0
-        counts, merged = WorkerCounts(), MergedRegistry()
-        before: list[str] = []
-        if state.archive is not None:
-            try:
-                merged.add(rows_of(state.archive.head), 0, living=False)
-                add_to(counts, state.archive, living=False, epoch=self._epoch())
-            except UnreadableError:
-                return 0
-            before = list(state.archive.head.get("folded", ()))
-        ids = []
-        for worker in state.workers:
-            header = worker.state.header
-            if worker.state.living:
-                continue
-            # By itself: one that cannot be read is kept.
-            with self.reporting(self.path / f"{header.id}{SUFFIX}"):
-                rows = rows_of(worker.parts.head)
-                add_to(counts, worker.parts, living=False, epoch=self._epoch())
-                merged.add(rows, header.worker, living=False)
-                ids.append(header.id)
-        if ids:
-            counts.registry = merged.sums()
-            counts.folded = [*before, *ids][-_MAX_FOLDED:]
-            _limit(counts)
-            self._write_archive(encode_counts(counts, self._epoch()), now)
-        # Those that an earlier attempt has archived but not removed are removed as well.
-        for one in {*before, *ids}:
-            with suppress(OSError):
-                (self.path / f"{one}{SUFFIX}").unlink(missing_ok=True)
-        return len(ids)
-
-    def _write_archive(self, payload: bytes, now: float) -> None:
-        for left_over in self.path.glob(f"*{_UNFINISHED}"):
-            left_over.unlink(missing_ok=True)
-        archive = StateFile(self.path, 0, os.getpid(), now, _UNFINISHED)
-        try:
-            archive.write(payload, now)
-            archive.path.rename(self.path / ARCHIVE)
-        except BaseException:
-            archive.path.unlink(missing_ok=True)
-            raise
-        finally:
-            archive.close()
-
-    def _archive(self) -> Sections | None:
-        path = self.path / ARCHIVE
-        archive: list[Sections] = []
-        with self.reporting(path):
-            state = read_state(path)
-            archive += [sections(state.payload)] if state is not None else []
-        return archive[0] if archive else None
 
     def _headers(self) -> list[tuple[int, bool]]:
         """Return the number of each process, and whether it lives."""
@@ -281,53 +222,3 @@ class WorkersDirectory:
             if path.name not in self._reported:
                 self._reported.add(path.name)
                 self._report(path, reason)
-
-    @contextmanager
-    def _locked(self, patience: float) -> Iterator[None]:
-        file = open_file(self.path / LOCK, os.O_RDWR | os.O_CREAT)
-        try:
-            deadline = time.monotonic() + patience
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except OSError:
-                    if time.monotonic() >= deadline:
-                        raise
-                time.sleep(_RETRY)
-            try:
-                yield
-            finally:
-                # A child that was forked meanwhile has the same open file, which closing does not
-                # unlock then.
-                fcntl.flock(file, fcntl.LOCK_UN)
-        finally:
-            os.close(file)
-
-
-def _limit(counts: WorkerCounts) -> None:
-    """Keep the archive from growing without bound over the processes of weeks."""
-    for series in counts.series.values():
-        if series.details is not None and len(series.details.errors) > _MAX_ARCHIVED_ERROR_TYPES:
-            _limit_errors(series.details)
-    if len(counts.series) <= _MAX_ARCHIVED_SERIES:
-        return
-    overflow_key = encode_key(OVERFLOW, OVERFLOW, ())
-    for key in list(counts.series)[_MAX_ARCHIVED_SERIES:]:
-        series = counts.series.pop(key)
-        overflow = counts.series.setdefault(overflow_key, SeriesCounts(series.boundaries))
-        overflow.add_durations(
-            series.boundaries, series.first, series.fine, series.total, series.spread
-        )
-        if series.details is not None:
-            overflow.add_details(series.details)
-
-
-def _limit_errors(details: DetailCounts) -> None:
-    names = list(details.errors)
-    others = sum(details.errors.pop(name) for name in names[_MAX_ARCHIVED_ERROR_TYPES:])
-    for name in names[_MAX_ARCHIVED_ERROR_TYPES:]:
-        error = details.last_errors.pop(name, None)
-        if error is not None:
-            details.note_error(OTHER, error)
-    details.errors[OTHER] = details.errors.get(OTHER, 0) + others

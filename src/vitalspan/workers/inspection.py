@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vitalspan.errors import VitalspanError
-from vitalspan.workers.directory import ARCHIVE, WorkersDirectory
+from vitalspan.workers.archive import ARCHIVE
+from vitalspan.workers.directory import WorkersDirectory
 from vitalspan.workers.file_names import OURS
 from vitalspan.workers.leadership import LEADER
 from vitalspan.workers.state_file import has_magic

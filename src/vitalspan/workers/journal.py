@@ -18,8 +18,9 @@ from zlib import compress, crc32, decompress, error
 
 from vitalspan.history.registry_metrics import Samples
 from vitalspan.history.samples.reading import Reading
-from vitalspan.workers.encoding import Sections, dump, encode, head_of, sections
+from vitalspan.workers.payload import Payload, encode, head_of
 from vitalspan.workers.private_files import open_file
+from vitalspan.workers.series_columns import EncodedSeries, dump, encode_columns
 from vitalspan.workers.state_file import UnreadableError
 from vitalspan.workers.worker_counts import WorkerCounts
 
@@ -39,13 +40,13 @@ class Entry(NamedTuple):
         now: the tick, in seconds on the steady clock.
         samples: the metrics of the registry that rules ask for.
         reading: the samples that expressions of rules ask for.
-        parts: the counts.
+        payload: the counts.
     """
 
     now: float
     samples: Samples
     reading: Reading
-    parts: Sections
+    payload: Payload
 
 
 class Journal:
@@ -83,7 +84,7 @@ class Journal:
         self,
         now: float,
         counts: WorkerCounts,
-        records: tuple[list[bytes], list[tuple[float, ...]]],
+        series: tuple[list[EncodedSeries], list[tuple[float, ...]]],
         samples: Samples,
         reading: Reading,
     ) -> None:
@@ -92,7 +93,7 @@ class Journal:
         Args:
             now: the tick, in seconds on the steady clock.
             counts: everything but the operations.
-            records: those of the series, and their bucket boundaries.
+            series: those that have changed, and the bucket boundaries that they refer to.
             samples: the metrics of the registry that rules ask for.
             reading: the samples that expressions of rules ask for.
 
@@ -102,12 +103,12 @@ class Journal:
         new = self.wants_everything(now)
         head = {
             **head_of(counts),
-            "grids": records[1],
+            "grids": series[1],
             "now": now,
             "samples": samples,
             "boot": self._boot,
         }
-        payload = encode(head, records[0], compress(dump(_flat(reading)), 1))
+        payload = encode(head, encode_columns(series[0]), compress(dump(_flat(reading)), 1))
         if self._segment is None or new:
             self._segment, self._began = self._next_segment(), now
             self._first = self._size = 0
@@ -178,7 +179,7 @@ def _read(path: Path, boot: str) -> Iterator[Entry]:
                 payload = file.read(length)
                 if len(payload) < length or crc32(payload) != checksum:
                     return
-                parts = sections(payload)
+                parts = Payload(payload, {})
                 head = parts.head
                 if head["boot"] != boot:
                     return

@@ -18,9 +18,13 @@ from vitalspan.recording.detail_counts import NO_DETAILS, DetailCounts
 from vitalspan.recording.duration_histogram import DurationHistogram, Spread
 from vitalspan.recording.series import FreshCalls, Series
 from vitalspan.recording.slo_counter import SloCounter
-from vitalspan.workers.directory import DirectoryState, WorkersDirectory
-from vitalspan.workers.encoding import Sections, add_to, decode_key, encode_series, sections
+from vitalspan.workers.directory import WorkersDirectory
+from vitalspan.workers.directory_state import DirectoryState
+from vitalspan.workers.payload import Payload, encode_all
 from vitalspan.workers.publisher import Publisher
+from vitalspan.workers.series_columns import EncodedSeries, decode_key
+from vitalspan.workers.series_sums import SeriesSums, Source
+from vitalspan.workers.state_file import UnreadableError
 from vitalspan.workers.worker_counts import SeriesCounts, WorkerCounts
 
 
@@ -52,7 +56,8 @@ class MergedCounts:
         """Forget what was read, as a forked child does."""
         self._lock = threading.RLock()
         self._series: dict[bytes, Series] = {}
-        self._in_progress: dict[Series, tuple[int, float | None]] = {}
+        self._in_progress: dict[Series, tuple[int, float]] = {}
+        self._sums = self._new_sums()
         self.counts = WorkerCounts()
         self._changed: set[bytes] = set()
         self._replays = False
@@ -108,21 +113,21 @@ class MergedCounts:
         self._publisher.slo_counters = counters
         self._process.count_slos(counters)
 
-    def journal_records(self, *, everything: bool) -> tuple[list[bytes], list[tuple[float, ...]]]:
-        """Return the records of the series that have changed since the last time, and their grids.
+    def changed_series(
+        self, *, everything: bool
+    ) -> tuple[list[EncodedSeries], list[tuple[float, ...]]]:
+        """Return the series that have changed since the last time, for the journal.
 
         Args:
-            everything: whether those of all series are returned.
+            everything: whether all series are returned.
+
+        Returns:
+            The series, and the bucket boundaries that they refer to.
         """
         with self._lock:
             keys, self._changed = self._changed, set()
-            grids: dict[tuple[float, ...], int] = {}
-            records = []
-            for key, series in self.counts.series.items():
-                if everything or key in keys:
-                    grid = grids.setdefault(series.boundaries, len(grids))
-                    records.append(encode_series(key, series, grid, self.epoch()))
-            return records, list(grids)
+            wanted = [key for key in self.counts.series if everything or key in keys]
+            return encode_all(self.counts, wanted, self.epoch())
 
     def forget_series(self) -> None:
         """Forget every series, so that a history can be told of all of them anew."""
@@ -130,23 +135,29 @@ class MergedCounts:
             self._series = {}
             self._in_progress = {}
             self._changed = set()
+            self._sums = self._new_sums()
 
     @contextmanager
-    def replaying(self, parts: Sections) -> Iterator[None]:
+    def replaying(self, payload: Payload) -> Iterator[None]:
         """Show what was counted at an earlier tick.
 
         Args:
-            parts: an entry of the journal, with the series that had changed.
+            payload: an entry of the journal, with the series that had changed.
 
         Raises:
             UnreadableError: for content that this version cannot read.
         """
         counts = WorkerCounts()
-        add_to(counts, parts, living=False, epoch=self.epoch())
+        payload.add_head(counts)
+        sums = self._new_sums()
+        sums.update([Source(payload.columns, living=False)])
+        counts.series = sums.series
         with self._lock:
             self.counts = counts
             for key, one in counts.series.items():
                 self._series[key] = self._updated(key, self._series.get(key), one)
+            # What is shown now is not what the sums have.
+            self._sums = self._new_sums()
             self._replays = True
             try:
                 yield
@@ -170,24 +181,38 @@ class MergedCounts:
     def _refresh(self) -> list[Series]:
         self._publisher.publish()
         self.state = self._directory.read()
-        counts = self._directory.sum_of(self.state)
-        latest = self._publisher.latest
-        if self._publisher.id is None and latest is not None:
+        counts = self.state.sum_of_heads()
+        sources = self.state.sources()
+        own = self._publisher.unpublished()
+        if own is not None:
             # The directory cannot be written to: at least this process is shown.
-            add_to(counts, sections(latest), living=True, epoch=self.epoch())
-        known, self._series = self._series, {}
-        for key, one in list(counts.series.items()):
-            del counts.series[key]
-            with self._directory.reporting(self._directory.path):
-                self._series[key] = self._updated(key, known.get(key), one)
-                counts.series[key] = one
+            own.add_head(counts)
+            sources.append(Source(own.columns, living=True))
+        sums = self._sums
+        for key in sums.update(sources):
+            self._replace(key, sums.series.get(key))
         self._in_progress = {
-            self._series[key]: (one.running, one.oldest)
-            for key, one in counts.series.items()
-            if one.running
+            self._series[key]: running
+            for key, running in sums.in_progress.items()
+            if key in self._series
         }
+        counts.series = {key: sums.series[key] for key in self._series}
         self.counts = counts
         return list(self._series.values())
+
+    def _replace(self, key: bytes, counts: SeriesCounts | None) -> None:
+        if counts is None:
+            self._series.pop(key, None)
+            return
+        with self._directory.reporting(self._directory.path):
+            self._series[key] = self._updated(key, self._series.get(key), counts)
+
+    def _new_sums(self) -> SeriesSums:
+        return SeriesSums(self.epoch, self._report)
+
+    def _report(self, reason: str) -> None:
+        with self._directory.reporting(self._directory.path):
+            raise UnreadableError(reason)
 
     def _updated(self, key: bytes, series: Series | None, counts: SeriesCounts) -> Series:
         histogram = counts.histogram()

@@ -14,8 +14,17 @@ from vitalspan.recording.slo_counter import SloCounter
 from vitalspan.runtime import fork
 from vitalspan.runtime.locks import acquire
 from vitalspan.workers.directory import WorkersDirectory
-from vitalspan.workers.encoding import dump, encode, encode_key, encode_series, head_of
+from vitalspan.workers.payload import Payload, encode, head_of
 from vitalspan.workers.registry_publisher import RegistryPublisher
+from vitalspan.workers.series_columns import (
+    EncodedSeries,
+    InProgress,
+    dump,
+    encode_columns,
+    encode_key,
+    encode_keys,
+    encode_series,
+)
 from vitalspan.workers.state_file import StateFile
 from vitalspan.workers.worker_counts import SeriesCounts, WorkerCounts
 
@@ -23,19 +32,16 @@ _PATIENCE: Final = 1.0
 """Seconds that one publication waits for another; a signal handler may have interrupted it."""
 
 
-class _Record:
-    """The record of a series as it was published last, and what it was made of."""
+class _Published:
+    """A series as it was published last, and what that was made of."""
 
-    __slots__ = ("details", "encoded", "grid", "histogram", "key", "oldest", "running", "split")
+    __slots__ = ("details", "encoded", "histogram", "key", "split")
 
     def __init__(self, series: Series) -> None:
         self.key = encode_key(series.component, series.operation, series.labels)
-        self.encoded = b""
-        self.grid = -1
+        self.encoded: EncodedSeries | None = None
         self.histogram: DurationHistogram | None = None
         self.details: DetailCounts = NO_DETAILS
-        self.running = 0
-        self.oldest = 0.0
         self.split = False
 
 
@@ -93,7 +99,8 @@ class Publisher:
         self._lock = threading.Lock()
         self._thread = 0
         self.afterwards: Callable[[], None] | None = None
-        self._records: dict[Series, _Record] = {}
+        self._series: dict[Series, _Published] = {}
+        self._keys: tuple[list[bytes], bytes] = ([], b"")
         self._grids: dict[tuple[float, ...], int] = {}
         self._published = b""
         self.latest: bytes | None = None
@@ -149,7 +156,14 @@ class Publisher:
             self.afterwards()
         return not self._failed
 
+    def unpublished(self) -> Payload | None:
+        """Return the state of this process if the directory cannot be written to."""
+        if self.latest is None or self._file is not None:
+            return None
+        return Payload(self.latest, {})
+
     def _publish(self, *, fresh: bool) -> None:
+        counted = self._counts.now()
         payload = self.latest = self._payload(fresh=fresh)
         if self._file is not None and self._file.is_lost:
             self._file.close()
@@ -162,13 +176,15 @@ class Publisher:
             # A child that was forked meanwhile would not know of the file, and keep it locked.
             with fork.imports_finish_first:
                 self._file = self._directory.begin(now)
-        self._file.write(payload, now)
+        self._file.write(payload, now, counted)
         self._published = payload
 
     def _payload(self, *, fresh: bool) -> bytes | None:
         with self._counts.flushed() as flushed:
             every = self._counts.recorder.series_table.all() if flushed is None else flushed
-            records = [encoded for series in every if (encoded := self._record(series))]
+            series = [one for each in every if (one := self._encoded(each))]
+        # Processes with the same series in the same order are added up in less time.
+        series.sort(key=_key)
         counts = WorkerCounts()
         for cache in self._counts.caches():
             counts.caches[cache[:2]] = list(cache[2:])
@@ -176,7 +192,7 @@ class Publisher:
             counts.apis[api[:2]] = list(api[2:])
         counts.registry = self._registry.rows(fresh=fresh)
         recorded = (
-            records
+            series
             or _any_count(counts.caches)
             or _any_count(counts.apis)
             or self._registry.has_counts()
@@ -196,43 +212,59 @@ class Publisher:
             "flush_seconds": internal.flush_seconds,
         }
         head = {**head_of(counts), "grids": list(self._grids)}
-        return encode(head, records, self._calls_section(internal.flushes))
+        return encode(head, self._columns(series), self._calls_section(internal.flushes))
+
+    def _columns(self, series: list[tuple[EncodedSeries, int, float]]) -> bytes:
+        encoded = [one for one, _, _ in series]
+        keys = [one.key for one in encoded]
+        if keys != self._keys[0]:
+            self._keys = (keys, encode_keys(keys))
+        in_progress = [
+            InProgress(slot, calls, oldest)
+            for slot, (_, calls, oldest) in enumerate(series)
+            if calls
+        ]
+        return encode_columns(encoded, in_progress, self._keys[1])
 
     def _calls_section(self, flushes: int) -> bytes:
         if self._encoded_calls[0] != flushes:
             self._encoded_calls = (flushes, dump(self._calls()))
         return self._encoded_calls[1]
 
-    def _record(self, series: Series) -> bytes:
-        running, oldest = self._counts.in_progress(series)
-        record = self._records.get(series)
+    def _encoded(self, series: Series) -> tuple[EncodedSeries, int, float] | None:
+        """Return a series, its calls in progress, and when the oldest of them began."""
+        calls, oldest = self._counts.in_progress(series)
         histogram = series.histogram
-        if record is None:
-            if not (histogram.count or running or series.split):
-                return b""
-            record = self._records[series] = _Record(series)
-        began = oldest or 0.0
-        if (
-            record.histogram is histogram
-            and record.details is series.details
-            and record.running == running
-            and record.oldest == began
-            and record.split == series.split
+        published = self._series.get(series)
+        if published is None:
+            if not (histogram.count or calls or series.split):
+                return None
+            published = self._series[series] = _Published(series)
+        if published.encoded is None or not (
+            published.histogram is histogram
+            and published.details is series.details
+            and published.split == series.split
         ):
-            return record.encoded
-        record.histogram, record.details = histogram, series.details
-        record.running, record.oldest, record.split = running, began, series.split
-        boundaries = histogram.grid.boundaries
-        counts = SeriesCounts(boundaries)
+            published.histogram, published.details = histogram, series.details
+            published.split = series.split
+            published.encoded = self._encode(published.key, series)
+        return published.encoded, calls, oldest or 0.0
+
+    def _encode(self, key: bytes, series: Series) -> EncodedSeries:
+        histogram = series.histogram
+        counts = SeriesCounts(histogram.grid.boundaries)
         counts.first, counts.fine = histogram.listed()
         counts.total = histogram.total
         counts.spread = histogram.spread
         counts.created = series.created or 0.0
-        counts.running, counts.oldest, counts.split = running, began, series.split
+        counts.split = series.split
         counts.details = series.details
-        grid = self._grids.setdefault(boundaries, len(self._grids))
-        record.encoded = encode_series(record.key, counts, grid, self._counts.epoch())
-        return record.encoded
+        grid = self._grids.setdefault(counts.boundaries, len(self._grids))
+        return encode_series(key, counts, grid, self._counts.epoch())
+
+
+def _key(series: tuple[EncodedSeries, int, float]) -> bytes:
+    return series[0].key
 
 
 def _any_count(sums: Mapping[tuple[str, str], list[float]]) -> bool:

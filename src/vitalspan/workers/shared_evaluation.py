@@ -20,7 +20,6 @@ from vitalspan.notify.delivery import ReceiverStatus
 from vitalspan.resource import share_instance
 from vitalspan.rules.error_budget import SloStatus
 from vitalspan.rules.silences import Silences, silence_document, silence_of
-from vitalspan.workers.encoding import dump
 from vitalspan.workers.evaluation_state import (
     engine_document,
     health_document,
@@ -31,6 +30,7 @@ from vitalspan.workers.journal import Journal
 from vitalspan.workers.leadership import Leadership
 from vitalspan.workers.private_files import read_file, write_file
 from vitalspan.workers.requests import Requests
+from vitalspan.workers.series_columns import dump
 from vitalspan.workers.state_file import UnreadableError
 from vitalspan.workers.worker_counts import WorkerCounts
 
@@ -223,7 +223,7 @@ class SharedEvaluation:
             if not replayed:
                 history.ticks = Ticks(entry.now)
             try:
-                with self._workers.counts.replaying(entry.parts):
+                with self._workers.counts.replaying(entry.payload):
                     history.observe(entry.now, entry.samples)
                 history.samples.observe(entry.now, self._workers.counts.epoch(), entry.reading)
             except UnreadableError as error:
@@ -240,8 +240,8 @@ class SharedEvaluation:
         counts = self._workers.counts
         with suppress(OSError):
             if past:
-                records = counts.journal_records(everything=True)
-                self._journal.append(now, counts.counts, records, {}, Reading())
+                series = counts.changed_series(everything=True)
+                self._journal.append(now, counts.counts, series, {}, Reading())
             else:
                 self._journal.append(now, WorkerCounts(), ([], []), {}, Reading())
 
@@ -250,8 +250,8 @@ class SharedEvaluation:
             return
         counts = self._workers.counts
         everything = self._journal.wants_everything(now)
-        records = counts.journal_records(everything=everything)
-        self._journal.append(now, counts.counts, records, samples, reading)
+        series = counts.changed_series(everything=everything)
+        self._journal.append(now, counts.counts, series, samples, reading)
 
     def _write(self, now: float) -> None:
         if not self._leadership.held:

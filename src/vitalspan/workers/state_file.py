@@ -25,14 +25,14 @@ from zlib import crc32
 from vitalspan.workers.private_files import open_file
 
 SUFFIX: Final = ".worker"
-FORMAT: Final = 1
+FORMAT: Final = 2
 """The version of the file format."""
 
 _MAGIC: Final = b"VSPW"
 _HEADER: Final = struct.Struct("<4sHHId16s")
 """Magic bytes, version, worker number, process id, start time of day, id of the process."""
-_COMMIT: Final = struct.Struct("<QQQId")
-"""Sequence number, offset, length and checksum of the payload, time of day."""
+_COMMIT: Final = struct.Struct("<QQQIdd")
+"""Sequence number, offset, length and checksum of the payload, time of day, steady time."""
 _CHECKSUM: Final = struct.Struct("<I")
 _COMMITS: Final = (64, 128)
 _DATA: Final = 192
@@ -63,6 +63,8 @@ class Commit(NamedTuple):
     checksum: int
     published: float
     """Seconds since the Unix epoch."""
+    counted: float
+    """The time on the steady clock, in seconds, until which every call that ended is counted."""
 
 
 class StateFile:
@@ -87,7 +89,7 @@ class StateFile:
         # Under another name until it is locked, or a reader would take the process for dead.
         unfinished = directory / f".{self.header.id}.new"
         self._file = open_file(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-        self._commit = Commit(0, _DATA, 0, 0, now)
+        self._commit = Commit(0, _DATA, 0, 0, now, 0.0)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             packed = _HEADER.pack(_MAGIC, FORMAT, worker, pid, now, self.header.id.encode())
@@ -98,12 +100,13 @@ class StateFile:
             unfinished.unlink(missing_ok=True)
             raise
 
-    def write(self, payload: bytes, now: float) -> None:
+    def write(self, payload: bytes, now: float, counted: float = 0.0) -> None:
         """Publish a state.
 
         Args:
             payload: the state.
             now: seconds since the Unix epoch.
+            counted: the time on the steady clock until which every call that ended is counted.
 
         Raises:
             OSError: if there is no room; the state before stays published.
@@ -115,7 +118,7 @@ class StateFile:
             after = last.offset + last.length + len(payload) // 8
             offset = -(-after // _BLOCK) * _BLOCK
         _write(self._file, payload, offset)
-        commit = Commit(last.sequence + 1, offset, len(payload), crc32(payload), now)
+        commit = Commit(last.sequence + 1, offset, len(payload), crc32(payload), now, counted)
         packed = _COMMIT.pack(*commit)
         _write(self._file, packed + _CHECKSUM.pack(crc32(packed)), _COMMITS[commit.sequence % 2])
         self._commit = commit
@@ -148,7 +151,7 @@ class PublishedState(NamedTuple):
     Attributes:
         header: which process it is.
         commit: which of its states this is.
-        payload: the state.
+        payload: the state; empty if its commit is one that is known.
         living: whether the process lives.
     """
 
@@ -158,8 +161,12 @@ class PublishedState(NamedTuple):
     living: bool
 
 
-def read_state(path: Path) -> PublishedState | None:
+def read_state(path: Path, known: Commit | None = None) -> PublishedState | None:
     """Read the state that a process has published last; None if it has published none.
+
+    Args:
+        path: of the file.
+        known: of a state that was read before, and is not read again.
 
     Raises:
         UnreadableError: for a file that is damaged, foreign or of another version.
@@ -171,13 +178,15 @@ def read_state(path: Path) -> PublishedState | None:
         # Before its state is read: a process that dies meanwhile has published no more than that.
         living = _is_locked(file)
         for _ in range(_ATTEMPTS):
-            commits = [one for one in (_read_commit(file, at) for at in _COMMITS) if one]
+            commits = _read_commits(file)
             if not commits:
                 if any(os.pread(file, _DATA - _COMMITS[0], _COMMITS[0])):
                     raise UnreadableError("both of its commit records are damaged")
                 return None
             # Behind the newest, the one before it, in case somebody has damaged that.
-            for commit in sorted(commits, reverse=True):
+            for commit in commits:
+                if commit == known:
+                    return PublishedState(header, commit, b"", living)
                 payload = os.pread(file, commit.length, commit.offset)
                 if len(payload) == commit.length and crc32(payload) == commit.checksum:
                     return PublishedState(header, commit, payload, living)
@@ -223,15 +232,21 @@ def _read_header(file: int) -> Header:
     return Header(name.decode("ascii", "replace"), worker, pid, started)
 
 
-def _read_commit(file: int, at: int) -> Commit | None:
-    data = os.pread(file, _COMMIT.size + _CHECKSUM.size, at)
-    if len(data) < _COMMIT.size + _CHECKSUM.size:
-        return None
-    if _CHECKSUM.unpack_from(data, _COMMIT.size)[0] != crc32(data[: _COMMIT.size]):
-        return None
-    commit = Commit(*_COMMIT.unpack_from(data))
-    # What is damaged must not make the reader ask for terabytes.
-    return commit if commit.offset + commit.length <= os.fstat(file).st_size else None
+def _read_commits(file: int) -> list[Commit]:
+    """Return the commit records that are whole, the newest first."""
+    records = os.pread(file, _DATA - _COMMITS[0], _COMMITS[0])
+    commits = []
+    for at in _COMMITS:
+        data = records[at - _COMMITS[0] :][: _COMMIT.size + _CHECKSUM.size]
+        if len(data) < _COMMIT.size + _CHECKSUM.size:
+            continue
+        if _CHECKSUM.unpack_from(data, _COMMIT.size)[0] != crc32(data[: _COMMIT.size]):
+            continue
+        commit = Commit(*_COMMIT.unpack_from(data))
+        # What is damaged must not make the reader ask for terabytes.
+        if commit.offset + commit.length <= os.fstat(file).st_size:
+            commits.append(commit)
+    return sorted(commits, reverse=True)
 
 
 def _is_locked(file: int) -> bool:

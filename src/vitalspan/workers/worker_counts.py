@@ -30,8 +30,6 @@ class SeriesCounts:
         fine: the calls of that fine bucket and of those after it.
         total: the sum of the durations in seconds.
         spread: the sum of their squares, the shortest and the longest of them.
-        running: the calls in progress in living processes.
-        oldest: when the oldest of them began on the steady clock; 0 without one.
         split: whether calls that began here were counted in series with further labels.
         details: errors, measures and so on; None without any.
     """
@@ -42,8 +40,6 @@ class SeriesCounts:
         "details",
         "fine",
         "first",
-        "oldest",
-        "running",
         "split",
         "spread",
         "total",
@@ -56,16 +52,13 @@ class SeriesCounts:
         self.fine: list[int] = []
         self.total = 0.0
         self.spread = NO_SPREAD
-        self.running = 0
-        self.oldest = 0.0
         self.split = False
         self.details: DetailCounts | None = None
 
     def histogram(self) -> DurationHistogram:
         """Return the durations."""
-        buckets = {bucket: count for bucket, count in enumerate(self.fine, self.first) if count}
-        empty = DurationHistogram(grid_of(self.boundaries))
-        return empty.plus(buckets, self.total, self.spread)
+        grid = grid_of(self.boundaries)
+        return DurationHistogram.of(grid, self.first, self.fine, self.total, self.spread)
 
     def add_durations(
         self,
@@ -161,7 +154,7 @@ class WorkerCounts:
         collector_errors: how often each collector was left out of a scrape, by its type.
         totals: other sums, by name.
         registry: what an archive has of other metrics; empty in other files.
-        folded: the ids of the processes that an archive contains; empty in other files.
+        archived: the ids of the processes that an archive contains; empty in other files.
     """
 
     series: dict[bytes, SeriesCounts] = field(default_factory=dict)
@@ -171,5 +164,5 @@ class WorkerCounts:
     internal_errors: dict[str, int] = field(default_factory=dict)
     collector_errors: dict[str, int] = field(default_factory=dict)
     totals: dict[str, float] = field(default_factory=dict)
-    folded: list[str] = field(default_factory=list)
+    archived: list[str] = field(default_factory=list)
     registry: list[Any] = field(default_factory=list)

@@ -13,8 +13,8 @@ from vitalspan.recording.call_record import CallRecord
 from vitalspan.runtime import fork
 from vitalspan.runtime.ticker import Ticker
 from vitalspan.workers.calls import calls_document, latest, read_calls
-from vitalspan.workers.directory import DirectoryState, WorkersDirectory
-from vitalspan.workers.encoding import Sections, sections
+from vitalspan.workers.directory import WorkersDirectory
+from vitalspan.workers.directory_state import DirectoryState
 from vitalspan.workers.merged_counts import MergedCounts
 from vitalspan.workers.private_files import is_exposed
 from vitalspan.workers.process_exit import ProcessExit
@@ -22,7 +22,6 @@ from vitalspan.workers.publisher import Publisher
 from vitalspan.workers.registry import (
     MergedRegistry,
     SharedRegistry,
-    rows_of,
 )
 from vitalspan.workers.registry_publisher import RegistryPublisher
 
@@ -63,7 +62,7 @@ def members_of(state: DirectoryState) -> list[WorkerInfo]:
             living=one.living,
             size=one.commit.length,
         )
-        for one, _ in state.workers
+        for one in state.workers
     ]
     return sorted(members, key=lambda one: (one.worker, one.started))
 
@@ -167,7 +166,7 @@ class Workers:
         state = self.directory.read()
         limit = self._recorder.clock.wall() - LATE
         return state.archive is not None or any(
-            not one.state.living or one.state.header.started < limit for one in state.workers
+            not one.living or one.header.started < limit for one in state.workers
         )
 
     def recent_calls(self, size: int) -> list[CallRecord]:
@@ -181,9 +180,9 @@ class Workers:
     def _calls(self, kind: str, size: int) -> list[CallRecord]:
         self.publisher.publish()
         calls: list[CallRecord] = []
-        for state, parts in self.directory.read().workers:
-            calls += read_calls(parts.calls, kind, state.header.worker)
-        own = self._unpublished()
+        for one in self.directory.read().workers:
+            calls += read_calls(one.payload.calls, kind, one.header.worker)
+        own = self.publisher.unpublished()
         if own is not None:
             calls += read_calls(own.calls, kind, 0)
         return latest(calls, size)
@@ -191,15 +190,10 @@ class Workers:
     def _merged_registry(self) -> MergedRegistry:
         self.publisher.publish()
         merged = self.directory.registry_of(self.directory.read())
-        own = self._unpublished()
+        own = self.publisher.unpublished()
         if own is not None:
-            merged.add(rows_of(own.head), 0, living=True)
+            merged.add(own.registry, 0, living=True)
         return merged
-
-    def _unpublished(self) -> Sections | None:
-        """Return the state of this process if the directory cannot be written to."""
-        state = self.publisher.latest
-        return sections(state) if self.publisher.id is None and state is not None else None
 
     def _wait_for_first_call(self) -> None:
         # A process that only imports the application gets no thread, so that it can fork safely.

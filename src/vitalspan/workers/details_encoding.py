@@ -1,0 +1,77 @@
+"""The binary form of errors, measures and exemplars, which are JSON, and their sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from opentelemetry.trace import SpanContext, TraceFlags
+
+from vitalspan.recording.detail_counts import NO_DETAILS, DetailCounts, LastError
+from vitalspan.workers.worker_counts import add_amounts
+
+Document = Mapping[str, Any]
+"""The details of one series: `e` has its errors, `l` the latest of each type, `c` the number of
+cancellations, `m` the measures, and `x` the exemplars."""
+
+
+def details_document(details: DetailCounts, epoch: float) -> dict[str, Any]:
+    """Return what JSON can say of details, without resources, which have columns of their own.
+
+    Args:
+        details: of one series.
+        epoch: the difference between the time of day and the steady clock in seconds.
+    """
+    document: dict[str, Any] = {}
+    if details is NO_DETAILS:
+        return document
+    if details.errors:
+        document["e"] = details.errors
+        document["l"] = [
+            [name, error.end + epoch, error.message, error.trace_id]
+            for name, error in details.last_errors.items()
+        ]
+    if details.cancellations:
+        document["c"] = details.cancellations
+    if details.measures:
+        document["m"] = details.measures
+    if details.exemplars:
+        document["x"] = [
+            [bucket, f"{span.trace_id:x}", f"{span.span_id:x}", seconds, end + epoch]
+            for bucket, (span, seconds, end) in details.exemplars.items()
+        ]
+    return document
+
+
+def sum_of_details(documents: Iterable[Document], epoch: float) -> DetailCounts:
+    """Return the details of one series in several processes.
+
+    Args:
+        documents: what each process has published.
+        epoch: the difference between the time of day and the steady clock in seconds.
+
+    Raises:
+        LookupError: for a document that this version cannot read, as the other exceptions are.
+        ValueError: likewise.
+        TypeError: likewise.
+        AttributeError: likewise.
+    """
+    details = DetailCounts()
+    exemplars: dict[int, list[Any]] = {}
+    for document in documents:
+        add_amounts(details.errors, document.get("e", {}).items())
+        for name, end, message, trace_id in document.get("l", ()):
+            details.note_error(name, LastError(end - epoch, message, trace_id))
+        details.cancellations += document.get("c", 0)
+        add_amounts(details.measures, document.get("m", {}).items())
+        for exemplar in document.get("x", ()):
+            kept = exemplars.get(exemplar[0])
+            if kept is None or kept[4] <= exemplar[4]:
+                exemplars[exemplar[0]] = exemplar
+    # Making the context of a span takes long, so those that are not shown get none.
+    for bucket, trace, span, seconds, end in exemplars.values():
+        context = SpanContext(
+            int(trace, 16), int(span, 16), is_remote=False, trace_flags=TraceFlags(1)
+        )
+        details.exemplars[int(bucket)] = (context, seconds + 0.0, end - epoch)
+    return details

@@ -1,0 +1,52 @@
+"""The states of all processes of a directory, as they were read at one moment."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from vitalspan.workers.payload import Payload
+from vitalspan.workers.series_sums import Source
+from vitalspan.workers.state_file import Commit, Header
+from vitalspan.workers.worker_counts import WorkerCounts
+
+
+class WorkerState(NamedTuple):
+    """The published state of one process.
+
+    Attributes:
+        header: which process it is.
+        commit: which of its states this is.
+        living: whether it lives.
+        payload: the state, taken apart.
+    """
+
+    header: Header
+    commit: Commit
+    living: bool
+    payload: Payload
+
+
+class DirectoryState(NamedTuple):
+    """The published states of all processes.
+
+    Attributes:
+        workers: the processes, living and dead, that are not in the archive.
+        archive: the sum of those that have been archived; None without one.
+    """
+
+    workers: list[WorkerState]
+    archive: Payload | None
+
+    def sources(self) -> list[Source]:
+        """Return the series of all processes."""
+        sources = [Source(one.payload.columns, one.living) for one in self.workers]
+        return [*([Source(self.archive.columns, living=False)] if self.archive else []), *sources]
+
+    def sum_of_heads(self) -> WorkerCounts:
+        """Return what all processes have counted, without the series."""
+        counts = WorkerCounts()
+        if self.archive is not None:
+            self.archive.add_head(counts)
+        for one in self.workers:
+            one.payload.add_head(counts)
+        return counts
