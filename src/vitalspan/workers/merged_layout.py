@@ -25,14 +25,12 @@ class Placement(NamedTuple):
     ranges: list[tuple[int, int, int]] | None
 
 
-_SAME = Placement(None, None)
-
-
 class MergedLayout:
     """The series of several processes, each with the fine buckets that any of them has.
 
     Args:
         layouts: of the processes.
+        before: what they were before, of which the places that are still right are kept.
 
     Attributes:
         keys: of each series.
@@ -45,7 +43,7 @@ class MergedLayout:
         differing: the series whose processes have different bucket boundaries.
     """
 
-    def __init__(self, layouts: Sequence[SeriesLayout]) -> None:
+    def __init__(self, layouts: Sequence[SeriesLayout], before: MergedLayout | None = None) -> None:
         self._layouts = tuple(layouts)
         distinct = list({id(one): one for one in layouts}.values())
         self.keys = list(dict.fromkeys(key for one in distinct for key in one.keys))
@@ -62,7 +60,10 @@ class MergedLayout:
             self._ends[slot] = self.first[slot]
         self.lengths = [end - begin for begin, end in zip(self.first, self._ends, strict=True)]
         self.offsets = list(accumulate(self.lengths, initial=0))
-        placements = {id(one): self._placement(one) for one in distinct}
+        placements = {} if before is None else self._placements_before(before)
+        for one in distinct:
+            if id(one) not in placements:
+                placements[id(one)] = self._placement(one)
         self._placements = [placements[id(one)] for one in layouts]
 
     def is_of(self, layouts: Sequence[SeriesLayout]) -> bool:
@@ -82,48 +83,77 @@ class MergedLayout:
             return column
         return list(map([*column, missing].__getitem__, slots))
 
-    def aligned_counts(self, index: int, counts: list[int]) -> list[int]:
-        """Return the counts of fine buckets of a process, each where it belongs."""
+    def aligned_counts(self, index: int, counts: bytes, width: int) -> bytes:
+        """Return the counts of fine buckets of a process, each where it belongs.
+
+        Args:
+            index: of the process among the layouts.
+            counts: its counts.
+            width: the bytes that each of them has.
+        """
         ranges = self._placements[index].ranges
         if ranges is None:
             return counts
-        aligned = [0] * self.offsets[-1]
+        aligned = bytearray(self.offsets[-1] * width)
         for begin, at, length in ranges:
-            aligned[begin : begin + length] = counts[at : at + length]
-        return aligned
+            place, size = begin * width, length * width
+            aligned[place : place + size] = counts[at * width : at * width + size]
+        return bytes(aligned)
 
     def _include(self, layout: SeriesLayout) -> None:
+        known, firsts, ends, created_at = self.boundaries, self.first, self._ends, self.created
         rows: Any = zip(
-            *(layout.keys, layout.boundaries, layout.created),
+            *(map(self._slots.__getitem__, layout.keys), layout.boundaries, layout.created),
             *(layout.first, layout.lengths, layout.flags),
             strict=True,
         )
-        for key, boundaries, created, first, length, flags in rows:
-            slot = self._slots[key]
+        for slot, boundaries, created, first, length, flags in rows:
             self.flags[slot] |= flags
-            if created:
-                self.created[slot] = min(self.created[slot] or created, created)
+            if created and not 0.0 < created_at[slot] <= created:
+                created_at[slot] = created
             if not length:
-                self.boundaries[slot] = self.boundaries[slot] or boundaries
-            elif not self._ends[slot]:
-                self.boundaries[slot] = boundaries
-                self.first[slot], self._ends[slot] = first, first + length
-            elif boundaries == self.boundaries[slot]:
-                self.first[slot] = min(self.first[slot], first)
-                self._ends[slot] = max(self._ends[slot], first + length)
+                known[slot] = known[slot] or boundaries
+            elif not ends[slot]:
+                known[slot] = boundaries
+                firsts[slot], ends[slot] = first, first + length
+            elif boundaries is known[slot] or boundaries == known[slot]:
+                firsts[slot] = min(firsts[slot], first)
+                ends[slot] = max(ends[slot], first + length)
             else:
                 self.differing.add(slot)
 
+    def _placements_before(self, before: MergedLayout) -> dict[int, Placement]:
+        if (
+            before.keys != self.keys
+            or before.first != self.first
+            or before.lengths != self.lengths
+            or before.differing != self.differing
+        ):
+            return {}
+        return dict(zip(map(id, before._layouts), before._placements, strict=True))
+
     def _placement(self, layout: SeriesLayout) -> Placement:
-        if layout.keys == self.keys and layout.lengths == self.lengths:
-            return _SAME
-        places = {key: place for place, key in enumerate(layout.keys)}
-        missing = len(places)
-        slots = [places.get(key, missing) for key in self.keys]
-        ranges = []
-        for place, key in enumerate(layout.keys):
-            slot, length = self._slots[key], layout.lengths[place]
-            if length and slot not in self.differing:
-                begin = self.offsets[slot] + layout.first[place] - self.first[slot]
-                ranges.append((begin, layout.offsets[place], length))
-        return Placement(slots, ranges)
+        slots = None
+        if layout.keys != self.keys:
+            places = {key: place for place, key in enumerate(layout.keys)}
+            missing = len(places)
+            slots = [places.get(key, missing) for key in self.keys]
+        ranges: list[tuple[int, int, int]] = []
+        begin = at = length = 0
+        for slot, place, first, size in zip(
+            *(map(self._slots.__getitem__, layout.keys), layout.offsets),
+            *(layout.first, layout.lengths),
+            strict=True,
+        ):
+            if not size or slot in self.differing:
+                continue
+            belongs = self.offsets[slot] + first - self.first[slot]
+            if (belongs, place) == (begin + length, at + length):
+                length += size
+            else:
+                ranges.append((begin, at, length))
+                begin, at, length = belongs, place, size
+        ranges.append((begin, at, length))
+        counts = sum(layout.groups.values())
+        same = ranges == [(0, 0, counts)]
+        return Placement(slots, None if same and counts == self.offsets[-1] else ranges)

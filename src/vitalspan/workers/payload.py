@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from vitalspan.workers.registry import Row, rows_of
@@ -51,7 +51,7 @@ class Payload:
             calls = _PREFIX.size + head_size
             series = calls + calls_size
             self.head: dict[str, Any] = json.loads(encoded[_PREFIX.size : calls])
-            grids: Grids = tuple(tuple(map(float, one)) for one in self.head["grids"])
+            grids: Grids = tuple(_shared(tuple(map(float, one))) for one in self.head["grids"])
             self._rows = _rows(self.head)
         except (struct.error, LookupError, ValueError, TypeError, AttributeError) as error:
             raise UnreadableError(f"its content cannot be decoded ({error!r:.80})") from None
@@ -131,6 +131,12 @@ def head_of(counts: WorkerCounts) -> dict[str, Any]:
         "archived": counts.archived,
         "registry": counts.registry,
     }
+
+
+@lru_cache(maxsize=64)
+def _shared(boundaries: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the same object for the same boundaries, which are compared in less time then."""
+    return boundaries
 
 
 def _rows(head: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import struct
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, chain
+from itertools import accumulate
 from typing import Any, Final, NamedTuple
 from zlib import compress, decompress, error
 
@@ -41,6 +41,9 @@ MEASURED: Final = 2
 """Flags: calls were counted in series with further labels; resources of calls were measured."""
 
 _COUNT_TYPES: Final = {array(code).itemsize: code for code in "BHIQ"}
+_MOST_CALLS: Final = 1 << 48
+"""In one fine bucket of one process; so the sum of all processes has room in eight bytes."""
+
 _BIG_ENDIAN: Final = sys.byteorder == "big"
 
 Grids = tuple[tuple[float, ...], ...]
@@ -143,30 +146,53 @@ class SeriesColumns:
     Args:
         layout: the part that changes seldom.
         values: the columns of `Values`.
-        fine: the counts of fine buckets, in the order of the layout's offsets.
+        counts: of fine buckets, encoded, by how many bytes each has.
         in_progress: of the series that have any.
         details: of the series that have any, by their place in the columns.
     """
 
-    __slots__ = ("_fine", "details", "in_progress", "layout", "values")
+    __slots__ = ("_counts", "details", "in_progress", "layout", "values")
 
     def __init__(
         self,
         layout: SeriesLayout,
         values: list[list[Any]],
-        fine: list[array[int]],
+        counts: Mapping[int, bytes],
         in_progress: list[InProgress],
         details: Mapping[int, Document],
     ) -> None:
         self.layout = layout
         self.values = values
-        self._fine = fine
+        self._counts = counts
         self.in_progress = in_progress
         self.details = details
 
-    def fine(self) -> list[int]:
-        """Return the counts of the fine buckets of all series."""
-        return list(chain.from_iterable(part.tolist() for part in self._fine))
+    def counts(self, width: int) -> bytes:
+        """Return the counts of the fine buckets of all series, as the layout's offsets say.
+
+        Args:
+            width: how many bytes each of them gets, at least `widest`; the least one comes first.
+        """
+        return b"".join(_widened(part, own, width) for own, part in self._counts.items())
+
+    @property
+    def widest(self) -> int:
+        """How many bytes the greatest of the counts has."""
+        return max((width for width, part in self._counts.items() if part), default=1)
+
+
+def decode_counts(encoded: bytes, width: int) -> list[int]:
+    """Return counts from their bytes, of which each has so many."""
+    return _unpacked(_COUNT_TYPES[width], encoded, len(encoded) // width).tolist()
+
+
+def _widened(encoded: bytes, width: int, wanted: int) -> bytes:
+    if width == wanted:
+        return encoded
+    widened = bytearray(len(encoded) // width * wanted)
+    for place in range(width):
+        widened[place::wanted] = encoded[place::width]
+    return bytes(widened)
 
 
 def encode_key(component: str, operation: str, labels: Labels) -> bytes:
@@ -196,7 +222,7 @@ def encode_series(key: bytes, series: SeriesCounts, grid: int, epoch: float) -> 
         grid: the index of its bucket boundaries.
         epoch: the difference between the time of day and the steady clock in seconds.
     """
-    fine, details = series.fine, series.details
+    fine, details = (series.fine if any(series.fine) else []), series.details
     greatest = max(fine, default=0)
     width = next(size for size in _COUNT_TYPES if greatest < 1 << (8 * size))
     flags = SPLIT if series.split else 0
@@ -267,10 +293,12 @@ def decode_columns(
         layout = layouts.get((keys, columns, grids)) or SeriesLayout(keys, columns, size, grids)
         at = values_begin + size * _row_size(_VALUE_TYPES)
         values = _columns(encoded[values_begin:at], _VALUE_TYPES, size)
-        fine = []
+        counts = {}
         for width, count in layout.groups.items():
-            fine.append(_unpacked(_COUNT_TYPES[width], encoded[at : at + width * count], count))
+            counts[width] = encoded[at : at + width * count]
             at += width * count
+        if max(decode_counts(counts[8], 8), default=0) > _MOST_CALLS:
+            raise ValueError("more calls than there can be")  # noqa: TRY301 - told like the others
         end = at + running * _IN_PROGRESS.size
         in_progress = [InProgress(*row) for row in _IN_PROGRESS.iter_unpack(encoded[at:end])]
         details: dict[int, Document] = dict(json.loads(encoded[end:]))
@@ -280,7 +308,7 @@ def decode_columns(
         slot in range(size) for slot in (*details, *(one.slot for one in in_progress))
     ):
         raise UnreadableError("its series are cut off")
-    return SeriesColumns(layout, values, fine, in_progress, details)
+    return SeriesColumns(layout, values, counts, in_progress, details)
 
 
 def dump(document: Any) -> bytes:

@@ -11,7 +11,13 @@ from vitalspan.recording.detail_counts import DetailCounts
 from vitalspan.recording.duration_histogram import Spread
 from vitalspan.workers.details_encoding import Document, sum_of_details
 from vitalspan.workers.merged_layout import MergedLayout
-from vitalspan.workers.series_columns import MEASURED, SPLIT, SeriesColumns, Values
+from vitalspan.workers.series_columns import (
+    MEASURED,
+    SPLIT,
+    SeriesColumns,
+    Values,
+    decode_counts,
+)
 from vitalspan.workers.worker_counts import SeriesCounts
 
 
@@ -98,7 +104,7 @@ class SeriesSums:
         self._columns = columns
         layouts = [one.layout for one in columns]
         if not self._layout.is_of(layouts):
-            self._layout = MergedLayout(layouts)
+            self._layout = MergedLayout(layouts, self._layout)
         known, self._parts = self._parts, self._parts_by_key()
         changed = [key for key, parts in self._parts.items() if known.get(key) != parts]
         gone = [key for key in known if key not in self._parts]
@@ -135,12 +141,19 @@ class SeriesSums:
         }
 
     def _fine(self) -> list[int]:
-        """Return the sums of the fine buckets of all series."""
+        """Return the sums of the fine buckets of all series.
+
+        All counts of a process are taken as one number, and these numbers are added up. Each count
+        has room for its sum, so nothing is carried over from one to the next.
+        """
         layout, columns = self._layout, self._columns
-        if len(columns) == 1:
-            return layout.aligned_counts(0, columns[0].fine())
-        counts = [layout.aligned_counts(place, one.fine()) for place, one in enumerate(columns)]
-        return list(map(sum, zip(*counts, strict=True)))
+        greatest = max((one.widest for one in columns), default=1)
+        width = 4 if len(columns) << (8 * greatest) <= 1 << 32 else 8
+        total = 0
+        for place, one in enumerate(columns):
+            aligned = layout.aligned_counts(place, one.counts(width), width)
+            total += int.from_bytes(aligned, "little")
+        return decode_counts(total.to_bytes(layout.offsets[-1] * width, "little"), width)
 
     def _values(self) -> Iterator[list[Any]]:
         """Yield the sums of each column of values."""
@@ -187,8 +200,8 @@ def _durations(columns: Iterable[SeriesColumns], key: bytes) -> Iterator[tuple[A
         if key in layout.keys:
             slot = layout.keys.index(key)
             values = Values(*(column[slot] for column in one.values))
-            begin = layout.offsets[slot]
-            fine = one.fine()[begin : begin + layout.lengths[slot]]
+            begin, size = 8 * layout.offsets[slot], 8 * layout.lengths[slot]
+            fine = decode_counts(one.counts(8)[begin : begin + size], 8)
             spread = Spread(values.squares, values.shortest, values.longest)
             yield layout.boundaries[slot], layout.first[slot], fine, values.total, spread
 

@@ -101,8 +101,9 @@ class SeriesCounts:
         merged = self.histogram().merged(other.histogram())
         self.boundaries = merged.grid.boundaries
         items = dict(merged.items())
-        self.first = min(items)
-        self.fine = [items.get(bucket, 0) for bucket in range(self.first, max(items) + 1)]
+        self.first = min(items, default=0)
+        last = max(items, default=-1)
+        self.fine = [items.get(bucket, 0) for bucket in range(self.first, last + 1)]
         self.total = merged.total
 
     def add_details(self, other: DetailCounts) -> None:
