@@ -207,6 +207,15 @@ def test_a_batch_run_writes_a_file(tmp_path: Path) -> None:
     assert "\nnightly_import_last_success_timestamp_seconds " in metrics
 
 
+def test_a_run_has_a_report(tmp_path: Path) -> None:
+    printed = run("report_of_a_run.py", str(tmp_path / "import.html"))
+    assert "Report on the session import" in printed
+    assert re.search(r"^rows left out +3$", printed, re.MULTILINE)
+    page = (tmp_path / "import.html").read_text(encoding="utf-8")
+    assert "row 27.3 has no date" in page
+    assert "Since the session import" in page
+
+
 class Pushgateway(ServerProgram):
     """A Pushgateway."""
 

@@ -37,9 +37,11 @@ if TYPE_CHECKING:
     from vitalspan.exposition.families import MetricFamily
     from vitalspan.health.service_health import ServiceHealth
     from vitalspan.notify import Dispatcher
+    from vitalspan.reports.report import Report
     from vitalspan.reports.reports import Reports
     from vitalspan.rules.rule_book import RuleBook
     from vitalspan.sessions.session import Session
+    from vitalspan.sessions.session_statistics import SessionStatistics
     from vitalspan.sessions.sessions import Sessions
     from vitalspan.statistics.service_statistics import ServiceStatistics
     from vitalspan.workers.workers import Workers
@@ -345,6 +347,32 @@ class Monitor:
             ConfigurationError: for a period that cannot be looked back on.
         """
         return self.reports.dashboard(window=window, offset=offset, operations=operations)
+
+    def report(
+        self,
+        *,
+        window: float | None = None,
+        offset: float = 0.0,
+        session: Session | SessionStatistics | None = None,
+    ) -> Report:
+        """Return a report for people: as text, Markdown, JSON or one HTML file.
+
+        Without arguments it is about all time since the start. A monitor that does not tick by
+        itself ticks first.
+
+        Args:
+            window: the length of the period in seconds; None for all time since the start.
+            offset: the seconds since its end.
+            session: reports on this session instead of a period.
+
+        Raises:
+            ConfigurationError: for a period that cannot be looked back on, or something that is no
+                session.
+            VitalspanError: for a window if another process has the history.
+        """
+        if session is not None:
+            return self.reports.session(session)
+        return self.reports.report(window=window, offset=offset)
 
     @property
     def workers(self) -> Workers | None:

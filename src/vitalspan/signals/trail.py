@@ -10,6 +10,7 @@ from typing import Final
 
 from vitalspan.history.history import History
 from vitalspan.history.ticks import kept
+from vitalspan.signals.derivations import LOOKBACK
 from vitalspan.signals.query import Query
 from vitalspan.signals.reader import QueryReader
 
@@ -41,8 +42,13 @@ class SignalTrail:
             self._thin(now)
 
     def mean(self, signal: str, start: float, end: float) -> float | None:
-        """Return the mean of a signal after one tick, up to and with another; None for no data."""
+        """Return the mean of a signal after one tick, up to and with another; None for no data.
+
+        Where no tick between them is kept, it is the value at the one before.
+        """
         first, after = bisect_right(self._times, start), bisect_right(self._times, end)
+        if first == after and first and start - self._times[first - 1] <= LOOKBACK:
+            first -= 1
         known = [one for one in self._values[signal][first:after] if not math.isnan(one)]
         return math.fsum(known) / len(known) if known else None
 

@@ -1,0 +1,35 @@
+"""Files that are there as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+UNFINISHED: Final = ".vitalspan-report-"
+"""The beginning of the names of files that are not finished."""
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file under another name, and give it its name when it is on the disk.
+
+    Args:
+        path: of the file; its directory exists.
+        text: what is written, as UTF-8.
+
+    Raises:
+        OSError: if that fails; nothing is left behind then, and an older file stays as it is.
+    """
+    unfinished = path.with_name(f"{UNFINISHED}{secrets.token_hex(8)}")
+    try:
+        with unfinished.open("x", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise

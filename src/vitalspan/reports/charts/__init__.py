@@ -1,0 +1,1 @@
+"""Internal: small charts as SVG, without a library and without a script."""

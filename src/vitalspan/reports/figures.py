@@ -1,0 +1,78 @@
+"""Figures as reports write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from vitalspan.units import DOLLARS, RATIO, SECONDS, Unit, value_text
+
+NOTHING: Final = "-"
+"""What stands where there is no figure."""
+
+_DAY: Final = 86400.0
+
+
+def count_text(value: float) -> str:
+    """Return a whole number, or a sum of others: `12,345`."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.6g}"
+
+
+def rate_text(value: float | None) -> str:
+    """Return something per second: `12.3/s`."""
+    return NOTHING if value is None else f"{number_text(value)}/s"
+
+
+def number_text(value: float) -> str:
+    """Return a number to three digits, and no digit before the point left out: `12,346`, `1.23`."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def ratio_text(value: float | None) -> str:
+    """Return a share, 0 to 1: `4.2 %`."""
+    return NOTHING if value is None else f"{value * 100:.3g} %"
+
+
+def seconds_text(value: float | None) -> str:
+    """Return a duration: `512 ms`, `1h30m`."""
+    if value is None:
+        return NOTHING
+    if 0 < value < 1e-6:
+        return f"{value * 1e9:.3g} ns"
+    return unit_text(round(value) if value >= 100 else value, SECONDS)
+
+
+def unit_text(value: float | None, unit: Unit) -> str:
+    """Return a value in a unit, to three digits."""
+    if value is None:
+        return NOTHING
+    if unit == RATIO:
+        return ratio_text(value)
+    if unit.dimension == DOLLARS.dimension:
+        return value_text(round(value, 4), unit)
+    if unit == SECONDS:
+        value = float(f"{value:.3g}")
+    if unit.dimension == "number":
+        return number_text(value) + (f"/{unit.per}" if unit.per else "")
+    return value_text(value, unit)
+
+
+def date_text(moment: float | None) -> str:
+    """Return Unix seconds as date and time of day: `2026-11-29 14:05:00 UTC`."""
+    return NOTHING if moment is None else f"{_utc(moment):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def time_text(moment: float, span: float) -> str:
+    """Return Unix seconds as short as they are clear within a span of so many seconds."""
+    if span <= 600:
+        return f"{_utc(moment):%H:%M:%S}"
+    return f"{_utc(moment):%H:%M}" if span <= _DAY else f"{_utc(moment):%b %d %H:%M}"
+
+
+def file_time(moment: float) -> str:
+    """Return Unix seconds as names of files have them, in the order of time."""
+    return f"{_utc(moment):%Y%m%dT%H%M%SZ}"
+
+
+def _utc(moment: float) -> datetime:
+    return datetime.fromtimestamp(moment, UTC)

@@ -1,0 +1,109 @@
+"""Documents as Markdown, as GitHub and most others read it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from vitalspan.reports.document import (
+    Block,
+    Bullets,
+    Cell,
+    Chart,
+    Charts,
+    Column,
+    Document,
+    Fact,
+    Facts,
+    Table,
+)
+from vitalspan.reports.text_format import levels
+from vitalspan.words import one_line
+
+_SPECIAL: Final = re.compile(r"([\\`*_\[\]<>|~&$])")
+"""Characters that mean something anywhere in Markdown or HTML. After a backslash they mean nothing
+(CommonMark 0.31, 2.4)."""
+
+_AT_THE_BEGINNING: Final = re.compile(r"^(?:([#+\-=])|(\d+)([.)])(?=\s|$))")
+"""What begins a heading or an item of a list."""
+
+
+def as_markdown(document: Document) -> str:
+    """Return a document as Markdown; whatever a user named is shown as it is."""
+    return "\n".join(_lines(document)) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Return a text that Markdown shows as it is, in one line."""
+    inside = _SPECIAL.sub(r"\\\1", one_line(text).strip())
+    return _AT_THE_BEGINNING.sub(_harmless, inside)
+
+
+def _harmless(match: re.Match[str]) -> str:
+    mark, number, dot = match.groups()
+    return f"\\{mark}" if mark else f"{number}\\{dot}"
+
+
+def _lines(document: Document) -> Iterator[str]:
+    yield f"# {escaped(document.title)}"
+    yield ""
+    yield escaped(document.subtitle)
+    for note in document.notes:
+        yield ""
+        yield f"> {escaped(note)}"
+    for part in document.sections:
+        yield ""
+        yield f"## {escaped(part.title)}"
+        for block in part.blocks:
+            yield ""
+            yield from _block(block)
+    if document.footer:
+        yield ""
+        yield escaped(document.footer)
+
+
+def _block(block: Block) -> Iterator[str]:
+    match block:
+        case Facts():
+            rows = [_fact(fact) for fact in block.facts]
+            yield from _table(Table((Column(""), Column("", is_figure=True), Column("")), rows))
+        case Bullets():
+            yield from (f"- {escaped(text)}" for text, _ in block.items)
+        case Table():
+            yield from _table(block)
+            if block.note:
+                yield ""
+                yield escaped(block.note)
+        case Charts():
+            columns = (Column(""), Column(""), Column("least", is_figure=True))
+            rows = [row for chart in block.charts for row in _chart(chart)]
+            yield from _table(Table((*columns, Column("most", is_figure=True)), rows))
+
+
+def _fact(fact: Fact) -> list[Cell]:
+    return [Cell(fact.label), Cell(fact.value), Cell(fact.note)]
+
+
+def _chart(chart: Chart) -> Iterator[list[Cell]]:
+    for line in chart.lines:
+        known = [value for value in line.values if value is not None]
+        if known:
+            is_only = len(chart.lines) == 1
+            yield [
+                Cell(chart.title if is_only else f"{chart.title}, {line.name}"),
+                Cell(levels(line.values, lowest=chart.lowest)),
+                Cell(chart.text(min(known))),
+                Cell(chart.text(max(known))),
+            ]
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield _row(escaped(column.title) for column in table.columns)
+    yield _row("--:" if column.is_figure else ":--" for column in table.columns)
+    for row in table.rows:
+        yield _row(levels(cell.values, 16) if cell.values else escaped(cell.text) for cell in row)
+
+
+def _row(cells: Iterator[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,125 @@
+"""The report on a period: now, all time since the start, or a stretch of the past."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from vitalspan.recording.call_record import CallRecord
+from vitalspan.reports.document import Bullets, Document, Fact, Facts, Section, Tone, section
+from vitalspan.reports.figures import NOTHING, date_text, ratio_text, seconds_text
+from vitalspan.reports.overview import Overview
+from vitalspan.reports.sections import calls, over_time, state
+from vitalspan.statistics.call_statistics import RunningCall
+from vitalspan.words import counted, duration_words
+
+_LEAST_BUDGET: Final = 0.25
+"""The share of an error budget below which it is worth a sentence."""
+
+
+def period_document(
+    overview: Overview,
+    running: Sequence[RunningCall] = (),
+    slow: Sequence[CallRecord] = (),
+) -> Document:
+    """Return the report on a period.
+
+    Args:
+        overview: what is reported.
+        running: the calls that are inside now.
+        slow: the slow calls of the period, the slowest first.
+    """
+    sections = (
+        _summary(overview),
+        state.alerts(overview),
+        over_time.charts(overview),
+        over_time.unusual(overview),
+        calls.operations(
+            overview.operations, overview.operation_timelines, overview.operations_left_out
+        ),
+        calls.errors(overview.calls),
+        state.error_budgets(overview.slos),
+        state.health(overview.health),
+        state.recommendations(overview.recommendations),
+        over_time.trends(overview),
+        calls.components(overview.components),
+        calls.resources(overview.calls, overview.operations),
+        calls.running(running),
+        calls.calls_table("Slow calls", slow),
+    )
+    return Document(
+        f"Report on {overview.service.name or overview.service.instance}",
+        _subtitle(overview),
+        [part for part in sections if part is not None],
+        overview.notes,
+        _footer(overview),
+    )
+
+
+def _subtitle(overview: Overview) -> str:
+    period = overview.period
+    kind = "since the start" if period.wanted is None else duration_words(round(period.seconds))
+    return f"{kind}: {date_text(period.start)} to {date_text(period.end)}"
+
+
+def _footer(overview: Overview) -> str:
+    service = overview.service
+    processes = f", {service.processes} of its processes together" if service.processes else ""
+    return (
+        f"Written by vitalspan {service.vitalspan} at {date_text(overview.generated_at)}, on "
+        f"{service.instance}{processes}. Counting began at {date_text(service.started)}."
+    )
+
+
+def _summary(overview: Overview) -> Section | None:
+    health, figures = overview.health, calls.call_facts(overview.calls)
+    facts = [*figures.facts]
+    if not overview.period.is_past:
+        firing, words, tone = state.firing_text(overview)
+        facts.insert(0, Fact("alerts firing", firing, words, tone))
+    if health is not None:
+        score = NOTHING if health.score is None else f"{health.score:.0f} of 100"
+        facts.insert(0, Fact("health", score, health.status, state.status_tone(health)))
+    return section("In short", Facts(facts), Bullets(_findings(overview)))
+
+
+def _findings(overview: Overview) -> list[tuple[str, Tone]]:
+    """Return sentences about what a reader should know first."""
+    findings: list[tuple[str, Tone]] = []
+    if not overview.calls.count:
+        findings.append(("No call ended in this period.", "quiet"))
+    if overview.health is not None:
+        findings += [(_capital(reason), "bad") for reason in overview.health.reasons[:3]]
+    fired = [one for one in overview.alerts.past if one.state == "resolved"]
+    if fired:
+        names = sorted({one.alertname for one in fired})
+        listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        findings.append((f"{counted(len(fired), 'alert')} fired and ended: {listed}.", "warning"))
+    for slo in overview.slos:
+        if slo.budget_remaining < _LEAST_BUDGET:
+            left = f"{ratio_text(slo.budget_remaining)} of its error budget left"
+            spent = "spent more than its error budget"
+            said = left if slo.budget_remaining > 0 else spent
+            findings.append((f"The SLO {slo.name} has {said}.", "bad"))
+    findings += _unusual(overview)
+    return findings
+
+
+def _unusual(overview: Overview) -> list[tuple[str, Tone]]:
+    worst = max(
+        (one for one in overview.operation_anomalies if one.signal == "latency_p95"),
+        key=lambda one: one.anomaly.deviations,
+        default=None,
+    )
+    if worst is None or worst.anomaly.value < worst.anomaly.usual:
+        return []
+    found = worst.anomaly
+    text = (
+        f"{worst.operation} was slow from {date_text(found.start)} to {date_text(found.end)}: its "
+        f"p95 reached {seconds_text(found.value)}, where {seconds_text(found.usual)} is usual."
+    )
+    return [(text, "warning")]
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

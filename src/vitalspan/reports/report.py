@@ -1,0 +1,109 @@
+"""A report, which can be read as text, Markdown, JSON and HTML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.reports.atomic_file import write_atomically
+from vitalspan.reports.document import Document
+from vitalspan.reports.json_ready import json_ready
+
+SCHEMA: Final = "vitalspan.report"
+VERSION: Final = 1
+"""The version of the JSON. It grows when a field is removed, renamed or means something else, and
+not when fields are added."""
+
+
+class Report:
+    """A report as it was when it was made.
+
+    Args:
+        document: what people read.
+        data: what programs read.
+    """
+
+    def __init__(self, document: Document, data: Mapping[str, Any]) -> None:
+        self._document = document
+        self._data = data
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return f"<Report {self._document.title!r}, {self._document.subtitle}>"
+
+    def text(self) -> str:
+        """Return the report as text, for terminals and logs."""
+        from vitalspan.reports.text_format import as_text  # noqa: PLC0415 - one format is needed
+
+        return as_text(self._document)
+
+    def markdown(self) -> str:
+        """Return the report as Markdown, with tables as GitHub has them."""
+        from vitalspan.reports.markdown_format import as_markdown  # noqa: PLC0415
+
+        return as_markdown(self._document)
+
+    def html(self) -> str:
+        """Return the report as one HTML file that needs nothing else, and has no script."""
+        from vitalspan.reports.html_format import as_html  # noqa: PLC0415
+
+        return as_html(self._document)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the data of the report in types that JSON has."""
+        ready: dict[str, Any] = json_ready({"schema": SCHEMA, "version": VERSION, **self._data})
+        return ready
+
+    def json(self) -> str:
+        """Return the data of the report as JSON."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the report to a file, whose ending says in which format: .html, .md, .json or .txt.
+
+        The file is there as a whole or not at all.
+
+        Returns:
+            The path.
+
+        Raises:
+            ConfigurationError: for another ending.
+            OSError: if the file cannot be written.
+        """
+        target = Path(path)
+        write_atomically(target, self.rendered(format_of(target)))
+        return target
+
+    def rendered(self, format: str) -> str:  # noqa: A002 - the word
+        """Return the report in a format: `html`, `md`, `json` or `txt`."""
+        writers: dict[str, Callable[[], str]] = {
+            "html": self.html,
+            "md": self.markdown,
+            "json": self.json,
+            "txt": self.text,
+        }
+        return writers[format]()
+
+
+FORMATS: Final = ("html", "md", "json", "txt")
+"""The formats, called as files of them end."""
+
+
+def format_of(path: Path) -> str:
+    """Return the format that the ending of a file's name asks for.
+
+    Raises:
+        ConfigurationError: for one that there is not.
+    """
+    ending = path.suffix.removeprefix(".").lower()
+    if ending not in FORMATS:
+        raise ConfigurationError(
+            f"{path.name!r:.80}: the ending says the format: use .html, .md, .json or .txt"
+        )
+    return ending

@@ -1,0 +1,1 @@
+"""Internal: the sections that reports are made of."""

@@ -1,0 +1,233 @@
+"""Sections about calls: operations, components, errors, caches, APIs, single calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from vitalspan.recording.call_record import ERROR, CallRecord
+from vitalspan.reports.document import Cell, Fact, Facts, Section, Table, Tone, columns, section
+from vitalspan.reports.figures import (
+    NOTHING,
+    count_text,
+    date_text,
+    rate_text,
+    ratio_text,
+    seconds_text,
+    unit_text,
+)
+from vitalspan.statistics.call_statistics import CallStatistics, RunningCall
+from vitalspan.statistics.timeline import Timeline
+from vitalspan.units import BYTES, DOLLARS
+
+MAX_CALLS: Final = 10
+"""Single calls of a table at most."""
+
+MAX_ROWS: Final = 20
+"""Rows of a table at most."""
+
+BAD_ERROR_RATE: Final = 0.05
+"""From here on an error rate is shown as bad; the health model `service` gives no points there."""
+
+_QUANTILES: Final = ("p50", "p95", "p99", "max")
+
+
+def error_tone(rate: float | None) -> Tone:
+    """Return what an error rate means."""
+    if not rate:
+        return ""
+    return "bad" if rate >= BAD_ERROR_RATE else "warning"
+
+
+def call_facts(calls: CallStatistics) -> Facts:
+    """Return the figures of calls that stand by themselves."""
+    cancelled = f"{count_text(calls.cancellations)} cancelled" if calls.cancellations else ""
+    return Facts(
+        [
+            Fact("calls", count_text(calls.count), cancelled),
+            Fact("throughput", rate_text(calls.throughput)),
+            Fact(
+                "error rate",
+                ratio_text(calls.error_rate),
+                f"{count_text(calls.errors)} failed" if calls.errors else "",
+                error_tone(calls.error_rate),
+            ),
+            Fact("p50", seconds_text(calls.p50), "half of the calls take no longer"),
+            Fact("p95", seconds_text(calls.p95), "19 of 20 take no longer"),
+            Fact("p99", seconds_text(calls.p99)),
+            Fact("longest", seconds_text(calls.max)),
+        ]
+    )
+
+
+def operations(
+    calls: Sequence[CallStatistics], timelines: Iterable[Timeline] = (), left_out: int = 0
+) -> Section | None:
+    """Return the section of operations, those that took most time first.
+
+    Args:
+        calls: the figures of each.
+        timelines: the figures over time of some of them.
+        left_out: how many more there are.
+    """
+    lines = {(one.component, one.operation): one for one in timelines if one.slots}
+    everything = sum(one.total for one in calls)
+    titles = ["operation", "component", ">time", ">calls", ">per second", ">errors"]
+    titles += [">error rate", ">mean", *(f">{name}" for name in _QUANTILES)]
+    if lines:
+        titles += ["calls over time", "p95 over time"]
+    rows = []
+    for one in calls[:MAX_ROWS]:
+        share = one.total / everything if everything else 0.0
+        row = [
+            Cell(str(one.operation)),
+            Cell(str(one.component)),
+            Cell(ratio_text(share), share=share),
+            Cell(count_text(one.count)),
+            Cell(rate_text(one.throughput)),
+            Cell(count_text(one.errors)),
+            Cell(ratio_text(one.error_rate), error_tone(one.error_rate)),
+            Cell(seconds_text(one.mean)),
+            *(Cell(seconds_text(getattr(one, name))) for name in _QUANTILES),
+        ]
+        if lines:
+            line = lines.get((one.component, one.operation))
+            slots = line.slots if line else ()
+            row.append(Cell("", values=[slot.throughput for slot in slots]))
+            row.append(Cell("", values=[slot.p95 for slot in slots]))
+        rows.append(row)
+    more = left_out + len(calls) - len(rows)
+    note = "Time is the share in that of all calls, where a call within a call counts for both."
+    if more:
+        note += f" {more} more took less time."
+    return section("Operations", Table(columns(*titles), rows, note))
+
+
+def components(calls: Sequence[CallStatistics]) -> Section | None:
+    """Return the section of components; a single one says nothing that the whole does not."""
+    if len(calls) < 2:
+        return None
+    titles = ("component", ">calls", ">per second", ">error rate", ">mean", ">p95", ">p99")
+    rows = [
+        [
+            Cell(str(one.component)),
+            Cell(count_text(one.count)),
+            Cell(rate_text(one.throughput)),
+            Cell(ratio_text(one.error_rate), error_tone(one.error_rate)),
+            *(Cell(seconds_text(getattr(one, name))) for name in ("mean", "p95", "p99")),
+            Cell(count_text(one.in_progress)),
+        ]
+        for one in calls[:MAX_ROWS]
+    ]
+    return section("Components", Table(columns(*titles, ">inside now"), rows))
+
+
+def errors(calls: CallStatistics) -> Section | None:
+    """Return the section of errors by type."""
+    titles = ("error", ">calls", "last message", "last time", "trace")
+    rows = [
+        [
+            Cell(one.error_type, "bad"),
+            Cell(count_text(one.count)),
+            Cell(one.last_message or NOTHING),
+            Cell(date_text(one.last_time)),
+            Cell(one.last_trace_id or NOTHING),
+        ]
+        for one in calls.errors_by_type[:MAX_ROWS]
+    ]
+    return section("Errors", Table(columns(*titles), rows))
+
+
+def resources(calls: CallStatistics, operations_: Sequence[CallStatistics]) -> Section | None:
+    """Return the section of caches, APIs, measures and resources."""
+    caches = [
+        [
+            Cell(one.name),
+            Cell(count_text(one.hits)),
+            Cell(count_text(one.misses)),
+            Cell(ratio_text(one.hit_rate)),
+        ]
+        for one in calls.caches[:MAX_ROWS]
+    ]
+    apis = [
+        [
+            Cell(one.name),
+            Cell(count_text(one.calls)),
+            Cell(ratio_text(one.error_rate), error_tone(one.error_rate)),
+            Cell(count_text(one.tokens)),
+            Cell(unit_text(one.cost, DOLLARS)),
+        ]
+        for one in calls.apis[:MAX_ROWS]
+    ]
+    return section(
+        "Caches, APIs, measures and resources",
+        Table(columns("cache", ">hits", ">misses", ">hit rate"), caches),
+        Table(columns("API", ">calls", ">error rate", ">tokens", ">cost"), apis),
+        Table(columns("measure", ">sum"), _sums(calls.measures)),
+        _measured(operations_),
+    )
+
+
+def _sums(sums: Mapping[str, float]) -> list[list[Cell]]:
+    return [
+        [Cell(name), Cell(count_text(amount))] for name, amount in list(sums.items())[:MAX_ROWS]
+    ]
+
+
+def counts(sums: Mapping[str, float]) -> Section | None:
+    """Return the section of what a program has counted in a session."""
+    return section("Counts", Table(columns("counted", ">sum"), _sums(sums)))
+
+
+def _measured(operations_: Sequence[CallStatistics]) -> Table:
+    rows = [
+        [
+            Cell(str(one.operation)),
+            Cell(seconds_text(one.cpu_seconds)),
+            Cell(NOTHING if one.memory_growth is None else unit_text(one.memory_growth, BYTES)),
+        ]
+        for one in operations_
+        if one.cpu_seconds is not None
+    ]
+    return Table(columns("operation", ">CPU time", ">growth of memory"), rows[:MAX_ROWS])
+
+
+def calls_table(title: str, calls: Sequence[CallRecord]) -> Section | None:
+    """Return a section of single calls."""
+    titles = ("operation", ">duration", "labels", "began", "outcome", "message", "trace")
+    rows = [
+        [
+            Cell(one.operation),
+            Cell(seconds_text(one.duration)),
+            Cell(_labels(one.labels)),
+            Cell(date_text(one.start)),
+            Cell(one.error_type or one.outcome, "bad" if one.outcome == ERROR else ""),
+            Cell(one.error_message or NOTHING),
+            Cell(one.trace_id or NOTHING),
+        ]
+        for one in calls[:MAX_ROWS]
+    ]
+    return section(title, Table(columns(*titles), rows))
+
+
+def running(calls: Sequence[RunningCall]) -> Section | None:
+    """Return the section of the calls that are inside now."""
+    titles = ("operation", ">age", "component", "labels", "began", "trace")
+    rows = [
+        [
+            Cell(one.operation),
+            Cell(seconds_text(one.age)),
+            Cell(one.component),
+            Cell(_labels(one.labels)),
+            Cell(date_text(one.start)),
+            Cell(one.trace_id or NOTHING),
+        ]
+        for one in calls[:MAX_ROWS]
+    ]
+    more = len(calls) - len(rows)
+    note = f"{more} more are running." if more else ""
+    return section("Running now", Table(columns(*titles), rows, note))
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in labels.items()) or NOTHING

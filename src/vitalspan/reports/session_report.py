@@ -1,0 +1,112 @@
+"""The report on a session, alone or beside one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from vitalspan.reports.document import Cell, Document, Fact, Facts, Section, Table, columns, section
+from vitalspan.reports.figures import (
+    NOTHING,
+    count_text,
+    date_text,
+    ratio_text,
+    seconds_text,
+)
+from vitalspan.reports.sections import calls
+from vitalspan.sessions.comparison import Change, Comparison, OperationComparison, Significance
+from vitalspan.sessions.session_statistics import SessionStatistics
+from vitalspan.words import listed
+
+_SHOWN: Final = ("mean", "p50", "p95", "p99", "error_rate")
+
+
+def session_document(session: SessionStatistics, comparison: Comparison | None = None) -> Document:
+    """Return the report on a session.
+
+    Args:
+        session: what is reported.
+        comparison: the changes since one before it.
+    """
+    sections = (
+        section("In short", _facts(session)),
+        _changes(comparison) if comparison is not None else None,
+        calls.operations(session.operations),
+        calls.counts(session.counts),
+        calls.errors(session.calls),
+        calls.resources(session.calls, session.operations),
+        calls.calls_table("Slowest calls", session.slowest),
+    )
+    end = session.start + session.duration
+    within = f", within {session.parent}" if session.parent else ""
+    return Document(
+        f"Report on the session {session.name}",
+        f"{seconds_text(session.duration)}: {date_text(session.start)} to {date_text(end)}{within}",
+        [part for part in sections if part is not None],
+    )
+
+
+def _facts(session: SessionStatistics) -> Facts:
+    slow = [f"{one.operation} ({ratio_text(one.share)})" for one in session.bottlenecks]
+    facts = [Fact("took", seconds_text(session.duration)), *calls.call_facts(session.calls).facts]
+    if slow:
+        note = "operations with more than 20 % of the time"
+        facts.append(Fact("bottlenecks", listed(slow), note))
+    return Facts(facts)
+
+
+def _changes(comparison: Comparison) -> Section | None:
+    before = comparison.before
+    titles = ("operation", "figure", ">before", ">after", ">change", "durations", "errors")
+    rows = [row for one in comparison.operations[: calls.MAX_ROWS] for row in _rows(one)]
+    counted = [
+        [
+            Cell(change.figure),
+            Cell(_amount(change.before)),
+            Cell(_amount(change.after)),
+            Cell(_ratio(change)),
+        ]
+        for change in list(comparison.counts.values())[: calls.MAX_ROWS]
+    ]
+    note = (
+        f"A change is real where a test is at least {ratio_text(comparison.confidence)} sure: the "
+        "Mann-Whitney U test for durations, Fisher's exact test for errors."
+    )
+    return section(
+        f"Since the session {before.name} of {date_text(before.start)}",
+        Table(columns(*titles), rows, note),
+        Table(columns("counted", ">before", ">after", ">change"), counted),
+    )
+
+
+def _rows(one: OperationComparison) -> Iterator[list[Cell]]:
+    for index, name in enumerate(_SHOWN):
+        change = one.changes[name]
+        text = ratio_text if name == "error_rate" else seconds_text
+        yield [
+            Cell("" if index else one.operation),
+            Cell(name.replace("_", " ")),
+            Cell(text(change.before)),
+            Cell(text(change.after)),
+            Cell(_ratio(change)),
+            _verdict(one.durations, index == 0),
+            _verdict(one.errors, name == "error_rate"),
+        ]
+
+
+def _verdict(test: Significance, is_shown: bool) -> Cell:  # noqa: FBT001 - of one place
+    if not is_shown:
+        return Cell("")
+    if test.confidence is None:
+        return Cell("too few calls", "quiet")
+    sure = ratio_text(test.confidence)
+    return Cell(f"changed ({sure} sure)" if test.significant else "no more than noise", "quiet")
+
+
+def _ratio(change: Change) -> str:
+    ratio = change.ratio
+    return NOTHING if ratio is None else f"{(ratio - 1) * 100:+.3g} %"
+
+
+def _amount(value: float | None) -> str:
+    return NOTHING if value is None else count_text(value)
