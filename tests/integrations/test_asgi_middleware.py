@@ -145,6 +145,15 @@ def test_an_exception_before_the_start(visitor: Visitor) -> None:
     assert call.labels == {"method": "GET", "status": "5xx"}
 
 
+def test_a_group_of_one_exception_is_that_exception(visitor: Visitor) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise ExceptionGroup("tasks", [ExceptionGroup("inner", [ValueError("no")])])
+
+    with pytest.raises(ExceptionGroup):
+        visitor.visit(recorded(app, visitor))
+    assert visitor.last().error_type == "ValueError"
+
+
 def test_an_exception_after_the_last_part_is_none_of_the_requests(visitor: Visitor) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(START)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, ismethod
 from typing import Any, Final, cast
+from weakref import WeakMethod
 
 from vitalspan.integrations.http_call import HttpCall, SpanRequest
 from vitalspan.integrations.http_operations import HttpOperations, HttpOptions
@@ -170,6 +171,20 @@ def _is_sent_by_server(request: Any, response: Any) -> bool:
     return file is not None and bool(request.META.get("wsgi.file_wrapper"))
 
 
+def _weakly(close: Callable[[], None]) -> Callable[[], None]:
+    """Return a function that does not keep the response alive which it is a method of."""
+    if not ismethod(close):
+        return close
+    method = WeakMethod(close)
+
+    def call() -> None:
+        bound = method()
+        if bound is not None:
+            bound()
+
+    return call
+
+
 class _Ending:
     """The end of a response: its last part, an exception in it, or a client that leaves.
 
@@ -183,7 +198,7 @@ class _Ending:
         self._call = call
         self._request = request
         self._status: int = response.status_code
-        self._close = response.close
+        self._close = _weakly(response.close)
         self._complete = not response.streaming
 
     def take(self, parts: Iterator[bytes]) -> Iterator[bytes]:
@@ -217,8 +232,9 @@ class _Ending:
             self._end(cancelled=not self._complete)
 
     def __del__(self) -> None:
-        # By ASGI, Django closes no response whose client has left.
-        self._end(cancelled=True)
+        # By ASGI, Django closes no response whose client has left, and older versions not every
+        # other one.
+        self._end(cancelled=not self._complete)
 
     def _broken(self, error: BaseException) -> None:
         # A generator is closed where the client leaves.

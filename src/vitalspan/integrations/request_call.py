@@ -100,6 +100,7 @@ class RequestCall:
         if seconds is None:
             seconds = site.now() - record[0]
         try:
+            error = _single(error)
             details = details_of(record)
             status = self._judge(details, status, error, cancelled=cancelled)
             details.site = self._operations.ended_site(self.method, target, status)
@@ -154,6 +155,13 @@ class RequestCall:
 
     def _note(self, where: str, problem: str) -> None:
         self._operations.recorder.internal_errors.note(where, problem)
+
+
+def _single(error: BaseException | None) -> BaseException | None:
+    """Return the exception of a group that has no other: some frameworks make such groups."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def is_of_opentelemetry(*things: Any) -> bool:
