@@ -193,11 +193,11 @@ class Settings:
         Raises:
             ConfigurationError: for an unknown setting, or a value that it cannot have.
         """
-        known = sorted(field.name for field in fields(self))
-        unknown = sorted(set(changes) - set(known))
+        names = sorted(field.name for field in fields(self))
+        unknown = sorted(set(changes) - set(names))
         if unknown:
             problems = (
-                f"there is no setting {name}: {suggestion(name, known)}" for name in unknown
+                f"there is no setting {name}: {suggestion(name, names)}" for name in unknown
             )
             raise ConfigurationError("; ".join(problems))
         return replace(self, **changes)
@@ -249,12 +249,12 @@ def _parsed(variable: str, text: str, kind: type) -> object:
     try:
         return parse(text)
     except ValueError:
-        wanted = {
+        example = {
             bool: "true or false",
             int: "a whole number",
             tuple: "numbers with commas between them",
         }.get(kind, "a number")
-        raise ConfigurationError(f"{variable}={text!r:.80}: use {wanted}") from None
+        raise ConfigurationError(f"{variable}={text!r:.80}: use {example}") from None
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -262,9 +262,9 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 
 def _boolean(text: str) -> bool:
-    known = {"1": True, "true": True, "yes": True, "on": True}
-    known |= {"0": False, "false": False, "no": False, "off": False}
+    words = {"1": True, "true": True, "yes": True, "on": True}
+    words |= {"0": False, "false": False, "no": False, "off": False}
     try:
-        return known[text.lower()]
+        return words[text.lower()]
     except KeyError:
         raise ValueError(text) from None

@@ -192,7 +192,7 @@ def _basic(what: str, basic_auth: tuple[str, str]) -> str:
 def _checked(what: str, headers: Mapping[str, str]) -> dict[str, str]:
     """Return headers that can be sent, each in the spelling that replaces the default."""
     usual = {name.lower(): name for name in ("User-Agent", "Content-Type", "Authorization")}
-    found = {}
+    valid_headers = {}
     for name, value in headers.items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             raise ConfigurationError(f"{what}: headers: {name!r:.80} cannot be a header's name")
@@ -200,8 +200,8 @@ def _checked(what: str, headers: Mapping[str, str]) -> dict[str, str]:
             raise ConfigurationError(
                 f"{what}: headers: the value of {name} must be a string of one line, in Latin-1"
             )
-        found[usual.get(name.lower(), name)] = value
-    return found
+        valid_headers[usual.get(name.lower(), name)] = value
+    return valid_headers
 
 
 def _latin(value: str) -> bool:

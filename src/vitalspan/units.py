@@ -182,10 +182,10 @@ def _parsed(value: object, unit: Unit) -> float:
             return sign * _plain_or_duration(text.lstrip("+-"))
         except ValueError:
             raise wrong from None
-    found = _VALUE.fullmatch(value)
-    if found is None:
+    match = _VALUE.fullmatch(value)
+    if match is None:
         raise wrong
-    sign_text, digits, suffix, period = found.groups()
+    sign_text, digits, suffix, period = match.groups()
     factors = {"": 1.0, **_DURATIONS} if unit.dimension == "seconds" else _SUFFIXES[unit.dimension]
     if suffix not in factors or (period is not None and period not in _PERIODS):
         raise wrong

@@ -53,18 +53,18 @@ def one_line(text: str) -> str:
     )
 
 
-def nearest(name: str, known: Collection[str]) -> str | None:
+def nearest(name: str, names: Collection[str]) -> str | None:
     """Return the known name that an unknown one is most like, None where none is similar."""
     import difflib  # noqa: PLC0415 - needed for mistakes alone
 
-    return next(iter(difflib.get_close_matches(name, sorted(known), n=1)), None)
+    return next(iter(difflib.get_close_matches(name, sorted(names), n=1)), None)
 
 
-def suggestion(name: str, known: Collection[str]) -> str:
+def suggestion(name: str, names: Collection[str]) -> str:
     """Return what to write in place of an unknown name: the nearest known one, or all of them."""
-    similar = nearest(name, known)
-    similar = similar or next((one for one in known if name and name in one.split("_")), None)
-    return did_you_mean(similar) if similar else f"there are {', '.join(known)}"
+    similar = nearest(name, names)
+    similar = similar or next((one for one in names if name and name in one.split("_")), None)
+    return did_you_mean(similar) if similar else f"there are {', '.join(names)}"
 
 
 def did_you_mean(name: str) -> str:

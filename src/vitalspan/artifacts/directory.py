@@ -63,13 +63,13 @@ def differences(
         ConfigurationError: if the directory cannot be read.
     """
     try:
-        found = [(directory / name, _content(directory / name), files[name]) for name in files]
+        contents = [(directory / name, _content(directory / name), files[name]) for name in files]
         extra = left_over(files, directory)
     except OSError as refused:
         raise ConfigurationError(_cannot("be read", directory, refused)) from None
     return [
-        *(f"{path}: missing" for path, content, _ in found if content is None),
-        *(f"{path}: differs" for path, content, text in found if content not in (None, text)),
+        *(f"{path}: missing" for path, content, _ in contents if content is None),
+        *(f"{path}: differs" for path, content, text in contents if content not in (None, text)),
         *(f"{path}: no longer generated" for path in extra),
     ]
 

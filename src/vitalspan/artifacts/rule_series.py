@@ -145,8 +145,8 @@ def findings(rules: RuleSet, source: SeriesSource, prefix: str = "") -> Iterator
             yield from _judged(rule.alert, _series_of_rule(rule, prefix), source, prefix)
         for one in group.expressions:
             name = one.alert if isinstance(one, ExpressionRule) else one.record
-            asked = {selector.name for selector in selectors(one.expr)} - recorded - {""}
-            yield from _judged(name, map(VectorSelector, sorted(asked)), source, prefix)
+            metrics = {selector.name for selector in selectors(one.expr)} - recorded - {""}
+            yield from _judged(name, map(VectorSelector, sorted(metrics)), source, prefix)
             recorded.add(name)
 
 
@@ -197,21 +197,21 @@ def _missing(
 
 
 def _missing_metric(name: str, metric: str, source: SeriesSource, prefix: str) -> SeriesFinding:
-    known = source.metrics()
+    metrics = source.metrics()
     own = {prefix + family.name for family in vars(names).values() if isinstance(family, Family)}
     # Metadata has the names of counters as their families, without the ending. Ours have none
     # before they have series.
-    quiet = bool({metric, metric.removesuffix("_total")} & {*known, *own})
+    quiet = bool({metric, metric.removesuffix("_total")} & {*metrics, *own})
     start = f"{prefix}operation_"
     if metric.startswith(start) and metric.endswith("_total"):
         # A measure may be counted in rare calls only.
-        measures = [one[len(start) :] for one in known if one.startswith(start)]
+        measures = [one[len(start) :] for one in metrics if one.startswith(start)]
         plain = [one.removesuffix("_total") for one in measures if one.endswith("_total")]
-        wanted = metric.removeprefix(start).removesuffix("_total")
-        quiet = quiet or nearest(wanted, plain) is None
+        stem = metric.removeprefix(start).removesuffix("_total")
+        quiet = quiet or nearest(stem, plain) is None
     if quiet:
         return SeriesFinding(name, f"{metric} has no series yet", is_mistake=False)
-    problem = f"there is no metric {metric}{_hint(metric, known)}"
+    problem = f"there is no metric {metric}{_hint(metric, metrics)}"
     return SeriesFinding(name, problem, is_mistake=True)
 
 
@@ -219,8 +219,8 @@ def _missing_label(metric: str, matcher: Matcher, series: Sequence[dict[str, str
     """Return what is wrong with a label, or with a value that is a name."""
     label = matcher.label
     if not any(label in labels for labels in series):
-        known = {name for labels in series for name in labels}
-        return f"no series of {metric} has a label {label}{_hint(label, known)}"
+        names = {name for labels in series for name in labels}
+        return f"no series of {metric} has a label {label}{_hint(label, names)}"
     values = {labels.get(label, "") for labels in series} - {""}
     if label not in _NAMING or any(map(matcher.matches, values)):
         return ""
@@ -229,8 +229,8 @@ def _missing_label(metric: str, matcher: Matcher, series: Sequence[dict[str, str
     return f"no {label} matches {matcher.value}"
 
 
-def _hint(name: str, known: Collection[str]) -> str:
-    similar = nearest(name, known)
+def _hint(name: str, names: Collection[str]) -> str:
+    similar = nearest(name, names)
     return f": did you mean {similar}?" if similar else ""
 
 

@@ -188,17 +188,17 @@ class OtelFamilies:
     def _label_set(self, attributes: Any, common: Labels, reserved: str) -> LabelSet:
         # The SDK keeps the attributes of a series, so these are the same object in every scrape.
         key = id(attributes), common, reserved
-        known = self._labels.get(key) or self._labels_before.get(key)
-        if known is None or known[0] is not attributes:
+        entry = self._labels.get(key) or self._labels_before.get(key)
+        if entry is None or entry[0] is not attributes:
             pairs = to_labels((*common, *(attributes or {}).items()), self.strategy)
             if reserved:
                 pairs = tuple(
                     (f"exported_{name}" if name == reserved else name, value)
                     for name, value in pairs
                 )
-            known = attributes, LabelSet(pairs)
-        self._labels[key] = known
-        return known[1]
+            entry = attributes, LabelSet(pairs)
+        self._labels[key] = entry
+        return entry[1]
 
     def _scope_labels(self, scope: Any) -> Labels:
         if not self._scope_info:

@@ -211,9 +211,9 @@ def _strategy(name: str) -> TranslationStrategy:
     try:
         return TranslationStrategy(name)
     except ValueError:
-        known = ", ".join(strategy.value for strategy in TranslationStrategy)
+        names = ", ".join(strategy.value for strategy in TranslationStrategy)
         raise ConfigurationError(
-            f"{_WHAT}: translation_strategy={name!r:.80}: use one of {known}"
+            f"{_WHAT}: translation_strategy={name!r:.80}: use one of {names}"
         ) from None
 
 

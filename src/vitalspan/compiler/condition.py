@@ -130,8 +130,8 @@ class _Condition:
             return [binary(firing, "unless", data, on=labels, layout="lines")]
         series = fleet.series()
         present = series if fleet.lasting() else call("last_over_time", fleet.series(_MISSED_FOR))
-        there = _NO_VALUE * Aggregation("group", fleet.labels, present)
-        missing: list[Expression] = [binary(there, "unless", data, layout="lines")]
+        placeholder = _NO_VALUE * Aggregation("group", fleet.labels, present)
+        missing: list[Expression] = [binary(placeholder, "unless", data, layout="lines")]
         if self._rule.query.whole_window:
             # What is too young to be judged is not missing.
             missing = [all_of(*missing, fleet.older())]
@@ -147,8 +147,8 @@ class _Condition:
         fleet = self._fleet
         if query.whole_window and query.derive is None:
             fleet = replace(fleet, query=replace(query, whole_window=False))
-        known = fleet.known() if query.derive is None else fleet.value()
-        return all_of(known, *enough)
+        presence = fleet.known() if query.derive is None else fleet.value()
+        return all_of(presence, *enough)
 
     def _own_labels(self) -> tuple[str, ...]:
         """Return the labels that alerts have from their values."""

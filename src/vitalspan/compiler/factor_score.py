@@ -97,13 +97,13 @@ def _ramp(value: Expression, factor: Factor) -> Expression:
     """Return the share of the way from `zero` to `full` that a value has gone."""
     full, zero = factor.full, factor.zero
     far, near = (zero, full) if zero > full else (full, zero)
-    gone = value
+    distance = value
     if far == zero:
-        gone = zero - value
+        distance = zero - value
     elif zero:
-        gone = value - zero
+        distance = value - zero
     if near:
-        gone = gone / binary(far, "-", near)
+        distance = distance / binary(far, "-", near)
     elif far != 1:
-        gone = gone / far
-    return call("clamp", gone, 0, 1)
+        distance = distance / far
+    return call("clamp", distance, 0, 1)

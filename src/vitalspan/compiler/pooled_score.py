@@ -150,9 +150,9 @@ class ScoreCompiler:
             whole: Expression = 0 * self._of([factor]) + BEST
             if self._counted:
                 mean = self._mean()
-                known = Parentheses(mean)
+                score = Parentheses(mean)
                 on = self._level.labels
-                whole = any_of(mean, binary(Parentheses(whole), "unless", known, on=on))
+                whole = any_of(mean, binary(Parentheses(whole), "unless", score, on=on))
             before = whole
             if index:
                 before = any_of(self._limits(self._limiting[:index]), whole)
@@ -267,8 +267,8 @@ def without_components(
     if all(one.weight for one in graph.declared.values()):
         return score
     series = recorded.factor_score(level._replace(component=True))
-    known = _of(series, [factor])
-    return binary(Parentheses(score), "unless", known, on=level.labels, layout="lines")
+    factors = _of(series, [factor])
+    return binary(Parentheses(score), "unless", factors, on=level.labels, layout="lines")
 
 
 def effective(

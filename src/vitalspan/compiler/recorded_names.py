@@ -35,7 +35,7 @@ class Grouping(NamedTuple):
     def labels(self) -> tuple[str, ...]:
         """The labels, of which `job` is always one."""
         chosen = (("job", True), ("instance", self.instance), (COMPONENT, self.component))
-        return tuple(label for label, told in chosen if told)
+        return tuple(label for label, is_told in chosen if is_told)
 
 
 JOB: Final = Grouping()

@@ -131,10 +131,10 @@ class Fields:
         texts = (values.text_of(one, each, self.report) for one in self.items_of(field, usable))
         return [text for text in texts if text is not None]
 
-    def mapping(self, field: str, known: Collection[str] | None, usable: str) -> Fields | None:
+    def mapping(self, field: str, names: Collection[str] | None, usable: str) -> Fields | None:
         """Return the mapping in a field, None without the field."""
         node = self.get(field)
-        return None if node is None else Fields(node, known, self.report, usable=usable)
+        return None if node is None else Fields(node, names, self.report, usable=usable)
 
     def entries_of(self, field: str, usable: str) -> Iterator[tuple[str, Place, Node]]:
         """Iterate over the mapping in a field, which may have any names."""

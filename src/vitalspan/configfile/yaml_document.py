@@ -145,9 +145,9 @@ class _Converter:
             return None
 
     def _node(self, node: yaml.Node) -> Node:
-        known = self._converted.get(id(node))
-        if known is not None:
-            return self._reused(node, known)
+        conversion = self._converted.get(id(node))
+        if conversion is not None:
+            return self._reused(node, conversion)
         place = self._place(node)
         if id(node) in self._sizes:
             self._report.wrong(place, "contains itself: write it without the alias")

@@ -118,8 +118,8 @@ class Mailer:
             self._world.query_blocking(0.15)
 
     def _waiting(self) -> list[int | None]:
-        taken: list[int | None] = []
+        orders: list[int | None] = []
         with contextlib.suppress(queue.Empty):
             while True:
-                taken.append(self._orders.get_nowait())
-        return taken
+                orders.append(self._orders.get_nowait())
+        return orders

@@ -97,7 +97,7 @@ def slo_families(
         counts: all events so far, and the bad ones among them.
         objectives: the share of events that shall be good, by SLO.
     """
-    known = list(statuses)
+    budgets = list(statuses)
     counted = [((("slo", slo.name), *slo.labels.items()), slo) for slo in counts]
     yield CounterFamily.of(names.SLO_EVENTS, ((labels, one.events) for labels, one in counted))
     yield CounterFamily.of(names.SLO_BAD_EVENTS, ((labels, one.bad) for labels, one in counted))
@@ -107,7 +107,7 @@ def slo_families(
     )
     yield GaugeFamily.of(
         names.SLO_BUDGET,
-        (((("slo", slo.name), *slo.labels.items()), slo.budget_remaining) for slo in known),
+        (((("slo", slo.name), *slo.labels.items()), slo.budget_remaining) for slo in budgets),
     )
 
 

@@ -59,8 +59,9 @@ class ClientHistogram(LabelSet):
         if bounds and bounds[-1] == float("inf"):
             bounds.pop()
         else:
-            known = count if native is None or count is not None else native.count
-            counts.append(_whole(known) if known is not None else counts[-1] if counts else 0)
+            observations = count if native is None or count is not None else native.count
+            highest = counts[-1] if counts else 0
+            counts.append(highest if observations is None else _whole(observations))
         self.grid = _boundaries(tuple(bounds))
         self._cumulative = tuple(counts)
         self.count = count if count is None else _whole(count)

@@ -134,8 +134,8 @@ def _encoded(
             )
             return list(text_format.write(collector.read()))
         # Releases of prometheus_client without the version have no native histograms either.
-        known = "version" in _options_of(openmetrics.generate_latest)
-        metrics = collector.metrics(native=known and format is Format.OPENMETRICS_2_0_0)
+        has_version = "version" in _options_of(openmetrics.generate_latest)
+        metrics = collector.metrics(native=has_version and format is Format.OPENMETRICS_2_0_0)
     else:
         metrics = collector.collect()
     return [_client_text(metrics, format, escaping, names)]
@@ -165,8 +165,8 @@ def _client_text(
     if format is not Format.OPENMETRICS_2_0_0:
         del options["version"]
     # Older releases know fewer options.
-    known = _options_of(write)
-    options = {name: value for name, value in options.items() if name in known}
+    parameters = _options_of(write)
+    options = {name: value for name, value in options.items() if name in parameters}
     text: bytes = write(_Fixed(metrics), **options)
     return text.removesuffix(_END) if format.is_openmetrics else text
 
@@ -177,12 +177,12 @@ def _options_of(write: Callable[..., bytes]) -> Collection[str]:
 
 
 def _throttled_once(collector: Any) -> Throttled:
-    known = _throttled.get(collector)
-    if known is None:
+    wrapper = _throttled.get(collector)
+    if wrapper is None:
         # By a proxy: what the table holds must not keep its own key alive.
         throttled = Throttled(weakref.proxy(collector), time.monotonic)
-        known = _throttled.setdefault(collector, throttled)
-    return known
+        wrapper = _throttled.setdefault(collector, throttled)
+    return wrapper
 
 
 def _restricted(metric: Metric, names: Collection[str]) -> Metric:

@@ -107,10 +107,10 @@ def _specificity(entry: _Weighted, candidate: Format) -> int:
     """Return how specific a media range is: 0 if it does not match, 4 if it gives the version."""
     media_type, parameters = _described(candidate)
     if entry.name == media_type:
-        wanted = {key: entry.parameters.get(key) for key in parameters}
-        if candidate not in _SPELLED_OUT and not any(wanted.values()):
+        values = {key: entry.parameters.get(key) for key in parameters}
+        if candidate not in _SPELLED_OUT and not any(values.values()):
             return 3
-        return 4 if wanted == parameters else 0
+        return 4 if values == parameters else 0
     if candidate in _SPELLED_OUT:
         return 0
     if entry.name == media_type.partition("/")[0] + "/*":

@@ -149,12 +149,12 @@ class ProtobufFormat(FamilyVisitor[bytes]):
         )
 
     def _labels(self, label_sets: Iterable[Labelled]) -> Iterator[bytes]:
-        known = _known_labels
+        cache = _known_labels
         keep = self._escaping != DOTS
         for labels in label_sets:
             # Those of no series are made for one scrape.
             if keep and not isinstance(labels, LabelSet):
-                pairs = known.get(labels.text)
+                pairs = cache.get(labels.text)
                 if pairs is None:
                     pairs = _keep(labels.text, self._label_pairs(labels))
                 yield pairs

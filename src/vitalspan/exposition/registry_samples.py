@@ -17,8 +17,8 @@ _OF_COLLECTORS: Final = ("process_", "python_", "system_")
 
 
 def _is_known(collector: Collector) -> bool:
-    known = (ProcessCollector, PlatformCollector, GCCollector, SharedMetrics)
-    return isinstance(collector, known)
+    types = (ProcessCollector, PlatformCollector, GCCollector, SharedMetrics)
+    return isinstance(collector, types)
 
 
 def registered_names(registry: CollectorRegistry) -> frozenset[str]:

@@ -67,10 +67,10 @@ class Assessor:
             slos: the SLOs in force.
             default: the model if none is named, or `off`.
         """
-        wanted = (scoring, tuple(slos), default)
-        if wanted == self._in_use:
+        key = (scoring, tuple(slos), default)
+        if key == self._in_use:
             return
-        self._in_use = wanted
+        self._in_use = key
         self.levels: Levels = scoring.levels or DEFAULT_LEVELS
         worst = self.levels[-2][1] if len(self.levels) > 1 else 0.0
         self._fail_below = worst if scoring.fail_below is None else scoring.fail_below
@@ -191,12 +191,12 @@ class Assessor:
         return weighted
 
     def _worst_critical(self, components: _ScoresByName) -> tuple[float, str] | None:
-        known = [
+        critical_scores = [
             (scores.effective, name)
             for name, scores in components.items()
             if scores.effective is not None and self._graph.component(name).critical
         ]
-        return min(known, default=None)
+        return min(critical_scores, default=None)
 
     def _component(self, name: str, scores: _ComponentScores, view: HistoryView) -> ComponentHealth:
         component = self._graph.component(name)
@@ -217,8 +217,8 @@ class Assessor:
         )
 
     def _note(self, score: float | None, components: _ScoresByName) -> None:
-        known: RegistrySamples = [({}, score)] if score is not None else []
-        self._history.make(metrics.HEALTH_SCORE.name, known)
+        samples: RegistrySamples = [({}, score)] if score is not None else []
+        self._history.make(metrics.HEALTH_SCORE.name, samples)
         self._history.make(
             metrics.COMPONENT_HEALTH_SCORE.name,
             [

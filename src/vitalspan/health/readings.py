@@ -74,11 +74,11 @@ class FactorReader:
         self.factors = tuple(factors)
         self._history = history
         self.query_readers: dict[Query, QueryReader] = {}
-        known = {} if before is None else before.query_readers
+        readers = {} if before is None else before.query_readers
         self._divisions = [by_component(factor, slos) for factor in self.factors]
         for factor, division in zip(self.factors, self._divisions, strict=True):
             query = division if isinstance(division, Query) else factor.query
-            self.query_readers[query] = known.get(query) or QueryReader(query, history)
+            self.query_readers[query] = readers.get(query) or QueryReader(query, history)
 
     def read(self, now: float) -> Readings:
         """Return all readings at a tick."""

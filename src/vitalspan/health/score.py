@@ -131,8 +131,8 @@ def capped(score: Score, worst: float | None) -> Score:
 
 def weighted_mean(scores: Iterable[tuple[float | None, float]]) -> float | None:
     """Return the weighted mean of the known scores, None without any."""
-    known = [(score, weight) for score, weight in scores if score is not None]
-    whole = math.fsum(weight for _, weight in known)
+    pairs = [(score, weight) for score, weight in scores if score is not None]
+    whole = math.fsum(weight for _, weight in pairs)
     if not whole:
         return None
-    return math.fsum(score * weight for score, weight in known) / whole
+    return math.fsum(score * weight for score, weight in pairs) / whole

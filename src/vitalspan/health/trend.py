@@ -48,11 +48,11 @@ class Snapshots:
     def trend(self) -> Trend:
         """Return the snapshots, and what the least-squares line through their scores says."""
         snapshots = tuple(snapshot for _, snapshot in self._kept)
-        known = [(at, one.score) for at, one in self._kept if one.score is not None]
-        if len(known) < MIN_SNAPSHOTS:
+        points = [(at, one.score) for at, one in self._kept if one.score is not None]
+        if len(points) < MIN_SNAPSHOTS:
             return Trend(snapshots)
-        last = known[-1][0]
-        line = linear_regression([at - last for at, _ in known], [score for _, score in known])
+        last = points[-1][0]
+        line = linear_regression([at - last for at, _ in points], [score for _, score in points])
         ahead = line.intercept + line.slope * HORIZON
         return Trend(snapshots, line.slope * HORIZON, min(BEST, max(0.0, ahead)))
 

@@ -76,17 +76,17 @@ class History:
             self.observe(now)
             self.ticks = Ticks(now)
 
-    def observe(self, now: float, found: Samples | None = None) -> bool:
+    def observe(self, now: float, readings: Samples | None = None) -> bool:
         """Note how everything stands at a tick, seconds on the steady clock.
 
         Args:
             now: the tick.
-            found: what was read from the registry; by default it is read now.
+            readings: what was read from the registry; by default it is read now.
 
         Returns:
             Whether it could be noted; another thread may be counting for long.
         """
-        samples = self.metrics.read() if found is None else found
+        samples = self.metrics.read() if readings is None else readings
         with self.counts.flushed() as every_series:
             if every_series is None:
                 return False
@@ -127,8 +127,8 @@ class History:
         for slo_counter in self._series_counters.values():
             slo_counter.reset()
         self.samples.reset()
-        for made in self._made.values():
-            made.clear()
+        for metric in self._made.values():
+            metric.clear()
 
     def forget(self, forgotten: Iterable[Series]) -> None:
         """Forget what was noted of series whose counts were set to zero."""

@@ -41,12 +41,12 @@ class RegistryMetric:
         self._refused = False
         self._by_labels: dict[frozenset[tuple[str, str]], _Counter] = {}
 
-    def note(self, now: float, found: RegistrySamples, ticks: Ticks) -> None:
+    def note(self, now: float, samples: RegistrySamples, ticks: Ticks) -> None:
         """Note the metric's series at a tick."""
         if not self.counter:
-            self.present = found
+            self.present = samples
             return
-        for labels, value in found:
+        for labels, value in samples:
             key = frozenset(labels.items())
             counter = self._by_labels.get(key)
             if counter is None:
@@ -59,7 +59,7 @@ class RegistryMetric:
                 track.append(now, {VALUE: value})
             counter.note(now, value)
             self.tracks.thin(counter.track, ticks)
-        if len(self._by_labels) > len(found):
+        if len(self._by_labels) > len(samples):
             self._forget_lost(now)
 
     def clear(self) -> None:
@@ -124,14 +124,14 @@ class Metrics:
     def read(self) -> Samples:
         """Read every metric that is wanted. Collectors may take long, and locks of their own."""
         names = self.also_read.union(self._followed)
-        found: Samples = {name: [] for name in names}
+        samples: Samples = {name: [] for name in names}
         for name, labels, value in self._read(names) if names else ():
-            found[name].append((labels, value))
-        return found
+            samples[name].append((labels, value))
+        return samples
 
-    def observe(self, now: float, found: Samples, ticks: Ticks) -> None:
+    def observe(self, now: float, samples: Samples, ticks: Ticks) -> None:
         """Note at a tick what was read."""
-        for name, series in found.items():
+        for name, series in samples.items():
             followed = self._followed.get(name)
             if followed is not None:
                 followed.note(now, series, ticks)

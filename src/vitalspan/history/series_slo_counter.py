@@ -93,21 +93,21 @@ class SeriesSloCounter:
         self._judged.reset()
         self._parts = {} if self._by else {(): CountedPart()}
 
-    def read(self, found: Samples, is_known: Callable[[str], bool]) -> None:
+    def read(self, samples: Samples, is_known: Callable[[str], bool]) -> None:
         """Count what was read from the registry at a tick.
 
         Args:
-            found: the samples.
+            samples: the samples.
             is_known: whether a metric of a name is registered, even if it has no series yet.
         """
         total, judged = self._total, self._judged
-        if total.metric not in found or judged.metric not in found:
+        if total.metric not in samples or judged.metric not in samples:
             return
         # Without any good event, all are bad, unless the metric does not exist at all.
-        exists = judged.begun or found[judged.metric] or is_known(judged.metric)
+        exists = judged.begun or samples[judged.metric] or is_known(judged.metric)
         if self._judged_are_good and not exists:
             return
-        events, judged_events = total.take(found), judged.take(found)
+        events, judged_events = total.take(samples), judged.take(samples)
         for key in events:
             part = self._parts.setdefault(key, CountedPart())
             part.add(
@@ -146,12 +146,12 @@ class _Growth:
         self.begun = False
         self._latest.clear()
 
-    def take(self, found: Samples) -> dict[Key, float]:
+    def take(self, samples: Samples) -> dict[Key, float]:
         """Return the growth by the values of the labels that are kept apart."""
         grown: dict[Key, float] = {}
         latest = self._latest
         present = set()
-        for labels, value in found[self.metric]:
+        for labels, value in samples[self.metric]:
             if math.isnan(value) or not self._selects(labels):
                 continue
             identity = frozenset(labels.items())

@@ -193,8 +193,8 @@ def _remark(rule: ExpressionRule | RecordedExpression, recorded: frozenset[str])
 
 def _is_known(name: str, recorded: frozenset[str]) -> bool:
     plain = next((name.removesuffix(one) for one in _SUFFIXES if name.endswith(one)), name)
-    known = name in _OWN or plain in _OWN or name in recorded or name == ALERTS
-    return known or name.startswith(_OF_COLLECTORS)
+    is_own = name in _OWN or plain in _OWN or name in recorded or name == ALERTS
+    return is_own or name.startswith(_OF_COLLECTORS)
 
 
 def _targets(selectors: Iterable[Selector]) -> str:

@@ -126,14 +126,14 @@ class HttpClient:
 
     def _follow(self, answer: _Answer, selector: str) -> str:
         location = answer.headers.get("Location", "")
-        found = self._target.redirected(location, selector)
-        if found is None:
+        target = self._target.redirected(location, selector)
+        if target is None:
             raise UndeliveredError(
                 f"{answer.status}: redirected to {shown(location)}, which is not followed: "
                 "give that address, if it is right",
                 again=False,
             )
-        return found
+        return target
 
     def _judge(self, answer: _Answer, now: float) -> None:
         status = answer.status

@@ -90,7 +90,7 @@ class Dispatcher:
         if any(endpoint.retried for endpoint in endpoints):
             require()
         with self._lock:
-            if any(known is receiver for known, _ in self._receivers):
+            if any(member is receiver for member, _ in self._receivers):
                 raise ConfigurationError(f"{receiver!r:.80} is a receiver already")
             deliveries = self._deliveries_for(receiver.name, endpoints)
             self._receivers = (*self._receivers, (receiver, deliveries))
@@ -106,7 +106,7 @@ class Dispatcher:
             ConfigurationError: if it is not among the receivers.
         """
         with self._lock:
-            removed = [deliveries for known, deliveries in self._receivers if known is receiver]
+            removed = [deliveries for member, deliveries in self._receivers if member is receiver]
             if not removed:
                 raise ConfigurationError(f"{receiver!r:.80} is not among the receivers")
             self._receivers = tuple(one for one in self._receivers if one[0] is not receiver)
@@ -128,10 +128,10 @@ class Dispatcher:
             interval: seconds until the next tick.
             silences: all that have not ended; an Alertmanager is given the same ones.
         """
-        told = [alert for alert in alerts if alert.state != "pending"]
+        notifiable = [alert for alert in alerts if alert.state != "pending"]
         for delivery in self._deliveries():
             try:
-                delivery.enqueue(told, now, interval, silences)
+                delivery.enqueue(notifiable, now, interval, silences)
             except Exception:  # noqa: BLE001 - one receiver must not keep it from others
                 with suppress(Exception):
                     logger.warning("receiver %s was left out", delivery.name, exc_info=True)
@@ -162,14 +162,14 @@ class Dispatcher:
 
     def reset(self) -> None:
         """Begin anew, as a forked child does by itself: nobody has been sent anything."""
-        known, process = self._receivers, self._process
+        receivers, process = self._receivers, self._process
         # A fork may have come while a thread, which the child has not, held the lock.
         self._lock = threading.RLock()
         self._process = os.getpid()
         self._receivers = ()
-        for receiver, _ in known:
+        for receiver, _ in receivers:
             self.add(receiver)
-        deliveries = [delivery for _, deliveries in known for delivery in deliveries]
+        deliveries = [delivery for _, deliveries in receivers for delivery in deliveries]
         if process == self._process:
             _close(deliveries, 0.0)
             return
@@ -182,15 +182,15 @@ class Dispatcher:
     def _deliveries_for(
         self, name: str, endpoints: Sequence[Endpoint[Any]]
     ) -> tuple[Delivery[Any], ...]:
-        taken = {delivery.name for delivery in self._deliveries()}
+        names = {delivery.name for delivery in self._deliveries()}
         deliveries = []
         for endpoint in endpoints:
             free = name
             for number in count(2):
-                if free not in taken:
+                if free not in names:
                     break
                 free = f"{name}-{number}"
-            taken.add(free)
+            names.add(free)
             delivery = Delivery(free, endpoint, self._clock, self._options)
             if self._closed:
                 delivery.begin_closing()

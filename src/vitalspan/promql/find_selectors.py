@@ -61,22 +61,22 @@ _END: Final = _Token("end", "")
 def selectors(promql: str) -> list[Selector]:
     """Return the selectors of a query, each once, in the order of the query."""
     reader = _Reader(promql)
-    found: dict[Selector, None] = {}
+    selectors_in_order: dict[Selector, None] = {}
     while (token := reader.take()) is not _END:
         if token.text == "[":
             reader.skip_to("]")
         elif token.text == "{":
-            found[reader.selector("")] = None
+            selectors_in_order[reader.selector("")] = None
         elif token.kind == "name":
             name = token.text
             if reader.next.text == "{":
                 reader.take()
-                found[reader.selector(name)] = None
+                selectors_in_order[reader.selector(name)] = None
             elif name.lower() in _WITH_LABELS:
                 reader.skip_brackets()
             elif reader.next.text != "(" and name.lower() not in _WORDS:
-                found[reader.bare(name)] = None
-    return list(found)
+                selectors_in_order[reader.bare(name)] = None
+    return list(selectors_in_order)
 
 
 class _Reader:

@@ -66,8 +66,8 @@ class Matcher:
     def matches(self, value: str) -> bool:
         """Return whether a label's value fulfils the condition."""
         if self._compiled is not None:
-            found = self._compiled.fullmatch(value) is not None
-            return found if self.operator == "=~" else not found
+            is_match = self._compiled.fullmatch(value) is not None
+            return is_match if self.operator == "=~" else not is_match
         return (value == self.value) is (self.operator == "=")
 
     def __str__(self) -> str:

@@ -60,10 +60,10 @@ class ArgumentLabels:
         for label, (name, get) in labels.items():
             named = name in parameters and not parameters[name].kind.name.startswith("VAR")
             if not takes_any and not named:
-                known = ", ".join(parameters) or "none that can be seen"
+                names = ", ".join(parameters) or "none that can be seen"
                 raise TypeError(
                     f"label {label!r} is to be the argument {name!r}, and the function has no such "
-                    f"parameter: it has {known}"
+                    f"parameter: it has {names}"
                 )
             default = parameters[name].default if name in parameters else _MISSING
             self._sources.append((label, name, positions.get(name, len(parameters)), default, get))

@@ -139,22 +139,22 @@ class CounterTable:
     def _one(
         self,
         kind: Callable[[str, str, CounterTable], Counted],
-        known: dict[tuple[str, str], Counted],
+        table: dict[tuple[str, str], Counted],
         name: str,
         component: str | None,
     ) -> Counted:
         key = (self.component if component is None else value_text(component), value_text(name))
-        if key in known:
-            return known[key]
+        if key in table:
+            return table[key]
         with self._lock:
-            refused = key not in known and len(known) >= MAX_NAMES
+            refused = key not in table and len(table) >= MAX_NAMES
             if refused:
                 key = _OVERFLOW_KEY
-            first = key not in known
+            first = key not in table
             if first:
-                known[key] = kind(*key, self)
+                table[key] = kind(*key, self)
         if refused and first:
             logger.warning(
                 "more than %d caches or APIs: further ones are counted as %s", MAX_NAMES, OVERFLOW
             )
-        return known[key]
+        return table[key]

@@ -260,8 +260,8 @@ class DurationHistogram:
 def _translated(buckets: Mapping[int, int], old: BucketGrid, new: BucketGrid) -> dict[int, int]:
     result: dict[int, int] = {}
     for bucket, count in buckets.items():
-        there = new.bucket(old.upper(bucket))
-        result[there] = result.get(there, 0) + count
+        target = new.bucket(old.upper(bucket))
+        result[target] = result.get(target, 0) + count
     return result
 
 

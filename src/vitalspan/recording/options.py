@@ -175,10 +175,10 @@ def options_words(options: OperationOptions) -> object:
 def _kind(kind: object) -> SpanKind:
     if isinstance(kind, SpanKind):
         return kind
-    known = _KINDS.get(kind) if isinstance(kind, str) else None
-    if known is None:
+    span_kind = _KINDS.get(kind) if isinstance(kind, str) else None
+    if span_kind is None:
         raise ConfigurationError(f"kind={kind!r:.80}: use one of {', '.join(_KINDS)}")
-    return known
+    return span_kind
 
 
 def _check_errors(errors: object) -> None:
@@ -193,5 +193,5 @@ def _check_errors(errors: object) -> None:
 
 
 def _unknown(option: str) -> TypeError:
-    known = [*OperationArguments.__annotations__]
-    return TypeError(f"operation() has no option {option!r}: {suggestion(option, known)}")
+    options = [*OperationArguments.__annotations__]
+    return TypeError(f"operation() has no option {option!r}: {suggestion(option, options)}")

@@ -68,9 +68,9 @@ class SeriesTable:
         """Return the series that has further labels; an empty value takes a label away."""
         if series is self._overflow:
             return series
-        wanted = {**dict(series.labels), **dict(labels)}
-        known = tuple(sorted((name, value) for name, value in wanted.items() if value))
-        return self.get(series.component, series.operation, known)
+        combined = {**dict(series.labels), **dict(labels)}
+        pairs = tuple(sorted((name, value) for name, value in combined.items() if value))
+        return self.get(series.component, series.operation, pairs)
 
     def forget(
         self,

@@ -70,14 +70,14 @@ class RuleEngine:
         """
         former = {key: state for each in self._groups for key, state in each.by_rule().items()}
         times = {each.group.name: each.last for each in self._groups}
-        known = set(former.values())
+        states = set(former.values())
         running = [
             running_group(group, former, self.history, times.get(group.name)) for group in groups
         ]
         self._ask_for_samples(running)
         removed = {rule_state.identity: rule_state for rule_state in former.values()}
         for rule_state in [state for each in running for state in each.alert_states]:
-            if rule_state not in known:
+            if rule_state not in states:
                 predecessor = removed.pop(rule_state.identity, None)
                 if predecessor is not None:
                     rule_state.take_over(predecessor)

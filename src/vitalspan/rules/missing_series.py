@@ -113,8 +113,8 @@ class MissingSeries:
             return f"there is no metric {metric}{_hint(metric, described)}"
         for one in _positive(where):
             if not any(one.label in labels for labels in every):
-                known = {label for labels in every for label in labels}
-                return f"no series of {metric} has a label {one.label}{_hint(one.label, known)}"
+                names = {label for labels in every for label in labels}
+                return f"no series of {metric} has a label {one.label}{_hint(one.label, names)}"
         return ""
 
 
@@ -216,10 +216,10 @@ def _of_named(index: SeriesIndex[Any], where: Sequence[Matcher]) -> str:
     if not named or any(match_all(named, series.labels) for series in _candidates(index, named)):
         return ""
     for one in named:
-        known = {series.labels.get(one.label, "") for series in index.all} - {""}
-        if not any(map(one.matches, known)):
+        values = {series.labels.get(one.label, "") for series in index.all} - {""}
+        if not any(map(one.matches, values)):
             if one.operator == "=":
-                return f"there is no {one.label} {one.value}{_hint(one.value, known)}"
+                return f"there is no {one.label} {one.value}{_hint(one.value, values)}"
             return f"no {one.label} matches {one.value}"
     return f"no series has {' and '.join(map(str, named))}"
 
@@ -229,7 +229,7 @@ def _of_measure(index: SeriesIndex[Any], query: Query) -> str:
 
     A measure may well be counted in rare calls only.
     """
-    known = {
+    measures = {
         column.removeprefix(MEASURE_COLUMN)
         for series in index.all
         if match_all(query.where, series.labels)
@@ -237,7 +237,7 @@ def _of_measure(index: SeriesIndex[Any], query: Query) -> str:
         if column.startswith(MEASURE_COLUMN)
     }
     measure = str(query.measure)
-    hint = "" if measure in known else _hint(measure, known)
+    hint = "" if measure in measures else _hint(measure, measures)
     return f"no call has counted {measure}{hint}" if hint else ""
 
 
@@ -251,7 +251,7 @@ def _positive(where: Iterable[Matcher]) -> Iterator[Matcher]:
     return (one for one in where if one.operator in ("=", "=~") and not one.matches(""))
 
 
-def _hint(name: str, known: Collection[str]) -> str:
+def _hint(name: str, names: Collection[str]) -> str:
     """Return the question whether another name is meant, empty where none is similar."""
-    similar = nearest(name, known)
+    similar = nearest(name, names)
     return f": did you mean {similar}?" if similar else ""

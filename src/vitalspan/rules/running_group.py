@@ -72,9 +72,9 @@ def running_group(
         if isinstance(expression, RecordedExpression):
             running.expression_states.append(RecordingState(expression, group, number, store))
             continue
-        known = former.pop((group.name, expression), None)
-        if not isinstance(known, ExpressionState):
-            known = ExpressionState(expression, group.name, group.limit, store)
-        known.limit = group.limit
-        running.expression_states.append(known)
+        expression_state = former.pop((group.name, expression), None)
+        if not isinstance(expression_state, ExpressionState):
+            expression_state = ExpressionState(expression, group.name, group.limit, store)
+        expression_state.limit = group.limit
+        running.expression_states.append(expression_state)
     return running

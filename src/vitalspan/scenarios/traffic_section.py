@@ -46,8 +46,8 @@ def read_labels(fields: Fields) -> Pairs:
 
 
 def _calls(node: Node, report: Report) -> Calls | None:
-    known = ("operation", "component", "labels", "rate", "takes", "errors", "measures", *_PERIOD)
-    fields = Fields(node, known, report, usable="operation, rate and takes")
+    names = ("operation", "component", "labels", "rate", "takes", "errors", "measures", *_PERIOD)
+    fields = Fields(node, names, report, usable="operation, rate and takes")
     operation = fields.name("operation", "an operation")
     amounts = fields.entries_of("measures", "names and amounts")
     measures = tuple((name, value_of(one, NUMBER, report) or 0.0) for name, _, one in amounts)
@@ -65,16 +65,16 @@ def _calls(node: Node, report: Report) -> Calls | None:
 
 
 def _stuck_call(node: Node, report: Report) -> StuckCall | None:
-    known = ("operation", "component", "labels", *_PERIOD)
-    fields = Fields(node, known, report, usable="operation, from and to")
+    names = ("operation", "component", "labels", *_PERIOD)
+    fields = Fields(node, names, report, usable="operation, from and to")
     operation = fields.name("operation", "an operation")
     call = StuckCall(operation or "", _period(fields), _component(fields), read_labels(fields))
     return call if operation else None
 
 
 def _cache_lookups(node: Node, report: Report) -> CacheLookups | None:
-    known = ("cache", "component", "rate", "hits", *_PERIOD)
-    fields = Fields(node, known, report, usable="cache, rate and hits")
+    names = ("cache", "component", "rate", "hits", *_PERIOD)
+    fields = Fields(node, names, report, usable="cache, rate and hits")
     cache = fields.name("cache", "a cache")
     hits = _share(fields, "hits", 1.0)
     lookups = CacheLookups(cache or "", _period(fields), _component(fields), _rate(fields), hits)
@@ -82,8 +82,8 @@ def _cache_lookups(node: Node, report: Report) -> CacheLookups | None:
 
 
 def _api_calls(node: Node, report: Report) -> ApiCalls | None:
-    known = ("api", "component", "rate", "errors", "tokens", "cost", *_PERIOD)
-    fields = Fields(node, known, report, usable="api and rate")
+    names = ("api", "component", "rate", "errors", "tokens", "cost", *_PERIOD)
+    fields = Fields(node, names, report, usable="api and rate")
     api = fields.name("api", "an API")
     calls = ApiCalls(
         api or "",

@@ -167,8 +167,8 @@ def _test(node: Node, number: int, interval: float, report: Report) -> UnitTest:
 
 
 def _alerts(node: Node, report: Report) -> ExpectedAlerts:
-    known = ("eval_time", "alertname", "exp_alerts")
-    fields = Fields(node, known, report, usable="eval_time, alertname and exp_alerts")
+    names = ("eval_time", "alertname", "exp_alerts")
+    fields = Fields(node, names, report, usable="eval_time, alertname and exp_alerts")
     expected = []
     for one in fields.items_of("exp_alerts", "alerts with exp_labels and exp_annotations"):
         alert = Fields(one, ("exp_labels", "exp_annotations"), report, usable="exp_labels")
@@ -178,8 +178,8 @@ def _alerts(node: Node, report: Report) -> ExpectedAlerts:
 
 
 def _samples(node: Node, report: Report) -> ExpectedSamples:
-    known = ("expr", "eval_time", "exp_samples")
-    fields = Fields(node, known, report, usable="expr, eval_time and exp_samples")
+    names = ("expr", "eval_time", "exp_samples")
+    fields = Fields(node, names, report, usable="expr, eval_time and exp_samples")
     expr = fields.text("expr", "an expression") or ""
     problem = "is missing: add an expression"
     if expr:

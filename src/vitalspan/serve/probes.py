@@ -50,14 +50,14 @@ _MOST_BODIES: Final = 8
 
 def _body(health: Health) -> bytes:
     """The JSON of an assessment, made once: probes come more often than ticks."""
-    known = _bodies.get(id(health))
+    entry = _bodies.get(id(health))
     # The assessment is kept beside it, so that no other one can have its identity.
-    if known is None:
-        known = (health, _json({**vars(health), "graph": health.graph()}))
-        _bodies[id(health)] = known
+    if entry is None:
+        entry = (health, _json({**vars(health), "graph": health.graph()}))
+        _bodies[id(health)] = entry
         while len(_bodies) > _MOST_BODIES:
             _bodies.popitem(last=False)
-    return known[1]
+    return entry[1]
 
 
 def _with_age(body: bytes, age: float | None) -> bytes:

@@ -186,10 +186,10 @@ class Session:
 
 def open_sessions(enclosure: Enclosure | None, table: SessionTable) -> list[Session]:
     """Return the open sessions of one monitor around something, the innermost first."""
-    found = []
+    sessions = []
     while enclosure is not None:
         session = enclosure.session
         if isinstance(session, Session) and session.is_open and session._table is table:  # noqa: SLF001
-            found.append(session)
+            sessions.append(session)
         enclosure = enclosure.outer
-    return found
+    return sessions

@@ -37,8 +37,8 @@ def _cpu_utilization_promql(selection: Selection, query: Query) -> Expression:
 
 def _resource_utilization(window: Window, query: Query) -> Reading:
     both = (_cpu_utilization(window, query), _MEMORY_UTILIZATION.value(window, query))
-    known = [reading.value for reading in both if reading.value is not None]
-    return Reading(max(known), 1) if known else NO_DATA
+    values = [reading.value for reading in both if reading.value is not None]
+    return Reading(max(values), 1) if values else NO_DATA
 
 
 def _resource_utilization_promql(selection: Selection, query: Query) -> Expression:

@@ -193,8 +193,8 @@ class PooledWindow:
     def growth(self, metric: str, label: str = "", value: str = "") -> float | None:
         """Return the increase of a counter of the registry; None before it was seen twice."""
         every = [pool.growth(metric, label, value) for pool in self._pools]
-        known = [grown for grown in every if grown is not None]
-        return sum(known) if known else None
+        increases = [grown for grown in every if grown is not None]
+        return sum(increases) if increases else None
 
     def by_operation(self) -> list[SeriesPool]:
         """Return the same window for each operation of each component."""

@@ -227,8 +227,8 @@ def _gauges(query: Query, history: History) -> list[tuple[str, Any]]:
 
 def _asked_for(label: str, where: Sequence[Matcher]) -> str | None:
     # Most rules are about one operation, and need not look at the series of the others.
-    found = [one.value for one in where if one.label == label and one.operator == "="]
-    return found[0] if found else None
+    values = [one.value for one in where if one.label == label and one.operator == "="]
+    return values[0] if values else None
 
 
 def _lesser(one: Reading, other: Reading) -> Reading:

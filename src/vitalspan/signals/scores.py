@@ -147,12 +147,12 @@ def _health_absent(window: Window, query: Query) -> Reading:
 def _health_absent_promql(selection: Selection, query: Query) -> Expression:
     score, status = names.HEALTH_SCORE.name, names.HEALTH_STATUS.name
     pooled = selection.context.scores.get(score)
-    known = selection.series(score) if pooled is None else selection.recording(pooled)
+    score_known = selection.series(score) if pooled is None else selection.recording(pooled)
     # The status is there without a score, and is missed for a while after its end.
     seen = call("last_over_time", selection.series(status, over=_MISSED_FOR))
     jobs = selection.total(seen, how="group")
-    missing = jobs.unless(selection.total(known, how="group"))
-    return missing.or_(binary(call("absent", known), "unless", jobs, on=()))
+    missing = jobs.unless(selection.total(score_known, how="group"))
+    return missing.or_(binary(call("absent", score_known), "unless", jobs, on=()))
 
 
 def _health_absent_inputs(target: Target) -> Samples:

@@ -43,8 +43,8 @@ def _labels(rule: Rule) -> list[str]:
 
 def _lower(severities: set[Severity]) -> list[tuple[Severity, list[Severity]]]:
     """Return each severity that has some below it, the worst first."""
-    there = [severity for severity in SEVERITIES if severity in severities]
-    return [(there[place], there[:place]) for place in range(len(there) - 1, 0, -1)]
+    present = [severity for severity in SEVERITIES if severity in severities]
+    return [(present[place], present[:place]) for place in range(len(present) - 1, 0, -1)]
 
 
 def _severities(lower: list[Severity]) -> str:

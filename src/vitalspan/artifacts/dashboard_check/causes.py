@@ -56,9 +56,9 @@ class Causes:
             RefusedError: if the server refuses a request.
         """
         causes = [self._cause(selector) for selector in selectors(query)]
-        known = [cause for cause in causes if cause is not None]
-        if known:
-            return min(known, key=lambda one: _ORDER.index(one.cause))
+        candidates = [cause for cause in causes if cause is not None]
+        if candidates:
+            return min(candidates, key=lambda one: _ORDER.index(one.cause))
         return EmptyCause(
             "condition",
             "there is data of all its metrics, but none that meets its conditions, or only NaN",

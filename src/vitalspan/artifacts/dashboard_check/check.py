@@ -111,13 +111,13 @@ class DashboardCheck:
         shown = query._replace(title=values.fill(query.title, own)[0])
         try:
             if query.kind == "variable":
-                options, asked = self._variable(text)
+                options, question = self._variable(text)
                 has_values = bool(values.learn(query.title, options))
             else:
-                has_values, asked = self._has_values(text, instant=query.instant), text
+                has_values, question = self._has_values(text, instant=query.instant), text
             if has_values:
                 return Finding(shown, text, "data")
-            nothing = self._causes.of(asked)
+            nothing = self._causes.of(question)
         except RefusedError as refused:
             return Finding(shown, text, "error", None, str(refused))
         return self._nothing(query, text, nothing)._replace(query=shown)
@@ -136,8 +136,8 @@ class DashboardCheck:
 
     def _variable(self, query: str) -> tuple[list[str], str]:
         """Return the values of a variable, and the query that they are of."""
-        found = _VARIABLE.fullmatch(query)
-        function, inside = found.groups() if found else ("", query)
+        match = _VARIABLE.fullmatch(query)
+        function, inside = match.groups() if match else ("", query)
         if function == "query_result":
             # Their texts have the values of all labels, which patterns take parts of.
             return self._server.texts(inside, self._span.end), inside

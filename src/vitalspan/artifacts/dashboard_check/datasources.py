@@ -69,8 +69,8 @@ class Datasources:
             return Datasource(is_prometheus=False)
         if name in _DEFAULT or not self._known or name in self._known:
             return Datasource()
-        known = ", ".join(sorted(self._known))
-        return Datasource(problem=f"no such data source: {name}; --datasource gives {known}")
+        names = ", ".join(sorted(self._known))
+        return Datasource(problem=f"no such data source: {name}; --datasource gives {names}")
 
     def _of_variable(self, name: str, kind: str | None) -> Datasource:
         variable = self._variables.get(name, {})

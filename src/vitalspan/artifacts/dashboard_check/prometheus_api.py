@@ -72,11 +72,11 @@ class PrometheusApi:
         """Return the scrape interval of most targets, in seconds."""
         try:
             targets = self._ask("targets", {"state": "active"}, post=False)["activeTargets"]
-            found = Counter(parse_duration(one["scrapeInterval"]) for one in targets)
+            intervals = Counter(parse_duration(one["scrapeInterval"]) for one in targets)
         # A server with nothing but the query API knows no targets.
         except (RefusedError, KeyError, TypeError, ValueError):
             return _USUAL_SCRAPE
-        return max(found.most_common(1)[0][0], 1.0) if found else _USUAL_SCRAPE
+        return max(intervals.most_common(1)[0][0], 1.0) if intervals else _USUAL_SCRAPE
 
     def has_values(self, promql: str, start: float, end: float, step: float) -> bool:
         """Return whether a query has a value other than NaN at any time of a range.
@@ -125,11 +125,11 @@ class PrometheusApi:
         Raises:
             RefusedError: if the request is refused.
         """
-        asked = {"match[]": selector} if selector else {}
+        parameters = {"match[]": selector} if selector else {}
         if end:
-            asked |= {"start": f"{start:.3f}", "end": f"{end:.3f}"}
-        found = self._ask(f"label/{quote(label, safe='')}/values", asked, post=False)
-        return [str(one) for one in found or ()]
+            parameters |= {"start": f"{start:.3f}", "end": f"{end:.3f}"}
+        values = self._ask(f"label/{quote(label, safe='')}/values", parameters, post=False)
+        return [str(one) for one in values or ()]
 
     def label_names(self) -> list[str]:
         """Return the names of all labels.
@@ -156,9 +156,9 @@ class PrometheusApi:
         answer = self._ask("query", {"query": promql, "time": f"{at:.3f}"})
         return [dict(series["metric"]) for series in answer["result"]]
 
-    def _ask(self, endpoint: str, asked: dict[str, str], *, post: bool = True) -> Any:
+    def _ask(self, endpoint: str, parameters: dict[str, str], *, post: bool = True) -> Any:
         """Return the data of a response. Queries are posted, because they are long."""
-        form = urlencode(asked)
+        form = urlencode(parameters)
         url = self._base + endpoint + ("" if post or not form else f"?{form}")
         # HttpTarget has checked that this is an HTTP URL.
         request = urllib.request.Request(  # noqa: S310

@@ -104,14 +104,14 @@ class VariableValues:
         values = {**self._texts, **(this or {})}
         unknown: list[str] = []
 
-        def value(found: re.Match[str]) -> str:
-            name = _name(found)
+        def value(match: re.Match[str]) -> str:
+            name = _name(match)
             if name in values:
                 return values[name]
             # A number is a group of label_replace.
             if not name.isdigit():
                 unknown.append(name)
-            return found[0]
+            return match[0]
 
         return _VARIABLE.sub(value, text), unknown
 
@@ -152,8 +152,8 @@ def used_variables(text: str) -> set[str]:
     return set(map(_name, _VARIABLE.finditer(text)))
 
 
-def _name(found: re.Match[str]) -> str:
-    return found[1] or found[2] or found[4]
+def _name(match: re.Match[str]) -> str:
+    return match[1] or match[2] or match[4]
 
 
 def _saved(variable: Mapping[str, Any]) -> list[str]:
@@ -185,12 +185,12 @@ def _matching(values: Sequence[str], pattern: str) -> list[str]:
     # JavaScript calls its groups otherwise.
     text = re.sub(r"\(\?<(?![=!])", "(?P<", inside[1] if inside else pattern)
     try:
-        found = [re.search(text, one) for one in values]
+        matches = [re.search(text, one) for one in values]
     except re.error:
         return [one for one in values if one]
     return [
         one["value"] if "value" in one.groupdict() else one[one.re.groups and 1]
-        for one in found
+        for one in matches
         if one
     ]
 
@@ -204,8 +204,8 @@ def _sorted(values: list[str], sort: object) -> list[str]:
 
 
 def _number(value: str) -> int:
-    found = _NUMBER.search(value)
-    return int(found[1]) if found else -1
+    match = _NUMBER.search(value)
+    return int(match[1]) if match else -1
 
 
 def _natural(value: str) -> list[tuple[int, int, str]]:

@@ -44,17 +44,17 @@ def files(prefix: str = "", datasource: str = DATASOURCE) -> dict[str, str]:
     return {name: json.dumps(one, indent=2, sort_keys=True) + "\n" for name, one in content.items()}
 
 
-def left_over(made: Mapping[str, str], directory: Path) -> list[Path]:
+def left_over(contents: Mapping[str, str], directory: Path) -> list[Path]:
     """Return the dashboards in a directory that were vitalspan's and are not made any more.
 
     Args:
-        made: the texts of all dashboards, by the names of their files.
+        contents: the texts of all dashboards, by the names of their files.
         directory: where others may be.
     """
-    uids = {_uid(text) for text in made.values()}
-    others = [path for path in sorted(directory.glob("*.json")) if path.name not in made]
-    found = [(path, _uid(_text(path))) for path in others]
-    return [path for path, uid in found if uid.startswith(_OURS) and uid not in uids]
+    uids = {_uid(text) for text in contents.values()}
+    others = [path for path in sorted(directory.glob("*.json")) if path.name not in contents]
+    uids_by_path = [(path, _uid(_text(path))) for path in others]
+    return [path for path, uid in uids_by_path if uid.startswith(_OURS) and uid not in uids]
 
 
 def _text(path: Path) -> str:

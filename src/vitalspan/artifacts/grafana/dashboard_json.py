@@ -54,19 +54,19 @@ def _link() -> builders.DashboardLink:
 
 def _datasource_variable(chosen: str) -> builders.DatasourceVariable:
     option = models.VariableOption(selected=True, text=chosen, value=chosen)
-    made = builders.DatasourceVariable("datasource").label("Data source")
-    return made.type("prometheus").current(option)
+    builder = builders.DatasourceVariable("datasource").label("Data source")
+    return builder.type("prometheus").current(option)
 
 
 def _variable(variable: Variable) -> builders.QueryVariable:
-    made = builders.QueryVariable(variable.name).label(variable.title).datasource(DATASOURCE)
-    made = made.query({"query": variable.query, "refId": variable.name})
-    made = made.refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
-    made = made.sort(models.VariableSort.ALPHABETICAL_ASC)
-    made = made.multi(True).include_all(True).current(_ALL)
+    builder = builders.QueryVariable(variable.name).label(variable.title).datasource(DATASOURCE)
+    builder = builder.query({"query": variable.query, "refId": variable.name})
+    builder = builder.refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
+    builder = builder.sort(models.VariableSort.ALPHABETICAL_ASC)
+    builder = builder.multi(True).include_all(True).current(_ALL)
     if variable.all_value:
-        made = made.all_value(variable.all_value)
-    return made.regex(variable.pattern) if variable.pattern else made
+        builder = builder.all_value(variable.all_value)
+    return builder.regex(variable.pattern) if variable.pattern else builder
 
 
 def _annotation(annotation: Annotation) -> dict[str, Any]:

@@ -65,34 +65,34 @@ def panel_builder(panel: Panel) -> Any:
 
 
 def _time_series(panel: TimeSeries) -> Any:
-    made = _described(timeseries.Panel(), panel, panel.unit, _targets(panel))
-    made = made.line_width(1).fill_opacity(_STACKED_FILL if panel.stacked else _FILL)
-    made = made.show_points(common.VisibilityMode.NEVER)
+    builder = _described(timeseries.Panel(), panel, panel.unit, _targets(panel))
+    builder = builder.line_width(1).fill_opacity(_STACKED_FILL if panel.stacked else _FILL)
+    builder = builder.show_points(common.VisibilityMode.NEVER)
     tooltip = common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI)
-    made = made.tooltip(tooltip.sort(common.SortOrder.DESCENDING))
+    builder = builder.tooltip(tooltip.sort(common.SortOrder.DESCENDING))
     # The series that matter most need no scrolling.
     legend = _legend(common.LegendDisplayMode.TABLE, right=panel.legend_right)
-    made = made.legend(legend.calcs(["lastNotNull", "max"]).sort_by("Max").sort_desc(True))
+    builder = builder.legend(legend.calcs(["lastNotNull", "max"]).sort_by("Max").sort_desc(True))
     limits = ("min", panel.minimum), ("max", panel.maximum), ("axis_soft_max", panel.soft_maximum)
     for option, value in (*limits, ("decimals", panel.decimals)):
         if value is not None:
-            made = getattr(made, option)(value)
+            builder = getattr(builder, option)(value)
     if panel.band:
         lower, upper = panel.band
         dashed = {"custom.lineStyle": {"fill": "dash", "dash": [6, 6]}}
-        made = _override(made, lower, dashed | {"custom.fillOpacity": 0})
+        builder = _override(builder, lower, dashed | {"custom.fillOpacity": 0})
         between = {"custom.fillBelowTo": lower, "custom.fillOpacity": _FILL}
-        made = _override(made, upper, dashed | between)
+        builder = _override(builder, upper, dashed | between)
     if panel.stacked:
         stacking = common_builders.StackingConfig().mode(common.StackingMode.NORMAL).group("A")
-        made = made.stacking(stacking)
+        builder = builder.stacking(stacking)
     if panel.limits:
         style = common_builders.GraphThresholdsStyleConfig()
-        made = made.thresholds_style(style.mode(common.GraphThresholdsStyleMode.DASHED))
-        made = made.thresholds(_thresholds(panel.limits))
+        builder = builder.thresholds_style(style.mode(common.GraphThresholdsStyleMode.DASHED))
+        builder = builder.thresholds(_thresholds(panel.limits))
     if panel.repeat:
-        made = made.repeat(panel.repeat).repeat_direction("h").max_per_row(_ACROSS)
-    return made
+        builder = builder.repeat(panel.repeat).repeat_direction("h").max_per_row(_ACROSS)
+    return builder
 
 
 def _stat(panel: Stat) -> Any:
@@ -100,47 +100,49 @@ def _stat(panel: Stat) -> Any:
     names_shown = panel.show != "value"
     if names_shown:
         targets = [target.instant() for target in targets]
-    made = _described(stat.Panel(), panel, panel.unit, targets)
+    builder = _described(stat.Panel(), panel, panel.unit, targets)
     latest = common_builders.ReduceDataOptions().calcs(["lastNotNull"]).values(False)
-    made = made.reduce_options(latest).no_value(panel.no_value)
-    made = made.thresholds(_thresholds(panel.thresholds))
+    builder = builder.reduce_options(latest).no_value(panel.no_value)
+    builder = builder.thresholds(_thresholds(panel.thresholds))
     color, graph = common.BigValueColorMode, common.BigValueGraphMode
-    made = made.color_mode(color.BACKGROUND_SOLID if panel.filled else color.VALUE)
-    made = made.graph_mode(graph.NONE if names_shown or not panel.sparkline else graph.AREA)
+    builder = builder.color_mode(color.BACKGROUND_SOLID if panel.filled else color.VALUE)
+    builder = builder.graph_mode(graph.NONE if names_shown or not panel.sparkline else graph.AREA)
     if names_shown:
-        made = made.text_mode(common.BigValueTextMode(panel.show))
+        builder = builder.text_mode(common.BigValueTextMode(panel.show))
     if panel.mappings:
-        made = made.mappings([_value_map(panel.mappings)])
-    return made if panel.decimals is None else made.decimals(panel.decimals)
+        builder = builder.mappings([_value_map(panel.mappings)])
+    return builder if panel.decimals is None else builder.decimals(panel.decimals)
 
 
 def _state_history(panel: StateHistory) -> Any:
-    made: Any = statetimeline.Panel() if panel.mappings else statushistory.Panel()
-    made = _described(made, panel, panel.unit, _targets(panel))
-    made = made.legend(_legend(common.LegendDisplayMode.LIST).calcs([]))
-    made = made.show_value(common.VisibilityMode.NEVER).fill_opacity(_STATE_FILL).line_width(0)
+    builder: Any = statetimeline.Panel() if panel.mappings else statushistory.Panel()
+    builder = _described(builder, panel, panel.unit, _targets(panel))
+    builder = builder.legend(_legend(common.LegendDisplayMode.LIST).calcs([]))
+    builder = (
+        builder.show_value(common.VisibilityMode.NEVER).fill_opacity(_STATE_FILL).line_width(0)
+    )
     scheme = builders.FieldColor()
     if panel.mappings:
         # By thresholds, Grafana would write their values in the legend, and not the names.
         scheme = scheme.mode(dashboard.FieldColorModeId.FIXED).fixed_color(UNKNOWN)
-        return made.color_scheme(scheme).mappings([_value_map(panel.mappings)]).row_height(0.8)
+        return builder.color_scheme(scheme).mappings([_value_map(panel.mappings)]).row_height(0.8)
     scheme = scheme.mode(dashboard.FieldColorModeId.THRESHOLDS)
-    made = made.color_scheme(scheme).thresholds(_thresholds(panel.thresholds))
-    return made.row_height(0.9).col_width(0.9).max_data_points(_CELLS)
+    builder = builder.color_scheme(scheme).thresholds(_thresholds(panel.thresholds))
+    return builder.row_height(0.9).col_width(0.9).max_data_points(_CELLS)
 
 
 def _heatmap(panel: Heatmap) -> Any:
     targets = [target.format(PromQueryFormat.HEATMAP) for target in _targets(panel)]
-    made = _described(heatmap.Panel(), panel, panel.unit, targets)
+    builder = _described(heatmap.Panel(), panel, panel.unit, targets)
     color = heatmap.HeatmapColorOptions().mode(heatmap_models.HeatmapColorMode.SCHEME)
     axis = heatmap.YAxisConfig().unit(panel.unit).axis_placement(common.AxisPlacement.LEFT)
-    made = made.color(color.scheme("Oranges").steps(64)).y_axis(axis)
-    return made.calculate(False).show_legend()
+    builder = builder.color(color.scheme("Oranges").steps(64)).y_axis(axis)
+    return builder.calculate(False).show_legend()
 
 
 def _table(panel: Table) -> Any:
     targets = [target.instant().format(PromQueryFormat.TABLE) for target in _targets(panel)]
-    made = _described(table.Panel(), panel, panel.columns[0].unit, targets)
+    builder = _described(table.Panel(), panel, panel.columns[0].unit, targets)
     # Joined rows have a column of each query's time and value, of which the values are kept.
     several = len(panel.columns) > 1
     values = [f"Value #{ref}" if several else "Value" for ref in targets_by_ref(panel)]
@@ -156,7 +158,7 @@ def _table(panel: Table) -> Any:
         "filterFieldsByName": {"include": {"names": shown}},
         "organize": organized,
     }
-    made = made.transformations(
+    builder = builder.transformations(
         [
             dashboard.DataTransformerConfig(id_val=name, options=options)
             for name, options in transformations.items()
@@ -166,23 +168,23 @@ def _table(panel: Table) -> Any:
         own: dict[str, object] = {"unit": column.unit}
         if column.thresholds:
             own |= {"thresholds": _thresholds(column.thresholds).build(), **_COLORED}
-        made = _override(made, column.title, own)
+        builder = _override(builder, column.title, own)
     first = panel.columns[0].title
     if panel.mappings:
-        made = _override(made, first, {"mappings": [_value_map(panel.mappings)], **_COLORED})
+        builder = _override(builder, first, {"mappings": [_value_map(panel.mappings)], **_COLORED})
     for label, url in panel.links.items():
         title = panel.labels[label]
         link = {"title": f"Open {title.lower()}", "url": url}
-        made = _override(made, title, {"links": [link]})
+        builder = _override(builder, title, {"links": [link]})
     for label, width in panel.widths.items():
-        made = _override(made, panel.labels[label], {"custom.width": width})
+        builder = _override(builder, panel.labels[label], {"custom.width": width})
     order = common_builders.TableSortByFieldState().display_name(first).desc(panel.descending)
-    return made.sort_by([order])
+    return builder.sort_by([order])
 
 
-def _described(made: Any, panel: Panel, unit: str, targets: list[Any]) -> Any:
-    made = made.title(panel.title).description(panel.description).unit(unit)
-    return made.datasource(DATASOURCE).targets(targets)
+def _described(builder: Any, panel: Panel, unit: str, targets: list[Any]) -> Any:
+    builder = builder.title(panel.title).description(panel.description).unit(unit)
+    return builder.datasource(DATASOURCE).targets(targets)
 
 
 def _targets(panel: Panel) -> list[prometheus.Dataquery]:
@@ -217,8 +219,8 @@ def _legend(mode: common.LegendDisplayMode, *, right: bool = False) -> Any:
     return legend.display_mode(mode).placement(place)
 
 
-def _override(made: Any, field: str, properties: Mapping[str, object]) -> Any:
-    return made.override_by_name(
+def _override(builder: Any, field: str, properties: Mapping[str, object]) -> Any:
+    return builder.override_by_name(
         field,
         [
             dashboard.DynamicConfigValue(id_val=name, value=value)

@@ -128,5 +128,5 @@ def _name(metric: Family | str) -> str:
 
 def _where(scope: Scope, more: tuple[Matcher, ...] = ()) -> tuple[Matcher, ...]:
     # A label that a query asks for itself is not narrowed down any more.
-    asked = {one.label for one in more}
-    return (*(Matcher(label, "=~", f"${label}") for label in scope if label not in asked), *more)
+    names = {one.label for one in more}
+    return (*(Matcher(label, "=~", f"${label}") for label in scope if label not in names), *more)

@@ -25,10 +25,10 @@ _URL_ENDS: Final = ("/", "#", "=")
 
 def texts(rule: Rule, level: Level, options: Options) -> dict[str, str]:
     """Return all texts of a level's alert, as Prometheus' templates."""
-    made = {"summary": _summary(rule, level), "description": _plain(rule_sentence(rule))}
+    annotations = {"summary": _summary(rule, level), "description": _plain(rule_sentence(rule))}
     if options.runbook_url:
-        made["runbook_url"] = _runbook(options.runbook_url, rule.alert)
-    return made | dict(rule.annotations)
+        annotations["runbook_url"] = _runbook(options.runbook_url, rule.alert)
+    return annotations | dict(rule.annotations)
 
 
 def _summary(rule: Rule, level: Level) -> str:
@@ -42,8 +42,8 @@ def _summary(rule: Rule, level: Level) -> str:
 def _subject(query: Query) -> str:
     what = subject_of(query)
     about = [f"{{{{ $labels.{label} }}}}" for label in query.by]
-    told = [one.value for one in query.where if one.operator in ("=", "=~") and one.value]
-    about += [_plain(value) for value in told] if not about else []
+    values = [one.value for one in query.where if one.operator in ("=", "=~") and one.value]
+    about += [_plain(value) for value in values] if not about else []
     if query.slo is not None:
         about.append(_plain(query.slo))
     return f"{what} of {', '.join(about)}" if about else what

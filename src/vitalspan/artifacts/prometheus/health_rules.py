@@ -130,21 +130,21 @@ class _Plan:
         self._ramps = FactorCompiler(replace(self._context, recorded=self._pooled))
 
     def rules(self) -> Iterator[RecordingRule]:
-        made: list[RecordingRule] = []
+        rules: list[RecordingRule] = []
         for whole in (INSTANCE, JOB):
             # Without components of their own, instances need not be told apart by them.
             if whole == JOB or self._apart:
-                made += self._of_components(whole._replace(component=True))
-            made += self._of_whole(whole)
-        made += fleet_rules(self._context, self._pooled.rate)
+                rules += self._of_components(whole._replace(component=True))
+            rules += self._of_whole(whole)
+        rules += fleet_rules(self._context, self._pooled.rate)
         yield from self._pooled.asked
-        yield from made
+        yield from rules
 
     def _of_components(self, level: Grouping) -> Iterator[RecordingRule]:
-        known = [factor for factor in self._factors if by_component(factor, self._slos)]
-        for factor in known:
+        factors = [factor for factor in self._factors if by_component(factor, self._slos)]
+        for factor in factors:
             yield self._component_factor(factor, level)
-        scores = ScoreCompiler(level, known, self._names)
+        scores = ScoreCompiler(level, factors, self._names)
         if not scores.is_known:
             return
         yield RecordingRule(self._names.score(level, POOLED), scores.score())

@@ -56,31 +56,31 @@ def rule_groups(rules: RuleSet, options: Options) -> list[Content]:
     """
     _check(rules, options)
     context = alert_context(rules, options)
-    asked = []
+    queries = []
     for group in rules.groups:
         recorder = RecordingRules(context)
         step = group.interval or options.interval
         own = replace(context, recorded=recorder, step=step)
         alerts = _alerts(group, own, options)
-        asked.append((group, recorder, [*alerts, *map(expression_content, group.expressions)]))
+        queries.append((group, recorder, [*alerts, *map(expression_content, group.expressions)]))
     budgets = RecordingRules(context)
     remaining = [_budget(slo, budgets, context) for slo in rules.slos]
-    common = shared(recorder for _, recorder, _ in asked).union(
+    common = shared(recorder for _, recorder, _ in queries).union(
         budgets.asked,
         # A group's limit holds for the series that it records as well.
-        *(recorder.asked for group, recorder, _ in asked if group.limit),
+        *(recorder.asked for group, recorder, _ in queries if group.limit),
     )
     shortest = min((group.interval or options.interval for group in rules.groups), default=0.0)
-    made = [
+    groups = [
         _content(RATES, shortest, map(_recorded, sorted(common, key=lambda one: one.order))),
         _content(HEALTH, options.interval, map(_recorded, health_rules(rules, options))),
     ]
-    for group, recorder, alerts in asked:
+    for group, recorder, alerts in queries:
         recorded = [_recorded(one) for one in recorder.asked if one not in common]
         step = group.interval or options.interval
-        made.append(_content(group.name, step, [*recorded, *alerts], group.limit))
-    made.append(_content(BUDGETS, _BUDGET_INTERVAL, map(_recorded, remaining)))
-    return [content for content in made if content["rules"]]
+        groups.append(_content(group.name, step, [*recorded, *alerts], group.limit))
+    groups.append(_content(BUDGETS, _BUDGET_INTERVAL, map(_recorded, remaining)))
+    return [content for content in groups if content["rules"]]
 
 
 def level_labels(rule: Rule, level: Level) -> dict[str, str]:

@@ -96,8 +96,8 @@ def _cases(rules: RuleSet, context: PromqlContext) -> tuple[list[Case], list[str
                 name = f"{rule.alert} {level.severity}"
                 objective = _objective(rule, context)
                 try:
-                    made = plan_timeline(rule, level, objective, context.step, context.boundaries)
-                    case = _case(rule, level, made, _unused(name, jobs))
+                    plan = plan_timeline(rule, level, objective, context.step, context.boundaries)
+                    case = _case(rule, level, plan, _unused(name, jobs))
                     if too_large(case, rules, context):
                         raise ImpossibleError("promtool takes no query of so many samples")  # noqa: TRY301
                 except ImpossibleError as why:
@@ -107,18 +107,18 @@ def _cases(rules: RuleSet, context: PromqlContext) -> tuple[list[Case], list[str
     return cases, remarks
 
 
-def _case(rule: Rule, level: Level, made: Timeline, job: str) -> Case:
+def _case(rule: Rule, level: Level, plan: Timeline, job: str) -> Case:
     shortest = min(rule.query.window, rule.query.short or rule.query.window)
-    spacing = input_step(shortest, made.step)
-    return Case(rule, level, inputs_of(rule), made, spacing, _labels(rule, job))
+    spacing = input_step(shortest, plan.step)
+    return Case(rule, level, inputs_of(rule), plan, spacing, _labels(rule, job))
 
 
-def _unused(name: str, taken: set[str]) -> str:
+def _unused(name: str, names: set[str]) -> str:
     number, chosen = 1, name
-    while chosen in taken:
+    while chosen in names:
         number += 1
         chosen = f"{name} {number}"
-    taken.add(chosen)
+    names.add(chosen)
     return chosen
 
 
@@ -201,11 +201,11 @@ def _calls(case: Case, objective: float) -> float:
 def _selector(series: InputSeries, case: Case, context: PromqlContext) -> str:
     metric, more = series
     labels = case.labels | dict(more)
-    told = ",".join(f"{name}={quoted(value)}" for name, value in labels.items())
+    pairs = ",".join(f"{name}={quoted(value)}" for name, value in labels.items())
     name = metric
     if not signal_of(case.rule.query).own_metric:
         name = context.scores.get(metric) or context.name(metric)
-    return f"{name}{{{told}}}"
+    return f"{name}{{{pairs}}}"
 
 
 def _counts(timeline: Timeline, spacing: float) -> Iterator[int]:
@@ -250,8 +250,8 @@ def _expected(case: Case, check: Check, context: PromqlContext) -> dict[str, Any
     labels = {"alertname": case.rule.alert, "alertstate": "firing"}
     labels |= {label: case.labels[label] for label in kept if label in case.labels}
     labels |= level_labels(case.rule, case.level)
-    told = ",".join(f"{name}={quoted(value)}" for name, value in labels.items())
-    alerts = f"ALERTS{{{told}}}"
+    pairs = ",".join(f"{name}={quoted(value)}" for name, value in labels.items())
+    alerts = f"ALERTS{{{pairs}}}"
     return {
         "expr": alerts,
         "eval_time": duration_text(check.at),

@@ -61,9 +61,9 @@ def plan_timeline(
     anomaly = derivation is not None and derivation.kind == "anomaly"
     most = _MOST_TRAINED if anomaly else _MOST_EVALUATIONS
     for step in (interval, *(longer for longer in _LONGER if longer > interval)):
-        made = _Planner(rule, level, objective, step, boundaries).plan()
-        if made.seconds <= most * step:
-            return made
+        plan = _Planner(rule, level, objective, step, boundaries).plan()
+        if plan.seconds <= most * step:
+            return plan
     raise ImpossibleError("it takes months")
 
 

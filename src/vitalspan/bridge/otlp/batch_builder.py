@@ -29,8 +29,8 @@ class BatchBuilder:
 
     def batch(self) -> Batch:
         """Return what was collected; metrics without points are left out."""
-        found = (
+        pairs = (
             (scope, [(description, points) for description, points in metrics.items() if points])
             for scope, metrics in self._metrics.items()
         )
-        return {scope: metrics for scope, metrics in found if metrics}
+        return {scope: metrics for scope, metrics in pairs if metrics}

@@ -151,11 +151,11 @@ class OtlpExporter:
         atexit.unregister(self.close)
         self._stop.set()
         began = self._clock.now()
-        taken = self._sending.acquire(timeout=self._settings.timeout)
-        if not taken:
+        has_lock = self._sending.acquire(timeout=self._settings.timeout)
+        if not has_lock:
             self._transport.abort()
-            taken = self._sending.acquire(timeout=_GRACE)
-        if not taken:
+            has_lock = self._sending.acquire(timeout=_GRACE)
+        if not has_lock:
             return
         try:
             if self._process == os.getpid():

@@ -55,11 +55,11 @@ class AttributeCache:
     def split(self, labels: Labelled) -> tuple[Scope, Attributes]:
         """Return the scope that labels name, and their attributes."""
         text = labels.text
-        known = self._now.get(text)
-        if known is None:
-            known = self._before.get(text) or split_labels(labels.all_labels())
-            self._now[text] = known
-        return known
+        entry = self._now.get(text)
+        if entry is None:
+            entry = self._before.get(text) or split_labels(labels.all_labels())
+            self._now[text] = entry
+        return entry
 
 
 class _PointLists(dict[Scope, list[Point]]):

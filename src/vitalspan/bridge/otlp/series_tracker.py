@@ -65,8 +65,8 @@ class SeriesTracker:
         for scope, metrics in batch.items():
             for description, points in metrics:
                 key = scope, description
-                known = self._series.setdefault(key, {})
-                kept = _follow(points, before.get(key, {}), known, resets=description.kind.resets)
+                states = self._series.setdefault(key, {})
+                kept = _follow(points, before.get(key, {}), states, resets=description.kind.resets)
                 followed.setdefault(scope, []).append((description, kept))
         self._add_vanished(followed, before, time)
         return followed
@@ -80,38 +80,38 @@ class SeriesTracker:
             for description, points in listed
         }
         for (scope, description), series in before.items():
-            gone = series.keys() - self._series.get((scope, description), {}).keys()
-            if not gone:
+            vanished = series.keys() - self._series.get((scope, description), {}).keys()
+            if not vanished:
                 continue
             stale: list[Point] = [
                 stale_point(description.kind, attributes, last.start, time, last.shape)
                 for attributes, last in series.items()
-                if attributes in gone
+                if attributes in vanished
             ]
-            there = metrics.get((scope, description))
-            if there is None:
+            present_points = metrics.get((scope, description))
+            if present_points is None:
                 batch.setdefault(scope, []).append((description, stale))
             else:
-                there += stale
+                present_points += stale
 
 
-def _follow(points: list[Point], before: _Series, known: _Series, *, resets: bool) -> list[Point]:
+def _follow(points: list[Point], before: _Series, states: _Series, *, resets: bool) -> list[Point]:
     kept: list[Point] = []
     if not resets:
         for point in points:
-            if point.attributes not in known:
+            if point.attributes not in states:
                 if not point.stale:
-                    known[point.attributes] = _PRESENT
+                    states[point.attributes] = _PRESENT
                 kept.append(point)
         return kept
     for point in points:
         attributes, start = point.attributes, point.start
-        if attributes in known:
+        if attributes in states:
             continue
         last = before.get(attributes)
         if last is not None and not point.stale:
             start = max(start, last.time if cumulated_value(point) < last.cumulated else last.start)
         if not point.stale:
-            known[attributes] = _Last(cumulated_value(point), start, point.time, shape_of(point))
+            states[attributes] = _Last(cumulated_value(point), start, point.time, shape_of(point))
         kept.append(point if start == point.start else point._replace(start=start))
     return kept

@@ -101,13 +101,13 @@ class _Variables:
                 return variable, value
         return _OTLP + name, ""
 
-    def choice(self, name: str, default: str, known: tuple[str, ...]) -> str:
+    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
         """Return one of some words."""
         variable, value = self.get(name)
         value = value.lower() or default
-        if value not in known:
+        if value not in choices:
             raise ConfigurationError(
-                f"{variable}={value!r:.80} is not supported: use {' or '.join(known)}"
+                f"{variable}={value!r:.80} is not supported: use {' or '.join(choices)}"
             )
         return value
 
@@ -121,22 +121,23 @@ class _Variables:
 
     def check_temporality(self) -> None:
         """Refuse delta temporality, since Prometheus's counters are cumulative."""
-        wanted = self._environ.get(_PREFERENCE, "").strip()
-        if wanted.lower() not in ("", "cumulative"):
+        preference = self._environ.get(_PREFERENCE, "").strip()
+        if preference.lower() not in ("", "cumulative"):
             raise ConfigurationError(
-                f"{_PREFERENCE}={wanted!r:.80} is not supported: metrics of Prometheus are "
+                f"{_PREFERENCE}={preference!r:.80} is not supported: metrics of Prometheus are "
                 "cumulative, so use cumulative, and let a collector make deltas of them"
             )
 
     def is_exponential(self) -> bool:
         """Return whether histograms shall be exponential where they can be."""
         explicit, exponential = "explicit_bucket_histogram", "base2_exponential_bucket_histogram"
-        wanted = self._environ.get(_AGGREGATION, "").strip().lower() or explicit
-        if wanted not in (explicit, exponential):
+        aggregation = self._environ.get(_AGGREGATION, "").strip().lower() or explicit
+        if aggregation not in (explicit, exponential):
             raise ConfigurationError(
-                f"{_AGGREGATION}={wanted!r:.80} is not supported: use {explicit} or {exponential}"
+                f"{_AGGREGATION}={aggregation!r:.80} is not supported: "
+                f"use {explicit} or {exponential}"
             )
-        return wanted == exponential
+        return aggregation == exponential
 
     def milliseconds(self, variable: str, default: float) -> float:
         """Return the seconds of a variable in milliseconds."""

@@ -128,11 +128,14 @@ def _refuse_unknown(
         variables_by_name,
     )
 
-    known = {name for one in dashboards for name in (*variables_by_name(one), *import_inputs(one))}
+    variables = {
+        name for one in dashboards for name in (*variables_by_name(one), *import_inputs(one))
+    }
     for name in chosen:
-        if name not in known:
+        if name not in variables:
             arguments.usage(
-                f"--var: no dashboard has a variable {name}; there are {', '.join(sorted(known))}"
+                f"--var: no dashboard has a variable {name}; there are "
+                f"{', '.join(sorted(variables))}"
             )
     names = {name for one in dashboards for query in queries_of(one) for name in names_of(query)}
     for name in arguments.allow_empty:

@@ -97,9 +97,9 @@ class NameFilter:
             return True
         if not self._matchers:
             return False
-        wanted = self._known.get(name)
-        if wanted is None:
-            wanted = self._known[name] = any(
+        is_wanted = self._known.get(name)
+        if is_wanted is None:
+            is_wanted = self._known[name] = any(
                 all(matcher.matches(name) for matcher in matchers) for matchers in self._matchers
             )
-        return wanted
+        return is_wanted

@@ -37,28 +37,28 @@ class SeriesLookup:
 
     def of_sample(self, name: str, labels: Mapping[str, str]) -> KeptSeries | None:
         """Return the series of a sample; None if it is not kept."""
-        known = self._series_by_sample
+        cache = self._series_by_sample
         key = (name, tuple(labels.items()))
-        if key not in known:
-            if len(known) > _MAX_REMEMBERED:
-                known.clear()
-            known[key] = self._keep(self._labels(name, labels))
-        return known[key]
+        if key not in cache:
+            if len(cache) > _MAX_REMEMBERED:
+                cache.clear()
+            cache[key] = self._keep(self._labels(name, labels))
+        return cache[key]
 
     def of_point(self, point: Point, layout: Layout) -> list[KeptSeries | None]:
         """Return the series of each value of a point; None for those that are not kept."""
         families = self._series_by_point.get(point)
         if families is None:
             families = self._series_by_point[point] = {}
-        known = families.get(layout.family)
-        if known is None or known[0] is not layout:
+        entry = families.get(layout.family)
+        if entry is None or entry[0] is not layout:
             labels = point.all_labels()
             series = [
                 self._keep(self._labels(name, {**labels, **dict(more)}))
                 for name, more in layout.series
             ]
-            known = families[layout.family] = (layout, series)
-        return known[1]
+            entry = families[layout.family] = (layout, series)
+        return entry[1]
 
     def clear(self) -> None:
         """Look for every series anew."""

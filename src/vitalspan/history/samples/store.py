@@ -236,8 +236,10 @@ class SampleStore:
         kept = every_series.get(labels)
         if kept is not None and not kept.is_partial:
             return kept
-        known = {} if kept is None else kept.resolutions
-        selections = [one for one in self._selections.matching(labels) if one.slot not in known]
+        resolutions = {} if kept is None else kept.resolutions
+        selections = [
+            one for one in self._selections.matching(labels) if one.slot not in resolutions
+        ]
         if not selections and kept is None:
             return None
         if (kept is None and len(self) >= MAX_SERIES) or self.capacity >= MAX_SAMPLES:

@@ -246,13 +246,13 @@ class CountValues(VectorNode):
 
 
 def _largest(values: list[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return max(known, default=math.nan)
+    numbers = [value for value in values if not math.isnan(value)]
+    return max(numbers, default=math.nan)
 
 
 def _smallest(values: list[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return min(known, default=math.nan)
+    numbers = [value for value in values if not math.isnan(value)]
+    return min(numbers, default=math.nan)
 
 
 def _variance(values: list[float]) -> float:

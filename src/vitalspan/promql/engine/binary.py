@@ -94,6 +94,6 @@ class SetOperation(VectorNode):
         if self._operator == "or":
             signatures = {signature[labels] for labels, _ in left}
             return left + [one for one in right if signature[one[0]] not in signatures]
-        wanted = self._operator == "and"
+        keeps_matches = self._operator == "and"
         signatures = {signature[labels] for labels, _ in right}
-        return [one for one in left if (signature[one[0]] in signatures) is wanted]
+        return [one for one in left if (signature[one[0]] in signatures) is keeps_matches]

@@ -120,8 +120,8 @@ class LabelCache(dict[MetricLabels, MetricLabels]):
     def __missing__(self, labels: MetricLabels) -> MetricLabels:
         if len(self) >= MAX_CACHED:
             self.clear()
-        made = self[labels] = self._make(labels)
-        return made
+        result = self[labels] = self._make(labels)
+        return result
 
 
 def kept_labels(names: Iterable[str]) -> LabelCache:

@@ -92,7 +92,7 @@ def read_component(name: str, fields: Fields) -> Component:
 
 
 def _factors(fields: Fields, known: Known) -> tuple[Factor, ...]:
-    found: dict[str, Factor] = {}
+    factors: dict[str, Factor] = {}
     for node in fields.items_of("factors", "factors, each of which begins with -"):
         factor = _factor(
             Fields(node, FACTOR_FIELDS, fields.report, usable="fields such as name", hints=_HINTS),
@@ -103,25 +103,25 @@ def _factors(fields: Fields, known: Known) -> tuple[Factor, ...]:
         if factor.name == CRITICAL_COMPONENT:
             problem = f"{factor.name} is the name of what critical components cost"
             fields.report.wrong(node.place, f"{problem}: rename the factor")
-        if factor.name in found:
+        if factor.name in factors:
             problem = f"factor {shown(factor.name)} is defined already: rename one of them"
             fields.report.wrong(node.place, problem)
-        found[factor.name] = factor
-    return tuple(found.values())
+        factors[factor.name] = factor
+    return tuple(factors.values())
 
 
 def _factor(fields: Fields, known: Known) -> Factor | None:
     name = fields.name("name", "a name such as errors")
     if name and _takes_away(fields):
         return Factor(name, Query("alert_points"), 0.0, 1.0, 0.0)
-    asked = read_query(fields, known)
+    query = read_query(fields, known)
     counting = _counting(fields)
     min_count = fields.whole_number("min_count", "a number of samples such as 20")
     full_count = fields.whole_number("full_count", "a number of samples such as 20")
-    if asked is None:
+    if query is None:
         return None
-    _check_feedback(fields, asked)
-    values = range_of(asked, (known.slos or {}).get(asked.slo or ""))
+    _check_feedback(fields, query)
+    values = range_of(query, (known.slos or {}).get(query.slo or ""))
     ends = [fields.value(end, values.unit) for end in ("full", "zero")]
     for end, value in zip(("full", "zero"), ends, strict=True):
         node = fields.get(end)
@@ -129,8 +129,8 @@ def _factor(fields: Fields, known: Known) -> Factor | None:
         if problem:
             fields.wrong(problem, end)
     for field, count in (("min_count", min_count), ("full_count", full_count)):
-        if count and not signal_of(asked).counted:
-            signal = signal_of(asked).name
+        if count and not signal_of(query).counted:
+            signal = signal_of(query).name
             fields.wrong(f"the samples of {signal} are not counted: leave {field} out", field)
     full, zero = ends
     if full is not None and full == zero:
@@ -138,9 +138,9 @@ def _factor(fields: Fields, known: Known) -> Factor | None:
     if name is None or full is None or zero is None or full == zero:
         return None
     if zero < full:
-        asked = with_whole_window(asked)
+        query = with_whole_window(query)
     return Factor(
-        *(name, asked, full, zero, counting.weight, min_count, counting.deduct),
+        *(name, query, full, zero, counting.weight, min_count, counting.deduct),
         *(counting.critical, counting.least, full_count),
     )
 
@@ -177,26 +177,26 @@ def _takes_away(fields: Fields) -> bool:
     return nothing and "signal" not in fields and "series" not in fields
 
 
-def _check_feedback(fields: Fields, asked: Query) -> None:
+def _check_feedback(fields: Fields, query: Query) -> None:
     """Report a factor that would be made of the score itself."""
-    if signal_of(asked).of_alerts or not is_made_of_scores(asked, ""):
+    if signal_of(query).of_alerts or not is_made_of_scores(query, ""):
         return
-    field = "signal" if asked.series is None else "series"
-    made = asked.series or asked.signal
-    if made in _OF_ALERTS:
+    field = "signal" if query.series is None else "series"
+    source = query.series or query.signal
+    if source in _OF_ALERTS:
         problem = "includes alerts on the score itself"
         hint = "use the signal alert_points, which leaves them out"
     else:
         problem = "is computed from factors, and a factor on it would feed on itself"
         hint = "use the signals behind it"
-    fields.wrong(f"{made} {problem}: {hint}", field)
+    fields.wrong(f"{source} {problem}: {hint}", field)
 
 
 def _number(fields: Fields, field: str, default: float | None, most: float) -> float:
     node = fields.get(field)
     if node is not None:
-        found = number_of(node, f"a number from 0 to {most:.0f}", fields.report, 0.0, most)
-        return 0.0 if found is None else found
+        number = number_of(node, f"a number from 0 to {most:.0f}", fields.report, 0.0, most)
+        return 0.0 if number is None else number
     if default is None:
         fields.missing(field, "add points such as 30")
         return 0.0
@@ -211,21 +211,21 @@ def _levels(fields: Fields) -> Levels | None:
             problem = f"there are no levels {shown(preset)}: {suggestion(preset, LEVEL_PRESETS)}"
             fields.report.wrong(node.place, problem)
         return LEVEL_PRESETS.get(preset or "")
-    found = _levels_written(fields)
-    if node is None or isinstance(node, Items) or found is None:
+    levels = _levels_written(fields)
+    if node is None or isinstance(node, Items) or levels is None:
         return None
-    if not found:
+    if not levels:
         fields.wrong(f"there are no levels: use {_LEVELS}", "levels")
-    elif any(first[1] <= second[1] for first, second in pairwise(found)):
+    elif any(first[1] <= second[1] for first, second in pairwise(levels)):
         fields.wrong(f"levels are not in order, the best first: use {_LEVELS}", "levels")
-    elif found[-1][1] != 0:
+    elif levels[-1][1] != 0:
         fields.wrong(f"levels do not end at 0, with the worst one: use {_LEVELS}", "levels")
-    return tuple(found)
+    return tuple(levels)
 
 
 def _levels_written(fields: Fields) -> list[tuple[str, float]] | None:
     """Return levels as they stand there; None where one of them is no level."""
-    found: list[tuple[str, float]] = []
+    levels: list[tuple[str, float]] = []
     usable = True
     for name, place, value in fields.entries_of("levels", _LEVELS):
         name_of(Scalar(place, name), "a name such as healthy", fields.report)
@@ -233,17 +233,17 @@ def _levels_written(fields: Fields) -> list[tuple[str, float]] | None:
             fields.report.wrong(place, f"{NO_DATA} is the status without a score: rename the level")
         begins = number_of(value, _SCORES, fields.report, 0.0, _MOST_POINTS)
         usable = usable and begins is not None
-        found.append((name, begins or 0.0))
-    return found if usable else None
+        levels.append((name, begins or 0.0))
+    return levels if usable else None
 
 
 def _components(fields: Fields) -> tuple[Component, ...]:
-    found: dict[str, Component] = {}
+    components: dict[str, Component] = {}
     for name, place, node in fields.entries_of("components", "names with fields such as weight"):
         name_of(Scalar(place, name), _COMPONENT, fields.report)
         inner = Fields(node, COMPONENT_FIELDS, fields.report, usable="fields such as weight")
-        found[name] = read_component(name, inner)
-    problem = cycle_mistake(found.values())
+        components[name] = read_component(name, inner)
+    problem = cycle_mistake(components.values())
     if problem:
         fields.wrong(problem, "components")
-    return tuple(found.values())
+    return tuple(components.values())

@@ -43,19 +43,19 @@ def read_where(fields: Fields, signal: Signal | None) -> tuple[Matcher, ...]:
         fields: of a rule or an SLO.
         signal: whose labels there must be; None where it is unknown.
     """
-    found = []
+    matchers = []
     for name, key, node in fields.entries_of("where", "conditions such as {operation: checkout}"):
-        known = _check_label(key, name, signal, fields.report)
+        is_label = _check_label(key, name, signal, fields.report)
         matcher = _matcher(name, node, fields.report)
-        if known and matcher is not None:
-            found.append(matcher)
-    return tuple(found)
+        if is_label and matcher is not None:
+            matchers.append(matcher)
+    return tuple(matchers)
 
 
 def read_by(fields: Fields, signal: Signal | None) -> tuple[str, ...]:
     """Return the labels that keep alerts apart."""
     report = fields.report
-    found: list[str] = []
+    labels: list[str] = []
     for node in fields.items_of("by", "labels such as [operation]"):
         name = text_of(node, "a label such as operation", report)
         if name is None or not _check_label(node.place, name, signal, report):
@@ -63,13 +63,13 @@ def read_by(fields: Fields, signal: Signal | None) -> tuple[str, ...]:
         if name in _SET_BY_RULES:
             problem = f"every alert has {name}, which its rule sets: leave it out of `by`"
             report.wrong(node.place, problem)
-        elif name in found:
+        elif name in labels:
             report.wrong(node.place, f"{shown(name)} is listed twice: keep one of them")
         else:
-            found.append(name)
-    if found and signal is not None and not signal.groups:
+            labels.append(name)
+    if labels and signal is not None and not signal.groups:
         fields.wrong(f"{signal.name} has no labels to tell alerts apart: leave `by` out", "by")
-    return tuple(found)
+    return tuple(labels)
 
 
 def _check_label(place: Place, name: str, signal: Signal | None, report: Report) -> bool:

@@ -159,9 +159,9 @@ def build_component(name: str, fields: Mapping[str, Any]) -> Component:
     """
     report = Report("component")
     node = from_python(fields, "component", report)
-    known = Fields(node, COMPONENT_FIELDS, report, usable="fields such as weight")
+    component_fields = Fields(node, COMPONENT_FIELDS, report, usable="fields such as weight")
     checked = name_of(from_python(name, "name", report), "a component such as database", report)
-    component = read_component(checked or "", known)
+    component = read_component(checked or "", component_fields)
     report.check()
     return component
 
@@ -174,6 +174,6 @@ def build_query(fields: Mapping[str, Any]) -> Query:
     """
     report = Report("query")
     node = from_python(fields, "query", report)
-    asked = read_query(Fields(node, query.FIELDS, report, usable="fields such as signal"), Known())
+    built = read_query(Fields(node, query.FIELDS, report, usable="fields such as signal"), Known())
     report.check()
-    return cast("Query", asked)
+    return cast("Query", built)

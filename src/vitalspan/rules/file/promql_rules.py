@@ -57,9 +57,9 @@ def read_expression(
             test of rules has all that it needs.
     """
     recorded = "record" in getattr(node, "fields", {})
-    known = RECORD_FIELDS if recorded else ALERT_FIELDS
-    usable = f"fields such as {known[0]} and expr"
-    fields = Fields(node, known, report, usable=usable, hints=_HINTS)
+    names = RECORD_FIELDS if recorded else ALERT_FIELDS
+    usable = f"fields such as {names[0]} and expr"
+    fields = Fields(node, names, report, usable=usable, hints=_HINTS)
     expr = _expression(fields, in_process=in_process)
     own = _texts(fields, "labels", templates=not recorded, in_process=in_process)
     labels = tuple({**group_labels, **dict(own)}.items())

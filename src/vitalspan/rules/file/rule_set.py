@@ -108,8 +108,8 @@ def read_rule_set(
 
 def _fields(document: Node, report: Report) -> Fields:
     extensions = document.fields if isinstance(document, Entries) else {}
-    known = (*FIELDS, *(name for name in extensions if name.startswith(EXTENSION)))
-    return Fields(document, known, report, usable="groups, slos, presets and health")
+    names = (*FIELDS, *(name for name in extensions if name.startswith(EXTENSION)))
+    return Fields(document, names, report, usable="groups, slos, presets and health")
 
 
 def _slos(fields: Fields, objectives: dict[str, float | None], taken: _Taken) -> list[Slo]:
@@ -126,7 +126,7 @@ def _slos(fields: Fields, objectives: dict[str, float | None], taken: _Taken) ->
 
 
 def _presets(fields: Fields, taken: _Taken, load_preset: Callable[[str], RuleSet]) -> list[_Preset]:
-    found = []
+    loaded = []
     for node in fields.items_of("presets", "names such as [studio]"):
         name = text_of(node, "a preset such as studio", fields.report)
         if name is None:
@@ -137,8 +137,8 @@ def _presets(fields: Fields, taken: _Taken, load_preset: Callable[[str], RuleSet
         elif taken.take(
             ("preset", name), node.place, f"preset {name} is defined", "keep one of them"
         ):
-            found.append(_Preset(node.place, load_preset(name)))
-    return found
+            loaded.append(_Preset(node.place, load_preset(name)))
+    return loaded
 
 
 def _groups(fields: Fields, known: Known, taken: _Taken) -> list[Group]:

@@ -59,29 +59,29 @@ def read_rule(node: Node, known: Known, report: Report) -> Rule | None:
         node, RULE_FIELDS, report, usable="fields such as alert, signal and above", hints=_HINTS
     )
     alert = fields.name("alert", "a name such as CheckoutSlow")
-    asked = read_query(fields, known)
-    objective = (known.slos or {}).get(asked.slo or "") if asked else None
-    compared = levels.read_thresholds(fields, range_of(asked, objective) if asked else None)
-    by = asked.by if asked else ()
+    query = read_query(fields, known)
+    objective = (known.slos or {}).get(query.slo or "") if query else None
+    compared = levels.read_thresholds(fields, range_of(query, objective) if query else None)
+    by = query.by if query else ()
     taken = _OF_THE_RULE | dict.fromkeys(by, "it is one of those in `by`")
     labels = read_labels(fields, taken, skipped=("severity",))
-    grouped = asked is None or signal_of(asked).groups
-    annotations = read_annotations(fields, by if asked else None, grouped=grouped)
-    min_count = _min_count(fields, asked)
+    grouped = query is None or signal_of(query).groups
+    annotations = read_annotations(fields, by if query else None, grouped=grouped)
+    min_count = _min_count(fields, query)
     no_data = fields.choice("no_data", _NO_DATA, "ok")
     for_seconds, keep = fields.seconds("for", 0.0), fields.seconds("keep_firing_for", 0.0)
-    if alert is None or asked is None or compared is None:
+    if alert is None or query is None or compared is None:
         return None
     if not compared.above:
-        asked = with_whole_window(asked)
+        query = with_whole_window(query)
     interval = known.sampling.interval
     if interval is not None:
         clears = any(level.clear not in (None, level.threshold) for level in compared.levels)
-        for problem in interval_problems(interval, asked, reads_alerts=clears or no_data == "keep"):
+        for problem in interval_problems(interval, query, reads_alerts=clears or no_data == "keep"):
             report.note(fields.key("window"), problem)
     rule = Rule(
         alert,
-        asked,
+        query,
         compared.above,
         compared.levels,
         for_seconds=for_seconds,
@@ -97,10 +97,10 @@ def read_rule(node: Node, known: Known, report: Report) -> Rule | None:
     return rule
 
 
-def _min_count(fields: Fields, asked: Query | None) -> int:
+def _min_count(fields: Fields, query: Query | None) -> int:
     count = fields.whole_number("min_count", "a number of samples such as 20")
-    if asked and count and not signal_of(asked).counted:
-        name = signal_of(asked).name
+    if query and count and not signal_of(query).counted:
+        name = signal_of(query).name
         fields.wrong(f"the samples of {name} are not counted: leave min_count out", "min_count")
     return count
 

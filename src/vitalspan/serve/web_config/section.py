@@ -50,10 +50,10 @@ class Section(Fields):
         """Report a mistake in a field, in a message that begins with its name."""
         self.wrong(f"{name} {problem}", name)
 
-    def section(self, name: str, known: Collection[str] | None) -> Section:
+    def section(self, name: str, names: Collection[str] | None) -> Section:
         """Return the mapping in a field; an empty one without it."""
         node = self.get(name) or Scalar(self.place, None)
-        return Section(node, known, self.report, self._folder, self._stamps)
+        return Section(node, names, self.report, self._folder, self._stamps)
 
     def file(self, name: str) -> Path | None:
         """Return the path of a readable file; relative paths start at the configuration."""

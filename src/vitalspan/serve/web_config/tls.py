@@ -124,19 +124,19 @@ def _set_suites(context: ssl.SSLContext, section: Section) -> None:
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     if not section.flag("prefer_server_cipher_suites", default=True):
         context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-    asked = section.texts("cipher_suites", "a list of suites", _SUITE)
-    for name in asked:
+    suites = section.texts("cipher_suites", "a list of suites", _SUITE)
+    for name in suites:
         if name not in _SUITES and name not in _TLS13_SUITES:
             hint = suggestion(name, (*_SUITES, *_TLS13_SUITES))
             section.refuse("cipher_suites", f"cannot have {shown(name)}: {hint}")
     # The suites of TLS 1.3 cannot be chosen, neither in Go nor here.
-    older = [_SUITES[name] for name in asked if name in _SUITES]
+    older = [_SUITES[name] for name in suites if name in _SUITES]
     if older:
         try:
             context.set_ciphers(":".join(older))
         except ssl.SSLError:
             section.refuse("cipher_suites", "has none that this Python's OpenSSL has: name others")
-    elif asked:
+    elif suites:
         if context.maximum_version == ssl.TLSVersion.TLSv1_2:
             section.refuse(
                 "cipher_suites", "has suites of TLS 1.3 only, but max_version is TLS12: raise it"

@@ -50,8 +50,8 @@ def _levels(queries: Queries) -> tuple[str, str, str]:
     label = queries.name(metrics.HEALTH_STATUS)
     at = f"({queries.series(metrics.HEALTH_STATUS, TARGETS)} == 1)"
     score = queries.series(metrics.HEALTH_SCORE, TARGETS)
-    known = f"min by ({label}) ({at} * on (job, instance) group_left () {score})"
-    return label, known, f"max by ({label}) ({at} * {styles.NO_SCORE})"
+    score_of_level = f"min by ({label}) ({at} * on (job, instance) group_left () {score})"
+    return label, score_of_level, f"max by ({label}) ({at} * {styles.NO_SCORE})"
 
 
 def _now(queries: Queries) -> Row:

@@ -38,13 +38,13 @@ class HistogramGroups:
     def collect(self, vector: Vector, context: EvaluationContext) -> dict[MetricLabels, Buckets]:
         """Return the buckets of each histogram by their bounds; bad labels are warned of."""
         histograms: dict[MetricLabels, Buckets] = {}
-        known = self._known
+        meanings = self._known
         for labels, count in vector:
-            meaning = known.get(labels)
+            meaning = meanings.get(labels)
             if meaning is None:
-                if len(known) >= MAX_CACHED:
-                    known.clear()
-                meaning = known[labels] = _meaning(labels)
+                if len(meanings) >= MAX_CACHED:
+                    meanings.clear()
+                meaning = meanings[labels] = _meaning(labels)
             histogram, bound = meaning
             if bound is None:
                 context.annotations.warn(_bad_bound(labels))

@@ -158,13 +158,13 @@ def _derivative(window: Window) -> float | None:
 
 
 def _largest(window: Window) -> float:
-    known = [value for value in window.values if not math.isnan(value)]
-    return max(known, default=math.nan)
+    numbers = [value for value in window.values if not math.isnan(value)]
+    return max(numbers, default=math.nan)
 
 
 def _smallest(window: Window) -> float:
-    known = [value for value in window.values if not math.isnan(value)]
-    return min(known, default=math.nan)
+    numbers = [value for value in window.values if not math.isnan(value)]
+    return min(numbers, default=math.nan)
 
 
 def _time_of(window: Window, extreme: float) -> float:
