@@ -8,10 +8,12 @@ import re
 import warnings
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
+from vitalspan.promql.group_references import expand
 from vitalspan.promql.matchers import Matcher
 from vitalspan.rules.go_template.go_format import sprintf, text_of
 from vitalspan.rules.go_template.nodes import TemplateError
@@ -97,19 +99,7 @@ def _pattern(pattern: str) -> re.Pattern[str]:
 
 
 def _replace_all(pattern: str, replacement: str, text: str) -> str:
-    def value(match: re.Match[str]) -> str:
-        def group(reference: re.Match[str]) -> str:
-            name = reference.group(1) or reference.group(2)
-            if name is None:
-                return "$"
-            try:
-                return match.group(int(name) if name.isdigit() else name) or ""
-            except IndexError:
-                return ""
-
-        return re.sub(r"\$(?:\$|(\w+)|\{(\w+)\})", group, replacement, flags=re.ASCII)
-
-    return _pattern(pattern).sub(value, text)
+    return _pattern(pattern).sub(partial(expand, replacement), text)
 
 
 def _match(pattern: str, text: str) -> bool:

@@ -16,8 +16,8 @@ from vitalspan.promql.engine.metric_labels import (
 )
 from vitalspan.promql.engine.plan import MatrixNode, Vector, VectorNode, check_unique
 from vitalspan.promql.engine.series import Selector
+from vitalspan.promql.group_references import expand
 
-_REFERENCE: Final = re.compile(r"\$(?:\$|(\w+)|\{(\w+)\})", re.ASCII)
 _DIGITS: Final = re.compile(r"(\d+|\D+)")
 
 
@@ -52,22 +52,9 @@ def label_replace(
         match = pattern.fullmatch(labels.get(source))
         if match is None:
             return labels
-        return labels.updated({target: _expanded(replacement, match)})
+        return labels.updated({target: expand(replacement, match)})
 
     return LabelChange(vector, LabelCache(change))
-
-
-def _expanded(replacement: str, match: re.Match[str]) -> str:
-    def value(reference: re.Match[str]) -> str:
-        name = reference.group(1) or reference.group(2)
-        if name is None:
-            return "$"
-        try:
-            return match.group(int(name) if name.isdigit() else name) or ""
-        except IndexError:
-            return ""
-
-    return _REFERENCE.sub(value, replacement)
 
 
 def label_join(
