@@ -1,0 +1,115 @@
+"""ASGI servers as programs of their own, and what the metrics of their application say."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from support.paths import ROOT
+from support.uvicorn_server import PATIENCE, ask, wait_until
+
+_APP: Final = "support.asgi_servers_app:app"
+
+SERVERS: Final[dict[str, tuple[str, ...]]] = {
+    "uvicorn": (_APP, "--port", "{port}", "--log-level", "critical", "--ws", "websockets-sansio"),
+    "granian": (_APP, "--port", "{port}", "--log-level", "critical", "--interface", "asgi"),
+    "hypercorn": (_APP, "--bind", "127.0.0.1:{port}", "--log-level", "critical"),
+    "gunicorn": (
+        *(_APP, "--bind", "127.0.0.1:{port}", "--log-level", "critical"),
+        *("--worker-class", "asgi", "--asgi-disconnect-grace-period", "0"),
+    ),
+}
+"""How each server is started."""
+
+
+class ServedShop:
+    """A shop that a server serves.
+
+    Args:
+        server: its name.
+        port: that it listens on.
+    """
+
+    def __init__(self, server: str, port: int) -> None:
+        self.server = server
+        self.port = port
+
+    def requests(self) -> tuple[Counter[str], float]:
+        """Return how many calls have ended in each way, and how many are in progress."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics") as response:
+            text = response.read().decode()
+        ended: Counter[str] = Counter()
+        in_progress = 0.0
+        for family in text_string_to_metric_families(text):
+            for name, labels, value, *_ in family.samples:
+                call = f"{labels.get('operation')} {labels.get('status', '')}".strip()
+                if name == "operation_duration_seconds_count":
+                    ended[call] += int(value)
+                elif name == "operation_errors_total":
+                    ended[call] -= int(value)
+                    ended[f"{call} {labels['error_type']}"] += int(value)
+                elif name == "operation_cancellations_total":
+                    ended[call] -= int(value)
+                    ended[f"{call} cancelled"] += int(value)
+                elif name == "operation_in_progress":
+                    in_progress += value
+        return ended, in_progress
+
+    def expect(self, action: Callable[[], Any], *calls: str) -> None:
+        """Do something, and wait for exactly these calls, with nothing left in progress."""
+        before, _ = self.requests()
+        action()
+        expected = Counter(calls)
+        seen: Any = None
+
+        def all_ended() -> bool:
+            nonlocal seen
+            after, in_progress = self.requests()
+            seen = dict(after - before), in_progress
+            return seen == (dict(expected), 0)
+
+        try:
+            wait_until(all_ended)
+        except AssertionError:
+            assert seen == (dict(expected), 0)
+            raise
+
+
+@contextmanager
+def asgi_server(name: str) -> Iterator[ServedShop]:
+    """Serve the shop by a program of its own until the end."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    arguments = [one.format(port=port) for one in SERVERS[name]]
+    environ = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]),
+        "VITALSPAN_SYSTEM_METRICS": "false",
+    }
+    with subprocess.Popen([sys.executable, "-m", name, *arguments], env=environ) as process:
+        try:
+            wait_until(lambda: process.poll() is not None or _answers(port))
+            assert process.poll() is None, "it did not start"
+            yield ServedShop(name, port)
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            finally:
+                process.kill()
+
+
+def _answers(port: int) -> bool:
+    try:
+        return ask(port, "GET", "/metrics/-/live") == 200
+    except OSError:
+        return False
