@@ -148,8 +148,8 @@ def test_idle_connections_make_room(registry: CollectorRegistry) -> None:
     ):
         for client in (oldest, newer):
             # The selector loop answers this itself, and so has the connection back at once.
-            client.sendall(GET.replace(b"/metrics", b"/"))
-            assert b"Metrics" in read_one(client)
+            client.sendall(GET.replace(b"/metrics", b"/nowhere"))
+            assert b"/metrics" in read_one(client)
         assert status_of(talk(server, GET_AND_CLOSE)) == 200
         assert oldest.recv(1) == b""
         newer.sendall(GET)
@@ -227,5 +227,5 @@ def test_a_client_that_does_not_read(hurried: MetricsServer, registry: Collector
         client.settimeout(PATIENCE)
         client.connect((hurried.address, hurried.port))
         client.sendall(GET)
-        small = GET_AND_CLOSE.replace(b"/metrics", b"/")
+        small = GET_AND_CLOSE.replace(b"/metrics", b"/-/live")
         assert wait_until(lambda: status_of(talk(hurried, small)) == 200)

@@ -219,3 +219,8 @@ def test_assets_are_named_one_by_one() -> None:
 def test_without_a_monitor_the_page_says_so(registry: CollectorRegistry) -> None:
     response = respond_page(Request("GET", "/api/v1/status"), registry)
     assert response.status == 503
+
+
+def test_a_wsgi_server_has_no_events(shop: vs.Monitor, registry: CollectorRegistry) -> None:
+    status, _, body = wsgi(registry, "")("/api/v1/events")
+    assert (status, body) == (204, b"")

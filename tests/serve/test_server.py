@@ -124,7 +124,7 @@ from prometheus_client import CollectorRegistry
 from vitalspan.serve.server import start_http_server
 server = start_http_server(0, registry=CollectorRegistry(), timeout=600, idle_timeout=600)
 clients = [socket.create_connection((server.address, server.port)) for _ in range(3)]
-clients[0].sendall(b"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+clients[0].sendall(b"GET / HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
 clients[1].sendall(b"GET / HTT")
 print(clients[0].recv(12))
 """

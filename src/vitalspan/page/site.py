@@ -11,6 +11,8 @@ from vitalspan.page.endpoints import API_PATH
 
 STATIC_PATH: Final = "/static/"
 
+EVENTS_PATH: Final = f"{API_PATH}events"
+
 _POLICY: Final = (
     "default-src 'none'",
     "script-src 'self'",
@@ -46,6 +48,9 @@ def answer_path(path: str, query: str, registry: object) -> Answer:
         query: what follows the question mark, still encoded.
         registry: whose monitor is shown.
     """
+    if path == EVENTS_PATH:
+        # Where no connection can be held open, this tells a browser not to ask for events again.
+        return Answer(HTTPStatus.NO_CONTENT, b"")
     if path.startswith(API_PATH):
         return answer(path.removeprefix(API_PATH), query, registry)
     name = INDEX if path == "/" else path.removeprefix(STATIC_PATH)

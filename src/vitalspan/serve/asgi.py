@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import REGISTRY
 
+from vitalspan.serve.asgi_events import send_events
+from vitalspan.serve.event_streams import MAX_STREAMS
 from vitalspan.serve.messages import Request, Response, join_headers
-from vitalspan.serve.page import redirect_into
+from vitalspan.serve.page import EVENTS_PATH, redirect_into
 from vitalspan.serve.routes import is_probe, respond
 
 if TYPE_CHECKING:
@@ -52,11 +54,13 @@ class MetricsApp:
     def __init__(self, registry: Collector, *, page: bool = False) -> None:
         self._registry = registry
         self._page = page
+        self._streams = 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer what the server asks."""
         if scope["type"] == "http":
-            await _answer(await self._respond(scope), send)
+            if not await self._streamed(scope, receive, send):
+                await _answer(await self._respond(scope), send)
         elif scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["type"] == "websocket":
@@ -66,16 +70,41 @@ class MetricsApp:
             raise ValueError(f"the metrics are not available over {scope['type']!r}")
 
     async def _respond(self, scope: MutableMapping[str, Any]) -> Response:
-        request = _request(scope)
         if not self._page:
-            return await _render(request, self._registry, any_path=True)
-        mount = scope.get("root_path", "")
-        # The path has the mount in it where a framework follows ASGI 2.4 or newer.
-        if mount and (f"{request.path}/").startswith(f"{mount}/"):
-            request = request._replace(path=request.path.removeprefix(mount))
+            return await _render(_request(scope), self._registry, any_path=True)
+        request = _request(scope)._replace(path=_path_below_mount(scope))
         if not request.path:
-            return redirect_into(mount).to(request)
+            return redirect_into(scope.get("root_path", "")).to(request)
         return await _render(request, self._registry, any_path=False)
+
+    async def _streamed(
+        self, scope: MutableMapping[str, Any], receive: Receive, send: Send
+    ) -> bool:
+        """Send events until the client has gone, if it asks for them; return whether it does."""
+        wanted = self._page and (scope["method"], _path_below_mount(scope)) == ("GET", EVENTS_PATH)
+        if not wanted or self._streams >= MAX_STREAMS or not _has_event_loop():
+            return False
+        self._streams += 1
+        try:
+            await send_events(self._registry, receive, send)
+        finally:
+            self._streams -= 1
+        return True
+
+
+def _path_below_mount(scope: MutableMapping[str, Any]) -> str:
+    path, mount = str(scope["path"]), str(scope.get("root_path", ""))
+    # The path has the mount in it where a framework follows ASGI 2.4 or newer.
+    return path.removeprefix(mount) if f"{path}/".startswith(f"{mount}/") else path
+
+
+def _has_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        # Another async library is in charge, such as trio: what asyncio has is out of reach.
+        return False
+    return True
 
 
 def _request(scope: MutableMapping[str, Any]) -> Request:
@@ -91,10 +120,7 @@ async def _render(request: Request, registry: Collector, *, any_path: bool) -> R
     if is_probe(request, any_path=any_path):
         # It waits for nothing, whereas every thread of the pool may wait for a collector.
         return respond(request, registry, any_path=any_path)
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        # Another async library is in charge, such as trio: asyncio's threads are out of reach.
+    if not _has_event_loop():
         return respond(request, registry, any_path=any_path)
     return await asyncio.to_thread(respond, request, registry, any_path=any_path)
 

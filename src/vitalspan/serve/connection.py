@@ -27,6 +27,9 @@ MAX_REQUESTS: Final = 1000
 
 _RECEIVE_BYTES: Final = 8 * 1024
 _SEND_BYTES: Final = 64 * 1024
+_MOST_UNSENT: Final = 256 * 1024
+"""Bytes that wait for a client that takes a stream too slowly, at most."""
+
 _LINGER_SECONDS: Final = 1.0
 _LINGER_BYTES: Final = 256 * 1024
 
@@ -43,6 +46,7 @@ class State(enum.Enum):
     READING = "reading a request"
     ANSWERING = "waiting until its response is made"
     SENDING = "sending a response"
+    STREAMING = "waiting until there is more to send"
     LINGERING = "waiting until the client closes"
     CLOSED = "closed"
 
@@ -86,6 +90,7 @@ class Connection:
         self._requests_left = MAX_REQUESTS
         self._unsent = [memoryview(b"")]
         self._keep_alive = False
+        self._streaming = False
         self._when_sent: Callable[[], None] | None = None
         self._lingering_bytes = 0
         self._request: Request | None = None
@@ -139,8 +144,26 @@ class Connection:
             when_sent: called once, as soon as the response is sent or the connection has ended.
         """
         self._when_sent = when_sent
-        keep_alive = keep_alive and self._parser.keep_alive and self._requests_left > 0
+        self._streaming = response.begin_stream is not None
+        keep_alive = (
+            keep_alive
+            and not self._streaming
+            and self._parser.keep_alive
+            and self._requests_left > 0
+        )
         self._send(response, now, keep_alive=keep_alive)
+        self.proceed(now)
+
+    def push(self, data: bytes, now: float) -> None:
+        """Send more of a stream. A client that takes too little of it loses its connection."""
+        if not self._streaming or self.state not in {State.SENDING, State.STREAMING}:
+            return
+        self._unsent.append(memoryview(data))
+        if sum(map(len, self._unsent)) > _MOST_UNSENT:
+            self.close()
+            return
+        if self.state is State.STREAMING:
+            self.state, self.deadline = State.SENDING, now + self._timeouts.request
         self.proceed(now)
 
     def time_out(self, now: float) -> None:
@@ -175,6 +198,8 @@ class Connection:
                 return self._read(now)
             case State.SENDING:
                 return self._send_some(now)
+            case State.STREAMING:
+                return self._watch()
             case State.LINGERING:
                 return self._linger()
             case _:
@@ -220,6 +245,10 @@ class Connection:
 
     def _send_some(self, now: float) -> bool:
         if not self._unsent:
+            if self._streaming:
+                self.state, self.deadline = State.STREAMING, float("inf")
+                self._transport.events = selectors.EVENT_READ
+                return False
             self._finish()
             self._after_response(now)
             return True
@@ -243,6 +272,12 @@ class Connection:
         # away a response on its way. So the rest is received for a moment and not looked at.
         self._transport.end_sending()
         self.state, self.deadline = State.LINGERING, now + _LINGER_SECONDS
+
+    def _watch(self) -> bool:
+        """Notice that the client has gone. It has nothing to say while it takes a stream."""
+        if self._transport.receive(_RECEIVE_BYTES) is not None:
+            self.close()
+        return False
 
     def _linger(self) -> bool:
         count = self._transport.discard(_SEND_BYTES)

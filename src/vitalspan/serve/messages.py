@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -35,11 +35,14 @@ class Response(NamedTuple):
         status: the status code.
         headers: with `Content-Length` wherever `GET` would have a body, even if `HEAD` left it out.
         body: what follows the headers.
+        begin_stream: is given the function that sends more of the body, if more of it follows until
+            one of both sides ends the connection; None for most responses.
     """
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
+    begin_stream: Callable[[Callable[[bytes], None]], None] | None = None
 
     @property
     def reason(self) -> str:

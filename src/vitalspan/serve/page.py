@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _PATHS: Final = ("/static/", "/api/v1/")
 
+EVENTS_PATH: Final = "/api/v1/events"
+"""Where a server that can hold connections open has events, which others do not have."""
+
 _COMPRESSED_FROM: Final = 1024
 """Bytes from which on compressing is worth it."""
 
@@ -38,6 +41,8 @@ def respond_page(request: Request, registry: Collector) -> Response:
         headers.append(("ETag", found.etag))
         if found.etag in request.headers.get("if-none-match", ""):
             return Response(HTTPStatus.NOT_MODIFIED, headers, b"")
+    if found.status == HTTPStatus.NO_CONTENT:
+        return Response(found.status, headers, b"")
     body = found.body
     if len(body) >= _COMPRESSED_FROM and accepts_gzip(request.headers.get("accept-encoding")):
         body = _compressed(body)

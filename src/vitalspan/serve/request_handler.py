@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from vitalspan.serve.access import refusal
 from vitalspan.serve.coalescing import ScrapeCoalescer
+from vitalspan.serve.event_streams import MAX_STREAMS, EventStreams
 from vitalspan.serve.messages import Request, Response, text_response
-from vitalspan.serve.page import is_page, misleading_host
+from vitalspan.serve.page import EVENTS_PATH, is_page, misleading_host
 from vitalspan.serve.routes import is_scrape, respond
 from vitalspan.serve.scrape import scrape_options
 from vitalspan.serve.web_config import WebConfig
@@ -95,6 +96,7 @@ class RequestHandler:
             max_scrapes=_share_of_scrapes(max_connections),
             max_renderings=_share_of_scrapes(max_threads),
         )
+        self._streams = EventStreams(registry, min(MAX_STREAMS, max(1, max_connections // 4)))
         self._page_workers = WorkerPool(MAX_PAGE_THREADS)
         self._views = ScrapeCoalescer(
             self._page_workers.submit,
@@ -118,6 +120,7 @@ class RequestHandler:
 
     def close(self) -> None:
         """End the threads as soon as they have finished what they do."""
+        self._streams.close()
         self._workers.close()
         self._page_workers.close()
 
@@ -150,11 +153,24 @@ class RequestHandler:
             if refused is not None:
                 exchange.respond(refused)
                 return
+        if request.path == EVENTS_PATH and request.method == "GET":
+            if not self._page_workers.submit(partial(self._stream, exchange)):
+                exchange.refuse("there is no thread for another request")
+            return
         seen = tuple(request.headers.get(name) for name in ("accept-encoding", "if-none-match"))
         key = (request.path, request.query, *seen)
         render = partial(self._response, request._replace(method="GET"))
         if not self._views.scrape(key, render, exchange.respond):
             exchange.refuse("too many look at this service")
+
+    def _stream(self, exchange: Exchange) -> None:
+        """Answer with events that go on until the client has gone."""
+        opened = self._streams.open()
+        if opened is None:
+            exchange.refuse("too many follow this service: ask for its status again and again")
+        else:
+            response, end = opened
+            exchange.respond(response, end)
 
     def _response(self, request: Request) -> Response:
         return respond(request, self._registry, any_path=False)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 METRICS_PATH: Final = "/metrics"
 
 _ALLOWED: Final = ("Allow", "GET, HEAD, OPTIONS")
+
 _log = logging.getLogger(__name__)
 
 Route = Callable[[Request, "Collector"], Response]

@@ -71,6 +71,8 @@ class SelectorLoop:
         self._next_deadline = _NEVER
         # Responses come from other threads, and with them their connections.
         self._returned: deque[Connection] = deque()
+        # More of streams comes from other threads as well.
+        self._pushed: deque[tuple[Connection, bytes]] = deque()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._ended = False
@@ -128,6 +130,7 @@ class SelectorLoop:
                     self._woken.recv(4096)
         # What has arrived is read, and what was sent is put back, before anything makes room.
         self._take_back()
+        self._push_out()
         if accepting:
             self._accept()
             self._take_back()
@@ -137,6 +140,14 @@ class SelectorLoop:
         """Go on with the connections whose responses were made."""
         for _ in range(len(self._returned)):
             self._proceed(self._returned.popleft())
+
+    def _push_out(self) -> None:
+        """Send what has come of streams."""
+        for _ in range(len(self._pushed)):
+            connection, data = self._pushed.popleft()
+            if connection in self._held:
+                connection.push(data, self._now())
+                self._place(connection)
 
     def close(self) -> None:
         """Close everything at once; responses that come later are dropped."""
@@ -170,7 +181,7 @@ class SelectorLoop:
             self._stopping.wait(_RETRY_SECONDS)
 
     def _patience(self, most: float) -> float | None:
-        if self._returned:
+        if self._returned or self._pushed:
             return 0.0
         until = min(self._next_deadline, self._accepts_again)
         patience = min(most, max(0.0, until - self._now()))
@@ -197,6 +208,9 @@ class SelectorLoop:
             # Connections that were answered since the last step are silent as well.
             self._take_back()
         full = len(self._connections) >= self._max_connections
+        if full:
+            # One that was accepted just now may have been answered already.
+            self._take_back()
         if full and not self._close_silent():
             refuse(sock, secured=self._tls() is not None)
             return
@@ -278,11 +292,21 @@ class SelectorLoop:
             _log.exception("a response could not be sent")
             connection.close()
         with self._lock:
-            if not self._ended:
+            ended = self._ended
+            if not ended:
                 self._returned.append(connection)
-                self._wake()
-                return
-        connection.close()
+        if ended:
+            connection.close()
+            return
+        if response.begin_stream is not None:
+            # From here on, since nothing may be pushed before the connection is back.
+            response.begin_stream(partial(self._push, connection))
+        self._wake()
+
+    def _push(self, connection: Connection, data: bytes) -> None:
+        """Send more of a stream, from any thread."""
+        self._pushed.append((connection, data))
+        self._wake()
 
     def _wake(self) -> None:
         if threading.get_ident() == self._thread:
@@ -298,6 +322,6 @@ class SelectorLoop:
             self._selector.unregister(self._listener)
         self._listener.close()
         for connection in list(self._held):
-            if connection.state in {State.HANDSHAKE, State.READING}:
+            if connection.state in {State.HANDSHAKE, State.READING, State.STREAMING}:
                 connection.close()
                 self._place(connection)

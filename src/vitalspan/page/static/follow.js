@@ -1,63 +1,114 @@
 // @ts-check
-/** Keeps the page up to date: asks again after each tick, and not at all in the background. */
+/**
+ * Keeps the page up to date: asks again after each event of the server, or where there are none, as
+ * often as the service is evaluated. In the background it does neither.
+ */
 
 const SHORTEST = 1;
 const LONGEST = 15;
+const HEARTBEAT = 30_000;
 
 export class Follower {
   /**
    * @param {object} options
    * @param {() => Promise<void>} options.refresh asks for everything anew; rejects where no server answers
    * @param {() => void} options.changed is called when the state has changed
+   * @param {(status: any) => void} options.heard is given the status in each event
    */
-  constructor({ refresh, changed }) {
+  constructor({ refresh, changed, heard }) {
     this.refresh = refresh;
     this.changed = changed;
+    this.heard = heard;
     this.interval = 5;
     this.paused = false;
     /** @type {"live" | "lost" | "paused"} */
     this.state = "live";
     this.failures = 0;
     this.timer = 0;
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.stop() : this.now()));
+    this.streaming = false;
+    this.busy = false;
+    this.port = this.connect();
+    document.addEventListener("visibilitychange", () => this.resume());
     addEventListener("online", () => this.now());
+    addEventListener("pagehide", () => this.port?.postMessage("leave"));
+    addEventListener("pageshow", () => this.resume());
+    setInterval(() => this.watch(), HEARTBEAT);
+  }
+
+  /** The line to the worker that follows events for all tabs; null where there can be none. */
+  connect() {
+    if (typeof SharedWorker !== "function") return null;
+    try {
+      const address = new URL("static/stream-worker.js", document.baseURI).href;
+      const { trustedTypes } = /** @type {any} */ (window);
+      const policy = trustedTypes?.createPolicy("vitalspan", { createScriptURL: (/** @type {string} */ text) => text });
+      const { port } = new SharedWorker(policy ? policy.createScriptURL(address) : address, "vitalspan");
+      port.onmessage = ({ data }) => this.receive(data);
+      return port;
+    } catch {
+      return null;
+    }
+  }
+
+  receive(/** @type {any} */ message) {
+    this.streaming = message.kind === "status";
+    if (this.away) return;
+    if (this.streaming) {
+      this.heard(message.status);
+      this.now();
+    } else this.now();
   }
 
   begin() {
+    this.watch();
     this.now();
+  }
+
+  get away() {
+    return this.paused || document.hidden;
   }
 
   toggle() {
     this.paused = !this.paused;
-    if (this.paused) this.stop();
     this.set(this.paused ? "paused" : "live");
-    if (!this.paused) this.now();
+    this.resume();
   }
 
-  stop() {
+  resume() {
+    this.watch();
+    if (this.away) clearTimeout(this.timer);
+    else this.now();
+  }
+
+  watch() {
+    this.port?.postMessage(this.away ? "leave" : "watch");
+  }
+
+  /** Ask now, unless an answer is on its way already, also while paused. */
+  async now({ another = false } = {}) {
+    if (this.busy && !another) return;
     clearTimeout(this.timer);
-  }
-
-  /** Ask now, also while paused: somebody has asked for another view. */
-  async now() {
-    this.stop();
+    this.busy = true;
     try {
       await this.refresh();
+      this.busy = false;
       this.failures = 0;
       this.set(this.paused ? "paused" : "live");
     } catch {
+      this.busy = false;
       this.failures += 1;
       this.set("lost");
     }
-    if (this.paused || document.hidden) return;
-    this.stop();
-    this.timer = setTimeout(() => this.now(), 1000 * this.delay());
+    clearTimeout(this.timer);
+    if (!this.away) this.timer = setTimeout(() => this.now(), 1000 * this.delay());
   }
 
   delay() {
-    const usual = Math.min(LONGEST, Math.max(SHORTEST, this.interval || LONGEST));
     // A server that restarts is found soon, and one that is gone is not asked for ever as often.
-    return this.failures ? Math.min(LONGEST, 2 ** Math.min(this.failures - 1, 4)) : usual;
+    if (this.failures) return Math.min(LONGEST, 2 ** Math.min(this.failures - 1, 4));
+    const usual = Math.min(LONGEST, Math.max(SHORTEST, this.interval || LONGEST));
+    // Events come in time; this is for the case that they do not.
+    return this.streaming ? 3 * usual : usual;
   }
 
   set(/** @type {"live" | "lost" | "paused"} */ state) {

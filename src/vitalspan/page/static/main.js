@@ -21,7 +21,7 @@ const header = /** @type {HTMLElement} */ (document.getElementById("top"));
 /** @type {{route: {view: string, parameters: Record<string, string>}, document: any, status: any, error: string, seen: number, asked: AbortController | null, offset: number}} */
 const page = { route: routeOf(location.hash), document: null, status: null, error: "", seen: 0, asked: null, offset: 0 };
 
-const follower = new Follower({ refresh, changed: drawHeader });
+const follower = new Follower({ refresh, changed: drawHeader, heard: noteStatus });
 
 function routeOf(/** @type {string} */ hash) {
   const [path, query = ""] = hash.replace(/^#\/?/, "").split("?");
@@ -55,12 +55,13 @@ async function refresh() {
 }
 
 /** Know how the service is, from whatever has said so. */
-export function noteStatus(/** @type {any} */ status) {
+function noteStatus(/** @type {any} */ status) {
   if (!status) return;
   if (page.status && page.status.boot !== status.boot && page.status.version !== status.version) location.reload();
   page.status = status;
   page.offset = status.at - Date.now() / 1000;
   follower.interval = status.tick_interval;
+  drawHeader();
 }
 
 function draw() {
@@ -136,7 +137,7 @@ addEventListener("hashchange", () => {
     scrollTo(0, 0);
   }
   drawHeader();
-  follower.now();
+  follower.now({ another: true });
 });
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dispatchEvent(new Event("themechange")));

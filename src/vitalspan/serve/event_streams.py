@@ -1,0 +1,120 @@
+"""The streams of events that pages follow, fed by one thread that lives while there are any."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final
+
+from vitalspan.runtime import fork
+from vitalspan.serve.messages import Response
+
+Push = Callable[[bytes], None]
+
+MAX_STREAMS: Final = 64
+"""Streams at a time; whoever comes then asks again and again instead."""
+
+_log = logging.getLogger(__name__)
+
+
+class EventStreams:
+    """Sends the same events to every client that follows them.
+
+    Args:
+        registry: whose service the events are about.
+        most: how many clients there may be.
+        wait: waits for some seconds, or until the event is set; returns whether it is.
+    """
+
+    def __init__(
+        self,
+        registry: object,
+        most: int = MAX_STREAMS,
+        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+    ) -> None:
+        self._registry = registry
+        self._most = most
+        self._wait = wait
+        self._lock = threading.Lock()
+        self._clients: dict[int, Push | None] = {}
+        self._next = 0
+        self._woken = threading.Event()
+        self._ended = False
+        self._running = False
+
+    @property
+    def count(self) -> int:
+        """How many clients there are."""
+        return len(self._clients)
+
+    def open(self) -> tuple[Response, Callable[[], None]] | None:
+        """Return the response that begins a stream, and what ends it; None where there is no room.
+
+        The second is called once the client has gone.
+        """
+        with fork.imports_finish_first:
+            # A process that nobody looks at needs none of this.
+            from vitalspan.page.events import CONTENT_TYPE, OPENING  # noqa: PLC0415
+            from vitalspan.page.site import HEADERS  # noqa: PLC0415
+
+        with self._lock:
+            if len(self._clients) >= self._most or self._ended:
+                return None
+            client = self._next
+            self._next += 1
+            self._clients[client] = None
+
+        def begin(push: Push) -> None:
+            self._begin(client, push)
+
+        headers = [*HEADERS, ("Content-Type", CONTENT_TYPE), ("X-Accel-Buffering", "no")]
+        return Response(HTTPStatus.OK, headers, OPENING, begin), lambda: self._end(client)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._ended = True
+        self._woken.set()
+
+    def _begin(self, client: int, push: Push) -> None:
+        with self._lock:
+            # It may have gone already.
+            if client not in self._clients:
+                return
+            self._clients[client] = push
+            # Whoever comes is told at once how the service is.
+            self._woken.set()
+            if not self._running:
+                thread = threading.Thread(target=self._run, name="vitalspan-events", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    _log.debug("no thread could be started: pages ask by themselves")
+                else:
+                    self._running = True
+
+    def _end(self, client: int) -> None:
+        with self._lock:
+            self._clients.pop(client, None)
+
+    def _run(self) -> None:
+        from vitalspan.page.events import event, seconds_between  # noqa: PLC0415 - imported already
+
+        seconds = 1.0
+        while True:
+            self._woken.clear()
+            try:
+                data, seconds = event(self._registry), seconds_between(self._registry)
+            except Exception:  # noqa: BLE001 - the next one may be made
+                _log.exception("an event could not be made")
+                data = b": none\n\n"
+            with self._lock:
+                clients = list(self._clients.values())
+                if not clients or self._ended:
+                    self._running = False
+                    return
+            for push in clients:
+                if push is not None:
+                    push(data)
+            self._wait(self._woken, seconds)
