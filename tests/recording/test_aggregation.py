@@ -237,7 +237,7 @@ def test_thousands_in_progress_are_not_looked_at_again_for_every_batch(
         largest = max(largest, len(cell.records))
     assert looked <= 3 * calls
     assert largest <= 3 * 3000 + 2 * LARGE_BATCH
-    assert monitor._recorder.aggregator.in_progress(cell)[0] == 3000
+    assert cell.in_progress()[0] == 3000
     for block in kept:
         block.__exit__(None, None, None)
     monitor.fold()
@@ -341,7 +341,7 @@ def test_a_fault_of_the_fold_is_counted_and_loses_no_call_in_progress(
             function()
         monitor.fold()
     assert not cell.in_hand
-    assert monitor._recorder.aggregator.in_progress(cell)[0] == 1
+    assert cell.in_progress()[0] == 1
     block.__exit__(None, None, None)
     assert sample("operation_duration_seconds_count", operation="f") == 1
     assert (sample("vitalspan_internal_errors_total", where="fold") or 0) >= 2
@@ -387,7 +387,7 @@ def test_a_call_put_back_while_others_take(monitor: vs.Monitor) -> None:
             thread.start()
         while any(thread.is_alive() for thread in threads):
             monitor.fold()
-            assert monitor._recorder.aggregator.in_progress(cell)[0] >= 40
+            assert cell.in_progress()[0] >= 40
         for thread in threads:
             thread.join()
     finally:

@@ -169,22 +169,6 @@ class Aggregator(Shared):
                     break
                 self._apply(series)
 
-    def in_progress(self, series: Series) -> tuple[int, float | None]:
-        """Return how many calls are inside and, on the steady clock, when the oldest began."""
-        running = self.running(series)
-        return len(running), min(map(_start, running), default=None)
-
-    def running(self, series: Series) -> list[Record]:
-        """Return the records of the calls that are inside."""
-        # Another thread may take a call from the buffer into its hand or put it back meanwhile, so
-        # the buffer is read before the hands and after them.
-        seen = list(series.records)
-        for batch in list(series.in_hand.values()):
-            seen += batch
-        seen += series.records
-        inside = {id(record): record for record in seen if record[1] == IN_PROGRESS}
-        return list(inside.values())
-
     def _enter(self, seconds: float = 0.0) -> threading.Lock | None:
         """Return the lock, taken, or None where another or this very thread keeps it so long.
 

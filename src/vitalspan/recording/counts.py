@@ -159,7 +159,7 @@ class ProcessCounts:
     def in_progress(self, series: Series) -> tuple[int, float | None]:
         """Return how many calls are inside and, on the steady clock, when the oldest began."""
         if series.records or series.in_hand:
-            return self.recorder.aggregator.in_progress(series)
+            return series.in_progress()
         return 0, None
 
     def caches(self) -> Iterator[CacheCounts]:

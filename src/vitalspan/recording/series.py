@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from vitalspan.labels import Labels, label_text
@@ -126,6 +127,22 @@ class Series(Shared):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return rebuild, ("series", self.component, self.operation, self.labels)
+
+    def in_progress(self) -> tuple[int, float | None]:
+        """Return how many calls are inside and, on the steady clock, when the oldest began."""
+        running = self.running()
+        return len(running), min(map(itemgetter(0), running), default=None)
+
+    def running(self) -> list[Record]:
+        """Return the records of the calls that are inside."""
+        # Another thread may take a call from the buffer into its hand or put it back meanwhile, so
+        # the buffer is read before the hands and after them.
+        seen = list(self.records)
+        for batch in list(self.in_hand.values()):
+            seen += batch
+        seen += self.records
+        inside = {id(record): record for record in seen if record[1] == IN_PROGRESS}
+        return list(inside.values())
 
     def is_idle(self) -> bool:
         """Return whether nothing is buffered: no call is in progress or waits to be counted."""

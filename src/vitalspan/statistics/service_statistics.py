@@ -210,11 +210,7 @@ class ServiceStatistics:
         """Return every call that is inside now in this process, the oldest first."""
         recorder = self._recorder
         now, epoch = recorder.now(), recorder.epoch()
-        records = [
-            record
-            for series in recorder.series_table.all()
-            for record in recorder.aggregator.running(series)
-        ]
+        records = [record for series in recorder.series_table.all() for record in series.running()]
         calls = []
         for record in sorted(records, key=lambda record: record[0]):
             start, details = record[0], record[3] if len(record) > 3 else None
