@@ -11,7 +11,7 @@ from vitalspan.configfile.nodes import Items, Node, Scalar, is_nothing
 from vitalspan.configfile.report import Report
 from vitalspan.configfile.values import choice_of, name_of, number_of, text_of
 from vitalspan.rules.file import query as asking
-from vitalspan.rules.file.query import Known, read_query, with_whole_window
+from vitalspan.rules.file.query import QueryContext, read_query, with_whole_window
 from vitalspan.rules.scoring import (
     CRITICAL_COMPONENT,
     LEVEL_PRESETS,
@@ -53,12 +53,12 @@ _MOST_LEAST: Final = 99.0
 _OF_ALERTS: Final = frozenset(family.name for family in names.ALERT_FAMILIES)
 
 
-def read_health(node: Node, known: Known, report: Report) -> Scoring:
+def read_health(node: Node, context: QueryContext, report: Report) -> Scoring:
     """Return how health is scored; without what is wrong with it, which is reported.
 
     Args:
         node: a mapping, or the name of a model alone.
-        known: the SLOs that factors can be about.
+        context: the SLOs that factors can be about.
         report: where mistakes go.
     """
     if isinstance(node, Scalar) and not is_nothing(node):
@@ -68,7 +68,7 @@ def read_health(node: Node, known: Known, report: Report) -> Scoring:
     fail_below = inner.get("fail_below")
     return Scoring(
         model=None if model is None else choice_of(model, MODELS, report),
-        factors=_factors(inner, known),
+        factors=_factors(inner, context),
         levels=_levels(inner),
         fail_below=None
         if fail_below is None
@@ -91,12 +91,12 @@ def read_component(name: str, fields: Fields) -> Component:
     return Component(name, weight, critical, tuple(depends_on))
 
 
-def _factors(fields: Fields, known: Known) -> tuple[Factor, ...]:
+def _factors(fields: Fields, context: QueryContext) -> tuple[Factor, ...]:
     factors: dict[str, Factor] = {}
     for node in fields.items_of("factors", "factors, each of which begins with -"):
         factor = _factor(
             Fields(node, FACTOR_FIELDS, fields.report, usable="fields such as name", hints=_HINTS),
-            known,
+            context,
         )
         if factor is None:
             continue
@@ -110,18 +110,18 @@ def _factors(fields: Fields, known: Known) -> tuple[Factor, ...]:
     return tuple(factors.values())
 
 
-def _factor(fields: Fields, known: Known) -> Factor | None:
+def _factor(fields: Fields, context: QueryContext) -> Factor | None:
     name = fields.name("name", "a name such as errors")
     if name and _takes_away(fields):
         return Factor(name, Query("alert_points"), 0.0, 1.0, 0.0)
-    query = read_query(fields, known)
+    query = read_query(fields, context)
     counting = _counting(fields)
     min_count = fields.whole_number("min_count", "a number of samples such as 20")
     full_count = fields.whole_number("full_count", "a number of samples such as 20")
     if query is None:
         return None
     _check_feedback(fields, query)
-    values = range_of(query, (known.slos or {}).get(query.slo or ""))
+    values = range_of(query, (context.slos or {}).get(query.slo or ""))
     ends = [fields.value(end, values.unit) for end in ("full", "zero")]
     for end, value in zip(("full", "zero"), ends, strict=True):
         node = fields.get(end)

@@ -115,20 +115,20 @@ def _matcher(label: str, node: Node, report: Report) -> Matcher | None:
     return matcher
 
 
-def read_labels(fields: Fields, taken: Mapping[str, str], skipped: Collection[str] = ()) -> Pairs:
+def read_labels(fields: Fields, reasons: Mapping[str, str], skipped: Collection[str] = ()) -> Pairs:
     """Return the labels that are put on alerts.
 
     Args:
         fields: of a rule or an SLO.
-        taken: labels that cannot be set, and why.
+        reasons: labels that cannot be set, and why.
         skipped: labels that are read elsewhere.
     """
     pairs = []
     for name, node, text in _texts(fields, "labels", "labels such as {team: payments}"):
         if name in skipped:
             continue
-        if name in taken:
-            fields.report.wrong(node.place, f"the label {name} cannot be set: {taken[name]}")
+        if name in reasons:
+            fields.report.wrong(node.place, f"the label {name} cannot be set: {reasons[name]}")
         elif "{{" in text:
             problem = f"{shown(text)} would be filled in by Prometheus only"
             fields.report.wrong(node.place, f"{problem}: use a plain text, or an annotation")

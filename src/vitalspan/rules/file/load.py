@@ -16,7 +16,7 @@ from vitalspan.rules import presets
 from vitalspan.rules.file import query
 from vitalspan.rules.file.health_section import COMPONENT_FIELDS, read_component, read_health
 from vitalspan.rules.file.paths import RulePath, rule_file_paths
-from vitalspan.rules.file.query import Known, read_query
+from vitalspan.rules.file.query import QueryContext, read_query
 from vitalspan.rules.file.rule_set import read_rule_set
 from vitalspan.rules.file.rules import read_rule
 from vitalspan.rules.file.slos import read_slo
@@ -122,7 +122,7 @@ def build_rule(fields: Mapping[str, Any]) -> Rule:
         ConfigFileError: with all mistakes in them, each with its path.
     """
     report = Report("rule")
-    rule = read_rule(from_python(fields, "rule", report), Known(), report)
+    rule = read_rule(from_python(fields, "rule", report), QueryContext(), report)
     report.check()
     return cast("Rule", rule)
 
@@ -146,7 +146,7 @@ def build_health(fields: Mapping[str, Any]) -> Scoring:
         ConfigFileError: with all mistakes in them, each with its path.
     """
     report = Report("health")
-    scoring = read_health(from_python(fields, "health", report), Known(), report)
+    scoring = read_health(from_python(fields, "health", report), QueryContext(), report)
     report.check()
     return scoring
 
@@ -174,6 +174,8 @@ def build_query(fields: Mapping[str, Any]) -> Query:
     """
     report = Report("query")
     node = from_python(fields, "query", report)
-    built = read_query(Fields(node, query.FIELDS, report, usable="fields such as signal"), Known())
+    built = read_query(
+        Fields(node, query.FIELDS, report, usable="fields such as signal"), QueryContext()
+    )
     report.check()
     return cast("Query", built)

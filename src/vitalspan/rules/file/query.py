@@ -51,8 +51,8 @@ _METRIC: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Known:
-    """The names that a query can refer to.
+class QueryContext:
+    """The SLOs that a query can refer to, and how often there are samples.
 
     Attributes:
         slos: the objectives of the SLOs by name, None where one has a mistake; itself None where
@@ -64,7 +64,7 @@ class Known:
     sampling: Sampling = USUAL_SAMPLING
 
 
-def read_query(fields: Fields, known: Known) -> Query | None:
+def read_query(fields: Fields, context: QueryContext) -> Query | None:
     """Return what a rule asks, None where that cannot be said."""
     subject = _subject(fields)
     signal = subject.signal if subject else None
@@ -85,10 +85,10 @@ def read_query(fields: Fields, known: Known) -> Query | None:
         series=subject.series,
         aggregate=_aggregate(fields, subject.series),
     )
-    _check_arguments(fields, query, known)
+    _check_arguments(fields, query, context)
     derived = with_derivation(fields, query, subject.signal, is_slope=subject.is_slope)
     if derived is not None:
-        _note_short_times(fields, derived, known.sampling)
+        _note_short_times(fields, derived, context.sampling)
     return derived
 
 
@@ -182,15 +182,15 @@ def _argument(fields: Fields, signal: Signal, field: str, usable: str) -> str | 
     return None
 
 
-def _check_arguments(fields: Fields, query: Query, known: Known) -> None:
+def _check_arguments(fields: Fields, query: Query, context: QueryContext) -> None:
     measure, slo = fields.get("measure"), fields.get("slo")
     if measure is not None and query.measure is not None:
         problem = _bad_measure(query.measure)
         if problem:
             fields.report.wrong(measure.place, problem)
-    if slo is None or query.slo is None or known.slos is None or query.slo in known.slos:
+    if slo is None or query.slo is None or context.slos is None or query.slo in context.slos:
         return
-    hint = suggestion(query.slo, known.slos) if known.slos else "define it under slos"
+    hint = suggestion(query.slo, context.slos) if context.slos else "define it under slos"
     fields.report.wrong(slo.place, f"there is no SLO {shown(query.slo)}: {hint}")
 
 

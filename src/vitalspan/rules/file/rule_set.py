@@ -11,7 +11,7 @@ from vitalspan.configfile.report import Report
 from vitalspan.configfile.values import text_of
 from vitalspan.rules import presets
 from vitalspan.rules.file.health_section import read_health
-from vitalspan.rules.file.query import Known
+from vitalspan.rules.file.query import QueryContext
 from vitalspan.rules.file.rules import read_group
 from vitalspan.rules.file.slos import read_slo
 from vitalspan.rules.model import Group, Rule, RuleSet, Slo
@@ -41,15 +41,15 @@ class _Preset(NamedTuple):
     rules: RuleSet
 
 
-class _Taken:
+class _Definitions:
     """Finds names that are defined twice."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
         self._places: dict[object, Place] = {}
 
-    def take(self, key: object, place: Place, what: str, hint: str) -> bool:
-        """Return whether this is the first one; report a second."""
+    def define(self, key: object, place: Place, what: str, hint: str) -> bool:
+        """Return whether this is the first definition; report a second one."""
         first = self._places.get(key)
         if first is None:
             self._places[key] = place
@@ -57,18 +57,18 @@ class _Taken:
         self._report.wrong(place, f"{what} already, at {first}: {hint}")
         return False
 
-    def take_group(self, group: Group, place: Place, places: Iterable[Place]) -> None:
-        """Report a group whose name or alerts there are already."""
+    def define_group(self, group: Group, place: Place, places: Iterable[Place]) -> None:
+        """Report a group whose name or alerts are defined already."""
         name = shown(group.name)
-        self.take(("group", group.name), place, f"group {name} is defined", "rename one of them")
+        self.define(("group", group.name), place, f"group {name} is defined", "rename one of them")
         for rule, where in zip(group.rules, places, strict=True):
-            self._take_rule(rule, where)
+            self._define_rule(rule, where)
 
-    def _take_rule(self, rule: Rule, place: Place) -> None:
+    def _define_rule(self, rule: Rule, place: Place) -> None:
         for level in rule.levels:
             alert = _Alert(rule.alert, frozenset(rule.labels), level.severity)
             what = f"{shown(rule.alert)} with severity {level.severity} and these labels is defined"
-            if not self.take(alert, place, what, "rename one, or give it another label"):
+            if not self.define(alert, place, what, "rename one, or give it another label"):
                 return
 
 
@@ -87,22 +87,24 @@ def read_rule_set(
         sampling: how often there are samples and evaluations.
     """
     files = [_fields(document, report) for document in documents]
-    taken = _Taken(report)
+    definitions = _Definitions(report)
     objectives: dict[str, float | None] = {}
     # Rules may name the SLOs of any file.
-    slos = [slo for fields in files for slo in _slos(fields, objectives, taken)]
-    known = Known(objectives, sampling)
+    slos = [slo for fields in files for slo in _slos(fields, objectives, definitions)]
+    context = QueryContext(objectives, sampling)
     groups, presets_used, scorings = [], [], []
     for fields in files:
-        presets_used += _presets(fields, taken, load_preset)
-        groups += _groups(fields, known, taken)
+        presets_used += _presets(fields, definitions, load_preset)
+        groups += _groups(fields, context, definitions)
         health = fields.get("health")
-        if health is not None and taken.take("health", health.place, "health is defined", _ONE):
-            scorings.append(read_health(health, known, report))
+        if health is not None and definitions.define(
+            "health", health.place, "health is defined", _ONE
+        ):
+            scorings.append(read_health(health, context, report))
     for place, preset in presets_used:
         groups += preset.groups
         for group in preset.groups:
-            taken.take_group(group, place, [place] * len(group.rules))
+            definitions.define_group(group, place, [place] * len(group.rules))
     return RuleSet(tuple(groups), tuple(slos), scorings[0] if scorings else None)
 
 
@@ -112,20 +114,26 @@ def _fields(document: Node, report: Report) -> Fields:
     return Fields(document, names, report, usable="groups, slos, presets and health")
 
 
-def _slos(fields: Fields, objectives: dict[str, float | None], taken: _Taken) -> list[Slo]:
+def _slos(
+    fields: Fields, objectives: dict[str, float | None], definitions: _Definitions
+) -> list[Slo]:
     slos = []
     for node in fields.items_of("slos", "SLOs, each of which begins with -"):
         name, slo = read_slo(node, fields.report)
         if name is None:
             continue
         objectives.setdefault(name, slo.objective if slo else None)
-        taken.take(("slo", name), node.place, f"SLO {shown(name)} is defined", "rename one of them")
+        definitions.define(
+            ("slo", name), node.place, f"SLO {shown(name)} is defined", "rename one of them"
+        )
         if slo is not None:
             slos.append(slo)
     return slos
 
 
-def _presets(fields: Fields, taken: _Taken, load_preset: Callable[[str], RuleSet]) -> list[_Preset]:
+def _presets(
+    fields: Fields, definitions: _Definitions, load_preset: Callable[[str], RuleSet]
+) -> list[_Preset]:
     loaded = []
     for node in fields.items_of("presets", "names such as [studio]"):
         name = text_of(node, "a preset such as studio", fields.report)
@@ -134,19 +142,19 @@ def _presets(fields: Fields, taken: _Taken, load_preset: Callable[[str], RuleSet
         if name not in presets.names():
             problem = f"there is no preset {shown(name)}"
             fields.report.wrong(node.place, f"{problem}: {suggestion(name, presets.names())}")
-        elif taken.take(
+        elif definitions.define(
             ("preset", name), node.place, f"preset {name} is defined", "keep one of them"
         ):
             loaded.append(_Preset(node.place, load_preset(name)))
     return loaded
 
 
-def _groups(fields: Fields, known: Known, taken: _Taken) -> list[Group]:
+def _groups(fields: Fields, context: QueryContext, definitions: _Definitions) -> list[Group]:
     groups = []
     for node in fields.items_of("groups", "groups, each of which begins with -"):
-        read = read_group(node, known, fields.report)
+        read = read_group(node, context, fields.report)
         if read is None:
             continue
         groups.append(read.group)
-        taken.take_group(read.group, node.place, read.places)
+        definitions.define_group(read.group, node.place, read.places)
     return groups

@@ -16,7 +16,7 @@ from vitalspan.rules.file.promql_rules import (
     read_expression,
     read_group_labels,
 )
-from vitalspan.rules.file.query import Known, read_query, with_whole_window
+from vitalspan.rules.file.query import QueryContext, read_query, with_whole_window
 from vitalspan.rules.model import Group, NoData, Rule
 from vitalspan.rules.sampling import bucket_problem, interval_problems
 from vitalspan.signals.catalogue import signal_of
@@ -53,18 +53,18 @@ _NO_DATA: Final = ("ok", "alert", "keep")
 _OF_THE_RULE: Final = {"alertname": "it is the name of the rule"}
 
 
-def read_rule(node: Node, known: Known, report: Report) -> Rule | None:
+def read_rule(node: Node, context: QueryContext, report: Report) -> Rule | None:
     """Return a rule, None for one with a mistake in what it compares."""
     fields = Fields(
         node, RULE_FIELDS, report, usable="fields such as alert, signal and above", hints=_HINTS
     )
     alert = fields.name("alert", "a name such as CheckoutSlow")
-    query = read_query(fields, known)
-    objective = (known.slos or {}).get(query.slo or "") if query else None
+    query = read_query(fields, context)
+    objective = (context.slos or {}).get(query.slo or "") if query else None
     compared = levels.read_thresholds(fields, range_of(query, objective) if query else None)
     by = query.by if query else ()
-    taken = _OF_THE_RULE | dict.fromkeys(by, "it is one of those in `by`")
-    labels = read_labels(fields, taken, skipped=("severity",))
+    reasons = _OF_THE_RULE | dict.fromkeys(by, "it is one of those in `by`")
+    labels = read_labels(fields, reasons, skipped=("severity",))
     grouped = query is None or signal_of(query).groups
     annotations = read_annotations(fields, by if query else None, grouped=grouped)
     min_count = _min_count(fields, query)
@@ -74,7 +74,7 @@ def read_rule(node: Node, known: Known, report: Report) -> Rule | None:
         return None
     if not compared.above:
         query = with_whole_window(query)
-    interval = known.sampling.interval
+    interval = context.sampling.interval
     if interval is not None:
         clears = any(level.clear not in (None, level.threshold) for level in compared.levels)
         for problem in interval_problems(interval, query, reads_alerts=clears or no_data == "keep"):
@@ -112,7 +112,7 @@ class _Numbered(NamedTuple):
     places: tuple[Place, ...]
 
 
-def read_group(node: Node, known: Known, report: Report) -> _Numbered | None:
+def read_group(node: Node, context: QueryContext, report: Report) -> _Numbered | None:
     """Return a group, None for one without a name."""
     fields = Fields(node, GROUP_FIELDS, report, usable="fields such as name and rules")
     name = fields.name("name", "a name such as shop")
@@ -131,9 +131,9 @@ def read_group(node: Node, known: Known, report: Report) -> _Numbered | None:
     fields.seconds("query_offset", 0.0)
     group_labels = read_group_labels(fields)
     nodes = fields.items_of("rules", "rules, each of which begins with -")
-    known = replace(known, sampling=known.sampling._replace(interval=interval))
+    context = replace(context, sampling=context.sampling._replace(interval=interval))
     signals = [node for node in nodes if not is_expression(node)]
-    read = [(each.place, read_rule(each, known, report)) for each in signals]
+    read = [(each.place, read_rule(each, context, report)) for each in signals]
     rules = [(place, rule) for place, rule in read if rule is not None]
     if group_labels and signals:
         fields.wrong("labels of a group are for rules with expr: put them on each rule", "labels")
