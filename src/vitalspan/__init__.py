@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from vitalspan.exposition.generate import generate_latest
     from vitalspan.jobs.job import job
     from vitalspan.monitor import Monitor
+    from vitalspan.recording.api import Api
     from vitalspan.recording.arguments import argument
     from vitalspan.recording.call import Call
     from vitalspan.recording.call_record import CallRecord
-    from vitalspan.recording.counters import Api, Cache
+    from vitalspan.recording.counters import Cache
     from vitalspan.recording.current_call import current_call
     from vitalspan.recording.operation import Operation
     from vitalspan.rules.alert import Alert
@@ -58,7 +59,7 @@ __all__ = [
 
 _MODULES = {
     "Alert": "rules.alert",
-    "Api": "recording.counters",
+    "Api": "recording.api",
     "Cache": "recording.counters",
     "Call": "recording.call",
     "CallRecord": "recording.call_record",

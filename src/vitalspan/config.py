@@ -82,6 +82,9 @@ class Settings:
             `classic`, `pipeline` or `slo`; `off` for no score.
         health_snapshots: past scores that are kept for the trend.
         health_snapshot_interval: seconds between two of them.
+        prices: a YAML file with what models cost, for calls that do not say their cost.
+        gen_ai_metrics: whether calls to models are counted by the names of OpenTelemetry's
+            generative AI conventions as well.
         workers: the directory in which the processes of one service publish what they count, so
             that each of them shows all; empty for a process by itself.
         publish_interval: seconds between two publications there.
@@ -112,6 +115,8 @@ class Settings:
     health_model: str = "service"
     health_snapshots: int = 10
     health_snapshot_interval: float = 60.0
+    prices: str = ""
+    gen_ai_metrics: bool = False
     workers: str = ""
     publish_interval: float = 1.0
 
@@ -128,7 +133,7 @@ class Settings:
             value = getattr(self, field.name)
             if isinstance(field.default, bool) and not isinstance(value, bool):
                 raise ConfigurationError(f"{field.name}={value!r}: use True or False")
-        for name in ("component", "rules", "alertmanager", "webhook", "workers"):
+        for name in ("component", "rules", "alertmanager", "webhook", "prices", "workers"):
             if not isinstance(getattr(self, name), str):
                 raise ConfigurationError(f"{name}={getattr(self, name)!r:.80}: use a string")
         self._check_seconds()

@@ -10,8 +10,9 @@ from vitalspan.bridge import tracer_provider as tracing_setup
 from vitalspan.config import Settings, from_environment
 from vitalspan.labels import Labels
 from vitalspan.monitor import Monitor
+from vitalspan.recording.api import Api
 from vitalspan.recording.call_site_table import CallSiteTable
-from vitalspan.recording.counters import Api, Cache
+from vitalspan.recording.counters import Cache
 from vitalspan.recording.operation import Operation, Unrecorded
 from vitalspan.recording.options import OperationArguments
 from vitalspan.recording.rebuild import builders

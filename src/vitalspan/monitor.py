@@ -15,16 +15,19 @@ from vitalspan.config import Settings
 from vitalspan.errors import ConfigurationError
 from vitalspan.exposition.formats import Format
 from vitalspan.exposition.generate import generate_latest
+from vitalspan.exposition.model_usage import ModelUsage
 from vitalspan.exposition.monitor_families import MonitorFamilies
 from vitalspan.exposition.registration import Registration
 from vitalspan.exposition.registry_locks import RegistryLocks
 from vitalspan.labels import value_text
+from vitalspan.recording.api import Api
 from vitalspan.recording.call_record import CallRecord
-from vitalspan.recording.counters import Api, Cache
+from vitalspan.recording.counters import Cache
 from vitalspan.recording.counts import Counts
 from vitalspan.recording.instruments import Instruments
 from vitalspan.recording.operation import Operation
 from vitalspan.recording.options import OperationArguments, block_words
+from vitalspan.recording.prices import PriceTable
 from vitalspan.runtime import fork, free_threading
 from vitalspan.runtime.first_use import first_use
 from vitalspan.workers.join import join_workers
@@ -90,9 +93,12 @@ class Monitor:
         self._counts: Counts = self._workers.counts if self._workers else counts
         self._families = MonitorFamilies(self._counts, self._settings, self._more_families)
         self._families.shared = None if self._workers is None else self._workers.registry
+        self._model_usage = ModelUsage(self.registry, self._settings)
+        self._instruments.counters.usage = self._model_usage
         self._push = MetricsPush(self.registry, self.clock, self._families)
         self._registration = Registration(self.registry, self._families, self._recorder.now)
         self._not_ready: str | None = None
+        self._load_prices("", self._settings.prices)
         if self._settings.alerting:
             # A rule file with mistakes must leave nothing of this in the registry.
             self.evaluation.configure(self._settings)
@@ -189,6 +195,11 @@ class Monitor:
         return self._instruments.counters.api(name, component)
 
     @property
+    def prices(self) -> PriceTable:
+        """What models cost, for calls to APIs that do not say their cost."""
+        return self._instruments.counters.prices
+
+    @property
     def enabled(self) -> bool:
         """True if calls are recorded."""
         return self._recorder.enabled
@@ -233,11 +244,13 @@ class Monitor:
                 f"workers={wanted.workers!r:.80}: the monitor is made already; set "
                 "VITALSPAN_WORKERS, or configure before the first operation is defined"
             )
+        self._load_prices(self._settings.prices, wanted.prices)
         exporter = self._push.prepare(self._settings, wanted)
         if self.evaluation_if_made is not None or wanted.alerting:
             self.evaluation.configure(wanted)
         self._registration.change(self._settings, wanted)
         self._settings = wanted
+        self._model_usage.configure(wanted)
         self._push.use(exporter)
         if self._workers is not None:
             self._workers.set_interval(wanted.publish_interval)
@@ -432,10 +445,12 @@ class Monitor:
         if self.evaluation_if_made is not None:
             self.evaluation.close()
         self._registration.leave()
+        self._model_usage.leave()
 
     def reset(self) -> None:
         """Begin anew from zero, as a forked child does by itself."""
         self._instruments.reset()
+        self._model_usage.reset()
         sessions = Monitor.sessions.if_made(self)
         if sessions is not None:
             sessions.reset()
@@ -446,6 +461,13 @@ class Monitor:
         if self.evaluation_if_made is not None:
             yield from self.evaluation.families()
         yield from self._push.families()
+
+    def _load_prices(self, before: str, path: str) -> None:
+        if path != before:
+            with fork.imports_finish_first:
+                from vitalspan.price_file import load_prices  # noqa: PLC0415 - few have such a file
+
+            load_prices(self.prices, path)
 
     def _switch(self, *, enabled: bool) -> None:
         self._settings = replace(self._settings, enabled=enabled)

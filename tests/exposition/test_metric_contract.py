@@ -17,7 +17,14 @@ from vitalspan.exposition.formats import Format
 from vitalspan.exposition.generate import generate_latest
 from vitalspan.metrics import Family
 
-FAMILIES = {family.name: family for family in vars(names).values() if isinstance(family, Family)}
+JOBS = {*names.JOB_FAMILIES, names.JOB_OUTCOME}
+FAMILIES = {
+    family.name: family
+    for family in vars(names).values()
+    if isinstance(family, Family) and family not in JOBS
+}
+MODEL = {"component", "api", "model"}
+GEN_AI = {"gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"}
 FOREIGN = ("process_", "python_", "system_")
 
 
@@ -84,6 +91,15 @@ def test_the_contract_of_labels(text: str, prefix: str) -> None:
         "api_calls_total": {"component", "api", "outcome"},
         "api_tokens_total": {"component", "api"},
         "api_cost_dollars_total": {"component", "api"},
+        "api_model_calls_total": {*MODEL, "outcome"},
+        "api_model_tokens_total": {*MODEL, "token_type"},
+        "api_model_cost_dollars_total": MODEL,
+        "api_retries_total": MODEL,
+        "api_duration_seconds_bucket": {*MODEL, "le"},
+        "api_time_to_first_token_seconds_bucket": {*MODEL, "le"},
+        "gen_ai_client_token_usage_bucket": {*GEN_AI, "gen_ai_token_type", "le"},
+        "gen_ai_client_operation_duration_seconds_bucket": {*GEN_AI, "error_type", "le"},
+        "gen_ai_client_operation_time_to_first_chunk_seconds_bucket": {*GEN_AI, "le"},
         "slo_events_total": {"slo"},
         "slo_bad_events_total": {"slo"},
         "slo_objective_ratio": {"slo"},

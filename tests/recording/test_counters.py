@@ -91,7 +91,9 @@ def test_an_api(monitor: vs.Monitor, sample: Read) -> None:
     assert sample("api_cost_dollars_total", **labels) == 0.75
 
 
-@pytest.mark.parametrize("amount", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize(
+    "amount", [one for one in HOSTILE if one is not None], ids=range(len(HOSTILE) - 1)
+)
 @pytest.mark.parametrize("what", ["tokens", "cost"])
 def test_a_hostile_amount_is_left_out_and_never_raises(
     monitor: vs.Monitor,

@@ -59,6 +59,16 @@ def do_everything(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
     cache.miss()
     api.record(tokens=10, cost=0.002)
     api.record(error="overloaded")
+    monitor.configure(gen_ai_metrics=True)
+    api.record(
+        model="large",
+        input_tokens=20,
+        output_tokens=10,
+        cost=0.01,
+        duration=2.0,
+        first_token=0.5,
+        retries=1,
+    )
     raise_alerts(monitor, clock)
     # In a context of its own, which the span of a block that nobody leaves stays current in.
     contextvars.copy_context().run(monitor.operation("stuck").__enter__)

@@ -49,11 +49,17 @@ class Shop:
     async def _build_page(self, product: int) -> str:
         await self._world.query(0.03)
         try:
-            advice = await self._world.advise(product)
-        except ModelOverloadedError as error:
-            recommender.record(error=error)
+            async with recommender.call(model="suggest-1") as call:
+                advice = await self._world.advise(product)
+                call.first_token()
+                question = advice.tokens // 2
+                call.use(
+                    input_tokens=question,
+                    output_tokens=advice.tokens - question,
+                    cost=advice.tokens * DOLLARS_PER_TOKEN,
+                )
+        except ModelOverloadedError:
             return f"<h1>{product}</h1>"
-        recommender.record(tokens=advice.tokens, cost=advice.tokens * DOLLARS_PER_TOKEN)
         return f"<h1>{product}</h1> goes with {advice.products}"
 
     @vs.operation("search", component="search")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
 from vitalspan.labels import value_text
 from vitalspan.metrics import OVERFLOW
-from vitalspan.recording.lock_free_counter import LockFreeCounter, amount_of
+from vitalspan.recording.api import Api, UsageRecorder
+from vitalspan.recording.lock_free_counter import LockFreeCounter
+from vitalspan.recording.prices import PriceTable
 from vitalspan.recording.rebuild import Shared, rebuild
 from vitalspan.runtime.internal_errors import InternalErrors, logger
 
@@ -52,67 +55,26 @@ class Cache(Shared):
         yield self.misses
 
 
-class Api(Shared):
-    """Calls to one API, with the tokens and the dollars they cost."""
-
-    __slots__ = ("_recording", "component", "cost", "errors", "name", "oks", "tokens")
-
-    def __init__(self, component: str, name: str, recording: CounterTable) -> None:
-        self.component = component
-        self.name = name
-        self.oks = LockFreeCounter()
-        self.errors = LockFreeCounter()
-        self.tokens = LockFreeCounter()
-        self.cost = LockFreeCounter()
-        self._recording = recording
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return rebuild, ("api", self.name, self.component)
-
-    def record(
-        self, *, tokens: float = 0, cost: float = 0.0, error: BaseException | str | None = None
-    ) -> None:
-        """Count one call.
-
-        An amount that a counter cannot take is left out, counted as a fault of the instrumentation
-        and logged once; it never raises.
-
-        Args:
-            tokens: tokens that the call used.
-            cost: US dollars that the call cost.
-            error: what went wrong; None for a call that succeeded.
-        """
-        if not self._recording.enabled:
-            return
-        (self.oks if error is None else self.errors).add()
-        self._add(self.tokens, "tokens", tokens)
-        self._add(self.cost, "cost", cost)
-
-    def counters(self) -> Iterator[LockFreeCounter]:
-        """Yield every counter."""
-        yield from (self.oks, self.errors, self.tokens, self.cost)
-
-    def _add(self, counter: LockFreeCounter, what: str, amount: float) -> None:
-        try:
-            checked = amount_of(amount)
-        except ValueError as fault:
-            message = f"{what} of a call to {self.name!r} left out: {fault}"
-            self._recording.internal_errors.note("api", message, trace=False)
-            return
-        if checked:
-            counter.add(checked)
-
-
 class CounterTable:
     """The caches and APIs of one monitor, each made once.
 
     Args:
         component: the component of those that name none.
         faults: where impossible amounts are counted.
+        now: returns the time on a steady clock, in seconds.
+
+    Attributes:
+        prices: what models cost.
+        usage: counts what calls to models used; None where nobody does.
     """
 
-    def __init__(self, component: str, faults: InternalErrors) -> None:
+    def __init__(
+        self, component: str, faults: InternalErrors, now: Callable[[], float] = time.perf_counter
+    ) -> None:
         self.component = component
+        self.now = now
+        self.prices = PriceTable()
+        self.usage: UsageRecorder | None = None
         self.internal_errors = faults
         self.enabled = True
         # Re-entrant, since a signal handler may name a cache while one is being named.

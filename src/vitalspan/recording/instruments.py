@@ -50,7 +50,9 @@ class Instruments:
         self.call_sites = CallSiteTable(
             self.recorder, settings.component, qualified_names=settings.qualified_names
         )
-        self.counters = CounterTable(self.call_sites.component, self.recorder.internal_errors)
+        self.counters = CounterTable(
+            self.call_sites.component, self.recorder.internal_errors, self.recorder.now
+        )
         self.counts = ProcessCounts(self.recorder, self.counters)
         self.switch(enabled=settings.enabled)
 

@@ -36,6 +36,9 @@ PROMETHEUS: Final = ("up", "ALERTS")
 NOT_SHOWN: Final[dict[str, str]] = {
     family.name: "only a process that pushes has it, and its log says what goes wrong"
     for family in (names.OTLP_POINTS, names.OTLP_REQUESTS, names.OTLP_WAITING)
+} | {
+    family.name: "the conventions' names of what the row of models shows"
+    for family in names.GEN_AI_FAMILIES
 }
 """Families that no dashboard shows, with the reason."""
 

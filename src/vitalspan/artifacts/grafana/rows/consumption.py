@@ -13,11 +13,16 @@ from vitalspan.artifacts.grafana.variables import MEASURE, NO_MEASURE
 _OPERATION: Final = legend(*BY_OPERATION)
 _CACHE: Final = ("component", "cache")
 _API: Final = ("component", "api")
+_MODEL: Final = (*_API, "model")
+_NO_MODEL: Final = "no call names its model"
 
 
 def consumption_rows(queries: Queries) -> list[Row]:
     """Return the rows about what calls take of the process, what they count, caches and APIs."""
-    return [_resources(queries), _measures(queries), _caches(queries), _apis(queries)]
+    return [
+        *(_resources(queries), _measures(queries), _caches(queries), _apis(queries)),
+        _models(queries),
+    ]
 
 
 def _resources(queries: Queries) -> Row:
@@ -126,4 +131,64 @@ def _apis(queries: Queries) -> Row:
             "currencyUSD",
         ),
         widths=[12] * 4,
+    )
+
+
+def _models(queries: Queries) -> Row:
+    by_model = f"job, {', '.join(_MODEL)}"
+
+    def added(metric: metrics.Family, *more: str) -> str:
+        labels = ", ".join((by_model, *more))
+        return f"sum by ({labels}) ({queries.rate(metric, COMPONENTS)})"
+
+    def p95(metric: metrics.Family) -> str:
+        buckets = queries.rate(f"{metric.name}_bucket", COMPONENTS)
+        return f"histogram_quantile(0.95, sum by ({by_model}, le) ({buckets}))"
+
+    def panel(title: str, about: str, expr: str, unit: str, *more: str) -> TimeSeries:
+        target = Target(expr, legend(*_MODEL, *more), empty=_NO_MODEL)
+        return TimeSeries(title, about, [target], unit)
+
+    return Row(
+        "Models",
+        panel(
+            "Calls to models",
+            "Calls a second that named the model they asked, by outcome.",
+            added(metrics.API_MODEL_CALLS, "outcome"),
+            "reqps",
+            "outcome",
+        ),
+        panel(
+            "Retries",
+            "Attempts a second beyond the first one of each call.",
+            added(metrics.API_RETRIES),
+            "reqps",
+        ),
+        panel(
+            "Tokens per second by type",
+            "Cached tokens are part of the input tokens, reasoning tokens of the output tokens.",
+            added(metrics.API_MODEL_TOKENS, "token_type"),
+            "short",
+            "token_type",
+        ),
+        panel(
+            "Cost per day",
+            "The US dollars that a day would cost at the present pace, by model.",
+            f"{added(metrics.API_MODEL_COST)} * 86400",
+            "currencyUSD",
+        ),
+        panel(
+            "Duration of calls to models, p95",
+            "The time that one call in twenty exceeds, streamed answers to their end.",
+            p95(metrics.API_DURATION),
+            "s",
+        ),
+        panel(
+            "Time to first token, p95",
+            "The time until the first token of a streamed answer came, which one call in twenty "
+            "exceeds.",
+            p95(metrics.API_FIRST_TOKEN),
+            "s",
+        ),
+        widths=[8] * 6,
     )

@@ -1,0 +1,179 @@
+"""Metrics of calls to models: tokens by kind, cost, retries, durations and times to first token.
+
+They are metrics of prometheus_client, since a call to a model takes seconds and not nanoseconds, so
+workers, OTLP and rules know them as they know any metric of the registry.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+from prometheus_client import Counter, Histogram
+
+from vitalspan import metrics as names
+from vitalspan.labels import value_text
+from vitalspan.metrics import COMPONENT, OVERFLOW, Family
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from vitalspan.config import Settings
+    from vitalspan.recording.api import ApiUsage
+
+MAX_MODELS: Final = 100
+"""Models of all APIs together; further ones are counted as `_overflow`."""
+
+_MODEL: Final = (COMPONENT, "api", "model")
+
+_DURATIONS: Final = tuple(0.01 * 2**power for power in range(14))
+"""Seconds: the boundaries that OpenTelemetry's generative AI conventions recommend."""
+
+_TOKENS: Final = tuple(4**power for power in range(14))
+"""Tokens: the boundaries that the same conventions recommend."""
+
+_GEN_AI: Final = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
+
+M = TypeVar("M", Counter, Histogram)
+
+
+class _Metrics(NamedTuple):
+    calls: Counter
+    tokens: Counter
+    cost: Counter
+    retries: Counter
+    duration: Histogram
+    first_token: Histogram
+
+
+class _GenAiMetrics(NamedTuple):
+    tokens: Histogram
+    duration: Histogram
+    first_chunk: Histogram
+
+
+class ModelUsage:
+    """The metrics of calls to models; they are made with the first such call.
+
+    Args:
+        registry: where they appear.
+        settings: of the monitor.
+    """
+
+    def __init__(self, registry: CollectorRegistry, settings: Settings) -> None:
+        self._registry = registry
+        self._prefix = settings.metric_prefix
+        self._with_gen_ai = settings.gen_ai_metrics
+        self._lock = threading.RLock()
+        self._models: set[tuple[str, str, str]] = set()
+        self._made: list[Counter | Histogram] = []
+        self._own: _Metrics | None = None
+        self._gen_ai: _GenAiMetrics | None = None
+
+    def configure(self, settings: Settings) -> None:
+        """Follow other settings; with another prefix, everything begins anew."""
+        if settings.metric_prefix != self._prefix:
+            self.leave()
+        self._prefix = settings.metric_prefix
+        self._with_gen_ai = settings.gen_ai_metrics
+
+    def leave(self) -> None:
+        """Take the metrics out of the registry."""
+        with self._lock:
+            made, self._made = self._made, []
+            self._own = self._gen_ai = None
+            self._models.clear()
+            for one in made:
+                # The registry's owner may have taken it out already.
+                with suppress(KeyError):
+                    self._registry.unregister(one)
+
+    def reset(self) -> None:
+        """Begin anew from zero."""
+        with self._lock:
+            self._models.clear()
+            for one in self._made:
+                one.clear()
+
+    def record(self, component: str, api: str, usage: ApiUsage) -> None:
+        """Count one call."""
+        key = self._bounded(component, api, usage.model)
+        own = self._own or self._make_own()
+        own.calls.labels(*key, "error" if usage.error_type else "ok").inc()
+        for kind, amount in zip(names.TOKEN_TYPES, usage[2:6], strict=True):
+            if amount:
+                own.tokens.labels(*key, kind).inc(amount)
+        if usage.cost:
+            own.cost.labels(*key).inc(usage.cost)
+        if usage.retries:
+            own.retries.labels(*key).inc(usage.retries)
+        if usage.duration is not None:
+            own.duration.labels(*key).observe(usage.duration)
+        if usage.first_token is not None:
+            own.first_token.labels(*key).observe(usage.first_token)
+        if self._with_gen_ai:
+            self._record_gen_ai(key, usage)
+
+    def _record_gen_ai(self, key: tuple[str, str, str], usage: ApiUsage) -> None:
+        metrics = self._gen_ai or self._make_gen_ai()
+        labels = (value_text(usage.operation), key[1], key[2])
+        for kind, amount in zip(names.TOKEN_TYPES[:2], usage[2:4], strict=True):
+            if amount:
+                metrics.tokens.labels(*labels, kind).observe(amount)
+        if usage.duration is not None:
+            metrics.duration.labels(*labels, usage.error_type).observe(usage.duration)
+        if usage.first_token is not None:
+            metrics.first_chunk.labels(*labels).observe(usage.first_token)
+
+    def _bounded(self, component: str, api: str, model: str) -> tuple[str, str, str]:
+        key = (component, api, model)
+        if key in self._models:
+            return key
+        with self._lock:
+            if len(self._models) < MAX_MODELS:
+                self._models.add(key)
+                return key
+        return (component, api, OVERFLOW)
+
+    def _make_own(self) -> _Metrics:
+        with self._lock:
+            if self._own is None:
+                self._own = _Metrics(
+                    self._counter(names.API_MODEL_CALLS, (*_MODEL, "outcome")),
+                    self._counter(names.API_MODEL_TOKENS, (*_MODEL, "token_type")),
+                    self._counter(names.API_MODEL_COST, _MODEL),
+                    self._counter(names.API_RETRIES, _MODEL),
+                    self._histogram(names.API_DURATION, _MODEL, _DURATIONS),
+                    self._histogram(names.API_FIRST_TOKEN, _MODEL, _DURATIONS),
+                )
+            return self._own
+
+    def _make_gen_ai(self) -> _GenAiMetrics:
+        with self._lock:
+            if self._gen_ai is None:
+                self._gen_ai = _GenAiMetrics(
+                    self._histogram(names.GEN_AI_TOKENS, (*_GEN_AI, "gen_ai_token_type"), _TOKENS),
+                    self._histogram(names.GEN_AI_DURATION, (*_GEN_AI, "error_type"), _DURATIONS),
+                    self._histogram(names.GEN_AI_FIRST_CHUNK, _GEN_AI, _DURATIONS),
+                )
+            return self._gen_ai
+
+    def _counter(self, family: Family, labels: Sequence[str]) -> Counter:
+        return self._registered(Counter, family, labels)
+
+    def _histogram(
+        self, family: Family, labels: Sequence[str], boundaries: Sequence[float]
+    ) -> Histogram:
+        return self._registered(Histogram, family, labels, buckets=boundaries)
+
+    def _registered(
+        self, kind: type[M], family: Family, labels: Sequence[str], **options: Any
+    ) -> M:
+        name = self._prefix + family.name
+        metric = kind(
+            name, family.help, labels, unit=family.unit, registry=self._registry, **options
+        )
+        self._made.append(metric)
+        return metric

@@ -1,0 +1,184 @@
+"""Calls to an API, the tokens and the dollars that they cost, and the models that answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from vitalspan.labels import value_text
+from vitalspan.recording.lock_free_counter import LockFreeCounter, amount_of
+from vitalspan.recording.outcome import error_type_of
+from vitalspan.recording.rebuild import Shared, rebuild
+
+if TYPE_CHECKING:
+    from vitalspan.recording.api_call import ApiCall
+    from vitalspan.recording.counters import CounterTable
+
+
+class ApiUsage(NamedTuple):
+    """What one call to an API used.
+
+    Attributes:
+        model: that answered; empty where the API has none.
+        operation: what the model was asked for, as `gen_ai.operation.name` has it.
+        input_tokens: all of them.
+        output_tokens: all of them.
+        cached_tokens: those of the input tokens that came from the provider's cache.
+        reasoning_tokens: those of the output tokens that were spent on reasoning.
+        cost: US dollars.
+        duration: seconds; None if nobody measured it.
+        first_token: seconds until the first token; None if nobody measured it.
+        retries: attempts beyond the first one.
+        error_type: of a call that failed; empty for one that succeeded.
+    """
+
+    model: str = ""
+    operation: str = ""
+    input_tokens: float = 0
+    output_tokens: float = 0
+    cached_tokens: float = 0
+    reasoning_tokens: float = 0
+    cost: float = 0.0
+    duration: float | None = None
+    first_token: float | None = None
+    retries: float = 0
+    error_type: str = ""
+
+
+class UsageRecorder(Protocol):
+    """Counts what calls to APIs used, by model."""
+
+    def record(self, component: str, api: str, usage: ApiUsage) -> None:
+        """Count one call."""
+        ...
+
+
+class Api(Shared):
+    """Calls to one API, with the tokens and the dollars they cost."""
+
+    __slots__ = ("_recording", "component", "cost", "errors", "name", "oks", "tokens")
+
+    def __init__(self, component: str, name: str, recording: CounterTable) -> None:
+        self.component = component
+        self.name = name
+        self.oks = LockFreeCounter()
+        self.errors = LockFreeCounter()
+        self.tokens = LockFreeCounter()
+        self.cost = LockFreeCounter()
+        self._recording = recording
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild, ("api", self.name, self.component)
+
+    def record(
+        self,
+        *,
+        tokens: float | None = None,
+        cost: float | None = None,
+        error: BaseException | str | None = None,
+        model: str | None = None,
+        operation: str = "chat",
+        input_tokens: float = 0,
+        output_tokens: float = 0,
+        cached_tokens: float = 0,
+        reasoning_tokens: float = 0,
+        duration: float | None = None,
+        first_token: float | None = None,
+        retries: int = 0,
+    ) -> None:
+        """Count one call.
+
+        An amount that a counter cannot take is left out, counted as a fault of the instrumentation
+        and logged once; it never raises.
+
+        Args:
+            tokens: tokens that the call used; by default its input and its output tokens.
+            cost: US dollars that the call cost; by default what `monitor.prices` says of the model.
+            error: what went wrong; None for a call that succeeded.
+            model: that answered. It is a label: one of a few.
+            operation: what was asked for: `chat`, `embeddings`, ... as `gen_ai.operation.name`.
+            input_tokens: tokens of the prompt, those from the provider's cache among them.
+            output_tokens: tokens of the answer, those spent on reasoning among them.
+            cached_tokens: those of the input tokens that came from the provider's cache.
+            reasoning_tokens: those of the output tokens that were spent on reasoning.
+            duration: seconds that the call took.
+            first_token: seconds until the first token of a streamed answer came.
+            retries: attempts beyond the first one.
+        """
+        recording = self._recording
+        if not recording.enabled:
+            return
+        (self.oks if error is None else self.errors).add()
+        usage = ApiUsage(
+            value_text(model or ""),
+            value_text(operation),
+            self._amount("input_tokens", input_tokens),
+            self._amount("output_tokens", output_tokens),
+            self._amount("cached_tokens", cached_tokens),
+            self._amount("reasoning_tokens", reasoning_tokens),
+            0.0,
+            None if duration is None else self._amount("duration", duration),
+            None if first_token is None else self._amount("first_token", first_token),
+            self._amount("retries", retries),
+            _error_type(error),
+        )
+        if tokens is None:
+            tokens = usage.input_tokens + usage.output_tokens
+        if cost is None:
+            cost = self._priced(usage)
+        self._add(self.tokens, self._amount("tokens", tokens))
+        usage = usage._replace(cost=self._amount("cost", cost))
+        self._add(self.cost, usage.cost)
+        if model is not None or any(usage[2:6]) or any(one is not None for one in usage[7:9]):
+            self._record_usage(usage)
+
+    def call(self, *, model: str | None = None, operation: str = "chat") -> ApiCall:
+        """Return a call that a `with` or `async with` statement times and records.
+
+        Args:
+            model: that answers, if it is known before the call.
+            operation: what it is asked for: `chat`, `embeddings`, ...
+        """
+        from vitalspan.recording.api_call import ApiCall  # noqa: PLC0415 - it imports this module
+
+        return ApiCall(self, self._recording.now, model, operation)
+
+    def counters(self) -> Iterator[LockFreeCounter]:
+        """Yield every counter."""
+        yield from (self.oks, self.errors, self.tokens, self.cost)
+
+    def _priced(self, usage: ApiUsage) -> float:
+        price = self._recording.prices.find(usage.model) if usage.model else None
+        if price is None:
+            return 0.0
+        return price.cost(*usage[2:6])
+
+    def _record_usage(self, usage: ApiUsage) -> None:
+        recorder = self._recording.usage
+        if recorder is None:
+            return
+        try:
+            recorder.record(self.component, self.name, usage)
+        except Exception:  # noqa: BLE001 - the user's call must not fail
+            self._recording.internal_errors.note("api", "the usage of a model is not counted")
+
+    def _amount(self, what: str, amount: float) -> float:
+        try:
+            return amount_of(amount)
+        except ValueError as fault:
+            message = f"{what} of a call to {self.name!r} left out: {fault}"
+            self._recording.internal_errors.note("api", message, trace=False)
+            return 0
+
+    def _add(self, counter: LockFreeCounter, amount: float) -> None:
+        if amount:
+            counter.add(amount)
+
+
+def _error_type(error: BaseException | str | None) -> str:
+    if error is None:
+        return ""
+    if isinstance(error, BaseException):
+        return error_type_of(error)
+    # A text may be anything, and a label must not.
+    return "_OTHER"

@@ -1,0 +1,108 @@
+"""A call to an API in progress, which says at the end what it used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from vitalspan.recording.api import Api
+from vitalspan.recording.call_record import ERROR
+from vitalspan.recording.outcome import outcome_of
+
+
+class ApiCall:
+    """A call to an API, as `with api.call(model=...) as call` gives it.
+
+    Its end records the call: how long it took, what `use` was told, and the exception that ended
+    the block, if one did.
+
+    Args:
+        api: that is called.
+        now: returns the time on a steady clock, in seconds.
+        model: that answers; None if that is not known yet.
+        operation: what it is asked for.
+    """
+
+    def __init__(
+        self, api: Api, now: Callable[[], float], model: str | None, operation: str
+    ) -> None:
+        self._api = api
+        self._now = now
+        self._model = model
+        self._operation = operation
+        self._began = now()
+        self._first_token: float | None = None
+        self._retries = 0
+        self._error: BaseException | str | None = None
+        self._used: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._began = self._now()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        failed = self._error
+        if failed is None and error is not None and outcome_of(error) == ERROR:
+            failed = error
+        self._api.record(
+            error=failed,
+            model=self._used.pop("model", self._model),
+            operation=self._operation,
+            duration=self._now() - self._began,
+            first_token=self._first_token,
+            retries=self._retries,
+            **self._used,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def first_token(self) -> None:
+        """Note that something of the answer has come; only the first time counts."""
+        if self._first_token is None:
+            self._first_token = self._now() - self._began
+
+    def retry(self) -> None:
+        """Count another attempt."""
+        self._retries += 1
+
+    def use(
+        self,
+        *,
+        model: str | None = None,
+        tokens: float | None = None,
+        input_tokens: float | None = None,
+        output_tokens: float | None = None,
+        cached_tokens: float | None = None,
+        reasoning_tokens: float | None = None,
+        cost: float | None = None,
+    ) -> None:
+        """Say what the call used; the arguments are those of `Api.record`, the last one counts."""
+        said = {
+            "model": model,
+            "tokens": tokens,
+            "input_tokens": input_tokens,
+            "output_tokens": output_tokens,
+            "cached_tokens": cached_tokens,
+            "reasoning_tokens": reasoning_tokens,
+            "cost": cost,
+        }
+        self._used.update({name: value for name, value in said.items() if value is not None})
+
+    def fail(self, error: BaseException | str) -> None:
+        """Count the call as failed, whether or not the block raises."""
+        self._error = error

@@ -1,0 +1,135 @@
+"""Prices of calls to models: a table that the user gives, since vitalspan knows none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Final, NamedTuple
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.words import shown, suggestion
+
+MILLION: Final = 1_000_000
+
+MAX_PRICES: Final = 1000
+"""Models of one table."""
+
+
+class Price(NamedTuple):
+    """What a model costs, in US dollars.
+
+    Attributes:
+        input: of a million input tokens.
+        output: of a million output tokens.
+        cached: of a million input tokens that came from the provider's cache; None is as `input`.
+        reasoning: of a million output tokens that were spent on reasoning; None is as `output`.
+        call: of one call, whatever it used.
+    """
+
+    input: float = 0.0
+    output: float = 0.0
+    cached: float | None = None
+    reasoning: float | None = None
+    call: float = 0.0
+
+    def cost(self, input_tokens: float, output_tokens: float, cached: float, of: float) -> float:
+        """Return the US dollars of one call.
+
+        Args:
+            input_tokens: all of them.
+            output_tokens: all of them.
+            cached: those of the input tokens that came from the cache.
+            of: those of the output tokens that were spent on reasoning.
+        """
+        cached_price = self.input if self.cached is None else self.cached
+        reasoning_price = self.output if self.reasoning is None else self.reasoning
+        tokens = (
+            max(0.0, input_tokens - cached) * self.input
+            + cached * cached_price
+            + max(0.0, output_tokens - of) * self.output
+            + of * reasoning_price
+        )
+        return tokens / MILLION + self.call
+
+
+class PriceTable:
+    """Prices by model, which give calls their cost where they say none themselves.
+
+    Calls with other prices than those of the table say their `cost=` themselves.
+    """
+
+    def __init__(self) -> None:
+        self._prices: dict[str, Price] = {}
+
+    def __len__(self) -> int:
+        return len(self._prices)
+
+    def set(
+        self,
+        model: str,
+        *,
+        input: float = 0.0,  # noqa: A002 - the word of every price list
+        output: float = 0.0,
+        cached: float | None = None,
+        reasoning: float | None = None,
+        call: float = 0.0,
+    ) -> None:
+        """Set what a model costs, in US dollars.
+
+        Args:
+            model: its name, or a pattern such as `large-*`. The longest pattern that fits counts.
+            input: a million input tokens.
+            output: a million output tokens.
+            cached: a million input tokens from the provider's cache; None is as `input`.
+            reasoning: a million output tokens spent on reasoning; None is as `output`.
+            call: one call, whatever it uses.
+
+        Raises:
+            ConfigurationError: for a price that is none, and for too many models.
+        """
+        price = Price(input, output, cached, reasoning, call)
+        for name, amount in price._asdict().items():
+            if amount is not None and not _is_amount(amount):
+                raise ConfigurationError(
+                    f"the {name} price of {shown(model)} is {amount!r:.80}: use dollars, 0 or more"
+                )
+        if not isinstance(model, str) or not model:
+            raise ConfigurationError(f"{model!r:.80} is no model: use its name or a pattern")
+        if model not in self._prices and len(self._prices) >= MAX_PRICES:
+            raise ConfigurationError(f"a price table has {MAX_PRICES} models at most")
+        self._prices = {**self._prices, model: price}
+
+    def replace(self, prices: Mapping[str, Mapping[str, Any]]) -> None:
+        """Set all prices anew: a mapping of models to the arguments of `set`.
+
+        Raises:
+            ConfigurationError: for what `set` refuses; nothing is changed then.
+        """
+        table = PriceTable()
+        for model, price in prices.items():
+            unknown = sorted(set(price) - set(Price._fields))
+            if unknown:
+                hint = suggestion(unknown[0], Price._fields)
+                raise ConfigurationError(
+                    f"the price of {shown(model)} has no {shown(unknown[0])}: {hint}"
+                )
+            table.set(model, **price)
+        self._prices = table._prices
+
+    def clear(self) -> None:
+        """Forget all prices."""
+        self._prices = {}
+
+    def find(self, model: str) -> Price | None:
+        """Return the price of a model; None for one that the table does not know."""
+        prices = self._prices
+        if model in prices:
+            return prices[model]
+        fitting = [pattern for pattern in prices if fnmatchcase(model, pattern)]
+        return prices[max(fitting, key=len)] if fitting else None
+
+
+def _is_amount(value: object) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and math.isfinite(value) and value >= 0  # type: ignore[operator, arg-type]
