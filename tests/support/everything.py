@@ -60,7 +60,7 @@ def do_everything(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
     api.record(tokens=10, cost=0.002)
     api.record(error="overloaded")
     monitor.configure(gen_ai_metrics=True)
-    api.record(
+    monitor.api("local").record(
         model="large",
         input_tokens=20,
         output_tokens=10,
