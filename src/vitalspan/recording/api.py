@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol
 
 from vitalspan.labels import value_text
+from vitalspan.recording.api_call import ApiCall
 from vitalspan.recording.lock_free_counter import LockFreeCounter, amount_of
 from vitalspan.recording.outcome import error_type_of
+from vitalspan.recording.prices import PriceTable
 from vitalspan.recording.rebuild import Shared, rebuild
-
-if TYPE_CHECKING:
-    from vitalspan.recording.api_call import ApiCall
-    from vitalspan.recording.counters import CounterTable
+from vitalspan.runtime.internal_errors import InternalErrors
 
 
 class ApiUsage(NamedTuple):
@@ -53,12 +52,22 @@ class UsageRecorder(Protocol):
         ...
 
 
+class Recording(Protocol):
+    """The parts that the APIs of one monitor share."""
+
+    enabled: bool
+    now: Callable[[], float]
+    prices: PriceTable
+    usage: UsageRecorder | None
+    internal_errors: InternalErrors
+
+
 class Api(Shared):
     """Calls to one API, with the tokens and the dollars they cost."""
 
     __slots__ = ("_recording", "component", "cost", "errors", "name", "oks", "tokens")
 
-    def __init__(self, component: str, name: str, recording: CounterTable) -> None:
+    def __init__(self, component: str, name: str, recording: Recording) -> None:
         self.component = component
         self.name = name
         self.oks = LockFreeCounter()
@@ -139,9 +148,7 @@ class Api(Shared):
             model: that answers, if it is known before the call.
             operation: what it is asked for: `chat`, `embeddings`, ...
         """
-        from vitalspan.recording.api_call import ApiCall  # noqa: PLC0415 - it imports this module
-
-        return ApiCall(self, self._recording.now, model, operation)
+        return ApiCall(self.record, self._recording.now, model, operation)
 
     def counters(self) -> Iterator[LockFreeCounter]:
         """Yield every counter."""

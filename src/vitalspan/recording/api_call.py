@@ -6,7 +6,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from vitalspan.recording.api import Api
 from vitalspan.recording.call_record import ERROR
 from vitalspan.recording.outcome import outcome_of
 
@@ -18,16 +17,20 @@ class ApiCall:
     the block, if one did.
 
     Args:
-        api: that is called.
+        record: counts the call, as `Api.record` does.
         now: returns the time on a steady clock, in seconds.
         model: that answers; None if that is not known yet.
         operation: what it is asked for.
     """
 
     def __init__(
-        self, api: Api, now: Callable[[], float], model: str | None, operation: str
+        self,
+        record: Callable[..., None],
+        now: Callable[[], float],
+        model: str | None,
+        operation: str,
     ) -> None:
-        self._api = api
+        self._record = record
         self._now = now
         self._model = model
         self._operation = operation
@@ -50,7 +53,7 @@ class ApiCall:
         failed = self._error
         if failed is None and error is not None and outcome_of(error) == ERROR:
             failed = error
-        self._api.record(
+        self._record(
             error=failed,
             model=self._used.pop("model", self._model),
             operation=self._operation,
