@@ -222,7 +222,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         # An empty variable counts as not set, as in OpenTelemetry.
         text = environ.get(variable, "").strip()
         if text:
-            value = _parsed(variable, text, type(field.default))
+            value = _parse(variable, text, type(field.default))
             _check(variable, {field.name: value})
             settings[field.name] = value
     shared = environ.get(_MULTIPROC_DIR, "").strip()
@@ -243,7 +243,7 @@ def _check(variable: str, setting: Mapping[str, Any]) -> None:
         raise ConfigurationError(f"{variable}: {refused}") from None
 
 
-def _parsed(variable: str, text: str, kind: type) -> object:
+def _parse(variable: str, text: str, kind: type) -> object:
     parsers: dict[type, Callable[[str], object]] = {
         bool: _boolean,
         int: int,

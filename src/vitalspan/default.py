@@ -69,7 +69,7 @@ def get_monitor() -> Monitor:
     Raises:
         ConfigurationError: for a `VITALSPAN_*` variable that cannot be used.
     """
-    return _monitors[0] if _monitors else _made({})
+    return _monitors[0] if _monitors else _make({})
 
 
 def configure(*, tracing: str | None = None, **settings: Any) -> Monitor:
@@ -94,7 +94,7 @@ def configure(*, tracing: str | None = None, **settings: Any) -> Monitor:
             tracing_setup.set_up(tracing)
         if _monitors:
             _monitors[0].configure(**settings)
-        monitor = _made(settings)
+        monitor = _make(settings)
         monitor.start()
         return monitor
 
@@ -122,7 +122,7 @@ def api(name: str, *, component: str | None = None) -> Api:
     return get_monitor().api(name, component=component)
 
 
-def _made(settings: Mapping[str, Any]) -> Monitor:
+def _make(settings: Mapping[str, Any]) -> Monitor:
     fork.reset_in_child(_making)
     with _making.lock:
         if not _monitors:

@@ -165,13 +165,13 @@ def parse_value(value: object, unit: Unit) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         number = _float(value)
     else:
-        number = _parsed(value, unit)
+        number = _parse(value, unit)
     if not math.isfinite(number):
         raise ValueError(f"{value!r:.60} is not a finite number")
     return number
 
 
-def _parsed(value: object, unit: Unit) -> float:
+def _parse(value: object, unit: Unit) -> float:
     wrong = ValueError(f"{value!r:.60} is not {unit.kind}: use {example(unit)}")
     if not isinstance(value, str):
         raise wrong

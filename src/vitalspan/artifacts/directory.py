@@ -40,7 +40,7 @@ def write(files: Mapping[str, str], directory: Path, left_over: Search = rule_te
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        lines = [_written(directory / name, text) for name, text in files.items()]
+        lines = [_write(directory / name, text) for name, text in files.items()]
         for path in left_over(files, directory):
             path.unlink()
             lines.append(f"{path}: removed")
@@ -74,7 +74,7 @@ def differences(
     ]
 
 
-def _written(path: Path, text: str) -> str:
+def _write(path: Path, text: str) -> str:
     if _content(path) == text:
         return f"{path}: unchanged"
     _replace(path, text)

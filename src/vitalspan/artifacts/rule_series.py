@@ -138,15 +138,15 @@ def findings(rules: RuleSet, source: SeriesSource, prefix: str = "") -> Iterator
         ServerError: if it does not respond.
     """
     for slo in rules.slos:
-        yield from _judged(slo.name, _series_of_slo(slo, prefix), source, prefix)
+        yield from _findings_of(slo.name, _series_of_slo(slo, prefix), source, prefix)
     recorded = {_ALERTS}
     for group in rules.groups:
         for rule in group.rules:
-            yield from _judged(rule.alert, _series_of_rule(rule, prefix), source, prefix)
+            yield from _findings_of(rule.alert, _series_of_rule(rule, prefix), source, prefix)
         for one in group.expressions:
             name = one.alert if isinstance(one, ExpressionRule) else one.record
             metrics = {selector.name for selector in selectors(one.expr)} - recorded - {""}
-            yield from _judged(name, map(VectorSelector, sorted(metrics)), source, prefix)
+            yield from _findings_of(name, map(VectorSelector, sorted(metrics)), source, prefix)
             recorded.add(name)
 
 
@@ -169,7 +169,7 @@ def _series_of_rule(rule: Rule, prefix: str) -> list[VectorSelector]:
     return list(dict.fromkeys(series))
 
 
-def _judged(
+def _findings_of(
     name: str, series: Iterable[VectorSelector], source: SeriesSource, prefix: str
 ) -> Iterator[SeriesFinding]:
     for selector in series:

@@ -53,10 +53,10 @@ def document(content: dict[str, Any], comment: Iterable[str]) -> str:
     Dumper.add_representer(BlockText, written)
     _check(content)
     text = yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=math.inf)
-    return "".join(f"# {_shown(line)}".rstrip() + "\n" for line in comment) + "\n" + text
+    return "".join(f"# {_quoted_line(line)}".rstrip() + "\n" for line in comment) + "\n" + text
 
 
-def _shown(line: str) -> str:
+def _quoted_line(line: str) -> str:
     """Return a line with line breaks and invisible characters escaped."""
     return re.sub(f"{_ODD.pattern}|\n", lambda odd: json.dumps(odd.group())[1:-1], line)
 

@@ -104,7 +104,7 @@ class OtelFamilies:
         self.strategy = strategy
         self._scope_info = scope_info
         self._constant_labels = constant_labels
-        self._told: set[tuple[str, str]] = set()
+        self._omissions_logged: set[tuple[str, str]] = set()
         self._labels_before: dict[Any, tuple[Any, LabelSet]] = {}
         self._labels: dict[Any, tuple[Any, LabelSet]] = {}
 
@@ -222,8 +222,8 @@ class OtelFamilies:
 
     def _tell(self, name: str, why: str, left_out: str = "metric", *, trace: bool = False) -> None:
         # Once for each metric and reason, not at every scrape.
-        if (name, why) not in self._told:
-            self._told.add((name, why))
+        if (name, why) not in self._omissions_logged:
+            self._omissions_logged.add((name, why))
             logger.warning(
                 "a %s of the instrument %s is left out of scrapes: %s",
                 left_out,

@@ -105,7 +105,7 @@ def accepts_gzip(accept_encoding: str | None) -> bool:
 
 def _specificity(entry: _Weighted, candidate: Format) -> int:
     """Return how specific a media range is: 0 if it does not match, 4 if it gives the version."""
-    media_type, parameters = _described(candidate)
+    media_type, parameters = _description(candidate)
     if entry.name == media_type:
         values = {key: entry.parameters.get(key) for key in parameters}
         if candidate not in _SPELLED_OUT and not any(values.values()):
@@ -118,7 +118,7 @@ def _specificity(entry: _Weighted, candidate: Format) -> int:
     return 1 if entry.name == "*/*" else 0
 
 
-def _described(candidate: Format) -> tuple[str, dict[str, str]]:
+def _description(candidate: Format) -> tuple[str, dict[str, str]]:
     """The media type of a format, and the parameters by which a scraper asks for it."""
     media_type, *parameters = candidate.content_type.lower().split("; ")
     pairs = (parameter.partition("=") for parameter in parameters)

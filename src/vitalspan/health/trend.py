@@ -26,12 +26,12 @@ class Snapshots:
     """
 
     def __init__(self, kept: int, interval: float) -> None:
-        self._kept: deque[tuple[float, Snapshot]] = deque(maxlen=kept)
+        self._snapshots: deque[tuple[float, Snapshot]] = deque(maxlen=kept)
         self._interval = interval
 
     def configure(self, kept: int, interval: float) -> None:
         """Change how many snapshots are kept, and how far apart they are."""
-        self._kept = deque(self._kept, maxlen=kept)
+        self._snapshots = deque(self._snapshots, maxlen=kept)
         self._interval = interval
 
     def take(self, now: float, snapshot: Snapshot) -> None:
@@ -41,14 +41,14 @@ class Snapshots:
             now: the time on the steady clock, in seconds.
             snapshot: the score at that time.
         """
-        last = self._kept[-1][0] if self._kept else float("-inf")
+        last = self._snapshots[-1][0] if self._snapshots else float("-inf")
         if now - last >= self._interval - 1e-3:
-            self._kept.append((now, snapshot))
+            self._snapshots.append((now, snapshot))
 
     def trend(self) -> Trend:
         """Return the snapshots, and what the least-squares line through their scores says."""
-        snapshots = tuple(snapshot for _, snapshot in self._kept)
-        points = [(at, one.score) for at, one in self._kept if one.score is not None]
+        snapshots = tuple(snapshot for _, snapshot in self._snapshots)
+        points = [(at, one.score) for at, one in self._snapshots if one.score is not None]
         if len(points) < MIN_SNAPSHOTS:
             return Trend(snapshots)
         last = points[-1][0]
@@ -57,12 +57,12 @@ class Snapshots:
         return Trend(snapshots, line.slope * HORIZON, min(BEST, max(0.0, ahead)))
 
     def __iter__(self) -> Iterator[tuple[float, Snapshot]]:
-        return iter(tuple(self._kept))
+        return iter(tuple(self._snapshots))
 
     def restore(self, kept: Iterable[tuple[float, Snapshot]]) -> None:
         """Put others, with their times on the steady clock, in the place of those that are kept."""
-        self._kept = deque(kept, maxlen=self._kept.maxlen)
+        self._snapshots = deque(kept, maxlen=self._snapshots.maxlen)
 
     def clear(self) -> None:
         """Forget all snapshots."""
-        self._kept.clear()
+        self._snapshots.clear()

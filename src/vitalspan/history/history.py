@@ -62,7 +62,7 @@ class History:
         self._call_counters: dict[str, SloCounter] = {}
         self._series_counters: dict[str, SeriesSloCounter] = {}
         self.samples = SampleStore(read_samples)
-        self._made: dict[str, RegistryMetric] = {}
+        self._own_metrics: dict[str, RegistryMetric] = {}
         self._series: dict[Series, OperationSeries] = {}
         self._tracks: dict[_Identity, TimeSeries] = {}
         for collection in (self.operations, self.caches, self.apis, self.slos):
@@ -106,7 +106,7 @@ class History:
 
     def made(self, metric: str) -> RegistryMetric:
         """Return what the monitor has made of a metric itself."""
-        return self._made.setdefault(metric, RegistryMetric(metric))
+        return self._own_metrics.setdefault(metric, RegistryMetric(metric))
 
     def make(self, metric: str, series: RegistrySamples) -> None:
         """Note the present values of a metric that the monitor makes itself."""
@@ -127,7 +127,7 @@ class History:
         for slo_counter in self._series_counters.values():
             slo_counter.reset()
         self.samples.reset()
-        for metric in self._made.values():
+        for metric in self._own_metrics.values():
             metric.clear()
 
     def forget(self, forgotten: Iterable[Series]) -> None:

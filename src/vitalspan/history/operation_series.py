@@ -75,7 +75,7 @@ class OperationSeries(TimeSeries):
             values[MEASURE_COLUMN + name] = amount
         self.append(now, values)
         self._indexes.extend(fresh.buckets.keys())
-        self._calls = _extended(self._calls, fresh.buckets.values())
+        self._calls = _extend(self._calls, fresh.buckets.values())
         self._ends.append(len(self._indexes))
         self._shortest.append(fresh.spread.shortest)
         self._longest.append(fresh.spread.longest)
@@ -117,7 +117,7 @@ class OperationSeries(TimeSeries):
             for bucket, count in zip(self._indexes[done:end], self._calls[done:end], strict=True):
                 merged[bucket] = merged.get(bucket, 0) + count
             indexes.extend(merged.keys())
-            calls = _extended(calls, merged.values())
+            calls = _extend(calls, merged.values())
             ends.append(len(indexes))
             done = end
             least, greatest = self.extremes(merged_from, entry + 1)
@@ -129,12 +129,12 @@ class OperationSeries(TimeSeries):
         super()._keep(kept, first)
 
 
-def _extended(calls: array[int], more: Collection[int]) -> array[int]:
+def _extend(calls: array[int], more: Collection[int]) -> array[int]:
     """Append counts, to an array of a wider type where there are too many calls for this one."""
     size = len(calls)
     try:
         calls.extend(more)
     except OverflowError:
         del calls[size:]
-        return _extended(array("I" if calls.typecode == "H" else "Q", calls), more)
+        return _extend(array("I" if calls.typecode == "H" else "Q", calls), more)
     return calls

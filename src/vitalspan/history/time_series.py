@@ -25,7 +25,7 @@ class TimeSeries:
     """
 
     __slots__ = (
-        "_found",
+        "_position",
         "_thinned",
         "base",
         "columns",
@@ -53,7 +53,7 @@ class TimeSeries:
         """The tick that windows can begin at, at the earliest."""
         self._thinned = 0
         # The tick that was looked for last, and the first entry after it: columns share windows.
-        self._found = (float("nan"), 0)
+        self._position = (float("nan"), 0)
 
     def append(self, now: float, values: Mapping[str, float]) -> None:
         """Note how the values stand at a tick. Those that are not named have not changed."""
@@ -75,10 +75,10 @@ class TimeSeries:
         values = self.columns.get(column)
         if not values:
             return 0.0
-        looked_for, index = self._found
+        looked_for, index = self._position
         if looked_for != start:
             index = bisect_right(self.times, start)
-            self._found = (start, index)
+            self._position = (start, index)
         return values[-1] - (values[index - 1] if index else self.base.get(column, 0.0))
 
     def due(self) -> bool:
@@ -113,7 +113,7 @@ class TimeSeries:
         if before >= 0:
             for name, column in self.columns.items():
                 self.base[name] = column[before]
-        self._found = (float("nan"), 0)
+        self._position = (float("nan"), 0)
         self.times = array("d", [self.times[index] for index in kept])
         for name, column in self.columns.items():
             self.columns[name] = array("d", [column[index] for index in kept])

@@ -70,7 +70,7 @@ def _documents(path: str | Path) -> Iterator[tuple[Report, Node]]:
             if is_nothing(each):
                 continue
             if _version(each) not in (sloth.VERSION, sloth.KUBERNETES_VERSION, openslo.VERSION):
-                report.wrong(each.place, f"{_named(each)} cannot be imported: {_KNOWN}")
+                report.wrong(each.place, f"{_format_of(each)} cannot be imported: {_KNOWN}")
             else:
                 yield report, each
     report.check()
@@ -83,6 +83,6 @@ def _version(document: Node) -> str | None:
     return fields.text("apiVersion", "a version") or fields.text("version", "a version")
 
 
-def _named(document: Node) -> str:
+def _format_of(document: Node) -> str:
     version = _version(document)
     return "a document without a version" if version is None else shown(version)

@@ -38,7 +38,7 @@ class ImportedSlos:
         self.slos: list[Draft] = []
         self.left_out: list[str] = []
         self.notes: list[str] = []
-        self._taken: set[str] = set()
+        self._names: set[str] = set()
 
     def leave_out(self, place: Place, name: str, reason: str) -> None:
         """Note that an SLO, or something else of a name, could not be imported."""
@@ -52,7 +52,7 @@ class ImportedSlos:
     def part(self) -> ImportedSlos:
         """Return what takes one SLO, so that nothing is noted of one that is left out."""
         part = ImportedSlos()
-        part._taken = self._taken
+        part._names = self._names
         return part
 
     def take(self, part: ImportedSlos) -> None:
@@ -74,13 +74,16 @@ class ImportedSlos:
             counted: its counters.
         """
         name = f"SLO {shown(draft['name'])}"
-        if draft["name"] in self._taken:
+        if draft["name"] in self._names:
             self.leave_out(place, name, "another SLO has this name: rename one of them")
             return
         judged = "good" if counted.judged_are_good else "bad"
         begin = {field: draft.pop(field) for field in ("name", "objective")}
         try:
-            events = {"total": _written(counted.total), judged: _written(counted.judged)}
+            events = {
+                "total": _counter_fields(counted.total),
+                judged: _counter_fields(counted.judged),
+            }
             draft = {**begin, **events, **draft}
             slo = build_slo(draft)
         except QueryError as refused:
@@ -93,7 +96,7 @@ class ImportedSlos:
         if slo.counted != _as_exported(counted):
             self.leave_out(place, name, "a rule file cannot have one of its conditions")
         else:
-            self._taken.add(draft["name"])
+            self._names.add(draft["name"])
             self.slos.append(draft)
 
     def texts(self, fields: Fields, kind: Literal["labels", "annotations"]) -> dict[str, str]:
@@ -180,7 +183,7 @@ def _alike(one: CounterSelector, other: CounterSelector) -> bool:
     return one.series == other.series and set(one.where) == set(other.where)
 
 
-def _written(counters: CounterSelector) -> Mapping[str, Any]:
+def _counter_fields(counters: CounterSelector) -> Mapping[str, Any]:
     where: dict[str, str] = {}
     for matcher in counters.where:
         if matcher.label in where:

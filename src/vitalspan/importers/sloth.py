@@ -87,7 +87,7 @@ class _Slo:
         name = name_of(node, self._report)
         full = f"{self._service}-{name or ''}"
         fields = Fields(node, _SLO, self._report, usable="fields such as name and sli")
-        draft, counted = self._draft(fields, full), self._counted(fields)
+        draft, counted = self._draft(fields, full), self._counters(fields)
         try:
             self._report.check()
         except ConfigFileError as mistakes:
@@ -172,7 +172,7 @@ class _Slo:
             )
         return severity
 
-    def _counted(self, fields: Fields) -> CountedEvents | None:
+    def _counters(self, fields: Fields) -> CountedEvents | None:
         sli = fields.mapping("sli", ("events", "raw", "plugin"), "events with their queries")
         if sli is None:
             fields.missing("sli", "add events with their queries")

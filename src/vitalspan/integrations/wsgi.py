@@ -220,15 +220,15 @@ class _SizedBody(_Body):
 
     def __init__(self, parts: Iterable[bytes], exchange: _Exchange) -> None:
         super().__init__(parts, exchange)
-        self._taken = 0
+        self._position = 0
 
     def __len__(self) -> int:
         return len(self._parts)  # type: ignore[arg-type]
 
     def __next__(self) -> bytes:
         part = super().__next__()
-        self._taken += 1
+        self._position += 1
         return part
 
     def _is_complete(self) -> bool:
-        return self._taken >= len(self) or super()._is_complete()
+        return self._position >= len(self) or super()._is_complete()

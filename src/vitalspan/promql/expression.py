@@ -124,7 +124,7 @@ class VectorSelector(Expression):
         matchers = ",".join(map(str, self.matchers))
         selector = f"{self.metric}{{{matchers}}}" if matchers else self.metric
         over = f"[{self.over}]" if self.over else ""
-        return f"{selector}{over}{_moved(self.offset, at_end=self.at_end)}"
+        return f"{selector}{over}{_offset_text(self.offset, at_end=self.at_end)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class Subquery(Expression):
         inner = self.expression
         plain = inner if isinstance(inner, VectorSelector | Call) else Parentheses(inner)
         over = f"[{self.over}:{duration_text(self.step)}]"
-        return f"{plain}{over}{_moved(self.offset, at_end=self.at_end)}"
+        return f"{plain}{over}{_offset_text(self.offset, at_end=self.at_end)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +248,7 @@ def _tight(side: Expression, level: int) -> Expression:
     return side if side.level >= level else Parentheses(side)
 
 
-def _moved(offset: float, *, at_end: bool) -> str:
+def _offset_text(offset: float, *, at_end: bool) -> str:
     at = " @ end()" if at_end else ""
     return f"{at} offset {duration_text(offset)}" if offset else at
 
@@ -273,15 +273,15 @@ def call(function: str, *arguments: Operand) -> Call:
 
 def all_of(*conditions: Expression) -> Expression:
     """Return what all conditions hold for, each on lines of its own."""
-    return _joined("and", conditions)
+    return _join("and", conditions)
 
 
 def any_of(*conditions: Expression) -> Expression:
     """Return what any condition holds for, each on lines of its own."""
-    return _joined("or", conditions)
+    return _join("or", conditions)
 
 
-def _joined(operator: str, conditions: Iterable[Expression]) -> Expression:
+def _join(operator: str, conditions: Iterable[Expression]) -> Expression:
     conditions = list(conditions)
     if len(conditions) > 1:
         # That `and` comes before `or` is a rule that few readers are sure of.

@@ -97,10 +97,10 @@ def kept_value(value: Any) -> Any:
     Texts are cut to `MAX_VALUE_LENGTH` characters, sequences and mappings to `MAX_KEPT` items on
     all their levels together.
     """
-    return _kept(value, iter(range(MAX_KEPT)))
+    return _copy(value, iter(range(MAX_KEPT)))
 
 
-def _kept(value: Any, room: Iterator[int]) -> Any:
+def _copy(value: Any, room: Iterator[int]) -> Any:
     if isinstance(value, (str, bytes)):
         return value[:MAX_VALUE_LENGTH]
     if value is None or isinstance(value, bool):
@@ -111,5 +111,5 @@ def _kept(value: Any, room: Iterator[int]) -> Any:
         return float(value)
     if isinstance(value, Mapping):
         pairs = zip(value.items(), room, strict=False)
-        return {key[:MAX_VALUE_LENGTH]: _kept(one, room) for (key, one), _ in pairs}
-    return tuple(_kept(one, room) for one, _ in zip(value, room, strict=False))
+        return {key[:MAX_VALUE_LENGTH]: _copy(one, room) for (key, one), _ in pairs}
+    return tuple(_copy(one, room) for one, _ in zip(value, room, strict=False))

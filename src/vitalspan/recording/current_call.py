@@ -33,7 +33,7 @@ def current_call() -> Call:
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
     while frame is not None:
         variables = frame.f_locals
-        call = _recorded(variables) if frame.f_code in _WRAPPERS else _entered(variables)
+        call = _call_in(variables) if frame.f_code in _WRAPPERS else _entered(variables)
         if call is not None:
             return call
         frame = None if frame is last else frame.f_back
@@ -43,7 +43,7 @@ def current_call() -> Call:
     return _NO_CALL
 
 
-def _recorded(variables: Mapping[str, Any]) -> Call | None:
+def _call_in(variables: Mapping[str, Any]) -> Call | None:
     """Return the call that a wrapper records, from the wrapper's variables."""
     measured = variables.get("measured")
     record = variables.get("record") if measured is None else measured.record

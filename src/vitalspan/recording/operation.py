@@ -159,17 +159,17 @@ class Operation(Shared):
         link = head = _entered.get()
         while link is not None:
             call, among, outer = link
-            if among is entered and _taken(call, entered):
+            if among is entered and _take(call, entered):
                 if link is head:
                     _entered.set(outer)
                 return call
             link = outer
         call = entered[0]
-        _taken(call, entered)
+        _take(call, entered)
         return call
 
 
-def _taken(call: Call, entered: list[Call]) -> bool:
+def _take(call: Call, entered: list[Call]) -> bool:
     """Take a call from the open ones, in one step that no other thread can come between."""
     try:
         entered.remove(call)

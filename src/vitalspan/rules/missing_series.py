@@ -132,7 +132,7 @@ class MissingSeriesWatch:
         self._missing = missing
         self._rule_states = rule_states
         self._since: dict[AlertStates, float] = {}
-        self._found: set[AlertStates] = set()
+        self._states_with_series: set[AlertStates] = set()
         self._reported: dict[AlertStates, str] = {}
         self._checked = float("-inf")
 
@@ -149,16 +149,19 @@ class MissingSeriesWatch:
             rules: those in force.
         """
         states = list(self._rule_states())
-        if len(states) == len(self._found) == len(self._since) or now - self._checked < _EVERY:
+        if (
+            len(states) == len(self._states_with_series) == len(self._since)
+            or now - self._checked < _EVERY
+        ):
             return
         self._checked = now
         self._since = {state: self._since.get(state, now) for state in states}
-        self._found.intersection_update(states)
-        waiting = [state for state in states if state not in self._found]
-        self._found.update(filter(_is_about_something, waiting))
+        self._states_with_series.intersection_update(states)
+        waiting = [state for state in states if state not in self._states_with_series]
+        self._states_with_series.update(filter(_is_about_something, waiting))
         reasons = {}
         for state in waiting:
-            if state not in self._found and now - self._since[state] >= PATIENCE:
+            if state not in self._states_with_series and now - self._since[state] >= PATIENCE:
                 reason = self._reason(state, rules)
                 if reason:
                     reasons[state] = reason
@@ -175,7 +178,7 @@ class MissingSeriesWatch:
     def reset(self) -> None:
         """Begin anew from zero."""
         self._since.clear()
-        self._found.clear()
+        self._states_with_series.clear()
         self._reported = {}
         self._checked = float("-inf")
 

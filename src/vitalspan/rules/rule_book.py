@@ -46,7 +46,7 @@ class RuleBook:
         self.prefix = ""
         self.in_force = RuleSet()
         self._history = history
-        self._changed = changed
+        self._on_change = changed
         self._lock = lock
         self._files = RuleFiles(self._use_file, lock)
         self._readers = QueryReaders(history)
@@ -239,7 +239,7 @@ class RuleBook:
         check(in_force, self.prefix)
         self._file_rules, self._added, self.in_force = file_rules, added, in_force
         self._count_slos(in_force.slos)
-        self._changed()
+        self._on_change()
 
     def _count_slos(self, slos: tuple[Slo, ...]) -> None:
         # An SLO keeps its counts unless it is about other events now, or another limit.

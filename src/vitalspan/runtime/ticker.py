@@ -28,7 +28,7 @@ class Ticker:
         self._tick = tick
         self._name = name
         self._interval = interval
-        self._wanted = False
+        self._should_run = False
         self._begin()
 
     @property
@@ -45,12 +45,12 @@ class Ticker:
         """Start ticking, unless it ticks already; with an interval of 0, once there is another."""
         with self._lock:
             self._start()
-            self._wanted = True
+            self._should_run = True
 
     def stop(self) -> None:
         """End the thread, after the tick that it may be making."""
         with self._lock:
-            self._wanted = False
+            self._should_run = False
             thread = self._end()
         if thread is not None and thread is not threading.current_thread():
             thread.join(_PATIENCE)
@@ -62,14 +62,14 @@ class Ticker:
                 return
             self._interval = seconds
             self._end()
-            if self._wanted:
+            if self._should_run:
                 self._start()
 
     def reset(self) -> None:
         """Begin anew in a forked child, which has none of its parent's threads."""
         if self._process != os.getpid():
             self._begin()
-            if self._wanted:
+            if self._should_run:
                 self._start()
 
     def _begin(self) -> None:

@@ -31,7 +31,7 @@ class SeriesPool:
         self.tracks: list[TimeSeries] = []
         self.counters: dict[str, list[TimeSeries]] = {}
         self.present: dict[str, list[float]] = {}
-        self._grown: dict[str, float] = {}
+        self._increases: dict[str, float] = {}
         self._sums: _Sums = {}
         self._places: list[_BucketCursor] = []
         self._operations: dict[tuple[str, str], SeriesPool] = {}
@@ -46,7 +46,7 @@ class SeriesPool:
             window: the seconds that it should be long.
         """
         self._start, self._now, self._window = start, now, window
-        self._grown.clear()
+        self._increases.clear()
 
     def is_empty(self) -> bool:
         """Return whether there are no series."""
@@ -71,14 +71,14 @@ class SeriesPool:
 
     def increase(self, column: str) -> float:
         """Return the increase of a counter over all series."""
-        grown = self._grown.get(column)
+        grown = self._increases.get(column)
         if grown is None:
             start, tracks = self._start, self.tracks
             if len(tracks) == 1:
                 grown = tracks[0].increase(column, start)
             else:
                 grown = sum([track.increase(column, start) for track in tracks])
-            self._grown[column] = grown
+            self._increases[column] = grown
         return grown
 
     def durations(self) -> list[tuple[float, int]]:

@@ -47,7 +47,7 @@ class Causes:
     def __init__(self, server: PrometheusApi, span: VariableRange) -> None:
         self._server = server
         self._span = span
-        self._known: dict[Selector, EmptyCause | None] = {}
+        self._causes: dict[Selector, EmptyCause | None] = {}
 
     def of(self, query: str) -> EmptyCause:
         """Return the cause of an empty query.
@@ -65,9 +65,9 @@ class Causes:
         )
 
     def _cause(self, selector: Selector) -> EmptyCause | None:
-        if selector not in self._known:
-            self._known[selector] = self._cause_of(selector)
-        return self._known[selector]
+        if selector not in self._causes:
+            self._causes[selector] = self._cause_of(selector)
+        return self._causes[selector]
 
     def _cause_of(self, selector: Selector) -> EmptyCause | None:
         span = self._span

@@ -72,7 +72,7 @@ class DashboardCheck:
     ) -> None:
         self._server = server
         self._span = span
-        self._chosen = chosen
+        self._choices = chosen
         self._excuse = excuse
         self._datasources = datasources
         self._causes = Causes(server, span)
@@ -85,8 +85,8 @@ class DashboardCheck:
         """
         for dashboard in dashboards:
             variables = variables_by_name(dashboard)
-            values = VariableValues(variables, self._span, self._chosen)
-            datasources = Datasources(variables, self._datasources, self._chosen)
+            values = VariableValues(variables, self._span, self._choices)
+            datasources = Datasources(variables, self._datasources, self._choices)
             for query in queries_of(dashboard, datasources):
                 yield from self._findings(query, values)
 

@@ -48,8 +48,8 @@ class Datasources:
         given: Collection[str] = (),
     ) -> None:
         self._variables = variables
-        self._known = known
-        self._given = given
+        self._names = known
+        self._replacements = given
 
     def of(self, part: Mapping[str, Any], panel: Mapping[str, Any] | None = None) -> Datasource:
         """Return the data source of a variable, an annotation, or a query of a panel.
@@ -67,9 +67,9 @@ class Datasources:
             return self._of_variable(variable, kind)
         if kind and kind not in _PROMETHEUS:
             return Datasource(is_prometheus=False)
-        if name in _DEFAULT or not self._known or name in self._known:
+        if name in _DEFAULT or not self._names or name in self._names:
             return Datasource()
-        names = ", ".join(sorted(self._known))
+        names = ", ".join(sorted(self._names))
         return Datasource(problem=f"no such data source: {name}; --datasource gives {names}")
 
     def _of_variable(self, name: str, kind: str | None) -> Datasource:
@@ -78,7 +78,7 @@ class Datasources:
             kind = str(variable.get("query") or "")
         if kind and kind not in _PROMETHEUS:
             return Datasource(is_prometheus=False)
-        if variable or name in self._given:
+        if variable or name in self._replacements:
             return Datasource()
         problem = f"no such data source: ${{{name}}}, which is no variable of the dashboard"
         return Datasource(problem=problem)

@@ -73,7 +73,7 @@ class VariableValues:
         chosen: Mapping[str, Sequence[str]],
     ) -> None:
         self._variables = variables
-        self._chosen = chosen
+        self._choices = chosen
         self._selected: dict[str, Sequence[str]] = {}
         self._texts = span.values()
         for name, variable in variables.items():
@@ -86,13 +86,13 @@ class VariableValues:
         variable = self._variables[name]
         options = list(dict.fromkeys(_matching(values, str(variable.get("regex") or ""))))
         options = _sorted(options, variable.get("sort"))
-        if name not in self._chosen:
+        if name not in self._choices:
             self._select_of(name, options)
         return options
 
     def each(self, name: str) -> list[dict[str, str]]:
         """Return the values of a variable that panels are repeated for, one by one."""
-        return [{name: _joined([value], {})} for value in self._selected.get(name, ())]
+        return [{name: _value_text([value], {})} for value in self._selected.get(name, ())]
 
     def fill(self, text: str, this: Mapping[str, str] | None = None) -> tuple[str, list[str]]:
         """Return a text without variables, and the names of those that the dashboard lacks.
@@ -144,7 +144,7 @@ class VariableValues:
 
     def _select(self, name: str, values: Sequence[str]) -> None:
         self._selected[name] = values
-        self._texts[name] = _joined(values, self._variables.get(name, {}))
+        self._texts[name] = _value_text(values, self._variables.get(name, {}))
 
 
 def used_variables(text: str) -> set[str]:
@@ -218,7 +218,7 @@ def _duration(seconds: float) -> str:
     return f"{whole}s" if whole == seconds else f"{math.ceil(seconds * 1000)}ms"
 
 
-def _joined(values: Sequence[str], variable: Mapping[str, Any]) -> str:
+def _value_text(values: Sequence[str], variable: Mapping[str, Any]) -> str:
     # Those that can have several values are for regular expressions, the others for anything.
     several = bool(variable.get("multi") or variable.get("includeAll"))
     texts = [_quoted(_SPECIAL.sub(r"\\\1", one) if several else one) for one in values]

@@ -72,14 +72,16 @@ def rule_groups(rules: RuleSet, options: Options) -> list[Content]:
     )
     shortest = min((group.interval or options.interval for group in rules.groups), default=0.0)
     groups = [
-        _content(RATES, shortest, map(_recorded, sorted(common, key=lambda one: one.order))),
-        _content(HEALTH, options.interval, map(_recorded, health_rules(rules, options))),
+        _content(
+            RATES, shortest, map(_recording_content, sorted(common, key=lambda one: one.order))
+        ),
+        _content(HEALTH, options.interval, map(_recording_content, health_rules(rules, options))),
     ]
     for group, recorder, alerts in queries:
-        recorded = [_recorded(one) for one in recorder.asked if one not in common]
+        recorded = [_recording_content(one) for one in recorder.asked if one not in common]
         step = group.interval or options.interval
         groups.append(_content(group.name, step, [*recorded, *alerts], group.limit))
-    groups.append(_content(BUDGETS, _BUDGET_INTERVAL, map(_recorded, remaining)))
+    groups.append(_content(BUDGETS, _BUDGET_INTERVAL, map(_recording_content, remaining)))
     return [content for content in groups if content["rules"]]
 
 
@@ -123,7 +125,7 @@ def expression_content(rule: ExpressionRule | RecordedExpression) -> Content:
     return content
 
 
-def _recorded(recording: RecordingRule) -> Content:
+def _recording_content(recording: RecordingRule) -> Content:
     content: Content = {"record": recording.record, "expr": BlockText(recording.expr)}
     if recording.labels:
         content["labels"] = dict(recording.labels)

@@ -78,7 +78,7 @@ class OtlpExporter:
             now=clock.now,
         )
         self.closed = False
-        self._wanted = False
+        self._was_started = False
         self._begin()
         fork.reset_in_child(self)
 
@@ -108,8 +108,8 @@ class OtlpExporter:
         with self._starting:
             if self.running or self.closed:
                 return
-            if not self._wanted:
-                self._wanted = True
+            if not self._was_started:
+                self._was_started = True
                 atexit.register(self.close)
             self._start()
 
@@ -146,7 +146,7 @@ class OtlpExporter:
             if self.closed:
                 return
             self.closed = True
-            if not self._wanted:
+            if not self._was_started:
                 return
         atexit.unregister(self.close)
         self._stop.set()
@@ -175,7 +175,7 @@ class OtlpExporter:
             return
         self._end()
         self._begin()
-        if self._wanted and not self.closed:
+        if self._was_started and not self.closed:
             self._start()
 
     def _end(self) -> None:

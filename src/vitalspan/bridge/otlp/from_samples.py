@@ -71,7 +71,7 @@ def _is_target_info(metric: Metric) -> bool:
     )
 
 
-def _described(metric: Metric, name: str, kind: Kind) -> Description:
+def _description(metric: Metric, name: str, kind: Kind) -> Description:
     return Description(name, metric.documentation, to_ucum(metric.unit), metric.type, kind)
 
 
@@ -85,7 +85,7 @@ def _add_scalars(metric: Metric, builder: BatchBuilder) -> None:
         time = builder.time if sample.timestamp is None else nanoseconds(sample.timestamp)
         start = starts.get((scope, attributes), 0)
         value = float(sample.value)
-        points = builder.points(scope, _described(metric, sample.name, kind))
+        points = builder.points(scope, _description(metric, sample.name, kind))
         if is_stale(value):
             points.append(NumberPoint(attributes, start, time, stale=True))
             continue
@@ -147,7 +147,7 @@ def _add_grouped(metric: Metric, builder: BatchBuilder) -> None:
             point = _summary(parts, attributes, time)
         else:
             point = _histogram(parts, attributes, time, exemplars)
-        builder.points(scope, _described(metric, metric.name, kind)).append(point)
+        builder.points(scope, _description(metric, metric.name, kind)).append(point)
 
 
 def _groups(metric: Metric) -> Iterator[_Group]:

@@ -114,13 +114,13 @@ class Wire:
             OSError: if that fails.
         """
         target = self._target
-        left = self._left(deadline)
+        left = self._remaining(deadline)
         try:
             sock = socket.create_connection((target.host, target.port), left)
             self._sock = sock
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if target.tls is not None:
-                sock.settimeout(self._left(deadline))
+                sock.settimeout(self._remaining(deadline))
                 self._sock = target.tls.wrap_socket(sock, server_hostname=target.host)
         except OSError:
             raise
@@ -162,10 +162,10 @@ class Wire:
         sock = self._sock
         if sock is None:
             raise ConnectionError("the connection is closed")
-        sock.settimeout(self._left(deadline))
+        sock.settimeout(self._remaining(deadline))
         return sock
 
-    def _left(self, deadline: float) -> float:
+    def _remaining(self, deadline: float) -> float:
         left = deadline - self._now()
         if left <= 0:
             raise TimeoutError("timed out")

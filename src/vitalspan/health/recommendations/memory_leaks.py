@@ -43,7 +43,7 @@ class MemoryGrowth:
 
     def __init__(self, history: History) -> None:
         self._history = history
-        self._present, self._slope, self._left = (
+        self._present, self._slope, self._time_left = (
             QueryReader(query, history) for query in (_PROCESS, _SLOPE, _LEFT)
         )
         self._since: float | None = None
@@ -58,7 +58,9 @@ class MemoryGrowth:
     def leaks(self, now: float, health: Health) -> Iterator[Recommendation]:
         """Yield a recommendation if memory leaks, at the last tick."""
         hourly, since = self._hourly, self._since
-        present, left = (reader.read(now)[0][1].value for reader in (self._present, self._left))
+        present, left = (
+            reader.read(now)[0][1].value for reader in (self._present, self._time_left)
+        )
         if hourly is None or hourly <= 0 or since is None or not present or left is None:
             return
         grown = hourly / 3600.0 * SPAN

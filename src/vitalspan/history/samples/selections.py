@@ -86,7 +86,7 @@ class NameFilter:
             for selector in selectors
             if not selector.name
         ]
-        self._known: dict[str, bool] = {}
+        self._answers: dict[str, bool] = {}
 
     def __bool__(self) -> bool:
         return bool(self._equal or self._matchers)
@@ -97,9 +97,9 @@ class NameFilter:
             return True
         if not self._matchers:
             return False
-        is_wanted = self._known.get(name)
+        is_wanted = self._answers.get(name)
         if is_wanted is None:
-            is_wanted = self._known[name] = any(
+            is_wanted = self._answers[name] = any(
                 all(matcher.matches(name) for matcher in matchers) for matchers in self._matchers
             )
         return is_wanted

@@ -269,10 +269,10 @@ def _matching(modifier: Any) -> Matching:
         if card.endswith("OneToMany")
         else None,
         include=tuple(modifier.group_labels or ()),
-        fill_left=None if fill is None else _known(fill.lhs),
-        fill_right=None if fill is None else _known(fill.rhs),
+        fill_left=None if fill is None else _number_or_none(fill.lhs),
+        fill_right=None if fill is None else _number_or_none(fill.rhs),
     )
 
 
-def _known(value: float | None) -> float | None:
+def _number_or_none(value: float | None) -> float | None:
     return None if value is None else float(value)

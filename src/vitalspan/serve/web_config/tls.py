@@ -176,7 +176,7 @@ def _load_certificate(context: ssl.SSLContext, section: Section) -> None:
             # Without a callback OpenSSL would ask for the password of a key on the terminal.
             context.load_cert_chain(certificate, key, password=_no_password)
         except (OSError, ValueError) as error:
-            section.wrong(f"certificate and key do not load: {error}", _given(section, "cert"))
+            section.wrong(f"certificate and key do not load: {error}", _file_name(section, "cert"))
 
 
 def _no_password() -> str:
@@ -201,7 +201,7 @@ def _pem(section: Section, name: str, directory: Path) -> Path | None:
     return None
 
 
-def _given(section: Section, name: str) -> str:
+def _file_name(section: Section, name: str) -> str:
     return name if section.get(name) else f"{name}_file"
 
 
@@ -218,7 +218,7 @@ def _set_client_auth(context: ssl.SSLContext, section: Section) -> list[str]:
     verifies = policy != "NoClientCert"
     has_ca = _load_client_ca(context, section)
     if has_ca and not verifies:
-        section.refuse(_given(section, "client_ca"), _WITHOUT_EFFECT)
+        section.refuse(_file_name(section, "client_ca"), _WITHOUT_EFFECT)
     elif verifies and not has_ca:
         section.missing("client_ca_file", f"{policy} needs it to verify clients")
     context.verify_mode = _CLIENT_AUTH[policy]

@@ -66,7 +66,7 @@ def _fastest_burn(queries: Queries) -> Panel:
 
 def _slos(queries: Queries) -> Row:
     bad, events = _bad(queries, _RANGE), _events(queries, _RANGE)
-    left = queries.otherwise(_left(queries), "slo", "none is declared")
+    left = queries.otherwise(_budget_left(queries), "slo", "none is declared")
     return Row(
         "SLOs",
         Table(
@@ -95,7 +95,7 @@ def _error_budgets(queries: Queries) -> Row:
             "Error budget left",
             "The error budget left of each SLO, in its worst instance. It falls while calls are "
             "worse than the objective allows. Below the dashed line, nothing is left.",
-            [Target(_left(queries), "{{slo}}")],
+            [Target(_budget_left(queries), "{{slo}}")],
             "percentunit",
             limits=((None, styles.BAD), (0, styles.BAD)),
             minimum=None,
@@ -142,7 +142,7 @@ def _burn_rate(queries: Queries, over: str) -> str:
     return f"max by (slo) ({bad_ratio} / (1 - {_objective(queries, by)}))"
 
 
-def _left(queries: Queries) -> str:
+def _budget_left(queries: Queries) -> str:
     return f"min by (slo) ({queries.series(metrics.SLO_BUDGET, _SLOS)})"
 
 

@@ -30,10 +30,10 @@ def _machine(queries: Queries) -> Row:
             stacked=True,
             maximum=1,
         ),
-        _taken(
+        _usage(
             "memory", "memory_utilization", "Above 90 %, the kernel may kill processes.", queries
         ),
-        _taken(
+        _usage(
             "root file system",
             "disk_utilization",
             "When it is full, nothing can be written.",
@@ -77,7 +77,7 @@ def _inventory(queries: Queries) -> Row:
     )
 
 
-def _taken(what: str, signal: str, warning: str, queries: Queries) -> Panel:
+def _usage(what: str, signal: str, warning: str, queries: Queries) -> Panel:
     return TimeSeries(
         f"{what.capitalize()} used",
         f"The used share of the {what}, as each process sees its machine. {warning}",

@@ -33,12 +33,12 @@ class HistogramGroups:
     """Collects the buckets of a vector by histogram; what a label set means is computed once."""
 
     def __init__(self) -> None:
-        self._known: dict[MetricLabels, tuple[MetricLabels, float | None]] = {}
+        self._meanings: dict[MetricLabels, tuple[MetricLabels, float | None]] = {}
 
     def collect(self, vector: Vector, context: EvaluationContext) -> dict[MetricLabels, Buckets]:
         """Return the buckets of each histogram by their bounds; bad labels are warned of."""
         histograms: dict[MetricLabels, Buckets] = {}
-        meanings = self._known
+        meanings = self._meanings
         for labels, count in vector:
             meaning = meanings.get(labels)
             if meaning is None:

@@ -26,10 +26,10 @@ class LabelChange(VectorNode):
 
     def __init__(self, vector: VectorNode, changed: LabelCache) -> None:
         self._vector = vector
-        self._changed = changed
+        self._changes = changed
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        changed = self._changed
+        changed = self._changes
         result = [(changed[labels], value) for labels, value in self._vector.evaluate(context)]
         check_unique(result)
         return result
