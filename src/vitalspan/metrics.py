@@ -351,8 +351,27 @@ MODEL_FAMILIES: Final = (
 )
 """The metrics of calls to models."""
 
+TASK: Final = "task"
+QUEUE: Final = "queue"
+
+TASK_WAITING: Final = Family(
+    "task_waiting_seconds",
+    "histogram",
+    "Time from when a task was sent, or was to be started, until it was started.",
+    "seconds",
+)
+TASK_OUTCOMES: Final = Family(
+    "task_outcomes_total", "counter", "Tasks by how they ended; a retry is an end, and no error."
+)
+TASK_QUEUE_LENGTH: Final = Family(
+    "task_queue_length", "gauge", "Tasks that wait in a queue, where somebody asks its broker."
+)
+
+TASK_FAMILIES: Final = (TASK_WAITING, TASK_OUTCOMES, TASK_QUEUE_LENGTH)
+"""The metrics of tasks beside those of operations."""
+
 SEPARATE_FAMILIES: Final = frozenset(
-    {*JOB_FAMILIES, JOB_OUTCOME, *MODEL_FAMILIES, *GEN_AI_FAMILIES}
+    {*JOB_FAMILIES, JOB_OUTCOME, *TASK_FAMILIES, *MODEL_FAMILIES, *GEN_AI_FAMILIES}
 )
 """What is in a registry beside a monitor's own metrics, once something has put it there."""
 

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -230,7 +231,8 @@ def test_a_job_within_a_span_belongs_to_it(
     assert inner.parent.span_id == outer.context.span_id
 
 
-def test_sigterm_is_an_outcome() -> None:
+@pytest.mark.parametrize("workers", [False, True])
+def test_sigterm_is_an_outcome(workers: bool, tmp_path: Path) -> None:
     """The blocks around the job are left in order, and the exit status is that of a shell."""
     printed = run_program(
         """
@@ -252,8 +254,10 @@ try:
             print("cleaning up", flush=True)
 except SystemExit as ended:
     print(type(ended).__name__, ended.code)
-assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-"""
+handler = signal.getsignal(signal.SIGTERM)
+assert (handler is signal.SIG_DFL) == (not os.environ["VITALSPAN_WORKERS"])
+""",
+        VITALSPAN_WORKERS=str(tmp_path) if workers else "",
     )
     assert printed.splitlines() == ["cleaning up", "terminated 143", "Terminated 143"]
 

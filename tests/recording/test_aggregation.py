@@ -73,7 +73,7 @@ class Oracle:
 
 @settings(max_examples=150)
 @given(STEPS)
-def test_any_interleaving_equals_the_oracle(steps: list[Any]) -> None:  # noqa: C901 - one script
+def test_any_interleaving_equals_the_oracle(steps: list[Any]) -> None:
     clock, registry, oracle = vs.ManualClock(), CollectorRegistry(), Oracle()
     monitor = vs.Monitor(registry=registry, clock=clock, system_metrics=False)
     known: set[tuple[str, str]] = set()

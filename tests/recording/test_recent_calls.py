@@ -29,7 +29,7 @@ STEPS = st.lists(
 
 @settings(max_examples=200)
 @given(steps=STEPS, size=st.sampled_from([0, 1, 3, 17, 100]))
-def test_the_last_calls_equal_an_oracle(steps: list[Any], size: int) -> None:  # noqa: C901
+def test_the_last_calls_equal_an_oracle(steps: list[Any], size: int) -> None:
     clock = vs.ManualClock()
     monitor = vs.Monitor(
         registry=CollectorRegistry(), clock=clock, system_metrics=False, recent_calls=size

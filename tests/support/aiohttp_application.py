@@ -15,7 +15,7 @@ from support.uvicorn_server import PATIENCE
 from support.waiting import wait_until
 
 
-def aiohttp_shop() -> web.Application:  # noqa: C901 - a handler for each route
+def aiohttp_shop() -> web.Application:
     async def order(request: web.Request) -> web.StreamResponse:
         return web.json_response({"id": request.match_info["order_id"]})
 

@@ -129,7 +129,7 @@ def fastapi_shop() -> Any:
     return app
 
 
-def litestar_shop() -> Any:  # noqa: C901 - a handler for each route
+def litestar_shop() -> Any:
     from litestar import Litestar, Request, Response, Router, WebSocket, get, post, websocket
     from litestar.background_tasks import BackgroundTask
     from litestar.response import Stream

@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 from types import FrameType
+from typing import Any
 
 from vitalspan.jobs.outcome import Terminated
+from vitalspan.workers.process_exit import publish_and_terminate
 
 
 class Termination:
@@ -21,13 +23,16 @@ class Termination:
     def __init__(self) -> None:
         self.received: int | None = None
         self._installed = False
+        self._before: Any = signal.SIG_DFL
         self._deferred = False
         self._waiting: int | None = None
 
     def begin(self) -> None:
         """Start listening for the signal."""
         main = threading.current_thread() is threading.main_thread()
-        if main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        before = signal.getsignal(signal.SIGTERM)
+        if main and (before is signal.SIG_DFL or before is publish_and_terminate):
+            self._before = before
             signal.signal(signal.SIGTERM, self._handle)
             self._installed = True
 
@@ -43,7 +48,7 @@ class Termination:
         """
         if self._installed and threading.current_thread() is threading.main_thread():
             self._installed = False
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, self._before)
             if self._waiting is not None:
                 raise Terminated(self._waiting)
 

@@ -72,14 +72,15 @@ class ProcessExit:
         if threading.current_thread() is not threading.main_thread():
             return
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, _on_sigterm)
+            signal.signal(signal.SIGTERM, publish_and_terminate)
 
 
 _publishers: weakref.WeakSet[Publisher] = weakref.WeakSet()
 """Those of all monitors that are not closed: a process has one handler of a signal."""
 
 
-def _on_sigterm(number: int, _: FrameType | None) -> None:
+def publish_and_terminate(number: int, _: FrameType | None) -> None:
+    """Publish what every monitor has counted, and end the process by the same signal."""
     interrupted: Publisher | None = None
     try:
         for publisher in list(_publishers):

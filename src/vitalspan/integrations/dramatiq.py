@@ -1,0 +1,155 @@
+"""Dramatiq: every message as an operation, by a middleware of its broker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, Unpack
+
+import dramatiq
+from dramatiq.middleware import Retries, TimeLimitExceeded
+from opentelemetry.trace import get_current_span
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.integrations.queue_poller import QueuePoller
+from vitalspan.integrations.task_operations import Outcome, TaskCall, TaskOperations, TaskOptions
+
+if TYPE_CHECKING:
+    from vitalspan.monitor import Monitor
+
+__all__ = ["Middleware", "instrument", "poll_queues"]
+
+_HEADERS: Final = "vitalspan"
+"""The option of a message that holds its trace."""
+
+_DELAYED: Final = ".DQ"
+"""The end of the names of queues of messages that wait for their time."""
+
+
+class Middleware(dramatiq.Middleware):
+    """Records the messages that a broker sends and its workers process.
+
+    Args:
+        **options: `monitor`, `component`, `exclude`; see docs/tasks.md.
+
+    Raises:
+        ConfigurationError: for an option that cannot be used.
+        TypeError: for an option that there is not.
+    """
+
+    def __init__(self, **options: Unpack[TaskOptions]) -> None:
+        self._operations = TaskOperations(**options)
+        self._calls: dict[str, tuple[TaskCall, int]] = {}
+
+    def before_enqueue(self, broker: Any, message: Any, delay: int | None) -> None:
+        """Let a message carry the trace that it is sent in."""
+        earlier = message.options.get(_HEADERS)
+        headers: dict[str, Any] = {}
+        if isinstance(earlier, dict) and not get_current_span().get_span_context().is_valid:
+            # Its time has come, or a worker sends it back.
+            headers = earlier
+        self._operations.publish(headers)
+        message.options[_HEADERS] = headers
+
+    def before_process_message(self, broker: Any, message: Any) -> None:
+        """Begin the call of a message."""
+        headers = message.options.get(_HEADERS)
+        call = self._operations.begin(
+            message.actor_name,
+            message.queue_name.removesuffix(_DELAYED),
+            headers if isinstance(headers, dict) else None,
+        )
+        if call is not None:
+            self._calls[message.message_id] = (call, _retries(message))
+
+    def after_process_message(
+        self,
+        broker: Any,
+        message: Any,
+        *,
+        result: Any = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        """End the call of a message."""
+        call, retries = self._calls.pop(message.message_id, (None, 0))
+        if call is not None:
+            call.end(_outcome(message, exception, retries), exception)
+
+    def after_skip_message(self, broker: Any, message: Any) -> None:
+        """End the call of a message that is not processed, if it has begun."""
+        outcome: Outcome = "expired" if message.failed else "rejected"
+        call, _ = self._calls.pop(message.message_id, (None, 0))
+        if call is not None:
+            call.end(outcome)
+        else:
+            queue = message.queue_name.removesuffix(_DELAYED)
+            self._operations.count(message.actor_name, queue, outcome)
+
+
+def instrument(broker: Any, **options: Unpack[TaskOptions]) -> None:
+    """Record the messages that a broker sends and its workers process.
+
+    A second time changes nothing.
+
+    Args:
+        broker: the broker.
+        **options: `monitor`, `component`, `exclude`; see docs/tasks.md.
+
+    Raises:
+        ConfigurationError: for an option that cannot be used.
+        TypeError: for an option that there is not.
+    """
+    kinds = [type(one) for one in broker.middleware]
+    if Middleware in kinds:
+        return
+    # At the end of a message, those that come later are asked first: Retries says whether it is.
+    before = Retries if Retries in kinds else None
+    broker.add_middleware(Middleware(**options), before=before)
+
+
+def poll_queues(
+    broker: Any,
+    queues: Sequence[str] = ("default",),
+    *,
+    interval: float = 15.0,
+    monitor: Monitor | None = None,
+) -> QueuePoller:
+    """Show how many messages wait in queues, as `task_queue_length`.
+
+    Args:
+        broker: a broker that knows, such as those for Redis and RabbitMQ.
+        queues: names of queues.
+        interval: seconds between two readings.
+        monitor: shows the lengths; by default the default monitor does.
+
+    Returns:
+        What reads them, which `stop()` ends.
+
+    Raises:
+        ConfigurationError: for a broker that does not know, and names or an interval that cannot
+            be.
+    """
+    if hasattr(broker, "do_qsize"):
+        length = broker.do_qsize
+    elif hasattr(broker, "get_queue_message_counts"):
+
+        def length(queue: str) -> int:
+            return int(broker.get_queue_message_counts(queue)[0])
+
+    else:
+        raise ConfigurationError(f"{type(broker).__qualname__} does not know how long queues are")
+    poller = QueuePoller(length, queues, interval, monitor)
+    poller.start()
+    return poller
+
+
+def _outcome(message: Any, exception: BaseException | None, retries: int) -> Outcome:
+    if exception is None:
+        return "expired" if message.failed else "succeeded"
+    if not message.failed and _retries(message) > retries:
+        return "retried"
+    return "timed_out" if isinstance(exception, TimeLimitExceeded) else "failed"
+
+
+def _retries(message: Any) -> int:
+    retries = message.options.get("retries", 0)
+    return retries if isinstance(retries, int) else 0

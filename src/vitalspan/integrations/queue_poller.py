@@ -1,0 +1,73 @@
+"""A poller of queue lengths: brokers are asked now and then, in a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from vitalspan.default import get_monitor
+from vitalspan.errors import ConfigurationError
+from vitalspan.integrations.task_metrics import task_metrics
+from vitalspan.labels import value_text
+from vitalspan.runtime.internal_errors import logger
+from vitalspan.runtime.ticker import Ticker
+
+if TYPE_CHECKING:
+    from vitalspan.monitor import Monitor
+
+
+class QueuePoller:
+    """Shows how many tasks wait in queues, as `task_queue_length`.
+
+    A queue whose broker cannot be asked has no length, and the log says why, once in a row.
+
+    Args:
+        read: returns the length of a queue, given its name.
+        queues: their names.
+        interval: seconds between two readings.
+        monitor: shows the lengths; by default the default monitor does.
+
+    Raises:
+        ConfigurationError: for what cannot be.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[str], int],
+        queues: Sequence[str],
+        interval: float = 15.0,
+        monitor: Monitor | None = None,
+    ) -> None:
+        if isinstance(queues, str) or not all(isinstance(queue, str) for queue in queues):
+            raise ConfigurationError(
+                f"queues={queues!r:.80}: use a sequence of names, such as ['celery']"
+            )
+        if not isinstance(interval, (int, float)) or not 0.1 <= interval <= 3600:
+            raise ConfigurationError(f"interval={interval!r:.80}: use seconds from 0.1 to 3600")
+        self._read = read
+        self._queues = tuple(queues)
+        self._metrics = task_metrics(monitor or get_monitor())
+        self._failing: set[str] = set()
+        self._ticker = Ticker(self.poll, interval, "vitalspan-queues")
+
+    def start(self) -> None:
+        """Read the lengths from now on, in a daemon thread. A forked child does not go on."""
+        self._ticker.start()
+
+    def stop(self) -> None:
+        """Stop reading."""
+        self._ticker.stop()
+
+    def poll(self) -> None:
+        """Read the lengths once."""
+        for queue in self._queues:
+            try:
+                self._metrics.set_length(queue, self._read(queue))
+                self._failing.discard(queue)
+            except Exception as problem:  # noqa: BLE001 - whatever a broker's client raises
+                self._metrics.set_length(queue, None)
+                if queue not in self._failing:
+                    self._failing.add(queue)
+                    logger.warning(
+                        "the length of the queue %s is unknown: %s", queue, value_text(problem)
+                    )

@@ -1,0 +1,239 @@
+"""The operations of a task queue: what all integrations with such libraries have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from contextlib import suppress
+from contextvars import Token
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, Unpack
+
+from opentelemetry import propagate
+
+from vitalspan.default import get_monitor
+from vitalspan.errors import ConfigurationError
+from vitalspan.integrations.task_metrics import task_metrics
+from vitalspan.labels import value_text
+from vitalspan.metrics import QUEUE, TASK
+from vitalspan.recording import spans
+from vitalspan.recording.call_record import CANCELLED, details_of
+from vitalspan.recording.current_call import current_request
+
+if TYPE_CHECKING:
+    from vitalspan.monitor import Monitor
+    from vitalspan.recording.call import Call
+
+COMPONENT: Final = "tasks"
+
+PUBLISHED: Final = "vitalspan_published"
+"""The header of a message that says when it was sent, in Unix seconds."""
+
+Outcome = Literal["succeeded", "failed", "retried", "rejected", "revoked", "expired", "timed_out"]
+
+_PAUSE: Final = 9.0
+"""Publishing takes a tenth of the time at most: it pauses for so many times as long as it took."""
+
+_NO_ERRORS: Final = frozenset({"retried", "rejected"})
+_CANCELLED: Final = frozenset({"revoked", "expired"})
+
+
+class TaskOptions(TypedDict, total=False):
+    """The options that every integration with a task queue takes.
+
+    Attributes:
+        monitor: records the tasks; by default the default monitor does.
+        component: the component of the operations, `tasks` by default.
+        exclude: names of tasks that are not recorded.
+    """
+
+    monitor: Monitor | None
+    component: str
+    exclude: Sequence[str]
+
+
+class TaskOperations:
+    """The operations of one application. Nothing here ever raises into a worker.
+
+    Args:
+        options: as `TaskOptions` lists them.
+
+    Raises:
+        ConfigurationError: for an option that cannot be used.
+        TypeError: for an option that there is not.
+
+    Attributes:
+        monitor: records the tasks.
+    """
+
+    def __init__(self, **options: Unpack[TaskOptions]) -> None:
+        unknown = options.keys() - TaskOptions.__annotations__.keys()
+        if unknown:
+            raise TypeError(
+                f"there is no option {min(unknown)!r}: "
+                f"use one of {', '.join(TaskOptions.__annotations__)}"
+            )
+        self.monitor = options.get("monitor") or get_monitor()
+        self._component = options.get("component", COMPONENT)
+        excluded = options.get("exclude", ())
+        if isinstance(excluded, str):
+            raise ConfigurationError(
+                f"exclude={excluded!r:.80}: use a sequence of names of tasks, such as "
+                f"[{excluded!r:.80}]"
+            )
+        self._excluded = frozenset(excluded)
+        self._metrics = task_metrics(self.monitor)
+        self._now = self.monitor.clock.now
+        self._publish_after = 0.0
+
+    def publish(self, headers: MutableMapping[str, Any]) -> None:
+        """Add to the headers of a message when it is sent, and the trace that it belongs to."""
+        try:
+            headers[PUBLISHED] = repr(self.monitor.clock.wall())
+            propagate.inject(headers)
+        except Exception:  # noqa: BLE001 - the message has to be sent
+            self._note("begin", "a message has no trace context")
+
+    def begin(
+        self,
+        task: str,
+        queue: str,
+        headers: Mapping[str, Any] | None = None,
+        *,
+        published: float | None = None,
+        not_before: float | None = None,
+    ) -> TaskCall | None:
+        """Begin the call of a task.
+
+        Args:
+            task: its name.
+            queue: where it came from.
+            headers: of its message.
+            published: when it was put into the queue, in Unix seconds; None looks for it in the
+                headers.
+            not_before: when it was to be started, in Unix seconds.
+
+        Returns:
+            The call, or None where it is not recorded.
+        """
+        if task in self._excluded or not self.monitor.enabled:
+            return None
+        try:
+            task, queue = self._metrics.bounded(value_text(task), value_text(queue))
+            call = TaskCall(self, task, queue, headers or {})
+            self._count_waiting(call, headers or {}, published, not_before)
+        except Exception:  # noqa: BLE001 - the task has to run
+            self._note("begin", "a task is not recorded")
+            return None
+        return call
+
+    def count(self, task: str, queue: str, outcome: Outcome) -> None:
+        """Count a task that has no call here: it never ran, or its process was killed."""
+        if task in self._excluded or not self.monitor.enabled:
+            return
+        try:
+            task, queue = self._metrics.bounded(value_text(task), value_text(queue))
+            self._metrics.ended(task, queue, outcome)
+        except Exception:  # noqa: BLE001 - the worker has to go on
+            self._note("end", "the outcome of a task is not counted")
+        now = self._now()
+        if now >= self._publish_after:
+            # The main process of a worker has no thread that publishes, so that it can fork safely.
+            self.publish_counts()
+            self._publish_after = self._now() + _PAUSE * (self._now() - now)
+
+    def publish_counts(self) -> None:
+        """Publish what this process has counted, if processes put their counts together.
+
+        A process that ends by `os._exit` calls this before.
+        """
+        workers = self.monitor._workers  # noqa: SLF001 - the monitor's own integration
+        if workers is not None:
+            with suppress(Exception):
+                workers.publisher.publish()
+
+    def _operation(self, task: str, queue: str) -> Any:
+        return self.monitor.operation(
+            task, component=self._component, labels={TASK: task, QUEUE: queue}, kind="consumer"
+        )
+
+    def _count_waiting(
+        self,
+        call: TaskCall,
+        headers: Mapping[str, Any],
+        published: float | None,
+        not_before: float | None,
+    ) -> None:
+        if published is None:
+            sent = headers.get(PUBLISHED)
+            if sent is None:
+                return
+            published = float(sent)
+        wanted = max(published, not_before or 0.0)
+        waited = max(0.0, self.monitor.clock.wall() - wanted)
+        self._metrics.waited(call.task, call.queue, waited)
+
+    def _note(self, where: str, problem: str) -> None:
+        self.monitor._recorder.internal_errors.note(where, problem)  # noqa: SLF001 - see above
+
+
+class TaskCall:
+    """A task in progress.
+
+    Args:
+        operations: of the application.
+        task: its name.
+        queue: where it came from.
+        headers: of its message, with the trace that it belongs to.
+
+    Attributes:
+        call: the same as the task sees it, with `add`, `set_attribute` and the rest.
+        error: what the task raised, if the library has said so.
+    """
+
+    def __init__(
+        self, operations: TaskOperations, task: str, queue: str, headers: Mapping[str, Any]
+    ) -> None:
+        self.task = task
+        self.queue = queue
+        self.error: BaseException | None = None
+        self._operations = operations
+        self._operation = operations._operation(task, queue)  # noqa: SLF001 - a part of it
+        self._context = spans.attach(propagate.extract(headers, spans.current()))
+        self.call: Call = self._operation.__enter__()
+        self._outer: Token[Call | None] = current_request.set(self.call)
+        self._ended = False
+
+    def end(self, outcome: Outcome, error: BaseException | None = None) -> None:
+        """End the task. A second time does nothing.
+
+        Args:
+            outcome: how it ended.
+            error: what it raised.
+        """
+        if self._ended:
+            return
+        self._ended = True
+        operations = self._operations
+        try:
+            self._mark(outcome, error)
+            failed = error is not None and outcome in ("failed", "timed_out")
+            self._operation.__exit__(
+                type(error) if failed else None, error if failed else None, None
+            )
+            operations._metrics.ended(self.task, self.queue, outcome)  # noqa: SLF001 - see above
+        except Exception:  # noqa: BLE001 - the worker has to go on
+            operations._note("end", "a task is not recorded as it should be")  # noqa: SLF001
+        finally:
+            # The library may end a task in another context than it began it in.
+            with suppress(ValueError):
+                current_request.reset(self._outer)
+            spans.detach(self._context)
+
+    def _mark(self, outcome: Outcome, error: BaseException | None) -> None:
+        if outcome in _NO_ERRORS:
+            self.call.ok()
+        elif outcome in _CANCELLED:
+            details = details_of(self.call._record)  # noqa: SLF001 - the call's own integration
+            details.marked = details.counted = True
+            details.outcome = CANCELLED
+        elif outcome != "succeeded" and error is None:
+            self.call.fail(outcome, error_type=outcome)

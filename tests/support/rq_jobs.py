@@ -1,0 +1,38 @@
+"""Jobs of RQ that end in every way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from opentelemetry import trace
+from rq.job import Retry
+
+import vitalspan as vs
+
+
+def order(number: int) -> str:
+    """Count something, and return the trace that the job belongs to."""
+    vs.current_call().add("rows", number)
+    return f"{trace.get_current_span().get_span_context().trace_id:032x}"
+
+
+def fail() -> None:
+    """Fail."""
+    raise ValueError("no such order")
+
+
+def again() -> Retry:
+    """Want to be run again."""
+    return Retry(max=1)
+
+
+def slow() -> None:
+    """Take longer than it may."""
+    time.sleep(60)
+
+
+def killed() -> None:
+    """Be killed, as when memory is short."""
+    os.kill(os.getpid(), signal.SIGKILL)
