@@ -196,7 +196,7 @@ class Monitor:
 
     @property
     def prices(self) -> PriceTable:
-        """What models cost, for calls to APIs that do not say their cost."""
+        """The prices of models, for calls to APIs that do not say their cost."""
         return self._instruments.counters.prices
 
     @property

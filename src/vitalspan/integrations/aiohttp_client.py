@@ -71,7 +71,7 @@ def trace_config(**options: Unpack[ClientOptions]) -> aiohttp.TraceConfig:
 
 
 class _Requests:
-    """What becomes of the requests of sessions.
+    """The requests of sessions, each recorded as a call.
 
     Args:
         operations: of the library.

@@ -1,4 +1,4 @@
-"""One request that an HTTP client makes."""
+"""The call of a request that an HTTP client makes."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ class ClientOperations(RequestOperations):
         return host
 
     def _is_instrumented(self) -> bool:
-        """Whether OpenTelemetry's own instrumentation makes spans of the library's requests."""
+        """Return whether OpenTelemetry's own instrumentation traces the library's requests."""
         instrumentor: Any = getattr(
             sys.modules.get(self._instrumentation), self._instrumentor, None
         )

@@ -1,4 +1,4 @@
-"""What a job takes from the environment: its sinks, and the trace that it belongs to."""
+"""The environment of a job: its sinks, and the trace that it belongs to."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _ENDED_FROM_OUTSIDE: Final = frozenset(
 
 
 class Ending(NamedTuple):
-    """How a run ended.
+    """The end of a run: its outcome and its exit status.
 
     Attributes:
         outcome: in one word.

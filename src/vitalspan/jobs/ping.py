@@ -51,7 +51,7 @@ class Ping:
 
     @property
     def shown(self) -> str:
-        """Where the URL leads to, without the path that is a secret."""
+        """The name in messages: the host, without the path, which is a secret."""
         return f"ping {self._shown}"
 
     def started(self, report: JobReport) -> None:

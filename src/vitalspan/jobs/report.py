@@ -15,7 +15,7 @@ from vitalspan.jobs.outcome import OUTCOMES, Outcome
 
 @dataclass(frozen=True)
 class JobReport:
-    """What is known of a job when a run starts, and when it ends.
+    """The report about a job when a run starts, and when it ends.
 
     Attributes:
         name: of the job.
@@ -46,7 +46,7 @@ class JobReport:
 
     @property
     def running(self) -> bool:
-        """Whether the run goes on."""
+        """True if the run goes on."""
         return self.finished is None
 
     def samples(self) -> Iterator[tuple[names.Family, Mapping[str, str], float]]:

@@ -1,4 +1,4 @@
-"""One run of a job, from its start to the reports of its end."""
+"""A run of a job, from its start to the reports of its end."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Sink(Protocol):
 
     @property
     def shown(self) -> str:
-        """What it is called in messages, without secrets."""
+        """The name in messages, without secrets."""
         ...
 
     def started(self, report: JobReport) -> None:

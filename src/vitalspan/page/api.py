@@ -28,7 +28,7 @@ _MOST_ANSWERS: Final = 64
 
 
 class Answer(NamedTuple):
-    """What a request is answered with.
+    """The answer to a request.
 
     Attributes:
         status: the HTTP status code.

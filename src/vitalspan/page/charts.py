@@ -67,7 +67,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Durations:
-    """How many calls took how long, over time: a heat map, or a histogram when added up.
+    """Counts of calls by duration over time: a heat map, or a histogram when added up.
 
     Attributes:
         uppers: the upper bounds of the buckets in seconds, ascending, each 1.41 times the one

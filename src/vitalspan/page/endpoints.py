@@ -48,7 +48,7 @@ class Endpoint:
 
     @property
     def summary(self) -> str:
-        """What it answers, in one sentence."""
+        """The answer in one sentence."""
         return (self.answer.__doc__ or "").split("\n")[0].removeprefix("Return ").capitalize()
 
 

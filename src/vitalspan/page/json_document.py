@@ -108,7 +108,7 @@ class Schemas:
 
 
 def _is_record(kind: object) -> TypeGuard[type]:
-    """Whether a type is a dataclass or a named tuple."""
+    """Return whether a type is a dataclass or a named tuple."""
     return isinstance(kind, type) and (
         dataclasses.is_dataclass(kind) or (issubclass(kind, tuple) and hasattr(kind, "_fields"))
     )

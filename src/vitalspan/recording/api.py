@@ -15,7 +15,7 @@ from vitalspan.runtime.internal_errors import InternalErrors
 
 
 class ApiUsage(NamedTuple):
-    """What one call to an API used.
+    """The usage of one call to an API.
 
     Attributes:
         model: that answered; empty where the API has none.

@@ -175,7 +175,7 @@ class CallSite(Shared):
         return IN_SESSION if recorder.open_sessions else recorder.silent_provider
 
     def is_short_in_session(self) -> bool:
-        """Whether a call only has to take the time and to note the sessions around it."""
+        """Return whether a call only has to take the time and to note the sessions around it."""
         provider: object = spans.slot._TRACER_PROVIDER  # noqa: SLF001
         return self.gate is IN_SESSION and provider is self.recorder.silent_provider
 

@@ -17,7 +17,7 @@ MAX_PRICES: Final = 1000
 
 
 class Price(NamedTuple):
-    """What a model costs, in US dollars.
+    """The price of a model, in US dollars.
 
     Attributes:
         input: of a million input tokens.

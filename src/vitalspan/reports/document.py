@@ -48,7 +48,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Fact:
-    """One figure that stands by itself."""
+    """A figure that stands by itself."""
 
     label: str
     value: str

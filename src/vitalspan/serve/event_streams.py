@@ -46,7 +46,7 @@ class EventStreams:
 
     @property
     def count(self) -> int:
-        """How many clients there are."""
+        """The number of clients."""
         return len(self._clients)
 
     def open(self) -> tuple[Response, Callable[[], None]] | None:

@@ -25,7 +25,7 @@ _COMPRESSED_FROM: Final = 1024
 
 
 def is_page(path: str) -> bool:
-    """Whether a path is one of the page or of its API."""
+    """Return whether a path is one of the page or of its API."""
     return path == "/" or path.startswith(_PATHS)
 
 
@@ -80,7 +80,7 @@ def misleading_host(request: Request) -> Response | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address, or a `Host` header, is one that only this machine can reach."""
+    """Return whether an address, or a `Host` header, is one that only this machine can reach."""
     if host.startswith("["):
         name = host[1:].partition("]")[0]
     elif host.count(":") > 1:

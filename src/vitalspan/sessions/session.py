@@ -167,7 +167,7 @@ class Session:
             session._calls.add(series, calls)  # noqa: SLF001 - of the same class
 
     def _encloses(self, record: Record) -> bool:
-        """Whether a call began within this session and is not counted in it yet."""
+        """Return whether a call began within this session and is not counted in it yet."""
         enclosure = enclosure_of(record)
         while enclosure is not None:
             if enclosure.session is self:

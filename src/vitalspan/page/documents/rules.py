@@ -148,7 +148,7 @@ def rules(monitor: Monitor, _: dict[str, Any]) -> Rules:
 
 
 class _Found:
-    """What is read of a rule while it cannot change.
+    """The state of a rule, read while it cannot change.
 
     Args:
         state: of the rule.
