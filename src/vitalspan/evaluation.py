@@ -157,12 +157,10 @@ class Evaluation:
 
     def _share(self, workers: Workers, settings: Settings) -> SharedEvaluation:
         # Few processes have others beside them.
-        from vitalspan.workers.shared_evaluation import (  # noqa: PLC0415
-            Evaluated,
-            SharedEvaluation,
-        )
+        from vitalspan.workers.evaluation_parts import EvaluationParts  # noqa: PLC0415
+        from vitalspan.workers.shared_evaluation import SharedEvaluation  # noqa: PLC0415
 
-        parts = Evaluated(
+        parts = EvaluationParts(
             self.history,
             self.engine,
             self.rules,
@@ -304,6 +302,8 @@ class Evaluation:
             self._shared.step_down()
         self.receivers.close()
         self.actions.close()
+        if self._shared is not None:
+            self._shared.close()
 
     def reset(self) -> None:
         """Begin anew from zero, as a forked child does by itself."""

@@ -29,11 +29,18 @@ def service_instance_id() -> str:
 
 
 _directories: list[str] = []
+"""Those of the monitors that are not closed; the one that came last names the instance."""
 
 
 def share_instance(directory: str) -> None:
     """Let the processes that share a directory be one instance in their external labels."""
-    _directories[:] = [directory]
+    _directories.append(directory)
+
+
+def leave_instance(directory: str) -> None:
+    """Be an instance of its own again, once for each time that `share_instance` was called."""
+    if directory in _directories:
+        _directories.remove(directory)
 
 
 def external_labels() -> dict[str, str]:
@@ -47,7 +54,7 @@ def external_labels() -> dict[str, str]:
     attributes = resource_attributes()
     instance = service_instance_id()
     if _directories and "service.instance.id" not in attributes:
-        instance = f"{socket.gethostname()}:{_directories[0]}"
+        instance = f"{socket.gethostname()}:{_directories[-1]}"
     labels = {"instance": instance}
     name, namespace = attributes.get("service.name"), attributes.get("service.namespace")
     if name:

@@ -12,10 +12,12 @@ from support.subprograms import FORKING, PRELUDE, run_program
 from support.worker_processes import die, exposition, make_monitor, processes, publish
 from vitalspan.workers import archive as archive_module
 from vitalspan.workers.archive import ARCHIVE
+from vitalspan.workers.compact_json import dump
 from vitalspan.workers.directory import UNUSED_AFTER, WorkersDirectory
 from vitalspan.workers.directory_lock import LOCK
+from vitalspan.workers.encoded_series import encode_columns
 from vitalspan.workers.payload import encode_counts, head_of
-from vitalspan.workers.series_columns import dump, encode_columns, encode_key
+from vitalspan.workers.series_keys import encode_key
 from vitalspan.workers.state_file import (
     SUFFIX,
     Commit,

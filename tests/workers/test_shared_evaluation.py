@@ -12,10 +12,11 @@ import vitalspan as vs
 from support.waiting import wait_until
 from support.worker_processes import die, exposition, make_monitor, publish
 from vitalspan.notify import Callback
+from vitalspan.resource import external_labels
 from vitalspan.rules.alert import Alert
 from vitalspan.workers import journal as journal_module
 from vitalspan.workers.leadership import LEADER, Leadership
-from vitalspan.workers.shared_evaluation import EVALUATION, SharedEvaluation
+from vitalspan.workers.shared_evaluation import SharedEvaluation
 
 
 class Service:
@@ -102,6 +103,21 @@ def service(tmp_path: Path) -> Iterator[Service]:
     yield made
     for monitor in made.monitors:
         monitor.close()
+
+
+def test_a_monitor_that_is_closed_gives_its_instance_back(tmp_path: Path) -> None:
+    alone = external_labels()
+    monitors = []
+    for name in ("one", "another"):
+        [monitor] = Service(tmp_path / name, 1).monitors
+        monitor.tick()
+        assert external_labels()["instance"].endswith(f":{tmp_path / name}")
+        monitors.append(monitor)
+    for _ in range(2):
+        monitors[1].close()
+        assert external_labels()["instance"].endswith(f":{tmp_path / 'one'}")
+    monitors[0].close()
+    assert external_labels() == alone
 
 
 def test_one_process_evaluates_what_all_have_counted(service: Service) -> None:
@@ -240,7 +256,7 @@ def test_a_damaged_state_is_left_out(service: Service, content: bytes) -> None:
     service.call(1, 20, ValueError)
     service.tick()
     assert active(service.monitors[1])
-    (service.directory / EVALUATION).write_bytes(content)
+    (service.directory / "evaluation").write_bytes(content)
     assert active(service.monitors[1])
     service.kill(0)
     service.tick(1, 2, 0)
@@ -256,10 +272,10 @@ def test_a_state_whose_parts_are_missing_is_left_out(
     import json
 
     service.tick()
-    document = json.loads((service.directory / EVALUATION).read_bytes())
+    document = json.loads((service.directory / "evaluation").read_bytes())
     for name in ("engine", "health", "slos", "wall"):
         broken = {key: value for key, value in document.items() if key != name}
-        (service.directory / EVALUATION).write_bytes(json.dumps(broken).encode())
+        (service.directory / "evaluation").write_bytes(json.dumps(broken).encode())
         assert service.monitors[1].alerts.active() == []
     assert "could not be read and is left out" in caplog.text
 
@@ -360,7 +376,7 @@ def test_a_full_disk_keeps_nobody_from_evaluating(
 
     service.call(0, 20, ValueError)
     with monkeypatch.context() as patched:
-        for module in ("shared_evaluation", "requests"):
+        for module in ("published_evaluation", "requests"):
             patched.setattr(f"vitalspan.workers.{module}.write_file", refuse)
         service.tick()
         service.tick()

@@ -19,7 +19,7 @@ from vitalspan.workers.details_encoding import sum_of_details
 from vitalspan.workers.directory_state import DirectoryState, WorkerState
 from vitalspan.workers.payload import Payload, encode_counts
 from vitalspan.workers.registry import MergedRegistry
-from vitalspan.workers.series_columns import encode_key
+from vitalspan.workers.series_keys import encode_key
 from vitalspan.workers.series_sums import SeriesSums
 from vitalspan.workers.state_file import SUFFIX, StateFile, UnreadableError
 from vitalspan.workers.worker_counts import SeriesCounts, WorkerCounts

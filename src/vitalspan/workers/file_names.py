@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 EVALUATED: Final = re.compile(r"journal-\d+|evaluation(\.new)?|[0-9a-f]{16}\.(request|new)")
-"""What those who evaluate rules leave: the past, what they have found, and requests to them."""
+"""The files of the evaluation: the journal, the alerts and health, and requests to the leader."""
 
 OURS: Final = re.compile(
     rf"{EVALUATED.pattern}|[0-9a-f]{{16}}\.(worker|archiving)|\.[0-9a-f]{{16}}\.new"

@@ -18,9 +18,10 @@ from zlib import compress, crc32, decompress, error
 
 from vitalspan.history.registry_metrics import Samples
 from vitalspan.history.samples.reading import Reading
+from vitalspan.workers.compact_json import dump
+from vitalspan.workers.encoded_series import EncodedSeries, encode_columns
 from vitalspan.workers.payload import Payload, encode, head_of
 from vitalspan.workers.private_files import open_file
-from vitalspan.workers.series_columns import EncodedSeries, dump, encode_columns
 from vitalspan.workers.state_file import UnreadableError
 from vitalspan.workers.worker_counts import WorkerCounts
 

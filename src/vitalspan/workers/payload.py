@@ -11,17 +11,10 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
+from vitalspan.workers.compact_json import dump
+from vitalspan.workers.encoded_series import EncodedSeries, encode_columns, encode_series
 from vitalspan.workers.registry import Row, rows_of
-from vitalspan.workers.series_columns import (
-    EncodedSeries,
-    Grids,
-    SeriesColumns,
-    SeriesLayout,
-    decode_columns,
-    dump,
-    encode_columns,
-    encode_series,
-)
+from vitalspan.workers.series_columns import Grids, SeriesColumns, SeriesLayout, decode_columns
 from vitalspan.workers.state_file import UnreadableError
 from vitalspan.workers.worker_counts import WorkerCounts, add_amounts, add_columns
 
@@ -30,7 +23,7 @@ _PREFIX: Final = struct.Struct("<II")
 
 
 class Payload:
-    """What a process has published, taken apart.
+    """The state that a process has published, taken apart.
 
     Args:
         encoded: the state.

@@ -13,18 +13,13 @@ from vitalspan.recording.series import Series
 from vitalspan.recording.slo_counter import SloCounter
 from vitalspan.runtime import fork
 from vitalspan.runtime.locks import acquire
+from vitalspan.workers.compact_json import dump
 from vitalspan.workers.directory import WorkersDirectory
+from vitalspan.workers.encoded_series import EncodedSeries, encode_columns, encode_series
 from vitalspan.workers.payload import Payload, encode, head_of
 from vitalspan.workers.registry_publisher import RegistryPublisher
-from vitalspan.workers.series_columns import (
-    EncodedSeries,
-    InProgress,
-    dump,
-    encode_columns,
-    encode_key,
-    encode_keys,
-    encode_series,
-)
+from vitalspan.workers.series_columns import InProgress
+from vitalspan.workers.series_keys import encode_key, encode_keys
 from vitalspan.workers.state_file import StateFile
 from vitalspan.workers.worker_counts import SeriesCounts, WorkerCounts
 

@@ -47,7 +47,7 @@ _ADDED_UP: Final = frozenset(
         "process_threads",
     }
 )
-"""What the processes together have as well, as `workers_*`."""
+"""Metrics of a process whose sums over all processes are shown as well, as `workers_*`."""
 
 _PROCESS_SECONDS: Final = 5.0
 """Seconds between two readings of what a process and the machine use."""

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from vitalspan.rules.engine import RuleEngine
 from vitalspan.rules.silences import Silences, silence_of
+from vitalspan.workers.compact_json import dump
 from vitalspan.workers.private_files import read_file, write_file
-from vitalspan.workers.series_columns import dump
 
 _SUFFIX: Final = ".request"
 _MOST: Final = 1000

@@ -9,15 +9,10 @@ from typing import Any, Final, NamedTuple
 
 from vitalspan.recording.detail_counts import DetailCounts
 from vitalspan.recording.duration_histogram import Spread
+from vitalspan.workers.binary_columns import decode_counts
 from vitalspan.workers.details_encoding import Document, sum_of_details
 from vitalspan.workers.merged_layout import MergedLayout
-from vitalspan.workers.series_columns import (
-    MEASURED,
-    SPLIT,
-    SeriesColumns,
-    Values,
-    decode_counts,
-)
+from vitalspan.workers.series_columns import MEASURED, SPLIT, SeriesColumns, Values
 from vitalspan.workers.worker_counts import SeriesCounts
 
 
@@ -37,7 +32,7 @@ _MERGING: Final[tuple[tuple[Callable[[Any], Any], Any], ...]] = (
     (_exact_sum, 0.0),
     (sum, 0),
 )
-"""How the values of each column are merged, and what stands for a series that is not there."""
+"""For each column, the function that merges values, and the value of a series that is missing."""
 
 
 class Source(NamedTuple):
@@ -53,7 +48,7 @@ class Source(NamedTuple):
 
 
 class _Parts(NamedTuple):
-    """What the sums of one series are made of: the same parts have the same sums."""
+    """The sums of one series before they are decoded; equal ones are decoded once."""
 
     boundaries: tuple[float, ...]
     first: int

@@ -2,75 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from vitalspan.history.history import DEFAULT_RETENTION
 from vitalspan.history.registry_metrics import Samples
 from vitalspan.history.samples.reading import Reading
 from vitalspan.history.ticks import Ticks
 from vitalspan.notify.delivery import ReceiverStatus
-from vitalspan.resource import share_instance
+from vitalspan.resource import leave_instance, share_instance
 from vitalspan.rules.error_budget import SloStatus
-from vitalspan.rules.silences import Silences, silence_document, silence_of
+from vitalspan.rules.silences import silence_document, silence_of
+from vitalspan.workers.evaluation_parts import EvaluationParts
 from vitalspan.workers.evaluation_state import (
     engine_document,
     health_document,
     restore_engine,
     restore_health,
 )
-from vitalspan.workers.journal import Journal
 from vitalspan.workers.leadership import Leadership
-from vitalspan.workers.private_files import read_file, write_file
+from vitalspan.workers.past_evaluation import PastEvaluation
+from vitalspan.workers.published_evaluation import PublishedEvaluation
 from vitalspan.workers.requests import Requests
-from vitalspan.workers.series_columns import dump
-from vitalspan.workers.state_file import UnreadableError
-from vitalspan.workers.worker_counts import WorkerCounts
 
 if TYPE_CHECKING:
-    from vitalspan.health.assessor import Assessor
-    from vitalspan.history.history import History
-    from vitalspan.notify import Actions, Dispatcher
-    from vitalspan.rules.engine import RuleEngine
-    from vitalspan.rules.rule_book import RuleBook
     from vitalspan.workers.workers import Workers
-
-EVALUATION: Final = "evaluation"
-_FORMAT: Final = 1
-
-_Stamp = tuple[int, int]
-
-
-@dataclass
-class Evaluated:
-    """The parts of an evaluation.
-
-    Attributes:
-        history: what rules look back on.
-        engine: evaluates them.
-        rules: the rules in force.
-        assessor: scores health.
-        receivers: are notified.
-        actions: are run.
-        silences: keep alerts from receivers.
-        interval: seconds between two ticks.
-    """
-
-    history: History
-    engine: RuleEngine
-    rules: RuleBook
-    assessor: Assessor
-    receivers: Dispatcher
-    actions: Actions
-    silences: Silences
-    interval: float
 
 
 class SharedEvaluation:
@@ -91,25 +51,27 @@ class SharedEvaluation:
         seconds: how long they took together.
     """
 
-    def __init__(self, workers: Workers, parts: Evaluated) -> None:
+    def __init__(self, workers: Workers, parts: EvaluationParts) -> None:
         self._workers = workers
         self._parts = parts
         directory = workers.directory.path
-        self._directory = directory
         self._leadership = Leadership(directory)
         self._boot = _boot_id()
-        share_instance(os.fspath(directory.absolute()))
+        self._instance = os.fspath(directory.absolute())
+        share_instance(self._instance)
+        self._closed = False
         # Silences of several processes have different numbers.
         parts.silences.number_from(1 + secrets.randbelow(2**40))
         self.requests = Requests(directory, parts.engine, parts.silences, workers.note)
-        self._journal = Journal(directory, self._boot, DEFAULT_RETENTION)
+        self._published = PublishedEvaluation(directory, self._boot, workers.report)
+        self._past = PastEvaluation(workers, parts.history, directory, self._boot)
         self.reset()
 
     def reset(self) -> None:
         """Begin anew, as a forked child does."""
         self._leadership.release()
         self._leading = False
-        self._seen: _Stamp | None = None
+        self._published.forget()
         self._results: dict[str, Counter[str]] = {}
         self._actions: Counter[str] = Counter()
         self._failed = False
@@ -121,7 +83,7 @@ class SharedEvaluation:
 
     @property
     def ticking(self) -> tuple[int, float]:
-        """How many ticks there were in all processes, and the seconds that they took."""
+        """The number of ticks in all processes, and the seconds that they took."""
         return self.ticks, self.seconds
 
     @property
@@ -152,11 +114,18 @@ class SharedEvaluation:
         self._leading = False
         self._leadership.release()
 
+    def close(self) -> None:
+        """Take part no more: the process is an instance of its own again."""
+        self.step_down()
+        if not self._closed:
+            self._closed = True
+            leave_instance(self._instance)
+
     def follow(self) -> None:
         """Take over what the leader has published, if that is news."""
         if self._leading:
             return
-        document = self._read()
+        document = self._published.read()
         if document is not None:
             self._restore(document)
 
@@ -178,8 +147,9 @@ class SharedEvaluation:
         for result in parts.actions.counts():
             self.action_counts.setdefault(result, 0)
         try:
-            self._write_journal(now, samples, reading)
-            self._write(now)
+            if self._leadership.held:
+                self._past.note(now, samples, reading)
+                self._published.write(self._document(now))
             self._failed = False
         except OSError as error:
             if not self._failed:
@@ -187,8 +157,8 @@ class SharedEvaluation:
             self._failed = True
 
     def _take_over(self, now: float) -> None:
-        self._seen = None
-        document = self._read()
+        self._published.forget()
+        document = self._published.read()
         if document is not None:
             self._restore(document)
             self._results = {one.name: Counter(one.results) for one in self.receiver_statuses}
@@ -198,73 +168,15 @@ class SharedEvaluation:
             # This process may have led before, and its own counts are among those it restored.
             self._results.get(name, Counter()).subtract(counts)
         self._actions.subtract(self._parts.actions.counts())
-        self._journal.begin()
-        self._restore_history(now)
+        self._past.restore(now, writes=self._leadership.held)
 
-    def _restore_history(self, now: float) -> None:
-        history, counts = self._parts.history, self._workers.counts
-        history.reset()
-        counts.forget_series()
-        if self._replay(now):
-            return
-        history.ticks = Ticks(min(now, counts.born))
-        past = self._workers.has_past()
-        if past:
-            # Nobody knows when that was counted which older processes have left.
-            history.ticks = Ticks(now)
-            history.observe(now)
-            history.ticks = Ticks(now)
-        self._begin_journal(history.ticks.times[0], past=past)
-
-    def _replay(self, now: float) -> bool:
-        """Give the history what the journal has; return whether that is anything."""
-        history, replayed = self._parts.history, False
-        for entry in self._journal.entries(now):
-            if not replayed:
-                history.ticks = Ticks(entry.now)
-            try:
-                with self._workers.counts.replaying(entry.payload):
-                    history.observe(entry.now, entry.samples)
-                history.samples.observe(entry.now, self._workers.counts.epoch(), entry.reading)
-            except UnreadableError as error:
-                self._workers.note(f"the journal of alerts could not be read: {error}")
-                break
-            if not replayed:
-                history.ticks = Ticks(entry.now)
-            replayed = True
-        return replayed
-
-    def _begin_journal(self, now: float, *, past: bool) -> None:
-        if not self._leadership.held:
-            return
-        counts = self._workers.counts
-        with suppress(OSError):
-            if past:
-                series = counts.changed_series(everything=True)
-                self._journal.append(now, counts.counts, series, {}, Reading())
-            else:
-                self._journal.append(now, WorkerCounts(), ([], []), {}, Reading())
-
-    def _write_journal(self, now: float, samples: Samples, reading: Reading) -> None:
-        if not self._leadership.held:
-            return
-        counts = self._workers.counts
-        everything = self._journal.wants_everything(now)
-        series = counts.changed_series(everything=everything)
-        self._journal.append(now, counts.counts, series, samples, reading)
-
-    def _write(self, now: float) -> None:
-        if not self._leadership.held:
-            return
+    def _document(self, now: float) -> dict[str, Any]:
         parts = self._parts
-        history = parts.history
         wall = now + self._workers.counts.epoch()
-        document = {
-            "format": _FORMAT,
-            "boot": self._boot,
+        return {
             "now": now,
             "wall": wall,
-            "began": history.ticks.times[0],
+            "began": parts.history.ticks.times[0],
             "engine": engine_document(parts.engine),
             "health": health_document(parts.assessor),
             "slos": [asdict(one) for one in self.statuses],
@@ -274,28 +186,6 @@ class SharedEvaluation:
             "ticks": self.ticks,
             "seconds": self.seconds,
         }
-        path = self._directory / EVALUATION
-        unfinished = path.with_suffix(".new")
-        write_file(unfinished, dump(document))
-        unfinished.replace(path)
-
-    def _read(self) -> dict[str, Any] | None:
-        """Return what the leader has published; None if that is no news, or cannot be read."""
-        path = self._directory / EVALUATION
-        try:
-            state = path.stat()
-            stamp = (state.st_ino, state.st_mtime_ns)
-            if stamp == self._seen:
-                return None
-            document: dict[str, Any] = json.loads(read_file(path))
-            self._seen = stamp
-            usable = document["format"] == _FORMAT and document["boot"] == self._boot
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            self._workers.report(path, f"{error!r:.80}")
-            return None
-        return document if usable else None
 
     def _restore(self, document: Mapping[str, Any]) -> None:
         parts = self._parts
@@ -309,7 +199,7 @@ class SharedEvaluation:
             self.ticks, self.seconds = document["ticks"], document["seconds"]
             now, wall, began = document["now"], document["wall"], document["began"]
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            self._workers.report(self._directory / EVALUATION, f"{error!r:.80}")
+            self._workers.report(self._published.path, f"{error!r:.80}")
             return
         ticks = Ticks(began)
         ticks.add(now)

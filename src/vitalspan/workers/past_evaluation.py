@@ -1,0 +1,101 @@
+"""The history of the leader, which the process that takes over from it goes on with."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitalspan.history.history import DEFAULT_RETENTION
+from vitalspan.history.registry_metrics import Samples
+from vitalspan.history.samples.reading import Reading
+from vitalspan.history.ticks import Ticks
+from vitalspan.workers.journal import Journal
+from vitalspan.workers.state_file import UnreadableError
+from vitalspan.workers.worker_counts import WorkerCounts
+
+if TYPE_CHECKING:
+    from vitalspan.history.history import History
+    from vitalspan.workers.workers import Workers
+
+
+class PastEvaluation:
+    """Writes the journal of a history, and makes a history of the journal of another process.
+
+    Args:
+        workers: the processes.
+        history: of this process.
+        directory: the directory that the processes share.
+        boot: tells one run of the machine from another, between which steady times mean nothing.
+    """
+
+    def __init__(self, workers: Workers, history: History, directory: Path, boot: str) -> None:
+        self._workers = workers
+        self._history = history
+        self._journal = Journal(directory, boot, DEFAULT_RETENTION)
+
+    def note(self, now: float, samples: Samples, reading: Reading) -> None:
+        """Write what was observed at a tick.
+
+        Args:
+            now: the tick, in seconds on the steady clock.
+            samples: the metrics of the registry that rules ask for.
+            reading: the samples that expressions of rules ask for.
+
+        Raises:
+            OSError: if there is no room.
+        """
+        counts = self._workers.counts
+        everything = self._journal.wants_everything(now)
+        series = counts.changed_series(everything=everything)
+        self._journal.append(now, counts.counts, series, samples, reading)
+
+    def restore(self, now: float, *, writes: bool) -> None:
+        """Make the history of the journal; begin anew without one.
+
+        Args:
+            now: the time, in seconds on the steady clock.
+            writes: whether this process writes the journal from now on.
+        """
+        history, counts = self._history, self._workers.counts
+        self._journal.begin()
+        history.reset()
+        counts.forget_series()
+        if self._replay(now):
+            return
+        history.ticks = Ticks(min(now, counts.born))
+        past = self._workers.has_past()
+        if past:
+            # Nobody knows when that was counted which older processes have left.
+            history.ticks = Ticks(now)
+            history.observe(now)
+            history.ticks = Ticks(now)
+        if writes:
+            self._begin_journal(history.ticks.times[0], past=past)
+
+    def _replay(self, now: float) -> bool:
+        """Give the history what the journal has; return whether that is anything."""
+        history, replayed = self._history, False
+        for entry in self._journal.entries(now):
+            if not replayed:
+                history.ticks = Ticks(entry.now)
+            try:
+                with self._workers.counts.replaying(entry.payload):
+                    history.observe(entry.now, entry.samples)
+                history.samples.observe(entry.now, self._workers.counts.epoch(), entry.reading)
+            except UnreadableError as error:
+                self._workers.note(f"the journal of alerts could not be read: {error}")
+                break
+            if not replayed:
+                history.ticks = Ticks(entry.now)
+            replayed = True
+        return replayed
+
+    def _begin_journal(self, now: float, *, past: bool) -> None:
+        counts = self._workers.counts
+        with suppress(OSError):
+            if past:
+                series = counts.changed_series(everything=True)
+                self._journal.append(now, counts.counts, series, {}, Reading())
+            else:
+                self._journal.append(now, WorkerCounts(), ([], []), {}, Reading())

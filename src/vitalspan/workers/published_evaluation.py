@@ -1,0 +1,63 @@
+"""The file in which the leader publishes alerts, health and what belongs to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from vitalspan.workers.compact_json import dump
+from vitalspan.workers.private_files import read_file, write_file
+
+_NAME: Final = "evaluation"
+_FORMAT: Final = 1
+
+_Stamp = tuple[int, int]
+
+
+class PublishedEvaluation:
+    """Writes the file, and reads it when it has changed.
+
+    Args:
+        directory: the directory that the processes share.
+        boot: tells one run of the machine from another, between which steady times mean nothing.
+        report: is told the path of a file that cannot be read, and why.
+    """
+
+    def __init__(self, directory: Path, boot: str, report: Callable[[Path, str], None]) -> None:
+        self.path = directory / _NAME
+        self._boot = boot
+        self._report = report
+        self._seen: _Stamp | None = None
+
+    def forget(self) -> None:
+        """Read the file the next time even if it has not changed."""
+        self._seen = None
+
+    def write(self, document: Mapping[str, Any]) -> None:
+        """Publish a document.
+
+        Raises:
+            OSError: if there is no room; the document before stays published.
+        """
+        unfinished = self.path.with_suffix(".new")
+        write_file(unfinished, dump({"format": _FORMAT, "boot": self._boot, **document}))
+        unfinished.replace(self.path)
+
+    def read(self) -> dict[str, Any] | None:
+        """Return the document; None if it is the same as the last time, or cannot be read."""
+        try:
+            state = self.path.stat()
+            stamp = (state.st_ino, state.st_mtime_ns)
+            if stamp == self._seen:
+                return None
+            document: dict[str, Any] = json.loads(read_file(self.path))
+            self._seen = stamp
+            usable = document["format"] == _FORMAT and document["boot"] == self._boot
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            self._report(self.path, f"{error!r:.80}")
+            return None
+        return document if usable else None

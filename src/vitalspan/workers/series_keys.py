@@ -1,0 +1,42 @@
+"""The keys of series: component, operation and labels, encoded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from zlib import compress, decompress
+
+from vitalspan.labels import Labels
+from vitalspan.workers.state_file import UnreadableError
+
+
+def encode_key(component: str, operation: str, labels: Labels) -> bytes:
+    """Return what tells a series from others; it has no line break."""
+    return json.dumps([component, operation, labels], separators=(",", ":")).encode()
+
+
+def decode_key(key: bytes) -> tuple[str, str, Labels]:
+    """Return component, operation and labels of a series.
+
+    Raises:
+        UnreadableError: for a key that this version cannot read.
+    """
+    try:
+        component, operation, labels = json.loads(key)
+        return component, operation, tuple((name, value) for name, value in labels)
+    except (ValueError, TypeError) as fault:
+        raise UnreadableError(f"the key of a series cannot be decoded ({fault!r:.80})") from None
+
+
+def encode_keys(keys: Iterable[bytes]) -> bytes:
+    """Return the keys of all series, compressed."""
+    return compress(b"\n".join(keys), 1)
+
+
+def decode_keys(encoded: bytes) -> list[bytes]:
+    """Return keys that were compressed.
+
+    Raises:
+        zlib.error: for what is damaged.
+    """
+    return decompress(encoded).split(b"\n") if encoded else []
