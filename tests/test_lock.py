@@ -13,7 +13,16 @@ from packaging.utils import canonicalize_name
 from support.paths import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-GROUPS = PYPROJECT["dependency-groups"]
+
+
+def group(name: str) -> list[str]:
+    """What a group asks for, with what it includes."""
+    asked = PYPROJECT["dependency-groups"][name]
+    parts = [group(one["include-group"]) if isinstance(one, dict) else [one] for one in asked]
+    return [*itertools.chain(*parts)]
+
+
+GROUPS = {name: group(name) for name in PYPROJECT["dependency-groups"]}
 RUN = [
     *PYPROJECT["project"]["dependencies"],
     *itertools.chain(*PYPROJECT["project"]["optional-dependencies"].values()),

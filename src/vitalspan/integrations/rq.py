@@ -135,11 +135,18 @@ def _record(job: Any, queue: Queue, operations: TaskOperations) -> None:
             outcome: Outcome = "timed_out" if isinstance(error, BaseTimeoutException) else "failed"
             call.end("retried" if _retries(job) else outcome, error)
             raise
-        call.end("retried" if isinstance(result, Retry) else "succeeded")
+        call.end(_outcome_of_result(job, result))
         return result
 
     setattr(job, _RECORDED, True)
     job.perform = performed
+
+
+def _outcome_of_result(job: Any, result: object) -> Outcome:
+    """Return how a job ended; one that returns a `Retry` is run again, but not for ever."""
+    if not isinstance(result, Retry):
+        return "succeeded"
+    return "failed" if (getattr(job, "number_of_retries", None) or 0) >= result.max else "retried"
 
 
 def _name(job: Any) -> str:
