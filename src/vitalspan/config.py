@@ -20,17 +20,24 @@ _MULTIPROC_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
 """What sets the directory of several processes for prometheus_client."""
 
 _MOST: Final = 1_000_000
-"""The greatest value of settings that are whole numbers."""
+"""The greatest value of most settings that are whole numbers."""
 
 _COUNTS: Final = (
-    ("max_series", 1),
-    ("recent_calls", 0),
-    ("slow_calls", 0),
-    ("alert_history", 0),
-    ("health_snapshots", 0),
-    ("native_histogram_buckets", 2),
+    ("max_series", 1, _MOST),
+    ("recent_calls", 0, _MOST),
+    ("slow_calls", 0, _MOST),
+    ("alert_history", 0, _MOST),
+    ("health_snapshots", 0, _MOST),
+    ("native_histogram_buckets", 2, _MOST),
+    ("store_max_bytes", 0, 2**50),
 )
-"""Settings that are whole numbers, with their least values."""
+"""Settings that are whole numbers, with their least and their greatest values."""
+
+_TEXTS: Final = (
+    *("component", "rules", "alertmanager", "webhook", "workers"),
+    *("prices", "store", "store_tiers"),
+)
+"""Settings that are any text."""
 
 _SHORTEST_TICK: Final = 0.1
 _LONGEST_TICK: Final = 3600
@@ -88,6 +95,12 @@ class Settings:
         workers: the directory in which the processes of one service publish what they count, so
             that each of them shows all; empty for a process by itself.
         publish_interval: seconds between two publications there.
+        store: the URL of a store where the history, alerts, silences and error budgets are kept,
+            `sqlite:///history.db` for example; empty for none.
+        store_tiers: how finely the past is stored, and how long: pairs of both, separated by
+            commas.
+        store_max_bytes: the size of the store above which old history is forgotten sooner; 0 for
+            any size.
     """
 
     component: str = "default"
@@ -119,13 +132,16 @@ class Settings:
     gen_ai_metrics: bool = False
     workers: str = ""
     publish_interval: float = 1.0
+    store: str = ""
+    store_tiers: str = "5s:2h,1m:48h,1h:30d"
+    store_max_bytes: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in _COUNTS:
+        for name, least, most in _COUNTS:
             value = getattr(self, name)
-            if type(value) is not int or not least <= value <= _MOST:
+            if type(value) is not int or not least <= value <= most:
                 raise ConfigurationError(
-                    f"{name}={value!r:.80}: use a whole number from {least} to {_MOST}"
+                    f"{name}={value!r:.80}: use a whole number from {least} to {most}"
                 )
         # Any sequence of numbers is taken; equal settings are equal all the same.
         object.__setattr__(self, "buckets", check_boundaries(self.buckets))
@@ -133,7 +149,7 @@ class Settings:
             value = getattr(self, field.name)
             if isinstance(field.default, bool) and not isinstance(value, bool):
                 raise ConfigurationError(f"{field.name}={value!r}: use True or False")
-        for name in ("component", "rules", "alertmanager", "webhook", "prices", "workers"):
+        for name in _TEXTS:
             if not isinstance(getattr(self, name), str):
                 raise ConfigurationError(f"{name}={getattr(self, name)!r:.80}: use a string")
         self._check_seconds()
@@ -189,8 +205,8 @@ class Settings:
 
     @property
     def alerting(self) -> bool:
-        """True if rules or receivers are set."""
-        return bool(self.rules or self.alertmanager or self.webhook)
+        """True if rules, receivers or a store are set."""
+        return bool(self.rules or self.alertmanager or self.webhook or self.store)
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
         """Return these settings with some changed.

@@ -14,6 +14,7 @@ from vitalspan.exposition.alert_families import (
     receiver_families,
     rule_families,
     slo_families,
+    store_families,
     tick_families,
 )
 from vitalspan.exposition.asked_samples import AskedSamples
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from vitalspan.config import Settings
+    from vitalspan.persistence import Persistence
     from vitalspan.recording.counts import Counts
     from vitalspan.recording.recorder import Recorder
     from vitalspan.workers.shared_evaluation import SharedEvaluation
@@ -71,6 +73,7 @@ class Evaluation:
         trail: what the score and the machine were like.
         receivers: notifies the receivers of alerts.
         actions: runs what alerts trigger.
+        persistence: stores what was found; None without a store.
         ticker: the thread that ticks.
         ticks: how many ticks there were.
         seconds: how long they took together.
@@ -117,6 +120,8 @@ class Evaluation:
         self._use_rules()
         self._ticking = threading.Lock()
         self._shared = None if workers is None else self._share(workers, settings)
+        self.persistence: Persistence | None = None
+        self._stored: tuple[str, str, int] = ("", "", 0)
         self.history.begin(recorder.now())
         fork.reset_in_child(self)
 
@@ -132,18 +137,30 @@ class Evaluation:
         if not ticking.acquire(blocking=False):
             return
         try:
-            began = self._recorder.now()
+            began, persistence, batch = self._recorder.now(), self.persistence, None
             self.rules.reload_if_changed()
             if not self._leads(began if now is None else now):
+                if persistence is not None:
+                    persistence.let_go()
                 return
             # Collectors may take long, and want locks whose holders wait for this one.
             samples, reading = self.history.metrics.read(), self.history.samples.read()
             with self._lock:
                 now = self._recorder.now() if now is None else now
+                if persistence is not None:
+                    with self._storing():
+                        persistence.prepare(now, self._recorder.epoch(), is_first=self._is_first())
                 evaluated = self._evaluate(now, samples, reading)
+                if evaluated and persistence is not None:
+                    with self._storing():
+                        batch = persistence.collect(now, self._recorder.epoch())
                 if evaluated and self._shared is not None:
                     seconds = self._recorder.now() - began
                     self._shared.publish(now, samples, reading, seconds=seconds)
+            if batch is not None and persistence is not None:
+                # Nobody who reads alerts waits for a disk.
+                with self._storing():
+                    persistence.write(batch)
             self.seconds += self._recorder.now() - began
         finally:
             ticking.release()
@@ -154,6 +171,36 @@ class Evaluation:
             return True
         with self._lock:
             return self._shared.lead(now)
+
+    @contextmanager
+    def _storing(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception:  # noqa: BLE001 - rules and receivers go on without a store
+            self._recorder.internal_errors.note("store", "storing history failed")
+
+    def _is_first(self) -> bool:
+        """Return whether nothing was evaluated yet, by this process or by another worker."""
+        return (self.ticks if self._shared is None else self._shared.ticks) == 0
+
+    def _persist(self, settings: Settings) -> Persistence | None:
+        if not settings.store:
+            return None
+        # Few programs have a store.
+        from vitalspan.persistence import Persisted, Persistence  # noqa: PLC0415
+
+        parts = Persisted(
+            self.history,
+            self.engine,
+            self.assessor,
+            self.receivers,
+            self.actions,
+            self.alerts.kept_silences,
+            self._recorder.series_table.hidden,
+            lambda: self.ticker.interval,
+            self._shared is not None,
+        )
+        return Persistence(settings, parts)
 
     def _share(self, workers: Workers, settings: Settings) -> SharedEvaluation:
         # Few processes have others beside them.
@@ -268,11 +315,19 @@ class Evaluation:
                 is changed then.
         """
         self.rules.set_metric_prefix(settings.metric_prefix)
+        stored = (settings.store, settings.store_tiers, settings.store_max_bytes)
+        persistence = self.persistence
+        if stored != self._stored:
+            persistence = self._persist(settings)
         receivers = self._configured_receivers.prepare(settings)
         if settings.rules != self._rule_file:
             self.rules.load(settings.rule_paths)
             self._rule_file = settings.rules
         self._configured_receivers.use(receivers, settings)
+        if persistence is not self.persistence:
+            former, self.persistence, self._stored = self.persistence, persistence, stored
+            if former is not None:
+                former.let_go()
         self.engine.keep_past(settings.alert_history)
         self.engine.set_metric_prefix(settings.metric_prefix)
         self.assessor.snapshots.configure(
@@ -298,6 +353,8 @@ class Evaluation:
     def close(self) -> None:
         """End every thread; for a short while, receivers are still sent what is queued."""
         self.ticker.stop()
+        if self.persistence is not None:
+            self.persistence.let_go()
         if self._shared is not None:
             self._shared.step_down()
         self.receivers.close()
@@ -320,6 +377,8 @@ class Evaluation:
             self.ticks, self.seconds = 0, 0.0
             if self._shared is not None:
                 self._shared.reset()
+            if self.persistence is not None:
+                self.persistence.reset()
         self.ticker.reset()
 
     def _families(self) -> Iterator[MetricFamily]:
@@ -334,6 +393,8 @@ class Evaluation:
         yield from receiver_families(receivers, counts)
         ticks, seconds = (self.ticks, self.seconds) if shared is None else shared.ticking
         yield from tick_families(ticks, seconds, reload_failed=self.rules.reload_failed)
+        if self.persistence is not None:
+            yield from store_families(self.persistence.status)
 
     def _refresh_health(self) -> None:
         if self.ticker.running and self.assessor.latest.at is not None:

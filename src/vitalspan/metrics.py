@@ -210,6 +210,28 @@ RULE_WITHOUT_SERIES: Final = Family(
     "gauge",
     "1 while a rule names an operation, cache, API or metric that has never been there.",
 )
+STORE_WRITES: Final = Family(
+    "vitalspan_store_writes_total",
+    "counter",
+    "Batches of history for the store, by what became of them: written or failed.",
+)
+STORE_UNWRITTEN: Final = Family(
+    "vitalspan_store_unwritten_seconds",
+    "gauge",
+    "How much of the past is in memory alone, because the store cannot be written.",
+    "seconds",
+)
+STORE_DROPPED: Final = Family(
+    "vitalspan_store_dropped_records_total",
+    "counter",
+    "Alerts, scores and sessions that were not stored, because too many waited.",
+)
+STORE_SIZE: Final = Family(
+    "vitalspan_store_size_bytes", "gauge", "Size of the history in the store.", "bytes"
+)
+STORE_WRITE_SECONDS: Final = Family(
+    "vitalspan_store_write_seconds", "summary", "Time spent writing to the store.", "seconds"
+)
 TICK: Final = Family("vitalspan_tick_seconds", "summary", "Time spent evaluating rules.", "seconds")
 HEALTH_SCORE: Final = Family(
     "health_score", "gauge", "How well the service does, from 0 to 100; absent while unknown."

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from vitalspan.sessions.session_statistics import SessionStatistics
     from vitalspan.sessions.sessions import Sessions
     from vitalspan.statistics.service_statistics import ServiceStatistics
+    from vitalspan.store.reader import StoreReader
     from vitalspan.workers.workers import Workers
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -306,6 +307,7 @@ class Monitor:
             lambda: self.evaluation.reading_history(),  # noqa: PLW0108
             self.recent_calls,
             self.slow_calls,
+            stored=self._store_reader,
         )
 
     @first_use
@@ -456,6 +458,11 @@ class Monitor:
             sessions.reset()
         if self.evaluation_if_made is not None:
             self.evaluation.reset()
+
+    def _store_reader(self) -> StoreReader | None:
+        made = self.evaluation_if_made
+        persistence = None if made is None else made.persistence
+        return None if persistence is None else persistence.reader
 
     def _more_families(self) -> Iterator[MetricFamily]:
         if self.evaluation_if_made is not None:

@@ -1,4 +1,4 @@
-"""The metric families about rules, SLOs, receivers, actions and ticks."""
+"""The metric families about rules, SLOs, receivers, actions, ticks and stores."""
 
 from __future__ import annotations
 
@@ -152,3 +152,52 @@ def tick_families(ticks: int, seconds: float, *, reload_failed: bool) -> Iterato
     """
     yield GaugeFamily.of(names.RULES_RELOAD_FAILED, [((), int(reload_failed))])
     yield SummaryFamily(names.TICK, [SummaryPoint(LabelSet(), ticks, seconds)])
+
+
+class StoreStatus(Protocol):
+    """The numbers of a store that are exposed."""
+
+    @property
+    def writes(self) -> Mapping[str, int]:
+        """Batches by their result."""
+        ...
+
+    @property
+    def unwritten(self) -> float:
+        """The seconds of the past that are not stored."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """Records that were dropped."""
+        ...
+
+    @property
+    def size(self) -> int | None:
+        """The bytes in use."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """The time that writing took."""
+        ...
+
+
+def store_families(status: StoreStatus) -> Iterator[MetricFamily]:
+    """Yield the families about a store.
+
+    Args:
+        status: how it goes.
+    """
+    yield CounterFamily.of(
+        names.STORE_WRITES,
+        (((("result", result),), count) for result, count in sorted(status.writes.items())),
+    )
+    yield GaugeFamily.of(names.STORE_UNWRITTEN, [((), status.unwritten)])
+    yield CounterFamily.of(names.STORE_DROPPED, [((), status.dropped)])
+    if status.size is not None:
+        yield GaugeFamily.of(names.STORE_SIZE, [((), status.size)])
+    written = status.writes.get("written", 0)
+    yield SummaryFamily(
+        names.STORE_WRITE_SECONDS, [SummaryPoint(LabelSet(), written, status.seconds)]
+    )

@@ -130,6 +130,25 @@ class History:
         for metric in self._own_metrics.values():
             metric.clear()
 
+    def operation_series(self, series: Series) -> OperationSeries:
+        """Return the track of a series of calls, which is begun where there is none."""
+        track = self._series.get(series)
+        if track is None:
+            track = OperationSeries(series, since=self.ticks.times[-1])
+            self._series[series] = self.operations.add(track)
+        return track
+
+    def time_series(
+        self, collection: SeriesIndex[TimeSeries], labels: Mapping[str, str]
+    ) -> TimeSeries:
+        """Return the track of a cache, an API or an SLO, which is begun where there is none."""
+        key = _identity(collection, labels)
+        track = self._tracks.get(key)
+        if track is None:
+            before = self.ticks.times[-1]
+            track = self._tracks[key] = collection.add(TimeSeries(labels, since=before))
+        return track
+
     def forget(self, forgotten: Iterable[Series]) -> None:
         """Forget what was noted of series whose counts were set to zero."""
         for series in forgotten:
@@ -163,11 +182,7 @@ class History:
         for series in every_series:
             fresh = series.fresh
             if fresh is None or fresh.buckets:
-                track = self._series.get(series)
-                if track is None:
-                    before = self.ticks.times[-1]
-                    track = OperationSeries(series, since=before)
-                    self._series[series] = self.operations.add(track)
+                track = self.operation_series(series)
                 track.note(now, series.take_fresh())
                 self.operations.thin(track, self.ticks)
 
@@ -185,12 +200,8 @@ class History:
         now: float,
         values: Mapping[str, float],
     ) -> None:
-        key = _identity(collection, labels)
-        track = self._tracks.get(key)
-        if track is None:
-            before = self.ticks.times[-1]
-            track = self._tracks[key] = collection.add(TimeSeries(labels, since=before))
-        elif all(track.latest(name) == value for name, value in values.items()):
+        track = self.time_series(collection, labels)
+        if track.times and all(track.latest(name) == value for name, value in values.items()):
             return
         track.append(now, values)
         collection.thin(track, self.ticks)

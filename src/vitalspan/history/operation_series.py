@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from vitalspan.history.time_series import TimeSeries
@@ -80,6 +80,30 @@ class OperationSeries(TimeSeries):
         self._shortest.append(fresh.spread.shortest)
         self._longest.append(fresh.spread.longest)
 
+    def prepend_calls(
+        self,
+        buckets: Sequence[Mapping[int, int]],
+        extremes: Sequence[tuple[float, float]],
+    ) -> None:
+        """Put the buckets and the extremes of entries before those of the first one.
+
+        Args:
+            buckets: the calls of each entry, by fine bucket.
+            extremes: the shortest and the longest of them in seconds.
+        """
+        indexes, ends = array("H"), array("I")
+        calls: array[int] = array("H")
+        for one in buckets:
+            indexes.extend(one.keys())
+            calls = _extended(calls, one.values())
+            ends.append(len(indexes))
+        shift = len(indexes)
+        self._indexes = indexes + self._indexes
+        self._calls = _extended(calls, self._calls)
+        self._ends = ends + array("I", [end + shift for end in self._ends])
+        self._shortest = array("d", [least for least, _ in extremes]) + self._shortest
+        self._longest = array("d", [greatest for _, greatest in extremes]) + self._longest
+
     def extremes(self, first: int, after: int) -> tuple[float, float]:
         """Return the shortest and the longest call of entries in seconds.
 
@@ -88,6 +112,15 @@ class OperationSeries(TimeSeries):
             after: the one after the last, which has to be another.
         """
         return min(self._shortest[first:after]), max(self._longest[first:after])
+
+    def extremes_of(self, entry: int) -> tuple[float, float]:
+        """Return the shortest and the longest call of an entry in seconds."""
+        return self._shortest[entry], self._longest[entry]
+
+    def buckets_of(self, entry: int) -> Iterator[tuple[int, int]]:
+        """Return an iterator over the fine buckets of an entry and the calls in them."""
+        begin, end = (self._ends[entry - 1] if entry else 0), self._ends[entry]
+        return zip(self._indexes[begin:end], self._calls[begin:end], strict=True)
 
     def add_buckets(self, sums: dict[int, int], first: int, after: int, sign: int = 1) -> None:
         """Add the calls of entries, by bucket, to sums or take them away again.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 TIERS: Final = ((900.0, 0.0), (6 * 3600.0, 60.0), (3 * 86400.0, 600.0), (31 * 86400.0, 3600.0))
@@ -33,6 +33,11 @@ class Ticks:
         if len(self.times) - self._thinned >= _CHECK:
             self.times = array("d", kept(self.times, now))
             self._thinned = len(self.times)
+
+    def put_before(self, times: Iterable[float]) -> None:
+        """Put ticks before the first one, such as those of an earlier process."""
+        self.times = array("d", times) + self.times
+        self._thinned = len(self.times)
 
     def start(self, now: float, window: float) -> float:
         """Return the tick at which a window that ends now begins: the last one not within it.

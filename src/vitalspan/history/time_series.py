@@ -65,6 +65,30 @@ class TimeSeries:
         for name, column in columns.items():
             column.append(values[name] if name in values else column[-1])
 
+    def prepend(self, times: Sequence[float], grown: Sequence[Mapping[str, float]]) -> None:
+        """Put entries before the first one, such as those of an earlier process.
+
+        Args:
+            times: their ticks, in order, all before the first entry.
+            grown: by how much the values grew from each entry to the next.
+        """
+        size = len(times)
+        names = dict.fromkeys([*self.columns, *(name for values in grown for name in values)])
+        for name in names:
+            known = self.columns.get(name)
+            base = self.base.get(name, 0.0)
+            column = array("d", bytes(8 * size))
+            value = base
+            for entry in range(size - 1, -1, -1):
+                column[entry] = value
+                value -= grown[entry].get(name, 0.0)
+            self.base[name] = value
+            column.extend(array("d", [base]) * len(self.times) if known is None else known)
+            self.columns[name] = column
+        self.times = array("d", times) + self.times
+        self._found = (float("nan"), 0)
+        self.version += 1
+
     def latest(self, column: str) -> float:
         """Return what a value stands at."""
         values = self.columns.get(column)

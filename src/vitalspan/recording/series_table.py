@@ -64,6 +64,14 @@ class SeriesTable:
                 self._series[key] = self._with_slo_counters(series)
         return self._refused() if series is None else series
 
+    def hidden(self, component: str, operation: str, labels: Labels) -> Series:
+        """Return the series of a set of labels; a new one is not shown before it has calls."""
+        known = (component, operation, labels) in self._series
+        series = self.get(component, operation, labels)
+        if not known and series is not self._overflow:
+            series.hidden = True
+        return series
+
     def with_labels(self, series: Series, labels: Labels) -> Series:
         """Return the series that has further labels; an empty value takes a label away."""
         if series is self._overflow:

@@ -61,6 +61,7 @@ class ExpressionState(AlertStates):
             for text in template.queries
         }
         self.texts: dict[Key, Annotations] = {}
+        self._missing_kept_until = float("-inf")
 
     @property
     def demands(self) -> tuple[Demand, ...]:
@@ -99,6 +100,8 @@ class ExpressionState(AlertStates):
             self.texts[key] = texts
         changes = []
         for key, instance in list(self.instances.items()):
+            if key not in present and now < self._missing_kept_until:
+                continue
             instance.states[0] = next_state(
                 instance.states[0],
                 holds=key in present,
@@ -112,6 +115,15 @@ class ExpressionState(AlertStates):
             if key not in self.instances:
                 self.texts.pop(key, None)
         return changes
+
+    def keep_missing(self, now: float) -> None:
+        """Let alerts that an earlier process had go on while the samples of this one are few.
+
+        Args:
+            now: when this process began, on the steady clock.
+        """
+        looks_back = max((demand.range for demand in self.demands), default=0)
+        self._missing_kept_until = now + looks_back / 1000
 
     def severity(self, key: Key, level: int) -> str:  # noqa: ARG002 - there is one level
         """Return the severity that the label of an alert stands for."""

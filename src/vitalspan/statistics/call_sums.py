@@ -13,6 +13,8 @@ from vitalspan.recording.duration_histogram import NO_SPREAD, Spread
 from vitalspan.recording.series import CountedBatch, Series
 from vitalspan.statistics.call_statistics import CallStatistics, ErrorStatistics
 from vitalspan.statistics.quantiles import quantile_of
+from vitalspan.store.frame import PLAIN_GRID
+from vitalspan.store.reader import StoredSums
 
 _MEASURE_COLUMN = "measure:"
 
@@ -119,6 +121,21 @@ class CallSums:
         )
         track.add_buckets(self._buckets.setdefault(track.grid, {}), first, after)
         self._add_details(track, {name: increase(name) for name in track.columns}, start, end)
+
+    def add_stored(self, stored: StoredSums) -> None:
+        """Add the calls of a series that a store has."""
+        self.count += stored.count
+        self._total += stored.total
+        self._spread = self._spread.plus(Spread(stored.squares, stored.shortest, stored.longest))
+        _add(self._buckets.setdefault(PLAIN_GRID, {}), stored.buckets)
+        own, extras = self._details, stored.extras
+        own.cancellations += int(extras.get("cancellations", 0))
+        if extras.get("cpu_seconds", 0) > 0 or extras.get("memory_growth", 0) > 0:
+            own.measured = True
+            own.cpu_seconds += extras.get("cpu_seconds", 0.0)
+            own.memory_growth += int(extras.get("memory_growth", 0))
+        _add(own.errors, stored.errors_by_type)
+        _add(own.measures, stored.measures)
 
     def add_in_progress(self, count: int, oldest: float | None) -> None:
         """Add calls that are inside, the oldest of which began then on the steady clock."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from vitalspan.errors import ConfigurationError
 from vitalspan.history.ticks import LONGEST
+from vitalspan.labels import Labels
 from vitalspan.metrics import COMPONENT
 from vitalspan.statistics.call_statistics import ApiStatistics, CacheStatistics
 from vitalspan.statistics.call_sums import CallSums
@@ -21,8 +22,30 @@ if TYPE_CHECKING:
 Key = tuple[str | None, str | None]
 """The component and the operation of pooled series; None for those of all."""
 
-KeyOf = Callable[["Series"], Key | None]
+
+class SeriesNames(Protocol):
+    """What tells a series of calls from others."""
+
+    @property
+    def component(self) -> str:
+        """The component of its operation."""
+        ...
+
+    @property
+    def operation(self) -> str:
+        """Its operation."""
+        ...
+
+    @property
+    def labels(self) -> Labels:
+        """Its declared labels."""
+        ...
+
+
+KeyOf = Callable[[SeriesNames], Key | None]
 """Returns with what a series is pooled; None where it is left out."""
+
+_SLACK: Final = 1e-3
 
 _OPEN: Final = float("inf")
 """The end of a window that has not ended."""
@@ -114,6 +137,11 @@ class Window:
             key = key_of(track.series)
             if key is not None:
                 sums.setdefault(key, CallSums()).add_track(track, self._start, self._end)
+
+    def lacks(self, window: float, offset: float) -> bool:
+        """Return whether the period that was asked for begins before the history does."""
+        now = self._history.ticks.times[-1]
+        return now - offset - window < self.start - _SLACK
 
     def caches(self) -> Iterator[CacheStatistics]:
         """Yield what was looked up in caches."""

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vitalspan.errors import VitalspanError
 from vitalspan.labels import declared
 from vitalspan.recording.call_record import CallRecord
 from vitalspan.statistics.call_statistics import CallStatistics, RunningCall
 from vitalspan.statistics.call_sums import CallSums
-from vitalspan.statistics.periods import Key, KeyOf, Period, SinceStart, Window, check_period
+from vitalspan.statistics.periods import (
+    Key,
+    KeyOf,
+    Period,
+    SeriesNames,
+    SinceStart,
+    Window,
+    check_period,
+)
+from vitalspan.statistics.stored_window import StoredWindow
 from vitalspan.statistics.timeline import Timeline, TimelineSums, slot_edges, slot_width
 
 if TYPE_CHECKING:
@@ -19,6 +29,7 @@ if TYPE_CHECKING:
     from vitalspan.recording.counts import Counts
     from vitalspan.recording.recorder import Recorder
     from vitalspan.recording.series import Series
+    from vitalspan.store.reader import StoreReader
 
 _Calls = Callable[[], list[CallRecord]]
 
@@ -37,6 +48,7 @@ class ServiceStatistics:
         reading_history: returns a context manager with the history, up to date.
         recent: returns the recent calls.
         slow: returns the slow calls.
+        stored: returns what reads the store; None where nothing is stored.
     """
 
     def __init__(
@@ -46,17 +58,25 @@ class ServiceStatistics:
         reading_history: Callable[[], AbstractContextManager[History]],
         recent: _Calls,
         slow: _Calls,
+        *,
+        stored: Callable[[], StoreReader | None] = lambda: None,
     ) -> None:
         self._recorder = recorder
         self._counts = counts
         self._reading_history = reading_history
         self._recent = recent
         self._slow = slow
+        self._stored = stored
 
     def within(self, history: History) -> ServiceStatistics:
         """Return the same with a history that the caller reads already, so that nothing ticks."""
         return ServiceStatistics(
-            self._recorder, self._counts, lambda: nullcontext(history), self._recent, self._slow
+            self._recorder,
+            self._counts,
+            lambda: nullcontext(history),
+            self._recent,
+            self._slow,
+            stored=self._stored,
         )
 
     def __call__(self, *, window: float | None = None, offset: float = 0.0) -> CallStatistics:
@@ -109,7 +129,7 @@ class ServiceStatistics:
             offset: the seconds since its end.
         """
 
-        def key_of(series: Series) -> Key | None:
+        def key_of(series: SeriesNames) -> Key | None:
             wanted = component is None or series.component == component
             return (series.component, series.operation) if wanted else None
 
@@ -136,7 +156,7 @@ class ServiceStatistics:
         key: Key = (component, name)
         wanted = set(declared(labels or {}))
 
-        def key_of(series: Series) -> Key | None:
+        def key_of(series: SeriesNames) -> Key | None:
             selected = series.operation == name and component in (None, series.component)
             return key if selected and wanted <= set(series.labels) else None
 
@@ -270,9 +290,23 @@ class ServiceStatistics:
     def _period(self, every: list[Series], window: float | None, offset: float) -> Iterator[Period]:
         if window is None:
             yield SinceStart(self._counts, every)
-        else:
-            with self._reading_history() as history:
-                yield Window(history, window, offset)
+            return
+        with ExitStack() as reading:
+            reader = self._stored()
+            try:
+                history = reading.enter_context(self._reading_history())
+            except VitalspanError:
+                # Another process has it, and stores it as well.
+                if reader is None:
+                    raise
+                yield StoredWindow(reader, self._counts, window, offset)
+                return
+            period = Window(history, window, offset)
+            if reader is None or not period.lacks(window, offset):
+                yield period
+                return
+        # Nobody waits for the store who evaluates rules.
+        yield StoredWindow(reader, self._counts, window, offset)
 
 
 def _selected(

@@ -21,7 +21,7 @@ from vitalspan.rules.rule_state import RuleState
 def engine_document(engine: RuleEngine) -> dict[str, Any]:
     """Return the state of every rule and alert as JSON can say it."""
     return {
-        "rules": {_digest(one): _rule_document(one) for one in engine.rule_states()},
+        "rules": {rule_digest(one): rule_document(one) for one in engine.rule_states()},
         "evaluated": engine.evaluated(),
         "orphaned": [alert.to_dict() for alert in engine.orphaned],
         "past": [alert.to_dict() for alert in engine.past],
@@ -37,9 +37,9 @@ def restore_engine(engine: RuleEngine, document: Mapping[str, Any]) -> None:
     """
     published = document["rules"]
     for rule_state in engine.rule_states():
-        rule = published.get(_digest(rule_state))
+        rule = published.get(rule_digest(rule_state))
         if rule is not None:
-            _restore_rule(rule_state, rule)
+            restore_rule(rule_state, rule)
     engine.set_evaluated(document["evaluated"])
     engine.orphaned = [Alert(**alert) for alert in document["orphaned"]]
     engine.past = deque((Alert(**one) for one in document["past"]), maxlen=engine.past.maxlen)
@@ -72,11 +72,13 @@ def alerts_of(documents: Iterable[Mapping[str, Any]]) -> list[Alert]:
     return [Alert(**document) for document in documents]
 
 
-def _digest(rule_state: AlertStates) -> str:
+def rule_digest(rule_state: AlertStates) -> str:
+    """Return what tells a rule from others, in another process as well."""
     return sha256(repr(rule_state.identity).encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def _rule_document(rule_state: AlertStates) -> dict[str, Any]:
+def rule_document(rule_state: AlertStates) -> dict[str, Any]:
+    """Return the state of a rule as JSON can say it."""
     return {
         "keys": rule_state.keys if isinstance(rule_state, RuleState) else [],
         "instances": [
@@ -97,7 +99,8 @@ def _rule_document(rule_state: AlertStates) -> dict[str, Any]:
     }
 
 
-def _restore_rule(rule_state: AlertStates, document: Mapping[str, Any]) -> None:
+def restore_rule(rule_state: AlertStates, document: Mapping[str, Any]) -> None:
+    """Put a rule into the state of a document from `rule_document`."""
     if isinstance(rule_state, RuleState):
         rule_state.keys = [tuple(key) for key in document["keys"]]
     rule_state.instances = {

@@ -1,0 +1,196 @@
+"""Persistence: what a monitor keeps in its store, and what it takes from there after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, dataclass
+from typing import Any, Final
+
+from vitalspan.config import Settings
+from vitalspan.health.assessor import Assessor
+from vitalspan.health.result import Snapshot
+from vitalspan.history.history import History
+from vitalspan.notify import Actions, Dispatcher
+from vitalspan.rules.alert import Alert
+from vitalspan.rules.engine import RuleEngine
+from vitalspan.rules.silences import Silences, silence_document, silence_of
+from vitalspan.runtime.internal_errors import logger
+from vitalspan.store.errors import StoreError
+from vitalspan.store.open_store import open_store
+from vitalspan.store.protocol import Record
+from vitalspan.store.reader import StoreReader
+from vitalspan.store.restore import HistoryRestorer, SeriesOf
+from vitalspan.store.tiers import parse_tiers
+from vitalspan.store.writer import PreparedBatch, StoreStatus, StoreWriter
+from vitalspan.stored_alerts import alerts_document, alerts_since, restore_alerts
+
+_HEALTH_INTERVAL: Final = 60.0
+"""Seconds between two scores that are stored."""
+
+RecordSource = Callable[[], Iterable[Record]]
+"""Returns what has happened since it was asked last."""
+
+
+@dataclass
+class Persisted:
+    """The parts of an evaluation that are stored.
+
+    Attributes:
+        history: what rules look back on.
+        engine: evaluates them.
+        assessor: scores health.
+        receivers: are notified.
+        actions: are run.
+        silences: keep alerts from receivers.
+        series_of: finds the series of operations, or makes them.
+        interval: returns the seconds between two ticks.
+        has_workers: whether other processes evaluate in turn with this one.
+    """
+
+    history: History
+    engine: RuleEngine
+    assessor: Assessor
+    receivers: Dispatcher
+    actions: Actions
+    silences: Silences
+    series_of: SeriesOf
+    interval: Callable[[], float]
+    has_workers: bool
+
+
+class Persistence:
+    """Stores what a monitor has found, and restores it.
+
+    The caller holds the lock under which rules are evaluated, except for `write`.
+
+    Args:
+        settings: name the store.
+        parts: what is stored.
+
+    Raises:
+        ConfigurationError: for a URL of no store.
+        MissingExtraError: where the store needs a package that is not installed.
+
+    Attributes:
+        sources: what else is stored.
+    """
+
+    def __init__(self, settings: Settings, parts: Persisted) -> None:
+        self._parts = parts
+        tiers = parse_tiers(settings.store_tiers)
+        store = open_store(settings.store)
+        self._writer = StoreWriter(store, tiers, parts.history, settings.store_max_bytes)
+        self._reader = StoreReader(open_store(settings.store, read_only=True), tiers)
+        self.sources: list[RecordSource] = []
+        self._last_alert: Alert | None = None
+        self._last_health = float("-inf")
+
+    @property
+    def status(self) -> StoreStatus:
+        """How storing goes."""
+        return self._writer.status
+
+    @property
+    def reader(self) -> StoreReader:
+        """Reads what is stored."""
+        return self._reader
+
+    def prepare(self, now: float, epoch: float, *, is_first: bool) -> None:
+        """Open the store, if it is not open, and restore what an earlier process has left there.
+
+        Args:
+            now: the present, on the steady clock.
+            epoch: the difference between the time of day and the steady clock in seconds.
+            is_first: whether nothing has been evaluated yet.
+        """
+        if not self._writer.prepare(now):
+            return
+        try:
+            written = self._reader.written()
+            if self._parts.has_workers:
+                self._writer.leave_out(min(written - epoch, now))
+            if is_first:
+                self._restore(written, now, epoch)
+        except StoreError as fault:
+            logger.warning("%s: alerts and history begin anew", fault)
+
+    def _restore(self, written: float, now: float, epoch: float) -> None:
+        parts, store = self._parts, self._writer.store
+        began = parts.history.ticks.times[0]
+        silences = [silence_of(one) for one in store.document("silences") or ()]
+        if silences and not parts.has_workers:
+            for silence in silences:
+                parts.silences.put(silence)
+            parts.silences.number_from(1 + max(silence.id for silence in silences))
+        if not parts.has_workers:
+            restorer = HistoryRestorer(self._reader, parts.history, parts.series_of)
+            restorer.restore(now, epoch)
+            self._writer.leave_out(began)
+        self._restore_alerts(written, now, epoch)
+        snapshots = [Snapshot(*one) for one in store.document("health") or ()]
+        if not parts.has_workers:
+            parts.assessor.snapshots.restore(
+                (one.at - epoch, one) for one in snapshots if one.at - epoch < now
+            )
+
+    def _restore_alerts(self, written: float, now: float, epoch: float) -> None:
+        parts, store = self._parts, self._writer.store
+        engine = parts.engine
+        past = store.records("alert", 0.0, now + epoch, engine.past.maxlen or 0)
+        if past and not engine.past:
+            engine.past.extend(Alert(**record.document) for record in past)
+            self._last_alert = engine.past[-1]
+        restore_alerts(engine, store.document("alerts") or {}, written, now, epoch)
+        told = [alert for alert in engine.alerts(now) if alert.state != "pending"]
+        if told:
+            # What was not due when the process ended has not been sent.
+            parts.receivers.adopt(told, written, parts.interval())
+            parts.actions.adopt(told)
+
+    def collect(self, now: float, epoch: float) -> PreparedBatch | None:
+        """Return what is to be stored at a tick; None where nothing is.
+
+        Args:
+            now: the tick, on the steady clock.
+            epoch: the difference between the time of day and the steady clock in seconds.
+        """
+        parts = self._parts
+        wall = now + epoch
+        fresh = alerts_since(parts.engine.past, self._last_alert)
+        if fresh:
+            self._last_alert = fresh[-1]
+            self._writer.record(Record("alert", wall, alert.to_dict()) for alert in fresh)
+        for source in self.sources:
+            self._writer.record(source())
+        if now - self._last_health >= _HEALTH_INTERVAL - 1e-3:
+            self._record_health(now, wall)
+        documents: dict[str, Any] = {
+            "alerts": alerts_document(parts.engine, epoch),
+            "silences": [silence_document(one) for one in parts.silences.active(wall)],
+            "health": [list(astuple(one)) for _, one in parts.assessor.snapshots],
+        }
+        return self._writer.collect(now, epoch, documents)
+
+    def _record_health(self, now: float, wall: float) -> None:
+        latest = self._parts.assessor.latest
+        if latest.score is not None:
+            self._last_health = now
+            components = {one.component: one.score for one in latest.components}
+            document = {"score": latest.score, "status": latest.status, "components": components}
+            self._writer.record([Record("health", wall, document)])
+
+    def write(self, batch: PreparedBatch) -> None:
+        """Store what was collected; it never raises."""
+        self._writer.write(batch)
+
+    def let_go(self) -> None:
+        """Close the store, since another process writes from now on, or none does."""
+        if self._writer.is_open:
+            self._writer.close()
+
+    def reset(self) -> None:
+        """Begin anew, as a forked child does, which leaves the store to its parent."""
+        self._writer.close()
+        self._writer.reset()
+        self._last_alert = None
+        self._last_health = float("-inf")

@@ -1,0 +1,91 @@
+"""A period of the past that a store has and memory has not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from vitalspan.labels import Labels
+from vitalspan.metrics import COMPONENT, OPERATION
+from vitalspan.statistics.call_statistics import ApiStatistics, CacheStatistics
+from vitalspan.statistics.call_sums import CallSums
+from vitalspan.statistics.periods import Key, KeyOf
+from vitalspan.store.protocol import StoredSeries
+from vitalspan.store.reader import StoredSums, StoreReader
+
+if TYPE_CHECKING:
+    from vitalspan.recording.counts import Counts
+
+
+class _Names(NamedTuple):
+    component: str
+    operation: str
+    labels: Labels
+
+
+class StoredWindow:
+    """The time between two moments of the past, as far as it is stored.
+
+    Args:
+        reader: reads the store.
+        counts: have the clock.
+        window: the seconds that it should be long.
+        offset: the seconds since its end.
+
+    Attributes:
+        seconds: how long it really is.
+    """
+
+    def __init__(self, reader: StoreReader, counts: Counts, window: float, offset: float) -> None:
+        self._reader = reader
+        self._now = counts.now() + counts.epoch()
+        self._end = self._now - offset
+        self._start = self._end - window
+        self._series: list[StoredSums] = []
+        self.seconds = window
+
+    def pool(self, sums: dict[Key, CallSums], key_of: KeyOf) -> None:
+        """Add the calls that ended in it to sums.
+
+        Raises:
+            StoreError: where the store cannot be read.
+        """
+
+        def wanted(series: StoredSeries) -> bool:
+            if series.kind == "operation":
+                return key_of(_names(series)) is not None
+            return series.kind in ("cache", "api")
+
+        period = self._reader.period(self._start, self._end, self._now, wanted)
+        self._series = period.series
+        self.seconds = period.end - period.start
+        for stored in self._of_kind("operation"):
+            key = key_of(_names(stored.series))
+            if key is not None:
+                sums.setdefault(key, CallSums()).add_stored(stored)
+
+    def caches(self) -> Iterator[CacheStatistics]:
+        """Yield what was looked up in caches."""
+        for stored in self._of_kind("cache"):
+            labels, extras = stored.series.labels, stored.extras
+            hits, misses = extras.get("hits", 0.0), extras.get("misses", 0.0)
+            yield CacheStatistics(labels[COMPONENT], labels["cache"], hits, misses)
+
+    def apis(self) -> Iterator[ApiStatistics]:
+        """Yield what was called of APIs."""
+        for stored in self._of_kind("api"):
+            labels, extras = stored.series.labels, stored.extras
+            oks, errors = extras.get("oks", 0.0), extras.get("errors", 0.0)
+            tokens, cost = extras.get("tokens", 0.0), extras.get("cost", 0.0)
+            yield ApiStatistics(
+                labels[COMPONENT], labels["api"], oks + errors, errors, tokens, cost
+            )
+
+    def _of_kind(self, kind: str) -> Iterable[StoredSums]:
+        return [one for one in self._series if one.series.kind == kind]
+
+
+def _names(series: StoredSeries) -> _Names:
+    labels = dict(series.labels)
+    component, operation = labels.pop(COMPONENT, ""), labels.pop(OPERATION, "")
+    return _Names(component, operation, tuple(sorted(labels.items())))

@@ -1,0 +1,1 @@
+"""Internal: history that outlives the process, in a database that a URL names."""

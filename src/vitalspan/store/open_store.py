@@ -1,0 +1,53 @@
+"""Stores by URL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.store.protocol import Store
+
+_SQLITE: Final = "sqlite:///"
+
+EXAMPLES: Final = "sqlite:///history.db"
+
+
+def open_store(url: str, *, read_only: bool = False) -> Store:
+    """Return the store of a URL. It is not opened yet.
+
+    Args:
+        url: such as `sqlite:///history.db`, or `sqlite:////var/lib/shop.db` for an absolute path.
+        read_only: whether it is only read, perhaps while another process writes.
+
+    Raises:
+        ConfigurationError: for a URL of no store.
+    """
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:
+        scheme = ""
+    make = _STORES.get(scheme)
+    if make is None:
+        shown = url.partition("://")[0] if "://" in url else url
+        raise ConfigurationError(
+            f"store={shown!r:.80} is the URL of no store: use {EXAMPLES!r}, for example"
+        )
+    return make(url, read_only)
+
+
+def _sqlite(url: str, read_only: bool) -> Store:  # noqa: FBT001 - as the others
+    from vitalspan.store.sqlite import SqliteStore  # noqa: PLC0415 - few programs have a store
+
+    path = unquote(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else ""
+    if not path or path.endswith("/") or "?" in path:
+        raise ConfigurationError(
+            f"store={url!r:.80}: give the path of a file, as in 'sqlite:///history.db' or "
+            "'sqlite:////var/lib/shop/history.db'"
+        )
+    return SqliteStore(Path(path), read_only=read_only)
+
+
+_STORES: Final[dict[str, Callable[[str, bool], Store]]] = {"sqlite": _sqlite}

@@ -1,0 +1,233 @@
+"""The reader: adds up what a store has of a period."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from vitalspan.history.operation_series import ERROR_COLUMN, MEASURE_COLUMN
+from vitalspan.store.frame import GROUP, PLAIN_GRID, Frame, PackedFrame
+from vitalspan.store.protocol import Store, StoredSeries
+from vitalspan.store.roll_up import ROLLED
+from vitalspan.store.tiers import Part, Tier, parts_of
+from vitalspan.store.writer import WRITTEN
+
+Wanted = Callable[[StoredSeries], bool]
+"""Whether a series is asked about."""
+
+_FEW: Final = 4
+"""Series of a group up to which they are read one by one."""
+
+
+@dataclass
+class StoredSums:
+    """What one series counted in a period.
+
+    Attributes:
+        series: which.
+        count: the calls.
+        errors: those that failed.
+        total: the sum of their durations in seconds.
+        squares: the sum of the squares of these.
+        shortest: the shortest of them; infinite without any.
+        longest: the longest of them; negative infinity without any.
+        buckets: the calls by bucket of `PLAIN_GRID`.
+        extras: everything else that was counted, by column.
+    """
+
+    series: StoredSeries
+    count: int = 0
+    errors: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    shortest: float = float("inf")
+    longest: float = float("-inf")
+    buckets: Mapping[int, int] = field(default_factory=dict)
+    extras: Mapping[str, float] = field(default_factory=dict)
+
+    def quantile(self, q: float) -> float | None:
+        """Return the duration in seconds that a share of the calls does not exceed.
+
+        It is within 4.4 % of the duration of the call at that rank, and never beyond the shortest
+        and the longest call; None without calls.
+        """
+        rank, below = q * sum(self.buckets.values()), 0
+        for bucket, calls in sorted(self.buckets.items()):
+            below += calls
+            if below >= rank:
+                return min(max(PLAIN_GRID.middle(bucket), self.shortest), self.longest)
+        return None
+
+    @property
+    def errors_by_type(self) -> dict[str, int]:
+        """The errors by type."""
+        return {
+            column.removeprefix(ERROR_COLUMN): int(amount)
+            for column, amount in self.extras.items()
+            if column.startswith(ERROR_COLUMN)
+        }
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """The sums of what calls added, by name."""
+        return {
+            column.removeprefix(MEASURE_COLUMN): amount
+            for column, amount in self.extras.items()
+            if column.startswith(MEASURE_COLUMN)
+        }
+
+
+@dataclass
+class StoredPeriod:
+    """What was counted in a period.
+
+    Attributes:
+        start: when it really begins, in seconds since the Unix epoch.
+        end: when it really ends.
+        series: the sums of each series that counted anything.
+    """
+
+    start: float
+    end: float
+    series: list[StoredSums]
+
+
+class StoreReader:
+    """Reads a store, which another process may be writing to.
+
+    Args:
+        store: the store.
+        tiers: the finest first.
+    """
+
+    def __init__(self, store: Store, tiers: Sequence[Tier]) -> None:
+        self._store = store
+        self._tiers = tiers
+
+    def period(
+        self, start: float, end: float, now: float, wanted: Wanted | None = None
+    ) -> StoredPeriod:
+        """Return the sums of a period: coarse frames inside of it, and finer ones at its ends.
+
+        Args:
+            start: in seconds since the Unix epoch.
+            end: the same.
+            now: the same, the present.
+            wanted: selects the series; None takes all.
+
+        Raises:
+            StoreError: where the store cannot be read.
+        """
+        selected = _by_group(self._store.series(), wanted)
+        groups = None if wanted is None else sorted(selected)
+        parts = parts_of(self._tiers, self.rolled(), start, end, now)
+        frames: dict[int, Frame] = {}
+        for part in parts if selected else ():
+            for row in self._store.frames(part.step, part.start, part.end, groups):
+                members = selected.get(row.group)
+                if members is not None:
+                    frame = frames.setdefault(row.group, Frame())
+                    _add(frame, PackedFrame(row.packed), members, whole=wanted is None)
+        sums = [one for group, frame in frames.items() for one in _sums(frame, selected[group])]
+        first = parts[0].start if parts else start
+        last = min(parts[-1].end, self.written()) if parts else end
+        return StoredPeriod(first, max(first, last), sums)
+
+    def parts(self, start: float, end: float, now: float, coarsest: int) -> list[Part]:
+        """Return which frames make up a period.
+
+        Args:
+            start: in seconds since the Unix epoch.
+            end: the same.
+            now: the same, the present.
+            coarsest: the seconds that a frame may be long, where there are any so short.
+
+        Raises:
+            StoreError: where the store cannot be read.
+        """
+        rolled = self.rolled()
+        kept = [place for place, tier in enumerate(self._tiers) if tier.step <= coarsest]
+        most = max(kept, default=0) + 1
+        return parts_of(self._tiers[:most], rolled[:most], start, end, now)
+
+    def points(
+        self, step: int, start: float, end: float, wanted: Wanted | None = None
+    ) -> Iterator[tuple[int, list[StoredSums]]]:
+        """Yield the sums of each interval of a length, as far as frames of that length go.
+
+        Args:
+            step: the length, of one of the tiers.
+            start: in seconds since the Unix epoch.
+            end: the same.
+            wanted: selects the series; None takes all.
+
+        Raises:
+            StoreError: where the store cannot be read.
+        """
+        selected = _by_group(self._store.series(), wanted)
+        current: int | None = None
+        sums: list[StoredSums] = []
+        first = int(start // step) * step
+        for row in self._store.frames(step, first, int(end), sorted(selected)):
+            if row.start != current:
+                if current is not None:
+                    yield current, sums
+                current, sums = row.start, []
+            frame = Frame()
+            PackedFrame(row.packed).add_to(frame)
+            sums += _sums(frame, selected[row.group])
+        if current is not None:
+            yield current, sums
+
+    def rolled(self) -> list[int]:
+        """Return for each tier the time up to which it has frames."""
+        document = self._store.document(ROLLED) or {}
+        return [document.get(str(tier.step), 0) for tier in self._tiers]
+
+    def written(self) -> float:
+        """Return up to when everything is stored, in seconds since the Unix epoch."""
+        written: Any = self._store.document(WRITTEN)
+        return float(written or 0.0)
+
+
+def _by_group(
+    series: Sequence[StoredSeries], wanted: Wanted | None
+) -> dict[int, dict[int, StoredSeries]]:
+    selected: dict[int, dict[int, StoredSeries]] = {}
+    for one in series:
+        if wanted is None or wanted(one):
+            group, place = divmod(one.number, GROUP)
+            selected.setdefault(group, {})[place] = one
+    return selected
+
+
+def _add(
+    frame: Frame, packed: PackedFrame, members: Mapping[int, StoredSeries], *, whole: bool
+) -> None:
+    if whole or len(members) > _FEW:
+        packed.add_to(frame)
+    else:
+        for place in members:
+            packed.add_series_to(frame, place)
+
+
+def _sums(frame: Frame, members: Mapping[int, StoredSeries]) -> Iterator[StoredSums]:
+    buckets = frame.buckets_by_place()
+    extras: dict[int, dict[str, float]] = {}
+    for (place, column), amount in frame.extras.items():
+        extras.setdefault(place, {})[column] = amount
+    for place in frame.places():
+        series = members.get(place)
+        if series is not None:
+            yield StoredSums(
+                series,
+                frame.counts[place],
+                frame.errors[place],
+                frame.totals[place],
+                frame.squares[place],
+                frame.shortest[place],
+                frame.longest[place],
+                buckets.get(place, {}),
+                extras.get(place, {}),
+            )

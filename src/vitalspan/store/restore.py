@@ -1,0 +1,168 @@
+"""The history of an earlier process, put before what this one has counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+from vitalspan.history.history import History
+from vitalspan.history.operation_series import OperationSeries
+from vitalspan.history.ticks import LONGEST, TIERS
+from vitalspan.history.time_series import TimeSeries
+from vitalspan.labels import Labels
+from vitalspan.metrics import COMPONENT, OPERATION
+from vitalspan.recording.buckets import BucketGrid
+from vitalspan.recording.series import Series
+from vitalspan.store.frame import PLAIN_GRID
+from vitalspan.store.protocol import StoredSeries
+from vitalspan.store.reader import StoredSums, StoreReader, Wanted
+from vitalspan.store.tiers import Part
+
+SeriesOf = Callable[[str, str, Labels], Series]
+"""Returns the series of a component, an operation and declared labels."""
+
+_FINE: Final = 900.0
+"""Seconds of the past that are restored as finely as they are stored."""
+
+_MINUTES: Final = 6 * 3600.0
+"""Seconds of the past that are restored to the minute at least."""
+
+_Entries = dict[int, list[tuple[float, StoredSums]]]
+"""What each series counted up to which ticks, by the series' number."""
+
+
+class HistoryRestorer:
+    """Gives a history what a store has of the time before.
+
+    Args:
+        reader: reads the store.
+        history: that is given it.
+        series_of: finds the series of operations, or makes them.
+    """
+
+    def __init__(self, reader: StoreReader, history: History, series_of: SeriesOf) -> None:
+        self._reader = reader
+        self._history = history
+        self._series_of = series_of
+        self._written = self._began = 0.0
+
+    def restore(self, now: float, epoch: float) -> None:
+        """Restore what rules look back on; the counters of this process begin at zero all the same.
+
+        Args:
+            now: the present, on the steady clock.
+            epoch: the difference between the time of day and the steady clock in seconds.
+
+        Raises:
+            StoreError: where the store cannot be read.
+        """
+        history = self._history
+        written = self._reader.written() - epoch
+        if not now - LONGEST < written <= now:
+            return
+        indexes = history.operations, history.caches, history.apis
+        retention = max(index.retention for index in indexes)
+        self._written, self._began = written, now
+        entries = self._entries(now, epoch, retention, lambda one: one.kind != "slo")
+        known = set(history.slo_counters)
+        slos = self._entries(
+            now, epoch, LONGEST, lambda one: one.kind == "slo" and one.labels.get("slo") in known
+        )
+        began = min(self._began, written)
+        first_tick = history.ticks.times[0]
+        for sums in [*entries.values(), *slos.values()]:
+            self._put(sums[0][1].series, [one for one in sums if one[0] <= first_tick])
+        for index in indexes:
+            index.horizon = max(index.horizon, min(now - retention, first_tick))
+        ticks = _ticks(max(began, now - LONGEST), written, now)
+        history.ticks.put_before(tick for tick in ticks if tick < first_tick)
+
+    def _entries(self, now: float, epoch: float, retention: float, wanted: Wanted) -> _Entries:
+        entries: _Entries = {}
+        for part in self._parts(now + epoch, retention):
+            for start, sums in self._reader.points(part.step, part.start, part.end, wanted):
+                # The last frame ends after what it has.
+                self._began = min(self._began, start - epoch)
+                end = min(start + part.step - epoch, self._written)
+                for one in sums:
+                    entries.setdefault(one.series.number, []).append((end, one))
+        return entries
+
+    def _parts(self, wall: float, retention: float) -> list[Part]:
+        """Return which frames are read: coarse ones for what is long ago."""
+        ages = sorted({min(age, retention) for age in (_FINE, _MINUTES, LONGEST)})
+        coarsest = (1, 60, 3600)
+        parts: list[Part] = []
+        end = wall
+        for age, step in zip(ages, coarsest, strict=False):
+            start = max(wall - age, 0.0)
+            parts += self._reader.parts(start, end, wall, step)
+            end = min([end, *(part.start for part in parts)])
+        return sorted(parts, key=lambda part: part.start)
+
+    def _put(self, series: StoredSeries, entries: Sequence[tuple[float, StoredSums]]) -> None:
+        if not entries:
+            return
+        times = [time for time, _ in entries]
+        if series.kind == "operation":
+            track: TimeSeries = self._operation(series)
+        else:
+            indexes = {
+                "cache": self._history.caches,
+                "api": self._history.apis,
+                "slo": self._history.slos,
+            }
+            track = self._history.time_series(indexes[series.kind], series.labels)
+        if track.times and track.times[0] <= times[-1]:
+            return
+        track.prepend(times, [dict(_grown(one)) for _, one in entries])
+        track.since = min(track.since, times[0])
+        if isinstance(track, OperationSeries):
+            to_grid = _Buckets(track.grid)
+            track.prepend_calls(
+                [to_grid.of(one.buckets) for _, one in entries],
+                [(one.shortest, one.longest) for _, one in entries],
+            )
+
+    def _operation(self, series: StoredSeries) -> OperationSeries:
+        labels = {**series.labels}
+        component, operation = labels.pop(COMPONENT, ""), labels.pop(OPERATION, "")
+        found = self._series_of(component, operation, tuple(sorted(labels.items())))
+        return self._history.operation_series(found)
+
+
+class _Buckets:
+    """Translates buckets of `PLAIN_GRID` to those of another grid."""
+
+    def __init__(self, grid: BucketGrid) -> None:
+        self._grid = grid
+        self._known: dict[int, int] = {}
+
+    def of(self, buckets: Mapping[int, int]) -> dict[int, int]:
+        result: dict[int, int] = {}
+        for bucket, calls in buckets.items():
+            there = self._known.get(bucket)
+            if there is None:
+                there = self._known[bucket] = self._grid.bucket(PLAIN_GRID.middle(bucket))
+            result[there] = result.get(there, 0) + calls
+        return result
+
+
+def _grown(sums: StoredSums) -> Iterator[tuple[str, float]]:
+    yield from sums.extras.items()
+    if sums.series.kind == "operation":
+        yield "count", sums.count
+        yield "total", sums.total
+        yield "squares", sums.squares
+        if sums.errors:
+            yield "errors", sums.errors
+
+
+def _ticks(began: float, written: float, now: float) -> Iterator[float]:
+    """Yield the ticks that windows can begin at, as far apart as their age asks for."""
+    tick = began
+    while tick < written:
+        yield tick
+        age = now - tick
+        tick += next((max(size, 5.0) for up_to, size in TIERS if age <= up_to), TIERS[-1][1])
+    yield written

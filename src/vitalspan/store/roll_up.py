@@ -1,0 +1,160 @@
+"""Frames of longer intervals, made of the finer ones that are stored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
+
+from vitalspan.runtime.internal_errors import logger
+from vitalspan.store.errors import StoreError
+from vitalspan.store.frame import Frame, PackedFrame, pack
+from vitalspan.store.protocol import FrameRow, Store
+from vitalspan.store.tiers import Tier
+
+ROLLED: Final = "rolled"
+"""The document that says for each length up to when there are frames of it."""
+
+_AT_ONCE: Final = 4
+"""Frames that are made in one tick at least."""
+
+_MOST: Final = 256
+"""Frames that are made in one tick at most."""
+
+_SHARE: Final = 8
+"""The ticks in which the frames of one interval are made, while there are many series."""
+
+
+class _Due(NamedTuple):
+    """Groups of one interval that are still to be rolled up."""
+
+    place: int
+    start: int
+    groups: list[int]
+
+
+class RollUp:
+    """Makes the frames of each tier from those of the one before, a few at a time.
+
+    It reads them from the store, so that nothing is lost with the process and nothing is held in
+    memory. Doing it again changes nothing.
+
+    Args:
+        store: that has the frames.
+        tiers: the finest first.
+
+    Attributes:
+        rolled: for each tier the time up to which its frames have been made. The finest is not made
+            of others.
+    """
+
+    def __init__(self, store: Store, tiers: Sequence[Tier]) -> None:
+        self._store = store
+        self._tiers = tiers
+        self._due: _Due | None = None
+        document = store.document(ROLLED)
+        known: Mapping[str, int] = document if isinstance(document, dict) else {}
+        self.rolled = [known.get(str(tier.step)) or self._beginning(tier) for tier in tiers]
+        self._next: tuple[list[int], _Due | None] = (self.rolled, None)
+
+    def _beginning(self, tier: Tier) -> int:
+        spans = [self._store.span(one.step) for one in self._tiers]
+        first = min((span[0] for span in spans if span is not None), default=0)
+        return first // tier.step * tier.step
+
+    def begin(self, now: float) -> None:
+        """Begin with the interval of a time, where nothing was stored before."""
+        self.rolled = [
+            rolled or int(now) // tier.step * tier.step
+            for rolled, tier in zip(self.rolled, self._tiers, strict=True)
+        ]
+
+    def next_frames(self, complete: int, seconds: float) -> list[FrameRow]:
+        """Return some frames that are due.
+
+        Args:
+            complete: the time up to which the finest frames will not change any more.
+            seconds: the time since this was asked last.
+        """
+        ahead, due, rows = list(self.rolled), self._due, list[FrameRow]()
+        ticks = math.ceil(seconds / self._tiers[0].step) if seconds < math.inf else _MOST
+        amount = _MOST
+        while amount > 0:
+            due = due or self._next_due(complete, ahead)
+            if due is None:
+                break
+            share = max(_AT_ONCE, math.ceil(len(due.groups) / _SHARE)) * max(1, ticks)
+            amount = min(amount, share - len(rows))
+            groups, rest = due.groups[: max(amount, 0)], due.groups[max(amount, 0) :]
+            rows += rolled_up(self._store, self._tiers, due.place, due.start, groups)
+            amount -= max(1, len(groups))
+            if rest:
+                due = due._replace(groups=rest)
+                break
+            ahead[due.place], due = due.start + self._tiers[due.place].step, None
+        self._next = ahead, due
+        return rows
+
+    def done(self) -> None:
+        """Note that what `next_frames` returned is stored."""
+        self.rolled, self._due = self._next
+
+    def document(self) -> dict[str, Any]:
+        """Return what the store keeps of this, together with what `next_frames` returned."""
+        return {
+            str(tier.step): rolled for tier, rolled in zip(self._tiers, self._next[0], strict=True)
+        }
+
+    def unused(self) -> list[float]:
+        """Return for each tier the time up to which no frames are needed for others."""
+        return [float(rolled) for rolled in self.rolled[1:]] + [math.inf]
+
+    def _next_due(self, complete: int, ahead: list[int]) -> _Due | None:
+        """Return what is due next, of what can be made from frames that are stored.
+
+        Args:
+            complete: the time up to which the finest frames will not change any more.
+            ahead: for each tier the time up to which frames are made already; it is moved on over
+                times without any calls.
+        """
+        for place, (finer, coarser) in enumerate(pairwise(self._tiers), start=1):
+            start, step = ahead[place], coarser.step
+            if start + step <= complete:
+                span = self._store.span(finer.step, start)
+                first = complete if span is None else min(span[0], complete)
+                start = ahead[place] = max(start, first // step * step)
+            if start + step <= complete:
+                groups = self._store.groups(finer.step, start, start + step)
+                return _Due(place, start, groups)
+            complete = self.rolled[place]
+        return None
+
+
+def rolled_up(
+    store: Store, tiers: Sequence[Tier], place: int, start: int, groups: Sequence[int]
+) -> list[FrameRow]:
+    """Return the frames of one interval.
+
+    Args:
+        store: that has the finer ones.
+        tiers: the finest first.
+        place: which of them the frames belong to, not the first.
+        start: of the interval.
+        groups: whose frames.
+    """
+    finer, step = tiers[place - 1].step, tiers[place].step
+    sums: dict[int, Frame] = {group: Frame() for group in groups}
+    for row in store.frames(finer, start, start + step, groups):
+        try:
+            PackedFrame(row.packed).add_to(sums[row.group])
+        except StoreError as fault:
+            # One that is damaged must not keep everything after it from being stored.
+            logger.warning("%s: a frame of %d s is left out: %s", store.name, finer, fault)
+    return [frame_row(step, start, group, frame) for group, frame in sums.items()]
+
+
+def frame_row(step: int, start: int, group: int, frame: Frame) -> FrameRow:
+    """Return a frame as it is stored."""
+    totals = sum(frame.counts), sum(frame.errors), sum(frame.totals)
+    return FrameRow(step, start, group, *totals, pack(frame))

@@ -1,0 +1,285 @@
+"""A store in one SQLite file."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from vitalspan.store.errors import NewerStoreError, StoreError, StoreInUseError
+from vitalspan.store.protocol import Batch, FrameRow, Record, StoredSeries
+
+_APPLICATION: Final = 0x76747370
+"""What tells these files from other SQLite files: `vtsp`."""
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        """CREATE TABLE series (
+            number INTEGER PRIMARY KEY, kind TEXT NOT NULL, labels TEXT NOT NULL,
+            UNIQUE (kind, labels)
+        )""",
+        """CREATE TABLE frames (
+            step INTEGER NOT NULL, start INTEGER NOT NULL, grp INTEGER NOT NULL,
+            calls INTEGER NOT NULL, errors INTEGER NOT NULL, total REAL NOT NULL,
+            packed BLOB NOT NULL
+        )""",
+        "CREATE UNIQUE INDEX frames_key ON frames (step, start, grp)",
+        "CREATE TABLE documents (name TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE records (kind TEXT NOT NULL, at REAL NOT NULL, document TEXT NOT NULL)",
+        "CREATE INDEX records_key ON records (kind, at)",
+    ),
+)
+"""The statements that make the tables of each version from those of the one before."""
+
+_PATIENCE: Final = 1.0
+"""Seconds to wait for somebody else who has locked the file."""
+
+_PAGE: Final = 8192
+
+_LOG_PAGES: Final = 256
+"""Pages after which the write-ahead log is put into the file, 2 MiB."""
+
+
+class SqliteStore:
+    """A store in one SQLite file with a write-ahead log.
+
+    Args:
+        path: of the file; it is made if there is none.
+        read_only: whether the file is only read, perhaps while another process writes.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._path = path
+        self._read_only = read_only
+        self._connection: sqlite3.Connection | None = None
+        self._lock: int | None = None
+        self._process = os.getpid()
+
+    @property
+    def name(self) -> str:
+        """Which store it is, as people are told."""
+        return f"sqlite:///{self._path}"
+
+    def open(self) -> None:
+        """Make or migrate the tables and become the one process that writes.
+
+        Raises:
+            StoreError: where that is not possible now.
+        """
+        with self._faults():
+            if self._read_only:
+                if not self._path.is_file():
+                    raise StoreError(f"{self.name}: there is no such file")
+                with self._reading() as connection:
+                    self._version(connection)
+                return
+            self._process = os.getpid()
+            self._take_lock()
+            try:
+                self._connection = self._opened()
+            except BaseException:
+                self._let_lock_go()
+                raise
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute(f"PRAGMA page_size={_PAGE}")
+            version = self._version(connection)
+            connection.execute("PRAGMA journal_mode=WAL")
+            # After a loss of power the last transactions may be missing, and the file is whole.
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
+            if version < len(MIGRATIONS):
+                connection.execute("BEGIN IMMEDIATE")
+                for statements in MIGRATIONS[version:]:
+                    for statement in statements:
+                        connection.execute(statement)
+                connection.execute(f"PRAGMA application_id={_APPLICATION}")
+                connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+                connection.execute("COMMIT")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _version(self, connection: sqlite3.Connection) -> int:
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        application: int = connection.execute("PRAGMA application_id").fetchone()[0]
+        tables: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if tables and application != _APPLICATION:
+            raise StoreError(f"{self.name}: this is another program's database")
+        if version > len(MIGRATIONS):
+            raise NewerStoreError(
+                f"{self.name}: a newer version of vitalspan has written it (tables of version "
+                f"{version}, this one knows {len(MIGRATIONS)}); use that version or another file"
+            )
+        if self._read_only and not tables:
+            raise StoreError(f"{self.name}: there is no history in it")
+        return version
+
+    def write(self, batch: Batch) -> None:
+        """Write a batch, wholly or not at all."""
+        with self._faults():
+            connection = self._connection
+            if connection is None:
+                raise StoreError(f"{self.name}: it is not open")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                _write(connection, batch)
+                connection.execute("COMMIT")
+            except BaseException:
+                # A full disk may have ended the transaction by itself.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def size(self) -> int:
+        """Return the bytes that are in use."""
+        with self._faults(), self._reading() as connection:
+            pages, free, size = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+            used: int = (pages - free) * size
+            return used
+
+    def series(self) -> list[StoredSeries]:
+        """Return every series, by number."""
+        with self._faults(), self._reading() as connection:
+            rows = connection.execute("SELECT number, kind, labels FROM series ORDER BY number")
+            return [StoredSeries(number, kind, json.loads(text)) for number, kind, text in rows]
+
+    def frames(
+        self, step: int, start: int, end: int, groups: Collection[int] | None = None
+    ) -> list[FrameRow]:
+        """Return frames of one length that begin from one time up to another, by their start."""
+        query = "SELECT * FROM frames WHERE step = ? AND start >= ? AND start < ?"
+        if groups is not None:
+            query += f" AND grp IN ({','.join(str(int(group)) for group in groups)})"
+        with self._faults(), self._reading() as connection:
+            rows = connection.execute(f"{query} ORDER BY start, grp", (step, start, end))
+            return [FrameRow(*row) for row in rows]
+
+    def span(self, step: int, start: int = 0) -> tuple[int, int] | None:
+        """Return when the first and the last frame of a length begin; None without any."""
+        query = "SELECT start FROM frames WHERE step = ? AND start >= ? ORDER BY start"
+        with self._faults(), self._reading() as connection:
+            first, last = (
+                connection.execute(f"{query} {order} LIMIT 1", (step, start)).fetchone()
+                for order in ("ASC", "DESC")
+            )
+            return None if first is None or last is None else (first[0], last[0])
+
+    def groups(self, step: int, start: int, end: int) -> list[int]:
+        """Return the groups that have frames of a length, from one time up to another."""
+        query = "SELECT DISTINCT grp FROM frames WHERE step = ? AND start >= ? AND start < ?"
+        with self._faults(), self._reading() as connection:
+            rows = connection.execute(f"{query} ORDER BY grp", (step, start, end))
+            return [group for (group,) in rows]
+
+    def document(self, name: str) -> Any:
+        """Return a document; None where there is none."""
+        with self._faults(), self._reading() as connection:
+            query = "SELECT document FROM documents WHERE name = ?"
+            row = connection.execute(query, (name,)).fetchone()
+            return None if row is None else json.loads(row[0])
+
+    def records(self, kind: str, start: float, end: float, most: int) -> list[Record]:
+        """Return the latest records of a kind from one time up to another, in their order."""
+        query = (
+            "SELECT kind, at, document FROM records WHERE kind = ? AND at >= ? AND at < ?"
+            " ORDER BY at DESC, rowid DESC LIMIT ?"
+        )
+        with self._faults(), self._reading() as connection:
+            rows = connection.execute(query, (kind, start, end, most)).fetchall()
+            return [Record(kind, at, json.loads(text)) for kind, at, text in reversed(rows)]
+
+    def close(self) -> None:
+        """Close the file; a forked child only forgets its parent's connection and lock."""
+        connection, self._connection = self._connection, None
+        if self._process != os.getpid():
+            _inherited.append(connection)
+        elif connection is not None:
+            with self._faults():
+                connection.close()
+        self._let_lock_go()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection that reads, in whichever thread this is."""
+        uri = f"{self._path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, timeout=_PATIENCE, uri=True)) as connection:
+            yield connection
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.name}: {error}") from None
+        except OSError as error:
+            raise StoreError(f"{self.name}: {error.strerror or error}") from None
+        except (ValueError, TypeError) as error:
+            raise StoreError(f"{self.name}: it is damaged: {error}") from None
+
+    def _take_lock(self) -> None:
+        """Lock a file beside the database, as long as this process lives."""
+        if self._lock is not None:
+            return
+        import fcntl  # noqa: PLC0415 - not every system has it
+
+        path = f"{self._path}-writer"
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise StoreInUseError(
+                f"{self.name}: another process writes to it; give each its own file, or let them "
+                "be workers of one service"
+            ) from None
+        self._lock = lock
+
+    def _let_lock_go(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+_inherited: list[sqlite3.Connection | None] = []
+"""Keeps connections of a parent from being closed, which would take its locks away."""
+
+
+def _write(connection: sqlite3.Connection, batch: Batch) -> None:
+    connection.executemany(
+        "INSERT OR IGNORE INTO series VALUES (?, ?, ?)",
+        [(one.number, one.kind, labels_text(one.labels)) for one in batch.series],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO frames VALUES (?, ?, ?, ?, ?, ?, ?)", batch.frames
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO documents VALUES (?, ?)",
+        [(name, json.dumps(document)) for name, document in batch.documents.items()],
+    )
+    connection.executemany(
+        "INSERT INTO records VALUES (?, ?, ?)",
+        [(one.kind, one.at, json.dumps(one.document)) for one in batch.records],
+    )
+    connection.executemany(
+        "DELETE FROM frames WHERE step = ? AND start < ?", list(batch.expired_frames.items())
+    )
+    if batch.expired_records is not None:
+        connection.execute("DELETE FROM records WHERE at < ?", (batch.expired_records,))
+
+
+def labels_text(labels: Any) -> str:
+    """Return labels as text that is the same for the same labels."""
+    return json.dumps(dict(labels), sort_keys=True)

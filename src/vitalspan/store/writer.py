@@ -1,0 +1,291 @@
+"""The writer: stores what a tick has found, and goes on when the store cannot be written."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, Final
+
+from vitalspan.history.history import History
+from vitalspan.runtime.internal_errors import logger
+from vitalspan.store.collector import Collector, Slots, slot_of
+from vitalspan.store.errors import NewerStoreError, StoreError
+from vitalspan.store.protocol import Batch, Record, Store
+from vitalspan.store.roll_up import ROLLED, RollUp, frame_row
+from vitalspan.store.series_numbers import SeriesNumbers
+from vitalspan.store.tiers import Tier
+
+WRITTEN: Final = "written"
+"""The document that says up to when everything is stored."""
+
+MAX_WAITING: Final = 1000
+"""Records that wait for the store at most; the oldest are dropped beyond it."""
+
+_FIRST_PAUSE: Final = 5.0
+_LONGEST_PAUSE: Final = 60.0
+"""Seconds without another attempt after one that failed; they double from the first on."""
+
+_HOUSEKEEPING: Final = 60.0
+"""Seconds between two looks at what has become too old, and at the size."""
+
+_SHRINK: Final = 0.9
+"""What the ages are multiplied by where the store is too large."""
+
+
+@dataclass
+class StoreStatus:
+    """What is shown of a store.
+
+    Attributes:
+        name: of the store.
+        writes: batches by what became of them: `written` or `failed`.
+        seconds: that writing took.
+        unwritten: the seconds of the past that are in memory alone.
+        dropped: records that were dropped, because too many waited.
+        size: the bytes that are in use; None while that is not known.
+        fault: why it could not be written last; empty while all is well.
+    """
+
+    name: str
+    writes: dict[str, int] = field(default_factory=lambda: {"written": 0, "failed": 0})
+    seconds: float = 0.0
+    unwritten: float = 0.0
+    dropped: int = 0
+    size: int | None = None
+    fault: str = ""
+
+
+class StoreWriter:
+    """Writes to a store, in one batch for each tick.
+
+    Args:
+        store: the store.
+        tiers: the finest first.
+        history: what is stored of.
+        max_bytes: the size above which old frames are forgotten sooner; 0 for any.
+
+    Attributes:
+        store: the same.
+        tiers: the same.
+        status: how it goes.
+    """
+
+    def __init__(
+        self, store: Store, tiers: tuple[Tier, ...], history: History, max_bytes: int = 0
+    ) -> None:
+        self.store = store
+        self.tiers = tiers
+        self._history = history
+        self._max_bytes = max_bytes
+        self._waiting: deque[Record] = deque()
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew, as a forked child does."""
+        self.is_open = False
+        self.status = StoreStatus(self.store.name)
+        self._pause = 0.0
+        self._next_attempt = float("-inf")
+        self._next_housekeeping = float("-inf")
+        self._ages_scale = 1.0
+        self._since = float("-inf")
+        self._last_slot = 0
+        self._open_slot: tuple[int, Mapping[int, Any]] = (0, {})
+        self._documents: dict[str, Any] = {}
+        self._waiting.clear()
+
+    @property
+    def rolled(self) -> list[int]:
+        """For each tier the time up to which it has frames."""
+        return self._roll_up.rolled if self.is_open else [0] * len(self.tiers)
+
+    def prepare(self, now: float) -> bool:
+        """Open the store, unless it is open or an attempt has failed not long ago.
+
+        Args:
+            now: the tick, on the steady clock.
+
+        Returns:
+            Whether it was opened now.
+        """
+        if self.is_open or now < self._next_attempt:
+            return False
+        try:
+            self._open()
+        except StoreError as fault:
+            self._fail(now, fault)
+            return False
+        return True
+
+    def _open(self) -> None:
+        self.store.open()
+        self._numbers = SeriesNumbers(self.store.series())
+        self._collector = Collector(self._history, self._numbers, self.tiers[0].step)
+        self._roll_up = RollUp(self.store, self.tiers)
+        span = self.store.span(self.tiers[0].step)
+        # What another process has written is not replaced.
+        self._last_slot = 0 if span is None else span[1] + self.tiers[0].step
+        self.is_open = True
+
+    def leave_out(self, until: float) -> None:
+        """Take what was counted up to a tick, on the steady clock, for stored."""
+        self._since = max(self._since, until)
+
+    def record(self, records: Iterable[Record]) -> None:
+        """Let something be stored that has happened."""
+        for one in records:
+            if len(self._waiting) >= MAX_WAITING:
+                self._waiting.popleft()
+                self.status.dropped += 1
+            self._waiting.append(one)
+
+    def collect(
+        self, now: float, epoch: float, documents: Mapping[str, Any]
+    ) -> PreparedBatch | None:
+        """Return what is to be written at a tick; None where it is not the time to try.
+
+        Args:
+            now: the tick, on the steady clock; the history has observed it.
+            epoch: the difference between the time of day and the steady clock in seconds.
+            documents: what is known at present, by name.
+        """
+        self.status.unwritten = now - max(self._since, self._history.ticks.times[0])
+        if not self.is_open or now < self._next_attempt:
+            return None
+        step = self.tiers[0].step
+        slot = max(slot_of(now + epoch, step), self._last_slot)
+        slots, until = self._collector.collect(self._since, epoch, self._last_slot, slot)
+        kept_slot, kept = self._open_slot
+        for group, frame in kept.items():
+            if kept_slot in slots and group in slots[kept_slot]:
+                slots[kept_slot][group].add(frame)
+        batch = Batch(
+            series=list(self._numbers.fresh),
+            frames=[
+                frame_row(step, start, group, frame)
+                for start, groups in sorted(slots.items())
+                for group, frame in groups.items()
+            ],
+            documents={
+                name: document
+                for name, document in documents.items()
+                if self._documents.get(name) != document
+            },
+            records=list(self._waiting),
+        )
+        batch.documents[WRITTEN] = until + epoch
+        return PreparedBatch(batch, slots, until, now, epoch)
+
+    def write(self, prepared: PreparedBatch) -> None:
+        """Write a batch. It never raises; what could not be written is tried again."""
+        began = perf_counter()
+        batch, now = prepared.batch, prepared.now
+        try:
+            self._roll_up.begin(prepared.wall)
+            seconds = now - self._since
+            batch.frames += self._roll_up.next_frames(self._complete(prepared), seconds)
+            if now >= self._next_housekeeping:
+                self._keep_house(batch, prepared.wall)
+            batch.documents[ROLLED] = self._roll_up.document()
+            self.store.write(batch)
+        except StoreError as fault:
+            self._fail(now, fault)
+            return
+        self._roll_up.done()
+        self._wrote(prepared)
+        self.status.seconds += perf_counter() - began
+
+    def _complete(self, prepared: PreparedBatch) -> int:
+        """Return the time up to which the finest frames are stored and will not change."""
+        step = self.tiers[0].step
+        return min([*prepared.slots, slot_of(prepared.until + prepared.epoch, step)])
+
+    def _keep_house(self, batch: Batch, wall: float) -> None:
+        batch.expired_frames = {
+            tier.step: min(wall - max(tier.age * self._ages_scale, 2 * tier.step), unused)
+            for tier, unused in zip(self.tiers, self._roll_up.unused(), strict=True)
+        }
+        batch.expired_records = wall - self.tiers[-1].age * self._ages_scale
+
+    def _wrote(self, prepared: PreparedBatch) -> None:
+        status, batch = self.status, prepared.batch
+        if status.fault:
+            logger.info("%s can be written again", self.store.name)
+        status.fault, self._pause = "", 0.0
+        status.writes["written"] += 1
+        status.unwritten = prepared.now - prepared.until
+        fresh = len(batch.series)
+        del self._numbers.fresh[:fresh]
+        for _ in batch.records:
+            self._waiting.popleft()
+        self._documents.update(batch.documents)
+        self._since = prepared.until
+        step = self.tiers[0].step
+        latest = slot_of(prepared.until + prepared.epoch, step)
+        self._last_slot = max(self._last_slot, latest, *prepared.slots)
+        if self._last_slot in prepared.slots:
+            kept_slot, kept = self._open_slot
+            still = kept if kept_slot == self._last_slot else {}
+            self._open_slot = self._last_slot, {**still, **prepared.slots[self._last_slot]}
+        if batch.expired_frames:
+            self._next_housekeeping = prepared.now + _HOUSEKEEPING
+            self._look_at_size()
+
+    def _look_at_size(self) -> None:
+        try:
+            size = self.status.size = self.store.size()
+        except StoreError:
+            return
+        if self._max_bytes and size > self._max_bytes:
+            self._ages_scale *= _SHRINK
+        elif self._max_bytes and size < self._max_bytes * _SHRINK * _SHRINK:
+            self._ages_scale = min(1.0, self._ages_scale / _SHRINK)
+
+    def _fail(self, now: float, fault: StoreError) -> None:
+        status = self.status
+        status.writes["failed"] += 1
+        if not status.fault:
+            logger.warning(
+                "%s; recording goes on, and what is in memory is stored when that is possible",
+                fault,
+            )
+        status.fault = str(fault)
+        longest = math.inf if isinstance(fault, NewerStoreError) else _LONGEST_PAUSE
+        wanted = 2 * self._pause if longest < math.inf else math.inf
+        self._pause = min(max(wanted, _FIRST_PAUSE), longest)
+        self._next_attempt = now + self._pause
+
+    def close(self) -> None:
+        """Let go of the store."""
+        try:
+            self.store.close()
+        except StoreError as fault:
+            logger.warning("%s", fault)
+        self.is_open = False
+
+
+@dataclass
+class PreparedBatch:
+    """What is written at a tick, and what it is about.
+
+    Attributes:
+        batch: what is written.
+        slots: the frames of the finest tier.
+        until: the tick up to which they go, on the steady clock.
+        now: the present tick.
+        epoch: the difference between the time of day and the steady clock in seconds.
+    """
+
+    batch: Batch
+    slots: Slots
+    until: float
+    now: float
+    epoch: float
+
+    @property
+    def wall(self) -> float:
+        """The tick in seconds since the Unix epoch."""
+        return self.now + self.epoch

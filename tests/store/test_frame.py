@@ -1,0 +1,101 @@
+"""Frames: packed and read again, added up in any order, without a loss."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vitalspan.recording.buckets import grid_of
+from vitalspan.store.errors import StoreError
+from vitalspan.store.frame import (
+    GROUP,
+    PLAIN_GRID,
+    Frame,
+    PackedFrame,
+    PlainBuckets,
+    pack,
+    sketch_key,
+)
+
+durations = st.lists(st.floats(0.0, 1e6), min_size=1, max_size=20)
+contents = st.dictionaries(st.integers(0, GROUP - 1), durations, max_size=GROUP)
+extras = st.dictionaries(
+    st.tuples(st.integers(0, GROUP - 1), st.sampled_from(["error:ValueError", "hits", "ü"])),
+    st.floats(0.5, 1e9),
+    max_size=4,
+)
+
+
+def frame_of(calls: dict[int, list[float]], more: dict[tuple[int, str], float]) -> Frame:
+    frame = Frame()
+    frame.extras = dict(more)
+    for place, each in calls.items():
+        frame.counts[place] = len(each)
+        frame.errors[place] = len(each) // 2
+        frame.totals[place] = sum(each)
+        frame.squares[place] = sum(seconds * seconds for seconds in each)
+        frame.shortest[place], frame.longest[place] = min(each), max(each)
+        for seconds in each:
+            key = sketch_key(place, PLAIN_GRID.bucket(seconds))
+            frame.sketch[key] = frame.sketch.get(key, 0) + 1
+    return frame
+
+
+def content(frame: Frame) -> tuple[object, ...]:
+    columns = (frame.counts, frame.errors, frame.totals, frame.squares)
+    return (*columns, frame.shortest, frame.longest, frame.sketch, frame.extras)
+
+
+@given(contents, extras)
+def test_what_is_packed_is_read_again(calls, more):
+    frame = frame_of(calls, more)
+    again = Frame()
+    PackedFrame(pack(frame)).add_to(again)
+    assert content(again) == content(frame)
+    assert again.places() == sorted({*calls, *(place for place, _ in more)})
+
+
+@given(contents, contents, extras)
+def test_adding_packed_frames_is_adding_frames(one, other, more):
+    added, read = frame_of(one, more), Frame()
+    added.add(frame_of(other, more))
+    for frame in (frame_of(one, more), frame_of(other, more)):
+        PackedFrame(pack(frame)).add_to(read)
+    assert content(read) == content(added)
+
+
+@given(contents, extras, st.integers(0, GROUP - 1))
+def test_one_series_is_read_by_itself(calls, more, place):
+    packed = PackedFrame(pack(frame_of(calls, more)))
+    whole, single = Frame(), Frame()
+    packed.add_to(whole)
+    packed.add_series_to(single, place)
+    assert single.counts[place] == whole.counts[place]
+    assert single.longest[place] == whole.longest[place]
+    assert single.buckets_by_place().get(place) == whole.buckets_by_place().get(place)
+    assert all(where == place for where, _ in single.extras)
+
+
+@pytest.mark.parametrize("calls", [1, 255, 256, 70_000, 2**33])
+def test_any_number_of_calls_fits(calls):
+    frame = Frame()
+    frame.counts[3] = calls
+    frame.sketch[sketch_key(3, 40)] = calls
+    again = Frame()
+    PackedFrame(pack(frame)).add_to(again)
+    assert again.counts[3] == calls
+    assert again.buckets_by_place() == {3: {40: calls}}
+
+
+@given(st.floats(1e-9, 1e9))
+def test_buckets_of_a_monitor_are_parts_of_stored_ones(seconds):
+    grid = grid_of((0.1, 0.25, 1.0))
+    assert PlainBuckets(grid)[grid.bucket(seconds)] == PLAIN_GRID.bucket(seconds)
+
+
+def test_damage_is_told():
+    packed = pack(Frame())
+    for damaged in (b"", packed[:-3], b"y" + packed[1:]):
+        with pytest.raises(StoreError, match="damaged"):
+            PackedFrame(damaged)

@@ -1,0 +1,247 @@
+"""Stores that cannot be used: recording goes on, and what is in memory is stored later."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+import vitalspan as vs
+from support.stored import WALL, call, reader_of, service, sqlite_url
+from vitalspan.store import sqlite, writer
+from vitalspan.store.errors import NewerStoreError, StoreError
+from vitalspan.store.open_store import open_store
+
+
+@pytest.fixture
+def url(tmp_path):
+    return sqlite_url(tmp_path)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "history.db"
+
+
+def step(monitor, clock, times=1):
+    for _ in range(times):
+        call(monitor, clock, [0.5])
+        clock.advance(4.5)
+        monitor.tick()
+
+
+def stored(url, clock):
+    series = reader_of(url).period(WALL, clock.wall(), clock.wall()).series
+    return sum(one.count for one in series)
+
+
+def writes(monitor):
+    return monitor.evaluation.persistence.status.writes
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("history.db", "is the URL of no store"),
+        ("mysql2://x", "is the URL of no store"),
+        ("sqlite://", "give the path of a file"),
+        ("sqlite:///", "give the path of a file"),
+        ("sqlite:///folder/", "give the path of a file"),
+        ("http://[", "is the URL of no store"),
+    ],
+)
+def test_what_is_no_store_is_refused(url, complaint):
+    with pytest.raises(vs.ConfigurationError, match=complaint):
+        service(url)
+
+
+def test_a_password_is_not_shown():
+    with pytest.raises(vs.ConfigurationError) as refused:
+        service("gopher://me:secret@host/x")
+    assert "secret" not in str(refused.value)
+
+
+def test_a_refused_change_leaves_the_store_as_it_is(url):
+    clock, monitor = service(url)
+    with pytest.raises(vs.ConfigurationError):
+        monitor.configure(store="sqlite:///")
+    with pytest.raises(vs.ConfigurationError):
+        monitor.configure(store_tiers="never")
+    step(monitor, clock)
+    assert stored(url, clock) == 1
+    monitor.configure(store="")
+    step(monitor, clock)
+    assert monitor.evaluation.persistence is None
+    monitor.close()
+
+
+def test_a_locked_file_is_written_when_it_is_free(url, path, caplog, monkeypatch):
+    monkeypatch.setattr(sqlite, "_PATIENCE", 0.01)
+    clock, monitor = service(url)
+    step(monitor, clock)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with caplog.at_level(logging.INFO, "vitalspan"):
+        step(monitor, clock, 30)
+        assert writes(monitor)["failed"] >= 3
+        assert monitor.evaluation.persistence.status.unwritten == 150
+        other.execute("ROLLBACK")
+        other.close()
+        step(monitor, clock, 20)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert "locked" in caplog.records[0].getMessage()
+    assert stored(url, clock) == 51
+    assert monitor.evaluation.persistence.status.unwritten == 0
+    assert b"vitalspan_store_unwritten_seconds 0" in monitor.generate_latest()
+    monitor.close()
+
+
+def test_what_waits_is_bounded(url, path, monkeypatch):
+    monkeypatch.setattr(sqlite, "_PATIENCE", 0.01)
+    monkeypatch.setattr(writer, "MAX_WAITING", 10)
+    clock, monitor = service(url)
+    step(monitor, clock)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for _ in range(40):
+        clock.advance(60)
+        call(monitor, clock, [0.5])
+        monitor.tick()
+    status = monitor.evaluation.persistence.status
+    assert status.dropped > 0
+    other.close()
+    for _ in range(5):
+        clock.advance(60)
+        monitor.tick()
+    assert status.unwritten == 0
+    monitor.close()
+
+
+def test_a_file_of_a_newer_version_is_left_alone(url, path, caplog):
+    clock, monitor = service(url)
+    step(monitor, clock)
+    monitor.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version=99")
+    before = path.read_bytes()
+    clock, monitor = service(url, wall=WALL + 100)
+    step(monitor, clock, 40)
+    assert writes(monitor) == {"written": 0, "failed": 1}
+    assert len(caplog.records) == 1
+    assert "a newer version" in caplog.text
+    assert monitor.statistics().count == 40
+    assert path.read_bytes() == before
+    with pytest.raises(NewerStoreError):
+        open_store(url, read_only=True).open()
+    monitor.close()
+
+
+def test_an_older_file_is_migrated(url, monkeypatch):
+    clock, monitor = service(url)
+    step(monitor, clock)
+    monitor.close()
+    added = ("ALTER TABLE documents ADD COLUMN note TEXT DEFAULT ''",)
+    monkeypatch.setattr(sqlite, "MIGRATIONS", (*sqlite.MIGRATIONS, added))
+    store = open_store(url)
+    store.open()
+    assert store.document("written") is not None
+    store.close()
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("SELECT note FROM documents").fetchone() == ("",)
+
+
+def test_a_migration_that_fails_changes_nothing(url, monkeypatch):
+    clock, monitor = service(url)
+    step(monitor, clock)
+    monitor.close()
+    broken = ("CREATE TABLE more (x)", "NONSENSE")
+    monkeypatch.setattr(sqlite, "MIGRATIONS", (*sqlite.MIGRATIONS, broken))
+    with pytest.raises(StoreError):
+        open_store(url).open()
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert not connection.execute("SELECT 1 FROM sqlite_master WHERE name='more'").fetchone()
+
+
+def test_the_database_of_another_program_is_left_alone(url, path, caplog):
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE customers (name TEXT)")
+    clock, monitor = service(url)
+    step(monitor, clock)
+    assert "another program's database" in caplog.text
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (1,)
+    monitor.close()
+
+
+def test_a_file_that_is_no_database_is_told(url, path, caplog):
+    path.write_bytes(b"not a database at all" * 100)
+    clock, monitor = service(url)
+    step(monitor, clock, 3)
+    assert "not a database" in caplog.text
+    assert monitor.statistics().count == 3
+    monitor.close()
+
+
+def test_a_folder_that_comes_later_is_used_then(tmp_path, caplog):
+    url = f"sqlite:///{tmp_path / 'volume' / 'history.db'}"
+    clock, monitor = service(url)
+    step(monitor, clock, 3)
+    assert "recording goes on" in caplog.text
+    (tmp_path / "volume").mkdir()
+    step(monitor, clock, 20)
+    assert stored(url, clock) == 23
+    monitor.close()
+
+
+def test_one_process_writes(url, caplog):
+    clock, monitor = service(url)
+    step(monitor, clock)
+    other_clock, other = service(url)
+    step(other, other_clock)
+    assert "another process writes to it" in caplog.text
+    assert stored(url, clock) == 1
+    monitor.close()
+    step(other, other_clock, 20)
+    assert stored(url, other_clock) == 22
+    other.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_leaves_the_store_to_its_parent(url):
+    program = f"""
+import os, sys
+sys.path[:0] = {sys.path!r}
+from support.stored import service, call
+clock, monitor = service({url!r})
+call(monitor, clock, [0.5]); clock.advance(5); monitor.tick()
+child = os.fork()
+if not child:
+    call(monitor, clock, [0.5]); clock.advance(5); monitor.tick()
+    print(monitor.evaluation.persistence.status.writes["written"])
+    sys.stdout.flush()
+    os._exit(0)
+os.waitpid(child, 0)
+call(monitor, clock, [0.5]); clock.advance(5); monitor.tick()
+print(monitor.evaluation.persistence.status.writes["written"])
+monitor.close()
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert run.stdout.split() == ["0", "2"]
+    clock, _ = service(url, wall=WALL + 30)
+    assert stored(url, clock) == 2
+
+
+def test_reading_what_is_not_there_is_told(tmp_path, url):
+    with pytest.raises(StoreError, match="no such file"):
+        open_store(url, read_only=True).open()
+    (tmp_path / "history.db").touch()
+    with pytest.raises(StoreError, match="no history"):
+        open_store(url, read_only=True).open()

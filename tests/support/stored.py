@@ -1,0 +1,62 @@
+"""Stores that tests fill and read."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+import vitalspan as vs
+from vitalspan.store.open_store import open_store
+from vitalspan.store.reader import StoreReader
+from vitalspan.store.tiers import parse_tiers
+
+WALL = 1_699_999_200.0
+"""When the first process of a test begins: at a full hour."""
+
+
+def service(
+    url: str, wall: float = WALL, start: float = 1000.0, **settings: object
+) -> tuple[vs.ManualClock, vs.Monitor]:
+    """Return a process with a store: its clock and its monitor."""
+    clock = vs.ManualClock(start=start, wall=wall)
+    monitor = vs.Monitor(
+        registry=CollectorRegistry(), clock=clock, system_metrics=False, store=url, **settings
+    )
+    return clock, monitor
+
+
+def sqlite_url(folder: Path) -> str:
+    """Return the URL of a file in a folder."""
+    return f"sqlite:///{folder / 'history.db'}"
+
+
+def reader_of(url: str, tiers: str = "5s:2h,1m:48h,1h:30d") -> StoreReader:
+    """Return what reads a store while its process may be writing."""
+    return StoreReader(open_store(url, read_only=True), parse_tiers(tiers))
+
+
+def call(
+    monitor: vs.Monitor, clock: vs.ManualClock, durations: Sequence[float], operation: str = "pay"
+) -> None:
+    """Record calls that take so many seconds."""
+    for seconds in durations:
+        with monitor.operation(operation, component="till"):
+            clock.advance(seconds)
+
+
+def fail(monitor: vs.Monitor, operation: str = "pay") -> None:
+    """Record a call that fails at once."""
+    try:
+        with monitor.operation(operation, component="till"):
+            raise ValueError("refused")
+    except ValueError:
+        pass
+
+
+def some_durations(seed: int, count: int) -> list[float]:
+    """Return durations of less than a second altogether, the same for the same seed."""
+    chosen = random.Random(seed)
+    return [chosen.lognormvariate(-7, 0.8) for _ in range(count)]
