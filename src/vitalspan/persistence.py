@@ -87,7 +87,7 @@ class Persistence:
 
     @property
     def status(self) -> StoreStatus:
-        """How storing goes."""
+        """The figures of the store."""
         return self._writer.status
 
     @property

@@ -95,11 +95,11 @@ class OperationSeries(TimeSeries):
         calls: array[int] = array("H")
         for one in buckets:
             indexes.extend(one.keys())
-            calls = _extended(calls, one.values())
+            calls = _extend(calls, one.values())
             ends.append(len(indexes))
         shift = len(indexes)
         self._indexes = indexes + self._indexes
-        self._calls = _extended(calls, self._calls)
+        self._calls = _extend(calls, self._calls)
         self._ends = ends + array("I", [end + shift for end in self._ends])
         self._shortest = array("d", [least for least, _ in extremes]) + self._shortest
         self._longest = array("d", [greatest for _, greatest in extremes]) + self._longest

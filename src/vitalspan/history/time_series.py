@@ -86,7 +86,7 @@ class TimeSeries:
             column.extend(array("d", [base]) * len(self.times) if known is None else known)
             self.columns[name] = column
         self.times = array("d", times) + self.times
-        self._found = (float("nan"), 0)
+        self._position = (float("nan"), 0)
         self.version += 1
 
     def latest(self, column: str) -> float:

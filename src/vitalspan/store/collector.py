@@ -1,4 +1,4 @@
-"""What a history has counted since it was stored last, as frames of the finest tier."""
+"""The counts of a history since it was stored last, as frames of the finest tier."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Slots = dict[int, dict[int, Frame]]
 
 
 class Collected(NamedTuple):
-    """What was collected.
+    """Frames that were collected.
 
     Attributes:
         slots: the frames.

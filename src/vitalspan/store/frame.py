@@ -40,7 +40,7 @@ _COMPRESSION: Final = 1
 _COUNT_TYPES: Final = ((2**8, "B"), (2**16, "H"), (2**32, "I"), (2**64, "Q"))
 
 Extras = dict[tuple[int, str], float]
-"""What is not a duration: by series and column, such as `error:ValueError` or `hits`."""
+"""Counts beside those of durations, by series and column, such as `error:ValueError` or `hits`."""
 
 
 class Frame:

@@ -71,7 +71,7 @@ class Record(NamedTuple):
 
 @dataclass
 class Batch:
-    """What is written at once, wholly or not at all.
+    """Everything that is written at once, wholly or not at all.
 
     Attributes:
         series: new ones.
@@ -99,7 +99,7 @@ class Store(Protocol):
 
     @property
     def name(self) -> str:
-        """Which store it is, as people are told: without a password."""
+        """The name of the store for people, without a password."""
         ...
 
     def open(self) -> None:

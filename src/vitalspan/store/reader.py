@@ -14,7 +14,7 @@ from vitalspan.store.tiers import Part, Tier, parts_of
 from vitalspan.store.writer import WRITTEN
 
 Wanted = Callable[[StoredSeries], bool]
-"""Whether a series is asked about."""
+"""Returns True for a series that is asked about."""
 
 _FEW: Final = 4
 """Series of a group up to which they are read one by one."""
@@ -22,7 +22,7 @@ _FEW: Final = 4
 
 @dataclass
 class StoredSums:
-    """What one series counted in a period.
+    """The counts of one series in a period.
 
     Attributes:
         series: which.
@@ -80,7 +80,7 @@ class StoredSums:
 
 @dataclass
 class StoredPeriod:
-    """What was counted in a period.
+    """The counts of a period.
 
     Attributes:
         start: when it really begins, in seconds since the Unix epoch.

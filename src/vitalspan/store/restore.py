@@ -28,7 +28,7 @@ _MINUTES: Final = 6 * 3600.0
 """Seconds of the past that are restored to the minute at least."""
 
 _Entries = dict[int, list[tuple[float, StoredSums]]]
-"""What each series counted up to which ticks, by the series' number."""
+"""The counts of each series, with the ticks that they go up to, by the series' number."""
 
 
 class HistoryRestorer:

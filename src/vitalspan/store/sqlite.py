@@ -14,7 +14,7 @@ from vitalspan.store.errors import NewerStoreError, StoreError, StoreInUseError
 from vitalspan.store.protocol import Batch, FrameRow, Record, StoredSeries
 
 _APPLICATION: Final = 0x76747370
-"""What tells these files from other SQLite files: `vtsp`."""
+"""The mark that tells these files from other SQLite files: `vtsp`."""
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
@@ -61,7 +61,7 @@ class SqliteStore:
 
     @property
     def name(self) -> str:
-        """Which store it is, as people are told."""
+        """The name of the store for people."""
         return f"sqlite:///{self._path}"
 
     def open(self) -> None:

@@ -32,12 +32,12 @@ _HOUSEKEEPING: Final = 60.0
 """Seconds between two looks at what has become too old, and at the size."""
 
 _SHRINK: Final = 0.9
-"""What the ages are multiplied by where the store is too large."""
+"""The factor by which ages shrink where the store is too large."""
 
 
 @dataclass
 class StoreStatus:
-    """What is shown of a store.
+    """The figures of a store.
 
     Attributes:
         name: of the store.
@@ -269,7 +269,7 @@ class StoreWriter:
 
 @dataclass
 class PreparedBatch:
-    """What is written at a tick, and what it is about.
+    """A batch for one tick, with the time that it is about.
 
     Attributes:
         batch: what is written.
