@@ -238,7 +238,7 @@ def everything(monitor: vs.Monitor) -> dict[str, Any]:
         "series": recorder.series_table.limit,
         "recent": recorder.aggregator.recent.size,
         "slow": recorder.slow.maxlen,
-        "enabled": (recorder.enabled, monitor._instruments.counters.enabled),
+        "enabled": (recorder.enabled, monitor._counters.enabled),
         "prefix": monitor._families.prefix,
         "names": names(monitor.registry),
     }

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
@@ -20,14 +19,9 @@ from vitalspan.exposition.monitor_families import MonitorFamilies
 from vitalspan.exposition.registration import Registration
 from vitalspan.exposition.registry_locks import RegistryLocks
 from vitalspan.labels import value_text
-from vitalspan.recording.api import Api
 from vitalspan.recording.call_record import CallRecord
-from vitalspan.recording.counters import Cache
 from vitalspan.recording.counts import Counts
 from vitalspan.recording.instruments import Instruments
-from vitalspan.recording.operation import Operation
-from vitalspan.recording.options import OperationArguments, block_words
-from vitalspan.recording.prices import PriceTable
 from vitalspan.runtime import fork, free_threading
 from vitalspan.runtime.first_use import first_use
 from vitalspan.workers.join import join_workers
@@ -53,7 +47,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Monitor:
+class Monitor(Instruments):
     """Records operations and shows them in a prometheus_client registry.
 
     Args:
@@ -82,20 +76,16 @@ class Monitor:
         **settings: Any,
     ) -> None:
         free_threading.notice_once()
-        self._settings = Settings().changed(settings)
+        super().__init__(Settings().changed(settings), clock or SystemClock(), tracer_provider)
         self.registry = REGISTRY if registry is None else registry
-        self.clock = clock or SystemClock()
         self.closed = False
-        self._instruments = Instruments(self._settings, self.clock, tracer_provider)
-        self._recorder = self._instruments.recorder
-        self._call_sites = self._instruments.call_sites
-        counts = self._instruments.counts
+        counts = self._process_counts
         self._workers = join_workers(self._settings, self._recorder, counts, self.registry)
         self._counts: Counts = self._workers.counts if self._workers else counts
         self._families = MonitorFamilies(self._counts, self._settings, self._more_families)
         self._families.shared = None if self._workers is None else self._workers.registry
         self._model_usage = ModelUsage(self.registry, self._settings)
-        self._instruments.counters.usage = self._model_usage
+        self._counters.usage = self._model_usage
         self._push = MetricsPush(self.registry, self.clock, self._families)
         self._registration = Registration(self.registry, self._families, self._recorder.now)
         self._not_ready: str | None = None
@@ -113,54 +103,8 @@ class Monitor:
         self._push.use(exporter)
         self._registry_locks = RegistryLocks(self.registry)
         fork.reset_in_child(self._registry_locks, first=True)
-        self._instruments.reset_in_children()
+        self._reset_in_children()
         living_monitors.add(self)
-
-    @overload
-    def operation(self, func: F, /) -> F: ...
-
-    @overload
-    def operation(
-        self, name: str | None = None, /, **options: Unpack[OperationArguments]
-    ) -> Operation: ...
-
-    def operation(self, target: Any = None, /, **options: Unpack[OperationArguments]) -> Any:
-        """Record a function that it decorates, or a block in a `with` or `async with` statement.
-
-        Args:
-            target: the operation's name. Without one, an operation is called by the qualified name
-                of its function; `@operation` alone decorates as well.
-            **options: what all calls of the operation have in common:
-
-                `component`: the part of the service that the operation belongs to.
-                `labels`: labels of its series, as a mapping. Each set of values makes series of its
-                own. A value may be `vitalspan.argument(name)`.
-                `attributes`: attributes of its spans and its recent calls, never labels.
-                `slow`: seconds; longer calls are kept in `slow_calls`.
-                `resources`: whether resident memory and CPU time are measured: True for every call,
-                False for none, None where it costs less than 0.5 % of the call.
-                `buckets`: the upper bounds in seconds of the buckets that its durations are counted
-                in; by default those of the monitor.
-                `kind`: of its spans: `internal`, `server`, `client`, `producer` or `consumer`.
-                `links`: spans that its spans are linked to, as links or span contexts.
-                `errors`: which exceptions are errors: types, or a function of the exception; by
-                default all are, except the end of an iteration and `sys.exit(0)`.
-                `error_results`: a function of the result that returns whether the call failed.
-                `enabled`: False returns functions as they are.
-
-        Raises:
-            TypeError: for something that is not a function, such as a class, and for an unknown
-                option.
-            ConfigurationError: for a label name or another value that an option cannot have.
-        """
-        call_sites = self._call_sites
-        if isinstance(target, str):
-            # A block comes here each time it runs, nearly always with the same options.
-            words = block_words(target, options) if options else target
-            site = call_sites.blocks_by_words.get(words)
-            if site is not None:
-                return Operation(call_sites, site)
-        return self._instruments.operation(target, options)
 
     def forget(
         self,
@@ -187,32 +131,6 @@ class Monitor:
             self.evaluation.history.forget(forgotten)
         return len(forgotten)
 
-    def cache(self, name: str, *, component: str | None = None) -> Cache:
-        """Return the counter of a cache's hits and misses."""
-        return self._instruments.counters.cache(name, component)
-
-    def api(self, name: str, *, component: str | None = None) -> Api:
-        """Return the counter of the calls to an API, their tokens and their cost."""
-        return self._instruments.counters.api(name, component)
-
-    @property
-    def prices(self) -> PriceTable:
-        """The prices of models, for calls to APIs that do not say their cost."""
-        return self._instruments.counters.prices
-
-    @property
-    def enabled(self) -> bool:
-        """True if calls are recorded."""
-        return self._recorder.enabled
-
-    def enable(self) -> None:
-        """Record the calls that begin from now on."""
-        self._switch(enabled=True)
-
-    def disable(self) -> None:
-        """Stop recording calls; those in progress are still completed."""
-        self._switch(enabled=False)
-
     def recent_calls(self) -> list[CallRecord]:
         """Return the calls that ended most recently, the latest one last."""
         if self._workers is not None:
@@ -224,10 +142,6 @@ class Monitor:
         if self._workers is not None:
             return self._workers.slow_calls(self._settings.slow_calls)
         return list(self._recorder.slow)
-
-    def fold(self) -> None:
-        """Count every finished call now. Whatever reads the metrics does this by itself."""
-        self._recorder.all_series()
 
     def generate_latest(self, format: Format = Format.TEXT_0_0_4) -> bytes:  # noqa: A002 - the word
         """Return the metrics of this monitor's registry in an exposition format."""
@@ -255,7 +169,7 @@ class Monitor:
         self._push.use(exporter)
         if self._workers is not None:
             self._workers.set_interval(wanted.publish_interval)
-        self._instruments.configure(wanted)
+        self._configure_instruments()
 
     @first_use
     def evaluation(self) -> Evaluation:
@@ -451,7 +365,7 @@ class Monitor:
 
     def reset(self) -> None:
         """Begin anew from zero, as a forked child does by itself."""
-        self._instruments.reset()
+        super().reset()
         self._model_usage.reset()
         sessions = Monitor.sessions.if_made(self)
         if sessions is not None:
@@ -475,7 +389,3 @@ class Monitor:
                 from vitalspan.price_file import load_prices  # noqa: PLC0415 - few have such a file
 
             load_prices(self.prices, path)
-
-    def _switch(self, *, enabled: bool) -> None:
-        self._settings = replace(self._settings, enabled=enabled)
-        self._instruments.switch(enabled=enabled)

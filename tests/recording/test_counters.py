@@ -190,7 +190,7 @@ def test_names_are_capped(
     assert len(caplog.records) == 2
     monitor.cache("c0").hit()
     assert sample("cache_requests_total", cache="c0", result="hit") == 2
-    assert len(monitor._instruments.counters.caches) == MAX_NAMES + 1
+    assert len(monitor._counters.caches) == MAX_NAMES + 1
 
 
 def test_hostile_names(monitor: vs.Monitor, registry: CollectorRegistry) -> None:
@@ -220,10 +220,10 @@ def test_names_made_by_many_threads_at_once(monitor: vs.Monitor, sample: Read) -
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(monitor._instruments.counters.caches) == MAX_NAMES + 1
-    assert sum(
-        cache.hits.total() for cache in monitor._instruments.counters.caches.values()
-    ) == 8 * (MAX_NAMES + 50)
+    assert len(monitor._counters.caches) == MAX_NAMES + 1
+    assert sum(cache.hits.total() for cache in monitor._counters.caches.values()) == 8 * (
+        MAX_NAMES + 50
+    )
 
 
 @given(st.lists(st.floats(0, 1e12) | st.integers(0, 10**12)))

@@ -129,7 +129,7 @@ assert read("operation_items_total", operation="f") == 4
 LOCKS = {
     "fold": "monitor._recorder.aggregator._lock",
     "series": "monitor._recorder.series_table._lock",
-    "names": "monitor._instruments.counters._lock",
+    "names": "monitor._counters._lock",
     "tally": "monitor.cache('c').hits._lock",
     "default monitor": "vs.default._making.lock",
 }

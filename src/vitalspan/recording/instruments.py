@@ -3,43 +3,45 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from vitalspan.clock import Clock
 from vitalspan.config import Settings
 from vitalspan.labels import value_text
+from vitalspan.recording.api import Api
 from vitalspan.recording.boundary_table import BoundaryTable
 from vitalspan.recording.call_site_table import CallSiteTable
-from vitalspan.recording.counters import CounterTable
+from vitalspan.recording.counters import Cache, CounterTable
 from vitalspan.recording.counts import ProcessCounts
 from vitalspan.recording.operation import Operation, Unrecorded
-from vitalspan.recording.options import OperationArguments, SpanExtras, check_options
+from vitalspan.recording.options import OperationArguments, SpanExtras, block_words, check_options
+from vitalspan.recording.prices import PriceTable
 from vitalspan.recording.recorder import Recorder
 from vitalspan.runtime import fork
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 
 class Instruments:
-    """Makes the operations, caches and APIs of one monitor.
+    """Records operations, caches and APIs. A monitor is this, with a registry, rules and health.
 
     Args:
         settings: of the monitor.
         clock: where durations and dates come from.
         tracer_provider: makes the spans; None follows the global provider.
-
-    Attributes:
-        recorder: what all operations share.
-        call_sites: the operations.
-        counters: the caches and APIs.
-        counts: what all of them have counted in this process.
     """
 
     def __init__(
         self, settings: Settings, clock: Clock, tracer_provider: TracerProvider | None
     ) -> None:
-        self.recorder = Recorder(
+        self.clock = clock
+        self._settings = settings
+        self._recorder = Recorder(
             clock=clock,
             tracer_provider=tracer_provider,
             max_series=settings.max_series,
@@ -47,24 +49,59 @@ class Instruments:
             slow_calls=settings.slow_calls,
             boundaries=BoundaryTable(settings.buckets, from_slos=settings.buckets_from_slos),
         )
-        self.call_sites = CallSiteTable(
-            self.recorder, settings.component, qualified_names=settings.qualified_names
+        self._call_sites = CallSiteTable(
+            self._recorder, settings.component, qualified_names=settings.qualified_names
         )
-        self.counters = CounterTable(
-            self.call_sites.component, self.recorder.internal_errors, self.recorder.now
+        self._counters = CounterTable(
+            self._call_sites.component, self._recorder.internal_errors, self._recorder.now
         )
-        self.counts = ProcessCounts(self.recorder, self.counters)
-        self.switch(enabled=settings.enabled)
+        self._process_counts = ProcessCounts(self._recorder, self._counters)
+        self._switch(enabled=settings.enabled)
 
-    def operation(self, target: Any, options: OperationArguments) -> Any:
-        """Return an operation, or the decorated function if `target` is one.
+    @overload
+    def operation(self, func: F, /) -> F: ...
+
+    @overload
+    def operation(
+        self, name: str | None = None, /, **options: Unpack[OperationArguments]
+    ) -> Operation: ...
+
+    def operation(self, target: Any = None, /, **options: Unpack[OperationArguments]) -> Any:
+        """Record a function that it decorates, or a block in a `with` or `async with` statement.
+
+        Args:
+            target: the operation's name. Without one, an operation is called by the qualified name
+                of its function; `@operation` alone decorates as well.
+            **options: what all calls of the operation have in common:
+
+                `component`: the part of the service that the operation belongs to.
+                `labels`: labels of its series, as a mapping. Each set of values makes series of its
+                own. A value may be `vitalspan.argument(name)`.
+                `attributes`: attributes of its spans and its recent calls, never labels.
+                `slow`: seconds; longer calls are kept in `slow_calls`.
+                `resources`: whether resident memory and CPU time are measured: True for every call,
+                False for none, None where it costs less than 0.5 % of the call.
+                `buckets`: the upper bounds in seconds of the buckets that its durations are counted
+                in; by default those of the monitor.
+                `kind`: of its spans: `internal`, `server`, `client`, `producer` or `consumer`.
+                `links`: spans that its spans are linked to, as links or span contexts.
+                `errors`: which exceptions are errors: types, or a function of the exception; by
+                default all are, except the end of an iteration and `sys.exit(0)`.
+                `error_results`: a function of the result that returns whether the call failed.
+                `enabled`: False returns functions as they are.
 
         Raises:
             TypeError: for something that is not a function, such as a class, and for an unknown
                 option.
             ConfigurationError: for a label name or another value that an option cannot have.
         """
-        call_sites = self.call_sites
+        call_sites = self._call_sites
+        if isinstance(target, str):
+            # A block comes here each time it runs, nearly always with the same options.
+            words = block_words(target, options) if options else target
+            site = call_sites.blocks_by_words.get(words)
+            if site is not None:
+                return Operation(call_sites, site)
         if not options.pop("enabled", True):
             passive = Unrecorded(call_sites)
             return passive(target) if callable(target) else passive
@@ -75,28 +112,58 @@ class Instruments:
         operation = Operation(call_sites, call_sites.blocks.get(checked), checked, extras)
         return operation if target is None or isinstance(target, str) else operation(target)
 
-    def configure(self, settings: Settings) -> None:
-        """Apply settings. A new component applies to what is defined from now on."""
-        recorder = self.recorder
-        self.call_sites.qualified_names = settings.qualified_names
-        self.call_sites.component = self.counters.component = value_text(settings.component)
+    def cache(self, name: str, *, component: str | None = None) -> Cache:
+        """Return the counter of a cache's hits and misses."""
+        return self._counters.cache(name, component)
+
+    def api(self, name: str, *, component: str | None = None) -> Api:
+        """Return the counter of the calls to an API, their tokens and their cost."""
+        return self._counters.api(name, component)
+
+    @property
+    def prices(self) -> PriceTable:
+        """The prices of models, for calls to APIs that do not say their cost."""
+        return self._counters.prices
+
+    @property
+    def enabled(self) -> bool:
+        """True if calls are recorded."""
+        return self._recorder.enabled
+
+    def enable(self) -> None:
+        """Record the calls that begin from now on."""
+        self._switch(enabled=True)
+
+    def disable(self) -> None:
+        """Stop recording calls; those in progress are still completed."""
+        self._switch(enabled=False)
+
+    def fold(self) -> None:
+        """Count every finished call now. Whatever reads the metrics does this by itself."""
+        self._recorder.all_series()
+
+    def reset(self) -> None:
+        """Begin anew from zero, as a forked child does by itself."""
+        for part in (self._recorder, self._counters, self._process_counts):
+            part.reset()
+
+    def _reset_in_children(self) -> None:
+        """Let forked children begin anew. Functions keep the parts alive without their monitor."""
+        for part in (self._recorder, self._counters, self._process_counts):
+            fork.reset_in_child(part)
+
+    def _configure_instruments(self) -> None:
+        """Apply the settings. A new component applies to what is defined from now on."""
+        settings, recorder = self._settings, self._recorder
+        self._call_sites.qualified_names = settings.qualified_names
+        self._call_sites.component = self._counters.component = value_text(settings.component)
         recorder.series_table.limit = settings.max_series
         recorder.aggregator.recent.resize(settings.recent_calls)
         recorder.slow = deque(recorder.slow, maxlen=settings.slow_calls)
         recorder.set_buckets(settings.buckets, from_slos=settings.buckets_from_slos)
-        self.switch(enabled=settings.enabled)
+        self._switch(enabled=settings.enabled)
 
-    def switch(self, *, enabled: bool) -> None:
-        """Begin or stop recording everywhere."""
-        self.counters.enabled = enabled
-        self.recorder.switch(enabled=enabled)
-
-    def reset_in_children(self) -> None:
-        """Let forked children begin anew. Functions keep the parts alive without their monitor."""
-        for part in (self.recorder, self.counters, self.counts):
-            fork.reset_in_child(part)
-
-    def reset(self) -> None:
-        """Begin anew from zero, as a forked child does by itself."""
-        for part in (self.recorder, self.counters, self.counts):
-            part.reset()
+    def _switch(self, *, enabled: bool) -> None:
+        self._settings = replace(self._settings, enabled=enabled)
+        self._counters.enabled = enabled
+        self._recorder.switch(enabled=enabled)
