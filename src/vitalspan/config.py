@@ -30,12 +30,13 @@ _COUNTS: Final = (
     ("health_snapshots", 0, _MOST),
     ("native_histogram_buckets", 2, _MOST),
     ("store_max_bytes", 0, 2**50),
+    ("report_keep", 1, _MOST),
 )
 """Settings that are whole numbers, with their least and their greatest values."""
 
 _TEXTS: Final = (
     *("component", "rules", "alertmanager", "webhook", "workers"),
-    *("prices", "store", "store_tiers"),
+    *("prices", "reports", "store", "store_tiers"),
 )
 """Settings that are any text."""
 
@@ -43,6 +44,14 @@ _SHORTEST_TICK: Final = 0.1
 _LONGEST_TICK: Final = 3600
 
 _LONGEST_SPAN: Final = 86400
+
+_SHORTEST_REPORT: Final = 60
+_LONGEST_REPORT: Final = 31 * 86400
+"""As long as the history can be."""
+
+_LONGEST_AGE: Final = 3660 * 86400
+
+REPORT_FORMATS: Final = ("html", "md", "json", "txt")
 
 METRICS_EXPORTERS: Final = ("", "otlp")
 
@@ -101,6 +110,11 @@ class Settings:
             commas.
         store_max_bytes: the size of the store above which old history is forgotten sooner; 0 for
             any size.
+        reports: the directory in which reports are written at an interval; empty for none.
+        report_interval: seconds that each of them is about.
+        report_formats: `html`, `md`, `json` and `txt`, separated by commas.
+        report_keep: reports that are kept there.
+        report_max_age: seconds after which a report is removed.
     """
 
     component: str = "default"
@@ -135,6 +149,11 @@ class Settings:
     store: str = ""
     store_tiers: str = "5s:2h,1m:48h,1h:30d"
     store_max_bytes: int = 0
+    reports: str = ""
+    report_interval: float = 3600.0
+    report_formats: str = "html"
+    report_keep: int = 168
+    report_max_age: float = 2_592_000.0
 
     def __post_init__(self) -> None:
         for name, least, most in _COUNTS:
@@ -153,6 +172,7 @@ class Settings:
             if not isinstance(getattr(self, name), str):
                 raise ConfigurationError(f"{name}={getattr(self, name)!r:.80}: use a string")
         self._check_seconds()
+        self._check_reports()
         if self.metrics not in METRICS_EXPORTERS:
             raise ConfigurationError(
                 f"metrics={self.metrics!r:.80} is unknown: use metrics='otlp', or '' for none"
@@ -196,12 +216,32 @@ class Settings:
                     f"{name}={value!r:.80}: use seconds from 0 to {_LONGEST_SPAN}"
                 )
 
+    def _check_reports(self) -> None:
+        longest = (("report_interval", _LONGEST_REPORT), ("report_max_age", _LONGEST_AGE))
+        for name, most in longest:
+            value = getattr(self, name)
+            if not _is_number(value) or not _SHORTEST_REPORT <= value <= most:
+                raise ConfigurationError(
+                    f"{name}={value!r:.80}: use seconds from {_SHORTEST_REPORT} to {most}"
+                )
+        formats = self.report_formats
+        if not isinstance(formats, str) or not self.report_endings:
+            raise ConfigurationError(
+                f"report_formats={formats!r:.80}: use html, md, json, txt, with commas between them"
+            )
+
     @property
     def rule_paths(self) -> tuple[str, ...]:
         """The rule files, directories and patterns of `rules`."""
         if os.path.exists(self.rules):  # noqa: PTH110 - a name may be no path at all
             return (self.rules,)
         return tuple(path.strip() for path in self.rules.split(",") if path.strip())
+
+    @property
+    def report_endings(self) -> tuple[str, ...]:
+        """The formats of `report_formats`; empty if one of them is none."""
+        formats = tuple(one.strip().lower() for one in self.report_formats.split(","))
+        return formats if set(formats) <= set(REPORT_FORMATS) else ()
 
     @property
     def alerting(self) -> bool:

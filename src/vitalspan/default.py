@@ -130,6 +130,6 @@ def _make(settings: Mapping[str, Any]) -> Monitor:
             monitor = Monitor(**all_settings)
             _monitors.append(monitor)
             chosen = Settings().changed(all_settings)
-            if chosen.alerting or chosen.metrics:
+            if chosen.alerting or chosen.metrics or chosen.reports:
                 monitor.start()
         return _monitors[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -75,6 +75,8 @@ class Evaluation:
         actions: runs what alerts trigger.
         persistence: stores what was found; None without a store.
         ticker: the thread that ticks.
+        after_ticks: what is called after each tick, with its time on the steady clock. It raises
+            nothing.
         ticks: how many ticks there were.
         seconds: how long they took together.
     """
@@ -119,6 +121,7 @@ class Evaluation:
         self.rules.set_metric_prefix(settings.metric_prefix)
         self._use_rules()
         self._ticking = threading.Lock()
+        self.after_ticks: list[Callable[[float], None]] = []
         self._shared = None if workers is None else self._share(workers, settings)
         self.persistence: Persistence | None = None
         self._stored: tuple[str, str, int] = ("", "", 0)
@@ -132,6 +135,10 @@ class Evaluation:
             now: seconds on the monitor's steady clock; None reads it. A time that is not after
                 that of the last tick is left out.
         """
+        self._tick(now, self.after_ticks)
+
+    def _tick(self, now: float | None, tasks: Iterable[Callable[[float], None]]) -> None:
+        """Run a tick, and then what is done after ticks; nothing where somebody only asks."""
         # A tick within a tick, from a signal handler say, or beside one, adds nothing.
         ticking = self._ticking
         if not ticking.acquire(blocking=False):
@@ -162,6 +169,8 @@ class Evaluation:
                 with self._storing():
                     persistence.write(batch)
             self.seconds += self._recorder.now() - began
+            for task in tasks if evaluated else ():
+                task(now)
         finally:
             ticking.release()
 
@@ -280,7 +289,7 @@ class Evaluation:
         shared = self._shared
         with self._brief_lead():
             if not self.ticker.running:
-                self.tick()
+                self._tick(None, ())
             with self._lock:
                 yield self.history if shared is None or shared.leads else None
 
@@ -400,7 +409,7 @@ class Evaluation:
         if self.ticker.running and self.assessor.latest.at is not None:
             return
         with self._brief_lead():
-            self.tick()
+            self._tick(None, ())
 
     def _use_rules(self) -> None:
         with self._lock:

@@ -397,6 +397,12 @@ SEPARATE_FAMILIES: Final = frozenset(
 )
 """What is in a registry beside a monitor's own metrics, once something has put it there."""
 
+REPORTS: Final = Family(
+    "vitalspan_reports_total",
+    "counter",
+    "Reports that were due, by what became of them: written, or failed and tried again.",
+)
+
 _MEASURE_PREFIX: Final = "operation_"
 _COUNTER_ENDINGS: Final = ("_total", "_count", "_sum", "_bucket")
 

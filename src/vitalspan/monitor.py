@@ -101,6 +101,8 @@ class Monitor(Instruments):
                 self.evaluation.close()
             raise
         self._push.use(exporter)
+        if self._settings.reports:
+            self.reports.configure(self._settings)
         self._registry_locks = RegistryLocks(self.registry)
         fork.reset_in_child(self._registry_locks, first=True)
         self._reset_in_children()
@@ -167,6 +169,8 @@ class Monitor(Instruments):
         self._settings = wanted
         self._model_usage.configure(wanted)
         self._push.use(exporter)
+        if wanted.reports or Monitor.reports.if_made(self) is not None:
+            self.reports.configure(wanted)
         if self._workers is not None:
             self._workers.set_interval(wanted.publish_interval)
         self._configure_instruments()
@@ -256,6 +260,7 @@ class Monitor(Instruments):
                 lambda: self.sessions,
                 lambda: self._counts.internal().started or self._recorder.started,
                 lambda: None if self._workers is None else len(self._workers.members()),
+                self._recorder.internal_errors,
             )
         )
 
@@ -381,6 +386,9 @@ class Monitor(Instruments):
     def _more_families(self) -> Iterator[MetricFamily]:
         if self.evaluation_if_made is not None:
             yield from self.evaluation.families()
+        reports = Monitor.reports.if_made(self)
+        if reports is not None:
+            yield from reports.families()
         yield from self._push.families()
 
     def _load_prices(self, before: str, path: str) -> None:

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
+from vitalspan.config import REPORT_FORMATS
 from vitalspan.errors import ConfigurationError
 from vitalspan.reports.atomic_file import write_atomically
 from vitalspan.reports.document import Document
@@ -91,10 +92,6 @@ class Report:
         return writers[format]()
 
 
-FORMATS: Final = ("html", "md", "json", "txt")
-"""The formats, called as files of them end."""
-
-
 def format_of(path: Path) -> str:
     """Return the format that the ending of a file's name asks for.
 
@@ -102,7 +99,7 @@ def format_of(path: Path) -> str:
         ConfigurationError: for one that there is not.
     """
     ending = path.suffix.removeprefix(".").lower()
-    if ending not in FORMATS:
+    if ending not in REPORT_FORMATS:
         raise ConfigurationError(
             f"{path.name!r:.80}: the ending says the format: use .html, .md, .json or .txt"
         )

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from functools import partial
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
+from vitalspan.config import Settings
 from vitalspan.errors import ConfigurationError
+from vitalspan.exposition.families import CounterFamily, MetricFamily
+from vitalspan.metrics import REPORTS
 from vitalspan.recording.call_record import CallRecord
 from vitalspan.reports.dashboard import dashboard
 from vitalspan.reports.overview import Period
 from vitalspan.reports.period_report import period_document
+from vitalspan.reports.periodic_reports import PeriodicReports
 from vitalspan.reports.report import Report
+from vitalspan.reports.report_directory import ReportDirectory
 from vitalspan.reports.sections.calls import MAX_CALLS, MAX_ROWS
 from vitalspan.reports.session_report import session_document
 from vitalspan.reports.survey import MAX_OPERATIONS, Sources, survey
@@ -27,6 +36,9 @@ class Reports:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
+        self._periodic: PeriodicReports | None = None
+        self._configured: tuple[Any, ...] | None = None
+        sources.evaluation.after_ticks.append(self._tick)
 
     def dashboard(
         self,
@@ -77,6 +89,90 @@ class Reports:
             "comparison": None if comparison is None else comparison.to_dict(),
         }
         return Report(session_document(figures, comparison), data)
+
+    def write_every(
+        self,
+        interval: float,
+        directory: str | PathLike[str],
+        *,
+        formats: str | Iterable[str] = "html",
+        keep: int = 168,
+        max_age: float = 30 * 86400.0,
+    ) -> None:
+        """Write a report at the end of each interval of the time of day: at every full hour, say.
+
+        The tick that follows writes it, so the monitor has to tick; see `Monitor.start`. From now
+        on, the history is kept for as long as an interval. This replaces what was asked for before.
+
+        Args:
+            interval: the seconds that each report is about, 60 at least.
+            directory: where reports are written; it is made when it is needed.
+            formats: `html`, `md`, `json` or `txt`, or several of them.
+            keep: how many reports are kept there.
+            max_age: seconds after which a report is removed.
+
+        Raises:
+            ConfigurationError: for a value that cannot be used.
+        """
+        settings = Settings(
+            reports=str(Path(directory)),
+            report_interval=interval,
+            report_formats=formats if isinstance(formats, str) else ",".join(formats),
+            report_keep=keep,
+            report_max_age=max_age,
+        )
+        self._use(settings)
+
+    def stop_writing(self) -> None:
+        """Write no further reports at an interval."""
+        self._periodic = None
+
+    def configure(self, settings: Settings) -> None:
+        """Write reports at an interval as settings say, if these are others than before."""
+        wanted = None
+        if settings.reports:
+            ages = (settings.report_interval, settings.report_max_age)
+            wanted = (settings.reports, settings.report_endings, settings.report_keep, *ages)
+        if wanted == self._configured:
+            return
+        self._configured = wanted
+        if wanted is None:
+            self.stop_writing()
+        else:
+            self._use(settings)
+
+    def families(self) -> Iterator[MetricFamily]:
+        """Yield the metric family of reports that are written at an interval."""
+        periodic = self._periodic
+        if periodic is not None:
+            counts = {"written": periodic.written, "failed": periodic.failed}
+            yield CounterFamily.of(
+                REPORTS, (((("result", result),), count) for result, count in counts.items())
+            )
+
+    def _use(self, settings: Settings) -> None:
+        evaluation, interval = self._sources.evaluation, settings.report_interval
+        history = evaluation.history
+        for index in (history.operations, history.caches, history.apis):
+            index.retain(interval)
+        directory = ReportDirectory(
+            Path(settings.reports),
+            settings.report_endings,
+            settings.report_keep,
+            settings.report_max_age,
+        )
+        counts = evaluation.counts
+        self._periodic = PeriodicReports(
+            directory,
+            interval,
+            partial(self.report, window=interval),
+            self._sources.internal_errors,
+            counts.now() + counts.epoch(),
+        )
+
+    def _tick(self, now: float) -> None:
+        if self._periodic is not None:
+            self._periodic.tick(now + self._sources.evaluation.counts.epoch())
 
 
 def _slowest(calls: list[CallRecord], period: Period) -> tuple[CallRecord, ...]:

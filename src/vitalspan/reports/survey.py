@@ -19,6 +19,7 @@ from vitalspan.reports.overview import (
 from vitalspan.reports.trends import SignalTrend, anomalies_of, trend_of
 from vitalspan.resource import resource_attributes, service_instance_id
 from vitalspan.rules.alert import Alert
+from vitalspan.runtime.internal_errors import InternalErrors
 from vitalspan.signals.catalogue import find
 from vitalspan.signals.query import Query
 from vitalspan.signals.trail import TRAIL
@@ -66,6 +67,7 @@ class Sources:
         sessions: returns the sessions.
         started: returns when counting began, in seconds since the Unix epoch.
         processes: returns how many processes count together; None for a process by itself.
+        internal_errors: counts faults of vitalspan itself.
     """
 
     statistics: ServiceStatistics
@@ -73,6 +75,7 @@ class Sources:
     sessions: Callable[[], Sessions]
     started: Callable[[], float]
     processes: Callable[[], int | None]
+    internal_errors: InternalErrors
 
 
 def survey(

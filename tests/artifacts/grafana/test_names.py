@@ -33,13 +33,19 @@ TARGET: Final = {"job", "instance"}
 PROMETHEUS: Final = ("up", "ALERTS")
 """What it makes itself."""
 
-NOT_SHOWN: Final[dict[str, str]] = {
-    family.name: "only a process that pushes has it, and its log says what goes wrong"
-    for family in (names.OTLP_POINTS, names.OTLP_REQUESTS, names.OTLP_WAITING)
-} | {
-    family.name: "the conventions' names of what the row of models shows"
-    for family in names.GEN_AI_FAMILIES
-}
+NOT_SHOWN: Final[dict[str, str]] = (
+    {
+        family.name: "only a process that pushes has it, and its log says what goes wrong"
+        for family in (names.OTLP_POINTS, names.OTLP_REQUESTS, names.OTLP_WAITING)
+    }
+    | {
+        names.REPORTS.name: "only a process that writes reports has it, and its log says what goes wrong",
+    }
+    | {
+        family.name: "the conventions' names of what the row of models shows"
+        for family in names.GEN_AI_FAMILIES
+    }
+)
 """Families that no dashboard shows, with the reason."""
 
 Labels = dict[str, set[str]]
