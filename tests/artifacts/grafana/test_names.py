@@ -39,7 +39,7 @@ NOT_SHOWN: Final[dict[str, str]] = (
         for family in (names.OTLP_POINTS, names.OTLP_REQUESTS, names.OTLP_WAITING)
     }
     | {
-        names.REPORTS.name: "only a process that writes reports has it, and its log says what goes wrong",
+        names.REPORTS.name: "a process that writes reports has it, and says what fails in its log",
     }
     | {
         family.name: "the conventions' names of what the row of models shows"
