@@ -175,6 +175,11 @@ class Monitor(Instruments):
             self._workers.set_interval(wanted.publish_interval)
         self._configure_instruments()
 
+    @property
+    def settings(self) -> Settings:
+        """The settings in force; `configure` changes them."""
+        return self._settings
+
     @first_use
     def evaluation(self) -> Evaluation:
         """The loop that evaluates rules and health; it is made when it is first used."""

@@ -75,7 +75,7 @@ def test_the_first_screen(shop: Watched) -> None:
     document = ask(shop.registry, "overview", range=300)
     names = [document["operations"][place]["figures"]["operation"] for place in document["busiest"]]
     assert names[0] == "checkout"
-    assert document["axis"]["step"] == 5.0
+    assert document["axis"]["step"] == 10.0
     times = document["axis"]["times"]
     lengths = {len(values) for values in document["points"].values()}
     assert lengths == {len(document["scores"]), len(times)}

@@ -25,7 +25,7 @@ _STEPS: Final = (
     *(3600, 7200, 10800, 21600, 43200, 86400),
 )
 
-_RANGES: Final = (300.0, 900.0, 1800.0, 3600.0)
+_RANGES: Final = (60.0, 120.0, 300.0, 900.0, 1800.0, 3600.0)
 
 _LEAST: Final = -40
 """The bucket of all calls that took a microsecond or less."""
@@ -93,14 +93,23 @@ class Boundaries:
     ticks: tuple[float, ...]
 
 
-def usual_step(seconds: float) -> float:
-    """Return the seconds between two points of a chart that is so long."""
-    wanted = seconds / _USUAL_POINTS
+def usual_step(seconds: float, interval: float = 0.0) -> float:
+    """Return the seconds between two points of a chart.
+
+    Args:
+        seconds: how long the chart is.
+        interval: seconds between two ticks: every point has at least one.
+    """
+    wanted = max(seconds / _USUAL_POINTS, 2 * interval)
     return next((float(step) for step in _STEPS if step >= wanted), float(_STEPS[-1]))
 
 
 def find_boundaries(
-    history: History, epoch: float, seconds: float, step: float | None = None
+    history: History,
+    epoch: float,
+    seconds: float,
+    step: float | None = None,
+    interval: float = 0.0,
 ) -> Boundaries:
     """Return the boundaries of the points of the last seconds of a history.
 
@@ -112,10 +121,11 @@ def find_boundaries(
         epoch: the difference between the time of day and the steady clock in seconds.
         seconds: how far the chart goes back; that of a young service is shorter.
         step: seconds between two points; None chooses.
+        interval: seconds between two ticks.
     """
     ticks = history.ticks.times
     seconds = min(seconds, _fitting(ticks[-1] - ticks[0]))
-    step = max(step or usual_step(seconds), seconds / MAX_POINTS)
+    step = max(step or usual_step(seconds, interval), seconds / MAX_POINTS)
     now = ticks[-1] + epoch
     last = now // step * step
     if now - last < step / 2:

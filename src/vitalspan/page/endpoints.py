@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vitalspan.page.documents import (
     alerts,
+    changes,
+    configuration,
+    dependencies,
     health,
     history,
     operations,
     overview,
+    resources,
     rules,
+    sessions,
     status,
+    workers,
 )
 from vitalspan.page.parameters import (
     COMPONENT,
@@ -98,6 +104,17 @@ ENDPOINTS: Final = {
             (_limit("Past alerts", 100, alerts.MOST_PAST),),
         ),
         Endpoint("rules", rules.rules, rules.Rules),
+        Endpoint("changes", changes.changes, changes.Changes, (RANGE,)),
+        Endpoint("resources", resources.resources, resources.Resources, (RANGE,)),
+        Endpoint("dependencies", dependencies.dependencies, dependencies.Dependencies, (RANGE,)),
+        Endpoint(
+            "sessions",
+            sessions.sessions,
+            sessions.Sessions,
+            (_limit("Closed sessions", 20, 100),),
+        ),
+        Endpoint("workers", workers.workers, workers.Workers),
+        Endpoint("configuration", configuration.configuration, configuration.Configuration),
     )
 }
 """The endpoints by their names."""

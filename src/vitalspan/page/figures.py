@@ -108,7 +108,8 @@ def reading_charts(
         if history is None:
             yield None
             return
-        boundaries = find_boundaries(history, history.counts.epoch(), seconds, step)
+        epoch, interval = history.counts.epoch(), evaluation.ticker.interval
+        boundaries = find_boundaries(history, epoch, seconds, step, interval)
         yield Charts(boundaries.axis, history, evaluation.trail, boundaries)
 
 

@@ -27,6 +27,9 @@ MOST_RULES: Final = 500
 MOST_VALUES: Final = 20
 """Values of one rule, the nearest to the threshold."""
 
+_FARTHEST: Final = 100.0
+"""Nearness at most, of a value that is beyond its threshold."""
+
 _RANKS: Final = {"firing": 2, "pending": 1, "inactive": 0}
 
 State = Literal["inactive", "pending", "firing"]
@@ -40,8 +43,9 @@ class RuleValue:
         labels: that tell it from others of the rule.
         value: at the last evaluation, in the base unit of the rule; None without data.
         samples: how many samples it is made of.
-        nearness: how near it is to the first threshold: 1 at the threshold, more beyond it, 0 at
-            zero; None where that cannot be said.
+        nearness: how near it is to the first threshold, as the share of the way from zero, or back
+            to it where low values are bad: 1 at the threshold, up to 100 beyond it; None where that
+            cannot be said.
     """
 
     labels: Mapping[str, str]
@@ -220,9 +224,8 @@ def _values(state: AlertStates) -> Iterator[RuleValue]:
 
 
 def _nearness(value: float | None, threshold: float, *, above: bool) -> float | None:
-    """Return how near a value is to a threshold; a share of the way from zero."""
-    if value is None or not math.isfinite(value) or threshold == 0 or value < 0 or threshold < 0:
+    """Return how near a value is to a threshold."""
+    if value is None or not math.isfinite(value) or threshold <= 0 or value < 0:
         return None
-    if above:
-        return value / threshold
-    return threshold / value if value else None
+    part, whole = (value, threshold) if above else (threshold, value)
+    return min(_FARTHEST, part / whole) if whole else _FARTHEST

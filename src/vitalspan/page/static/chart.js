@@ -25,10 +25,13 @@ import { NONE, axisTime, time, utc } from "./format.js";
  * @property {Mark[]} [marks]
  * @property {number} [height]
  * @property {number} [least] the least value at the top of the chart
+ * @property {boolean} [binary] whether the axis has powers of two, as bytes do
  * @property {any} [action] an element beside the title
  */
 
 const SHARED = "time";
+/** Steps between the lines of an axis of bytes. */
+const BINARY = Array.from({ length: 50 }, (_, power) => 2 ** power);
 const MARK_COLORS = { resolved: "--ok", start: "--muted", fired: "--critical" };
 
 /** A chart with a title, its axes, and what its lines stand at. */
@@ -203,7 +206,7 @@ class TimeChart extends Plot {
       scales: { x, y },
       axes: [
         { ...axis, grid: { show: false }, size: 24, space: 70, values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((at) => axisTime(at, splits.length > 1 ? splits[1] - splits[0] : 60)) },
-        { ...axis, grid, size: 58, space: 34, values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((value) => this.data.format(value)) },
+        { ...axis, grid, size: 58, space: 34, ...(this.data.binary ? { incrs: BINARY } : {}), values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((value) => this.data.format(value)) },
       ],
       cursor: { sync: { key: SHARED }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
       series: [{}, ...this.lines(1.5)],

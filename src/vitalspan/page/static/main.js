@@ -6,20 +6,30 @@ import { h, render, svg } from "./dom.js";
 import { ago, score, seconds } from "./format.js";
 import { Follower } from "./follow.js";
 import { light } from "./parts.js";
+import * as alerts from "./views/alerts.js";
+import * as changes from "./views/changes.js";
+import * as configuration from "./views/configuration.js";
+import * as dependencies from "./views/dependencies.js";
+import * as operation from "./views/operation.js";
+import * as operations from "./views/operations.js";
 import * as overview from "./views/overview.js";
+import * as resources from "./views/resources.js";
+import * as rules from "./views/rules.js";
+import * as sessions from "./views/sessions.js";
+import * as workers from "./views/workers.js";
 
 /** @type {Record<string, {title: string, load: Function, view: Function}>} */
-const VIEWS = { "": overview };
+const VIEWS = { "": overview, operations, operation, changes, alerts, rules, resources, dependencies, sessions, workers, configuration };
 /** The views that the navigation names, in order. */
-const NAMED = [""];
+const NAMED = ["", "operations", "changes", "alerts", "rules", "resources", "dependencies", "sessions", "workers", "configuration"];
 const RANGES = [[300, "5 min"], [900, "15 min"], [3600, "1 h"]];
 const USUAL_RANGE = 3600;
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 const header = /** @type {HTMLElement} */ (document.getElementById("top"));
 
-/** @type {{route: {view: string, parameters: Record<string, string>}, document: any, status: any, error: string, seen: number, asked: AbortController | null, offset: number}} */
-const page = { route: routeOf(location.hash), document: null, status: null, error: "", seen: 0, asked: null, offset: 0 };
+/** @type {{route: {view: string, parameters: Record<string, string>}, document: any, status: any, error: string, seen: number, asked: AbortController | null, offset: number, shown: string}} */
+const page = { route: routeOf(location.hash), document: null, status: null, error: "", seen: 0, asked: null, offset: 0, shown: "" };
 
 const follower = new Follower({ refresh, changed: drawHeader, heard: noteStatus });
 
@@ -68,7 +78,7 @@ function draw() {
   const view = VIEWS[page.route.view];
   main.setAttribute("aria-busy", page.document ? "false" : "true");
   if (page.error) render(main, h("p", { class: "notice", role: "alert" }, page.error));
-  else if (page.document) render(main, h("h1", { class: "spoken-only" }, view.title), view.view(page.document, page.route.parameters));
+  else if (page.document) render(main, h("h1", { class: "spoken-only" }, view.title), view.view(page.document, page.route.parameters, { go }));
   drawHeader();
 }
 
@@ -86,7 +96,7 @@ function drawHeader() {
       h("span", { class: "service", title: name }, name),
       status && h("span", { class: "glance" }, light(status.status), status.status.replace("_", " "))),
     h("nav", { "aria-label": "Views", class: "views" }, NAMED.map((view) =>
-      h("a", { href: link(view, {}), "aria-current": page.route.view === view ? "page" : null }, VIEWS[view].title))),
+      h("a", { href: link(view, {}), "aria-current": page.route.view === view || (page.route.view === "operation" && view === "operations") ? "page" : null }, VIEWS[view].title))),
     h("div", { class: "controls" },
       h("div", { class: "segments", role: "group", "aria-label": "Range" }, RANGES.map(([range, text]) =>
         h("button", { type: "button", "aria-pressed": String(rangeOf() === range), onclick: () => go({ range }) }, text))),
@@ -110,9 +120,13 @@ function link(/** @type {string} */ view, /** @type {Record<string, any>} */ par
 }
 
 /** Change parameters of the view that is shown. */
-export function go(/** @type {Record<string, any>} */ changes) {
-  const query = queryOf({ ...page.route.parameters, ...changes });
-  location.hash = `#/${page.route.view}${query ? `?${query}` : ""}`;
+function go(/** @type {Record<string, any>} */ changes_) {
+  const query = queryOf({ ...page.route.parameters, ...changes_ });
+  const address = `#/${page.route.view}${query ? `?${query}` : ""}`;
+  // Letters that are typed into a search are no steps to go back to.
+  if ("search" in changes_) history.replaceState(null, "", address);
+  else history.pushState(null, "", address);
+  follow();
 }
 
 function changeTheme() {
@@ -127,10 +141,12 @@ function changeTheme() {
   dispatchEvent(new Event("themechange"));
 }
 
-addEventListener("hashchange", () => {
-  const before = page.route.view;
+/** Show what the address says. */
+function follow() {
   page.route = routeOf(location.hash);
-  if (page.route.view !== before) {
+  const key = JSON.stringify([page.route.view, page.route.parameters.operation]);
+  if (key !== page.shown) {
+    page.shown = key;
     page.document = null;
     render(main);
     main.focus({ preventScroll: true });
@@ -138,7 +154,10 @@ addEventListener("hashchange", () => {
   }
   drawHeader();
   follower.now({ another: true });
-});
+}
+
+addEventListener("hashchange", follow);
+addEventListener("popstate", follow);
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dispatchEvent(new Event("themechange")));
 

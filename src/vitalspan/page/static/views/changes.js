@@ -1,0 +1,51 @@
+// @ts-check
+/** What changed: operations in the range against the time before it, where that is no chance. */
+
+import { get } from "../api.js";
+import { h } from "../dom.js";
+import { count, rate, ratio, seconds } from "../format.js";
+import { card, nothing, operationName } from "../parts.js";
+
+export const title = "What changed";
+
+export function load(/** @type {any} */ { range }, /** @type {AbortSignal} */ signal) {
+  return get("changes", { range }, signal);
+}
+
+export function view(/** @type {any} */ it) {
+  const sure = Math.floor(it.confidence * 1000) / 10;
+  return [
+    it.notice && h("p", { class: "notice", key: "notice" }, it.notice),
+    card("What changed", { aside: h("span", { class: "muted" }, `the last ${seconds(it.seconds_after)} against the ${seconds(it.seconds_before)} before`) },
+      it.changes.length
+        ? h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "What changed" }, h("table", {},
+          h("thead", {}, h("tr", {}, ["Operation", "What", "Calls", "p50", "p95", "Errors"].map((text, index) => h("th", { scope: "col", class: index > 1 ? "number" : "" }, text)))),
+          h("tbody", {}, it.changes.map(row))))
+        : nothing("Nothing has changed for sure."),
+      h("p", { class: "muted more-text" }, `${count(it.unchanged)} operations have not changed. A change counts where chance makes one as large in fewer than ${(100 - sure).toFixed(1)} % of cases: by the Mann-Whitney U test of durations, or Fisher's exact test of errors.`)),
+  ];
+}
+
+function row(/** @type {any} */ one) {
+  const { before, after, durations, errors } = one.figures;
+  return h("tr", { key: `${one.component}\n${one.operation}` },
+    h("th", { scope: "row" }, operationName(one)),
+    h("td", {}, words(one)),
+    h("td", { class: "number" }, pair(one.rate_before, one.rate_after, rate, false)),
+    h("td", { class: "number" }, pair(before?.p50, after?.p50, seconds, durations.significant)),
+    h("td", { class: "number" }, pair(before?.p95, after?.p95, seconds, durations.significant)),
+    h("td", { class: "number" }, pair(before?.error_rate, after?.error_rate, ratio, errors.significant)));
+}
+
+function words(/** @type {any} */ { figures: { before, after, durations, errors } }) {
+  if (!before) return h("span", { class: "change" }, "new");
+  if (!after) return h("span", { class: "change" }, "no longer called");
+  const found = [];
+  if (durations.significant) found.push(after.p50 > before.p50 || (after.p50 === before.p50 && after.mean > before.mean) ? h("span", { class: "change worse" }, "slower ") : h("span", { class: "change better" }, "faster "));
+  if (errors.significant) found.push(after.error_rate > before.error_rate ? h("span", { class: "change worse" }, "fails more") : h("span", { class: "change better" }, "fails less"));
+  return found;
+}
+
+function pair(/** @type {any} */ before, /** @type {any} */ after, /** @type {(value: any) => string} */ format, /** @type {boolean} */ sure) {
+  return [h("span", { class: "muted" }, `${format(before)} → `), sure ? h("b", {}, format(after)) : format(after)];
+}

@@ -1,0 +1,104 @@
+// @ts-check
+/** One operation: its figures over time, how long its calls took, its errors and its calls. */
+
+import { get } from "../api.js";
+import { chart } from "../chart.js";
+import { h } from "../dom.js";
+import { bytes, count, rate, ratio, seconds } from "../format.js";
+import { heatmap, histogram } from "../heatmap.js";
+import { card, nothing, promql, when } from "../parts.js";
+
+export const title = "Operation";
+
+export function load(/** @type {any} */ { range, operation, component }, /** @type {AbortSignal} */ signal) {
+  return get("operation", { operation, component, range }, signal);
+}
+
+export function view(/** @type {any} */ it) {
+  const { figures, axis, points, marks, promql: queries } = it;
+  return [
+    h("div", { class: "heading", key: "heading" },
+      h("h2", {}, figures.operation),
+      figures.component && h("span", { class: "muted" }, figures.component)),
+    it.notice && h("p", { class: "notice", key: "notice" }, it.notice),
+    h("dl", { class: "facts card", key: "facts" },
+      fact("Calls", count(figures.count)), fact("Rate", rate(figures.throughput)),
+      fact("Errors", `${count(figures.errors)} (${ratio(figures.error_rate)})`),
+      figures.cancellations > 0 && fact("Cancelled", count(figures.cancellations)),
+      fact("Mean", seconds(figures.mean)), fact("p50", seconds(figures.p50)), fact("p95", seconds(figures.p95)),
+      fact("p99", seconds(figures.p99)), fact("Longest", seconds(figures.max)),
+      fact("Running", count(figures.in_progress)),
+      figures.in_progress > 0 && fact("Oldest", seconds(figures.oldest_in_progress)),
+      figures.cpu_seconds !== null && fact("CPU time", seconds(figures.cpu_seconds)),
+      figures.memory_growth !== null && fact("Memory growth", bytes(figures.memory_growth)),
+      Object.entries(figures.measures).map(([name, amount]) => fact(name, count(amount)))),
+    axis && h("section", { class: "card charts", key: "charts", "aria-label": "Over time" },
+      chart("rate", { title: "Calls per second", axis, marks, format: rate, action: promql(queries.rate, "calls per second"), lines: [{ label: "calls", color: "--line-1", values: points.rate, filled: true }] }),
+      chart("errors", { title: "Error rate", axis, marks, format: ratio, least: 0.01, action: promql(queries.error_rate, "the error rate"), lines: [{ label: "errors", color: "--line-3", values: points.error_rate, filled: true }] }),
+      chart("durations", {
+        title: "Duration", axis, marks, format: seconds, action: promql(queries.p95, "the 95th percentile"),
+        lines: [
+          { label: "p50", color: "--line-2", values: points.p50 },
+          { label: "p95", color: "--line-4", values: points.p95 },
+          { label: "p99", color: "--line-5", values: points.p99 },
+        ],
+      })),
+    it.durations?.uppers.length > 0 && h("div", { class: "grid wide-left", key: "durations" },
+      card("Durations over time", {}, heatmap(axis, it.durations)),
+      card("Durations", {}, histogram(it.durations))),
+    h("div", { class: "grid", key: "lists" }, errors(figures.errors_by_type), running(it.running, it.at)),
+    calls("Recent calls", it.recent), it.slow.length > 0 && calls("Slow calls", it.slow),
+  ];
+}
+
+function fact(/** @type {string} */ name, /** @type {string} */ value) {
+  return h("div", { key: name }, h("dt", {}, name), h("dd", {}, value));
+}
+
+function errors(/** @type {any[]} */ types) {
+  return card("Errors by type", {},
+    types.length
+      ? h("ul", { class: "rows" }, types.map((one) => h("li", { key: one.error_type },
+        h("div", { class: "what" },
+          h("span", { class: "name" }, one.error_type),
+          one.last_message !== null && h("p", { class: "message muted" }, one.last_message)),
+        h("span", { class: "muted since" }, one.last_time === null ? "" : when(one.last_time)),
+        h("b", { class: "figure" }, count(one.count)))))
+      : nothing("No call has failed."));
+}
+
+function running(/** @type {any[]} */ every, /** @type {number} */ now) {
+  return card("Running now", { aside: h("span", { class: "muted" }, count(every.length)) },
+    every.length
+      ? h("ul", { class: "rows" }, every.slice(0, 20).map((one, index) => h("li", { key: `${one.start} ${index}` },
+        h("span", { class: "labels muted grow" }, labels(one.labels) || when(one.start)),
+        one.trace_id && h("code", { title: "trace id" }, one.trace_id),
+        h("b", { class: "figure", "data-start": one.start }, seconds(Math.max(0, now - one.start))))))
+      : nothing("No call is inside at this moment."));
+}
+
+function calls(/** @type {string} */ heading, /** @type {any[]} */ every) {
+  const some = (/** @type {(one: any) => any} */ of) => every.some((one) => { const value = of(one); return value !== null && value !== undefined && value !== ""; });
+  const columns = [
+    ["Ended", (/** @type {any} */ one) => when(one.start + one.duration), true],
+    ["Duration", (/** @type {any} */ one) => seconds(one.duration), true],
+    ["Outcome", (/** @type {any} */ one) => h("span", { class: `outcome is-${one.outcome}` }, one.outcome), true],
+    ["Labels", (/** @type {any} */ one) => labels(one.labels), some((one) => labels(one.labels))],
+    ["Attributes", (/** @type {any} */ one) => labels(one.attributes), some((one) => labels(one.attributes))],
+    ["Measures", (/** @type {any} */ one) => labels(one.measures), some((one) => labels(one.measures))],
+    ["Error", (/** @type {any} */ one) => one.error_type && `${one.error_type}${one.error_message ? `: ${one.error_message}` : ""}`, some((one) => one.error_type)],
+    ["CPU", (/** @type {any} */ one) => seconds(one.cpu_seconds), some((one) => one.cpu_seconds)],
+    ["Trace", (/** @type {any} */ one) => one.trace_id && h("code", {}, one.trace_id), some((one) => one.trace_id)],
+    ["Worker", (/** @type {any} */ one) => one.worker, some((one) => one.worker)],
+  ].filter(([, , shown]) => shown);
+  return card(heading, { aside: h("span", { class: "muted" }, count(every.length)) },
+    every.length
+      ? h("div", { class: "scroll tall", tabindex: 0, role: "group", "aria-label": heading }, h("table", { class: "calls" },
+        h("thead", {}, h("tr", {}, columns.map(([name]) => h("th", { scope: "col" }, name)))),
+        h("tbody", {}, every.map((one) => h("tr", {}, columns.map(([, of]) => h("td", {}, /** @type {any} */ (of)(one))))))))
+      : nothing("None is kept."));
+}
+
+function labels(/** @type {Record<string, any>} */ pairs) {
+  return Object.entries(pairs).map(([name, value]) => `${name}=${typeof value === "object" ? JSON.stringify(value) : value}`).join(" ");
+}
