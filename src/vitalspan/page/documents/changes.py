@@ -9,12 +9,11 @@ from vitalspan.page.figures import NO_HISTORY
 from vitalspan.sessions.comparison import OperationComparison, compare
 from vitalspan.sessions.session_statistics import SessionStatistics
 from vitalspan.statistics.call_sums import CallSums
-from vitalspan.statistics.periods import Window
+from vitalspan.statistics.periods import SeriesNames, Window
 
 if TYPE_CHECKING:
     from vitalspan.history.history import History
     from vitalspan.monitor import Monitor
-    from vitalspan.recording.series import Series
 
 CONFIDENCE: Final = 0.999
 """How sure a test has to be. Where many operations are tested, a few seem to change by chance."""
@@ -132,5 +131,5 @@ def _calls_of(history: History, seconds: float, offset: float) -> SessionStatist
     )
 
 
-def _key_of(series: Series) -> tuple[str, str]:
+def _key_of(series: SeriesNames) -> tuple[str | None, str | None]:
     return series.component, series.operation
