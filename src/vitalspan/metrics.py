@@ -85,6 +85,12 @@ OPERATION_OLDEST: Final = Family(
     "Age of the oldest call in progress, 0 without one.",
     "seconds",
 )
+OPERATION_FIRST_BYTE: Final = Family(
+    "operation_time_to_first_byte_seconds",
+    "histogram",
+    "Time from the first byte of a request to the first one of its response.",
+    "seconds",
+)
 OPERATION_CPU: Final = Family(
     "operation_cpu_seconds_total",
     "counter",
@@ -97,6 +103,23 @@ OPERATION_MEMORY_GROWTH: Final = Family(
     "Growth of resident memory over the calls whose resources were measured; shrinking counts 0.",
     "bytes",
 )
+HTTP_REQUEST_DURATIONS: Final = {
+    side: Family(
+        f"http_{side}_request_duration_seconds",
+        "histogram",
+        f"Duration of HTTP {side} requests.",
+        "seconds",
+    )
+    for side in ("server", "client")
+}
+"""OpenTelemetry's stable metrics `http.server.request.duration` and `http.client.request.duration`,
+which are shown only if somebody wants them, beside ours."""
+
+HTTP_REQUEST_BOUNDARIES: Final[tuple[float, ...]] = (
+    *(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0),
+)
+"""Upper bounds of their buckets in seconds, which the semantic conventions advise."""
+
 CACHE_REQUESTS: Final = Family(
     "cache_requests_total", "counter", "Look-ups in a cache, by result (hit or miss)."
 )
@@ -439,6 +462,7 @@ OPERATION_FAMILIES: Final = (
     OPERATION_CANCELLATIONS,
     OPERATION_IN_PROGRESS,
     OPERATION_OLDEST,
+    OPERATION_FIRST_BYTE,
     OPERATION_CPU,
     OPERATION_MEMORY_GROWTH,
 )

@@ -290,8 +290,9 @@ def test_exemplars_and_times_of_counters_as_text() -> None:
 
 
 def test_durations_have_native_histograms(families: list[MetricFamily]) -> None:
-    (durations,) = (family for family in families if isinstance(family, HistogramFamily))
-    for point in durations.points:
+    histograms = [family for family in families if isinstance(family, HistogramFamily)]
+    assert len(histograms) == 2
+    for durations, point in ((one, point) for one in histograms for point in one.points):
         histogram = point.histogram.copy()
         native = durations.native(histogram)
         assert native is not None

@@ -107,6 +107,28 @@ def test_the_duration_ends_with_the_last_part(visitor: Visitor, clock: vs.Manual
     assert visitor.visit(recorded(app, visitor)).duration == 7
 
 
+def test_the_first_byte_is_timed_if_somebody_asks(
+    visitor: Visitor, clock: vs.ManualClock, registry: CollectorRegistry
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        clock.advance(1)
+        await send(START)
+        clock.advance(2)
+        await send(BODY)
+
+    visitor.visit(recorded(app, visitor))
+    text = vs.generate_latest(registry).decode()
+    assert "operation_time_to_first_byte_seconds_bucket" not in text
+    for _ in range(2):
+        visitor.visit(recorded(app, visitor, first_byte=True))
+    labels = {"component": "http", "operation": "GET", "method": "GET", "status": "2xx"}
+    name = "operation_time_to_first_byte_seconds"
+    assert registry.get_sample_value(f"{name}_count", labels) == 2
+    assert registry.get_sample_value(f"{name}_sum", labels) == 2
+    assert registry.get_sample_value(f"{name}_bucket", {**labels, "le": "0.75"}) == 0
+    assert registry.get_sample_value(f"{name}_bucket", {**labels, "le": "1.0"}) == 2
+
+
 def test_trailers_and_files_end_a_response_as_well(visitor: Visitor, clock: vs.ManualClock) -> None:
     async def with_trailers(scope: Any, receive: Any, send: Any) -> None:
         await send({**START, "trailers": True})

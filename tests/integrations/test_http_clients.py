@@ -122,6 +122,26 @@ def test_options(client: str, monitor: vs.Monitor, server: AskedServer) -> None:
 
 
 @every_client
+def test_the_metric_of_opentelemetry(
+    client: str, monitor: vs.Monitor, registry: CollectorRegistry, server: AskedServer
+) -> None:
+    instrument(client, monitor, opentelemetry_metrics=True)
+    for path in ("/200", "/404"):
+        CLIENTS[client]("GET", server.url(path))
+    request = {
+        "http_request_method": "GET",
+        "server_address": "127.0.0.1",
+        "server_port": str(server.server_port),
+        "url_scheme": "http",
+    }
+    ok = {"http_response_status_code": "200"}
+    not_found = {"http_response_status_code": "404", "error_type": "404"}
+    for labels in (ok, not_found):
+        name = "http_client_request_duration_seconds_count"
+        assert registry.get_sample_value(name, {**request, **labels}) == 1
+
+
+@every_client
 def test_the_servers_span_is_below_the_span_of_the_request(
     client: str, traced: vs.Monitor, spans: InMemorySpanExporter, server: AskedServer
 ) -> None:

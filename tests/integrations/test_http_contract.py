@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
 from support.http_frameworks import FRAMEWORKS, RunningShop, running_shop
 from support.uvicorn_server import ask, leave_early
 from support.waiting import wait_until
+from vitalspan.integrations.http_operations import HttpOptions
 
 # By ASGI, Django closes the body of no request whose response breaks off.
 pytestmark = pytest.mark.filterwarnings(
@@ -165,6 +167,30 @@ def test_nothing_is_recorded_while_the_monitor_is_disabled(
     with running_shop(framework, monitor) as shop:
         assert ask(shop.port, "GET", shop.order_path) == 200
     assert monitor.recent_calls() == []
+
+
+@every_framework
+def test_the_metric_of_opentelemetry_and_the_first_byte(
+    framework: str, monitor: vs.Monitor, registry: CollectorRegistry
+) -> None:
+    more: HttpOptions = {"opentelemetry_metrics": True, "first_byte": True}
+    with running_shop(framework, monitor, **more) as shop:
+        for path, status in ((shop.order_path, 200), ("/stream", 200), ("/unavailable", 503)):
+            call = shop.call_of("GET", path, status)
+        assert call.labels["status"] == "503"
+    request = {"http_request_method": "GET", "url_scheme": "http"}
+    order = {"http_route": shop.order_route, "http_response_status_code": "200"}
+    later = {"http_route": "/unavailable", "http_response_status_code": "503", "error_type": "503"}
+    for labels in (order, later):
+        name = "http_server_request_duration_seconds_count"
+        assert registry.get_sample_value(name, {**request, **labels}) == 1
+    timed = [
+        sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name == "operation_time_to_first_byte_seconds_count"
+    ]
+    assert timed == [1, 1, 1]
 
 
 @every_framework

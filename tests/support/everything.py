@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 import vitalspan as vs
 from support.receivers_at_once import Callback
+from vitalspan.recording.call_record import details_of
 
 MEASURES = ("items", "bytes")
 
@@ -50,6 +51,7 @@ def do_everything(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
             call.add(measure, 5)
         call.add("not a name")
         clock.advance(0.3)
+        details_of(call._record).first_byte = 0.2
     for error in (ValueError("no"), KeyError("k"), GeneratorExit()):
         with contextlib.suppress(type(error)), monitor.operation("work", labels=labels):
             clock.advance(0.2)

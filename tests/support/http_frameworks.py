@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import vitalspan as vs
 from support import asgi_applications
@@ -64,7 +64,9 @@ class RunningShop:
 
 
 @contextmanager
-def running_shop(framework: str, monitor: vs.Monitor) -> Iterator[RunningShop]:
+def running_shop(
+    framework: str, monitor: vs.Monitor, **more: Unpack[HttpOptions]
+) -> Iterator[RunningShop]:
     """Record a shop of a framework, and serve it until the end."""
     name, _, server = framework.partition(" by ")
     serve: Callable[..., Any] = {
@@ -72,7 +74,7 @@ def running_shop(framework: str, monitor: vs.Monitor) -> Iterator[RunningShop]:
         "django": partial(_serve_django, server),
         "flask": _serve_flask,
     }.get(name, partial(_serve_asgi, name))
-    with serve({**OPTIONS, "monitor": monitor}) as port:
+    with serve({**OPTIONS, **more, "monitor": monitor}) as port:
         yield RunningShop(framework, monitor, port)
 
 

@@ -212,8 +212,8 @@ class SummaryFamily(MetricFamily):
         return visitor.summary(self)
 
 
-def _no_native(_: Any) -> None:
-    return None
+def no_native(_: Any) -> None:
+    """Return no native histogram, whatever was counted."""
 
 
 class HistogramFamily(MetricFamily):
@@ -237,7 +237,7 @@ class HistogramFamily(MetricFamily):
         points: Sequence[P],
         exemplars: Callable[[P], Mapping[int, Exemplar]],
         *,
-        native: Callable[[Any], NativeHistogram | None] = _no_native,
+        native: Callable[[Any], NativeHistogram | None] = no_native,
         classic: bool = True,
         timestamps: Times = (),
         created: Times = (),

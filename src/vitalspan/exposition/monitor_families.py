@@ -15,7 +15,9 @@ from vitalspan.exposition.families import (
     InfoFamily,
     MetricFamily,
     SummaryFamily,
+    no_native,
 )
+from vitalspan.exposition.http_families import RequestDurations, exemplar_of, first_bytes
 from vitalspan.exposition.native_histogram import NativeHistogram
 from vitalspan.exposition.points import Exemplar, LabelSet, SummaryPoint
 from vitalspan.labels import Labels
@@ -50,6 +52,7 @@ class MonitorFamilies:
         self.configure(settings)
         self.counts = counts
         self.shared: object = None
+        self._requests = RequestDurations()
         self._more = more
 
     def configure(self, settings: Settings) -> None:
@@ -92,15 +95,18 @@ class MonitorFamilies:
         cancellations = [series.details.cancellations for series in counted]
         created = [series.created for series in counted]
         epoch = self.counts.epoch()
+        native = self._native_histogram if self._native else no_native
         yield HistogramFamily(
             names.OPERATION_DURATION,
             counted,
             lambda series: _exemplars(series, epoch),
-            native=self._native_histogram if self._native else lambda _: None,
+            native=native,
             classic=self._classic,
             created=created,
         )
         yield errors
+        yield first_bytes(counted, native=native, classic=self._classic)
+        yield from self._requests.families(counted, epoch, native=native, classic=self._classic)
         yield CounterFamily(names.OPERATION_CANCELLATIONS, counted, cancellations, created=created)
         yield from self._in_progress(series_list)
         measured = [series for series in counted if series.details.measured]
@@ -143,12 +149,7 @@ class MonitorFamilies:
 
 def _exemplars(series: Series, epoch: float) -> Mapping[int, Exemplar]:
     return {
-        bucket: Exemplar(
-            {"trace_id": f"{span.trace_id:032x}", "span_id": f"{span.span_id:016x}"},
-            seconds,
-            round(end + epoch, 3),
-        )
-        for bucket, (span, seconds, end) in list(series.details.exemplars.items())
+        bucket: exemplar_of(kept, epoch) for bucket, kept in list(series.details.exemplars.items())
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from vitalspan.errors import ConfigurationError
 from vitalspan.integrations.http_call import HttpCall, SpanRequest
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
 
 __all__ = ["instrument", "metrics_handler"]
+
+_CALL: Final = "call"
+"""Where a request keeps its call."""
 
 _Handler = Callable[["web.Request"], Awaitable["web.StreamResponse"]]
 
@@ -47,8 +50,11 @@ def instrument(app: web.Application, **options: Unpack[HttpOptions]) -> None:
         raise ConfigurationError(
             "the application runs already: call instrument() before it is started"
         )
+    operations = HttpOperations(**options)
     # Outside of all others.
-    app.middlewares.insert(0, _recording_middleware(HttpOperations(**options)))
+    app.middlewares.insert(0, _recording_middleware(operations))
+    if operations.first_byte:
+        app.on_response_prepare.append(_answer)
 
 
 def _recording_middleware(operations: HttpOperations) -> Any:
@@ -64,9 +70,11 @@ def _recording_middleware(operations: HttpOperations) -> Any:
             return await (show_metrics if shown else handler)(request)
         upgrade = request.headers.get("Upgrade", "").lower()
         method = "WEBSOCKET" if upgrade == "websocket" else request.method
-        begun = operations.begin(method, _notes(request), lambda: _span_request(request))
+        notes = _notes(request)
+        begun = operations.begin(method, notes, lambda: _span_request(request), request.scheme)
         if begun is None:
             return await handler(request)
+        notes[_CALL] = begun
         # By this variable `vitalspan.current_call()` finds the request.
         call = begun.call  # noqa: F841
         try:
@@ -122,6 +130,13 @@ def _span_request(request: web.Request) -> SpanRequest:
     return SpanRequest(headers, attributes, instrumented)
 
 
+async def _answer(request: web.Request, _: web.StreamResponse) -> None:
+    """Note that a response begins."""
+    call: HttpCall | None = _notes(request).get(_CALL)
+    if call is not None:
+        call.answer()
+
+
 def _notes(request: web.Request) -> dict[str, Any]:
     """Return what integrations have noted about a request."""
     from vitalspan.integrations.aiohttp_notes import NOTES  # noqa: PLC0415
@@ -146,6 +161,7 @@ def _end_with_error(call: HttpCall, request: web.Request, error: BaseException) 
     route = call.route(lambda: _route(request))
     if isinstance(error, HTTPException):
         # It is a response, of which `is_error` decides.
+        call.answer()
         call.end(route, error.status)
     else:
         transport = request.transport

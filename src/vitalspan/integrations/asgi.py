@@ -56,7 +56,9 @@ class Middleware:
             await (self._metrics if shown else self.app)(scope, receive, send)
             return
         method = scope["method"] if kind == "http" else "WEBSOCKET"
-        request = operations.begin(method, scope, lambda: self._span_request(scope))
+        request = operations.begin(
+            method, scope, lambda: self._span_request(scope), scope.get("scheme", "http")
+        )
         if request is None:
             await self.app(scope, receive, send)
             return
@@ -139,6 +141,7 @@ class _Exchange:
         if kind == "http.response.start":
             self.status = message["status"]
             self.trailers = message.get("trailers", False)
+            self._request.answer()
             if self._request.traced:
                 self._request.adopt_current_span()
         try:

@@ -40,6 +40,9 @@ class ClientOptions(TypedDict, total=False):
             codes from 400 on are errors.
         max_hosts: how many hosts get series of their own, 100 by default; the requests to any
             further ones are counted as those to `_OTHER`.
+        opentelemetry_metrics: whether the requests are shown as OpenTelemetry's metric
+            `http_client_request_duration_seconds` as well. The label `status` is the exact code
+            then, and there is a label `scheme`.
     """
 
     monitor: Monitor | None
@@ -47,6 +50,7 @@ class ClientOptions(TypedDict, total=False):
     exact_status: bool
     is_error: Callable[[int], bool]
     max_hosts: int
+    opentelemetry_metrics: bool
 
 
 class Url(NamedTuple):
@@ -119,6 +123,7 @@ class ClientOperations(RequestOperations):
         if site.gate is OFF:
             return None
         call = ClientCall(self, *key, site)
+        call.scheme = self.scheme_label(url.scheme)
         if slot._TRACER_PROVIDER is not site.gate:  # noqa: SLF001
             call.trace(_attributes(method, url), instrumented=self._is_instrumented())
         return call

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from inspect import iscoroutinefunction, ismethod
 from typing import Any, Final, cast
-from weakref import WeakMethod
+from weakref import WeakMethod, ref
 
 from vitalspan.integrations.http_call import HttpCall, SpanRequest
 from vitalspan.integrations.http_operations import HttpOperations, HttpOptions
@@ -92,7 +92,9 @@ class Middleware:
         if self._operations.excludes(request.path_info):
             return None
         notes = getattr(request, "scope", request.META)
-        return self._operations.begin(request.method, notes, lambda: _span_request(request))
+        return self._operations.begin(
+            request.method, notes, lambda: _span_request(request), request.scheme
+        )
 
 
 def metrics(request: Any, *_: str) -> Any:
@@ -156,7 +158,9 @@ def _end_when_closed(call: HttpCall, request: Any, response: Any) -> Any:
     ending = _Ending(call, request, response)
     if _is_sent_by_server(request, response):
         ending.leave_to_server()
-    elif response.streaming:
+    elif not response.streaming:
+        call.answer()
+    else:
         parts = response.streaming_content
         response.streaming_content = (
             ending.take_async(parts) if response.is_async else ending.take(parts)
@@ -199,12 +203,16 @@ class _Ending:
         self._request = request
         self._status: int = response.status_code
         self._close = _weakly(response.close)
+        self._response_or_none = ref(response)
+        self._response: Any = None
         self._complete = not response.streaming
 
     def take(self, parts: Iterator[bytes]) -> Iterator[bytes]:
         """Hand on the parts of a response."""
         try:
-            yield from parts
+            for part in parts:
+                self._call.answer()
+                yield part
         except BaseException as error:
             self._broken(error)
             raise
@@ -214,6 +222,7 @@ class _Ending:
         """Hand on the parts of an asynchronous response."""
         try:
             async for part in parts:
+                self._call.answer()
                 yield part
         except BaseException as error:
             self._broken(error)
@@ -223,6 +232,8 @@ class _Ending:
     def leave_to_server(self) -> None:
         """Take no part in a response that the server sends: it ends where the server closes it."""
         self._complete = True
+        # The server has nothing but the file, whose method `close` becomes that of the response.
+        self._response = self._response_or_none()
 
     def close(self) -> None:
         """Close the response: the server needs no further part."""

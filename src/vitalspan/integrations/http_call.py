@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import Token
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from opentelemetry import propagate
 from opentelemetry.trace import SpanKind, get_current_span
@@ -37,6 +37,12 @@ class SpanRequest(NamedTuple):
     instrumented: bool = False
 
 
+class ServerOperations(Operations, Protocol):
+    """The operations of an application, as far as a request is concerned with them."""
+
+    first_byte: bool
+
+
 class HttpCall(RequestCall):
     """A request that is being answered. Nothing here ever raises into the application.
 
@@ -54,7 +60,9 @@ class HttpCall(RequestCall):
     # What a server answers where an application gives no response.
     status_without_response = 500
 
-    def __init__(self, operations: Operations, method: str, site: CallSite) -> None:
+    _operations: ServerOperations
+
+    def __init__(self, operations: ServerOperations, method: str, site: CallSite) -> None:
         super().__init__(operations, method, site)
         self._tokens: list[Any] = []
         self._context: Any = None
@@ -112,6 +120,13 @@ class HttpCall(RequestCall):
         except Exception:  # noqa: BLE001 - the application must not fail
             self._note("end", "the route of a request is not found")
             return ""
+
+    def answer(self) -> None:
+        """Note that the response begins. A second time does nothing."""
+        if self._operations.first_byte and self.in_progress:
+            details = details_of(self._record)
+            if details.first_byte is None:
+                details.first_byte = self.seconds()
 
     def attach(self) -> None:
         """Make the span current again: the application goes on."""

@@ -37,6 +37,11 @@ class HttpOptions(TypedDict, total=False):
             codes from 500 on are errors.
         metrics_path: where the metrics are shown, and the probes below it; none of these requests
             is recorded. By default they are not shown.
+        first_byte: whether the time until each response begins is counted as well, as
+            `operation_time_to_first_byte_seconds`.
+        opentelemetry_metrics: whether the requests are shown as OpenTelemetry's metric
+            `http_server_request_duration_seconds` as well. The label `status` is the exact code
+            then, and there is a label `scheme`.
     """
 
     monitor: Monitor | None
@@ -45,6 +50,8 @@ class HttpOptions(TypedDict, total=False):
     exact_status: bool
     is_error: Callable[[int], bool]
     metrics_path: str | None
+    first_byte: bool
+    opentelemetry_metrics: bool
 
 
 class HttpOperations(RequestOperations):
@@ -59,6 +66,7 @@ class HttpOperations(RequestOperations):
 
     Attributes:
         metrics_paths: where the metrics and probes are shown.
+        first_byte: whether the time until each response begins is counted.
     """
 
     component = "http"
@@ -74,6 +82,7 @@ class HttpOperations(RequestOperations):
         metrics_path = options.get("metrics_path")
         if metrics_path is not None:
             self.show_metrics(metrics_path)
+        self.first_byte: bool = options.get("first_byte", False)
         self._begun: dict[str, CallSite] = {}
 
     def show_metrics(self, path: str) -> None:
@@ -102,6 +111,7 @@ class HttpOperations(RequestOperations):
         method: str,
         request: MutableMapping[str, Any],
         describe: Callable[[], SpanRequest],
+        scheme: str = "http",
     ) -> HttpCall | None:
         """Begin the call of a request.
 
@@ -109,6 +119,7 @@ class HttpOperations(RequestOperations):
             method: of the request; `WEBSOCKET` for a connection.
             request: keeps what integrations note about it: the scope or the environment.
             describe: returns what a span is made of. It is called only if there is one to make.
+            scheme: of its URL.
 
         Returns:
             The call, or None where recording is switched off, and where the same monitor records
@@ -126,6 +137,8 @@ class HttpOperations(RequestOperations):
             return None
         request[_RECORDED] = (*recorders, self.recorder)
         call = HttpCall(self, method, site)
+        if self._opentelemetry_metrics and method != _WEBSOCKET:
+            call.scheme = self.scheme_label(scheme)
         if slot._TRACER_PROVIDER is not site.gate:  # noqa: SLF001
             call.trace(describe)
         return call

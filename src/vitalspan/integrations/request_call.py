@@ -33,7 +33,9 @@ class Operations(Protocol):
     is_error: Callable[[int], bool]
     recorder: Recorder
 
-    def ended_site(self, method: str, target: str, status: int | None) -> CallSite:
+    def ended_site(
+        self, method: str, target: str, status: int | None, scheme: str = ""
+    ) -> CallSite:
         """Return the call site of requests that ended with this status."""
 
 
@@ -48,9 +50,10 @@ class RequestCall:
     Attributes:
         call: the same as the program sees it, with `add`, `set_attribute` and the rest.
         method: of the request.
+        scheme: of the URL, where it is a label.
     """
 
-    __slots__ = ("_operations", "_record", "_span", "call", "method")
+    __slots__ = ("_operations", "_record", "_span", "call", "method", "scheme")
 
     status_without_response: int | None = None
     """What a request that nobody answered, and that raised nothing, counts as."""
@@ -58,6 +61,7 @@ class RequestCall:
     def __init__(self, operations: Operations, method: str, site: CallSite) -> None:
         self._operations = operations
         self.method = method
+        self.scheme = ""
         self._span: Span | None = None
         record: Record = [site.now(), IN_PROGRESS, site]
         self._record = record
@@ -103,7 +107,7 @@ class RequestCall:
             error = _single(error)
             details = details_of(record)
             status = self._judge(details, status, error, cancelled=cancelled)
-            details.site = self._operations.ended_site(self.method, target, status)
+            details.site = self._operations.ended_site(self.method, target, status, self.scheme)
             if self._span is not None:
                 self._end_span(self._span, details, target, status, error)
         except Exception:  # noqa: BLE001 - the program must not fail

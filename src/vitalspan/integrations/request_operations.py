@@ -23,6 +23,8 @@ METHODS: Final = frozenset(
 )
 """The methods that HTTP defines."""
 
+_SCHEMES: Final = frozenset({"http", "https"})
+
 _MAX_SITES: Final = 4096
 
 
@@ -66,25 +68,29 @@ class RequestOperations:
                 f"is_error={self.is_error!r:.80}: use a function of the status code"
             )
         self._component = options.get("component", self.component)
-        self._exact_status = options.get("exact_status", False)
+        self._opentelemetry_metrics = options.get("opentelemetry_metrics", False)
+        self._exact_status = options.get("exact_status", False) or self._opentelemetry_metrics
         self._ended: dict[tuple[str, ...], CallSite] = {}
         sites = self.monitor._call_sites  # noqa: SLF001 - the monitor's own integration
         sites.recorder.site_caches.add(self)
         self._sites = sites
         self.recorder: Recorder = sites.recorder
 
-    def ended_site(self, method: str, target: str, status: int | None) -> CallSite:
+    def ended_site(
+        self, method: str, target: str, status: int | None, scheme: str = ""
+    ) -> CallSite:
         """Return the call site of requests that ended with this status.
 
         Args:
             method: of the request.
             target: what was asked for; empty where that is not known.
             status: None where there was no response.
+            scheme: of the URL; empty where it is no label.
         """
         text = "" if status is None else str(status)
         if text and not self._exact_status:
             text = f"{text[0]}xx"
-        key = (method, target, text)
+        key = (method, target, text, scheme)
         site = self._ended.get(key)
         if site is None:
             site = self._site(*key)
@@ -99,12 +105,19 @@ class RequestOperations:
     def _is_error_by_default(self, status: int) -> bool:
         return status >= self.errors_from
 
-    def _site(self, method: str, target: str = "", status: str = "") -> CallSite:
+    def scheme_label(self, scheme: str) -> str:
+        """Return the label of a scheme; it is empty unless OpenTelemetry's metrics are wanted."""
+        if not self._opentelemetry_metrics:
+            return ""
+        return scheme if scheme in _SCHEMES else OTHER
+
+    def _site(self, method: str, target: str = "", status: str = "", scheme: str = "") -> CallSite:
+        labels = {"method": method, self.target: target, "status": status, "scheme": scheme}
         return self._sites.add(
             OperationOptions(
                 name=f"{method} {target}" if target else method,
                 component=self._component,
-                labels=declared({"method": method, self.target: target, "status": status}),
+                labels=declared(labels),
                 # Many requests share the process and the thread: readings would be of all of them.
                 resources=False,
                 kind=self.kind,

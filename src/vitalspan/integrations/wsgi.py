@@ -53,7 +53,10 @@ class Middleware:
             shown = path in operations.metrics_paths
             return (self._metrics if shown else self.app)(environ, start_response)
         request = operations.begin(
-            environ["REQUEST_METHOD"], environ, lambda: self._span_request(environ)
+            environ["REQUEST_METHOD"],
+            environ,
+            lambda: self._span_request(environ),
+            environ.get("wsgi.url_scheme", "http"),
         )
         if request is None:
             return self.app(environ, start_response)
@@ -145,6 +148,7 @@ class _Exchange:
             return
         if error is None and (self.status or 0) >= 500:
             error = self._environ.get(ERROR_KEY)
+        self.request.answer()
         self.request.end(self._route, self.status, error, cancelled=cancelled)
 
     def _find_route(self) -> str:
@@ -186,7 +190,7 @@ class _Body:
         try:
             if self._iterator is None:
                 self._iterator = iter(self._parts)
-            return next(self._iterator)
+            part = next(self._iterator)
         except StopIteration:
             # The server has sent the last part before it asks for another.
             exchange.end(None)
@@ -194,6 +198,9 @@ class _Body:
         except BaseException as error:
             exchange.end(error)
             raise
+        else:
+            exchange.request.answer()
+            return part
         finally:
             exchange.request.detach()
 

@@ -45,6 +45,8 @@ class CallDetails:
     """Whether the end of that span was taken care of."""
     attributes: dict[str, Any] | None = None
     measures: dict[str, float] | None = None
+    first_byte: float | None = None
+    """Seconds until the response to a request began, where that is counted."""
     rss_before: int | None = None
     rss_after: int | None = None
     cpu_seconds: float | None = None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from opentelemetry.trace import SpanContext
 
-from vitalspan.metrics import OTHER
-from vitalspan.recording.buckets import BucketGrid
+from vitalspan.metrics import DURATION_BOUNDARIES, OTHER
+from vitalspan.recording.buckets import BucketGrid, grid_of
 from vitalspan.recording.call_record import CANCELLED, CallDetails, Record
+from vitalspan.recording.duration_histogram import DurationHistogram
+
+FIRST_BYTE_GRID: Final = grid_of(DURATION_BOUNDARIES)
+"""The buckets of the seconds until responses begin."""
 
 MAX_ERROR_TYPES: Final = 20
 """Distinct error types of a series; further ones are counted as `_OTHER`."""
@@ -47,6 +51,7 @@ class DetailCounts:
         memory_growth: the bytes by which resident memory grew during them, shrinking left out.
         measures: the sums of what calls added, by name.
         exemplars: the latest sampled call of each exported bucket, by its index.
+        first_bytes: the seconds until responses began; None where nobody counts them.
     """
 
     __slots__ = (
@@ -54,6 +59,7 @@ class DetailCounts:
         "cpu_seconds",
         "errors",
         "exemplars",
+        "first_bytes",
         "last_errors",
         "measured",
         "measures",
@@ -69,6 +75,7 @@ class DetailCounts:
         self.memory_growth = 0
         self.measures: dict[str, float] = {}
         self.exemplars: dict[int, Exemplar] = {}
+        self.first_bytes: DurationHistogram | None = None
 
     def plus(self, noted: Iterable[Record], grid: BucketGrid) -> DetailCounts:
         """Return the counts with those of more calls, all of which have details.
@@ -86,10 +93,14 @@ class DetailCounts:
         result.memory_growth = self.memory_growth
         result.measures = self.measures.copy()
         result.exemplars = self.exemplars.copy()
+        result.first_bytes = self.first_bytes
+        first_bytes: list[float] = []
         for record in noted:
             details = record[3]
             if details.counted:
                 result._add(details, record[0] + record[1])
+            if details.first_byte is not None:
+                first_bytes.append(details.first_byte)
             span = details.span
             if span is not None and span.trace_flags.sampled:
                 seconds, end = record[1], record[0] + record[1]
@@ -97,8 +108,20 @@ class DetailCounts:
                 kept = result.exemplars.get(bucket)
                 if kept is None or kept[2] <= end:
                     result.exemplars[bucket] = (span, seconds, end)
+        if first_bytes:
+            result.add_first_bytes(FIRST_BYTE_GRID.count(sorted(first_bytes)), sum(first_bytes))
         result._share_what_is_empty()
         return result
+
+    def add_first_bytes(self, buckets: Mapping[int, int], total: float) -> None:
+        """Count responses that have begun.
+
+        Args:
+            buckets: how many, by the fine buckets of `FIRST_BYTE_GRID`.
+            total: the sum of their seconds.
+        """
+        known = self.first_bytes or DurationHistogram(FIRST_BYTE_GRID)
+        self.first_bytes = known.plus(buckets, total)
 
     def note_error(self, error_type: str, error: LastError) -> None:
         """Keep an error as the latest of its type, unless a later one is known."""

@@ -12,7 +12,8 @@ from vitalspan.workers.worker_counts import add_amounts
 
 Document = Mapping[str, Any]
 """The details of one series: `e` has its errors, `l` the latest of each type, `c` the number of
-cancellations, `m` the measures, and `x` the exemplars."""
+cancellations, `m` the measures, `x` the exemplars, and `f` the seconds until responses began: their
+sum, and how many are in each fine bucket."""
 
 
 def details_document(details: DetailCounts, epoch: float) -> dict[str, Any]:
@@ -40,6 +41,8 @@ def details_document(details: DetailCounts, epoch: float) -> dict[str, Any]:
             [bucket, f"{span.trace_id:x}", f"{span.span_id:x}", seconds, end + epoch]
             for bucket, (span, seconds, end) in details.exemplars.items()
         ]
+    if details.first_bytes is not None:
+        document["f"] = [details.first_bytes.total, list(details.first_bytes.items())]
     return document
 
 
@@ -64,6 +67,9 @@ def sum_of_details(documents: Iterable[Document], epoch: float) -> DetailCounts:
             details.note_error(name, LastError(end - epoch, message, trace_id))
         details.cancellations += document.get("c", 0)
         add_amounts(details.measures, document.get("m", {}).items())
+        if "f" in document:
+            total, buckets = document["f"]
+            details.add_first_bytes(dict(buckets), total)
         for exemplar in document.get("x", ()):
             kept = exemplars.get(exemplar[0])
             if kept is None or kept[4] <= exemplar[4]:

@@ -120,6 +120,8 @@ class SeriesCounts:
         for error_type, error in other.last_errors.items():
             own.note_error(error_type, error)
         add_amounts(own.measures, other.measures.items())
+        if other.first_bytes is not None:
+            own.add_first_bytes(dict(other.first_bytes.items()), other.first_bytes.total)
         for bucket, exemplar in other.exemplars.items():
             kept = own.exemplars.get(bucket)
             if kept is None or kept[2] <= exemplar[2]:
