@@ -1,15 +1,14 @@
-"""The evaluation loop: a tick observes, evaluates rules, assesses health, and notifies."""
+"""The evaluation loop: at each tick one of the processes evaluates, and stores the results."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING
 
-from vitalspan.alerts import Alerts
 from vitalspan.errors import VitalspanError
+from vitalspan.evaluator import Evaluator
 from vitalspan.exposition.alert_families import (
     receiver_families,
     rule_families,
@@ -17,43 +16,31 @@ from vitalspan.exposition.alert_families import (
     store_families,
     tick_families,
 )
-from vitalspan.exposition.asked_samples import AskedSamples
 from vitalspan.exposition.families import MetricFamily
 from vitalspan.exposition.health_families import health_families
-from vitalspan.exposition.registry_samples import is_registered, read_samples, registered_names
-from vitalspan.health.assessor import Assessor
 from vitalspan.health.service_health import ServiceHealth
-from vitalspan.health.trend import Snapshots
 from vitalspan.history.history import History
-from vitalspan.history.registry_metrics import Samples
-from vitalspan.history.samples.reading import Reading
-from vitalspan.notify import Actions, Dispatcher
-from vitalspan.notify.configured_receivers import ConfiguredReceivers
-from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts
 from vitalspan.rules.engine import RuleEngine
 from vitalspan.rules.error_budget import SloStatus
-from vitalspan.rules.missing_series import MissingSeries, MissingSeriesWatch
-from vitalspan.rules.rule_book import RuleBook
-from vitalspan.rules.scoring import Scoring
 from vitalspan.runtime import fork
-from vitalspan.runtime.fork_safe_lock import ForkSafeLock
 from vitalspan.runtime.ticker import Ticker
-from vitalspan.signals.scores import ALERT_POINTS_METRIC
-from vitalspan.signals.trail import SignalTrail
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from vitalspan.config import Settings
+    from vitalspan.history.registry_metrics import Samples
+    from vitalspan.history.samples.reading import Reading
     from vitalspan.persistence import Persistence
     from vitalspan.recording.counts import Counts
     from vitalspan.recording.recorder import Recorder
+    from vitalspan.store.writer import PreparedBatch
     from vitalspan.workers.shared_evaluation import SharedEvaluation
     from vitalspan.workers.workers import Workers
 
 
-class Evaluation:
-    """Turns what a monitor records into alerts and a health score, tick by tick.
+class Evaluation(Evaluator):
+    """Evaluates at each tick, or leaves that to another process, and stores the results.
 
     Args:
         recorder: the operations of this process.
@@ -63,22 +50,12 @@ class Evaluation:
         workers: the processes that evaluate together; None for a process by itself.
 
     Attributes:
-        counts: what has been counted.
-        history: what rules look back on.
-        rules: the rules in force.
-        engine: evaluates them.
-        assessor: scores health.
-        alerts: active and past alerts.
         health: the score, with its reasons.
-        trail: what the score and the machine were like.
-        receivers: notifies the receivers of alerts.
-        actions: runs what alerts trigger.
-        persistence: stores what was found; None without a store.
-        ticker: the thread that ticks.
+        persistence: stores the results; None without a store.
         after_ticks: what is called after each tick, with its time on the steady clock. It raises
             nothing.
-        ticks: how many ticks there were.
-        seconds: how long they took together.
+        ticker: the thread that ticks.
+        seconds: how long the ticks took together.
     """
 
     def __init__(
@@ -89,39 +66,14 @@ class Evaluation:
         settings: Settings,
         workers: Workers | None = None,
     ) -> None:
-        self._recorder = recorder
-        self._lock = ForkSafeLock()
-        self.counts = counts
-        self.history = History(
-            counts,
-            partial(read_samples, registry),
-            partial(is_registered, registry),
-            AskedSamples(registry),
-        )
-        self.engine = RuleEngine(self.history, recorder.epoch, settings.alert_history)
-        self.trail = SignalTrail(self.history)
-        snapshots = Snapshots(settings.health_snapshots, settings.health_snapshot_interval)
-        self.assessor = Assessor(self.history, recorder.epoch, snapshots)
-        self.rules = RuleBook(self.history, self._use_rules, self._lock)
-        self.receivers = Dispatcher(clock=recorder.clock)
-        self._configured_receivers = ConfiguredReceivers(self.receivers)
-        self.actions = Actions(clock=recorder.clock)
-        self.alerts = Alerts(self.engine, self.actions, recorder.clock, self._lock)
+        super().__init__(recorder, counts, registry, settings)
         self.health = ServiceHealth(
             self.assessor, self.engine, self._refresh_health, recorder.now, self._lock
         )
         self.ticker = Ticker(self.tick, settings.tick_interval)
-        missing = MissingSeries(self.history, partial(registered_names, registry))
-        self._missing_series = MissingSeriesWatch(missing, self.engine.rule_states)
-        self.ticks = 0
         self.seconds = 0.0
-        self._rule_file = ""
-        self._health_model = settings.health_model
-        self.engine.set_metric_prefix(settings.metric_prefix)
-        self.rules.set_metric_prefix(settings.metric_prefix)
-        self._use_rules()
-        self._ticking = threading.Lock()
         self.after_ticks: list[Callable[[float], None]] = []
+        self._ticking = threading.Lock()
         self._shared = None if workers is None else self._share(workers, settings)
         self.persistence: Persistence | None = None
         self._stored: tuple[str, str, int] = ("", "", 0)
@@ -138,13 +90,13 @@ class Evaluation:
         self._tick(now, self.after_ticks)
 
     def _tick(self, now: float | None, tasks: Iterable[Callable[[float], None]]) -> None:
-        """Run a tick, and then what is done after ticks; nothing where somebody only asks."""
+        """Run a tick, and then the tasks that come after it."""
         # A tick within a tick, from a signal handler say, or beside one, adds nothing.
         ticking = self._ticking
         if not ticking.acquire(blocking=False):
             return
         try:
-            began, persistence, batch = self._recorder.now(), self.persistence, None
+            began, persistence = self._recorder.now(), self.persistence
             self.rules.reload_if_changed()
             if not self._leads(began if now is None else now):
                 if persistence is not None:
@@ -154,16 +106,7 @@ class Evaluation:
             samples, reading = self.history.metrics.read(), self.history.samples.read()
             with self._lock:
                 now = self._recorder.now() if now is None else now
-                if persistence is not None:
-                    with self._storing():
-                        persistence.prepare(now, self._recorder.epoch(), is_first=self._is_first())
-                evaluated = self._evaluate(now, samples, reading)
-                if evaluated and persistence is not None:
-                    with self._storing():
-                        batch = persistence.collect(now, self._recorder.epoch())
-                if evaluated and self._shared is not None:
-                    seconds = self._recorder.now() - began
-                    self._shared.publish(now, samples, reading, seconds=seconds)
+                evaluated, batch = self._evaluate_for_all(now, began, samples, reading)
             if batch is not None and persistence is not None:
                 # Nobody who reads alerts waits for a disk.
                 with self._storing():
@@ -180,6 +123,27 @@ class Evaluation:
             return True
         with self._lock:
             return self._shared.lead(now)
+
+    def _evaluate_for_all(
+        self, now: float, began: float, samples: Samples, reading: Reading
+    ) -> tuple[bool, PreparedBatch | None]:
+        """Evaluate, and publish the results to other processes.
+
+        Returns:
+            Whether an evaluation was possible, and what is to be stored of it.
+        """
+        persistence, batch = self.persistence, None
+        if persistence is not None:
+            with self._storing():
+                persistence.prepare(now, self._recorder.epoch(), is_first=self._is_first())
+        evaluated = self.evaluate(now, samples, reading)
+        if evaluated and persistence is not None:
+            with self._storing():
+                batch = persistence.collect(now, self._recorder.epoch())
+        if evaluated and self._shared is not None:
+            seconds = self._recorder.now() - began
+            self._shared.publish(now, samples, reading, seconds=seconds)
+        return evaluated, batch
 
     @contextmanager
     def _storing(self) -> Iterator[None]:
@@ -228,38 +192,6 @@ class Evaluation:
         )
         self.alerts.shared = SharedEvaluation(workers, parts)
         return self.alerts.shared
-
-    def _evaluate(self, now: float, samples: Samples, reading: Reading) -> bool:
-        """Evaluate at a tick; return whether that was possible."""
-        if not self._recorder.enabled or now <= self.history.ticks.times[-1]:
-            return False
-        if not self.history.observe(now, samples):
-            return False
-        self.history.samples.observe(now, self._recorder.epoch(), reading)
-        self.engine.evaluate(now)
-        self._assess_health(now)
-        self.engine.evaluate_health_rules(now)
-        self.rules.follow_readings(now)
-        self.trail.follow(now)
-        self._notify(now)
-        self._missing_series.tick(now, self.rules.in_force)
-        self.ticks += 1
-        return True
-
-    def _assess_health(self, now: float) -> None:
-        self.history.make(ALERT_POINTS_METRIC, self.engine.alert_points())
-        if self.assessor.is_off:
-            return
-        try:
-            self.assessor.assess(now)
-        except Exception:  # noqa: BLE001 - rules and receivers go on, with the score as it was
-            self._recorder.internal_errors.note("health", "assessing health failed")
-
-    def _notify(self, now: float) -> None:
-        alerts = [alert for alert in self.engine.alerts(now) if alert.state != "pending"]
-        wall = now + self._recorder.epoch()
-        self.receivers.tick(alerts, wall, self.ticker.interval, self.alerts.silences())
-        self.actions.tick(alerts, wall)
 
     @contextmanager
     def reading_history(self) -> Iterator[History]:
@@ -323,28 +255,14 @@ class Evaluation:
             ConfigurationError: for a rule file with mistakes, or an address that is none. Nothing
                 is changed then.
         """
-        self.rules.set_metric_prefix(settings.metric_prefix)
         stored = (settings.store, settings.store_tiers, settings.store_max_bytes)
-        persistence = self.persistence
+        former = persistence = self.persistence
         if stored != self._stored:
             persistence = self._persist(settings)
-        receivers = self._configured_receivers.prepare(settings)
-        if settings.rules != self._rule_file:
-            self.rules.load(settings.rule_paths)
-            self._rule_file = settings.rules
-        self._configured_receivers.use(receivers, settings)
-        if persistence is not self.persistence:
-            former, self.persistence, self._stored = self.persistence, persistence, stored
-            if former is not None:
-                former.let_go()
-        self.engine.keep_past(settings.alert_history)
-        self.engine.set_metric_prefix(settings.metric_prefix)
-        self.assessor.snapshots.configure(
-            settings.health_snapshots, settings.health_snapshot_interval
-        )
-        if settings.health_model != self._health_model:
-            self._health_model = settings.health_model
-            self._use_rules()
+        super().configure(settings)
+        self.persistence, self._stored = persistence, stored
+        if former is not None and former is not persistence:
+            former.let_go()
         self.ticker.set_interval(settings.tick_interval)
 
     def slo_statuses(self) -> list[SloStatus]:
@@ -376,14 +294,8 @@ class Evaluation:
         if self._lock.reset():
             self._ticking = threading.Lock()
         with self._lock:
-            self.history.reset()
-            self.engine.reset()
-            self.alerts.reset()
-            self.assessor.reset()
-            self.trail.reset()
-            self.rules.forget_readings()
-            self._missing_series.reset()
-            self.ticks, self.seconds = 0, 0.0
+            super().reset()
+            self.seconds = 0.0
             if self._shared is not None:
                 self._shared.reset()
             if self.persistence is not None:
@@ -410,9 +322,3 @@ class Evaluation:
             return
         with self._brief_lead():
             self._tick(None, ())
-
-    def _use_rules(self) -> None:
-        with self._lock:
-            rules = self.rules.in_force
-            self.engine.replace(with_burn_rate_alerts(rules).groups, self._recorder.now())
-            self.assessor.use(rules.health or Scoring(), rules.slos, self._health_model)

@@ -1,0 +1,166 @@
+"""The evaluator: a tick observes, evaluates rules, assesses health, and notifies."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from vitalspan.alerts import Alerts
+from vitalspan.exposition.asked_samples import AskedSamples
+from vitalspan.exposition.registry_samples import is_registered, read_samples, registered_names
+from vitalspan.health.assessor import Assessor
+from vitalspan.health.trend import Snapshots
+from vitalspan.history.history import History
+from vitalspan.history.registry_metrics import Samples
+from vitalspan.history.samples.reading import Reading
+from vitalspan.notify import Actions, Dispatcher
+from vitalspan.notify.configured_receivers import ConfiguredReceivers
+from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts
+from vitalspan.rules.engine import RuleEngine
+from vitalspan.rules.missing_series import MissingSeries, MissingSeriesWatch
+from vitalspan.rules.rule_book import RuleBook
+from vitalspan.rules.scoring import Scoring
+from vitalspan.runtime.fork_safe_lock import ForkSafeLock
+from vitalspan.signals.scores import ALERT_POINTS_METRIC
+from vitalspan.signals.trail import SignalTrail
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from vitalspan.config import Settings
+    from vitalspan.recording.counts import Counts
+    from vitalspan.recording.recorder import Recorder
+
+
+class Evaluator:
+    """Turns what a monitor records into alerts and a health score. Time is an argument.
+
+    Args:
+        recorder: the operations of this process.
+        counts: what has been counted, by this process or by several.
+        registry: its other metrics can be used by rules too.
+        settings: the settings of the monitor.
+
+    Attributes:
+        counts: what has been counted.
+        history: what rules look back on.
+        rules: the rules in force.
+        engine: evaluates them.
+        assessor: scores health.
+        alerts: active and past alerts.
+        trail: what the score and the machine were like.
+        receivers: notifies the receivers of alerts.
+        actions: runs what alerts trigger.
+        ticks: how many ticks there were.
+    """
+
+    def __init__(
+        self, recorder: Recorder, counts: Counts, registry: CollectorRegistry, settings: Settings
+    ) -> None:
+        self._recorder = recorder
+        self._lock = ForkSafeLock()
+        self.counts = counts
+        self.history = History(
+            counts,
+            partial(read_samples, registry),
+            partial(is_registered, registry),
+            AskedSamples(registry),
+        )
+        self.engine = RuleEngine(self.history, recorder.epoch, settings.alert_history)
+        self.trail = SignalTrail(self.history)
+        snapshots = Snapshots(settings.health_snapshots, settings.health_snapshot_interval)
+        self.assessor = Assessor(self.history, recorder.epoch, snapshots)
+        self.rules = RuleBook(self.history, self._use_rules, self._lock)
+        self.receivers = Dispatcher(clock=recorder.clock)
+        self._configured_receivers = ConfiguredReceivers(self.receivers)
+        self.actions = Actions(clock=recorder.clock)
+        self.alerts = Alerts(self.engine, self.actions, recorder.clock, self._lock)
+        missing = MissingSeries(self.history, partial(registered_names, registry))
+        self._missing_series = MissingSeriesWatch(missing, self.engine.rule_states)
+        self.ticks = 0
+        self._interval = settings.tick_interval
+        self._rule_file = ""
+        self._health_model = settings.health_model
+        self.engine.set_metric_prefix(settings.metric_prefix)
+        self.rules.set_metric_prefix(settings.metric_prefix)
+        self._use_rules()
+
+    def evaluate(self, now: float, samples: Samples, reading: Reading) -> bool:
+        """Evaluate at a tick; return whether that was possible.
+
+        The caller holds the lock under which rules are evaluated.
+
+        Args:
+            now: seconds on the monitor's steady clock.
+            samples: what was read of the metrics that rules are about.
+            reading: what was read of the samples that expressions are about.
+        """
+        if not self._recorder.enabled or now <= self.history.ticks.times[-1]:
+            return False
+        if not self.history.observe(now, samples):
+            return False
+        self.history.samples.observe(now, self._recorder.epoch(), reading)
+        self.engine.evaluate(now)
+        self._assess_health(now)
+        self.engine.evaluate_health_rules(now)
+        self.rules.follow_readings(now)
+        self.trail.follow(now)
+        self._notify(now)
+        self._missing_series.tick(now, self.rules.in_force)
+        self.ticks += 1
+        return True
+
+    def _assess_health(self, now: float) -> None:
+        self.history.make(ALERT_POINTS_METRIC, self.engine.alert_points())
+        if self.assessor.is_off:
+            return
+        try:
+            self.assessor.assess(now)
+        except Exception:  # noqa: BLE001 - rules and receivers go on, with the score as it was
+            self._recorder.internal_errors.note("health", "assessing health failed")
+
+    def _notify(self, now: float) -> None:
+        alerts = [alert for alert in self.engine.alerts(now) if alert.state != "pending"]
+        wall = now + self._recorder.epoch()
+        self.receivers.tick(alerts, wall, self._interval, self.alerts.silences())
+        self.actions.tick(alerts, wall)
+
+    def configure(self, settings: Settings) -> None:
+        """Apply settings: load the rule file, and add the receivers.
+
+        Raises:
+            ConfigurationError: for a rule file with mistakes, or an address that is none. Nothing
+                is changed then.
+        """
+        self.rules.set_metric_prefix(settings.metric_prefix)
+        receivers = self._configured_receivers.prepare(settings)
+        if settings.rules != self._rule_file:
+            self.rules.load(settings.rule_paths)
+            self._rule_file = settings.rules
+        self._configured_receivers.use(receivers, settings)
+        self.engine.keep_past(settings.alert_history)
+        self.engine.set_metric_prefix(settings.metric_prefix)
+        self.assessor.snapshots.configure(
+            settings.health_snapshots, settings.health_snapshot_interval
+        )
+        if settings.health_model != self._health_model:
+            self._health_model = settings.health_model
+            self._use_rules()
+        self._interval = settings.tick_interval
+
+    def reset(self) -> None:
+        """Begin anew from zero."""
+        self.history.reset()
+        self.engine.reset()
+        self.alerts.reset()
+        self.assessor.reset()
+        self.trail.reset()
+        self.rules.forget_readings()
+        self._missing_series.reset()
+        self.ticks = 0
+
+    def _use_rules(self) -> None:
+        with self._lock:
+            rules = self.rules.in_force
+            self.engine.replace(with_burn_rate_alerts(rules).groups, self._recorder.now())
+            self.assessor.use(rules.health or Scoring(), rules.slos, self._health_model)
