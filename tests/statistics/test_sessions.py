@@ -200,6 +200,33 @@ def test_threads_belong_to_a_session_by_their_context(
     assert monitor.statistics().count == 2500
 
 
+def test_a_session_of_the_application_has_what_no_other_has(
+    monitor: vs.Monitor, clock: vs.ManualClock
+) -> None:
+    def elsewhere(name: str) -> None:
+        context = contextvars.Context()
+        context.run(spend, monitor, clock, name, 1.0)
+
+    def session_of_its_own() -> None:
+        with monitor.sessions.session("own", application=True) as own:
+            assert not own.is_of_application
+            spend(monitor, clock, "c", 1.0)
+
+    with monitor.sessions.session("application", application=True) as application:
+        assert monitor.sessions.application() is application
+        spend(monitor, clock, "a", 1.0)
+        with monitor.session("inner"):
+            spend(monitor, clock, "b", 1.0)
+        elsewhere("a")
+        contextvars.Context().run(session_of_its_own)
+        assert application.statistics().calls.count == 3
+        elsewhere("a")
+    elsewhere("a")
+    assert monitor.sessions.application() is None
+    counts = {one.name: one.calls.count for one in monitor.sessions.history()}
+    assert counts == {"inner": 1, "own": 1, "application": 4}
+
+
 def test_a_task_that_outlives_its_session_is_counted_no_more(
     monitor: vs.Monitor, clock: vs.ManualClock, run: Any
 ) -> None:

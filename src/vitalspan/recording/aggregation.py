@@ -75,6 +75,8 @@ class Aggregator(Shared):
         self._waited = 0.0
         self._large = _LARGE_BUFFERS
         self.open_sessions: dict[int, EnclosingSession] = {}
+        self.application_session: EnclosingSession | None = None
+        """The session of the calls that no other session encloses."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return rebuild, ("aggregator",)
@@ -262,7 +264,11 @@ class Aggregator(Shared):
             buckets, spread = in_buckets(series.histogram.grid, durations, total)
             enclosed: EnclosedCalls = ()
             if self.open_sessions:
-                enclosed = ((enclosure, None),) if enclosure else within_sessions(series, batch)
+                if enclosure is not None:
+                    enclosed = ((enclosure, None),)
+                else:
+                    outside = self.application_session is not None
+                    enclosed = within_sessions(series, batch, outside=outside)
             counted.append(CountedBatch(buckets, total, spread, noted, batch, enclosed))
         limit = series.batch + 2 * len(waiting)
         # What was begun anew meanwhile, in a forked child, is not counted. Nothing is called in
@@ -299,7 +305,7 @@ class Aggregator(Shared):
     def _merge(self, series: Series) -> CountedBatch:
         batch = series.merge_pending()
         for enclosure, calls in batch.enclosed:
-            session = innermost(enclosure, self.open_sessions)
+            session = innermost(enclosure, self.open_sessions) or self.application_session
             if session is not None:
                 counted = calls or batch
                 try:

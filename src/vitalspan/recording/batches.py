@@ -50,12 +50,18 @@ def durations_within(
     return list(map(_duration, records)), None
 
 
-def within_sessions(series: Series, records: list[Record]) -> EnclosedCalls:
-    """Return those of some calls that began within sessions, by what is around them."""
+def within_sessions(series: Series, records: list[Record], *, outside: bool) -> EnclosedCalls:
+    """Return those of some calls that began within sessions, by what is around them.
+
+    Args:
+        series: that they are counted in.
+        records: the calls.
+        outside: whether those outside of any session are returned as well.
+    """
     parts: dict[Enclosure, list[Record]] = {}
     for record in records:
         enclosure = enclosure_of(record)
-        if enclosure is not None and enclosure is not OUTSIDE:
+        if enclosure is not None and (outside or enclosure is not OUTSIDE):
             parts.setdefault(enclosure, []).append(record)
     return tuple((enclosure, count_calls(series, part)) for enclosure, part in parts.items())
 

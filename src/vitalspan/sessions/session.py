@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from vitalspan.labels import value_text
 from vitalspan.recording.call_record import IN_PROGRESS, Record
-from vitalspan.recording.enclosing_sessions import Enclosure, enclosing, enclosure_of
+from vitalspan.recording.enclosing_sessions import Enclosure, enclosing, enclosure_of, innermost
 from vitalspan.recording.lock_free_counter import amount_of
 from vitalspan.recording.series import CountedBatch, Series
 from vitalspan.sessions.session_calls import SessionCalls
@@ -29,10 +29,13 @@ class Session:
     Args:
         table: what the sessions of the monitor share.
         name: of the session.
+        application: whether it has the calls of the whole process that no other session encloses,
+            unless another open session has them.
     """
 
-    def __init__(self, table: SessionTable, name: str) -> None:
+    def __init__(self, table: SessionTable, name: str, *, application: bool = False) -> None:
         self.name = value_text(name)
+        self._application = application
         self._table = table
         self._recorder = table.recorder
         self._token: Token[Enclosure] | None = None
@@ -57,6 +60,9 @@ class Session:
         self.reset()
         self._ended = False
         self._recorder.open_session(self)
+        aggregator = self._recorder.aggregator
+        if self._application and aggregator.application_session is None:
+            aggregator.application_session = self
         self._enclosure = Enclosure(self, around)
         self._token = enclosing.set(self._enclosure)
         return self
@@ -81,6 +87,8 @@ class Session:
             self._recorder.internal_errors.note("session", "a session is not in the history")
         finally:
             self._ended = True
+            if self.is_of_application:
+                self._recorder.aggregator.application_session = None
             self._recorder.close_session(self)
             if self._enclosure is not None:
                 # Recent calls hold it for longer than the session is of use.
@@ -101,6 +109,11 @@ class Session:
     def is_open(self) -> bool:
         """True if calls are counted in it."""
         return not self._ended
+
+    @property
+    def is_of_application(self) -> bool:
+        """Whether calls that no other session encloses belong to it."""
+        return self._recorder.aggregator.application_session is self
 
     def count(self, name: str, amount: float = 1) -> None:
         """Count something of the program's own, in this session and in those around it.
@@ -168,12 +181,14 @@ class Session:
 
     def _encloses(self, record: Record) -> bool:
         """Return whether a call began within this session and is not counted in it yet."""
-        enclosure = enclosure_of(record)
+        around = enclosure = enclosure_of(record)
         while enclosure is not None:
             if enclosure.session is self:
                 return True
             enclosure = enclosure.outer
-        return False
+        if around is None or not self.is_of_application:
+            return False
+        return innermost(around, self._recorder.open_sessions) is None
 
     def _add_count(self, name: str, amount: float) -> None:
         if self._ended:

@@ -23,9 +23,20 @@ class Sessions:
         self._table = SessionTable(recorder)
         fork.reset_in_child(self)
 
-    def session(self, name: str) -> Session:
-        """Return a session that a `with` or `async with` statement opens and closes."""
-        return Session(self._table, name)
+    def session(self, name: str, *, application: bool = False) -> Session:
+        """Return a session that a `with` or `async with` statement opens and closes.
+
+        Args:
+            name: of the session.
+            application: whether it also has the calls of all other threads and tasks that no other
+                session encloses. The first such session that is open has them.
+        """
+        return Session(self._table, name, application=application)
+
+    def application(self) -> Session | None:
+        """Return the open session of the calls that no other session encloses; None without one."""
+        session = self._recorder.aggregator.application_session
+        return session if isinstance(session, Session) else None
 
     def current(self) -> Session | None:
         """Return the innermost open session around this task or thread; None without one."""
