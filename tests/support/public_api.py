@@ -14,6 +14,9 @@ from typing import Any, Final
 MODULES: Final = (
     *("vitalspan", "vitalspan.errors", "vitalspan.jobs"),
     *("vitalspan.notify", "vitalspan.integrations"),
+    "vitalspan.compat.performance_monitor",
+    "vitalspan.compat.performance_monitor.fastapi",
+    "vitalspan.compat.performance_integration_service",
     *(
         f"vitalspan.integrations.{name}"
         for name in (

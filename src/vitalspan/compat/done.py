@@ -1,0 +1,35 @@
+"""The result of what used to be a coroutine: it has happened already, and may be awaited."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Done(Generic[T]):
+    """A result that is there, also for callers that await it.
+
+    Args:
+        value: the result.
+
+    Attributes:
+        value: the same.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+    def __await__(self) -> Generator[Any, None, T]:
+        yield from ()
+        return self.value
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+
+NOTHING: Done[None] = Done(None)
+"""The result of what returns nothing."""

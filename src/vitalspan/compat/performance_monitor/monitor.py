@@ -1,0 +1,398 @@
+"""The studio monitor and the wiki monitor as one face of a monitor."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from os import PathLike
+from typing import Any, Final
+
+from vitalspan.compat.done import NOTHING, Done
+from vitalspan.compat.performance_monitor.activities import Activities
+from vitalspan.compat.performance_monitor.contexts import PerformanceContext
+from vitalspan.compat.performance_monitor.records import (
+    OperationMetrics,
+    PerformanceAlert,
+    PerformanceMetrics,
+    operation_of,
+    session_of,
+)
+from vitalspan.compat.performance_monitor.system import system_health, system_metrics
+from vitalspan.compat.performance_monitor.thresholds import SEVERITIES, Thresholds
+from vitalspan.compat.scores import ModelScore
+from vitalspan.default import get_monitor
+from vitalspan.monitor import Monitor
+from vitalspan.sessions.session import Session
+from vitalspan.statistics.call_statistics import CallStatistics
+
+MAX_RECENT: Final = 100
+MAX_ALERTS: Final = 50
+MAX_TRENDS: Final = 10
+
+ENABLED: Final = "PERFORMANCE_MONITORING_ENABLED"
+"""The environment variable that switches recording off where it is `false` or `0`."""
+
+
+class PerformanceMonitor:
+    """A face of a monitor with the interface of the older performance monitors.
+
+    It keeps nothing itself. All faces of one monitor show the same.
+
+    Args:
+        storage_path: a file that the dashboard is written to when the monitor is stopped.
+        monitor: that records everything; None is the default one.
+
+    Attributes:
+        monitor: the same.
+        storage_path: the same.
+    """
+
+    def __init__(
+        self, storage_path: str | PathLike[str] | None = None, *, monitor: Monitor | None = None
+    ) -> None:
+        self.monitor = get_monitor() if monitor is None else monitor
+        self.storage_path = storage_path
+        self._thresholds = Thresholds(self.monitor)
+        self._activities = Activities(self.monitor)
+        self._score = ModelScore(self.monitor, "classic")
+        if os.environ.get(ENABLED, "").strip().lower() in ("0", "false", "no", "off"):
+            self.disable()
+
+    def initialize(self) -> Done[None]:
+        """Evaluate rules and health from now on, every few seconds. It may be awaited."""
+        self.monitor.start()
+        return NOTHING
+
+    def stop(self) -> Done[None]:
+        """Evaluate no more. It may be awaited."""
+        self.monitor.stop()
+        return NOTHING
+
+    shutdown = stop
+
+    @property
+    def enabled(self) -> bool:
+        """True if calls are recorded."""
+        return self.monitor.enabled
+
+    def enable(self) -> None:
+        """Record from now on."""
+        self.monitor.enable()
+
+    def disable(self) -> None:
+        """Record nothing from now on, at no cost."""
+        self.monitor.disable()
+
+    # Sessions
+
+    def start_session(self, session_id: str | None = None) -> str:
+        """Open a session, of this thread or task; the first one also has what is outside of any.
+
+        Args:
+            session_id: its name; None makes one of the time.
+
+        Returns:
+            The name.
+        """
+        name = session_id or f"session_{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
+        session = self.monitor.sessions.session(name, application=True)
+        session.__enter__()
+        return session.name
+
+    def end_session(self, session_id: str | None = None) -> PerformanceMetrics | None:
+        """Close a session.
+
+        Args:
+            session_id: its name; None is the current one.
+
+        Returns:
+            Its figures; None without such a session.
+        """
+        session = self._session(session_id)
+        if session is None:
+            return None
+        session.__exit__(None, None, None)
+        return session_of(session.statistics(), ended=True)
+
+    def get_current_metrics(self) -> PerformanceMetrics | None:
+        """Return the figures of the current session until now; None without one."""
+        session = self._session()
+        return None if session is None else session_of(session.statistics(), ended=False)
+
+    def get_session_history(self, limit: int | None = None) -> list[PerformanceMetrics]:
+        """Return the closed sessions, the latest last.
+
+        Args:
+            limit: how many at most.
+        """
+        history = self.monitor.sessions.history()
+        return [session_of(one, ended=True) for one in history[-limit if limit else 0 :]]
+
+    def record_count(self, name: str, amount: float = 1) -> None:
+        """Count something of the program's own in the current session."""
+        session = self._session()
+        if session is not None and self.enabled:
+            session.count(name, amount)
+
+    # Operations
+
+    def start_operation(
+        self, name: str, metadata: Mapping[str, Any] | None = None
+    ) -> OperationMetrics:
+        """Begin an operation that `end_operation` ends."""
+        context = PerformanceContext(name, metadata, self.monitor)
+        context.__enter__()
+        context.detach()
+        operation = context.metrics
+        operation._context = context  # type: ignore[attr-defined] # noqa: SLF001 - ours
+        return operation
+
+    def end_operation(
+        self,
+        operation: OperationMetrics,
+        success: bool = True,  # noqa: FBT001, FBT002 - as it was
+        error: object = None,
+    ) -> OperationMetrics:
+        """End an operation.
+
+        Args:
+            operation: what `start_operation` has returned.
+            success: whether it succeeded.
+            error: what went wrong, an exception or a text.
+        """
+        context = getattr(operation, "_context", None)
+        if context is None:
+            operation.finish(success, error)
+            return operation
+        del operation._context  # type: ignore[attr-defined] # noqa: SLF001 - ours
+        if isinstance(error, BaseException):
+            context.__exit__(type(error), error, None)
+            return operation
+        if not success or error is not None:
+            context.fail("it did not succeed" if error is None else error)
+        context.__exit__(None, None, None)
+        return operation
+
+    def measure_operation(
+        self, name: str, metadata: Mapping[str, Any] | None = None
+    ) -> PerformanceContext:
+        """Return a block that is recorded, for `async with`."""
+        return PerformanceContext(name, metadata, self.monitor)
+
+    measure_sync_operation = measure_operation
+
+    def get_operation_statistics(self, operation_name: str | None = None) -> dict[str, Any]:
+        """Return the figures of one operation, or those of every operation by name."""
+        statistics = self.monitor.statistics
+        if operation_name is not None:
+            return _statistics_of(statistics.operation(operation_name))
+        names = dict.fromkeys(str(one.operation) for one in statistics.operations())
+        return {name: _statistics_of(statistics.operation(name)) for name in names}
+
+    def get_recent_operations(self, limit: int = MAX_RECENT) -> list[OperationMetrics]:
+        """Return the operations that ended last, the latest one last."""
+        recent = self.monitor.recent_calls()
+        return [operation_of(call) for call in recent[-limit:]] if limit > 0 else []
+
+    # Caches and APIs
+
+    def record_cache_hit(self, cache: str = "default") -> None:
+        """Count a look-up that found its entry."""
+        self.monitor.cache(cache).hit()
+        self.record_count("cache_hits")
+
+    def record_cache_miss(self, cache: str = "default") -> None:
+        """Count a look-up that did not."""
+        self.monitor.cache(cache).miss()
+        self.record_count("cache_misses")
+
+    def record_api_call(
+        self,
+        tokens_used: int = 0,
+        cost: float = 0.0,
+        error: bool = False,  # noqa: FBT001, FBT002 - as it was
+        api: str = "default",
+    ) -> None:
+        """Count a call to an API, its tokens and its cost in US dollars."""
+        problem = "it failed" if error else None
+        self.monitor.api(api).record(tokens=tokens_used, cost=cost, error=problem)
+        counts = {"api_calls": 1, "api_errors": int(error), "tokens_used": tokens_used}
+        for name, amount in {**counts, "total_cost": cost}.items():
+            if amount:
+                self.record_count(name, amount)
+
+    # Alerts
+
+    def set_alert_threshold(self, name: str, value: float) -> None:
+        """Change a threshold, such as `slow_operation_seconds`, in the unit of its name."""
+        self._thresholds.set(name, value)
+
+    def get_alert_thresholds(self) -> dict[str, float]:
+        """Return every threshold, in the unit of its name."""
+        return self._thresholds.values()
+
+    def get_alerts(
+        self, alert_type: str | None = None, severity: str | None = None
+    ) -> list[PerformanceAlert]:
+        """Return the alerts, those that hold now first.
+
+        Args:
+            alert_type: only those of this type, such as `slow_operation`.
+            severity: only those that are info, warning, error or critical.
+        """
+        self._refresh()
+        return [
+            alert
+            for alert in self._thresholds.alerts()
+            if alert_type in (None, alert.alert_type) and severity in (None, alert.severity)
+        ]
+
+    def clear_alerts(self) -> None:
+        """Forget every alert; what still holds raises a new one."""
+        self.monitor.alerts.clear()
+
+    # Reports
+
+    def get_health_score(self) -> float:
+        """Return the score of the model `classic`, from 0 to 100."""
+        return self._score()
+
+    def get_dashboard_data(self) -> dict[str, Any]:
+        """Return what a dashboard shows, as JSON has it."""
+        current = self.get_current_metrics()
+        return {
+            "timestamp": datetime.now(UTC).isoformat(),
+            "system_metrics": system_metrics(),
+            "health_score": self.get_health_score(),
+            "current_session": None if current is None else current.to_current(),
+            "operation_statistics": self.get_operation_statistics(),
+            "recent_operations": [one.to_dict() for one in self.get_recent_operations()],
+            "alerts": self._alert_overview(),
+            "performance_trends": self._trends(),
+        }
+
+    def get_performance_report(self) -> str:
+        """Return a report as a text for people."""
+        report = self.monitor.reports.report().text()
+        current = self.get_current_metrics()
+        return report if current is None else f"{report}\n{current.get_summary()}\n"
+
+    def get_system_health_report(self) -> dict[str, Any]:
+        """Return the readings of the machine, what is wrong with them, and a status."""
+        return system_health()
+
+    def record_download_metrics(
+        self,
+        url: str,
+        duration: float,
+        success: bool = True,  # noqa: FBT001, FBT002 - as it was
+        file_size: float = 0,
+        status_code: int | None = None,
+    ) -> Done[None]:
+        """Count a download: seconds, and the file's bytes. It may be awaited."""
+        self._activities.download(
+            url, duration, success=success, file_size=file_size, status_code=status_code
+        )
+        return NOTHING
+
+    def record_parsing_metrics(
+        self,
+        content_type: str,
+        duration: float,
+        success: bool = True,  # noqa: FBT001, FBT002 - as it was
+        items_parsed: float = 0,
+    ) -> Done[None]:
+        """Count the parsing of a document: seconds, and the items in it. It may be awaited."""
+        self._activities.parsing(content_type, duration, success=success, items=items_parsed)
+        return NOTHING
+
+    def record_generation_metrics(
+        self,
+        data_source: str,
+        duration: float,
+        success: bool = True,  # noqa: FBT001, FBT002 - as it was
+    ) -> Done[None]:
+        """Count the generation of a document from a source: `wiki`, `fallback` or `hardcoded`."""
+        self._activities.generation(data_source, duration, success=success)
+        return NOTHING
+
+    def get_download_performance_report(self, hours: float | None = None) -> dict[str, Any]:
+        """Return the report on downloads, since the start or over some hours."""
+        return self._activities.downloads(_seconds(hours))
+
+    def get_parsing_performance_report(self, hours: float | None = None) -> dict[str, Any]:
+        """Return the report on parsing by content type, since the start or over some hours."""
+        return self._activities.parsings(_seconds(hours))
+
+    def get_generation_performance_report(self, hours: float | None = None) -> dict[str, Any]:
+        """Return the report on generation by source, since the start or over some hours."""
+        return self._activities.generations(_seconds(hours))
+
+    def generate_comprehensive_report(self, hours: float | None = None) -> dict[str, Any]:
+        """Return everything that is known, since the start or over some hours."""
+        return {
+            "generated_at": datetime.now(UTC).isoformat(),
+            "download_performance": self.get_download_performance_report(hours),
+            "parsing_performance": self.get_parsing_performance_report(hours),
+            "generation_performance": self.get_generation_performance_report(hours),
+            "system_health": self.get_system_health_report(),
+            "operation_statistics": self.get_operation_statistics(),
+            "alerts": self._alert_overview(),
+            "recommendations": [one.suggestion for one in self.monitor.health.recommendations()],
+        }
+
+    def _session(self, name: str | None = None) -> Session | None:
+        sessions = self.monitor.sessions
+        if name is None:
+            return sessions.current() or sessions.application()
+        # A face takes what the caller means: the one opened last.
+        return next((one for one in reversed(sessions.open()) if one.name == name), None)
+
+    def _refresh(self) -> None:
+        if not self.monitor.evaluation.ticker.running:
+            self.monitor.tick()
+
+    def _alert_overview(self) -> dict[str, Any]:
+        alerts = self.get_alerts()
+        summary = {"total": len(alerts)}
+        for severity in SEVERITIES:
+            summary[severity] = sum(one.severity == severity for one in alerts)
+        return {"summary": summary, "recent": [one.to_dict() for one in alerts[:MAX_ALERTS]]}
+
+    def _trends(self) -> list[dict[str, Any]]:
+        health = self.monitor.health.latest
+        snapshots = health.trend.snapshots
+        return [
+            {"timestamp": one.at, "health_score": one.score, "status": one.status}
+            for one in snapshots[-MAX_TRENDS:]
+        ]
+
+
+def _statistics_of(calls: CallStatistics) -> dict[str, Any]:
+    return {
+        "count": calls.count,
+        "avg_time_seconds": calls.mean or 0.0,
+        "min_time_seconds": calls.min or 0.0,
+        "max_time_seconds": calls.max or 0.0,
+        "error_count": calls.errors,
+        "error_rate_percent": 100.0 * (calls.error_rate or 0.0),
+    }
+
+
+def _seconds(hours: float | None) -> float | None:
+    return None if hours is None else hours * 3600.0
+
+
+class _Shared:
+    lock = threading.RLock()
+    monitor: PerformanceMonitor | None = None
+
+
+def get_performance_monitor() -> PerformanceMonitor:
+    """Return the face of the default monitor, the same one every time."""
+    with _Shared.lock:
+        if _Shared.monitor is None or _Shared.monitor.monitor is not get_monitor():
+            _Shared.monitor = PerformanceMonitor()
+        return _Shared.monitor
