@@ -90,6 +90,8 @@ def test_every_other_package_says_that_it_is_internal() -> None:
     names = {
         *("vitalspan.errors", "vitalspan"),
         *(module for module in MODULES if module.startswith("vitalspan.integrations.")),
+        "vitalspan.compat.performance_monitor.fastapi",
+        "vitalspan.compat.performance_integration_service",
     }
     packages = [found for found in pkgutil.walk_packages(vs.__path__, "vitalspan.") if found.ispkg]
     assert len(packages) > 30
