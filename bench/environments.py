@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from suite import OWN, Case
+from suite import BESIDE, OWN, Case
 
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
@@ -74,10 +74,10 @@ def interpreter(environment: str) -> str:
 def _variables(environment: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     paths = [str(BENCH)]
-    if environment == OWN:
+    if environment in (OWN, BESIDE):
         given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
         paths += [str(Path(path).resolve()) for path in given if path]
-        if importlib.util.find_spec("vitalspan") is None:
+        if environment == BESIDE or importlib.util.find_spec("vitalspan") is None:
             paths.append(str(ROOT / "src"))
     return kept | {"PYTHONPATH": os.pathsep.join(paths)}
 
@@ -90,7 +90,7 @@ def run(case: Case, *, quick: bool) -> dict[str, Any]:
         Failed: if the process ends with an error or takes too long.
     """
     command = [interpreter(case.environment), "-m", case.module]
-    command += [word for word in (case.word, "--quick" if quick else None) if word]
+    command += (case.word or "").split() + ["--quick"] * quick
     try:
         # The repository itself stays out of the path of `-m`, so the installed package is measured.
         printed = _run(command, env=_variables(case.environment), cwd=BENCH)

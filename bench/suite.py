@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 OWN = "own"
+BESIDE = "http"
+"""Peers that vitalspan is measured beside in the same process."""
 
 
 class Case(NamedTuple):
@@ -44,6 +46,12 @@ CASES = (
     Case("health-assess", "cases.health", "assess"),
     Case("health-scrape", "cases.health", "scrape"),
     Case("probes", "cases.probes"),
+    Case("http-fastapi", "cases.http", "fastapi", environment=BESIDE),
+    Case("http-flask", "cases.http", "flask", environment=BESIDE),
+    Case("http-django", "cases.http", "django", environment=BESIDE),
+    Case("http-spans-fastapi", "cases.http", "fastapi spans", environment=BESIDE),
+    Case("http-spans-flask", "cases.http", "flask spans", environment=BESIDE),
+    Case("http-spans-django", "cases.http", "django spans", environment=BESIDE),
     Case("otlp-push", "cases.otlp", "push"),
     Case("otlp-reader", "cases.otlp", "reader"),
 )

@@ -78,7 +78,31 @@ _TRACING = tuple(
         ),
     )
 )
-CALL_ROWS = _CALLS + _TRACING
+_HTTP_PEERS = {
+    "FastAPI": ("prometheus-fastapi-instrumentator", "starlette-exporter"),
+    "Flask": ("prometheus-flask-exporter",),
+    "Django": ("django-prometheus",),
+}
+_HTTP = tuple(
+    row
+    for name, peers in _HTTP_PEERS.items()
+    for case in (f"http-{name.lower()}",)
+    for spans in (f"http-spans-{name.lower()}",)
+    for row in (
+        CallRow(case, "plain", f"a request to {name} (the request itself, nothing added)"),
+        CallRow(
+            case,
+            "vitalspan",
+            f"**vitalspan**, a request to {name}",
+            (Goal(0.3, "otel"), *(Goal(1.0, peer) for peer in peers)),
+        ),
+        *(CallRow(case, peer, peer) for peer in peers),
+        CallRow(case, "otel", f"OTel's instrumentation of {name}, metrics"),
+        CallRow(spans, "vitalspan", f"**vitalspan**, {name}, a span too", (Goal(0.75, "otel"),)),
+        CallRow(spans, "otel", f"OTel's instrumentation of {name}, metrics and a span"),
+    )
+)
+CALL_ROWS = _CALLS + _TRACING + _HTTP
 
 _SCRAPED = "{vitalspan:.2f} ms, by hand {by hand:.1f} ms, {samples:.0f} samples"
 FIGURE_ROWS = (
