@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from vitalspan._version import __version__
-from vitalspan.cli import bridge, demo, grafana, job, rules, workers
+from vitalspan.cli import bridge, demo, grafana, history, job, rules, workers
 from vitalspan.errors import VitalspanError
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def _parser() -> Parser:
     demo.add_to(commands)
     rules.add_to(commands)
     grafana.add_to(commands)
+    history.add_to(commands)
     workers.add_to(commands)
     bridge.add_to(commands)
     job.add_to(commands)

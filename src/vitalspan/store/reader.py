@@ -10,8 +10,8 @@ from vitalspan.history.operation_series import ERROR_COLUMN, MEASURE_COLUMN
 from vitalspan.store.frame import GROUP, PLAIN_GRID, Frame, PackedFrame
 from vitalspan.store.protocol import Store, StoredSeries
 from vitalspan.store.roll_up import ROLLED
-from vitalspan.store.tiers import Part, Tier, parts_of
-from vitalspan.store.writer import WRITTEN
+from vitalspan.store.tiers import DEFAULT_TIERS, Part, Tier, parse_tiers, parts_of
+from vitalspan.store.writer import TIERS, WRITTEN
 
 Wanted = Callable[[StoredSeries], bool]
 """Returns True for a series that is asked about."""
@@ -93,6 +93,16 @@ class StoredPeriod:
     series: list[StoredSums]
 
 
+def stored_tiers(store: Store) -> tuple[Tier, ...]:
+    """Return the tiers of a store as the process had them that wrote last.
+
+    Raises:
+        StoreError: where the store cannot be read.
+    """
+    document = store.document(TIERS)
+    return tuple(Tier(*tier) for tier in document) if document else parse_tiers(DEFAULT_TIERS)
+
+
 class StoreReader:
     """Reads a store, which another process may be writing to.
 
@@ -133,6 +143,24 @@ class StoreReader:
         first = parts[0].start if parts else start
         last = min(parts[-1].end, self.written()) if parts else end
         return StoredPeriod(first, max(first, last), sums)
+
+    def series(self) -> list[StoredSeries]:
+        """Return every series that was ever stored.
+
+        Raises:
+            StoreError: where the store cannot be read.
+        """
+        return self._store.series()
+
+    def span(self) -> tuple[float, float] | None:
+        """Return when the history begins and ends, in seconds since the Unix epoch.
+
+        Raises:
+            StoreError: where the store cannot be read.
+        """
+        spans = [self._store.span(tier.step) for tier in self._tiers]
+        starts = [span[0] for span in spans if span is not None]
+        return (float(min(starts)), self.written()) if starts else None
 
     def parts(self, start: float, end: float, now: float, coarsest: int) -> list[Part]:
         """Return which frames make up a period.

@@ -21,6 +21,9 @@ from vitalspan.store.tiers import Tier
 WRITTEN: Final = "written"
 """The document that says up to when everything is stored."""
 
+TIERS: Final = "tiers"
+"""The document that says how long the frames are, and how long they are kept."""
+
 MAX_WAITING: Final = 1000
 """Records that wait for the store at most; the oldest are dropped beyond it."""
 
@@ -124,6 +127,7 @@ class StoreWriter:
         self.store.open()
         self._numbers = SeriesNumbers(self.store.series())
         self._collector = Collector(self._history, self._numbers, self.tiers[0].step)
+        self._former_tiers = [(step, age) for step, age in self.store.document(TIERS) or ()]
         self._roll_up = RollUp(self.store, self.tiers)
         span = self.store.span(self.tiers[0].step)
         # What another process has written is not replaced.
@@ -176,6 +180,8 @@ class StoreWriter:
             },
             records=list(self._waiting),
         )
+        if TIERS not in self._documents:
+            batch.documents[TIERS] = [list(tier) for tier in self.tiers]
         batch.documents[WRITTEN] = until + epoch
         return PreparedBatch(batch, slots, until, now, epoch)
 
@@ -208,6 +214,8 @@ class StoreWriter:
             tier.step: min(wall - max(tier.age * self._ages_scale, 2 * tier.step), unused)
             for tier, unused in zip(self.tiers, self._roll_up.unused(), strict=True)
         }
+        for step, age in self._former_tiers:
+            batch.expired_frames.setdefault(step, wall - age * self._ages_scale)
         batch.expired_records = wall - self.tiers[-1].age * self._ages_scale
 
     def _wrote(self, prepared: PreparedBatch) -> None:

@@ -1,0 +1,84 @@
+"""The common arguments of the commands about history: the store, and the period."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from vitalspan.cli.command import duration
+from vitalspan.errors import VitalspanError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from vitalspan.store.protocol import Store
+    from vitalspan.store.reader import StoreReader
+    from vitalspan.store.tiers import Tier
+
+
+class OpenedStore(NamedTuple):
+    """A store that is read, and what reads it."""
+
+    store: Store
+    reader: StoreReader
+    tiers: tuple[Tier, ...]
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Add the store."""
+    parser.add_argument(
+        "store",
+        nargs="?",
+        metavar="URL",
+        help="the store, as in configure(store=...); by default $VITALSPAN_STORE",
+    )
+
+
+def add_period(parser: argparse.ArgumentParser) -> None:
+    """Add the period."""
+    parser.add_argument(
+        "--last",
+        type=duration,
+        default=86_400.0,
+        metavar="DURATION",
+        help="the length of the period, 24h by default",
+    )
+    parser.add_argument(
+        "--ago",
+        type=duration,
+        default=0.0,
+        metavar="DURATION",
+        help="how long ago the period ended, 0 by default",
+    )
+
+
+def opened(arguments: argparse.Namespace) -> OpenedStore:
+    """Return the store of the arguments, which may be a file's name alone.
+
+    Raises:
+        VitalspanError: without a store, or where it cannot be read.
+    """
+    from vitalspan.store.open_store import open_store  # noqa: PLC0415 - --help needs none of it
+    from vitalspan.store.reader import StoreReader, stored_tiers  # noqa: PLC0415
+
+    url = arguments.store or os.environ.get("VITALSPAN_STORE", "").strip()
+    if not url:
+        raise VitalspanError("which store? give its URL, or set VITALSPAN_STORE")
+    store = open_store(url if "://" in url else f"sqlite:///{url}", read_only=True)
+    store.open()
+    tiers = stored_tiers(store)
+    return OpenedStore(store, StoreReader(store, tiers), tiers)
+
+
+def period_of(arguments: argparse.Namespace) -> tuple[float, float, float]:
+    """Return when the period of the arguments begins and ends, and the present."""
+    now = time.time()
+    end = now - arguments.ago
+    return end - arguments.last, end, now
+
+
+def date_text(moment: float) -> str:
+    """Return a time of day, in seconds since the Unix epoch, for people: UTC, to the second."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S")

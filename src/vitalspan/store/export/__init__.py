@@ -1,0 +1,1 @@
+"""Internal: stored history in the formats of other programs."""

@@ -1,0 +1,87 @@
+"""Rows of stored history: one for each series and interval."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import IO, Any, Final, NamedTuple
+
+from vitalspan.metrics import COMPONENT, OPERATION
+from vitalspan.store.reader import StoredSums, StoreReader
+
+COLUMNS: Final = (
+    *("start", "end", "component", "operation", "labels", "count", "errors"),
+    *("total_seconds", "min_seconds", "max_seconds", "p50_seconds", "p95_seconds", "p99_seconds"),
+)
+"""The columns of the rows of operations; times are in seconds since the Unix epoch."""
+
+
+class Selection(NamedTuple):
+    """The part of a history that is exported.
+
+    Attributes:
+        step: the length of the intervals in seconds.
+        start: in seconds since the Unix epoch.
+        end: the same.
+    """
+
+    step: int
+    start: float
+    end: float
+
+
+def operation_rows(reader: StoreReader, selection: Selection) -> Iterator[dict[str, Any]]:
+    """Yield a row for each operation and interval with calls, as `COLUMNS` name its fields.
+
+    Args:
+        reader: reads the store.
+        selection: the part that is read.
+
+    Raises:
+        StoreError: where the store cannot be read.
+    """
+    step = selection.step
+    for start, sums in reader.points(*selection, lambda series: series.kind == "operation"):
+        for one in sums:
+            yield {"start": start, "end": start + step, **_figures(one)}
+
+
+def _figures(sums: StoredSums) -> dict[str, Any]:
+    labels = dict(sums.series.labels)
+    component, operation = labels.pop(COMPONENT, ""), labels.pop(OPERATION, "")
+    return {
+        "component": component,
+        "operation": operation,
+        "labels": labels,
+        "count": sums.count,
+        "errors": sums.errors,
+        "total_seconds": sums.total,
+        "min_seconds": sums.shortest if sums.count else None,
+        "max_seconds": sums.longest if sums.count else None,
+        "p50_seconds": sums.quantile(0.5),
+        "p95_seconds": sums.quantile(0.95),
+        "p99_seconds": sums.quantile(0.99),
+    }
+
+
+def flat_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield rows with their labels as JSON, for formats that have no mappings."""
+    for row in rows:
+        yield {**row, "labels": json.dumps(row["labels"], sort_keys=True)}
+
+
+def write_csv(rows: Iterable[Mapping[str, Any]], file: IO[str]) -> None:
+    """Write rows as comma-separated values, the names of the columns first."""
+    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat_rows(rows))
+
+
+def write_json(rows: Iterable[Mapping[str, Any]], file: IO[str]) -> None:
+    """Write rows as JSON, one object on each line of a list."""
+    before = "[\n"
+    for row in rows:
+        file.write(before + json.dumps(row))
+        before = ",\n"
+    file.write("[]\n" if before == "[\n" else "\n]\n")
