@@ -12,6 +12,8 @@ PYTEST_FLAGS ?=
 BENCH_FLAGS ?=
 ## VERSIONS      the Pythons of test-all, such as "3.11 3.14"; without it, all supported ones
 VERSIONS ?=
+## PROMQLTEST    a copy of promql/promqltest/testdata of Prometheus, for test-promql
+PROMQLTEST ?=
 ## RELEASE       the version that changelog writes a section for
 RELEASE ?=
 ## UPGRADE       empty to lock only what pyproject.toml newly asks for
@@ -22,7 +24,7 @@ DEVELOP := .venvs/develop
 SOURCES := $(shell find src -name '*.py' -o -name '*.yml' -o -name py.typed -o -path '*/static/*' -type f) pyproject.toml README.md
 
 .DEFAULT_GOAL := help
-.PHONY: help demo develop test test-prometheus2 test-long test-all test-edges lint format lock bench artifacts \
+.PHONY: help demo develop test test-prometheus2 test-long test-promql test-all test-edges lint format lock bench artifacts \
 	check-artifacts changelog wheel clean
 
 # A target is described behind two number signs, a variable above its line; nothing is listed twice.
@@ -85,6 +87,9 @@ LONG := tests/runtime/test_fork.py tests/workers/test_gunicorn.py tests/notify/t
 
 test-long: $(VENV)/wheel $(VENV)/test-tools ## the long forms of some tests, an hour or so
 	VITALSPAN_LONG=1 PATH="$$(.ci/packages):$$PATH" $(BIN)/python -m pytest $(LONG) $(PYTEST_FLAGS)
+
+test-promql: $(VENV)/test-tools $(VENV)/wheel ## the tests of PromQL that Prometheus has itself, of the folder PROMQLTEST
+	VITALSPAN_PROMQLTEST="$(PROMQLTEST)" $(BIN)/python -m pytest tests/promql/promqltest_scripts.py $(PYTEST_FLAGS)
 
 test-all: ## most tests, on every supported Python that is found
 	PYTEST_FLAGS="$(PYTEST_FLAGS)" .ci/test-all $(VERSIONS)

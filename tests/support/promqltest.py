@@ -7,7 +7,6 @@ says where an expression stands.
 from __future__ import annotations
 
 import math
-import os
 import re
 from array import array
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from support.paths import ROOT
 from vitalspan.promql.engine.evaluation_context import EvaluationContext, EvaluationError
 from vitalspan.promql.engine.metric_labels import NAME, MetricLabels
 from vitalspan.promql.engine.parse import PromqlError
@@ -30,6 +28,7 @@ from vitalspan.promql.engine.series_notation import (
 )
 
 VARIABLE = "VITALSPAN_PROMQLTEST"
+"""The environment variable that names the folder of the scripts."""
 
 _EVAL = re.compile(
     r"eval(?:_(?P<mode>fail|warn|ordered|info))?\s+(?:instant\s+(?:at\s+(?P<at>\S+))?|"
@@ -44,11 +43,6 @@ _UNIT = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 
 _UNIT["y"] = 365 * _UNIT["d"]
 
 Outcome = Literal["passed", "failed", "not applicable"]
-
-
-def folder() -> Path:
-    """Return the folder of the scripts; it need not be there."""
-    return Path(os.environ.get(VARIABLE) or ROOT.parent / "shared" / "promqltest")
 
 
 def milliseconds(text: str) -> int:

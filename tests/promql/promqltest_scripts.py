@@ -1,16 +1,17 @@
-"""The evaluator passes the tests by which Prometheus defines PromQL, or says which it does not."""
+"""The evaluator passes the tests by which Prometheus defines PromQL, or says which it does not.
+
+`make test-promql` runs these, since the scripts are Prometheus' own.
+"""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from support import promqltest
 
-FOLDER = promqltest.folder()
 NOT_PASSED = Path(__file__).with_name("promqltest_not_passed.txt")
 """Every case that is not passed, in groups with a reason. It can only shrink."""
 
@@ -28,13 +29,13 @@ def listed() -> dict[str, str]:
 
 
 def scripts() -> list[Path]:
-    """Return the test scripts, or skip the test."""
-    files = sorted(FOLDER.glob("*.test"))
-    if not files:
-        pytest.skip(
-            f"no test scripts of Prometheus in {FOLDER}: copy promql/promqltest/testdata of its "
-            f"repository there, or name another folder in {promqltest.VARIABLE}"
-        )
+    """Return the test scripts."""
+    folder = os.environ.get(promqltest.VARIABLE, "")
+    files = sorted(Path(folder).glob("*.test"))
+    assert files, (
+        f"{promqltest.VARIABLE}={folder} has no scripts of Prometheus: name a copy of "
+        "promql/promqltest/testdata of its repository"
+    )
     return files
 
 
