@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -353,6 +354,28 @@ def test_downloads(face: PerformanceMonitor, clock: vs.ManualClock, run: Any) ->
     assert face.get_download_performance_report()["total_downloads"] == 3
     clock.advance(1)
     assert face.get_download_performance_report(hours=24)["total_downloads"] == 3
+
+
+@pytest.mark.parametrize("name", ["metrics", "metrics.json"])
+def test_what_is_stored_survives_a_restart(tmp_path: Path, name: str) -> None:
+    def begin(wall: float) -> tuple[PerformanceMonitor, vs.ManualClock]:
+        clock = vs.ManualClock(wall=wall)
+        monitor = vs.Monitor(registry=CollectorRegistry(), clock=clock, system_metrics=False)
+        face = PerformanceMonitor(tmp_path / name, monitor=monitor)
+        monitor.tick()
+        return face, clock
+
+    face, clock = begin(1_700_000_000.0)
+    for _ in range(30):
+        face.record_download_metrics("https://example.org/a", 2.0, file_size=4)
+        clock.advance(10)
+        face.monitor.tick()
+    face.monitor.close()
+    face, clock = begin(1_700_001_000.0)
+    clock.advance(5)
+    assert face.get_download_performance_report()["total_downloads"] == 0
+    assert face.get_download_performance_report(hours=24)["total_downloads"] == 30
+    face.monitor.close()
 
 
 def test_parsing_and_generation(face: PerformanceMonitor) -> None:

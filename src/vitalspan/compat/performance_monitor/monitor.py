@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from os import PathLike
+from pathlib import Path
 from typing import Any, Final
 
 from vitalspan.compat.done import NOTHING, Done
@@ -41,7 +42,9 @@ class PerformanceMonitor:
     It keeps nothing itself. All faces of one monitor show the same.
 
     Args:
-        storage_path: a file that the dashboard is written to when the monitor is stopped.
+        storage_path: a directory, or a file whose ending becomes `.db`, where the history is kept
+            so that it survives a restart; None keeps it in memory. A monitor that has a store
+            already goes on using that one.
         monitor: that records everything; None is the default one.
 
     Attributes:
@@ -54,6 +57,8 @@ class PerformanceMonitor:
     ) -> None:
         self.monitor = get_monitor() if monitor is None else monitor
         self.storage_path = storage_path
+        if storage_path is not None and not self.monitor.settings.store:
+            self.monitor.configure(store=_store_in(Path(storage_path)))
         self._thresholds = Thresholds(self.monitor)
         self._activities = Activities(self.monitor)
         self._score = ModelScore(self.monitor, "classic")
@@ -379,6 +384,14 @@ def _statistics_of(calls: CallStatistics) -> dict[str, Any]:
         "error_count": calls.errors,
         "error_rate_percent": 100.0 * (calls.error_rate or 0.0),
     }
+
+
+def _store_in(path: Path) -> str:
+    """Return the URL of a store there; the older monitors' own files are left alone."""
+    if path.is_dir() or not path.suffix:
+        path.mkdir(parents=True, exist_ok=True)
+        path /= "history.db"
+    return f"sqlite:///{path.with_suffix('.db')}"
 
 
 def _seconds(hours: float | None) -> float | None:
