@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from celery import Celery, signals  # type: ignore[import-untyped]
@@ -60,6 +61,7 @@ def instrument(app: Celery, **options: Unpack[TaskOptions]) -> None:
         (signals.task_revoked, _revoked),
         (signals.task_rejected, _rejected),
         (signals.task_unknown, _unknown),
+        (signals.worker_init, _watch_time_limits),
     ):
         # The same handler is connected once, however many applications there are.
         signal.connect(handler, weak=False, dispatch_uid=f"vitalspan{handler.__name__}")
@@ -124,11 +126,9 @@ def _failure(sender: Any, exception: BaseException, **_: Any) -> None:
     call: TaskCall | None = getattr(sender.request, _CALL, None)
     if call is not None:
         call.error = exception
-    elif not isinstance(exception, Reject):
+    elif not isinstance(exception, (Reject, TimeLimitExceeded)):
         # The process that ran it was killed, and the main process says so.
-        timed_out = isinstance(exception, TimeLimitExceeded)
-        queue = _queue(sender.request)
-        operations.count(sender.name, queue, "timed_out" if timed_out else "failed")
+        operations.count(sender.name, _queue(sender.request), "failed")
 
 
 def _postrun(task: Any, state: str | None, **_: Any) -> None:
@@ -154,6 +154,28 @@ def _rejected(sender: Any, message: Any, **_: Any) -> None:
 
 def _unknown(sender: Any, message: Any, **_: Any) -> None:
     _count_message(sender, message)
+
+
+def _watch_time_limits(**_: Any) -> None:
+    """Count tasks whose process is killed for their hard time limit: few versions say so."""
+    # Only workers have use for this module.
+    from celery.worker.request import (  # type: ignore[import-untyped] # noqa: PLC0415
+        Request,
+    )
+
+    on_timeout: Callable[..., Any] = Request.on_timeout
+    if hasattr(on_timeout, _CALL):
+        return
+
+    @wraps(on_timeout)
+    def counted(request: Any, soft: bool, timeout: float) -> Any:  # noqa: FBT001 - Celery's
+        operations = _operations.get(request.task.app)
+        if operations is not None and not soft:
+            operations.count(request.name, _queue(request), "timed_out")
+        return on_timeout(request, soft, timeout)
+
+    setattr(counted, _CALL, None)
+    Request.on_timeout = counted
 
 
 def _count_message(consumer: Any, message: Any) -> None:
