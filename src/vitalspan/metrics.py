@@ -412,11 +412,44 @@ TASK_QUEUE_LENGTH: Final = Family(
     "task_queue_length", "gauge", "Tasks that wait in a queue, where somebody asks its broker."
 )
 
+LOG_RECORDS: Final = Family(
+    "log_records_total", "counter", "Log records by logger and level, from a level on."
+)
+EVENT_LOOP_LAG: Final = Family(
+    "event_loop_lag_seconds",
+    "gauge",
+    "How late the event loop called what was due, the greatest of the last minute or two.",
+    "seconds",
+)
+EVENT_LOOP_TASKS: Final = Family(
+    "event_loop_tasks", "gauge", "Tasks of the event loop that have not ended."
+)
+EXECUTOR_QUEUE_LENGTH: Final = Family(
+    "executor_queue_length", "gauge", "Work that waits for a thread of the executor."
+)
+EXECUTOR_THREADS: Final = Family("executor_threads", "gauge", "Threads of the executor.")
+
+RUNTIME_FAMILIES: Final = (
+    LOG_RECORDS,
+    EVENT_LOOP_LAG,
+    EVENT_LOOP_TASKS,
+    EXECUTOR_QUEUE_LENGTH,
+    EXECUTOR_THREADS,
+)
+"""The metrics of logging, event loops and thread pools."""
+
 TASK_FAMILIES: Final = (TASK_WAITING, TASK_OUTCOMES, TASK_QUEUE_LENGTH)
 """The metrics of tasks beside those of operations."""
 
 SEPARATE_FAMILIES: Final = frozenset(
-    {*JOB_FAMILIES, JOB_OUTCOME, *TASK_FAMILIES, *MODEL_FAMILIES, *GEN_AI_FAMILIES}
+    {
+        *JOB_FAMILIES,
+        JOB_OUTCOME,
+        *TASK_FAMILIES,
+        *RUNTIME_FAMILIES,
+        *MODEL_FAMILIES,
+        *GEN_AI_FAMILIES,
+    }
 )
 """What is in a registry beside a monitor's own metrics, once something has put it there."""
 

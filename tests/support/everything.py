@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import contextvars
 import threading
+import weakref
 from typing import Any
 
 from prometheus_client.registry import Collector
 
 import vitalspan as vs
 from support.receivers_at_once import Callback
+from vitalspan.integrations.asyncio import instrument
+from vitalspan.integrations.executor import Executor
 from vitalspan.recording.call_record import details_of
 
 MEASURES = ("items", "bytes")
+
+
+_KEPT: weakref.WeakKeyDictionary[vs.Monitor, Any] = weakref.WeakKeyDictionary()
 
 
 class Broken(Collector):
@@ -41,6 +48,13 @@ def raise_alerts(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
     monitor.stop()
     monitor.evaluation.receivers.close()
     monitor.evaluation.actions.close()
+
+
+def watch_runtime(monitor: vs.Monitor) -> None:
+    """Instrument an event loop and a thread pool, which live as long as the monitor."""
+    loop, pool = asyncio.new_event_loop(), Executor(1, monitor=monitor)
+    _KEPT[monitor] = (loop, pool, instrument(loop, monitor=monitor))
+    loop.close()
 
 
 def do_everything(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
@@ -71,6 +85,7 @@ def do_everything(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
         first_token=0.5,
         retries=1,
     )
+    watch_runtime(monitor)
     raise_alerts(monitor, clock)
     # In a context of its own, which the span of a block that nobody leaves stays current in.
     contextvars.copy_context().run(monitor.operation("stuck").__enter__)

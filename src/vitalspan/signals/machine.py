@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from vitalspan import metrics as names
 from vitalspan.promql.expression import Expression
 from vitalspan.promql.matchers import Matcher
 from vitalspan.promql.selection import Selection
@@ -12,7 +13,7 @@ from vitalspan.signals.query import Query
 from vitalspan.signals.registry_metric import counter_rate
 from vitalspan.signals.signal import NO_DATA, Amount, Reading, Signal, Window
 from vitalspan.signals.source import REGISTRY
-from vitalspan.units import BYTES, NUMBER, PER_SECOND, RATIO, Unit
+from vitalspan.units import BYTES, NUMBER, PER_SECOND, RATIO, SECONDS, Unit
 
 _CPU: Final = "system_cpu_seconds_total"
 _GC: Final = "python_gc_collections_total"
@@ -156,6 +157,14 @@ MACHINE: Final = (
     ),
     _gauge("open_fds", NUMBER, "the open file descriptors of the process", "process_open_fds"),
     _gauge("threads", NUMBER, "the threads of the process", "process_threads"),
+    _gauge("event_loop_lag", SECONDS, "how late an event loop is", names.EVENT_LOOP_LAG.name),
+    _gauge("event_loop_tasks", NUMBER, "the tasks of an event loop", names.EVENT_LOOP_TASKS.name),
+    _gauge(
+        "executor_queue_length",
+        NUMBER,
+        "the work that waits for a thread of an executor",
+        names.EXECUTOR_QUEUE_LENGTH.name,
+    ),
     Signal(
         "gc_rate",
         PER_SECOND,

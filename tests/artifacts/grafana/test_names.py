@@ -45,6 +45,14 @@ NOT_SHOWN: Final[dict[str, str]] = (
         family.name: "the conventions' names of what the row of models shows"
         for family in names.GEN_AI_FAMILIES
     }
+    | {
+        family.name: "only services with jobs or task queues have it, and rules are about it"
+        for family in (*names.JOB_FAMILIES, names.JOB_OUTCOME, *names.TASK_FAMILIES)
+    }
+    | {
+        family.name: "a rule on errors says more than a picture of them"
+        for family in (names.LOG_RECORDS, names.EXECUTOR_THREADS)
+    }
 )
 """Families that no dashboard shows, with the reason."""
 

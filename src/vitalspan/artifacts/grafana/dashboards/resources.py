@@ -10,6 +10,7 @@ from vitalspan.artifacts.grafana.dashboard import Dashboard, Row, process_dashbo
 from vitalspan.artifacts.grafana.panels import Column, Panel, Stat, Target, TimeSeries, legend
 from vitalspan.artifacts.grafana.queries import BY_OPERATION, COMPONENTS, TARGETS, Queries
 from vitalspan.artifacts.grafana.rows.machine import machine_rows
+from vitalspan.artifacts.grafana.rows.runtime import loops_and_pools
 from vitalspan.artifacts.grafana.rows.traffic import TOP, top_operations
 from vitalspan.artifacts.grafana.rows.vitalspan_itself import vitalspan_itself
 
@@ -35,6 +36,7 @@ def resources(queries: Queries) -> Dashboard:
         _top_operations(queries),
         _processes(queries),
         _python(queries),
+        loops_and_pools(queries),
         *machine_rows(queries),
         vitalspan_itself(queries),
     )

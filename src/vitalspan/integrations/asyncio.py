@@ -1,0 +1,117 @@
+"""Event loops of asyncio: how late they are, and how many tasks they have."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from typing import TYPE_CHECKING, Any, Final
+
+from vitalspan.default import get_monitor
+from vitalspan.errors import ConfigurationError
+from vitalspan.integrations.live_gauges import live_gauges
+from vitalspan.labels import value_text
+from vitalspan.metrics import EVENT_LOOP_LAG, EVENT_LOOP_TASKS
+
+if TYPE_CHECKING:
+    from vitalspan.clock import Clock
+    from vitalspan.monitor import Monitor
+
+__all__ = ["LoopWatch", "instrument"]
+
+SPAN: Final = 60.0
+"""Seconds that a lag is remembered at least, so that a scrape sees it."""
+
+
+class LoopWatch:
+    """Measures how late an event loop calls what is due.
+
+    A timer asks to be called at an interval. By how much it is called too late is the lag: for so
+    long something has kept the loop, such as a call that blocks. While the loop is blocked the lag
+    grows, as seen from other threads.
+
+    Args:
+        loop: the event loop.
+        interval: seconds between two measurements.
+        clock: where time comes from.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, interval: float, clock: Clock) -> None:
+        self._loop = loop
+        self._interval = interval
+        self._now = clock.now
+        self._due = float("inf")
+        self._began = clock.now()
+        self._greatest = 0.0
+        self._greatest_before = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self.stopped = False
+
+    def start(self) -> None:
+        """Begin to measure; it may be called in any thread."""
+        self._loop.call_soon_threadsafe(self._schedule)
+
+    def stop(self) -> None:
+        """End measuring; it has to be called in the thread of the loop."""
+        self.stopped = True
+        self._due = float("inf")
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def lag(self) -> float:
+        """Return the greatest lag of the last minute or two in seconds."""
+        return max(self._greatest, self._greatest_before, self._now() - self._due, 0.0)
+
+    def tasks(self) -> int:
+        """Return how many tasks of the loop have not ended."""
+        return len(asyncio.all_tasks(self._loop))
+
+    def _schedule(self) -> None:
+        if not self.stopped:
+            self._due = self._now() + self._interval
+            self._timer = self._loop.call_later(self._interval, self._measure)
+
+    def _measure(self) -> None:
+        now = self._now()
+        if now - self._began >= SPAN:
+            self._began = now
+            self._greatest_before, self._greatest = self._greatest, 0.0
+        self._greatest = max(self._greatest, now - self._due)
+        self._schedule()
+
+
+_watched: weakref.WeakKeyDictionary[Any, LoopWatch] = weakref.WeakKeyDictionary()
+
+
+def instrument(
+    loop: asyncio.AbstractEventLoop | None = None,
+    *,
+    name: str = "main",
+    interval: float = 0.5,
+    monitor: Monitor | None = None,
+) -> LoopWatch:
+    """Show the lag and the tasks of an event loop. A second time changes nothing.
+
+    Args:
+        loop: the event loop; by default the one that runs.
+        name: the label `loop` of its metrics.
+        interval: seconds between two measurements.
+        monitor: shows them; by default the default monitor does.
+
+    Returns:
+        What measures; `stop()` ends it.
+
+    Raises:
+        ConfigurationError: for an interval that cannot be.
+        RuntimeError: without a loop, if none is running.
+    """
+    if not isinstance(interval, (int, float)) or not 0.01 <= interval <= 60:
+        raise ConfigurationError(f"interval={interval!r:.80}: use seconds from 0.01 to 60")
+    loop = loop or asyncio.get_running_loop()
+    watch = _watched.get(loop)
+    if watch is None or watch.stopped:
+        monitor = monitor or get_monitor()
+        watch = _watched[loop] = LoopWatch(loop, interval, monitor.clock)
+        families = {EVENT_LOOP_LAG: LoopWatch.lag, EVENT_LOOP_TASKS: LoopWatch.tasks}
+        live_gauges(monitor, "loop", families).add(value_text(name), watch)
+        watch.start()
+    return watch

@@ -1,0 +1,80 @@
+"""A thread pool whose work belongs to the trace of whoever has handed it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from vitalspan.default import get_monitor
+from vitalspan.integrations.live_gauges import live_gauges
+from vitalspan.labels import value_text
+from vitalspan.metrics import EXECUTOR_QUEUE_LENGTH, EXECUTOR_THREADS
+
+if TYPE_CHECKING:
+    from vitalspan.monitor import Monitor
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+__all__ = ["Executor", "with_context"]
+
+
+class Executor(ThreadPoolExecutor):
+    """A `ThreadPoolExecutor` that runs work in the context of whoever submits it.
+
+    So spans in the pool have their parents, and `vitalspan.current_call()` finds the request. Its
+    queue and its threads are shown as `executor_queue_length` and `executor_threads`.
+
+    Args:
+        max_workers: threads at most, as `ThreadPoolExecutor` has it.
+        name: the label `executor` of its metrics, and the beginning of its threads' names.
+        monitor: shows the metrics; by default the default monitor does.
+        **options: as `ThreadPoolExecutor` takes them.
+
+    Raises:
+        ConfigurationError: if the registry has metrics of these names already.
+    """
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        *,
+        name: str = "executor",
+        monitor: Monitor | None = None,
+        **options: Any,
+    ) -> None:
+        options.setdefault("thread_name_prefix", name)
+        super().__init__(max_workers, **options)
+        families = {
+            EXECUTOR_QUEUE_LENGTH: Executor.queue_length,
+            EXECUTOR_THREADS: Executor.thread_count,
+        }
+        live_gauges(monitor or get_monitor(), "executor", families).add(value_text(name), self)
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run a function in a thread, in a copy of the present context."""
+        return super().submit(with_context(fn), *args, **kwargs)
+
+    def queue_length(self) -> int:
+        """Return how much work waits for a thread."""
+        # A pool that is shut down has one item more, which ends its threads.
+        return max(0, self._work_queue.qsize() - self._shutdown)
+
+    def thread_count(self) -> int:
+        """Return how many threads there are."""
+        return len(self._threads)
+
+
+def with_context(func: Callable[P, T]) -> Callable[P, T]:
+    """Return a function that runs in a copy of the present context, wherever it is called.
+
+    It is for executors of others: `pool.submit(with_context(work), order)`.
+    """
+    context = copy_context()
+
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        return context.copy().run(func, *args, **kwargs)
+
+    return run

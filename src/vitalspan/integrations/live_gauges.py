@@ -1,0 +1,83 @@
+"""Gauges that are read when somebody asks, of objects that come and go."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.metrics import Family
+
+if TYPE_CHECKING:
+    from vitalspan.monitor import Monitor
+
+Read = Callable[[Any], float]
+
+
+class LiveGauges(Collector):
+    """Gauges of the living objects of one kind, with a label that says which object it is.
+
+    Args:
+        label: the name of the label.
+        families: what is read, each with the function that reads it of an object.
+        prefix: put before the names of the metrics.
+    """
+
+    def __init__(self, label: str, families: Mapping[Family, Read], prefix: str) -> None:
+        self._label = label
+        self._families = families
+        self._prefix = prefix
+        self._objects: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+
+    def add(self, name: str, one: Any) -> None:
+        """Show an object from now on, while it lives, instead of another of its name."""
+        self._objects[name] = one
+
+    def describe(self) -> Iterator[Metric]:
+        """Yield the metrics without samples."""
+        for family in self._families:
+            yield self._metric(family)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics; what cannot be read of an object is left out."""
+        objects = dict(self._objects)
+        for family, read in self._families.items():
+            metric = self._metric(family)
+            for name, one in objects.items():
+                with suppress(Exception):
+                    metric.add_metric([name], read(one))
+            yield metric
+
+    def _metric(self, family: Family) -> GaugeMetricFamily:
+        return GaugeMetricFamily(self._prefix + family.name, family.help, labels=[self._label])
+
+
+_made: weakref.WeakKeyDictionary[Monitor, dict[str, LiveGauges]] = weakref.WeakKeyDictionary()
+_making = threading.Lock()
+
+
+def live_gauges(monitor: Monitor, label: str, families: Mapping[Family, Read]) -> LiveGauges:
+    """Return the gauges of one kind of objects in a monitor's registry.
+
+    Raises:
+        ConfigurationError: if the registry has metrics of these names already.
+    """
+    with _making:
+        kinds = _made.setdefault(monitor, {})
+        if label not in kinds:
+            prefix = monitor._settings.metric_prefix  # noqa: SLF001 - the monitor's own integration
+            gauges = LiveGauges(label, families, prefix)
+            try:
+                monitor.registry.register(gauges)
+            except ValueError as taken:
+                raise ConfigurationError(
+                    f"metrics cannot be registered: {taken}: rename yours, or set metric_prefix"
+                ) from None
+            kinds[label] = gauges
+        return kinds[label]
