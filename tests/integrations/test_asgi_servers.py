@@ -12,9 +12,15 @@ import websockets.sync.client as websocket_client
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from support.asgi_servers import SERVERS, ServedShop, asgi_server
+from support.long_runs import LONG
+from support.many_requests import many_requests
 from support.uvicorn_server import ask, leave_early, wait_until
 
 pytestmark = pytest.mark.once
+
+
+REQUESTS = 25_000 if LONG else 1_250
+"""Requests that each of the servers answers when requests are counted."""
 
 
 @pytest.fixture(scope="module", params=SERVERS)
@@ -41,6 +47,24 @@ def test_a_request(shop: ServedShop, method: str, path: str, status: int, call: 
         assert ask(shop.port, method, path) == status
 
     shop.expect(request, call)
+
+
+def test_of_many_requests_none_is_lost_and_none_counts_twice(shop: ServedShop) -> None:
+    calls = {
+        ("GET", "/orders/7", 200): "GET /orders/{order_id:int} 2xx",
+        ("HEAD", "/orders/8", 200): "HEAD /orders/{order_id:int} 2xx",
+        ("GET", "/api/v1/users/ada", 200): "GET /api/v1/users/{name} 2xx",
+        ("GET", "/wp-login.php", 404): "GET 4xx",
+        ("DELETE", "/orders/7", 405): "DELETE 4xx",
+    }
+    each = REQUESTS // len(calls)
+
+    def ask_all() -> None:
+        requests = [(method, path) for method, path, _ in calls]
+        answers = many_requests(shop.port, requests, REQUESTS)
+        assert answers == {" ".join(map(str, request)): each for request in calls}
+
+    shop.expect(ask_all, *[call for call in calls.values() for _ in range(each)])
 
 
 def test_the_lifespan_reaches_the_application(shop: ServedShop) -> None:
