@@ -20,7 +20,7 @@ SHOWN: Final = frozenset(
         *("native_histograms", "classic_histograms", "native_histogram_buckets"),
         *("created_series", "tick_interval", "alert_history", "group_wait", "group_interval"),
         *("metrics", "health_model", "health_snapshots", "health_snapshot_interval"),
-        "publish_interval",
+        *("publish_interval", "store_tiers", "store_max_bytes", "gen_ai_metrics"),
     }
 )
 """The settings whose values are shown. Those that are not named here, such as addresses, which may
@@ -98,7 +98,7 @@ def configuration(monitor: Monitor, _: dict[str, Any]) -> Configuration:
 
 def _text(value: object) -> str:
     if isinstance(value, tuple):
-        return ", ".join(f"{one:g}" for one in value)
+        return ", ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in value)
     if isinstance(value, bool):
         return str(value).lower()
     return str(value)

@@ -188,7 +188,7 @@ class TimeChart extends Plot {
         h("b", {}, value === undefined ? NONE : format(value)));
     });
     render(this.head,
-      h("div", { class: "chart-title" }, h("h3", {}, title), action),
+      h("div", { class: "chart-title" }, h("h2", {}, title), action),
       h("div", { class: "values" }, values,
         h("span", { class: "muted at", title: at === null ? "" : utc(at) }, at === null ? "" : time(at))),
       h("p", { class: "near muted" }, near ? near.text : ""));

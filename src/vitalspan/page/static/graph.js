@@ -101,7 +101,7 @@ function edge(/** @type {Component} */ from, /** @type {string} */ to, /** @type
 function node(/** @type {Component} */ one, /** @type {{x: number, y: number}} */ { x, y }, /** @type {(name: string) => string} */ linkOf) {
   const letters = [...one.component];
   const name = letters.length > LONGEST ? `${letters.slice(0, LONGEST - 1).join("")}…` : one.component;
-  return svg("a", { href: linkOf(one.component), class: `node ${statusClass(one.status)}`, "aria-label": words(one), transform: `translate(${x} ${y})` },
+  return svg("a", { href: linkOf(one.component), class: `node ${statusClass(one.status)}`, transform: `translate(${x} ${y})` },
     svg("title", {}, words(one)),
     svg("rect", { width: WIDTH, height: HEIGHT, rx: 8 }),
     svg("circle", { cx: 16, cy: HEIGHT / 2, r: 5 }),

@@ -89,7 +89,7 @@ function drawHeader() {
   const version = document.getElementById("version");
   if (version && status) version.textContent = `vitalspan ${status.version}`;
   render(header,
-    h("a", { class: "brand", href: link("", {}), "aria-label": `${name}, overview` },
+    h("a", { class: "brand", href: link("", {}) },
       svg("svg", { viewBox: "0 0 32 32", "aria-hidden": "true" },
         svg("rect", { width: 32, height: 32, rx: 7 }),
         svg("path", { d: "M5 17h5l3-8 5 15 3.5-9 1.5 2h4" })),

@@ -55,7 +55,7 @@ export function operationName(/** @type {{component: string | null, operation: s
 
 /** A button that copies PromQL. */
 export function promql(/** @type {string} */ text, /** @type {string} */ what, /** @type {string} */ label = "PromQL") {
-  return h("button", { type: "button", class: "quiet", title: text, "aria-label": `Copy ${what} as PromQL`, onclick: () => copy(text, `Copied: ${what} as PromQL`) }, label);
+  return h("button", { type: "button", class: "quiet", title: text, "aria-label": `${label}: copy ${what}`, onclick: () => copy(text, `Copied: ${what} as PromQL`) }, label);
 }
 
 async function copy(/** @type {string} */ text, /** @type {string} */ said) {

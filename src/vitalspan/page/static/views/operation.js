@@ -44,7 +44,7 @@ export function view(/** @type {any} */ it) {
         ],
       })),
     it.durations?.uppers.length > 0 && h("div", { class: "grid wide-left", key: "durations" },
-      card("Durations over time", {}, heatmap(axis, it.durations)),
+      card("Durations over time", {}, h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Durations over time" }, heatmap(axis, it.durations))),
       card("Durations", {}, histogram(it.durations))),
     h("div", { class: "grid", key: "lists" }, errors(figures.errors_by_type), running(it.running, it.at)),
     calls("Recent calls", it.recent), it.slow.length > 0 && calls("Slow calls", it.slow),

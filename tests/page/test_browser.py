@@ -1,0 +1,275 @@
+"""The page in a browser: every view, live, after a restart, by keyboard, with hostile names."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+import vitalspan as vs
+from support.browser import Visit, chromium
+from vitalspan.serve.metrics_server import MetricsServer
+from vitalspan.serve.server import start_http_server
+
+pytestmark = pytest.mark.once
+
+HOSTILE = (
+    "<script>hacked=1</script>",
+    "<img src=x onerror=hacked=1>",
+    '"><svg onload=hacked=1>',
+    "' onmouseover='hacked=1",
+    "javascript:hacked=1",
+    "${hacked=1}{{hacked=1}}",
+    "\u202eevil\u2066 <b>bold</b>",
+    "line\nbreak\ttab\x07",
+    "wide" * 60,
+    "a&amp;b=c#d?e/../%2e%00",
+)
+
+VIEWS = (
+    *("", "operations", "operation?operation=checkout&component=payments", "changes", "alerts"),
+    *("rules", "resources", "dependencies", "sessions", "workers", "configuration"),
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[vs.Monitor]:
+    """A service that ticks in real time, in which everything is called by hostile names."""
+    monitor = vs.Monitor(registry=CollectorRegistry(), tick_interval=0.5, slow_calls=10)
+    monitor.rules.add(
+        alert="Failing", signal="error_ratio", above={"critical": "1%"}, by=["operation"]
+    )
+    monitor.rules.add_slo(name="checkouts", objective="99%", under="1s")
+    monitor.rules.add_component("payments", depends_on=["bank"])
+    for text in HOSTILE:
+        options: dict[str, Any] = {"component": text, "labels": {"tier": text}, "slow": 1e-9}
+        for _ in range(3):
+            with (
+                contextlib.suppress(ValueError),
+                monitor.session(text),
+                monitor.operation(text, **options),
+            ):
+                raise ValueError(text)
+        monitor.cache(text).hit()
+        monitor.api(text).record(cost=0.1)
+        with contextlib.suppress(vs.ConfigurationError):
+            monitor.rules.add_component(text, depends_on=["bank"])
+        monitor.rules.add(
+            alert=f"Rule{len(text)}",
+            signal="rate",
+            where={"operation": f"={text}"},
+            below={"info": 9},
+        )
+    sell(monitor)
+    monitor.start()
+    monitor.tick()
+    inside = monitor.operation(HOSTILE[0])
+    with inside:
+        yield monitor
+    monitor.close()
+
+
+def sell(monitor: vs.Monitor, times: int = 5) -> None:
+    for _ in range(times):
+        with monitor.operation("checkout", component="payments"):
+            pass
+
+
+@pytest.fixture
+def server(shop: vs.Monitor) -> Iterator[MetricsServer]:
+    with start_http_server(0, registry=shop.registry) as it:
+        yield it
+
+
+def address_of(server: MetricsServer) -> str:
+    return f"http://127.0.0.1:{server.port}/"
+
+
+@contextlib.contextmanager
+def visiting(
+    browser: Any, address: str, *, width: int = 1440, scheme: str = "light"
+) -> Iterator[Visit]:
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    try:
+        yield Visit(context, address)
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme", "views"),
+    [(1440, "light", VIEWS), (360, "dark", VIEWS)],
+    ids=["wide and light", "narrow and dark"],
+)
+def test_every_view(
+    browser: Any, server: MetricsServer, width: int, scheme: str, views: tuple[str, ...]
+) -> None:
+    with visiting(browser, address_of(server), width=width, scheme=scheme) as visit:
+        for view in views:
+            visit.show(view)
+            assert (view, visit.findings()) == (view, [])
+            assert (view, visit.overflow()) == (view, 0)
+        assert visit.page.evaluate("typeof hacked") == "undefined"
+        assert visit.faults == []
+
+
+def test_hostile_names_are_text(browser: Any, server: MetricsServer) -> None:
+    with visiting(browser, address_of(server)) as visit:
+        visit.show("operations")
+        shown = set(visit.page.locator("tbody .op .name").all_text_contents())
+        assert {text for text in HOSTILE if text.isprintable()} <= shown
+        for index in range(len(HOSTILE)):
+            visit.show("operations")
+            visit.page.locator("tbody .op").nth(index).click()
+            visit.page.wait_for_selector(".heading")
+        assert visit.page.evaluate("typeof hacked") == "undefined"
+        assert visit.faults == []
+
+
+def test_it_is_live_can_be_paused_and_costs_nothing_in_the_background(
+    browser: Any, server: MetricsServer, shop: vs.Monitor
+) -> None:
+    with visiting(browser, address_of(server)) as visit:
+        page = visit.page
+        visit.show("operation?operation=live")
+        calls = page.locator(".facts dd").first
+        assert calls.text_content() == "0"
+        call_and_see(shop, page, 1)
+        assert page.locator("button.live").text_content() == "Live"
+        page.get_by_role("button", name="Live").click()
+        page.get_by_role("button", name="Paused").wait_for()
+        assert requests_in_a_while(visit) == []
+        page.get_by_role("button", name="Paused").click()
+        call_and_see(shop, page, 2)
+        hide(page, hidden=True)
+        assert requests_in_a_while(visit) == []
+        assert server._handler._streams.count == 0
+        hide(page, hidden=False)
+        call_and_see(shop, page, 3)
+        assert visit.faults == []
+
+
+def call_and_see(shop: vs.Monitor, page: Any, count: int) -> None:
+    with shop.operation("live"):
+        pass
+    page.locator(f".facts div:has-text('Calls') >> text='{count}'").wait_for()
+
+
+def hide(page: Any, *, hidden: bool) -> None:
+    page.evaluate(
+        """hidden => {
+        Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+        document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        hidden,
+    )
+    # What is under way may end.
+    page.wait_for_timeout(300)
+
+
+def requests_in_a_while(visit: Visit) -> list[str]:
+    visit.page.wait_for_timeout(300)
+    visit.requests.clear()
+    visit.page.wait_for_timeout(1200)
+    return visit.requests
+
+
+def test_tabs_share_one_stream(browser: Any, server: MetricsServer) -> None:
+    with visiting(browser, address_of(server)) as visit:
+        visit.show("")
+        for _ in range(3):
+            other = Visit(visit.page.context, address_of(server))
+            other.show("alerts")
+        assert server._handler._streams.count <= 1
+
+
+def test_a_server_that_restarts_is_found_again(browser: Any, shop: vs.Monitor) -> None:
+    with start_http_server(0, registry=shop.registry) as server:
+        port = server.port
+        context = browser.new_context()
+        visit = Visit(context, address_of(server))
+        visit.show("")
+        visit.page.locator(".dot.live").wait_for()
+    visit.page.locator(".dot.lost").wait_for()
+    with start_http_server(port, registry=shop.registry):
+        visit.page.locator(".dot.live").wait_for()
+    context.close()
+
+
+def test_the_keyboard_alone_is_enough(browser: Any, server: MetricsServer) -> None:
+    with visiting(browser, address_of(server)) as visit:
+        page = visit.page
+        visit.show("")
+        page.keyboard.press("Tab")
+        assert focused(page) == "Skip to the content"
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main"
+        names = []
+        page.reload()
+        page.wait_for_selector("main[aria-busy=false] > *:nth-child(2)")
+        for _ in range(15):
+            page.keyboard.press("Tab")
+            names.append(focused(page))
+        assert "Operations" in names
+        assert "15 min" in names
+        page.get_by_role("link", name="Operations", exact=True).focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector("table")
+        page.get_by_role("button", name="p95").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector("th[aria-sort=descending] >> text=p95")
+        assert "sort=p95" in page.url
+        page.get_by_role("button", name="15 min").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector("button[aria-pressed=true] >> text=15 min")
+        assert "range=900" in page.url
+        assert visit.faults == []
+
+
+def focused(page: Any) -> str:
+    text: str = page.evaluate("document.activeElement.textContent.trim()")
+    return text
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_under_a_prefix_without_events_it_asks_by_itself(browser: Any, shop: vs.Monitor) -> None:
+    page_app = vs.make_wsgi_app(shop.registry, page=True)
+
+    def mounted(environ: dict[str, Any], start_response: Any) -> Any:
+        assert environ["PATH_INFO"].startswith("/deep/mount")
+        environ["SCRIPT_NAME"] = "/deep/mount"
+        environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix("/deep/mount")
+        return page_app(environ, start_response)
+
+    with make_server("127.0.0.1", 0, mounted, handler_class=_Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            address = f"http://127.0.0.1:{server.server_port}/deep/mount"
+            with visiting(browser, address) as visit:
+                visit.page.goto(address)
+                visit.page.wait_for_selector("main[aria-busy=false] > *:nth-child(2)")
+                assert visit.page.url.startswith(f"{address}/")
+                visit.requests.clear()
+                assert requests_in_a_while(visit)
+                assert visit.faults == []
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,91 @@
+"""Chromium for tests, driven by Playwright; and what a test notes of a page that it shows."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
+
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser, until the end. Without one the test is skipped, where that is allowed."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    playwright = None
+    with contextlib.suppress(ImportError):
+        from playwright.sync_api import sync_playwright as playwright
+    if program is None or playwright is None:
+        reason = "Chromium or Playwright is not installed: the page is not tested in a browser"
+        if os.environ.get("VITALSPAN_NO_SKIP") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=_FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Visit:
+    """A tab, and everything that it should not do.
+
+    Attributes:
+        page: the tab.
+        faults: console messages, errors, dialogs, and requests to other origins.
+        requests: paths of the API that were asked for.
+    """
+
+    def __init__(self, context: Any, address: str) -> None:
+        self.page = context.new_page()
+        self.faults: list[str] = []
+        self.requests: list[str] = []
+        self._origin = urlsplit(address)[:2]
+        self._address = address
+        self.page.set_default_timeout(15_000)
+        self.page.on("console", lambda message: self.faults.append(f"console: {message.text}"))
+        self.page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
+        self.page.on("dialog", self._dismiss)
+        self.page.on("request", self._note)
+
+    def show(self, view: str) -> None:
+        """Show a view, and wait until it is there."""
+        self.page.goto(f"{self._address}#/{view}")
+        self.page.wait_for_selector("main[aria-busy=false] > *:nth-child(2)")
+
+    def findings(self) -> list[str]:
+        """What axe-core finds fault with, in short."""
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE)
+        found = self.page.evaluate("axe.run({resultTypes: ['violations']})")
+        return [
+            f"{one['id']}: {node['html'][:200]} {node['failureSummary'][:200]}"
+            for one in found["violations"]
+            for node in one["nodes"]
+        ]
+
+    def overflow(self) -> int:
+        """By how many pixels the page is wider than its window."""
+        width: int = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        return width
+
+    def _dismiss(self, dialog: Any) -> None:
+        self.faults.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _note(self, request: Any) -> None:
+        parts = urlsplit(request.url)
+        if parts[:2] != self._origin:
+            self.faults.append(f"request: {request.url}")
+        if "/api/" in parts.path:
+            self.requests.append(parts.path)
