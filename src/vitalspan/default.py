@@ -129,7 +129,7 @@ def _make(settings: Mapping[str, Any]) -> Monitor:
             all_settings = {**from_environment(), **settings}
             monitor = Monitor(**all_settings)
             _monitors.append(monitor)
-            chosen = Settings().changed(all_settings)
-            if chosen.alerting or chosen.metrics or chosen.reports:
+            settings_of_all = Settings().changed(all_settings)
+            if settings_of_all.alerting or settings_of_all.metrics or settings_of_all.reports:
                 monitor.start()
         return _monitors[0]

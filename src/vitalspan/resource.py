@@ -24,8 +24,8 @@ def resource_attributes() -> dict[str, str]:
 
 def service_instance_id() -> str:
     """Return the `service.instance.id` of this process, by default its host and process id."""
-    given = resource_attributes().get("service.instance.id")
-    return given or f"{socket.gethostname()}:{os.getpid()}"
+    instance_id = resource_attributes().get("service.instance.id")
+    return instance_id or f"{socket.gethostname()}:{os.getpid()}"
 
 
 _directories: list[str] = []

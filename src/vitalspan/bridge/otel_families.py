@@ -214,11 +214,11 @@ class OtelFamilies:
         return tuple(labels)
 
     def _constant(self, attributes: Mapping[str, Any]) -> Labels:
-        wanted = self._constant_labels
-        if wanted is None:
+        is_constant = self._constant_labels
+        if is_constant is None:
             return ()
-        chosen = ((key, value) for key, value in attributes.items() if wanted(key))
-        return to_labels(chosen, self.strategy)
+        pairs = ((key, value) for key, value in attributes.items() if is_constant(key))
+        return to_labels(pairs, self.strategy)
 
     def _tell(self, name: str, why: str, left_out: str = "metric", *, trace: bool = False) -> None:
         # Once for each metric and reason, not at every scrape.

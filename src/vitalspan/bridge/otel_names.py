@@ -69,8 +69,8 @@ def metric_name(
     base = name.removesuffix(_TOTAL) if counter else name
     if word and not _ends_in(base, word):
         base = f"{base}_{word}"
-    shown = word if base.endswith(f"_{word}") else ""
-    return MetricName(base + _TOTAL if counter else base, shown)
+    suffix = word if base.endswith(f"_{word}") else ""
+    return MetricName(base + _TOTAL if counter else base, suffix)
 
 
 @lru_cache(maxsize=16384)

@@ -203,8 +203,10 @@ class OtelCollector(FamilyCollector):
             collectors = list(registry._collector_to_names)  # noqa: SLF001
             taken = frozenset(registry._names_to_collectors)  # noqa: SLF001
         before = collectors[: collectors.index(self)] if self in collectors else []
-        shown = any(isinstance(one, OtelCollector) and one.shows_target_info for one in before)
-        return taken, shown or TARGET_INFO in taken or bool(registry._target_info)  # noqa: SLF001
+        has_target_info = any(
+            isinstance(one, OtelCollector) and one.shows_target_info for one in before
+        )
+        return taken, has_target_info or TARGET_INFO in taken or bool(registry._target_info)  # noqa: SLF001
 
 
 def _strategy(name: str) -> TranslationStrategy:

@@ -75,8 +75,8 @@ def _run(arguments: argparse.Namespace) -> None:
     # The shop creates a default monitor, which other commands do not need.
     from vitalspan.demo.run import Options, run  # noqa: PLC0415
 
-    chosen = {field: getattr(arguments, field) for field in Options._fields}
-    run(Options(**chosen), partial(print, flush=True))
+    fields = {field: getattr(arguments, field) for field in Options._fields}
+    run(Options(**fields), partial(print, flush=True))
 
 
 def _port(text: str) -> int:

@@ -275,8 +275,8 @@ def effective(
     component: str, graph: ComponentGraph, level: Grouping, recorded: RecordedNames
 ) -> Expression:
     """Return the least score of a component and of all that it depends on, directly or not."""
-    chosen = one_of(COMPONENT, reached_from(component, graph))
-    own = VectorSelector(recorded.score(level, POOLED), (chosen,))
+    dependencies = one_of(COMPONENT, reached_from(component, graph))
+    own = VectorSelector(recorded.score(level, POOLED), (dependencies,))
     return Aggregation("min", level._replace(component=False).labels, own)
 
 

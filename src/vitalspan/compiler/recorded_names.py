@@ -34,8 +34,8 @@ class Grouping(NamedTuple):
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels, of which `job` is always one."""
-        chosen = (("job", True), ("instance", self.instance), (COMPONENT, self.component))
-        return tuple(label for label, is_told in chosen if is_told)
+        candidates = (("job", True), ("instance", self.instance), (COMPONENT, self.component))
+        return tuple(label for label, is_told in candidates if is_told)
 
 
 JOB: Final = Grouping()

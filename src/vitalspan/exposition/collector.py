@@ -178,8 +178,8 @@ class MetricVisitor(FamilyVisitor[Metric]):
             time, exemplars = _at(family.timestamps, index), family.exemplars(point)
             native = family.native(histogram) if self._native else None
             if native is not None:
-                shown = _client_native(native, () if family.classic else exemplars.values())
-                metric.add_sample(metric.name, labels, 0, time, native_histogram=shown)
+                native_shown = _client_native(native, () if family.classic else exemplars.values())
+                metric.add_sample(metric.name, labels, 0, time, native_histogram=native_shown)
             if native is None or family.classic:
                 _add_buckets(metric, labels, histogram, exemplars, time)
                 count = histogram.cumulative()[-1]
@@ -220,7 +220,7 @@ def _client_native(native: NativeHistogram, exemplars: Iterable[points.Exemplar]
         ([samples.BucketSpan(*span) for span in buckets.spans], list(map(int, buckets.deltas)))
         for buckets in (native.positive, native.negative)
     )
-    shown = [
+    exemplars_shown = [
         Exemplar(dict(one.labels), one.value, one.timestamp)
         for one in (*native.exemplars, *exemplars)
     ]
@@ -234,7 +234,7 @@ def _client_native(native: NativeHistogram, exemplars: Iterable[points.Exemplar]
         neg_spans=neg_spans or None,
         pos_deltas=pos_deltas or None,
         neg_deltas=neg_deltas or None,
-        nh_exemplars=shown or None,
+        nh_exemplars=exemplars_shown or None,
     )
 
 

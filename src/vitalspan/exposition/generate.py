@@ -186,9 +186,9 @@ def _throttled_once(collector: Any) -> Throttled:
 
 
 def _restricted(metric: Metric, names: Collection[str]) -> Metric:
-    kept = copy(metric)
-    kept.samples = [sample for sample in metric.samples if sample.name in names]
-    return kept
+    restricted = copy(metric)
+    restricted.samples = [sample for sample in metric.samples if sample.name in names]
+    return restricted
 
 
 def _leave_out(collector: Any, monitors: list[MonitorCollector]) -> None:

@@ -61,9 +61,9 @@ class Registration:
             ConfigurationError: if the registry has metrics of these names already; those of before
                 stay.
         """
-        shown = (wanted.metric_prefix, wanted.system_metrics)
+        collectors_key = (wanted.metric_prefix, wanted.system_metrics)
         if not self._collectors or (
-            shown == (before.metric_prefix, before.system_metrics) and self._is_complete()
+            collectors_key == (before.metric_prefix, before.system_metrics) and self._is_complete()
         ):
             self._families.configure(wanted)
             return

@@ -39,10 +39,10 @@ def collectors_of(registry: CollectorRegistry, names: frozenset[str] | None) -> 
         described = names_by_collector.get(collector, ())
         # One that describes nothing may be slow: it is asked for what nobody else may have.
         if described:
-            wanted = names is None or not names.isdisjoint(described)
+            is_wanted = names is None or not names.isdisjoint(described)
         else:
-            wanted = others or _is_known(collector)
-        if wanted:
+            is_wanted = others or _is_known(collector)
+        if is_wanted:
             yield collector
 
 

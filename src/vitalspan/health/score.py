@@ -79,7 +79,7 @@ class Score:
 def score_of(
     factors: Sequence[Factor],
     readings: Sequence[Reading],
-    given: Mapping[str, float | None] | None = None,
+    scores: Mapping[str, float | None] | None = None,
 ) -> Score:
     """Return the weighted mean of the known factors, minus the deductions, within the limits.
 
@@ -89,11 +89,11 @@ def score_of(
     Args:
         factors: of the model.
         readings: one for each factor.
-        given: scores to use in place of those of the readings, by factor; None for absent factors.
+        scores: scores to use in place of those of the readings, by factor; None for absent factors.
     """
-    given = given or {}
+    scores = scores or {}
     known = [
-        Part(factor, reading, given.get(factor.name, factor_score(factor, reading)))
+        Part(factor, reading, scores.get(factor.name, factor_score(factor, reading)))
         for factor, reading in zip(factors, readings, strict=True)
     ]
     counted = [part for part in known if part.score is not None and not part.factor.deduct]

@@ -165,11 +165,11 @@ class _Slo:
             spec.missing("objectives", "add one with a target such as 0.999")
         for node in nodes:
             objective = Fields(node, _OBJECTIVE, self._report, usable="a target such as 0.999")
-            given = [name for name in ("target", "targetPercent") if name in objective]
-            if len(given) != 1:
+            targets = [name for name in ("target", "targetPercent") if name in objective]
+            if len(targets) != 1:
                 objective.wrong("give target or targetPercent, one of them, such as target: 0.999")
                 continue
-            [name] = given
+            [name] = targets
             most, example = (1, "0.999") if name == "target" else (100, "99.9")
             value = objective.get(name)
             if value is not None:

@@ -66,12 +66,12 @@ class IndicatorReader:
     def read(self, spec: Fields) -> CountedEvents | None:
         """Return the counters of the indicator that the `spec` of an SLO has or refers to."""
         ratio = self._ratio(spec)
-        given = [name for name in ("good", "bad") if ratio is not None and name in ratio]
-        if ratio is None or len(given) != 1:
+        names = [name for name in ("good", "bad") if ratio is not None and name in ratio]
+        if ratio is None or len(names) != 1:
             if ratio is not None:
                 ratio.wrong("give good or bad, one of them, beside total")
             return None
-        [judged] = given
+        [judged] = names
         total, part = self._query(ratio, "total"), self._query(ratio, judged)
         if total is None or part is None:
             return None

@@ -214,6 +214,6 @@ def _in_snake_case(node: Node) -> Node:
         return node
     fields = {}
     for name, (key, value) in node.fields.items():
-        kept = name in ("labels", "annotations")
-        fields[_SNAKE.get(name, name)] = Entry(key, value if kept else _in_snake_case(value))
+        is_literal = name in ("labels", "annotations")
+        fields[_SNAKE.get(name, name)] = Entry(key, value if is_literal else _in_snake_case(value))
     return Entries(node.place, fields)

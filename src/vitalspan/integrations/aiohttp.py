@@ -66,8 +66,8 @@ def _recording_middleware(operations: HttpOperations) -> Any:
     @middleware
     async def recorded(request: web.Request, handler: _Handler) -> web.StreamResponse:
         if operations.excludes(request.path):
-            shown = request.path in operations.metrics_paths
-            return await (show_metrics if shown else handler)(request)
+            is_metrics_path = request.path in operations.metrics_paths
+            return await (show_metrics if is_metrics_path else handler)(request)
         upgrade = request.headers.get("Upgrade", "").lower()
         method = "WEBSOCKET" if upgrade == "websocket" else request.method
         notes = _notes(request)

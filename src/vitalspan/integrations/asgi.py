@@ -52,8 +52,8 @@ class Middleware:
         kind = scope["type"]
         operations = self._operations
         if kind not in ("http", "websocket") or operations.excludes(path_of(scope)):
-            shown = kind == "http" and path_of(scope) in operations.metrics_paths
-            await (self._metrics if shown else self.app)(scope, receive, send)
+            is_metrics_path = kind == "http" and path_of(scope) in operations.metrics_paths
+            await (self._metrics if is_metrics_path else self.app)(scope, receive, send)
             return
         method = scope["method"] if kind == "http" else "WEBSOCKET"
         request = operations.begin(

@@ -97,9 +97,9 @@ class HttpOperations(RequestOperations):
             )
         bare = path.rstrip("/")
         ends = ("", *PROBES)
-        shown = {f"{bare}{end}{slash}" for end in ends for slash in ("", "/")} - {""}
-        self.metrics_paths |= shown
-        self._excluded |= shown
+        paths = {f"{bare}{end}{slash}" for end in ends for slash in ("", "/")} - {""}
+        self.metrics_paths |= paths
+        self._excluded |= paths
 
     def excludes(self, path: str) -> bool:
         """Return whether requests for a path are not recorded."""

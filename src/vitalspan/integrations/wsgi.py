@@ -50,8 +50,8 @@ class Middleware:
         """Answer what the server asks, as the application does."""
         operations, path = self._operations, environ.get("PATH_INFO", "")
         if operations.excludes(path):
-            shown = path in operations.metrics_paths
-            return (self._metrics if shown else self.app)(environ, start_response)
+            is_metrics_path = path in operations.metrics_paths
+            return (self._metrics if is_metrics_path else self.app)(environ, start_response)
         request = operations.begin(
             environ["REQUEST_METHOD"],
             environ,

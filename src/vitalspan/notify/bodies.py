@@ -54,18 +54,18 @@ def alertmanager(
         generator_url: where an alert that has no URL of its own leads to.
         max_alerts: alerts that are listed at most, 0 for any number.
     """
-    listed = message.alerts[:max_alerts] if max_alerts else message.alerts
+    alerts = message.alerts[:max_alerts] if max_alerts else message.alerts
     return {
         "version": _ALERTMANAGER_VERSION,
         "groupKey": f"{{}}:{{alertname={quoted(message.alertname)}}}",
-        "truncatedAlerts": len(message.alerts) - len(listed),
+        "truncatedAlerts": len(message.alerts) - len(alerts),
         "status": message.status,
         "receiver": receiver,
         "groupLabels": {"alertname": message.alertname},
         "commonLabels": _common([alert.labels for alert in message.alerts]),
         "commonAnnotations": _common([alert.annotations for alert in message.alerts]),
         "externalURL": external_url,
-        "alerts": [_alertmanager_alert(alert, generator_url) for alert in listed],
+        "alerts": [_alertmanager_alert(alert, generator_url) for alert in alerts],
     }
 
 

@@ -124,13 +124,13 @@ class CallSiteTable:
         labels: Mapping[str, object] | None = None,
     ) -> list[Series]:
         """Forget series, and return them."""
-        wanted = declared(labels) if labels is not None else None
+        label_pairs = declared(labels) if labels is not None else None
         # Calls that have ended are counted first, in the series of the labels they were given.
         self.recorder.all_series()
         return self.recorder.series_table.forget(
             value_text(operation),
             None if component is None else value_text(component),
-            wanted,
+            label_pairs,
             self._in_use,
         )
 

@@ -105,8 +105,8 @@ class DetailCounts:
             if span is not None and span.trace_flags.sampled:
                 seconds, end = record[1], record[0] + record[1]
                 bucket = grid.exported_bucket(seconds)
-                kept = result.exemplars.get(bucket)
-                if kept is None or kept[2] <= end:
+                exemplar = result.exemplars.get(bucket)
+                if exemplar is None or exemplar[2] <= end:
                     result.exemplars[bucket] = (span, seconds, end)
         if first_bytes:
             result.add_first_bytes(FIRST_BYTE_GRID.count(sorted(first_bytes)), sum(first_bytes))
@@ -125,8 +125,8 @@ class DetailCounts:
 
     def note_error(self, error_type: str, error: LastError) -> None:
         """Keep an error as the latest of its type, unless a later one is known."""
-        kept = self.last_errors.get(error_type)
-        if kept is None or kept.end <= error.end:
+        latest = self.last_errors.get(error_type)
+        if latest is None or latest.end <= error.end:
             self.last_errors[error_type] = error
 
     def _share_what_is_empty(self) -> None:

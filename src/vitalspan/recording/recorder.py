@@ -156,20 +156,20 @@ class Recorder(Shared):
 
     def _apply_boundaries(self) -> None:
         """Give every series the buckets of its operation, unless it counts in others already."""
-        kept = []
+        unchanged = []
         with self.aggregator.flushed(self.series_table.all) as flushed:
             for series in self.series_table.all() if flushed is None else flushed:
                 grid = self.boundaries.grid(series.component, series.operation)
                 if grid.boundaries == series.histogram.grid.boundaries:
                     continue
                 if flushed is None or not series.use_grid(grid):
-                    kept.append(series)
-        if kept:
+                    unchanged.append(series)
+        if unchanged:
             logger.warning(
                 "calls are counted already, so the bucket boundaries of %d series stay as they "
                 "are until the process starts again; operation %s is one of them",
-                len(kept),
-                kept[0].operation,
+                len(unchanged),
+                unchanged[0].operation,
             )
 
     def epoch(self) -> float:

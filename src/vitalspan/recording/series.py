@@ -137,11 +137,11 @@ class Series(Shared):
         """Return the records of the calls that are inside."""
         # Another thread may take a call from the buffer into its hand or put it back meanwhile, so
         # the buffer is read before the hands and after them.
-        seen = list(self.records)
+        records = list(self.records)
         for batch in list(self.in_hand.values()):
-            seen += batch
-        seen += self.records
-        inside = {id(record): record for record in seen if record[1] == IN_PROGRESS}
+            records += batch
+        records += self.records
+        inside = {id(record): record for record in records if record[1] == IN_PROGRESS}
         return list(inside.values())
 
     def is_idle(self) -> bool:

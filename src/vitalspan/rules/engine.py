@@ -264,12 +264,12 @@ class RuleEngine:
                 continue
             self.transitions[alert, severity, STATES[phase]] += 1
             if phase != "pending":
-                shown = change.rule_state.alert_of(
+                alert_shown = change.rule_state.alert_of(
                     change.key, change.instance, self._epoch(), self.history.covered()
                 )
-                if shown is not None:
+                if alert_shown is not None:
                     now = self.history.ticks.times[-1]
-                    self.past.append(self._with_silence(shown, now))
+                    self.past.append(self._with_silence(alert_shown, now))
 
     def _record_failure(self, rule_state: AlertStates, fault: Exception) -> None:
         self._note_failure(rule_state.alert, rule_state.group, fault)

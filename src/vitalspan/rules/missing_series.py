@@ -96,9 +96,9 @@ class MissingSeries:
         if slo.counted is None:
             return _of_named(self._history.operations, slo.where)
         counter = self._history.slo_counters.get(name)
-        seen = counter.seen if isinstance(counter, SeriesSloCounter) else (False, False)
+        presence = counter.seen if isinstance(counter, SeriesSloCounter) else (False, False)
         counters = (slo.counted.total, slo.counted.judged)
-        missing = (one for one, is_there in zip(counters, seen, strict=True) if not is_there)
+        missing = (one for one, is_there in zip(counters, presence, strict=True) if not is_there)
         reasons = (self._of_metric(one.series, (*slo.where, *one.where)) for one in missing)
         return next(filter(None, reasons), "")
 

@@ -116,8 +116,8 @@ class RuleState(AlertStates):
         least, sign, first = rule.min_count, self._sign, self._first
         due: list[tuple[Key, float | None]] = []
         alert_count = 0
-        for key, (read, samples) in readings:
-            value = None if samples < least else read
+        for key, (reading, samples) in readings:
+            value = None if samples < least else reading
             bad = self._bad_without_data(key) if value is None else value * sign > first
             instance = instances.get(key)
             if bad or instance is not None:

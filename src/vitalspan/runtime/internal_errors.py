@@ -36,9 +36,9 @@ class InternalErrors:
             trace: whether to log the exception being handled.
         """
         # Two threads may both read the old count: a fault too few is no loss worth a lock.
-        seen = self.counts[where]
-        self.counts[where] = seen + 1
-        if not seen:
+        count = self.counts[where]
+        self.counts[where] = count + 1
+        if not count:
             # A user's logging handler or filter may raise, which is no reason to fail a call.
             with suppress(Exception):
                 logger.warning(

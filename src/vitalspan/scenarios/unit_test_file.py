@@ -143,9 +143,9 @@ def load(path: str | os.PathLike[str]) -> UnitTestFile:
     tests = fields.items_of("tests", "a list of tests")
     if not tests:
         fields.missing("tests", "add a list of tests")
-    read = tuple(_test(one, number, interval, report) for number, one in enumerate(tests, 1))
+    unit_tests = tuple(_test(one, number, interval, report) for number, one in enumerate(tests, 1))
     report.check()
-    return UnitTestFile(tuple(folder / one for one in files), interval, tuple(order), read)
+    return UnitTestFile(tuple(folder / one for one in files), interval, tuple(order), unit_tests)
 
 
 def _test(node: Node, number: int, interval: float, report: Report) -> UnitTest:

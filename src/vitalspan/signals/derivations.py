@@ -95,8 +95,8 @@ class Past:
             # Adding and taking away leaves rounding errors behind.
             self._removed = 0
             self._sums = _Sums()
-            for when, kept in values:
-                self._sums.add(when, kept)
+            for when, past_value in values:
+                self._sums.add(when, past_value)
 
     def _change(self, value: float, now: float) -> float | None:
         if not self._values:

@@ -25,12 +25,12 @@ class Interval(NamedTuple):
 
     def increase(self, column: str) -> float:
         """Return how much a counter has grown."""
-        grown = 0.0
+        total = 0.0
         for track in self.tracks:
-            grown += track.increase(column, self.start)
+            total += track.increase(column, self.start)
             if self.end < OPEN:
-                grown -= track.increase(column, self.end)
-        return grown
+                total -= track.increase(column, self.end)
+        return total
 
     def mean(self) -> float:
         """Return the mean duration of the calls, 0 without any."""

@@ -154,9 +154,9 @@ def _slowed_down(query: Query, view: HistoryView, component: str | None) -> str:
     most, text = 0.0, ""
     for name, interval in recent.items():
         before, now = past[name].mean(), interval.mean()
-        grown = (now - before) * interval.increase("count")
-        if before and grown > most:
-            most = grown
+        seconds = (now - before) * interval.increase("count")
+        if before and seconds > most:
+            most = seconds
             text = (
                 f"{name}, {value_text(before, SECONDS)} before and {value_text(now, SECONDS)} now"
             )

@@ -30,8 +30,10 @@ _CALLS: Final = names.DURATION_COUNT
 def _rate(window: Window, query: Query, column: str = "count") -> Reading:
     if not window.series or not window.seconds:
         return NO_DATA
-    grown = window.increase(column)
-    return Reading(grown / window.seconds, grown if column == "count" else window.increase("count"))
+    increase = window.increase(column)
+    return Reading(
+        increase / window.seconds, increase if column == "count" else window.increase("count")
+    )
 
 
 def error_ratio(window: Window, query: Query) -> Reading:

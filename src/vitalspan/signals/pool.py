@@ -71,15 +71,15 @@ class SeriesPool:
 
     def increase(self, column: str) -> float:
         """Return the increase of a counter over all series."""
-        grown = self._increases.get(column)
-        if grown is None:
+        increase = self._increases.get(column)
+        if increase is None:
             start, tracks = self._start, self.tracks
             if len(tracks) == 1:
-                grown = tracks[0].increase(column, start)
+                increase = tracks[0].increase(column, start)
             else:
-                grown = sum([track.increase(column, start) for track in tracks])
-            self._increases[column] = grown
-        return grown
+                increase = sum([track.increase(column, start) for track in tracks])
+            self._increases[column] = increase
+        return increase
 
     def durations(self) -> list[tuple[float, int]]:
         """The calls by duration, ascending: the middle of each bucket in seconds, and its calls."""
@@ -193,7 +193,7 @@ class PooledWindow:
     def growth(self, metric: str, label: str = "", value: str = "") -> float | None:
         """Return the increase of a counter of the registry; None before it was seen twice."""
         every = [pool.growth(metric, label, value) for pool in self._pools]
-        increases = [grown for grown in every if grown is not None]
+        increases = [increase for increase in every if increase is not None]
         return sum(increases) if increases else None
 
     def by_operation(self) -> list[SeriesPool]:

@@ -29,10 +29,10 @@ _FRACTIONAL: Final = ("_seconds", "_dollars", "_joules", "_ratio", "_sum")
 
 def counter_rate(window: Window, metric: str) -> Reading:
     """Return the rate of a counter of the registry."""
-    grown = window.growth(metric)
-    if grown is None or not window.seconds:
+    increase = window.growth(metric)
+    if increase is None or not window.seconds:
         return NO_DATA
-    return Reading(grown / window.seconds, 1)
+    return Reading(increase / window.seconds, 1)
 
 
 def _value(window: Window, query: Query) -> Reading:

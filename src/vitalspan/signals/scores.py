@@ -149,8 +149,8 @@ def _health_absent_promql(selection: Selection, query: Query) -> Expression:
     pooled = selection.context.scores.get(score)
     score_known = selection.series(score) if pooled is None else selection.recording(pooled)
     # The status is there without a score, and is missed for a while after its end.
-    seen = call("last_over_time", selection.series(status, over=_MISSED_FOR))
-    jobs = selection.total(seen, how="group")
+    recent_status = call("last_over_time", selection.series(status, over=_MISSED_FOR))
+    jobs = selection.total(recent_status, how="group")
     missing = jobs.unless(selection.total(score_known, how="group"))
     return missing.or_(binary(call("absent", score_known), "unless", jobs, on=()))
 

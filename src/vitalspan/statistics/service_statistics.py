@@ -130,8 +130,8 @@ class ServiceStatistics:
         """
 
         def key_of(series: SeriesNames) -> Key | None:
-            wanted = component is None or series.component == component
-            return (series.component, series.operation) if wanted else None
+            is_wanted = component is None or series.component == component
+            return (series.component, series.operation) if is_wanted else None
 
         return self._pooled(key_of, window, offset)
 
@@ -154,11 +154,11 @@ class ServiceStatistics:
             offset: the seconds since its end.
         """
         key: Key = (component, name)
-        wanted = set(declared(labels or {}))
+        label_pairs = set(declared(labels or {}))
 
         def key_of(series: SeriesNames) -> Key | None:
             selected = series.operation == name and component in (None, series.component)
-            return key if selected and wanted <= set(series.labels) else None
+            return key if selected and label_pairs <= set(series.labels) else None
 
         return self._pooled(key_of, window, offset, always=key)[0]
 

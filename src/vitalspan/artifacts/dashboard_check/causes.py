@@ -102,6 +102,6 @@ class Causes:
 
 
 def _some(values: list[str]) -> str:
-    shown = ", ".join(one if len(one) <= _MOST else f"{one[:_MOST]}..." for one in values[:_LISTED])
+    texts = ", ".join(one if len(one) <= _MOST else f"{one[:_MOST]}..." for one in values[:_LISTED])
     more = len(values) - _LISTED
-    return f"{shown} and {more} more" if more > 0 else shown
+    return f"{texts} and {more} more" if more > 0 else texts

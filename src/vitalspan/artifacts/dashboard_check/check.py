@@ -108,7 +108,7 @@ class DashboardCheck:
             reason = f"the dashboard has no variable {', '.join(unknown)}"
             return Finding(query, text, "error", None, reason)
         # The title without variables is for people; excuses know the other one.
-        shown = query._replace(title=values.fill(query.title, own)[0])
+        titled_query = query._replace(title=values.fill(query.title, own)[0])
         try:
             if query.kind == "variable":
                 options, question = self._variable(text)
@@ -116,11 +116,11 @@ class DashboardCheck:
             else:
                 has_values, question = self._has_values(text, instant=query.instant), text
             if has_values:
-                return Finding(shown, text, "data")
+                return Finding(titled_query, text, "data")
             nothing = self._causes.of(question)
         except RefusedError as refused:
-            return Finding(shown, text, "error", None, str(refused))
-        return self._nothing(query, text, nothing)._replace(query=shown)
+            return Finding(titled_query, text, "error", None, str(refused))
+        return self._nothing(query, text, nothing)._replace(query=titled_query)
 
     def _nothing(self, query: PanelQuery, text: str, nothing: EmptyCause) -> Finding:
         excuse = self._excuse(query, nothing.metric)

@@ -113,8 +113,8 @@ def panels(dashboard: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], tu
 
 def variables_by_name(dashboard: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the variables of a dashboard by their names."""
-    listed = (dashboard.get("templating") or {}).get("list") or []
-    return {str(variable.get("name")): variable for variable in listed}
+    variables = (dashboard.get("templating") or {}).get("list") or []
+    return {str(variable.get("name")): variable for variable in variables}
 
 
 def import_inputs(dashboard: Mapping[str, Any]) -> list[str]:
@@ -123,8 +123,8 @@ def import_inputs(dashboard: Mapping[str, Any]) -> list[str]:
     A dashboard that is provisioned from a file has no values for these.
     """
     inputs = dashboard.get("__inputs")
-    listed = inputs if isinstance(inputs, list) else []
-    return [str(one.get("name")) for one in listed if isinstance(one, Mapping)]
+    entries = inputs if isinstance(inputs, list) else []
+    return [str(one.get("name")) for one in entries if isinstance(one, Mapping)]
 
 
 def variable_query(variable: Mapping[str, Any]) -> str:

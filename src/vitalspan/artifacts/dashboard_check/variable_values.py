@@ -173,8 +173,8 @@ def _listed(text: str) -> list[str]:
 def _options(variable: Mapping[str, Any]) -> list[str]:
     """Return the values that a variable could have when the dashboard was saved."""
     options = variable.get("options")
-    listed = options if isinstance(options, list) else []
-    values = [str(one.get("value")) for one in listed if isinstance(one, Mapping)]
+    entries = options if isinstance(options, list) else []
+    values = [str(one.get("value")) for one in entries if isinstance(one, Mapping)]
     return [value for value in values if value != _ALL]
 
 

@@ -52,8 +52,8 @@ def _link() -> builders.DashboardLink:
     return link.tags([TAG]).as_dropdown(True).keep_time(True).include_vars(True)
 
 
-def _datasource_variable(chosen: str) -> builders.DatasourceVariable:
-    option = models.VariableOption(selected=True, text=chosen, value=chosen)
+def _datasource_variable(datasource: str) -> builders.DatasourceVariable:
+    option = models.VariableOption(selected=True, text=datasource, value=datasource)
     builder = builders.DatasourceVariable("datasource").label("Data source")
     return builder.type("prometheus").current(option)
 

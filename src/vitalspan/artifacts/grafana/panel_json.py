@@ -146,16 +146,16 @@ def _table(panel: Table) -> Any:
     # Joined rows have a column of each query's time and value, of which the values are kept.
     several = len(panel.columns) > 1
     values = [f"Value #{ref}" if several else "Value" for ref in targets_by_ref(panel)]
-    shown = [*panel.labels, *values]
+    columns = [*panel.labels, *values]
     titles = [*panel.labels.values(), *(column.title for column in panel.columns)]
     organized = {
-        "indexByName": {name: place for place, name in enumerate(shown)},
-        "renameByName": dict(zip(shown, titles, strict=True)),
+        "indexByName": {name: place for place, name in enumerate(columns)},
+        "renameByName": dict(zip(columns, titles, strict=True)),
         "excludeByName": {},
     }
     transformations = {
         "merge": {},
-        "filterFieldsByName": {"include": {"names": shown}},
+        "filterFieldsByName": {"include": {"names": columns}},
         "organize": organized,
     }
     builder = builder.transformations(

@@ -108,8 +108,8 @@ class Queries:
 
         Where no process is seen there is no such value: nothing is known to be well then.
         """
-        seen = f"max({self.series(metrics.BUILD_INFO, TARGETS)}) * {value:g}"
-        return f'{vector} or on () label_replace({seen}, "{label}", "{text}", "", "")'
+        fallback = f"max({self.series(metrics.BUILD_INFO, TARGETS)}) * {value:g}"
+        return f'{vector} or on () label_replace({fallback}, "{label}", "{text}", "", "")'
 
     def value_or_zero(self, vector: str) -> str:
         """Return a single value, or 0 where there is none but a process is seen."""

@@ -56,8 +56,8 @@ class RecordingRules:
     def rate(self, metric: str, window: float, growth: Growth = "rate") -> str:
         """Return the series that has the rate of a counter, or its increase, over a window."""
         name = self.series(counted(metric), f"{growth}{duration_text(window)}")
-        grown = call(growth, VectorSelector(metric, (), range_text(window)))
-        return self._record(RecordingRule(name, self._by_job("sum", grown)))
+        increase = call(growth, VectorSelector(metric, (), range_text(window)))
+        return self._record(RecordingRule(name, self._by_job("sum", increase)))
 
     def ratio(self, part: str, whole: str, window: float, slo: str) -> str:
         """Return the series that has an SLO's rate of one counter over that of another."""

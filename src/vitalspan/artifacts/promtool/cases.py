@@ -114,23 +114,23 @@ def _case(rule: Rule, level: Level, plan: Timeline, job: str) -> Case:
 
 
 def _unused(name: str, names: set[str]) -> str:
-    number, chosen = 1, name
-    while chosen in names:
+    number, candidate = 1, name
+    while candidate in names:
         number += 1
-        chosen = f"{name} {number}"
-    names.add(chosen)
-    return chosen
+        candidate = f"{name} {number}"
+    names.add(candidate)
+    return candidate
 
 
 def _labels(rule: Rule, job: str) -> dict[str, str]:
     """Return labels that a rule selects."""
     query = rule.query
     usual = {"job": job, "instance": "one", **signal_of(query).source.example}
-    chosen = {}
+    values = {}
     for label in dict.fromkeys([*usual, *query.by, *(one.label for one in query.where)]):
         conditions = [one for one in query.where if one.label == label]
-        chosen[label] = _matching(label, conditions, usual.get(label))
-    return {label: value for label, value in chosen.items() if value}
+        values[label] = _matching(label, conditions, usual.get(label))
+    return {label: value for label, value in values.items() if value}
 
 
 def _matching(label: str, conditions: Sequence[Matcher], usual: str | None) -> str:
@@ -225,17 +225,17 @@ def _values(series: InputSeries, runs: Iterable[tuple[float, int]], case: Case) 
     for value, count in runs:
         if not count:
             continue
-        grown = value * case.spacing if counter else value
+        increment = value * case.spacing if counter else value
         if math.isnan(value):
             words.append(f"_x{count}")
             continue
         if counter:
-            start = last + grown if words else 0.0
-            shown = f"{_number(start)}{'' if grown < 0 else '+'}{_number(grown)}"
+            start = last + increment if words else 0.0
+            notation = f"{_number(start)}{'' if increment < 0 else '+'}{_number(increment)}"
         else:
-            shown = _number(grown)
-        words.append(f"{shown}x{count - 1 if words else count}")
-        last += grown * count
+            notation = _number(increment)
+        words.append(f"{notation}x{count - 1 if words else count}")
+        last += increment * count
     return " ".join(words)
 
 
@@ -246,9 +246,9 @@ def _number(value: float) -> str:
 
 def _expected(case: Case, check: Check, context: PromqlContext) -> dict[str, Any]:
     own = ("job", "instance") if context.per_instance else ("job",)
-    kept = (*own, *case.rule.query.by) if signal_of(case.rule.query).groups else ()
+    labels_kept = (*own, *case.rule.query.by) if signal_of(case.rule.query).groups else ()
     labels = {"alertname": case.rule.alert, "alertstate": "firing"}
-    labels |= {label: case.labels[label] for label in kept if label in case.labels}
+    labels |= {label: case.labels[label] for label in labels_kept if label in case.labels}
     labels |= level_labels(case.rule, case.level)
     pairs = ",".join(f"{name}={quoted(value)}" for name, value in labels.items())
     alerts = f"ALERTS{{{pairs}}}"

@@ -57,8 +57,8 @@ def kind_of(histogram: Any) -> Kind | None:
         return None
     if histogram.schema in _SCHEMAS:
         return Kind.EXPONENTIAL_HISTOGRAM
-    listed = histogram.schema == CUSTOM_BUCKETS and hasattr(histogram, "custom_values")
-    return Kind.HISTOGRAM if listed else None
+    has_boundaries = histogram.schema == CUSTOM_BUCKETS and hasattr(histogram, "custom_values")
+    return Kind.HISTOGRAM if has_boundaries else None
 
 
 def native_point(
@@ -168,11 +168,11 @@ def _sparse(spans: Sequence[Any] | None, deltas: Sequence[int] | None) -> dict[i
 def _dense(counts: Mapping[int, float], schema: int) -> Buckets:
     # The bucket with the greatest float has this index; what is above is the overflow bucket.
     last = _MAX_EXPONENT << schema if schema >= 0 else _MAX_EXPONENT >> -schema
-    listed = {index: int(count) for index, count in counts.items() if index <= last}
-    if not listed:
+    by_index = {index: int(count) for index, count in counts.items() if index <= last}
+    if not by_index:
         return Buckets()
-    first, final = min(listed), max(listed)
+    first, final = min(by_index), max(by_index)
     if final - first >= _MOST_BUCKETS:
         raise ValueError(f"a native histogram from bucket {first} to bucket {final} cannot be")
     # Prometheus numbers a bucket by its upper boundary, OpenTelemetry by its lower one.
-    return Buckets(first - 1, tuple(listed.get(index, 0) for index in range(first, final + 1)))
+    return Buckets(first - 1, tuple(by_index.get(index, 0) for index in range(first, final + 1)))

@@ -66,8 +66,10 @@ class SeriesTracker:
             for description, points in metrics:
                 key = scope, description
                 states = self._series.setdefault(key, {})
-                kept = _follow(points, before.get(key, {}), states, resets=description.kind.resets)
-                followed.setdefault(scope, []).append((description, kept))
+                followed_points = _follow(
+                    points, before.get(key, {}), states, resets=description.kind.resets
+                )
+                followed.setdefault(scope, []).append((description, followed_points))
         self._add_vanished(followed, before, time)
         return followed
 
@@ -96,14 +98,14 @@ class SeriesTracker:
 
 
 def _follow(points: list[Point], before: _Series, states: _Series, *, resets: bool) -> list[Point]:
-    kept: list[Point] = []
+    followed: list[Point] = []
     if not resets:
         for point in points:
             if point.attributes not in states:
                 if not point.stale:
                     states[point.attributes] = _PRESENT
-                kept.append(point)
-        return kept
+                followed.append(point)
+        return followed
     for point in points:
         attributes, start = point.attributes, point.start
         if attributes in states:
@@ -113,5 +115,5 @@ def _follow(points: list[Point], before: _Series, states: _Series, *, resets: bo
             start = max(start, last.time if cumulated_value(point) < last.cumulated else last.start)
         if not point.stale:
             states[attributes] = _Last(cumulated_value(point), start, point.time, shape_of(point))
-        kept.append(point if start == point.start else point._replace(start=start))
-    return kept
+        followed.append(point if start == point.start else point._replace(start=start))
+    return followed

@@ -111,12 +111,12 @@ class _Variables:
             )
         return value
 
-    def protocol(self, given: str | None) -> str:
+    def protocol(self, argument: str | None) -> str:
         """Return the protocol."""
-        if given is not None:
-            if given not in _ENDPOINTS:
-                raise ConfigurationError(f"protocol={given!r:.80}: use {_HTTP} or {_GRPC}")
-            return given
+        if argument is not None:
+            if argument not in _ENDPOINTS:
+                raise ConfigurationError(f"protocol={argument!r:.80}: use {_HTTP} or {_GRPC}")
+            return argument
         return self.choice("PROTOCOL", _HTTP, tuple(_ENDPOINTS))
 
     def check_temporality(self) -> None:

@@ -64,6 +64,6 @@ def worker_resource(target_info: Mapping[str, str]) -> dict[str, str | int]:
 
     A `service.instance.id` that the environment gives to all of them is made one of its own.
     """
-    given = resource_attributes().get(_INSTANCE)
+    instance = resource_attributes().get(_INSTANCE)
     resource = process_resource(target_info)
-    return resource | {_INSTANCE: f"{given}:{os.getpid()}"} if given else resource
+    return resource | {_INSTANCE: f"{instance}:{os.getpid()}"} if instance else resource

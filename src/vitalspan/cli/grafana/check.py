@@ -86,15 +86,15 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.dashboards and arguments.metric_prefix:
         arguments.usage("--metric-prefix: leave it out, since the dashboards in DIR have theirs")
     dashboards, skipped = _dashboards(arguments)
-    chosen: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     for name, value in arguments.var:
-        chosen.setdefault(name, []).append(value)
-    _refuse_unknown(arguments, chosen, dashboards)
+        values.setdefault(name, []).append(value)
+    _refuse_unknown(arguments, values, dashboards)
     server = PrometheusApi(arguments.url)
     end = server.now()
     period = VariableRange(end - arguments.range, end, server.scrape_interval())
     excuse = ExpectedEmpty(arguments.allow_empty).reason
-    check = DashboardCheck(server, period, chosen, excuse, arguments.datasource)
+    check = DashboardCheck(server, period, values, excuse, arguments.datasource)
     findings = check.findings(dashboards)
     printed = (
         _print_json(findings, skipped, server, period)

@@ -63,9 +63,9 @@ class MemoryGrowth:
         )
         if hourly is None or hourly <= 0 or since is None or not present or left is None:
             return
-        grown = hourly / 3600.0 * SPAN
+        growth = hourly / 3600.0 * SPAN
         seconds = left / hourly * 3600.0
-        if now - since < SPAN * _MIN_SPAN or grown < _MIN_GROWTH * present or seconds > SOON:
+        if now - since < SPAN * _MIN_SPAN or growth < _MIN_GROWTH * present or seconds > SOON:
             return
         span = duration_text(min(SPAN, now - since))
         yield Recommendation(

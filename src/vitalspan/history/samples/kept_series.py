@@ -61,10 +61,10 @@ class _Cohort:
         self.times = times
         self.members: list[_Member] = []
 
-    def add(self, kept: KeptSeries, series: Series) -> None:
+    def add(self, entry: KeptSeries, series: Series) -> None:
         series.times = self.times
         # The bound method saves the time of looking it up again at each tick.
-        self.members.append((kept, series, series.values.append))
+        self.members.append((entry, series, series.values.append))
 
 
 class SlottedSamples:
@@ -94,13 +94,13 @@ class SlottedSamples:
         """The number of values that are kept with a tick a second."""
         return self.count * (self.retention // (self.slot or _TICK) + 1)
 
-    def add(self, kept: KeptSeries) -> Series:
+    def add(self, entry: KeptSeries) -> Series:
         """Keep samples of a series from the next tick on, and return them."""
-        series = kept.resolutions.get(self.slot)
+        series = entry.resolutions.get(self.slot)
         if series is None:
-            series = Series(kept.labels, array("q"), array("d"), has_stale=False, resets=[])
-            kept.resolutions[self.slot] = series
-            self._new.append((kept, series))
+            series = Series(entry.labels, array("q"), array("d"), has_stale=False, resets=[])
+            entry.resolutions[self.slot] = series
+            self._new.append((entry, series))
             self.count += 1
         return series
 
@@ -120,8 +120,8 @@ class SlottedSamples:
         if self._new:
             self._add_cohort(self._new, now)
             self._new = []
-        for kept, series, _ in missing:
-            self._end(kept, series, now)
+        for entry, series, _ in missing:
+            self._end(entry, series, now)
         self._appended += 1
         if self._appended >= _CHECK:
             self._appended = 0
@@ -150,22 +150,22 @@ class SlottedSamples:
 
     def _add_cohort(self, members: Iterable[tuple[KeptSeries, Series]], now: int) -> None:
         cohort = _Cohort(array("q", [now]))
-        for kept, series in members:
-            if kept.seen == now:
-                cohort.add(kept, series)
-                series.values.append(kept.value)
+        for entry, series in members:
+            if entry.seen == now:
+                cohort.add(entry, series)
+                series.values.append(entry.value)
                 self.size += 1
             else:
                 alone = _Cohort(array("q"))
-                alone.add(kept, series)
+                alone.add(entry, series)
                 self._cohorts.append(alone)
         if cohort.members:
             self._cohorts.append(cohort)
 
-    def _end(self, kept: KeptSeries, series: Series, now: int) -> None:
+    def _end(self, entry: KeptSeries, series: Series, now: int) -> None:
         """Mark the end of a series, which may come back."""
         alone = _Cohort(series.times)
-        alone.add(kept, series)
+        alone.add(entry, series)
         values = series.values
         if not _has_ended(series):
             alone.times.append(now)
@@ -176,7 +176,7 @@ class SlottedSamples:
 
     def _forget(self, oldest: int) -> list[tuple[KeptSeries, Series]]:
         """Forget samples before a time, and let series with equal times share them again."""
-        gone: list[tuple[KeptSeries, Series]] = []
+        entries: list[tuple[KeptSeries, Series]] = []
         cohorts: dict[tuple[int, int], _Cohort] = {}
         for cohort in self._cohorts:
             cut = bisect_left(cohort.times, oldest)
@@ -189,32 +189,32 @@ class SlottedSamples:
                         series.resets = [one for one in series.resets if one[0] >= oldest]
             if not cohort.times:
                 self.count -= len(cohort.members)
-                gone += [(kept, series) for kept, series, _ in cohort.members]
+                entries += [(entry, series) for entry, series, _ in cohort.members]
                 continue
             # At the same ticks from the same one on: the times are equal then.
             same = cohorts.setdefault((cohort.times[0], len(cohort.times)), cohort)
             if same is not cohort and same.times == cohort.times:
-                for kept, series, _ in cohort.members:
-                    same.add(kept, series)
+                for entry, series, _ in cohort.members:
+                    same.add(entry, series)
             elif same is not cohort:
                 cohorts[id(cohort), -1] = cohort
         self._cohorts = list(cohorts.values())
-        return gone
+        return entries
 
-    def retain(self, wanted: set[int]) -> None:
+    def retain(self, ids: set[int]) -> None:
         """Keep only the series with these ids."""
         for cohort in self._cohorts:
-            dropped = [member for member in cohort.members if id(member[1]) not in wanted]
-            for kept, series, _ in dropped:
-                kept.resolutions.pop(self.slot, None)
+            dropped = [member for member in cohort.members if id(member[1]) not in ids]
+            for entry, series, _ in dropped:
+                entry.resolutions.pop(self.slot, None)
                 self.size -= len(series.values)
             if dropped:
-                cohort.members = [one for one in cohort.members if id(one[1]) in wanted]
+                cohort.members = [one for one in cohort.members if id(one[1]) in ids]
         self._cohorts = [cohort for cohort in self._cohorts if cohort.members]
-        for kept, series in self._new:
-            if id(series) not in wanted:
-                kept.resolutions.pop(self.slot, None)
-        self._new = [one for one in self._new if id(one[1]) in wanted]
+        for entry, series in self._new:
+            if id(series) not in ids:
+                entry.resolutions.pop(self.slot, None)
+        self._new = [one for one in self._new if id(one[1]) in ids]
         self.count = len(self._new) + sum(len(cohort.members) for cohort in self._cohorts)
 
     def shift(self, milliseconds: int) -> None:

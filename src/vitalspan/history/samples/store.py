@@ -106,16 +106,16 @@ class SampleStore:
         """Let the series that are kept take part in new selections, and drop those in none."""
         self._lookup.clear()
         for owner, every_series in self._series.items():
-            for kept in every_series.values():
-                for selection in self._selections.matching(kept.labels):
+            for entry in every_series.values():
+                for selection in self._selections.matching(entry.labels):
                     # A lost slot comes back with the series, for all selections at once.
-                    is_lost = kept.is_partial and selection.slot not in kept.resolutions
+                    is_lost = entry.is_partial and selection.slot not in entry.resolutions
                     if selection in new and not is_lost:
-                        selection.series.append(self._slotted(owner, selection.slot).add(kept))
-        wanted = {id(series) for selection in self._selections for series in selection.series}
+                        selection.series.append(self._slotted(owner, selection.slot).add(entry))
+        ids = {id(series) for selection in self._selections for series in selection.series}
         for owner, table in self._tables.items():
             for slotted in table.values():
-                slotted.retain(wanted)
+                slotted.retain(ids)
             every_series = self._series.get(owner, {})
             for labels in [one.labels for one in every_series.values() if not one.resolutions]:
                 del every_series[labels]
@@ -145,17 +145,17 @@ class SampleStore:
             self._has_room = False
             self._take_refused(_REGISTRY)
         for point, layout, values in reading.points:
-            for kept, value in zip(self._lookup.of_point(point, layout), values, strict=True):
-                if kept is not None:
-                    if value < kept.value:
-                        kept.read(value, at)
+            for entry, value in zip(self._lookup.of_point(point, layout), values, strict=True):
+                if entry is not None:
+                    if value < entry.value:
+                        entry.read(value, at)
                     else:
-                        kept.value = value
-                        kept.seen = at
+                        entry.value = value
+                        entry.seen = at
         for name, labels, value in reading.samples:
-            kept = self._lookup.of_sample(name, labels)
-            if kept is not None:
-                kept.read(value, at)
+            entry = self._lookup.of_sample(name, labels)
+            if entry is not None:
+                entry.read(value, at)
         self._append(_REGISTRY)
 
     def record(self, owner: Hashable, vector: Vector) -> None:
@@ -170,9 +170,9 @@ class SampleStore:
         # What a rule gives is looked for at each tick.
         self._take_refused(owner)
         for labels, value in vector:
-            kept = self._keep(owner, labels)
-            if kept is not None:
-                kept.read(value, self.now)
+            entry = self._keep(owner, labels)
+            if entry is not None:
+                entry.read(value, self.now)
         self._append(owner)
 
     def forget_owners(self, living: Iterable[Hashable]) -> None:
@@ -215,17 +215,17 @@ class SampleStore:
 
     def _append(self, owner: Hashable) -> None:
         for slotted in self._tables.get(owner, {}).values():
-            for kept, series in slotted.append(self.now):
-                self._forget(owner, kept, series, slotted.slot)
+            for entry, series in slotted.append(self.now):
+                self._forget(owner, entry, series, slotted.slot)
 
-    def _forget(self, owner: Hashable, kept: KeptSeries, series: Series, slot: int) -> None:
-        kept.resolutions.pop(slot, None)
-        for selection in self._selections.matching(kept.labels):
+    def _forget(self, owner: Hashable, entry: KeptSeries, series: Series, slot: int) -> None:
+        entry.resolutions.pop(slot, None)
+        for selection in self._selections.matching(entry.labels):
             if selection.slot == slot:
                 selection.series[:] = [one for one in selection.series if one is not series]
-        kept.is_partial = bool(kept.resolutions)
-        if not kept.resolutions:
-            self._series[owner].pop(kept.labels, None)
+        entry.is_partial = bool(entry.resolutions)
+        if not entry.resolutions:
+            self._series[owner].pop(entry.labels, None)
         # It may come back, and is looked for anew then.
         self._lookup.clear()
         self._has_room = True
@@ -233,24 +233,24 @@ class SampleStore:
     def _keep(self, owner: Hashable, labels: MetricLabels) -> KeptSeries | None:
         """Return what is kept of a series; None if no expression selects it."""
         every_series = self._series.setdefault(owner, {})
-        kept = every_series.get(labels)
-        if kept is not None and not kept.is_partial:
-            return kept
-        resolutions = {} if kept is None else kept.resolutions
+        entry = every_series.get(labels)
+        if entry is not None and not entry.is_partial:
+            return entry
+        resolutions = {} if entry is None else entry.resolutions
         selections = [
             one for one in self._selections.matching(labels) if one.slot not in resolutions
         ]
-        if not selections and kept is None:
+        if not selections and entry is None:
             return None
-        if (kept is None and len(self) >= MAX_SERIES) or self.capacity >= MAX_SAMPLES:
+        if (entry is None and len(self) >= MAX_SERIES) or self.capacity >= MAX_SAMPLES:
             self._refuse(owner, selections)
-            return kept
-        if kept is None:
-            kept = every_series[labels] = KeptSeries(labels)
-        kept.is_partial = False
+            return entry
+        if entry is None:
+            entry = every_series[labels] = KeptSeries(labels)
+        entry.is_partial = False
         for selection in selections:
-            selection.series.append(self._slotted(owner, selection.slot).add(kept))
-        return kept
+            selection.series.append(self._slotted(owner, selection.slot).add(entry))
+        return entry
 
     def _refuse(self, owner: Hashable, selections: Sequence[Selection]) -> None:
         if not self.refused:

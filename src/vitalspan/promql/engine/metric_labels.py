@@ -85,8 +85,10 @@ class MetricLabels:
 
     def only(self, names: Iterable[str]) -> MetricLabels:
         """Return these labels and no others."""
-        wanted = frozenset(names)
-        return _intern(tuple(pair for pair in self.pairs if pair[0] in wanted), drops_name=False)
+        names_kept = frozenset(names)
+        return _intern(
+            tuple(pair for pair in self.pairs if pair[0] in names_kept), drops_name=False
+        )
 
     def updated(self, changes: Mapping[str, str]) -> MetricLabels:
         """Return the labels with some changed; an empty value takes a label away."""

@@ -162,12 +162,12 @@ def read_metric_name(node: Node, report: Report) -> str | None:
 
 
 def _aggregate(fields: Fields, series: str | None) -> str:
-    chosen = fields.choice("aggregate", _AGGREGATES, "sum")
+    aggregate = fields.choice("aggregate", _AGGREGATES, "sum")
     if "aggregate" in fields and series is None:
         fields.wrong("aggregate goes with series only: leave it out", "aggregate")
-    elif series is not None and is_counter(series) and chosen != "sum":
+    elif series is not None and is_counter(series) and aggregate != "sum":
         fields.wrong(f"the rates of {series} are added up: leave aggregate out", "aggregate")
-    return chosen
+    return aggregate
 
 
 def _argument(fields: Fields, signal: Signal, field: str, usable: str) -> str | None:

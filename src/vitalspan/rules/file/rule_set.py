@@ -152,9 +152,9 @@ def _presets(
 def _groups(fields: Fields, context: QueryContext, definitions: _Definitions) -> list[Group]:
     groups = []
     for node in fields.items_of("groups", "groups, each of which begins with -"):
-        read = read_group(node, context, fields.report)
-        if read is None:
+        numbered = read_group(node, context, fields.report)
+        if numbered is None:
             continue
-        groups.append(read.group)
-        definitions.define_group(read.group, node.place, read.places)
+        groups.append(numbered.group)
+        definitions.define_group(numbered.group, node.place, numbered.places)
     return groups

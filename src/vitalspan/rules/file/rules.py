@@ -133,8 +133,8 @@ def read_group(node: Node, context: QueryContext, report: Report) -> _Numbered |
     nodes = fields.items_of("rules", "rules, each of which begins with -")
     context = replace(context, sampling=context.sampling._replace(interval=interval))
     signals = [node for node in nodes if not is_expression(node)]
-    read = [(each.place, read_rule(each, context, report)) for each in signals]
-    rules = [(place, rule) for place, rule in read if rule is not None]
+    rules_read = [(each.place, read_rule(each, context, report)) for each in signals]
+    rules = [(place, rule) for place, rule in rules_read if rule is not None]
     if group_labels and signals:
         fields.wrong("labels of a group are for rules with expr: put them on each rule", "labels")
     expressions = [

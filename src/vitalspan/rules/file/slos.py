@@ -106,17 +106,17 @@ def _alerts(fields: Fields, by: tuple[str, ...]) -> Iterator[SloAlert]:
         if not fields.flag("alerts", default=True):
             yield from (SloAlert(severity, None) for severity in _RAISED)
         return
-    read: set[Severity] = set()
+    severities: set[Severity] = set()
     for name, key, each in fields.entries_of("alerts", "severities such as {critical: off}"):
         severity = severity_named(name)
         if severity is None:
             report.wrong(key, unknown_severity(name))
         elif severity not in _RAISED:
             report.wrong(key, f"an SLO has no alert of severity {name}: {_USABLE_ALERTS}")
-        elif severity in read:
+        elif severity in severities:
             report.wrong(key, f"{severity} is given twice: keep one of them")
         else:
-            read.add(severity)
+            severities.add(severity)
             yield _alert(severity, each, report, by)
 
 

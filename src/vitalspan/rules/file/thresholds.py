@@ -42,14 +42,14 @@ def read_thresholds(fields: Fields, values: Range | None) -> Thresholds | None:
         fields: of a rule.
         values: what is compared; None where it is unknown.
     """
-    given = [name for name in ("above", "below") if name in fields]
-    if not given:
+    names = [name for name in ("above", "below") if name in fields]
+    if not names:
         fields.missing(("above", "below"), "add a threshold, such as above: 500ms")
         return None
-    if len(given) > 1:
+    if len(names) > 1:
         fields.wrong("above and below are both given: keep one of them", "below")
-    above = given[0] == "above"
-    limits = _limits(fields, given[0], values)
+    above = names[0] == "above"
+    limits = _limits(fields, names[0], values)
     clears = _clears(fields, limits, values)
     if values is None or not limits or any(one.value is None for one in limits.values()):
         return None

@@ -207,9 +207,9 @@ class _Parser:
 
     def _operand(self) -> Operand:
         token, *self._tokens = self._tokens
-        read = _CONSTANT_READERS.get(token.kind)
-        if read is not None:
-            return Constant(read(token.text))
+        reader = _CONSTANT_READERS.get(token.kind)
+        if reader is not None:
+            return Constant(reader(token.text))
         if token.kind == "variable":
             if not any(token.text in scope for scope in self._scopes):
                 raise TemplateError(f"the variable {token.text} is not defined")

@@ -106,15 +106,15 @@ def build_tls(section: Section) -> TLS | None:
 
 
 def _set_versions(context: ssl.SSLContext, section: Section) -> None:
-    chosen = []
+    versions = []
     for name, default in (("min_version", "TLS12"), ("max_version", "TLS13")):
         value = section.choice(name, (*_VERSIONS, *_OLD_VERSIONS), default)
         if value in _OLD_VERSIONS:
             section.refuse(name, f"{value} is broken and not offered here: use TLS12 or TLS13")
             value = default
-        chosen.append(_VERSIONS[value])
-    context.minimum_version, context.maximum_version = chosen
-    if chosen[0] > chosen[1]:
+        versions.append(_VERSIONS[value])
+    context.minimum_version, context.maximum_version = versions
+    if versions[0] > versions[1]:
         section.refuse(
             "max_version", "is lower than min_version, so that no client could connect: raise it"
         )

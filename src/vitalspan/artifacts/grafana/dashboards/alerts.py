@@ -142,13 +142,13 @@ def _rules(queries: Queries) -> Row:
 def _changes(queries: Queries) -> Row:
     def changes(state: str) -> Target:
         selected = Matcher("state", "=", state)
-        grown = queries.increase(metrics.ALERT_TRANSITIONS, TARGETS, selected)
-        return Target(queries.value_or_zero(f"sum({grown})"), state)
+        increase = queries.increase(metrics.ALERT_TRANSITIONS, TARGETS, selected)
+        return Target(queries.value_or_zero(f"sum({increase})"), state)
 
     def times(state: str) -> str:
         selected = Matcher("state", "=", state)
-        grown = queries.increase(metrics.ALERT_TRANSITIONS, TARGETS, selected, over="$__range")
-        return f"round(sum by (alertname, severity) ({grown}))"
+        increase = queries.increase(metrics.ALERT_TRANSITIONS, TARGETS, selected, over="$__range")
+        return f"round(sum by (alertname, severity) ({increase}))"
 
     fired = queries.otherwise(times("firing"), "alertname", "no changes")
     return Row(

@@ -151,11 +151,11 @@ def _objective(queries: Queries, by: tuple[str, ...] = ("slo",)) -> str:
 
 
 def _bad(queries: Queries, over: str = RATE_INTERVAL, by: tuple[str, ...] = ("slo",)) -> str:
-    grown = queries.increase(metrics.SLO_BAD_EVENTS, _SLOS, over=over)
-    return f"sum by ({', '.join(by)}) ({grown})"
+    increase = queries.increase(metrics.SLO_BAD_EVENTS, _SLOS, over=over)
+    return f"sum by ({', '.join(by)}) ({increase})"
 
 
 def _events(queries: Queries, over: str = RATE_INTERVAL, by: tuple[str, ...] = ("slo",)) -> str:
     # Increases have the same ratio as rates have, and tell how many calls there were.
-    grown = queries.increase(metrics.SLO_EVENTS, _SLOS, over=over)
-    return f"sum by ({', '.join(by)}) ({grown})"
+    increase = queries.increase(metrics.SLO_EVENTS, _SLOS, over=over)
+    return f"sum by ({', '.join(by)}) ({increase})"

@@ -79,8 +79,8 @@ def _time(queries: Queries) -> list[Panel]:
 
 def _faults(queries: Queries) -> list[Panel]:
     def total(metric: metrics.Family, by: str = "") -> str:
-        grown = queries.increase(metric, TARGETS)
-        return f"sum by ({by}) ({grown})" if by else f"sum({grown})"
+        increase = queries.increase(metric, TARGETS)
+        return f"sum by ({by}) ({increase})" if by else f"sum({increase})"
 
     return [
         TimeSeries(

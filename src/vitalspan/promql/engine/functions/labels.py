@@ -82,13 +82,13 @@ class Absent(VectorNode):
 def _required_labels(selector: Selector | None) -> MetricLabels:
     """Return the labels that each series selected must have, if they are said only once."""
     labels: dict[str, str] = {}
-    seen: set[str] = set()
+    names: set[str] = set()
     for matcher in selector.matchers if selector else ():
         if matcher.label == NAME:
             continue
-        if matcher.operator == "=" and matcher.label not in seen:
+        if matcher.operator == "=" and matcher.label not in names:
             labels[matcher.label] = matcher.value
-            seen.add(matcher.label)
+            names.add(matcher.label)
         else:
             labels.pop(matcher.label, None)
     return metric_labels(labels)
