@@ -9,12 +9,15 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support.paths import ROOT
 from support.waiting import wait_until
 from support.worker_processes import exposition, make_monitor
+from vitalspan.workers.directory import WorkersDirectory
+from vitalspan.workers.workers import WorkerInfo, members_of
 
 COUNT = 'operation_duration_seconds_count{component="default",operation="work"}'
 
@@ -50,26 +53,61 @@ def get(port: int, path: str) -> bytes:
         connection.close()
 
 
+UWSGI = "pyuwsgi --master --enable-threads --need-app --die-on-term --disable-logging --module"
+ASGI, WSGI = "support.asgi_workers_app:app", "support.gunicorn_app:app"
+TWO = "--workers 2 --log-level error"
+SERVERS = {
+    "uvicorn": f"python -m uvicorn {ASGI} {TWO} --port {{port}}",
+    "hypercorn": f"python -m hypercorn {ASGI} {TWO} --bind 127.0.0.1:{{port}}",
+    "granian": f"python -m granian {ASGI} {TWO} --interface asgi --port {{port}}",
+    "granian with WSGI": f"python -m granian {WSGI} {TWO} --interface wsgi --port {{port}}",
+    "uWSGI": f"{UWSGI} {WSGI} --processes 2 --http 127.0.0.1:{{port}}",
+    "uWSGI with lazy-apps": f"{UWSGI} {WSGI} --processes 2 --lazy-apps --http 127.0.0.1:{{port}}",
+}
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """End a server as a service manager does."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(60)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def members(directory: Path) -> list[WorkerInfo]:
+    """Return the living processes of a directory."""
+    state = WorkersDirectory(directory, lambda *_: None, lambda: 0.0).read()
+    return [one for one in members_of(state) if one.living]
+
+
 @pytest.mark.once
-def test_uvicorn_with_several_workers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", SERVERS.values(), ids=SERVERS)
+def test_a_server_with_several_workers(arguments: str, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     directory = tmp_path / "shared"
-    command = [
-        *(sys.executable, "-m", "uvicorn", "support.asgi_workers_app:app", "--workers", "2"),
-        *("--port", str(port), "--log-level", "error"),
-    ]
+    program, *options = arguments.format(port=port).split()
+    # Its command stands beside that of Python.
+    command = [str(Path(sys.executable).with_name(program)), *options]
     process = subprocess.Popen(command, env=environment(directory))
     try:
         wait_until(lambda: get(port, "/metrics"), 120)
-        for _ in range(100):
-            assert get(port, "/work") == b"done"
-        assert wait_until(lambda: f"{COUNT} 100".encode() in get(port, "/metrics"))
+        answered = 0
+
+        def both_have_worked() -> bool:
+            nonlocal answered
+            answered += bool(get(port, "/work"))
+            return answered >= 100 and len(members(directory)) == 2
+
+        # One that is still starting may miss the signal to end.
+        wait_until(both_have_worked, 120)
+        assert wait_until(lambda: f"{COUNT} {answered}".encode() in get(port, "/metrics"))
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-    assert total(directory) == 100
+        end(process)
+    assert total(directory) == answered
 
 
 @pytest.mark.once
@@ -90,6 +128,5 @@ def test_celery_with_a_pool_of_processes(tmp_path: Path) -> None:
         wait_until(lambda: len(list(broker.glob("done-*"))) == 30, 120)
         assert wait_until(lambda: total(directory) == 30)
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        end(process)
     assert total(directory) == 30
