@@ -98,6 +98,7 @@ class Publisher:
         self._keys: tuple[list[bytes], bytes] = ([], b"")
         self._grids: dict[tuple[float, ...], int] = {}
         self._published = b""
+        self._counted = 0.0
         self.latest: bytes | None = None
         self._encoded_calls = (-1, b"")
         self._failed = False
@@ -158,7 +159,6 @@ class Publisher:
         return Payload(self.latest, {})
 
     def _publish(self, *, fresh: bool) -> None:
-        counted = self._counts.now()
         payload = self.latest = self._payload(fresh=fresh)
         if self._file is not None and self._file.is_lost:
             self._file.close()
@@ -171,11 +171,15 @@ class Publisher:
             # A child that was forked meanwhile would not know of the file, and keep it locked.
             with fork.imports_finish_first:
                 self._file = self._directory.begin(now)
-        self._file.write(payload, now, counted)
+        self._file.write(payload, now, self._counted)
         self._published = payload
 
     def _payload(self, *, fresh: bool) -> bytes | None:
+        begun = self._counts.now()
         with self._counts.flushed() as flushed:
+            if flushed is not None:
+                # Every call that had ended then is counted now.
+                self._counted = begun
             every = self._counts.recorder.series_table.all() if flushed is None else flushed
             series = [one for each in every if (one := self._encoded(each))]
         # Processes with the same series in the same order are added up in less time.
