@@ -23,7 +23,7 @@ from support.uvicorn_server import ask, uvicorn_serving
 from support.waiting import wait_until
 from vitalspan.integrations import starlette
 from vitalspan.integrations.asgi import Middleware
-from vitalspan.integrations.background_tasks import MiddlewareWithTasks
+from vitalspan.integrations.background_tasks import MiddlewareWithTasks, record_tasks
 
 FRAMEWORKS = ("starlette", "fastapi", "litestar")
 
@@ -216,6 +216,32 @@ def test_the_name_of_a_background_task(monitor: vs.Monitor) -> None:
     assert names[0] == "send_mail"
     assert names[1].endswith("Mailer")
     assert names[2] == "MagicMock"
+
+
+def test_a_background_task_that_others_wrap_as_well_counts_once(monitor: vs.Monitor) -> None:
+    class Task:
+        func = staticmethod(asgi_applications.send_mail)
+
+        async def __call__(self) -> None:
+            await self.func("ada")
+
+    record_tasks(Task, "func")
+    ours = Task.__call__
+
+    async def hidden(self: Any) -> None:
+        await ours(self)
+
+    Task.__call__ = hidden  # type: ignore[method-assign]
+    record_tasks(Task, "func")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await Task()()
+        await Task()()
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    asyncio.run(MiddlewareWithTasks(app, monitor=monitor)(scope, _nothing, _nothing))
+    names = [call.operation for call in monitor.recent_calls()]
+    assert names == ["send_mail", "send_mail", "GET"]
 
 
 def noted() -> str:

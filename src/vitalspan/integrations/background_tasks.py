@@ -20,6 +20,10 @@ _MOST_WRAPPERS: Final = 8
 _recording: ContextVar[Monitor | None] = ContextVar("vitalspan_background", default=None)
 """The monitor of the application whose request is answered in this context."""
 
+_running: ContextVar[object] = ContextVar("vitalspan_background_task", default=None)
+"""The task that is recorded in this context. Another library that wraps what we have wrapped hides
+that from us, so it may be wrapped twice."""
+
 
 class MiddlewareWithTasks(Middleware):
     """The middleware of a framework that runs background tasks after a response.
@@ -54,11 +58,16 @@ def record_tasks(task_class: Any, function: str) -> None:
     @wraps(run)
     async def recorded(task: Any, *args: Any, **kwargs: Any) -> None:
         monitor = _recording.get()
-        if monitor is None:
+        if monitor is None or _running.get() is task:
             await run(task, *args, **kwargs)
             return
-        async with monitor.operation(_name(getattr(task, function, None)), component=COMPONENT):
-            await run(task, *args, **kwargs)
+        token = _running.set(task)
+        try:
+            name = _name(getattr(task, function, None))
+            async with monitor.operation(name, component=COMPONENT):
+                await run(task, *args, **kwargs)
+        finally:
+            _running.reset(token)
 
     recorded._vitalspan = True  # type: ignore[attr-defined]  # noqa: SLF001
     task_class.__call__ = recorded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from typing import TYPE_CHECKING, Any, Unpack
 
 from vitalspan.integrations.asgi import Receive, Scope, Send, path_of
@@ -43,18 +44,16 @@ def instrument(app: Starlette, **options: Unpack[HttpOptions]) -> None:
         return
     middleware = _StarletteMiddleware(app, **options)
 
-    def build_recorded() -> _StarletteMiddleware:
-        middleware.app = build()
+    def build_recorded() -> Any:
         middleware.mounts = _mounted_metrics(app.routes)
-        return middleware
+        return _recorded_stack(middleware, build())
 
     build_recorded._vitalspan = True  # type: ignore[attr-defined]  # noqa: SLF001
     app.build_middleware_stack = build_recorded  # type: ignore[method-assign]
     if app.middleware_stack is not None:
         # It has answered a request or a lifespan event already.
-        middleware.app = app.middleware_stack
         middleware.mounts = _mounted_metrics(app.routes)
-        app.middleware_stack = middleware
+        app.middleware_stack = _recorded_stack(middleware, app.middleware_stack)
     record_tasks(BackgroundTask, "func")
 
 
@@ -67,12 +66,38 @@ class _StarletteMiddleware(MiddlewareWithTasks):
 
     mounts: frozenset[str] = frozenset()
 
+    def around(self, app: Any) -> _StarletteMiddleware:
+        """Return the same middleware around something else."""
+        middleware = copy(self)
+        middleware.app = app
+        return middleware
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what the server asks, also at the path of a mount without a slash at its end."""
         if self.mounts and scope["type"] == "http" and path_of(scope) in self.mounts:
             # The router would redirect it, which not every scraper follows.
             scope = {**scope, "path": f"{scope['path']}/"}
         await super().__call__(scope, receive, send)
+
+
+def _recorded_stack(middleware: _StarletteMiddleware, stack: Any) -> Any:
+    """Return the middlewares of an application with ours around them.
+
+    OpenTelemetry's instrumentation of FastAPI takes them apart: it wants an error middleware, and
+    puts another one around what is in it. So what is in this one is recorded as well.
+    """
+    from starlette.middleware.errors import ServerErrorMiddleware  # noqa: PLC0415
+
+    if not isinstance(stack, ServerErrorMiddleware):
+        return middleware.around(stack)
+    recorded = middleware.around(stack)
+
+    class RecordedStack(ServerErrorMiddleware):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await recorded(scope, receive, send)
+
+    within: Any = middleware.around(stack.app)
+    return RecordedStack(within, stack.handler, stack.debug)
 
 
 def _mounted_metrics(routes: Iterable[Any]) -> frozenset[str]:
