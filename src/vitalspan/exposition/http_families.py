@@ -105,7 +105,7 @@ class _RequestDuration:
 
     @property
     def histogram(self) -> DurationHistogram:
-        """What the series has counted, in the buckets that are advised.
+        """The durations of the series, in the buckets that OpenTelemetry advises.
 
         Buckets that end where none of the series' does are left out.
         """

@@ -112,7 +112,7 @@ class Session:
 
     @property
     def is_of_application(self) -> bool:
-        """Whether calls that no other session encloses belong to it."""
+        """True if calls that no other session encloses belong to it."""
         return self._recorder.aggregator.application_session is self
 
     def count(self, name: str, amount: float = 1) -> None:

@@ -24,7 +24,7 @@ Key = tuple[str | None, str | None]
 
 
 class SeriesNames(Protocol):
-    """What tells a series of calls from others."""
+    """The names that tell a series of calls from others."""
 
     @property
     def component(self) -> str:

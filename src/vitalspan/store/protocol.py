@@ -71,7 +71,7 @@ class Record(NamedTuple):
 
 @dataclass
 class Batch:
-    """Everything that is written at once, wholly or not at all.
+    """A batch that is written at once, wholly or not at all.
 
     Attributes:
         series: new ones.

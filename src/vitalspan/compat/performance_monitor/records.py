@@ -22,7 +22,7 @@ COUNTS: Final = (
 
 @dataclass
 class OperationMetrics:
-    """One operation, running or ended.
+    """An operation, running or ended.
 
     Attributes:
         operation_name: its name.

@@ -31,7 +31,7 @@ _MARK: Final = {"monitor": "performance_monitor"}
 
 
 class _Threshold(NamedTuple):
-    """What a threshold makes of its value.
+    """A threshold of the older monitor, and the rule that it becomes.
 
     Attributes:
         alert_type: of the alerts.

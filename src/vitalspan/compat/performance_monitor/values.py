@@ -19,7 +19,7 @@ MAX_METRICS: Final = 200
 
 
 class Benchmark(NamedTuple):
-    """What a value should be.
+    """The target of a value, and the limits from which on it is bad.
 
     Attributes:
         target: at most this is good.

@@ -42,7 +42,7 @@ SORTS: Final[dict[str, Sort]] = {
 
 @dataclass(frozen=True)
 class OperationRow:
-    """One operation: its figures and its small chart.
+    """An operation with its figures and its small chart.
 
     Attributes:
         figures: of the calls that ended in the range.
@@ -74,7 +74,7 @@ class Operations:
 
 @dataclass(frozen=True)
 class OperationDetail:
-    """One operation with all that is known about it.
+    """An operation with all that is known about it.
 
     Attributes:
         at: when this was written, in seconds since the Unix epoch.

@@ -69,7 +69,7 @@ class MachineResources:
 
 @dataclass(frozen=True)
 class Resources:
-    """What the service uses.
+    """The resources that the service uses.
 
     Attributes:
         at: when this was written, in seconds since the Unix epoch.
