@@ -266,6 +266,7 @@ class Monitor(Instruments):
                 lambda: self._counts.internal().started or self._recorder.started,
                 lambda: None if self._workers is None else len(self._workers.members()),
                 self._recorder.internal_errors,
+                self._store_reader,
             )
         )
 

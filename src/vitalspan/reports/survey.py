@@ -5,27 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vitalspan._version import __version__
 from vitalspan.errors import VitalspanError
 from vitalspan.reports.overview import (
     AlertOverview,
-    OperationAnomaly,
     Overview,
     Period,
     Service,
 )
-from vitalspan.reports.trends import SignalTrend, anomalies_of, trend_of
+from vitalspan.reports.signal_trends import call_trends, followed_trends, operation_anomalies
 from vitalspan.resource import resource_attributes, service_instance_id
 from vitalspan.rules.alert import Alert
 from vitalspan.runtime.internal_errors import InternalErrors
-from vitalspan.signals.catalogue import find
-from vitalspan.signals.query import Query
-from vitalspan.signals.trail import TRAIL
 from vitalspan.statistics.call_statistics import CallStatistics
-from vitalspan.statistics.periods import Key, check_period
-from vitalspan.statistics.timeline import Slot, Timeline
+from vitalspan.statistics.periods import Key, Window, check_period
+from vitalspan.statistics.timeline import Timeline
 from vitalspan.words import duration_words
 
 if TYPE_CHECKING:
@@ -33,6 +29,7 @@ if TYPE_CHECKING:
     from vitalspan.history.history import History
     from vitalspan.sessions.sessions import Sessions
     from vitalspan.statistics.service_statistics import ServiceStatistics
+    from vitalspan.store.reader import StoreReader
 
 MAX_OPERATIONS: Final = 100
 """Operations that are listed unless another number is asked for."""
@@ -41,20 +38,6 @@ TIMELINES: Final = 10
 """Operations that have a timeline of their own."""
 
 SEVERITIES: Final = ("critical", "error", "warning", "info")
-
-_CALL_SIGNALS: Final[dict[str, Callable[[Slot], float | None]]] = {
-    "rate": lambda slot: slot.throughput,
-    "error_ratio": lambda slot: slot.error_rate,
-    "latency_p50": lambda slot: slot.p50,
-    "latency_p95": lambda slot: slot.p95,
-    "latency_p99": lambda slot: slot.p99,
-}
-"""Signals of calls, and their values in one slot of a timeline."""
-
-_OF_OPERATIONS: Final = ("rate", "error_ratio", "latency_p95")
-"""Signals that can be unusual of one operation."""
-
-_QUANTILES: Final = {"latency_p50": 0.5, "latency_p95": 0.95, "latency_p99": 0.99}
 
 
 @dataclass(frozen=True)
@@ -68,6 +51,7 @@ class Sources:
         started: returns when counting began, in seconds since the Unix epoch.
         processes: returns how many processes count together; None for a process by itself.
         internal_errors: counts faults of vitalspan itself.
+        stored: returns what reads the store; None where nothing is stored.
     """
 
     statistics: ServiceStatistics
@@ -76,6 +60,7 @@ class Sources:
     started: Callable[[], float]
     processes: Callable[[], int | None]
     internal_errors: InternalErrors
+    stored: Callable[[], StoreReader | None] = lambda: None
 
 
 def survey(
@@ -101,41 +86,63 @@ def survey(
         VitalspanError: if another process has the history.
     """
     check_period(window, offset)
-    with ExitStack() as stack:
+    statistics, counts = sources.statistics, sources.evaluation.counts
+    reader = None if window is None else sources.stored()
+    with ExitStack() as reading:
         try:
-            history = stack.enter_context(sources.evaluation.reading_history())
+            history = reading.enter_context(sources.evaluation.reading_history())
         except VitalspanError as elsewhere:
-            if window is not None and not or_since_start:
-                raise
-            return _Survey(sources, None, None, 0.0, operations).overview((f"{elsewhere}.",))
-        return _Survey(sources, history, window, offset, operations).overview()
+            if reader is None:
+                if window is not None and not or_since_start:
+                    raise
+                whole = _Question(None, 0.0, operations, counts.now(), has_timeline=False)
+                return _Survey(sources, statistics, whole).overview((f"{elsewhere}.",))
+        else:
+            asked = _Question(window, offset, operations, history.ticks.times[-1])
+            if (
+                window is None
+                or reader is None
+                or not Window(history, window, offset).lacks(window, offset)
+            ):
+                return _Survey(sources, statistics.within(history), asked).overview()
+    # Nobody waits for the store who evaluates rules.
+    asked = _Question(window, offset, operations, counts.now())
+    return _Survey(sources, statistics, asked, reader).overview()
+
+
+def _lacks(history: History, window: float, offset: float) -> bool:
+    return Window(history, window, offset).lacks(window, offset)
+
+
+class _Question(NamedTuple):
+    """The period that is asked about, and the time on the steady clock."""
+
+    window: float | None
+    offset: float
+    operations: int
+    now: float
+    has_timeline: bool = True
 
 
 class _Survey:
     def __init__(
         self,
         sources: Sources,
-        history: History | None,
-        window: float | None,
-        offset: float,
-        operations: int,
+        statistics: ServiceStatistics,
+        question: _Question,
+        reader: StoreReader | None = None,
     ) -> None:
         self._sources = sources
-        self._history = history
-        self._window, self._offset = window, offset
-        self._operations = operations
-        statistics = sources.statistics
-        self._statistics = statistics if history is None else statistics.within(history)
-        counts = sources.evaluation.counts
-        self._epoch = counts.epoch()
-        now = counts.now() if history is None else history.ticks.times[-1]
-        self._now = now + self._epoch
+        self._statistics = statistics
+        self._question = question
+        self._reader = reader
+        self._epoch = sources.evaluation.counts.epoch()
 
     def overview(self, notes: Sequence[str] = ()) -> Overview:
-        statistics, window, offset = self._statistics, self._window, self._offset
-        calls = statistics(window=window, offset=offset)
-        every = statistics.operations(window=window, offset=offset)
-        listed = every[: self._operations]
+        statistics = self._statistics
+        window, offset, operations, *_ = self._question
+        calls, components, every = statistics.by_operation(window=window, offset=offset)
+        listed = every[:operations]
         keys: list[Key] = [(one.component, one.operation) for one in listed[:TIMELINES]]
         timeline, *operation_timelines = self._timelines([(None, None), *keys])
         period = self._period(calls, timeline)
@@ -147,13 +154,16 @@ class _Survey:
             period=period,
             since_start=calls if window is None else statistics(),
             calls=calls,
-            components=tuple(statistics.components(window=window, offset=offset)),
+            components=tuple(components),
             operations=tuple(listed),
             operations_left_out=len(every) - len(listed),
             timeline=timeline,
             operation_timelines=tuple(operation_timelines),
-            signals=(*_call_trends(timeline), *self._followed_trends(timeline)),
-            operation_anomalies=tuple(_operation_anomalies(operation_timelines)),
+            signals=(
+                *call_trends(timeline),
+                *followed_trends(evaluation.trail, timeline, self._epoch, self._reader),
+            ),
+            operation_anomalies=tuple(operation_anomalies(operation_timelines)),
             health=None if is_past else evaluation.health.latest,
             recommendations=() if is_past else tuple(evaluation.health.latest_recommendations()),
             alerts=self._alerts(period),
@@ -162,28 +172,19 @@ class _Survey:
         )
 
     def _timelines(self, keys: Sequence[Key]) -> list[Timeline]:
-        if self._history is None:
+        window, offset = self._question.window, self._question.offset
+        if not self._question.has_timeline:
             return [Timeline(*key, ()) for key in keys]
-        return self._statistics.timelines(keys, window=self._window, offset=self._offset)
+        return self._statistics.timelines(keys, window=window, offset=offset)
 
     def _period(self, calls: CallStatistics, timeline: Timeline) -> Period:
-        slots = timeline.slots
-        if self._window is None or not slots:
-            end = self._now - self._offset
+        window, offset, slots = self._question.window, self._question.offset, timeline.slots
+        if window is None or not slots:
+            end = self._question.now + self._epoch - offset
             start = end - calls.seconds
         else:
             start, end = slots[0].start, slots[-1].end
-        return Period(start, end, calls.seconds, self._window, self._offset > 0)
-
-    def _followed_trends(self, timeline: Timeline) -> Iterator[SignalTrend]:
-        trail = self._sources.evaluation.trail
-        for name in TRAIL:
-            points = [
-                (slot.end, trail.mean(name, slot.start - self._epoch, slot.end - self._epoch))
-                for slot in timeline.slots
-            ]
-            if any(value is not None for _, value in points):
-                yield _trend(name, points, highest=100.0 if name == "health_score" else None)
+        return Period(start, end, calls.seconds, window, offset > 0)
 
     def _alerts(self, period: Period) -> AlertOverview:
         alerts = self._sources.evaluation.alerts
@@ -217,53 +218,6 @@ def _service(sources: Sources) -> Service:
         sources.started(),
         __version__,
     )
-
-
-def _trend(
-    name: str,
-    points: Sequence[tuple[float, float | None]],
-    weights: Sequence[int] | None = None,
-    highest: float | None = None,
-) -> SignalTrend:
-    signal = find(name)
-    assert signal is not None  # noqa: S101 - they are named in this module and in the trail
-    query = Query(name, quantile=_QUANTILES.get(name))
-    return trend_of(
-        name,
-        signal.summary_of(query),
-        signal.unit,
-        points,
-        weights=weights,
-        highest=signal.highest_value() if highest is None else highest,
-    )
-
-
-def _call_trends(timeline: Timeline) -> Iterator[SignalTrend]:
-    slots = timeline.slots
-    if not any(slot.count for slot in slots):
-        return
-    for name, value_of in _CALL_SIGNALS.items():
-        points = [(slot.end, value_of(slot)) for slot in slots]
-        weights = None if name == "rate" else [slot.count for slot in slots]
-        yield _trend(name, points, weights)
-
-
-def _operation_anomalies(timelines: Sequence[Timeline]) -> list[OperationAnomaly]:
-    found = []
-    for timeline in timelines:
-        slots = timeline.slots
-        for name in _OF_OPERATIONS:
-            signal = find(name)
-            assert signal is not None  # noqa: S101 - they are named in this module
-            points = [(slot.end, _CALL_SIGNALS[name](slot)) for slot in slots]
-            weights = None if name == "rate" else [slot.count for slot in slots]
-            found += [
-                OperationAnomaly(
-                    str(timeline.component), str(timeline.operation), name, signal.unit, one
-                )
-                for one in anomalies_of(points, signal.unit, weights)
-            ]
-    return sorted(found, key=lambda one: one.anomaly.start)
 
 
 def _notes(period: Period) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vitalspan.errors import VitalspanError
@@ -21,8 +20,10 @@ from vitalspan.statistics.periods import (
     Window,
     check_period,
 )
+from vitalspan.statistics.pooled_calls import PooledCalls
+from vitalspan.statistics.stored_timeline import stored_timelines
 from vitalspan.statistics.stored_window import StoredWindow
-from vitalspan.statistics.timeline import Timeline, TimelineSums, slot_edges, slot_width
+from vitalspan.statistics.timeline import Timeline, timelines
 
 if TYPE_CHECKING:
     from vitalspan.history.history import History
@@ -198,21 +199,53 @@ class ServiceStatistics:
         """
         check_period(window, offset)
         epoch = self._counts.epoch()
-        with self._reading_history() as history:
-            ticks = history.ticks.times
-            period = Window(history, ticks[-1] - ticks[0] if window is None else window, offset)
-            width = slot_width(period.seconds)
-            edges = slot_edges(ticks, period.start, period.end, width, epoch)
-            sums = [TimelineSums(edges) for _ in keys]
-            for track in history.operations.all:
-                series = track.series
-                for (component, operation), one in zip(keys, sums, strict=True):
-                    if component in (None, series.component) and operation in (
-                        None,
-                        series.operation,
-                    ):
-                        one.add(track)
-        return [one.timeline(*key, epoch) for key, one in zip(keys, sums, strict=True)]
+        with ExitStack() as reading:
+            reader = None if window is None else self._stored()
+            history = self._history_in(reading, reader)
+            if history is not None:
+                ticks = history.ticks.times
+                length = ticks[-1] - ticks[0] if window is None else window
+                period = Window(history, length, offset)
+                if reader is None or not period.lacks(length, offset):
+                    return timelines(history, period, keys, epoch)
+        assert reader is not None  # noqa: S101 - since the method above
+        assert window is not None  # noqa: S101 - since there is a reader
+        end = self._counts.now() + epoch - offset
+        return stored_timelines(reader, keys, end - window, end, end + offset)
+
+    def _history_in(self, reading: ExitStack, reader: StoreReader | None) -> History | None:
+        """Return the history; None where another process has it, and stores it as well.
+
+        Args:
+            reading: lets nothing be noted until it is closed.
+            reader: reads the store; None without one.
+
+        Raises:
+            VitalspanError: where another process has it, and does not store it.
+        """
+        try:
+            return reading.enter_context(self._reading_history())
+        except VitalspanError:
+            if reader is None:
+                raise
+            return None
+
+    def by_operation(
+        self, *, window: float | None = None, offset: float = 0.0
+    ) -> tuple[CallStatistics, list[CallStatistics], list[CallStatistics]]:
+        """Return the figures of all calls, of each component and of each operation, read once.
+
+        Args:
+            window: the length of the period in seconds; None for the time since the start.
+            offset: the seconds since its end.
+
+        Raises:
+            ConfigurationError: for a period that cannot be looked back on.
+        """
+        pooled = self._pool(lambda series: (series.component, series.operation), window, offset)
+        now, epoch = self._counts.now(), self._counts.epoch()
+        (calls,) = pooled.of_all().figures(now, epoch, always=True)
+        return calls, pooled.by_component().figures(now, epoch), pooled.figures(now, epoch)
 
     def recent_calls(
         self, operation: str | None = None, *, component: str | None = None
@@ -260,31 +293,26 @@ class ServiceStatistics:
             offset: as for a call.
             always: the one key, which is there even without calls.
         """
+        pooled = self._pool(key_of, window, offset)
+        if always is not None:
+            pooled.sums.setdefault(always, CallSums())
+        now, epoch = self._counts.now(), self._counts.epoch()
+        return pooled.figures(now, epoch, always=always is not None)
+
+    def _pool(self, key_of: KeyOf, window: float | None, offset: float) -> PooledCalls:
         check_period(window, offset)
         counts = self._counts
         every = counts.all_series()
-        sums: dict[Key, CallSums] = {} if always is None else {always: CallSums()}
+        sums: dict[Key, CallSums] = {}
         with self._period(every, window, offset) as period:
             period.pool(sums, key_of)
-            seconds = period.seconds
             caches, apis = tuple(period.caches()), tuple(period.apis())
+            pooled = PooledCalls(sums, period.seconds, caches, apis)
         for series in every:
             key = key_of(series)
             if key is not None:
                 sums.setdefault(key, CallSums()).add_in_progress(*counts.in_progress(series))
-        now, epoch = counts.now(), counts.epoch()
-        result = []
-        for (component, operation), one in sums.items():
-            if one.count or one.in_progress or always is not None:
-                figures = one.statistics(component, operation, seconds, now, epoch)
-                if operation is None:
-                    figures = replace(
-                        figures,
-                        caches=tuple(c for c in caches if component in (None, c.component)),
-                        apis=tuple(a for a in apis if component in (None, a.component)),
-                    )
-                result.append(figures)
-        return sorted(result, key=lambda figures: -figures.total)
+        return pooled
 
     @contextmanager
     def _period(self, every: list[Series], window: float | None, offset: float) -> Iterator[Period]:
@@ -293,18 +321,13 @@ class ServiceStatistics:
             return
         with ExitStack() as reading:
             reader = self._stored()
-            try:
-                history = reading.enter_context(self._reading_history())
-            except VitalspanError:
-                # Another process has it, and stores it as well.
-                if reader is None:
-                    raise
-                yield StoredWindow(reader, self._counts, window, offset)
-                return
-            period = Window(history, window, offset)
-            if reader is None or not period.lacks(window, offset):
-                yield period
-                return
+            history = self._history_in(reading, reader)
+            if history is not None:
+                period = Window(history, window, offset)
+                if reader is None or not period.lacks(window, offset):
+                    yield period
+                    return
+        assert reader is not None  # noqa: S101 - since the lines above
         # Nobody waits for the store who evaluates rules.
         yield StoredWindow(reader, self._counts, window, offset)
 

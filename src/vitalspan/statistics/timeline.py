@@ -6,11 +6,17 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vitalspan.history.operation_series import OperationSeries
 from vitalspan.recording.buckets import BucketGrid
+from vitalspan.statistics.periods import Key, Window
 from vitalspan.statistics.quantiles import quantile_of
+from vitalspan.store.frame import PLAIN_GRID
+from vitalspan.store.reader import StoredSums
+
+if TYPE_CHECKING:
+    from vitalspan.history.history import History
 
 MAX_SLOTS: Final = 96
 """Slots that a period is divided into at most."""
@@ -129,7 +135,9 @@ def _slot(tick: float, width: float, epoch: float) -> int:
 
 
 @dataclass
-class _SlotSums:
+class SlotSums:
+    """The sums of the calls of one slot."""
+
     count: int = 0
     errors: int = 0
     cancellations: int = 0
@@ -157,7 +165,20 @@ class _SlotSums:
         self.longest = max(self.longest, longest)
         track.add_buckets(self.buckets.setdefault(track.grid, {}), first, after)
 
+    def add_stored(self, stored: StoredSums) -> None:
+        """Add the calls of a series that a store has."""
+        self.count += stored.count
+        self.errors += stored.errors
+        self.cancellations += int(stored.extras.get("cancellations", 0))
+        self.total += stored.total
+        self.shortest = min(self.shortest, stored.shortest)
+        self.longest = max(self.longest, stored.longest)
+        own = self.buckets.setdefault(PLAIN_GRID, {})
+        for bucket, calls in stored.buckets.items():
+            own[bucket] = own.get(bucket, 0) + calls
+
     def slot(self, start: float, end: float) -> Slot:
+        """Return the figures, of a slot from one time to another in seconds since the epoch."""
         if not self.count:
             return Slot(start, end, 0, 0, 0, None, None, None, None, None)
         durations = sorted(
@@ -182,7 +203,7 @@ class TimelineSums:
 
     def __init__(self, edges: Sequence[float]) -> None:
         self._edges = edges
-        self._slots = [_SlotSums() for _ in edges[1:]]
+        self._slots = [SlotSums() for _ in edges[1:]]
 
     def add(self, track: OperationSeries) -> None:
         """Add what a track has noted."""
@@ -208,3 +229,25 @@ class TimelineSums:
             for sums, (start, end) in zip(self._slots, pairwise(self._edges), strict=True)
         )
         return Timeline(component, operation, tuple(slots))
+
+
+def timelines(
+    history: History, period: Window, keys: Sequence[Key], epoch: float
+) -> list[Timeline]:
+    """Return timelines of a period of the history, which have the same slots.
+
+    Args:
+        history: that is looked back on.
+        period: which time.
+        keys: the component and the operation of each; None for those of all.
+        epoch: the difference between the time of day and the steady clock in seconds.
+    """
+    width = slot_width(period.seconds)
+    edges = slot_edges(history.ticks.times, period.start, period.end, width, epoch)
+    sums = [TimelineSums(edges) for _ in keys]
+    for track in history.operations.all:
+        series = track.series
+        for (component, operation), one in zip(keys, sums, strict=True):
+            if component in (None, series.component) and operation in (None, series.operation):
+                one.add(track)
+    return [one.timeline(*key, epoch) for key, one in zip(keys, sums, strict=True)]

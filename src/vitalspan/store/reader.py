@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from vitalspan.history.operation_series import ERROR_COLUMN, MEASURE_COLUMN
 from vitalspan.store.frame import GROUP, PLAIN_GRID, Frame, PackedFrame
-from vitalspan.store.protocol import Store, StoredSeries
+from vitalspan.store.protocol import Record, Store, StoredSeries
 from vitalspan.store.roll_up import ROLLED
 from vitalspan.store.tiers import DEFAULT_TIERS, Part, Tier, parse_tiers, parts_of
 from vitalspan.store.writer import TIERS, WRITTEN
@@ -207,6 +207,28 @@ class StoreReader:
             sums += _sums(frame, selected[row.group])
         if current is not None:
             yield current, sums
+
+    def series(self) -> list[StoredSeries]:
+        """Return every series, by number.
+
+        Raises:
+            StoreError: where the store cannot be read.
+        """
+        return self._store.series()
+
+    def records(self, kind: str, start: float, end: float, most: int) -> list[Record]:
+        """Return the latest records of a kind from one time up to another, in their order.
+
+        Args:
+            kind: of the records.
+            start: in seconds since the Unix epoch.
+            end: the time before which they were.
+            most: how many at most.
+
+        Raises:
+            StoreError: where the store cannot be read.
+        """
+        return self._store.records(kind, start, end, most)
 
     def rolled(self) -> list[int]:
         """Return for each tier the time up to which it has frames."""

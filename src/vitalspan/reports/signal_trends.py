@@ -1,0 +1,121 @@
+"""Trends of the signals of a period: of calls, of the score and of the machine."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING, Final
+
+from vitalspan.metrics import HEALTH_SCORE
+from vitalspan.reports.overview import OperationAnomaly
+from vitalspan.reports.trends import SignalTrend, anomalies_of, trend_of
+from vitalspan.signals.catalogue import find
+from vitalspan.signals.query import Query
+from vitalspan.signals.trail import TRAIL, SignalTrail
+from vitalspan.statistics.timeline import Slot, Timeline
+
+if TYPE_CHECKING:
+    from vitalspan.store.reader import StoreReader
+
+_Points = list[tuple[float, float | None]]
+
+_MOST_SCORES: Final = 50_000
+"""Health scores that are read of a store at most: those of a month, one a minute."""
+
+_CALL_SIGNALS: Final[dict[str, Callable[[Slot], float | None]]] = {
+    "rate": lambda slot: slot.throughput,
+    "error_ratio": lambda slot: slot.error_rate,
+    "latency_p50": lambda slot: slot.p50,
+    "latency_p95": lambda slot: slot.p95,
+    "latency_p99": lambda slot: slot.p99,
+}
+"""Signals of calls, and their values in one slot of a timeline."""
+
+_OF_OPERATIONS: Final = ("rate", "error_ratio", "latency_p95")
+"""Signals that can be unusual of one operation."""
+
+_QUANTILES: Final = {"latency_p50": 0.5, "latency_p95": 0.95, "latency_p99": 0.99}
+
+
+def call_trends(timeline: Timeline) -> Iterator[SignalTrend]:
+    """Yield the trends of the signals of calls, if there were any."""
+    slots = timeline.slots
+    if not any(slot.count for slot in slots):
+        return
+    for name, value_of in _CALL_SIGNALS.items():
+        points = [(slot.end, value_of(slot)) for slot in slots]
+        weights = None if name == "rate" else [slot.count for slot in slots]
+        yield _trend(name, points, weights)
+
+
+def followed_trends(
+    trail: SignalTrail, timeline: Timeline, epoch: float, reader: StoreReader | None
+) -> Iterator[SignalTrend]:
+    """Yield the trends of the score and of the machine, as far as anything is known.
+
+    Args:
+        trail: what they were like.
+        timeline: whose slots they are averaged in.
+        epoch: the difference between the time of day and the steady clock in seconds.
+        reader: reads scores from before this process; None for none.
+    """
+    for name in TRAIL:
+        points: _Points = [
+            (slot.end, trail.mean(name, slot.start - epoch, slot.end - epoch))
+            for slot in timeline.slots
+        ]
+        if name == HEALTH_SCORE.name and reader is not None and points:
+            points = _with_stored_scores(reader, timeline.slots, points)
+        if any(value is not None for _, value in points):
+            yield _trend(name, points, highest=100.0 if name == HEALTH_SCORE.name else None)
+
+
+def operation_anomalies(timelines: Sequence[Timeline]) -> list[OperationAnomaly]:
+    """Return when operations were unusual, in order."""
+    found = []
+    for timeline in timelines:
+        slots = timeline.slots
+        for name in _OF_OPERATIONS:
+            signal = find(name)
+            assert signal is not None  # noqa: S101 - they are named in this module
+            points = [(slot.end, _CALL_SIGNALS[name](slot)) for slot in slots]
+            weights = None if name == "rate" else [slot.count for slot in slots]
+            found += [
+                OperationAnomaly(
+                    str(timeline.component), str(timeline.operation), name, signal.unit, one
+                )
+                for one in anomalies_of(points, signal.unit, weights)
+            ]
+    return sorted(found, key=lambda one: one.anomaly.start)
+
+
+def _with_stored_scores(reader: StoreReader, slots: Sequence[Slot], points: _Points) -> _Points:
+    """Return scores of slots, those of a store where there are none of this process."""
+    records = reader.records("health", slots[0].start, slots[-1].end, _MOST_SCORES)
+    ends, scores = [slot.end for slot in slots], [list[float]() for _ in slots]
+    for record in records:
+        scores[min(bisect_left(ends, record.at), len(slots) - 1)].append(record.document["score"])
+    return [
+        (end, fmean(stored) if value is None and stored else value)
+        for (end, value), stored in zip(points, scores, strict=True)
+    ]
+
+
+def _trend(
+    name: str,
+    points: Sequence[tuple[float, float | None]],
+    weights: Sequence[int] | None = None,
+    highest: float | None = None,
+) -> SignalTrend:
+    signal = find(name)
+    assert signal is not None  # noqa: S101 - they are named in this module and in the trail
+    query = Query(name, quantile=_QUANTILES.get(name))
+    return trend_of(
+        name,
+        signal.summary_of(query),
+        signal.unit,
+        points,
+        weights=weights,
+        highest=signal.highest_value() if highest is None else highest,
+    )
