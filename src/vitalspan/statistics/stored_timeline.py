@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from vitalspan.metrics import COMPONENT, OPERATION
 from vitalspan.statistics.periods import Key
 from vitalspan.statistics.timeline import MAX_SLOTS, SlotSums, Timeline, slot_width
+from vitalspan.store.frame import Frame
 from vitalspan.store.protocol import StoredSeries
-from vitalspan.store.reader import StoredSums, StoreReader
+from vitalspan.store.reader import StoreReader
 
 _MOST_SUMS: Final = 40_000
-"""Sums of one series in one frame that are read at most: where there are many series, slots are
+"""Counts of one series in one frame that are read at most: where there are many series, slots are
 wider instead."""
+
+_KeysByPlace = dict[int, list[Key]]
+"""The keys that each series of a group belongs to, by its place in it."""
 
 
 def stored_timelines(
@@ -32,44 +36,53 @@ def stored_timelines(
     Raises:
         StoreError: where the store cannot be read.
     """
-    series = sum(map(_is_operation, reader.series()))
-    frames = max(1.0, min(MAX_SLOTS, _MOST_SUMS / max(1, series)))
-    width = slot_width(end - start, math.floor(frames))
+    groups = _groups(keys, reader.series())
+    series = sum(map(len, groups.values()))
+    slots = max(1, min(MAX_SLOTS, _MOST_SUMS // max(1, series)))
+    width = slot_width(end - start, slots)
     parts = reader.parts(start, end, now, math.floor(width))
     if not parts:
         return [Timeline(*key, ()) for key in keys]
     width = max(width, *(part.step for part in parts))
     first, last = parts[0].start, min(parts[-1].end, reader.written())
-    edges = [first, *_boundaries(first, last, width), last] if last > first else [first]
-    sums = [[SlotSums() for _ in edges[1:]] for _ in keys]
-    for part in parts if len(edges) > 1 else ():
-        for moment, every in reader.points(part.step, part.start, part.end, _is_operation):
-            index = int(max(moment, first) // width - first // width)
-            for slots, stored in _selected(keys, sums, every):
-                slots[min(index, len(slots) - 1)].add_stored(stored)
-    return [
-        Timeline(*key, tuple(map(SlotSums.slot, slots, edges, edges[1:])))
-        for key, slots in zip(keys, sums, strict=True)
-    ]
+    if last <= first:
+        return [Timeline(*key, ()) for key in keys]
+    edges = [first, *_boundaries(first, last, width), last]
+    frames: dict[tuple[int, int], Frame] = {}
+    for part in parts:
+        for moment, group, packed in reader.frames(part, groups):
+            # What has begun after the last write is not known as a whole.
+            index = min(int(max(moment, first) // width - first // width), len(edges) - 2)
+            packed.add_to(frames.setdefault((index, group), Frame()))
+    sums = {key: [SlotSums() for _ in edges[1:]] for key in keys}
+    for (index, group), frame in frames.items():
+        _add({key: slots[index] for key, slots in sums.items()}, groups[group], frame)
+    return [Timeline(*key, tuple(map(SlotSums.slot, sums[key], edges, edges[1:]))) for key in keys]
 
 
-def _selected(
-    keys: Sequence[Key], sums: Sequence[list[SlotSums]], every: Sequence[StoredSums]
-) -> Iterator[tuple[list[SlotSums], StoredSums]]:
-    """Yield the sums of each series, with the slots of each key that it belongs to."""
-    for stored in every:
-        labels = stored.series.labels
-        component, operation = labels.get(COMPONENT), labels.get(OPERATION)
-        for key, slots in zip(keys, sums, strict=True):
-            if key[0] in (None, component) and key[1] in (None, operation):
-                yield slots, stored
+def _groups(keys: Iterable[Key], every: Iterable[StoredSeries]) -> dict[int, _KeysByPlace]:
+    wanted = set(keys)
+    groups: dict[int, _KeysByPlace] = {}
+    for series in every:
+        if series.kind != "operation":
+            continue
+        component, operation = series.labels.get(COMPONENT), series.labels.get(OPERATION)
+        own: tuple[Key, ...] = ((None, None), (component, None), (None, operation))
+        chosen = [key for key in (*own, (component, operation)) if key in wanted]
+        if chosen:
+            groups.setdefault(series.group, {})[series.place] = chosen
+    return groups
+
+
+def _add(slots: Mapping[Key, SlotSums], keys_by_place: _KeysByPlace, frame: Frame) -> None:
+    buckets = frame.buckets_by_place()
+    for place, keys in keys_by_place.items():
+        if frame.counts[place]:
+            for key in keys:
+                slots[key].add_place(frame, place, buckets.get(place, {}))
 
 
 def _boundaries(first: float, last: float, width: float) -> list[float]:
     """Return the multiples of a width between two times."""
     numbers = range(math.floor(first / width) + 1, math.ceil(last / width))
     return [number * width for number in numbers]
-
-
-def _is_operation(series: StoredSeries) -> bool:
-    return series.kind == "operation"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -12,8 +12,7 @@ from vitalspan.history.operation_series import OperationSeries
 from vitalspan.recording.buckets import BucketGrid
 from vitalspan.statistics.periods import Key, Window
 from vitalspan.statistics.quantiles import quantile_of
-from vitalspan.store.frame import PLAIN_GRID
-from vitalspan.store.reader import StoredSums
+from vitalspan.store.frame import PLAIN_GRID, Frame
 
 if TYPE_CHECKING:
     from vitalspan.history.history import History
@@ -148,33 +147,39 @@ class SlotSums:
 
     def add(self, track: OperationSeries, first: int, after: int) -> None:
         """Add entries of a track, one at least."""
+        last, before, base = after - 1, first - 1, track.base
 
         def increase(name: str) -> float:
             column = track.columns.get(name)
             if column is None:
                 return 0.0
-            before = column[first - 1] if first else track.base.get(name, 0.0)
-            return column[after - 1] - before
+            return column[last] - (column[before] if first else base.get(name, 0.0))
 
         self.count += int(increase("count"))
+        self.total += increase("total")
         self.errors += int(increase("errors"))
         self.cancellations += int(increase("cancellations"))
-        self.total += increase("total")
         shortest, longest = track.extremes(first, after)
         self.shortest = min(self.shortest, shortest)
         self.longest = max(self.longest, longest)
         track.add_buckets(self.buckets.setdefault(track.grid, {}), first, after)
 
-    def add_stored(self, stored: StoredSums) -> None:
-        """Add the calls of a series that a store has."""
-        self.count += stored.count
-        self.errors += stored.errors
-        self.cancellations += int(stored.extras.get("cancellations", 0))
-        self.total += stored.total
-        self.shortest = min(self.shortest, stored.shortest)
-        self.longest = max(self.longest, stored.longest)
+    def add_place(self, frame: Frame, place: int, buckets: Mapping[int, int]) -> None:
+        """Add the calls of a series that a store has.
+
+        Args:
+            frame: of its group of series.
+            place: of the series in the frame.
+            buckets: its calls by bucket of `PLAIN_GRID`.
+        """
+        self.count += frame.counts[place]
+        self.errors += frame.errors[place]
+        self.cancellations += int(frame.extras.get((place, "cancellations"), 0))
+        self.total += frame.totals[place]
+        self.shortest = min(self.shortest, frame.shortest[place])
+        self.longest = max(self.longest, frame.longest[place])
         own = self.buckets.setdefault(PLAIN_GRID, {})
-        for bucket, calls in stored.buckets.items():
+        for bucket, calls in buckets.items():
             own[bucket] = own.get(bucket, 0) + calls
 
     def slot(self, start: float, end: float) -> Slot:
@@ -244,10 +249,12 @@ def timelines(
     """
     width = slot_width(period.seconds)
     edges = slot_edges(history.ticks.times, period.start, period.end, width, epoch)
-    sums = [TimelineSums(edges) for _ in keys]
+    sums = {key: TimelineSums(edges) for key in keys}
     for track in history.operations.all:
-        series = track.series
-        for (component, operation), one in zip(keys, sums, strict=True):
-            if component in (None, series.component) and operation in (None, series.operation):
+        component, operation = track.series.component, track.series.operation
+        own: tuple[Key, ...] = ((None, None), (component, None), (None, operation))
+        for key in (*own, (component, operation)):
+            one = sums.get(key)
+            if one is not None:
                 one.add(track)
-    return [one.timeline(*key, epoch) for key, one in zip(keys, sums, strict=True)]
+    return [sums[key].timeline(*key, epoch) for key in keys]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -207,6 +207,19 @@ class StoreReader:
             sums += _sums(frame, selected[row.group])
         if current is not None:
             yield current, sums
+
+    def frames(self, part: Part, groups: Collection[int]) -> Iterator[tuple[int, int, PackedFrame]]:
+        """Yield frames, each with the time at which it begins and the group of its series.
+
+        Args:
+            part: which frames.
+            groups: of the series.
+
+        Raises:
+            StoreError: where the store cannot be read.
+        """
+        for row in self._store.frames(part.step, part.start, part.end, groups):
+            yield row.start, row.group, PackedFrame(row.packed)
 
     def series(self) -> list[StoredSeries]:
         """Return every series, by number.
