@@ -221,14 +221,6 @@ class StoreReader:
         for row in self._store.frames(part.step, part.start, part.end, groups):
             yield row.start, row.group, PackedFrame(row.packed)
 
-    def series(self) -> list[StoredSeries]:
-        """Return every series, by number.
-
-        Raises:
-            StoreError: where the store cannot be read.
-        """
-        return self._store.series()
-
     def records(self, kind: str, start: float, end: float, most: int) -> list[Record]:
         """Return the latest records of a kind from one time up to another, in their order.
 

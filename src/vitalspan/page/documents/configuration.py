@@ -20,6 +20,7 @@ SHOWN: Final = frozenset(
         *("native_histograms", "classic_histograms", "native_histogram_buckets"),
         *("created_series", "tick_interval", "alert_history", "group_wait", "group_interval"),
         *("metrics", "health_model", "health_snapshots", "health_snapshot_interval"),
+        *("report_interval", "report_formats", "report_keep", "report_max_age"),
         *("publish_interval", "store_tiers", "store_max_bytes", "gen_ai_metrics"),
     }
 )
