@@ -106,6 +106,9 @@ class Monitor(Instruments):
         self._registry_locks = RegistryLocks(self.registry)
         fork.reset_in_child(self._registry_locks, first=True)
         self._reset_in_children()
+        if self._workers is None:
+            # Otherwise what the parent has counted is left out when the child publishes.
+            fork.reset_in_child(self._model_usage)
         living_monitors.add(self)
 
     def forget(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import textwrap
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
+from support.subprograms import run_program
 from vitalspan.errors import ConfigurationError
 from vitalspan.exposition.model_usage import MAX_MODELS
 from vitalspan.recording.prices import Price, PriceTable
@@ -137,6 +141,40 @@ def test_a_clash_of_names_is_a_fault_of_ours(registry: CollectorRegistry, sample
     second.close()
     assert sample("third_api_model_calls_total", **labels) is None
     first.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_counts_its_own_calls(
+    monitor: vs.Monitor, sample: Read, labels: dict[str, str]
+) -> None:
+    api = monitor.api("openai")
+    api.record(model="large")
+    child = os.fork()
+    if not child:
+        with suppress(BaseException):
+            api.record(model="large")
+            calls = sample("api_model_calls_total", **labels, outcome="ok")
+            os._exit(0 if calls == 1 else 1)
+        os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_calls_of_several_processes_are_added_up(tmp_path: Path) -> None:
+    program = """
+    from prometheus_client import CollectorRegistry
+    monitor = vs.Monitor(registry=CollectorRegistry(), system_metrics=False, workers=FOLDER)
+    monitor.api("openai").record(model="large", input_tokens=5, duration=1.0)
+    print(monitor.generate_latest().decode())
+    monitor.close()
+    """
+    program = textwrap.dedent(program).replace("FOLDER", repr(str(tmp_path / "workers")))
+    first, second = run_program(program), run_program(program)
+    of_model = 'api="openai",component="default",model="large"'
+    for printed, times in ((first, 1), (second, 2)):
+        assert f"api_duration_seconds_sum{{{of_model}}} {times:.1f}" in printed
+        tokens = f'api_model_tokens_total{{{of_model},token_type="input"}} {5 * times:.1f}'
+        assert tokens in printed
 
 
 def test_the_names_of_the_conventions(registry: CollectorRegistry) -> None:

@@ -6,6 +6,7 @@ workers, OTLP and rules know them as they know any metric of the registry.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -91,11 +92,14 @@ class ModelUsage:
                     self._registry.unregister(one)
 
     def reset(self) -> None:
-        """Begin anew from zero."""
-        with self._lock:
-            self._models.clear()
-            for one in self._made:
-                one.clear()
+        """Begin anew from zero, with a lock that no other thread can hold."""
+        self._lock = threading.RLock()
+        self._models.clear()
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            # The values are in files of each process, which cannot be cleared and need not be.
+            return
+        for one in self._made:
+            one.clear()
 
     def record(self, component: str, api: str, usage: ApiUsage) -> None:
         """Count one call."""
