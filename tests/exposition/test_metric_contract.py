@@ -17,11 +17,11 @@ from vitalspan.exposition.formats import Format
 from vitalspan.exposition.generate import generate_latest
 from vitalspan.metrics import Family
 
-JOBS = {*names.JOB_FAMILIES, names.JOB_OUTCOME}
+ELSEWHERE = names.SEPARATE_FAMILIES - {*names.MODEL_FAMILIES, *names.GEN_AI_FAMILIES}
 FAMILIES = {
     family.name: family
     for family in vars(names).values()
-    if isinstance(family, Family) and family not in JOBS
+    if isinstance(family, Family) and family not in ELSEWHERE
 }
 MODEL = {"component", "api", "model"}
 GEN_AI = {"gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"}

@@ -109,10 +109,9 @@ class ModelUsage:
         for kind, amount in zip(names.TOKEN_TYPES, usage[2:6], strict=True):
             if amount:
                 own.tokens.labels(*key, kind).inc(amount)
-        if usage.cost:
-            own.cost.labels(*key).inc(usage.cost)
-        if usage.retries:
-            own.retries.labels(*key).inc(usage.retries)
+        # They are there from the first call on, so that the first cost and retry are a rise.
+        own.cost.labels(*key).inc(usage.cost)
+        own.retries.labels(*key).inc(usage.retries)
         if usage.duration is not None:
             own.duration.labels(*key).observe(usage.duration)
         if usage.first_token is not None:
