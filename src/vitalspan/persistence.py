@@ -187,6 +187,7 @@ class Persistence:
         """Close the store, since another process writes from now on, or none does."""
         if self._writer.is_open:
             self._writer.close()
+        self._reader.close()
 
     def reset(self) -> None:
         """Begin anew, as a forked child does, which leaves the store to its parent."""

@@ -12,7 +12,9 @@ from vitalspan.store.protocol import Store
 
 _SQLITE: Final = "sqlite:///"
 
-EXAMPLES: Final = "sqlite:///history.db"
+_EXAMPLES: Final = (
+    "'sqlite:///history.db', 'postgresql://user@host/database' or 'redis://host' for example"
+)
 
 
 def open_store(url: str, *, read_only: bool = False) -> Store:
@@ -29,12 +31,11 @@ def open_store(url: str, *, read_only: bool = False) -> Store:
         scheme = urlsplit(url).scheme
     except ValueError:
         scheme = ""
-    make = _STORES.get(scheme)
+    # Before the plus is the database, after it SQLAlchemy's driver.
+    make = _STORES.get(scheme.partition("+")[0])
     if make is None:
         shown = url.partition("://")[0] if "://" in url else url
-        raise ConfigurationError(
-            f"store={shown!r:.80} is the URL of no store: use {EXAMPLES!r}, for example"
-        )
+        raise ConfigurationError(f"store={shown!r:.80} is the URL of no store: use {_EXAMPLES}")
     return make(url, read_only)
 
 
@@ -50,4 +51,20 @@ def _sqlite(url: str, read_only: bool) -> Store:  # noqa: FBT001 - as the others
     return SqliteStore(Path(path), read_only=read_only)
 
 
-_STORES: Final[dict[str, Callable[[str, bool], Store]]] = {"sqlite": _sqlite}
+def _sql(url: str, read_only: bool) -> Store:  # noqa: FBT001 - as the others
+    from vitalspan.store.sql import SqlStore  # noqa: PLC0415 - few programs have a store
+
+    return SqlStore(url.replace("postgres://", "postgresql://", 1), read_only=read_only)
+
+
+def _redis(url: str, read_only: bool) -> Store:  # noqa: FBT001 - as the others
+    from vitalspan.store.redis import RedisStore  # noqa: PLC0415 - few programs have a store
+
+    return RedisStore(url, read_only=read_only)
+
+
+_STORES: Final[dict[str, Callable[[str, bool], Store]]] = {
+    "sqlite": _sqlite,
+    **dict.fromkeys(("postgres", "postgresql", "mysql", "mariadb", "mssql", "oracle"), _sql),
+    **dict.fromkeys(("redis", "rediss", "unix"), _redis),
+}

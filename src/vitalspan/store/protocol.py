@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -167,3 +168,8 @@ class Store(Protocol):
     def close(self) -> None:
         """Let go of the database."""
         ...
+
+
+def labels_text(labels: Mapping[str, str]) -> str:
+    """Return labels as text that is the same for the same labels."""
+    return json.dumps(dict(labels), sort_keys=True)

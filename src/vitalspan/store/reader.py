@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from vitalspan.history.operation_series import ERROR_COLUMN, MEASURE_COLUMN
+from vitalspan.store.errors import StoreError
 from vitalspan.store.frame import GROUP, PLAIN_GRID, Frame, PackedFrame
 from vitalspan.store.protocol import Record, Store, StoredSeries
 from vitalspan.store.roll_up import ROLLED
@@ -234,6 +236,11 @@ class StoreReader:
             StoreError: where the store cannot be read.
         """
         return self._store.records(kind, start, end, most)
+
+    def close(self) -> None:
+        """Let go of the database; it is connected to again when somebody asks."""
+        with suppress(StoreError):
+            self._store.close()
 
     def rolled(self) -> list[int]:
         """Return for each tier the time up to which it has frames."""

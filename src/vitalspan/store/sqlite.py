@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vitalspan.store.errors import NewerStoreError, StoreError, StoreInUseError
-from vitalspan.store.protocol import Batch, FrameRow, Record, StoredSeries
+from vitalspan.store.protocol import Batch, FrameRow, Record, StoredSeries, labels_text
 
 _APPLICATION: Final = 0x76747370
 """The mark that tells these files from other SQLite files: `vtsp`."""
@@ -278,8 +278,3 @@ def _write(connection: sqlite3.Connection, batch: Batch) -> None:
     )
     if batch.expired_records is not None:
         connection.execute("DELETE FROM records WHERE at < ?", (batch.expired_records,))
-
-
-def labels_text(labels: Any) -> str:
-    """Return labels as text that is the same for the same labels."""
-    return json.dumps(dict(labels), sort_keys=True)

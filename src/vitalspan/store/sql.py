@@ -1,0 +1,351 @@
+"""A store in a database that SQLAlchemy speaks to, such as PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import os
+import weakref
+import zlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from vitalspan.errors import ConfigurationError, MissingExtraError
+from vitalspan.store.errors import NewerStoreError, StoreError, StoreInUseError
+from vitalspan.store.protocol import Batch, FrameRow, Record, StoredSeries, labels_text
+
+try:
+    import sqlalchemy as sa
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+except ImportError:  # pragma: no cover - what is not installed cannot be tested beside what is
+    raise MissingExtraError("this store", "store-sql") from None
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL, Connection
+
+VERSION: Final = 1
+"""The version of the tables."""
+
+_SCHEMA: Final = "schema"
+"""The document that says of which version the tables are."""
+
+_PATIENCE: Final = 3
+"""Seconds to wait for a connection."""
+
+_CONNECT: Final[dict[str, dict[str, Any]]] = {
+    "postgresql": {
+        "connect_timeout": _PATIENCE,
+        "options": "-c statement_timeout=5000 -c lock_timeout=2000",
+    },
+    "mysql": {"connect_timeout": _PATIENCE, "read_timeout": 5, "write_timeout": 5},
+}
+"""Arguments of drivers that keep a database from holding up the evaluation of rules."""
+
+_LOCKS: Final = {
+    "postgresql": "SELECT pg_try_advisory_lock(:number)",
+    "mysql": "SELECT GET_LOCK(:number, 0)",
+}
+"""The locks that are free again when their process has died."""
+
+
+def _dispose(engine: sa.Engine, process: int) -> None:
+    """Close the connections of a store that nobody has any more, in the process that made them."""
+    engine.dispose(close=process == os.getpid())
+
+
+_inherited: list[Any] = []
+"""Keeps a parent's connections from being closed by a forked child."""
+
+
+class SqlStore:
+    """A store in four tables of a database.
+
+    Args:
+        url: as SQLAlchemy has it; `name=` in its query is put before the names of the tables.
+        read_only: whether it is only read, perhaps while another process writes.
+
+    Raises:
+        ConfigurationError: for a URL that SQLAlchemy does not understand, or a driver that is not
+            installed.
+    """
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        try:
+            parsed = sa.engine.make_url(url)
+            name = parsed.query.get("name", "vitalspan")
+            self._url: URL = parsed.difference_update_query(["name"])
+            dialect = self._url.get_dialect().name
+            self._engine = sa.create_engine(
+                self._url,
+                pool_pre_ping=True,
+                pool_size=2,
+                connect_args=_CONNECT.get("mysql" if dialect == "mariadb" else dialect, {}),
+            )
+        except (ArgumentError, ImportError) as error:
+            shown = url.partition("://")[0]
+            raise ConfigurationError(f"store={shown!r:.80} cannot be used: {error}") from None
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ConfigurationError(f"store: name={name!r:.80}: use letters, digits and _")
+        self._read_only = read_only
+        self._tables = Tables(name)
+        self._writing: Connection | None = None
+        self._process = os.getpid()
+        weakref.finalize(self, _dispose, self._engine, os.getpid()).atexit = False
+
+    @property
+    def name(self) -> str:
+        """The name of the store for people, without a password."""
+        return self._url.render_as_string(hide_password=True)
+
+    def open(self) -> None:
+        """Make or migrate the tables and become the one process that writes.
+
+        Raises:
+            StoreError: where that is not possible now.
+        """
+        with self._faults():
+            if self._read_only:
+                if not sa.inspect(self._engine).has_table(self._tables.documents.name):
+                    raise StoreError(f"{self.name}: there is no history in it")
+                self._check_version()
+                return
+            self._process = os.getpid()
+            connection = self._engine.connect()
+            try:
+                self._lock(connection)
+                self._tables.metadata.create_all(connection)
+                connection.commit()
+                self._check_version()
+            except BaseException:
+                connection.invalidate()
+                connection.close()
+                raise
+            self._writing = connection
+
+    def _check_version(self) -> None:
+        version = self.document(_SCHEMA)
+        if isinstance(version, int) and version > VERSION:
+            raise NewerStoreError(
+                f"{self.name}: a newer version of vitalspan has written it (tables of version "
+                f"{version}, this one knows {VERSION}); use that version or another name="
+            )
+
+    def _lock(self, connection: Connection) -> None:
+        dialect = self._engine.dialect.name
+        statement = _LOCKS.get("mysql" if dialect == "mariadb" else dialect)
+        if statement is None:
+            return
+        number = zlib.crc32(self._tables.frames.name.encode())
+        free = connection.execute(sa.text(statement), {"number": number}).scalar()
+        connection.commit()
+        if not free:
+            raise StoreInUseError(
+                f"{self.name}: another process writes to it; give each a name= of its own, or let "
+                "them be workers of one service"
+            )
+
+    def write(self, batch: Batch) -> None:
+        """Write a batch, wholly or not at all."""
+        with self._faults():
+            connection = self._writing
+            if connection is None:
+                self.open()
+                connection = self._writing
+                assert connection is not None  # noqa: S101 - it is open
+            try:
+                self._tables.write(connection, batch)
+                connection.commit()
+            except BaseException:
+                # The lock goes with the connection, which may be lost; the next write takes both.
+                self._writing = None
+                connection.invalidate()
+                connection.close()
+                raise
+
+    def size(self) -> int:
+        """Return the bytes that are in use, of the frames alone where that is all one can know."""
+        frames = self._tables.frames
+        with self._faults(), self._engine.connect() as connection:
+            if self._engine.dialect.name == "postgresql":
+                names = [table.name for table in self._tables.metadata.sorted_tables]
+                sizes = (
+                    connection.execute(
+                        sa.text("SELECT pg_total_relation_size(:name)"), {"name": f'"{name}"'}
+                    ).scalar()
+                    for name in names
+                )
+                return sum(size or 0 for size in sizes)
+            total = sa.select(sa.func.sum(sa.func.length(frames.c.packed)))
+            return connection.execute(total).scalar() or 0
+
+    def series(self) -> list[StoredSeries]:
+        """Return every series, by number."""
+        table = self._tables.series
+        with self._faults(), self._engine.connect() as connection:
+            rows = connection.execute(sa.select(table).order_by(table.c.number))
+            return [StoredSeries(number, kind, json.loads(text)) for number, kind, text in rows]
+
+    def frames(
+        self, step: int, start: int, end: int, groups: Collection[int] | None = None
+    ) -> list[FrameRow]:
+        """Return frames of one length that begin from one time up to another, by their start."""
+        table = self._tables.frames
+        query = sa.select(table).where(
+            table.c.step == step, table.c.start >= start, table.c.start < end
+        )
+        if groups is not None:
+            query = query.where(table.c.grp.in_(groups))
+        with self._faults(), self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(table.c.start, table.c.grp))
+            return [FrameRow(*row) for row in rows]
+
+    def span(self, step: int, start: int = 0) -> tuple[int, int] | None:
+        """Return when the first and the last frame of a length begin; None without any."""
+        table = self._tables.frames
+        query = sa.select(sa.func.min(table.c.start), sa.func.max(table.c.start))
+        with self._faults(), self._engine.connect() as connection:
+            row = connection.execute(
+                query.where(table.c.step == step, table.c.start >= start)
+            ).one()
+            return None if row[0] is None else (row[0], row[1])
+
+    def groups(self, step: int, start: int, end: int) -> list[int]:
+        """Return the groups that have frames of a length, from one time up to another."""
+        table = self._tables.frames
+        query = sa.select(table.c.grp).distinct()
+        query = query.where(table.c.step == step, table.c.start >= start, table.c.start < end)
+        with self._faults(), self._engine.connect() as connection:
+            return list(connection.execute(query.order_by(table.c.grp)).scalars())
+
+    def document(self, name: str) -> Any:
+        """Return a document; None where there is none."""
+        table = self._tables.documents
+        query = sa.select(table.c.document).where(table.c.name == name)
+        with self._faults(), self._engine.connect() as connection:
+            text = connection.execute(query).scalar()
+            return None if text is None else json.loads(text)
+
+    def records(self, kind: str, start: float, end: float, most: int) -> list[Record]:
+        """Return the latest records of a kind from one time up to another, in their order."""
+        table = self._tables.records
+        query = sa.select(table.c.kind, table.c.at, table.c.document).where(
+            table.c.kind == kind, table.c.at >= start
+        )
+        if end < float("inf"):
+            query = query.where(table.c.at < end)
+        query = query.order_by(table.c.at.desc(), table.c.number.desc()).limit(most)
+        with self._faults(), self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+            return [Record(kind, at, json.loads(text)) for kind, at, text in reversed(rows)]
+
+    def close(self) -> None:
+        """Let go of the database; a forked child only forgets its parent's connections."""
+        connection, self._writing = self._writing, None
+        if self._process != os.getpid():
+            _inherited.append(connection)
+            self._engine.dispose(close=False)
+            return
+        with self._faults():
+            if connection is not None:
+                connection.invalidate()
+                connection.close()
+            self._engine.dispose()
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            text = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+            raise StoreError(f"{self.name}: {text}") from None
+        except (ValueError, TypeError) as error:
+            raise StoreError(f"{self.name}: it is damaged: {error}") from None
+
+
+class Tables:
+    """The tables of a store.
+
+    Args:
+        name: before their names.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.metadata = metadata = sa.MetaData()
+        # MySQL's own are too short for a frame.
+        binary = sa.LargeBinary().with_variant(sa.LargeBinary(2**24 - 1), "mysql", "mariadb")
+        text = sa.Text().with_variant(sa.Text(2**24 - 1), "mysql", "mariadb")
+        self.series = sa.Table(
+            f"{name}_series",
+            metadata,
+            sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("kind", sa.String(20), nullable=False),
+            sa.Column("labels", text, nullable=False),
+        )
+        self.frames = sa.Table(
+            f"{name}_frames",
+            metadata,
+            sa.Column("step", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("start", sa.BigInteger, primary_key=True, autoincrement=False),
+            sa.Column("grp", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("calls", sa.BigInteger, nullable=False),
+            sa.Column("errors", sa.BigInteger, nullable=False),
+            sa.Column("total", sa.Double, nullable=False),
+            sa.Column("packed", binary, nullable=False),
+        )
+        self.documents = sa.Table(
+            f"{name}_documents",
+            metadata,
+            sa.Column("name", sa.String(100), primary_key=True),
+            sa.Column("document", text, nullable=False),
+        )
+        self.records = sa.Table(
+            f"{name}_records",
+            metadata,
+            sa.Column("number", sa.Integer, primary_key=True),
+            sa.Column("kind", sa.String(20), nullable=False),
+            sa.Column("at", sa.Double, nullable=False),
+            sa.Column("document", text, nullable=False),
+            sa.Index(f"{name}_records_key", "kind", "at"),
+        )
+
+    def write(self, connection: Connection, batch: Batch) -> None:
+        """Write a batch in the transaction of a connection."""
+        frames, documents, records = self.frames, self.documents, self.records
+        if batch.series:
+            rows = [(one.number, one.kind, labels_text(one.labels)) for one in batch.series]
+            _replace(connection, self.series, ("number",), rows)
+        if batch.frames:
+            # Of two with the same key, the later one counts.
+            latest = {row[:3]: row for row in batch.frames}
+            _replace(connection, frames, ("step", "start", "grp"), list(latest.values()))
+        texts = [(name, json.dumps(one)) for name, one in batch.documents.items()]
+        if texts:
+            texts.append((_SCHEMA, json.dumps(VERSION)))
+            _replace(connection, documents, ("name",), texts)
+        if batch.records:
+            connection.execute(
+                sa.insert(records),
+                [
+                    {"kind": one.kind, "at": one.at, "document": json.dumps(one.document)}
+                    for one in batch.records
+                ],
+            )
+        for step, before in batch.expired_frames.items():
+            if before > 0:
+                old = sa.delete(frames).where(frames.c.step == step, frames.c.start < int(before))
+                connection.execute(old)
+        if batch.expired_records is not None:
+            connection.execute(sa.delete(records).where(records.c.at < batch.expired_records))
+
+
+def _replace(
+    connection: Connection, table: sa.Table, key: tuple[str, ...], rows: list[Any]
+) -> None:
+    """Insert rows in the place of those with the same key, in every dialect."""
+    names = [column.name for column in table.columns]
+    values = [dict(zip(names, row, strict=True)) for row in rows]
+    same = [table.c[name] == sa.bindparam(f"key_{name}") for name in key]
+    keys = [{f"key_{name}": value[name] for name in key} for value in values]
+    connection.execute(sa.delete(table).where(*same), keys)
+    connection.execute(sa.insert(table), values)
