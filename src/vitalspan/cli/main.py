@@ -8,14 +8,14 @@ import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from vitalspan._version import __version__
-from vitalspan.cli import bridge, demo, grafana, history, job, rules, workers
+from vitalspan.cli import bridge, demo, grafana, history, job, rules, run, workers
 from vitalspan.errors import VitalspanError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-_RUNNING_COMMANDS: Final = (["job"],)
+_RUNNING_COMMANDS: Final = (["job"], ["run"])
 """The first words of command lines that have a command of the user's in them."""
 
 
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the arguments, and the command that `job run` is given after two dashes.
+    """Return the arguments, and the command that `job run` or `run` is given after two dashes.
 
     The command may have two dashes of its own, which argparse would take for itself.
     """
@@ -81,4 +81,5 @@ def _parser() -> Parser:
     workers.add_to(commands)
     bridge.add_to(commands)
     job.add_to(commands)
+    run.add_to(commands)
     return parser

@@ -1,0 +1,102 @@
+"""`vitalspan run`: a program that is instrumented without a change of its code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitalspan.cli.command import add_command
+from vitalspan.errors import ConfigurationError, VitalspanError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from vitalspan.cli.command import Commands
+    from vitalspan.zero_code.start import Wanted
+
+
+def add_to(commands: Commands[Any]) -> None:
+    """Add the command and its options."""
+    run = add_command(
+        commands,
+        "run",
+        "run a program with its libraries and functions instrumented",
+        _run,
+        "Everything else is said by the VITALSPAN_* variables.",
+    )
+    run.usage = "%(prog)s [options] -- COMMAND [ARGUMENT ...]"
+    option = run.add_argument
+    option(
+        "--operations",
+        metavar="PATTERNS",
+        help="functions that become operations, such as 'shop.checkout:*, shop.db:Query.run' "
+        "(VITALSPAN_OPERATIONS)",
+    )
+    option(
+        "--instrument",
+        metavar="NAMES",
+        help="libraries that are instrumented: all, none, or names with commas between them "
+        "(VITALSPAN_INSTRUMENT, or all)",
+    )
+    option("--trace", action="store_true", help="export spans by OTLP, as OTEL_* variables say")
+    option(
+        "--dry-run",
+        action="store_true",
+        help="run nothing; list the functions that the patterns match, and exit with 1 if one "
+        "matches none",
+    )
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    wanted = _wanted(arguments)
+    if arguments.dry_run:
+        _list(wanted)
+        return
+    command = arguments.command_line
+    if not command:
+        raise ConfigurationError("give the program after two dashes: -- COMMAND [ARGUMENT ...]")
+    from vitalspan.zero_code.environment import environment_of  # noqa: PLC0415 - see below
+
+    sys.stdout.flush()
+    try:
+        os.execvpe(  # noqa: S606 - running what it is given is what it is for
+            command[0], command, environment_of(wanted.to_json(), os.environ)
+        )
+    except OSError as refused:
+        raise VitalspanError(f"{command[0]}: {refused.strerror or refused}") from None
+
+
+def _wanted(arguments: argparse.Namespace) -> Wanted:
+    # Other commands do without it.
+    from vitalspan.zero_code.start import Wanted  # noqa: PLC0415
+
+    wanted = Wanted.from_environment()
+    given = {
+        name: value
+        for name in ("operations", "instrument")
+        if (value := getattr(arguments, name)) is not None
+    }
+    if arguments.trace:
+        given["tracing"] = "otlp"
+    return replace(wanted, **given)
+
+
+def _list(wanted: Wanted) -> None:
+    from vitalspan.zero_code.listing import list_matches  # noqa: PLC0415
+    from vitalspan.zero_code.patterns import parse_patterns  # noqa: PLC0415
+
+    patterns = parse_patterns(wanted.operations)
+    if not patterns:
+        raise ConfigurationError("give patterns with --operations or in VITALSPAN_OPERATIONS")
+    # A program is usually looked for where it is started.
+    matched = list_matches(patterns, [str(Path.cwd()), *sys.path])
+    for module, name in matched:
+        print(f"{module}:{name}")
+    idle = [one for one in patterns if not any(one.matches(*each) for each in matched)]
+    for pattern in idle:
+        print(f"vitalspan run: {pattern} matches no function", file=sys.stderr)
+    if idle:
+        raise SystemExit(1)

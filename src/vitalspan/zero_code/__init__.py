@@ -1,0 +1,1 @@
+"""Internal: instrumentation of programs that are not changed, by `vitalspan run` or a hook."""

@@ -1,0 +1,25 @@
+"""The environment of a process that is to be instrumented when its Python starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+VARIABLE: Final = "VITALSPAN_RUN"
+"""Says what is instrumented, until Python has started."""
+
+SITE: Final = str(Path(__file__).parent / "site")
+"""The directory with the module that Python imports when it starts."""
+
+
+def environment_of(wanted: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which the next Python that starts is instrumented.
+
+    Args:
+        wanted: what is instrumented, as `start` takes it.
+        environ: the environment otherwise.
+    """
+    path = os.pathsep.join(filter(None, (SITE, environ.get("PYTHONPATH", ""))))
+    return {**environ, "PYTHONPATH": path, VARIABLE: wanted}

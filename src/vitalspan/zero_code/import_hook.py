@@ -1,0 +1,101 @@
+"""An import hook: what is called with a module as soon as it has been imported."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from vitalspan.runtime.internal_errors import logger
+
+Wants = Callable[[str], bool]
+Imported = Callable[[ModuleType], None]
+
+
+class ImportHook(MetaPathFinder):
+    """Calls functions with the modules that they want, once these have been imported.
+
+    What a function raises is logged, and the import goes on.
+    """
+
+    def __init__(self) -> None:
+        self._hooks: list[tuple[Wants, Imported]] = []
+        self._finding: set[str] = set()
+
+    def add(self, wants: Wants, imported: Imported) -> None:
+        """Call a function with modules, with those first that are there already.
+
+        Args:
+            wants: whether it wants a module of a name.
+            imported: is called with the module.
+        """
+        self._hooks.append((wants, imported))
+        for name, module in list(sys.modules.items()):
+            if wants(name) and isinstance(module, ModuleType) and _is_complete(module):
+                _call(imported, module)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return what the other finders return, with a loader that calls the functions."""
+        wanted = [imported for wants, imported in self._hooks if wants(fullname)]
+        if not wanted or fullname in self._finding:
+            return None
+        self._finding.add(fullname)
+        try:
+            spec = _find(self, fullname, path, target)
+        finally:
+            self._finding.discard(fullname)
+        if spec is not None:
+            _call_after_loading(spec.loader, wanted)
+        return spec
+
+
+def install() -> ImportHook:
+    """Return the import hook of this process, which goes before all other finders."""
+    for finder in sys.meta_path:
+        if isinstance(finder, ImportHook):
+            return finder
+    hook = ImportHook()
+    sys.meta_path.insert(0, hook)
+    return hook
+
+
+def _find(
+    hook: ImportHook, name: str, path: Sequence[str] | None, target: ModuleType | None
+) -> ModuleSpec | None:
+    for finder in sys.meta_path:
+        find: Any = getattr(finder, "find_spec", None)
+        if finder is not hook and find is not None:
+            spec: ModuleSpec | None = find(name, path, target)
+            if spec is not None:
+                return spec
+    return None
+
+
+def _call_after_loading(loader: Any, wanted: list[Imported]) -> None:
+    execute = getattr(loader, "exec_module", None)
+    # A loader that is a class is shared by all modules of its kind, of which none is wanted.
+    if execute is None or isinstance(loader, type):
+        return
+
+    def exec_module(module: ModuleType) -> None:
+        execute(module)
+        for imported in wanted:
+            _call(imported, module)
+
+    loader.exec_module = exec_module
+
+
+def _call(imported: Imported, module: ModuleType) -> None:
+    try:
+        imported(module)
+    except Exception:  # noqa: BLE001 - the program has to run
+        logger.warning("%s could not be instrumented", module.__name__, exc_info=True)
+
+
+def _is_complete(module: ModuleType) -> bool:
+    return not getattr(module.__spec__, "_initializing", False)

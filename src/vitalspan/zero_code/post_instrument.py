@@ -1,0 +1,27 @@
+"""The hook that `opentelemetry-instrument` calls when it has instrumented a program."""
+
+from __future__ import annotations
+
+import os
+
+from vitalspan.errors import VitalspanError
+from vitalspan.runtime.internal_errors import logger
+
+_ASKING = ("VITALSPAN_OPERATIONS", "VITALSPAN_INSTRUMENT")
+
+
+def post_instrument() -> None:
+    """Instrument the program, if a variable asks for it; otherwise do nothing.
+
+    Spans are OpenTelemetry's: this adds the metrics, and the operations.
+    """
+    if not any(os.environ.get(variable, "").strip() for variable in _ASKING):
+        return
+    from vitalspan.zero_code.start import Wanted, apply  # noqa: PLC0415 - inert until now
+
+    environ = {"VITALSPAN_INSTRUMENT": "none", **os.environ}
+    environ.pop("VITALSPAN_TRACING", None)
+    try:
+        apply(Wanted.from_environment(environ))
+    except VitalspanError as refused:
+        logger.warning("nothing is instrumented by vitalspan: %s", refused)

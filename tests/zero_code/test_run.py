@@ -1,0 +1,236 @@
+"""`vitalspan run`: programs that are not changed, in real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from support.server_program import wait_until
+from support.worker_processes import exposition, make_monitor
+
+VITALSPAN = [sys.executable, "-m", "vitalspan"]
+
+CHECKOUT = """
+import os, subprocess, sys
+
+def pay(amount):
+    return amount
+
+class Cart:
+    def add(self, item):
+        return item
+    @classmethod
+    def load(cls):
+        return cls()
+    def _private(self): ...
+"""
+
+TELL = """
+import json, os, sys
+
+def tell():
+    from vitalspan.statistics import service_statistics
+    import vitalspan as vs
+    calls = vs.get_monitor().recent_calls()
+    print(json.dumps({
+        "calls": [call.operation for call in calls],
+        "variable": "VITALSPAN_RUN" in os.environ,
+        "path": os.environ.get("PYTHONPATH", ""),
+    }), flush=True)
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A directory with a package to run."""
+    package = tmp_path / "shop"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "checkout.py").write_text(CHECKOUT)
+    (package / "telling.py").write_text(TELL)
+    return tmp_path
+
+
+def environment(directory: Path, **more: str) -> dict[str, str]:
+    path = os.pathsep.join([str(directory), *filter(None, sys.path)])
+    return {**os.environ, "PYTHONPATH": path, **more}
+
+
+def run(shop: Path, program: str, *options: str, **variables: str) -> list[dict[str, object]]:
+    """Run a program, and return what it and the processes that it starts tell."""
+    (shop / "main.py").write_text(program)
+    ended = subprocess.run(
+        [*VITALSPAN, "run", *options, "--", sys.executable, "main.py", "an argument"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=shop,
+        env=environment(shop, **variables),
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+PAY = "from shop.checkout import Cart, pay\nfrom shop.telling import tell\n"
+
+
+def test_functions_are_operations_and_the_environment_is_as_it_was(shop: Path) -> None:
+    program = PAY + "pay(1)\nCart.load().add(2)\nCart()._private()\ntell()"
+    [told] = run(shop, program, VITALSPAN_OPERATIONS="shop.checkout:*")
+    assert told["calls"] == ["pay", "Cart.load", "Cart.add"]
+    assert told["variable"] is False
+    assert told["path"] == environment(shop)["PYTHONPATH"]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
+def test_workers_of_multiprocessing(shop: Path, method: str) -> None:
+    program = f"""
+import multiprocessing, warnings
+warnings.simplefilter("ignore")
+
+def work():
+    {PAY.splitlines()[0]}
+    {PAY.splitlines()[1]}
+    pay(1)
+    tell()
+
+if __name__ == "__main__":
+    process = multiprocessing.get_context({method!r}).Process(target=work)
+    process.start()
+    process.join()
+"""
+    [told] = run(shop, program, "--operations", "shop.checkout:pay")
+    assert told["calls"] == ["pay"]
+    assert told["variable"] is False
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "restart",
+    [
+        "os.execv(sys.executable, [sys.executable, *sys.argv])",
+        "sys.exit(subprocess.call([sys.executable, *sys.argv], env=dict(os.environ)))",
+    ],
+)
+def test_a_program_that_starts_itself_anew(shop: Path, restart: str) -> None:
+    program = f"""
+import os, subprocess, sys
+if "AGAIN" not in os.environ:
+    os.environ["AGAIN"] = "1"
+    {restart}
+{PAY}
+pay(1)
+tell()
+"""
+    [told] = run(shop, program, "--operations", "shop.checkout:pay")
+    assert told["calls"] == ["pay"]
+    assert told["variable"] is False
+
+
+@pytest.mark.once
+def test_other_programs_know_nothing_of_it(shop: Path) -> None:
+    program = f"""
+import subprocess, sys
+{PAY}
+pay(1)
+tell()
+other = {PAY!r} + "pay(1); tell()"
+subprocess.run([sys.executable, "-c", other], check=True)
+"""
+    ours, other = run(shop, program, "--operations", "shop.checkout:pay")
+    assert (ours["calls"], other["calls"]) == (["pay"], [])
+    assert ours["path"] == other["path"]
+
+
+@pytest.mark.once
+def test_another_sitecustomize_is_imported_as_well(shop: Path) -> None:
+    (shop / "sitecustomize.py").write_text("import builtins\nbuiltins.customized = True\n")
+    [told] = run(
+        shop, PAY + "assert customized\npay(1)\ntell()", "--operations", "shop.checkout:pay"
+    )
+    assert told["calls"] == ["pay"]
+
+
+APPLICATION = """
+from flask import Flask
+from shop.checkout import pay
+
+app = Flask(__name__)
+
+@app.get("/pay/<int:amount>")
+def handle(amount):
+    return str(pay(amount))
+"""
+
+
+@pytest.mark.once
+def test_gunicorn(shop: Path) -> None:
+    (shop / "shop" / "web.py").write_text(APPLICATION)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = shop / "shared"
+    command = [
+        *(*VITALSPAN, "run", "--", sys.executable, "-m", "gunicorn", "shop.web:app"),
+        *("--bind", f"127.0.0.1:{port}", "--workers", "2", "--log-level", "error"),
+    ]
+    variables = {"VITALSPAN_WORKERS": str(shared), "VITALSPAN_OPERATIONS": "shop.checkout:*"}
+    process = subprocess.Popen(command, cwd=shop, env=environment(shop, **variables))
+
+    def ask() -> bytes:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/pay/7", timeout=30) as response:
+                return bytes(response.read())
+        except OSError:
+            return b""
+
+    try:
+        wait_until(ask, 60)
+        for _ in range(19):
+            assert ask() == b"7"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+    with closing(make_monitor(shared)) as monitor:
+        found = exposition(monitor)
+    count = "operation_duration_seconds_count"
+    assert found[f'{count}{{component="default",operation="pay"}}'] == 20
+    requests = [
+        value for name, value in found.items() if name.startswith(count) and "/pay/" in name
+    ]
+    assert requests == [20]
+
+
+def test_what_cannot_be_run(shop: Path) -> None:
+    def status(*arguments: str, **variables: str) -> tuple[int, str]:
+        ended = subprocess.run(
+            [*VITALSPAN, "run", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment(shop, **variables),
+        )
+        return ended.returncode, ended.stderr
+
+    assert status() == (
+        1,
+        "vitalspan run: give the program after two dashes: -- COMMAND [ARGUMENT ...]\n",
+    )
+    assert status("--", "/no/such") == (1, "vitalspan run: /no/such: No such file or directory\n")
+    code, said = status("--", "true", VITALSPAN_OPERATIONS="shop.checkout")
+    assert code == 1
+    assert "VITALSPAN_OPERATIONS: 'shop.checkout' is no pattern: use module:function" in said
+    code, said = status("--instrument", "flusk", "--", "true")
+    assert "there is no integration 'flusk': did you mean flask?; or use all or none" in said
+    assert status("--", "false") == (1, "")
