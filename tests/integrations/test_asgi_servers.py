@@ -11,7 +11,7 @@ import pytest
 import websockets.sync.client as websocket_client
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from support.asgi_servers import SERVERS, ServedShop, asgi_server
+from support.http_servers import ASGI_SERVERS, ServedShop, running_server
 from support.long_runs import LONG
 from support.many_requests import many_requests
 from support.uvicorn_server import ask, leave_early, wait_until
@@ -23,9 +23,9 @@ REQUESTS = 25_000 if LONG else 1_250
 """Requests that each of the servers answers when requests are counted."""
 
 
-@pytest.fixture(scope="module", params=SERVERS)
+@pytest.fixture(scope="module", params=ASGI_SERVERS)
 def shop(request: pytest.FixtureRequest) -> Iterator[ServedShop]:
-    with asgi_server(request.param) as served:
+    with running_server(request.param) as served:
         yield served
 
 

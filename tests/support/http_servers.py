@@ -1,4 +1,4 @@
-"""ASGI servers as programs of their own, and what the metrics of their application say."""
+"""Servers as programs of their own, and what the metrics of their application say."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.uvicorn_server import PATIENCE, ask, wait_until
 
 _APP: Final = "support.asgi_servers_app:app"
 
-SERVERS: Final[dict[str, tuple[str, ...]]] = {
+ASGI_SERVERS: Final[dict[str, tuple[str, ...]]] = {
     "uvicorn": (_APP, "--port", "{port}", "--log-level", "critical", "--ws", "websockets-sansio"),
     "granian": (_APP, "--port", "{port}", "--log-level", "critical", "--interface", "asgi"),
     "hypercorn": (_APP, "--bind", "127.0.0.1:{port}", "--log-level", "critical"),
@@ -28,7 +28,21 @@ SERVERS: Final[dict[str, tuple[str, ...]]] = {
         *("--worker-class", "asgi", "--asgi-disconnect-grace-period", "0"),
     ),
 }
-"""How each server is started."""
+"""How each server is started; what comes after a dot tells servers of one program apart."""
+
+_WSGI_APP: Final = "support.wsgi_servers_app:app"
+
+WSGI_SERVERS: Final[dict[str, tuple[str, ...]]] = {
+    "gunicorn.sync": (_WSGI_APP, "--bind", "127.0.0.1:{port}", "--log-level", "critical"),
+    "gunicorn.gthread": (
+        *(_WSGI_APP, "--bind", "127.0.0.1:{port}", "--log-level", "critical"),
+        *("--worker-class", "gthread", "--threads", "4"),
+    ),
+    "granian.wsgi": (
+        *(_WSGI_APP, "--port", "{port}", "--log-level", "critical", "--interface", "wsgi"),
+    ),
+}
+"""The same for WSGI."""
 
 
 class ServedShop:
@@ -85,17 +99,19 @@ class ServedShop:
 
 
 @contextmanager
-def asgi_server(name: str) -> Iterator[ServedShop]:
+def running_server(name: str) -> Iterator[ServedShop]:
     """Serve the shop by a program of its own until the end."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    arguments = [one.format(port=port) for one in SERVERS[name]]
+    arguments = [one.format(port=port) for one in {**ASGI_SERVERS, **WSGI_SERVERS}[name]]
     environ = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]),
         "VITALSPAN_SYSTEM_METRICS": "false",
     }
-    with subprocess.Popen([sys.executable, "-m", name, *arguments], env=environ) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", name.partition(".")[0], *arguments], env=environ
+    ) as process:
         try:
             wait_until(lambda: process.poll() is not None or _answers(port))
             assert process.poll() is None, "it did not start"
