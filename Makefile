@@ -24,7 +24,7 @@ DEVELOP := .venvs/develop
 SOURCES := $(shell find src -name '*.py' -o -name '*.yml' -o -name py.typed -o -path '*/static/*' -type f) pyproject.toml README.md
 
 .DEFAULT_GOAL := help
-.PHONY: help demo develop test test-prometheus2 test-long test-promql test-all test-edges lint format lock bench artifacts \
+.PHONY: help demo develop test test-prometheus2 test-long test-promql test-all test-edges lint format lock bench pictures artifacts \
 	check-artifacts changelog wheel clean
 
 # A target is described behind two number signs, a variable above its line; nothing is listed twice.
@@ -117,6 +117,9 @@ lock: ## write requirements/ anew, with the newest of everything
 
 bench: $(VENV)/wheel $(VENV)/test-tools ## measure calls, scrapes and memory beside peers: the table of docs/benchmarks.md
 	$(BIN)/python bench/run.py $(BENCH_FLAGS)
+
+pictures: $(VENV)/wheel $(VENV)/test-tools ## take the pictures of the page in docs/images anew, in Chromium
+	PATH="$$(.ci/packages):$$PATH" PYTHONPATH=tests $(BIN)/python -m support.page_pictures docs/images
 
 changelog: $(VENV)/test-tools ## the changelog's next section; with RELEASE, write it and remove its fragments
 	$(BIN)/towncrier build $(if $(RELEASE),--yes --version $(RELEASE),--draft --version next)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from vitalspan.living_monitors import monitors_of
 from vitalspan.page.endpoints import ENDPOINTS
 from vitalspan.page.json_document import dump
-from vitalspan.page.openapi import Problem, openapi_text
 from vitalspan.page.parameters import BadRequestError, parse_query
+from vitalspan.page.problem import Problem
 from vitalspan.runtime import fork
 from vitalspan.words import suggestion
 
@@ -81,8 +81,6 @@ def answer(name: str, query: str, registry: object) -> Answer:
         query: its query string, still encoded.
         registry: whose monitor is asked.
     """
-    if name == "openapi.json":
-        return Answer(HTTPStatus.OK, openapi_text().encode())
     endpoint = ENDPOINTS.get(name)
     if endpoint is None:
         hint = suggestion(name[:80], sorted(ENDPOINTS))

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
+from vitalspan.page.actions import ACTIONS, Action, Done, Token
 from vitalspan.page.endpoints import API_PATH, ENDPOINTS, Endpoint
 from vitalspan.page.json_document import Schema, Schemas
 from vitalspan.page.parameters import Parameter
+from vitalspan.page.problem import Problem
 
 VERSION: Final = "1"
 """Of the API. Fields may be added to it; what would break a client becomes `/api/v2/`."""
@@ -23,17 +24,6 @@ _DESCRIPTION: Final = (
     "health. Times are seconds since the Unix epoch, durations are seconds, and what is not "
     "known is null."
 )
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A request that was not answered.
-
-    Attributes:
-        error: what is wrong with it, and what to do.
-    """
-
-    error: str
 
 
 @cache
@@ -57,6 +47,15 @@ def openapi() -> dict[str, Any]:
             "responses": {"200": _content("The document.", {"type": "object"})},
         }
     }
+    for name, action in ACTIONS.items():
+        paths[f"{API_PATH}{name}"] = {"post": _change(action, schemas, problem)}
+    paths[f"{API_PATH}token"] = {
+        "get": {
+            "operationId": "token",
+            "summary": "The token that changes need.",
+            "responses": {"200": _content("The token.", schemas.of(Token))},
+        }
+    }
     return {
         "openapi": "3.1.0",
         "info": {"title": "vitalspan", "version": VERSION, "description": _DESCRIPTION},
@@ -74,6 +73,27 @@ def _operation(endpoint: Endpoint, schemas: Schemas, problem: Schema) -> dict[st
         "responses": {
             "200": _content("The document.", document),
             "400": _content("A parameter cannot be used.", problem),
+            "503": _content("There is no monitor in this registry.", problem),
+        },
+    }
+
+
+def _change(action: Action, schemas: Schemas, problem: Schema) -> dict[str, Any]:
+    token = {
+        "name": "X-Vitalspan-Token",
+        "in": "header",
+        "description": "The token of `/api/v1/token`.",
+        "required": True,
+        "schema": {"type": "string"},
+    }
+    return {
+        "operationId": action.name,
+        "summary": action.summary,
+        "parameters": [token, *(_parameter(one) for one in action.parameters)],
+        "responses": {
+            "200": _content("What was done.", schemas.of(Done)),
+            "400": _content("A parameter cannot be used.", problem),
+            "403": _content("The request may come from another site.", problem),
             "503": _content("There is no monitor in this registry.", problem),
         },
     }

@@ -5,13 +5,18 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
+from vitalspan.page.actions import Token
 from vitalspan.page.api import Answer, answer, problem
 from vitalspan.page.assets import INDEX, asset
 from vitalspan.page.endpoints import API_PATH
+from vitalspan.page.json_document import dump
+from vitalspan.page.openapi import openapi_text
 
 STATIC_PATH: Final = "/static/"
 
 EVENTS_PATH: Final = f"{API_PATH}events"
+TOKEN_PATH: Final = f"{API_PATH}token"
+OPENAPI_PATH: Final = f"{API_PATH}openapi.json"
 
 _POLICY: Final = (
     "default-src 'none'",
@@ -51,6 +56,11 @@ def answer_path(path: str, query: str, registry: object) -> Answer:
     if path == EVENTS_PATH:
         # Where no connection can be held open, this tells a browser not to ask for events again.
         return Answer(HTTPStatus.NO_CONTENT, b"")
+    if path == OPENAPI_PATH:
+        return Answer(HTTPStatus.OK, openapi_text().encode())
+    if path == TOKEN_PATH:
+        # Only a server that knows its clients by itself gives out a token.
+        return Answer(HTTPStatus.OK, dump(Token(None)))
     if path.startswith(API_PATH):
         return answer(path.removeprefix(API_PATH), query, registry)
     name = INDEX if path == "/" else path.removeprefix(STATIC_PATH)

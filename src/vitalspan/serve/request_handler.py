@@ -13,6 +13,7 @@ from vitalspan.serve.coalescing import ScrapeCoalescer
 from vitalspan.serve.event_streams import MAX_STREAMS, EventStreams
 from vitalspan.serve.messages import Request, Response, text_response
 from vitalspan.serve.page import EVENTS_PATH, is_page, misleading_host
+from vitalspan.serve.page_changes import is_change, knows_clients, respond_change
 from vitalspan.serve.routes import is_scrape, respond
 from vitalspan.serve.scrape import scrape_options
 from vitalspan.serve.web_config import WebConfig
@@ -131,6 +132,8 @@ class RequestHandler:
             exchange.respond(response)
         elif is_scrape(request):
             self._scrape(exchange)
+        elif is_change(request):
+            self._change(exchange)
         elif is_page(request.path) and request.method in {"GET", "HEAD"}:
             self._view(exchange)
         else:
@@ -147,12 +150,8 @@ class RequestHandler:
     def _view(self, exchange: Exchange) -> None:
         """Answer with the page, or with what it shows; the same for all that ask at once."""
         request = exchange.request
-        # A browser has no password for the name of another site, so users keep that one out.
-        if self._is_local and exchange.config.users is None:
-            refused = misleading_host(request)
-            if refused is not None:
-                exchange.respond(refused)
-                return
+        if self._refused(exchange):
+            return
         if request.path == EVENTS_PATH and request.method == "GET":
             if not self._page_workers.submit(partial(self._stream, exchange)):
                 exchange.refuse("there is no thread for another request")
@@ -162,6 +161,28 @@ class RequestHandler:
         render = partial(self._response, request._replace(method="GET"))
         if not self._views.scrape(key, render, exchange.respond):
             exchange.refuse("too many look at this service")
+
+    def _refused(self, exchange: Exchange) -> bool:
+        """Refuse who was led here under the name of another site; return whether that was so."""
+        # A browser has no password for the name of another site, so users keep that one out.
+        if not self._is_local or exchange.config.users is not None:
+            return False
+        refused = misleading_host(exchange.request)
+        if refused is not None:
+            exchange.respond(refused)
+        return refused is not None
+
+    def _change(self, exchange: Exchange) -> None:
+        """Let somebody change something, if the server knows who it is."""
+        if self._refused(exchange):
+            return
+        allowed = knows_clients(exchange.config)
+
+        def make() -> None:
+            exchange.respond(respond_change(exchange.request, self._registry, allowed=allowed))
+
+        if not self._page_workers.submit(make):
+            exchange.refuse("there is no thread for another request")
 
     def _stream(self, exchange: Exchange) -> None:
         """Answer with events that go on until the client has gone."""

@@ -22,9 +22,27 @@ export function addressOf(/** @type {string} */ name, /** @type {Record<string, 
  * Return the document of an endpoint.
  * @returns {Promise<any>}
  */
-export async function get(/** @type {string} */ name, /** @type {Record<string, any>} */ parameters = {}, /** @type {AbortSignal} */ signal) {
+export async function get(/** @type {string} */ name, /** @type {Record<string, any>} */ parameters = {}, /** @type {AbortSignal | undefined} */ signal = undefined) {
   const response = await fetch(addressOf(name, parameters), { signal, headers: { Accept: "application/json" } });
   const document_ = await response.json().catch(() => null);
   if (!response.ok) throw new ApiError(document_?.error ?? `the server answered ${response.status}`);
   return document_;
+}
+
+/** The token that changes need; null where nothing can be changed, undefined while that is not known. */
+let token = /** @type {string | null | undefined} */ (undefined);
+
+/** Whether this page may change something. */
+export async function mayChange() {
+  if (token === undefined) token = (await get("token")).token;
+  return token !== null;
+}
+
+/** Change something, and return what was done. */
+export async function change(/** @type {string} */ name, /** @type {Record<string, any>} */ parameters) {
+  const response = await fetch(addressOf(name, parameters), { method: "POST", headers: { "X-Vitalspan-Token": token ?? "" } });
+  const done = await response.json().catch(() => null);
+  if (response.status === 403) token = undefined;
+  if (!response.ok) throw new ApiError(done?.error ?? `the server answered ${response.status}`);
+  return done;
 }

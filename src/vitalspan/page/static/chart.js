@@ -205,7 +205,7 @@ class TimeChart extends Plot {
       legend: { show: false },
       scales: { x, y },
       axes: [
-        { ...axis, grid: { show: false }, size: 24, space: 70, values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((at) => axisTime(at, splits.length > 1 ? splits[1] - splits[0] : 60)) },
+        { ...axis, grid: { show: false }, size: 24, space: 52, values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((at) => axisTime(at, splits.length > 1 ? splits[1] - splits[0] : 60)) },
         { ...axis, grid, size: 58, space: 34, ...(this.data.binary ? { incrs: BINARY } : {}), values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((value) => this.data.format(value)) },
       ],
       cursor: { sync: { key: SHARED }, y: false, drag: { x: false, y: false }, points: { size: 6 } },

@@ -82,6 +82,11 @@ class TLS(NamedTuple):
     context: ssl.SSLContext
     allowed_sans: frozenset[str]
 
+    @property
+    def asks_who_it_is(self) -> bool:
+        """Whether every client has to show a certificate that is trusted."""
+        return self.context.verify_mode is ssl.CERT_REQUIRED
+
     def admits(self, client_names: Iterable[tuple[str, str]]) -> bool:
         """Return whether a client with these subject alternative names may connect."""
         if not self.allowed_sans:

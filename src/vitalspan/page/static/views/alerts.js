@@ -1,27 +1,37 @@
 // @ts-check
 /** Alerts: those that are active, those that were, and silences. */
 
-import { get } from "../api.js";
+import { change, get, mayChange } from "../api.js";
 import { h } from "../dom.js";
-import { card, linkTo, nothing, operationLink, severity, when } from "../parts.js";
+import { card, linkTo, nothing, operationLink, say, severity, when } from "../parts.js";
 
 export const title = "Alerts";
 
-export function load(/** @type {any} */ _, /** @type {AbortSignal} */ signal) {
-  return get("alerts", { limit: 200 }, signal);
+export async function load(/** @type {any} */ _, /** @type {AbortSignal} */ signal) {
+  const [document_, changeable] = await Promise.all([get("alerts", { limit: 200 }, signal), mayChange()]);
+  return { ...document_, changeable };
 }
 
-export function view(/** @type {any} */ it, /** @type {any} */ parameters) {
+export function view(/** @type {any} */ it, /** @type {any} */ parameters, /** @type {any} */ { again }) {
+  const act = async (/** @type {string} */ name, /** @type {any} */ what) => {
+    try {
+      say((await change(name, what)).text);
+    } catch (error) {
+      say(String(error instanceof Error ? error.message : error));
+    }
+    again();
+  };
   return [
     card("Active", { aside: h("span", { class: "muted" }, it.active.length) },
       it.active.length
-        ? h("ul", { class: "rows alerts" }, it.active.map((/** @type {any} */ one) => active(one, one.id === parameters.id)))
+        ? h("ul", { class: "rows alerts" }, it.active.map((/** @type {any} */ one) => active(one, one.id === parameters.id, it.changeable && act)))
         : nothing("No alert is active.")),
     card("Silences", { aside: h("span", { class: "muted" }, it.silences.length) },
       it.silences.length
         ? h("ul", { class: "rows" }, it.silences.map((/** @type {any} */ one) => h("li", { key: one.id },
           h("code", { class: "grow" }, one.where), one.comment && h("span", {}, one.comment),
-          h("span", { class: "muted" }, "until ", when(one.until)))))
+          h("span", { class: "muted" }, "until ", when(one.until)),
+          it.changeable && h("button", { type: "button", class: "action", onclick: () => act("unsilence", { silence: one.id }) }, "End"))))
         : nothing("Nothing is silenced.")),
     card("History", { aside: h("span", { class: "muted" }, "the latest first") },
       it.history.length
@@ -34,7 +44,7 @@ export function view(/** @type {any} */ it, /** @type {any} */ parameters) {
   ];
 }
 
-function active(/** @type {any} */ one, /** @type {boolean} */ chosen) {
+function active(/** @type {any} */ one, /** @type {boolean} */ chosen, /** @type {any} */ act) {
   const own = Object.entries(one.labels).filter(([name]) => !["alertname", "severity"].includes(name));
   return h("li", { key: one.id, class: `${one.state}${chosen ? " chosen" : ""}` },
     severity(one.severity),
@@ -46,5 +56,9 @@ function active(/** @type {any} */ one, /** @type {boolean} */ chosen) {
       Object.entries(one.annotations).map(([name, text]) => h("p", { class: "message" }, `${name}: ${text}`)),
       own.length > 0 && h("p", { class: "message" }, own.map(([name, value]) => `${name}="${value}"`).join(" "))),
     one.operation && h("a", { class: "link", href: operationLink({ component: one.labels.component ?? null, operation: one.operation }) }, one.operation),
+    act && one.state === "firing" && h("span", { class: "actions" },
+      !one.acknowledged && h("button", { type: "button", class: "action", "aria-label": `Acknowledge ${one.alertname}`, onclick: () => act("acknowledge", { alert: one.id }) }, "Acknowledge"),
+      one.silenced_until === 0 && [[1, "Silence 1 h"], [24, "24 h"]].map(([hours, text]) =>
+        h("button", { type: "button", class: "action", "aria-label": `${text}: ${one.alertname}`, onclick: () => act("silence", { alert: one.id, seconds: Number(hours) * 3600, comment: "from the page" }) }, text))),
     h("span", { class: "muted since" }, one.state === "resolved" ? "ended " : "since ", when(one.resolved_at ?? one.fired_at ?? one.active_at)));
 }

@@ -29,7 +29,9 @@ export function view(/** @type {any} */ it) {
 
 function health(/** @type {any} */ { health: it, axis, scores }) {
   const reasons = it.factors.slice(0, 5);
-  const slope = it.trend.slope;
+  const { slope, snapshots } = it.trend;
+  // A line through a few minutes says nothing about an hour.
+  const long = snapshots.length > 1 && snapshots.at(-1).at - snapshots[0].at >= 480;
   return card("Health", { className: "health" },
     h("div", { class: "health-body" },
       gauge(it),
@@ -39,7 +41,7 @@ function health(/** @type {any} */ { health: it, axis, scores }) {
             h("span", { class: "lost", title: `${one.factor} costs ${one.points_lost.toFixed(1)} points` }, `−${one.points_lost.toFixed(one.points_lost < 10 ? 1 : 0)}`),
             h("span", { class: "reason" }, one.reason))))
           : nothing(it.score === null ? "Nothing is known yet: the score comes with the first calls." : "Nothing costs points."),
-        slope !== null && Math.abs(slope) >= 1 && h("p", { class: "muted trend" }, `${slope < 0 ? "Falling" : "Rising"} by ${Math.abs(slope).toFixed(0)} points an hour`))),
+        long && slope !== null && Math.abs(slope) >= 1 && h("p", { class: "muted trend" }, `${slope < 0 ? "Falling" : "Rising"} by ${Math.abs(slope).toFixed(0)} points an hour`))),
     axis && sparkline("scores", { title: "Health score over time", axis, format: score, least: 100, lines: [{ label: "score", color: "--line-1", values: scores, filled: true }] }));
 }
 
