@@ -18,7 +18,7 @@ from vitalspan.exposition.generate import generate_latest
 from vitalspan.metrics import Family
 
 ELSEWHERE = names.SEPARATE_FAMILIES - {*names.MODEL_FAMILIES, *names.GEN_AI_FAMILIES}
-BY_OPTION = ("vitalspan_store_", "vitalspan_reports_", "operation_time_to_first_byte_")
+BY_OPTION = ("vitalspan_store_", "vitalspan_reports_")
 APART = tuple(family.name for family in ELSEWHERE)
 FAMILIES = {
     family.name: family

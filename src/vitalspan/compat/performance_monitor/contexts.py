@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from vitalspan.compat.performance_monitor.records import OperationMetrics
 from vitalspan.default import get_monitor
@@ -13,6 +13,9 @@ from vitalspan.monitor import Monitor
 from vitalspan.recording.call import Call
 from vitalspan.recording.call_record import IN_PROGRESS, to_call_record
 from vitalspan.recording.operation import Operation
+
+_UNRECORDED: Final = [0.0, 0.0]
+"""Start and duration of what a call is given that is not recorded."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -128,7 +131,7 @@ class PerformanceContext:
 
     def _complete(self, error: BaseException | None) -> None:
         record = None if self._call is None else self._call._record  # noqa: SLF001 - ours
-        if record is None or record[1] == IN_PROGRESS or not record[1]:
+        if record is None or record[1] == IN_PROGRESS or record[:2] == _UNRECORDED:
             # Nothing was recorded: the monitor is disabled.
             self.metrics.finish(error is None, error)
             return
