@@ -149,6 +149,16 @@ class History:
             track = self._tracks[key] = collection.add(TimeSeries(labels, since=before))
         return track
 
+    def begin_at_first_tick(self) -> None:
+        """Take everything that the first tick has noted as counted before it, at an unknown time.
+
+        Windows that begin before that tick have what came after it.
+        """
+        self.ticks = Ticks(self.ticks.times[-1])
+        for collection in (self.operations, self.caches, self.apis, self.slos):
+            for track in collection.all:
+                track.begin_at_first_entry()
+
     def forget(self, forgotten: Iterable[Series]) -> None:
         """Forget what was noted of series whose counts were set to zero."""
         for series in forgotten:

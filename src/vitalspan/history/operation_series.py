@@ -8,6 +8,7 @@ from typing import Final
 
 from vitalspan.history.time_series import TimeSeries
 from vitalspan.recording.buckets import BucketGrid
+from vitalspan.recording.duration_histogram import NO_SPREAD
 from vitalspan.recording.series import FreshCalls, Series
 
 MEASURE_COLUMN: Final = "measure:"
@@ -79,6 +80,15 @@ class OperationSeries(TimeSeries):
         self._ends.append(len(self._indexes))
         self._shortest.append(fresh.spread.shortest)
         self._longest.append(fresh.spread.longest)
+
+    def begin_at_first_entry(self) -> None:
+        """Take what the first entry says as what was counted before it, at an unknown time."""
+        super().begin_at_first_entry()
+        if self._ends:
+            calls = self._ends[0]
+            del self._indexes[:calls], self._calls[:calls]
+            self._ends = array("I", [end - calls for end in self._ends])
+            self._shortest[0], self._longest[0] = NO_SPREAD.shortest, NO_SPREAD.longest
 
     def prepend_calls(
         self,

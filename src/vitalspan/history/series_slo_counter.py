@@ -59,6 +59,7 @@ class SeriesSloCounter:
         judged_are_good: which of the two.
         objective: the share of events that shall be good.
         by: labels whose values are counted apart.
+        definition: tells it from other counters of the same name in other processes.
     """
 
     def __init__(
@@ -69,8 +70,10 @@ class SeriesSloCounter:
         *,
         judged_are_good: bool,
         by: tuple[str, ...] = (),
+        definition: str = "",
     ) -> None:
         self.objective = objective
+        self.definition = definition
         self._by = by
         self._total, self._judged = _Growth(total, by), _Growth(judged, by)
         self._judged_are_good = judged_are_good

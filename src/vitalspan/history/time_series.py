@@ -65,6 +65,11 @@ class TimeSeries:
         for name, column in columns.items():
             column.append(values[name] if name in values else column[-1])
 
+    def begin_at_first_entry(self) -> None:
+        """Take what the first entry says as what was counted before it, at an unknown time."""
+        self.base = {name: column[0] for name, column in self.columns.items() if column}
+        self.version += 1
+
     def prepend(self, times: Sequence[float], grown: Sequence[Mapping[str, float]]) -> None:
         """Put entries before the first one, such as those of an earlier process.
 

@@ -257,8 +257,8 @@ class RuleBook:
 def _counter_of(slo: Slo, definition: str) -> SloCounter | SeriesSloCounter:
     """Return what counts the events of an SLO."""
     selects, counted = partial(match_all, slo.where), slo.counted
+    digest = hashlib.sha256(definition.encode("utf-8", "replace")).hexdigest()[:16]
     if counted is None:
-        digest = hashlib.sha256(definition.encode("utf-8", "replace")).hexdigest()[:16]
         judge = judge_of_labels(slo)
         return SloCounter(selects, slo.objective, slo.under, judge, slo.by, definition=digest)
 
@@ -271,4 +271,5 @@ def _counter_of(slo: Slo, definition: str) -> SloCounter | SeriesSloCounter:
         slo.objective,
         judged_are_good=counted.judged_are_good,
         by=slo.by,
+        definition=digest,
     )

@@ -71,7 +71,8 @@ class QueryReader:
                 self.young.add(key)
                 reading = NO_DATA
             if query.short is not None:
-                pool.move(self._history.ticks.start(now, query.short), now, query.short)
+                short = max(self._history.ticks.start(now, query.short), self._horizon())
+                pool.move(short, now, query.short)
                 reading = _lesser(reading, self._value(pool, self._short_query))
             readings.append((key, reading))
         if query.derive is None:

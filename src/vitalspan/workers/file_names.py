@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-EVALUATED: Final = re.compile(r"journal-\d+|evaluation(\.new)?|[0-9a-f]{16}\.(request|new)")
+EVALUATED: Final = re.compile(
+    r"journal-\d+|(evaluation|slo-history)(\.new)?|[0-9a-f]{16}\.(request|new)"
+)
 """The files of the evaluation: the journal, the alerts and health, and requests to the leader."""
 
 OURS: Final = re.compile(

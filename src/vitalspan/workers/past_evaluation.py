@@ -11,6 +11,7 @@ from vitalspan.history.registry_metrics import Samples
 from vitalspan.history.samples.reading import Reading
 from vitalspan.history.ticks import Ticks
 from vitalspan.workers.journal import Journal
+from vitalspan.workers.slo_history import SloHistory
 from vitalspan.workers.state_file import UnreadableError
 from vitalspan.workers.worker_counts import WorkerCounts
 
@@ -33,6 +34,7 @@ class PastEvaluation:
         self._workers = workers
         self._history = history
         self._journal = Journal(directory, boot, DEFAULT_RETENTION)
+        self._slos = SloHistory(directory, boot)
 
     def note(self, now: float, samples: Samples, reading: Reading) -> None:
         """Write what was observed at a tick.
@@ -49,6 +51,8 @@ class PastEvaluation:
         everything = self._journal.wants_everything(now)
         series = counts.changed_series(everything=everything)
         self._journal.append(now, counts.counts, series, samples, reading)
+        if everything:
+            self._slos.write(self._history)
 
     def restore(self, now: float, *, writes: bool) -> None:
         """Make the history of the journal; begin anew without one.
@@ -87,9 +91,19 @@ class PastEvaluation:
                 self._workers.note(f"the journal of alerts could not be read: {error}")
                 break
             if not replayed:
-                history.ticks = Ticks(entry.now)
+                history.begin_at_first_tick()
             replayed = True
+        if replayed:
+            self._restore_slos()
         return replayed
+
+    def _restore_slos(self) -> None:
+        try:
+            self._slos.restore(self._history)
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as error:
+            self._workers.note(f"the history of SLOs could not be read: {error}")
 
     def _begin_journal(self, now: float, *, past: bool) -> None:
         counts = self._workers.counts
