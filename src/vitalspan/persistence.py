@@ -118,9 +118,9 @@ class Persistence:
         parts, store = self._parts, self._writer.store
         began = parts.history.ticks.times[0]
         silences = [silence_of(one) for one in store.document("silences") or ()]
+        for silence in silences:
+            parts.silences.put(silence)
         if silences and not parts.has_workers:
-            for silence in silences:
-                parts.silences.put(silence)
             parts.silences.number_from(1 + max(silence.id for silence in silences))
         if not parts.has_workers:
             restorer = HistoryRestorer(self._reader, parts.history, parts.series_of)
