@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from support.stored import WALL, call, fail, service, sqlite_url
@@ -224,3 +226,27 @@ def test_health_has_its_trend_again(url):
 def test_without_a_store_nothing_of_this_is_there(monitor):
     monitor.tick()
     assert b"vitalspan_store" not in monitor.generate_latest()
+
+
+def test_sessions_of_before_the_restart(shop):
+    def film(seconds):
+        with shop.monitor.session("film") as session:
+            call(shop.monitor, shop.clock, [seconds] * 20)
+            fail(shop.monitor)
+            session.count("scenes", 3)
+        shop.clock.advance(1)
+        shop.monitor.tick()
+
+    film(0.25)
+    (before,) = shop.monitor.sessions.history("film")
+    shop.restart(60)
+    (again,) = shop.monitor.sessions.history("film")
+    assert again == dataclasses.replace(before, sums=again.sums)
+    assert again.to_dict() == before.to_dict()
+    film(0.5)
+    first, second = shop.monitor.sessions.history()
+    change = shop.monitor.sessions.compare(first, second).operation("pay")
+    assert change.durations.significant
+    assert change.changes["mean"].ratio == pytest.approx(2)
+    shop.restart(60)
+    assert [one.start for one in shop.monitor.sessions.history()] == [first.start, second.start]

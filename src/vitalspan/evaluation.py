@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from vitalspan.config import Settings
     from vitalspan.history.registry_metrics import Samples
     from vitalspan.history.samples.reading import Reading
-    from vitalspan.persistence import Persistence
+    from vitalspan.persistence import Persistence, RecordSource
     from vitalspan.recording.counts import Counts
     from vitalspan.recording.recorder import Recorder
     from vitalspan.store.writer import PreparedBatch
@@ -52,6 +52,7 @@ class Evaluation(Evaluator):
     Attributes:
         health: the score, with its reasons.
         persistence: stores the results; None without a store.
+        record_sources: return what else is stored.
         after_ticks: what is called after each tick, with its time on the steady clock. It raises
             nothing.
         ticker: the thread that ticks.
@@ -76,6 +77,7 @@ class Evaluation(Evaluator):
         self._ticking = threading.Lock()
         self._shared = None if workers is None else self._share(workers, settings)
         self.persistence: Persistence | None = None
+        self.record_sources: list[RecordSource] = []
         self._stored: tuple[str, str, int] = ("", "", 0)
         self.history.begin(recorder.now())
         fork.reset_in_child(self)
@@ -173,7 +175,7 @@ class Evaluation(Evaluator):
             lambda: self.ticker.interval,
             self._shared is not None,
         )
-        return Persistence(settings, parts)
+        return Persistence(settings, parts, self.record_sources)
 
     def _share(self, workers: Workers, settings: Settings) -> SharedEvaluation:
         # Few processes have others beside them.

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from vitalspan.sessions.session_statistics import SessionStatistics
     from vitalspan.sessions.sessions import Sessions
     from vitalspan.statistics.service_statistics import ServiceStatistics
+    from vitalspan.store.protocol import Record
     from vitalspan.store.reader import StoreReader
     from vitalspan.workers.workers import Workers
 
@@ -190,9 +191,11 @@ class Monitor(Instruments):
             # Importing what this needs takes longer than everything else together.
             from vitalspan.evaluation import Evaluation  # noqa: PLC0415
 
-        return Evaluation(
+        evaluation = Evaluation(
             self._recorder, self._counts, self.registry, self._settings, self._workers
         )
+        evaluation.record_sources.append(self._unstored_sessions)
+        return evaluation
 
     @property
     def evaluation_if_made(self) -> Evaluation | None:
@@ -242,7 +245,7 @@ class Monitor(Instruments):
         with fork.imports_finish_first:
             from vitalspan.sessions.sessions import Sessions  # noqa: PLC0415 - few open one
 
-        return Sessions(self._recorder)
+        return Sessions(self._recorder, self._store_reader)
 
     def session(self, name: str) -> Session:
         """Return a session, a named stretch of work that a `with` statement opens and closes.
@@ -386,6 +389,10 @@ class Monitor(Instruments):
             sessions.reset()
         if self.evaluation_if_made is not None:
             self.evaluation.reset()
+
+    def _unstored_sessions(self) -> list[Record]:
+        sessions = Monitor.sessions.if_made(self)
+        return [] if sessions is None else sessions.take_unstored()
 
     def _store_reader(self) -> StoreReader | None:
         made = self.evaluation_if_made

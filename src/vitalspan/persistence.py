@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Final
 
@@ -66,22 +66,22 @@ class Persistence:
     Args:
         settings: name the store.
         parts: what is stored.
+        sources: return what else is stored.
 
     Raises:
         ConfigurationError: for a URL of no store.
         MissingExtraError: where the store needs a package that is not installed.
-
-    Attributes:
-        sources: what else is stored.
     """
 
-    def __init__(self, settings: Settings, parts: Persisted) -> None:
+    def __init__(
+        self, settings: Settings, parts: Persisted, sources: Sequence[RecordSource] = ()
+    ) -> None:
         self._parts = parts
         tiers = parse_tiers(settings.store_tiers)
         store = open_store(settings.store)
         self._writer = StoreWriter(store, tiers, parts.history, settings.store_max_bytes)
         self._reader = StoreReader(open_store(settings.store, read_only=True), tiers)
-        self.sources: list[RecordSource] = []
+        self._sources = sources
         self._last_alert: Alert | None = None
         self._last_health = float("-inf")
 
@@ -160,7 +160,7 @@ class Persistence:
         if fresh:
             self._last_alert = fresh[-1]
             self._writer.record(Record("alert", wall, alert.to_dict()) for alert in fresh)
-        for source in self.sources:
+        for source in self._sources:
             self._writer.record(source())
         if now - self._last_health >= _HEALTH_INTERVAL - 1e-3:
             self._record_health(now, wall)

@@ -82,7 +82,7 @@ class Session:
             pass
         try:
             self._result = self.statistics()
-            self._table.history.append(self._result)
+            self._table.add(self._result)
         except Exception:  # noqa: BLE001 - the user's code must not fail
             self._recorder.internal_errors.note("session", "a session is not in the history")
         finally:

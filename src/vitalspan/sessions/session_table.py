@@ -28,12 +28,19 @@ class SessionTable:
     Attributes:
         recorder: the same.
         history: the figures of closed sessions, the latest last.
+        unstored: those of them that are in no store.
     """
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.history: deque[SessionStatistics] = deque(maxlen=MAX_HISTORY)
+        self.unstored: deque[SessionStatistics] = deque(maxlen=MAX_HISTORY)
         self._lock = threading.Lock()
+
+    def add(self, session: SessionStatistics) -> None:
+        """Keep the figures of a session that was closed."""
+        self.history.append(session)
+        self.unstored.append(session)
 
     @contextmanager
     def locked(self, patience: float = _PATIENCE) -> Iterator[bool]:
@@ -58,3 +65,4 @@ class SessionTable:
         """Begin anew, with a lock that no other thread can hold."""
         self._lock = threading.Lock()
         self.history.clear()
+        self.unstored.clear()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from vitalspan.recording.enclosing_sessions import enclosing
 from vitalspan.recording.recorder import Recorder
 from vitalspan.runtime import fork
 from vitalspan.sessions.comparison import Comparison, compare
 from vitalspan.sessions.session import Session, open_sessions
 from vitalspan.sessions.session_statistics import SessionStatistics
-from vitalspan.sessions.session_table import SessionTable
+from vitalspan.sessions.session_table import MAX_HISTORY, SessionTable
+from vitalspan.sessions.stored_sessions import SESSION, session_record, stored_session
+from vitalspan.store.protocol import Record
+from vitalspan.store.reader import StoreReader
 
 
 class Sessions:
@@ -16,10 +21,16 @@ class Sessions:
 
     Args:
         recorder: the operations of this process.
+        stored: returns what reads the store; None where nothing is stored.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(
+        self, recorder: Recorder, stored: Callable[[], StoreReader | None] = lambda: None
+    ) -> None:
         self._recorder = recorder
+        self._stored = stored
+        self._began = recorder.clock.wall()
+        self._earlier: list[SessionStatistics] | None = None
         self._table = SessionTable(recorder)
         fork.reset_in_child(self)
 
@@ -51,10 +62,33 @@ class Sessions:
     def history(self, name: str | None = None) -> list[SessionStatistics]:
         """Return the last hundred sessions that were closed, the latest one last.
 
+        With a store, those that an earlier process has closed are among them.
+
         Args:
             name: of the sessions; None returns those of all names.
+
+        Raises:
+            StoreError: where the store cannot be read.
         """
-        return [one for one in list(self._table.history) if name in (None, one.name)]
+        closed = [*self._earlier_sessions(), *self._table.history][-MAX_HISTORY:]
+        return [one for one in closed if name in (None, one.name)]
+
+    def take_unstored(self) -> list[Record]:
+        """Return the sessions that were closed since this was asked last, as they are stored."""
+        unstored, records = self._table.unstored, []
+        while unstored:
+            records.append(session_record(unstored.popleft()))
+        return records
+
+    def _earlier_sessions(self) -> list[SessionStatistics]:
+        """Return the sessions of earlier processes, which are read from the store once."""
+        reader = self._stored()
+        if reader is None:
+            return []
+        if self._earlier is None:
+            records = reader.records(SESSION, 0.0, self._began, MAX_HISTORY)
+            self._earlier = [stored_session(record.document) for record in records]
+        return self._earlier
 
     def compare(
         self, before: SessionStatistics, after: SessionStatistics, *, confidence: float = 0.95

@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from vitalspan.history.operation_series import ERROR_COLUMN, OperationSeries
+from vitalspan.history.operation_series import ERROR_COLUMN, MEASURE_COLUMN, OperationSeries
 from vitalspan.recording.buckets import BucketGrid
 from vitalspan.recording.detail_counts import NO_DETAILS, DetailCounts, LastError
 from vitalspan.recording.duration_histogram import NO_SPREAD, Spread
 from vitalspan.recording.series import CountedBatch, Series
 from vitalspan.statistics.call_statistics import CallStatistics, ErrorStatistics
 from vitalspan.statistics.quantiles import quantile_of
-from vitalspan.store.frame import PLAIN_GRID
+from vitalspan.store.frame import PLAIN_GRID, PlainBuckets
 from vitalspan.store.reader import StoredSums
-
-_MEASURE_COLUMN = "measure:"
 
 
 class CallSums:
@@ -122,6 +121,34 @@ class CallSums:
         track.add_buckets(self._buckets.setdefault(track.grid, {}), first, after)
         self._add_details(track, {name: increase(name) for name in track.columns}, start, end)
 
+    def to_document(self) -> dict[str, Any]:
+        """Return the sums as JSON can say them, with the names of `StoredSums`."""
+        details, buckets = self._details, dict[int, int]()
+        for grid, counts in self._buckets.items():
+            plain = PlainBuckets(grid)
+            for bucket, calls in counts.items():
+                buckets[plain[bucket]] = buckets.get(plain[bucket], 0) + calls
+        extras: dict[str, float] = {
+            **{ERROR_COLUMN + name: count for name, count in details.errors.items()},
+            **{MEASURE_COLUMN + name: amount for name, amount in details.measures.items()},
+        }
+        if details.cancellations:
+            extras["cancellations"] = details.cancellations
+        if details.measured:
+            extras["cpu_seconds"] = details.cpu_seconds
+            extras["memory_growth"] = details.memory_growth
+        squares, shortest, longest = self._spread
+        return {
+            "count": self.count,
+            "errors": sum(details.errors.values()),
+            "total": self._total,
+            "squares": squares,
+            "shortest": shortest,
+            "longest": longest,
+            "buckets": sorted(buckets.items()),
+            "extras": extras,
+        }
+
     def add_stored(self, stored: StoredSums) -> None:
         """Add the calls of a series that a store has."""
         self.count += stored.count
@@ -209,8 +236,8 @@ class CallSums:
         for column, amount in grown.items():
             if amount <= 0:
                 continue
-            if column.startswith(_MEASURE_COLUMN):
-                name = column.removeprefix(_MEASURE_COLUMN)
+            if column.startswith(MEASURE_COLUMN):
+                name = column.removeprefix(MEASURE_COLUMN)
                 own.measures[name] = own.measures.get(name, 0) + amount
             elif column.startswith(ERROR_COLUMN):
                 name = column.removeprefix(ERROR_COLUMN)
