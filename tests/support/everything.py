@@ -15,6 +15,8 @@ import vitalspan as vs
 from support.receivers_at_once import Callback
 from vitalspan.integrations.asyncio import instrument
 from vitalspan.integrations.executor import Executor
+from vitalspan.integrations.task_metrics import task_metrics
+from vitalspan.integrations.task_operations import TaskOperations
 from vitalspan.recording.call_record import details_of
 
 MEASURES = ("items", "bytes")
@@ -57,6 +59,16 @@ def watch_runtime(monitor: vs.Monitor) -> None:
     loop.close()
 
 
+def work_in_background(monitor: vs.Monitor) -> None:
+    """Run a batch job and a task."""
+    with vs.job("nightly", every="24h", sinks=[], monitor=monitor):
+        pass
+    call = TaskOperations(monitor=monitor).begin("mail", "default", {"vitalspan_published": "0"})
+    assert call is not None
+    call.end("succeeded")
+    task_metrics(monitor).set_length("default", 3)
+
+
 def do_everything(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
     """Make every kind of event once at least, and leave a call in progress."""
     labels = {"tier": "gold"}
@@ -86,6 +98,7 @@ def do_everything(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
         retries=1,
     )
     watch_runtime(monitor)
+    work_in_background(monitor)
     raise_alerts(monitor, clock)
     # In a context of its own, which the span of a block that nobody leaves stays current in.
     contextvars.copy_context().run(monitor.operation("stuck").__enter__)

@@ -37,6 +37,15 @@ EXCLUSIONS: Final = (
         r".*: job(_component)?:\w+:\w+ of every instance",
         "what is recorded of a whole job has no instance any more",
     ),
+    *(
+        Exclusion(
+            f"target-{label}-rule",
+            "vitalspan-background",
+            rf".*: job_\w+ of every {label}",
+            "what a batch job has pushed has the labels of its gateway",
+        )
+        for label in ("job", "instance")
+    ),
 )
 
 

@@ -46,8 +46,11 @@ NOT_SHOWN: Final[dict[str, str]] = (
         for family in names.GEN_AI_FAMILIES
     }
     | {
-        family.name: "only services with jobs or task queues have it, and rules are about it"
-        for family in (*names.JOB_FAMILIES, names.JOB_OUTCOME, *names.TASK_FAMILIES)
+        family.name: "it says what is expected of a job, or when one ran, for rules"
+        for family in (
+            *(names.JOB_STARTED, names.JOB_FINISHED, names.JOB_DECLARED),
+            names.JOB_EXPECTED_DURATION,
+        )
     }
     | {
         family.name: "a rule on errors says more than a picture of them"

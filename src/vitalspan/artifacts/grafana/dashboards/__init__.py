@@ -7,6 +7,7 @@ from typing import Final
 
 from vitalspan.artifacts.grafana.dashboard import Dashboard
 from vitalspan.artifacts.grafana.dashboards.alerts import alerts
+from vitalspan.artifacts.grafana.dashboards.background import background
 from vitalspan.artifacts.grafana.dashboards.fleet import fleet
 from vitalspan.artifacts.grafana.dashboards.health import health
 from vitalspan.artifacts.grafana.dashboards.operation import operation
@@ -22,6 +23,7 @@ DASHBOARDS: Final[dict[str, Callable[[Queries], Dashboard]]] = {
     "health.json": health,
     "alerts.json": alerts,
     "trends.json": trends,
+    "background.json": background,
     "fleet.json": fleet,
 }
 """What describes each dashboard, by the name of its file."""
