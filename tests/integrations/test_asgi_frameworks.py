@@ -169,11 +169,14 @@ def test_metrics_that_are_mounted_need_no_redirect(framework: str, monitor: vs.M
     starlette.instrument(app, monitor=monitor, exclude=["/mounted", "/added"])
     app.mount("/mounted", vs.make_asgi_app(monitor.registry))
     app.add_route("/added", vs.make_asgi_app(monitor.registry))
+    app.mount("/page", vs.make_asgi_app(monitor.registry, page=True))
     with uvicorn_serving(app) as port:
         for path in ("/mounted", "/mounted/", "/mounted/-/ready", "/added"):
             assert ask(port, "GET", path) == 200
         assert ask(port, "GET", "/api") in (307, 404)  # what else is mounted is left alone
-    assert len(monitor.recent_calls()) == 1
+        assert ask(port, "GET", "/page") == 307  # its links are relative
+        assert ask(port, "GET", "/page/") == 200
+    assert len(monitor.recent_calls()) == 3
 
 
 def test_a_mounted_application_that_is_instrumented_as_well_counts_once(

@@ -101,6 +101,10 @@ def _recorded_stack(middleware: _StarletteMiddleware, stack: Any) -> Any:
 
 
 def _mounted_metrics(routes: Iterable[Any]) -> frozenset[str]:
-    """Return the paths of the mounted applications that show metrics."""
-    mounts = (route for route in routes if isinstance(getattr(route, "app", None), MetricsApp))
-    return frozenset(route.path for route in mounts if hasattr(route, "routes"))
+    """Return the paths of the mounted applications that show metrics.
+
+    The links of the page lead on from a slash at the end, so its mount is to be redirected.
+    """
+    mounts = (route for route in routes if hasattr(route, "routes"))
+    apps = ((route.path, getattr(route, "app", None)) for route in mounts)
+    return frozenset(path for path, app in apps if isinstance(app, MetricsApp) and not app.page)

@@ -49,11 +49,14 @@ class MetricsApp:
     Args:
         registry: whose metrics are shown.
         page: whether the page is at the mount, rather than the metrics at every path.
+
+    Attributes:
+        page: the same.
     """
 
     def __init__(self, registry: Collector, *, page: bool = False) -> None:
         self._registry = registry
-        self._page = page
+        self.page = page
         self._streams = 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -70,7 +73,7 @@ class MetricsApp:
             raise ValueError(f"the metrics are not available over {scope['type']!r}")
 
     async def _respond(self, scope: MutableMapping[str, Any]) -> Response:
-        if not self._page:
+        if not self.page:
             return await _render(_request(scope), self._registry, any_path=True)
         request = _request(scope)._replace(path=_path_below_mount(scope))
         if not request.path:
@@ -81,7 +84,7 @@ class MetricsApp:
         self, scope: MutableMapping[str, Any], receive: Receive, send: Send
     ) -> bool:
         """Send events until the client has gone, if it asks for them; return whether it does."""
-        wanted = self._page and (scope["method"], _path_below_mount(scope)) == ("GET", EVENTS_PATH)
+        wanted = self.page and (scope["method"], _path_below_mount(scope)) == ("GET", EVENTS_PATH)
         if not wanted or self._streams >= MAX_STREAMS or not _has_event_loop():
             return False
         self._streams += 1
