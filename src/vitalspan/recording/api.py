@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from vitalspan.labels import value_text
 from vitalspan.recording.api_call import ApiCall
+from vitalspan.recording.enclosing_sessions import CountedKey, EnclosingSession
 from vitalspan.recording.lock_free_counter import LockFreeCounter, amount_of
 from vitalspan.recording.outcome import error_type_of
 from vitalspan.recording.prices import PriceTable
@@ -60,6 +61,11 @@ class Recording(Protocol):
     prices: PriceTable
     usage: UsageRecorder | None
     internal_errors: InternalErrors
+    open_sessions: Mapping[int, EnclosingSession]
+
+    def add_to_session(self, counted: CountedKey, column: str, amount: float = 1) -> None:
+        """Add an amount in the sessions around what runs here; it never raises."""
+        ...
 
 
 class Api(Shared):
@@ -135,9 +141,12 @@ class Api(Shared):
             tokens = usage.input_tokens + usage.output_tokens
         if cost is None:
             cost = self._priced(usage)
-        self._add(self.tokens, self._amount("tokens", tokens))
+        used = self._amount("tokens", tokens)
+        self._add(self.tokens, used)
         usage = usage._replace(cost=self._amount("cost", cost))
         self._add(self.cost, usage.cost)
+        if recording.open_sessions:
+            self._add_to_session("oks" if error is None else "errors", used, usage.cost)
         if model is not None or any(usage[2:6]) or any(one is not None for one in usage[7:9]):
             self._record_usage(usage)
 
@@ -153,6 +162,12 @@ class Api(Shared):
     def counters(self) -> Iterator[LockFreeCounter]:
         """Yield every counter."""
         yield from (self.oks, self.errors, self.tokens, self.cost)
+
+    def _add_to_session(self, outcome: str, tokens: float, cost: float) -> None:
+        counted = ("api", self.component, self.name)
+        for column, amount in ((outcome, 1), ("tokens", tokens), ("cost", cost)):
+            if amount:
+                self._recording.add_to_session(counted, column, amount)
 
     def _priced(self, usage: ApiUsage) -> float:
         price = self._recording.prices.find(usage.model) if usage.model else None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 from vitalspan.labels import value_text
 from vitalspan.metrics import OVERFLOW
 from vitalspan.recording.api import Api, UsageRecorder
+from vitalspan.recording.enclosing_sessions import CountedKey, EnclosingSession
 from vitalspan.recording.lock_free_counter import LockFreeCounter
 from vitalspan.recording.prices import PriceTable
 from vitalspan.recording.rebuild import Shared, rebuild
@@ -41,13 +42,19 @@ class Cache(Shared):
 
     def hit(self) -> None:
         """Count a look-up that found its entry."""
-        if self._recording.enabled:
+        recording = self._recording
+        if recording.enabled:
             self.hits.add()
+            if recording.open_sessions:
+                recording.add_to_session(("cache", self.component, self.name), "hits")
 
     def miss(self) -> None:
         """Count a look-up that did not."""
-        if self._recording.enabled:
+        recording = self._recording
+        if recording.enabled:
             self.misses.add()
+            if recording.open_sessions:
+                recording.add_to_session(("cache", self.component, self.name), "misses")
 
     def counters(self) -> Iterator[LockFreeCounter]:
         """Yield every counter."""
@@ -66,6 +73,8 @@ class CounterTable:
     Attributes:
         prices: what models cost.
         usage: counts what calls to models used; None where nobody does.
+        open_sessions: the sessions that are open anywhere in the process.
+        enclosing_session: returns the session that what runs here belongs to; None without one.
     """
 
     def __init__(
@@ -77,6 +86,8 @@ class CounterTable:
         self.usage: UsageRecorder | None = None
         self.internal_errors = faults
         self.enabled = True
+        self.open_sessions: Mapping[int, EnclosingSession] = {}
+        self.enclosing_session: Callable[[], EnclosingSession | None] = lambda: None
         # Re-entrant, since a signal handler may name a cache while one is being named.
         self._lock = threading.RLock()
         self.caches: dict[tuple[str, str], Cache] = {}
@@ -89,6 +100,21 @@ class CounterTable:
     def api(self, name: str, component: str | None) -> Api:
         """Return the API of that name, the same object every time."""
         return self._one(Api, self.apis, name, component)
+
+    def add_to_session(self, counted: CountedKey, column: str, amount: float = 1) -> None:
+        """Add an amount in the sessions around what runs here; it never raises.
+
+        Args:
+            counted: the cache or the API.
+            column: what is counted of it.
+            amount: how much.
+        """
+        try:
+            session = self.enclosing_session()
+            if session is not None:
+                session.add_amount(counted, column, amount)
+        except Exception:  # noqa: BLE001 - the user's code must not fail
+            self.internal_errors.note("session", "a look-up or a call is not in its session")
 
     def reset(self) -> None:
         """Begin anew from zero, with a lock that no other thread can hold."""

@@ -8,12 +8,19 @@ from typing import Any, Protocol
 
 from vitalspan.recording.call_record import CallDetails, Record
 
+CountedKey = tuple[str, str, str]
+"""What an amount is of: `cache` or `api`, its component and its name."""
+
 
 class EnclosingSession(Protocol):
     """A session, as far as calls are concerned with it."""
 
     def add(self, series: Any, calls: Any) -> None:
         """Add a `CountedBatch` of calls of a series, in this session and in those around it."""
+        ...
+
+    def add_amount(self, counted: CountedKey, column: str, amount: float) -> None:
+        """Add an amount of a cache or an API, in this session and in those around it."""
         ...
 
 

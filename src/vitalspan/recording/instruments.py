@@ -55,6 +55,8 @@ class Instruments:
         self._counters = CounterTable(
             self._call_sites.component, self._recorder.internal_errors, self._recorder.now
         )
+        self._counters.open_sessions = self._recorder.open_sessions
+        self._counters.enclosing_session = self._recorder.enclosing_session
         self._process_counts = ProcessCounts(self._recorder, self._counters)
         self._switch(enabled=settings.enabled)
 

@@ -13,7 +13,12 @@ from vitalspan.recording import spans
 from vitalspan.recording.aggregation import Aggregator
 from vitalspan.recording.boundary_table import BoundaryTable
 from vitalspan.recording.call_record import CallRecord, Record, to_call_record
-from vitalspan.recording.enclosing_sessions import EnclosingSession, Enclosure, enclosing
+from vitalspan.recording.enclosing_sessions import (
+    EnclosingSession,
+    Enclosure,
+    enclosing,
+    innermost,
+)
 from vitalspan.recording.rebuild import Shared, rebuild
 from vitalspan.recording.resource_meter import ResourceMeter
 from vitalspan.recording.series import Series
@@ -107,6 +112,11 @@ class Recorder(Shared):
             self._set_gates()
             # Last, so that no other session relies on it before every call site looks.
             self._looking_for_sessions = True
+
+    def enclosing_session(self) -> EnclosingSession | None:
+        """Return the session that what runs here belongs to; None without one."""
+        session = innermost(enclosing.get(), self.open_sessions)
+        return self.aggregator.application_session if session is None else session
 
     def close_session(self, session: EnclosingSession) -> None:
         """Forget an open session; after the last one, calls take the shortest way again."""

@@ -107,7 +107,9 @@ td.long { min-width: 14rem; }
   .scroll { overflow: visible; } .pointer { display: none; }
   .facts { grid-template-columns: repeat(5, 1fr); }
   .charts { grid-template-columns: 1fr 1fr; }
-  th, td { padding-right: 0.5rem; }
+  table { font-size: 7.5pt; } th, th.figure { font-size: 7.5pt; white-space: normal; }
+  th, td { padding: 0.15rem 0.3rem 0.15rem 0; }
+  .spark { width: 2.5rem; height: 0.9rem; } .bar { width: 2.5rem; }
   td, td.long, td:first-child { min-width: 0; white-space: normal; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }

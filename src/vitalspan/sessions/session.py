@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from contextvars import Token
+from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 
 from vitalspan.labels import value_text
 from vitalspan.recording.call_record import IN_PROGRESS, Record
-from vitalspan.recording.enclosing_sessions import Enclosure, enclosing, enclosure_of, innermost
+from vitalspan.recording.enclosing_sessions import (
+    CountedKey,
+    Enclosure,
+    enclosing,
+    enclosure_of,
+    innermost,
+)
 from vitalspan.recording.lock_free_counter import amount_of
 from vitalspan.recording.series import CountedBatch, Series
+from vitalspan.sessions.session_amounts import SessionAmounts
 from vitalspan.sessions.session_calls import SessionCalls
 from vitalspan.sessions.session_statistics import SessionStatistics
 from vitalspan.sessions.session_table import SessionTable
@@ -51,6 +59,7 @@ class Session:
         self._start = self._recorder.clock.wall()
         self._calls = SessionCalls()
         self._counts: dict[str, float] = {}
+        self._amounts = SessionAmounts()
 
     def __enter__(self) -> Self:
         if not self._ended or self._result is not None:
@@ -165,7 +174,11 @@ class Session:
             self.name,
             self._start,
             seconds,
-            everything.statistics(None, None, seconds, now, epoch),
+            replace(
+                everything.statistics(None, None, seconds, now, epoch),
+                caches=tuple(self._amounts.caches()),
+                apis=tuple(self._amounts.apis()),
+            ),
             tuple(sorted(operations, key=lambda figures: -figures.total)),
             tuple(calls.slowest),
             counts,
@@ -178,6 +191,12 @@ class Session:
         self._calls.add(series, calls)
         for session in self._outer:
             session._calls.add(series, calls)  # noqa: SLF001 - of the same class
+
+    def add_amount(self, counted: CountedKey, column: str, amount: float) -> None:
+        """Add an amount of a cache or an API, in this session and in those around it."""
+        for session in (self, *self._outer):
+            if not session._ended:  # noqa: SLF001 - of the same class
+                session._amounts.add(counted, column, amount)  # noqa: SLF001
 
     def _encloses(self, record: Record) -> bool:
         """Return whether a call began within this session and is not counted in it yet."""
