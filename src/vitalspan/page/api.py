@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 JSON: Final = "application/json"
 
 FRESH_SECONDS: Final = 1.0
-"""For how long an answer is given again to whoever asks the same."""
+"""For how long an answer is given again to whoever asks the same, at least."""
+
+COST_FACTOR: Final = 10.0
+"""How many times as long as it took to make: looking takes a tenth of a CPU at most."""
 
 _MOST_ANSWERS: Final = 64
 
@@ -44,7 +47,7 @@ class Answer(NamedTuple):
 
 
 class _Recent:
-    """The latest answers. However many clients ask, a document is made once a second at most."""
+    """The latest answers, each until it is too old to be given again."""
 
     def __init__(self) -> None:
         self.reset()
@@ -59,12 +62,12 @@ class _Recent:
         """Return an answer that is fresh, or None."""
         with self._lock:
             found = self._answers.get(key)
-        return found[1] if found and 0 <= now - found[0] < FRESH_SECONDS else None
+        return found[1] if found and now < found[0] else None
 
-    def put(self, key: tuple[Any, ...], now: float, answer: Answer) -> None:
-        """Keep an answer."""
+    def put(self, key: tuple[Any, ...], until: float, answer: Answer) -> None:
+        """Keep an answer until then, in seconds on the steady clock."""
         with self._lock:
-            self._answers[key] = (now, answer)
+            self._answers[key] = (until, answer)
             self._answers.move_to_end(key)
             while len(self._answers) > _MOST_ANSWERS:
                 self._answers.popitem(last=False)
@@ -102,7 +105,8 @@ def answer(name: str, query: str, registry: object) -> Answer:
     body = dump(endpoint.answer(monitor, asked))
     etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
     made = Answer(HTTPStatus.OK, body, etag=etag)
-    _recent.put(key, now, made)
+    ended = monitor.clock.now()
+    _recent.put(key, ended + max(FRESH_SECONDS, COST_FACTOR * (ended - now)), made)
     return made
 
 
