@@ -239,6 +239,17 @@ class Evaluation(Evaluator):
                 shared.step_down()
 
     @contextmanager
+    def reading_any_history(self) -> Iterator[History | None]:
+        """Do the same, and read the history of another process from its journal where it has it.
+
+        Yields:
+            The history, or None where there is none yet.
+        """
+        with self.reading_history_if_here() as history:
+            shared = self._shared
+            yield shared.followed_history() if history is None and shared else history
+
+    @contextmanager
     def reading_rules(self) -> Iterator[RuleEngine]:
         """Let no rule be evaluated while the state of the rules is read.
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from vitalspan.errors import VitalspanError
 from vitalspan.page.charts import (
     Axis,
     Boundaries,
@@ -28,10 +27,11 @@ if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
     from vitalspan.signals.trail import SignalTrail
     from vitalspan.statistics.call_statistics import CallStatistics
+    from vitalspan.statistics.service_statistics import ServiceStatistics
 
 NO_HISTORY: Final = (
-    "Another process of this service evaluates for all and has the history. These figures are of "
-    "the whole service since its start, and have no charts."
+    "There is no history yet. These figures are of the whole service since its start, and have no "
+    "charts."
 )
 
 
@@ -101,16 +101,30 @@ def reading_charts(
         step: seconds between two points; None chooses.
 
     Yields:
-        The charts; None where another process has the history.
+        The charts; None where there is no history yet.
     """
     evaluation = monitor.evaluation
-    with evaluation.reading_history_if_here() as history:
+    with evaluation.reading_any_history() as history:
         if history is None:
             yield None
             return
         epoch, interval = history.counts.epoch(), evaluation.ticker.interval
         boundaries = find_boundaries(history, epoch, seconds, step, interval)
         yield Charts(boundaries.axis, history, evaluation.trail, boundaries)
+
+
+@contextmanager
+def reading_statistics(monitor: Monitor) -> Iterator[tuple[ServiceStatistics, bool]]:
+    """Let figures be read that may look back, on the history of another process where need be.
+
+    Yields:
+        What has the figures, and whether it can look back.
+    """
+    with monitor.evaluation.reading_any_history() as history:
+        if history is None:
+            yield monitor.statistics, False
+        else:
+            yield monitor.statistics.within(history), True
 
 
 def figures_of_operations(
@@ -123,26 +137,22 @@ def figures_of_operations(
         seconds: of the past.
         component: whose operations these are; None for those of all.
     """
-    try:
-        return monitor.statistics.operations(component, window=seconds), None
-    except VitalspanError:
-        return monitor.statistics.operations(component), NO_HISTORY
+    with reading_statistics(monitor) as (statistics, looks_back):
+        if looks_back:
+            return statistics.operations(component, window=seconds), None
+        return statistics.operations(component), NO_HISTORY
 
 
 def figures_of_all(monitor: Monitor, seconds: float) -> CallStatistics:
     """Return the figures of all calls, of the past seconds or, without history, of all time."""
-    try:
-        return monitor.statistics(window=seconds)
-    except VitalspanError:
-        return monitor.statistics()
+    with reading_statistics(monitor) as (statistics, looks_back):
+        return statistics(window=seconds if looks_back else None)
 
 
 def figures_of_one(
     monitor: Monitor, operation: str, component: str | None, seconds: float
 ) -> CallStatistics:
     """Return the figures of one operation, likewise."""
-    statistics = monitor.statistics
-    try:
-        return statistics.operation(operation, component=component, window=seconds)
-    except VitalspanError:
-        return statistics.operation(operation, component=component)
+    with reading_statistics(monitor) as (statistics, looks_back):
+        window = seconds if looks_back else None
+        return statistics.operation(operation, component=component, window=window)

@@ -50,6 +50,17 @@ class Entry(NamedTuple):
     payload: Payload
 
 
+class Place(NamedTuple):
+    """The place of an entry: the number of its segment, and where the entry ends in it."""
+
+    segment: int
+    offset: int
+
+
+BEGINNING: Final = Place(0, 0)
+"""The place before the first entry."""
+
+
 class Journal:
     """Writes and reads the segments of a directory.
 
@@ -141,6 +152,20 @@ class Journal:
                     last = entry.now
                     yield entry
 
+    def entries_after(self, place: Place) -> Iterator[tuple[Entry, Place]]:
+        """Yield the entries that have been appended since, each with its place.
+
+        Args:
+            place: of the last entry that is known; `BEGINNING` for none.
+        """
+        for path in self._segments():
+            number = int(path.name.removeprefix(_NAME))
+            if number < place.segment:
+                continue
+            offset = place.offset if number == place.segment else 0
+            for entry, end in _read_from(path, self._boot, offset):
+                yield entry, Place(number, end)
+
     def _segments(self) -> list[Path]:
         numbers = []
         for path in self._directory.glob(f"{_NAME}*"):
@@ -173,8 +198,15 @@ def _start(path: Path, boot: str) -> float | None:
 
 
 def _read(path: Path, boot: str) -> Iterator[Entry]:
+    for entry, _ in _read_from(path, boot, 0):
+        yield entry
+
+
+def _read_from(path: Path, boot: str, offset: int) -> Iterator[tuple[Entry, int]]:
+    """Yield the entries of a segment from an offset on, each with the offset of its end."""
     try:
         with open(path, "rb", opener=open_file) as file:
+            file.seek(offset)
             while len(prefix := file.read(_ENTRY.size)) == _ENTRY.size:
                 length, checksum = _ENTRY.unpack(prefix)
                 payload = file.read(length)
@@ -190,7 +222,8 @@ def _read(path: Path, boot: str) -> Iterator[Entry]:
                 }
                 flat = json.loads(decompress(parts.calls))
                 reading = Reading([(name, dict(labels), value) for name, labels, value in flat])
-                yield Entry(head["now"], samples, reading, parts)
+                offset += _ENTRY.size + length
+                yield Entry(head["now"], samples, reading, parts), offset
     except (OSError, UnreadableError, error):
         return
     except (LookupError, ValueError, TypeError, AttributeError):

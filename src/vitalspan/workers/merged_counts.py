@@ -130,6 +130,10 @@ class MergedCounts:
             wanted = [key for key in self.counts.series if everything or key in keys]
             return encode_all(self.counts, wanted, self.epoch())
 
+    def like_this(self) -> MergedCounts:
+        """Return other counts of the same processes, of which nothing has been read yet."""
+        return MergedCounts(self._process, self._publisher, self._directory)
+
     def forget_series(self) -> None:
         """Forget every series, so that a history can be told of all of them anew."""
         with self._lock:

@@ -10,6 +10,7 @@ from vitalspan.history.history import DEFAULT_RETENTION
 from vitalspan.history.registry_metrics import Samples
 from vitalspan.history.samples.reading import Reading
 from vitalspan.history.ticks import Ticks
+from vitalspan.workers.followed_history import FollowedHistory
 from vitalspan.workers.journal import Journal
 from vitalspan.workers.slo_history import SloHistory
 from vitalspan.workers.state_file import UnreadableError
@@ -28,12 +29,16 @@ class PastEvaluation:
         history: of this process.
         directory: the directory that the processes share.
         boot: tells one run of the machine from another, between which steady times mean nothing.
+
+    Attributes:
+        followed: the history of the process that evaluates, where this one does not.
     """
 
     def __init__(self, workers: Workers, history: History, directory: Path, boot: str) -> None:
         self._workers = workers
         self._history = history
         self._journal = Journal(directory, boot, DEFAULT_RETENTION)
+        self.followed = FollowedHistory(workers, self._journal)
         self._slos = SloHistory(directory, boot)
 
     def note(self, now: float, samples: Samples, reading: Reading) -> None:

@@ -30,6 +30,7 @@ from vitalspan.workers.published_evaluation import PublishedEvaluation
 from vitalspan.workers.requests import Requests
 
 if TYPE_CHECKING:
+    from vitalspan.history.history import History
     from vitalspan.workers.workers import Workers
 
 
@@ -71,6 +72,7 @@ class SharedEvaluation:
         """Begin anew, as a forked child does."""
         self._leadership.release()
         self._leading = False
+        self._past.followed.reset()
         self._published.forget()
         self._results: dict[str, Counter[str]] = {}
         self._actions: Counter[str] = Counter()
@@ -129,6 +131,10 @@ class SharedEvaluation:
         if document is not None:
             self._restore(document)
 
+    def followed_history(self) -> History | None:
+        """Return the history of the leader; None where it has none yet."""
+        return self._past.followed.catch_up()
+
     def publish(self, now: float, samples: Samples, reading: Reading, *, seconds: float) -> None:
         """Publish what a tick of this process has found.
 
@@ -168,6 +174,7 @@ class SharedEvaluation:
             # This process may have led before, and its own counts are among those it restored.
             self._results.get(name, Counter()).subtract(counts)
         self._actions.subtract(self._parts.actions.counts())
+        self._past.followed.reset()
         self._past.restore(now, writes=self._leadership.held)
 
     def _document(self, now: float) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class Changes:
 def changes(monitor: Monitor, asked: dict[str, Any]) -> Changes:
     """Return how operations have changed from one stretch of time to the next."""
     at = monitor.clock.wall()
-    with monitor.evaluation.reading_history_if_here() as history:
+    with monitor.evaluation.reading_any_history() as history:
         if history is None:
             return Changes(at, 0.0, 0.0, CONFIDENCE, (), 0, NO_HISTORY)
         # A history that is too short for two is divided into halves.
