@@ -1,4 +1,4 @@
-"""What the API can change: alerts are acknowledged and silenced, by whoever has the token.
+"""The changes that the API makes: alerts are acknowledged and silenced, with a token.
 
 A site that somebody visits can make their browser send requests here, with the password that it
 remembers. It cannot read the token, nor send headers of its own without being asked first, and
@@ -48,7 +48,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Done:
-    """What was changed.
+    """The result of a change.
 
     Attributes:
         done: false where there is no such alert or silence.
@@ -95,7 +95,7 @@ class Action:
 
     @property
     def summary(self) -> str:
-        """What it does, in one sentence."""
+        """The summary in one sentence."""
         return (self.act.__doc__ or "").split("\n")[0]
 
 

@@ -27,11 +27,11 @@ class Pattern(NamedTuple):
         return f"{self.module}:{self.name}"
 
     def matches_module(self, module: str) -> bool:
-        """Whether functions of a module may match."""
+        """Return whether functions of a module may match."""
         return fnmatchcase(module, self.module)
 
     def matches(self, module: str, name: str) -> bool:
-        """Whether a function matches."""
+        """Return whether a function matches."""
         return (
             self.matches_module(module)
             and fnmatchcase(name, self.name)
@@ -63,7 +63,7 @@ def parse_patterns(text: str, where: str = "VITALSPAN_OPERATIONS") -> tuple[Patt
 
 
 def match(patterns: Sequence[Pattern], module: str, name: str) -> bool:
-    """Whether a function matches one of several patterns."""
+    """Return whether a function matches one of several patterns."""
     return any(pattern.matches(module, name) for pattern in patterns)
 
 

@@ -82,7 +82,7 @@ def _carry_on_restarts(wanted: str) -> None:
 
 
 def is_restart(args: Any) -> bool:
-    """Whether a command line starts this program anew: the same Python, with the same arguments."""
+    """Return whether a command line starts this program anew, with the same arguments."""
     if not isinstance(args, (list, tuple)) or not all(isinstance(each, str) for each in args):
         return False
     words, own = list(args), sys.argv[1:]

@@ -17,7 +17,7 @@ _started: list[Wanted] = []
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is instrumented.
+    """The functions and libraries to instrument.
 
     Attributes:
         operations: patterns of functions, as in `VITALSPAN_OPERATIONS`.

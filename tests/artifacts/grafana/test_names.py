@@ -39,6 +39,17 @@ NOT_SHOWN: Final[dict[str, str]] = (
         for family in (names.OTLP_POINTS, names.OTLP_REQUESTS, names.OTLP_WAITING)
     }
     | {
+        family.name: "a process with a store has it, and says what fails in its log"
+        for family in (
+            names.STORE_WRITES,
+            names.STORE_UNWRITTEN,
+            names.STORE_DROPPED,
+            names.STORE_SIZE,
+            names.STORE_WRITE_SECONDS,
+        )
+    }
+    | {
+        names.OPERATION_FIRST_BYTE.name: "only services that stream with a setting have it",
         names.REPORTS.name: "a process that writes reports has it, and says what fails in its log",
     }
     | {

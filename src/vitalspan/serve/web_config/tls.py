@@ -84,7 +84,7 @@ class TLS(NamedTuple):
 
     @property
     def asks_who_it_is(self) -> bool:
-        """Whether every client has to show a certificate that is trusted."""
+        """True if every client has to show a certificate that is trusted."""
         return self.context.verify_mode is ssl.CERT_REQUIRED
 
     def admits(self, client_names: Iterable[tuple[str, str]]) -> bool:

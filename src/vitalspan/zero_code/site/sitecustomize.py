@@ -1,4 +1,4 @@
-"""What Python imports when it starts, while this directory is the first on its path."""
+"""Imported by Python when it starts, while this directory is the first on its path."""
 
 import os
 import sys
