@@ -138,6 +138,35 @@ tell()
     assert told["variable"] is False
 
 
+CLIENTS = """
+import asyncio, socket
+import aiohttp, httpx, requests
+from shop.telling import tell
+
+async def fetch(url):
+    async with aiohttp.ClientSession() as session:
+        await session.post(url)
+
+with socket.create_server(("127.0.0.1", 0)) as free:
+    url = f"http://127.0.0.1:{free.getsockname()[1]}/"
+# Nobody listens there any more, which is enough for a request.
+for request in (httpx.get, requests.delete, lambda url: asyncio.run(fetch(url))):
+    try:
+        request(url)
+    except Exception:
+        pass
+tell()
+"""
+
+
+@pytest.mark.once
+def test_http_clients(shop: Path) -> None:
+    [told] = run(shop, CLIENTS)
+    calls = told["calls"]
+    assert isinstance(calls, list)
+    assert [call.partition(" 127.0.0.1:")[0] for call in calls] == ["GET", "DELETE", "POST"]
+
+
 @pytest.mark.once
 def test_other_programs_know_nothing_of_it(shop: Path) -> None:
     program = f"""

@@ -53,19 +53,27 @@ def _django(module: ModuleType) -> None:
     handler.load_middleware = load_middleware
 
 
-def _rq(_: ModuleType) -> None:
-    import_module("vitalspan.integrations.rq").instrument()
+def _everything(integration: str) -> Applied:
+    """Return what instruments all of a library at once."""
+
+    def imported(_: ModuleType) -> None:
+        import_module(f"vitalspan.integrations.{integration}").instrument()
+
+    return imported
 
 
 LIBRARIES: Final[Mapping[str, tuple[str, Applied]]] = {
     "aiohttp": ("aiohttp.web_app", _instances_of("Application", "aiohttp")),
+    "aiohttp_client": ("aiohttp", _everything("aiohttp_client")),
     "celery": ("celery.app.base", _instances_of("Celery", "celery")),
     "django": ("django.core.handlers.base", _django),
     "dramatiq": ("dramatiq.broker", _instances_of("Broker", "dramatiq")),
     "fastapi": ("fastapi.applications", _instances_of("FastAPI", "fastapi")),
     "flask": ("flask.app", _instances_of("Flask", "flask")),
+    "httpx": ("httpx", _everything("httpx")),
     "litestar": ("litestar.app", _instances_of("Litestar", "litestar")),
-    "rq": ("rq", _rq),
+    "requests": ("requests", _everything("requests")),
+    "rq": ("rq", _everything("rq")),
     "starlette": ("starlette.applications", _instances_of("Starlette", "starlette")),
     "taskiq": ("taskiq.abc.broker", _instances_of("AsyncBroker", "taskiq")),
 }
