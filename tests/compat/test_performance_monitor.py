@@ -263,6 +263,9 @@ def test_alerts_by_thresholds(face: PerformanceMonitor, clock: vs.ManualClock) -
     face.clear_alerts()
     face.set_alert_threshold("slow_operation_seconds", 100.0)
     assert face.get_alert_thresholds()["slow_operation_seconds"] == 100.0
+    # Another face of the same monitor leaves it as it is.
+    other = PerformanceMonitor(monitor=face.monitor)
+    assert other.get_alert_thresholds()["slow_operation_seconds"] == 100.0
     clock.advance(1)
     assert not face.get_alerts("slow_operation")
     with pytest.raises(ConfigurationError, match="did you mean memory_mb"):
@@ -527,7 +530,7 @@ def test_dataclasses_of_ones_own() -> None:
 
 def test_the_face_of_the_default_monitor_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monitor = vs.Monitor(registry=CollectorRegistry(), system_metrics=False)
-    module = "vitalspan.compat.performance_monitor.monitor.get_monitor"
+    module = "vitalspan.compat.performance_monitor.unified.get_monitor"
     monkeypatch.setattr(module, lambda: monitor)
     face = get_performance_monitor()
     assert face is get_performance_monitor()

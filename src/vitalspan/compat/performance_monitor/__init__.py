@@ -6,26 +6,24 @@ from vitalspan.compat.performance_monitor.contexts import (
     monitor_block,
     monitor_performance,
 )
-from vitalspan.compat.performance_monitor.intelligence import (
-    PerformanceIntelligenceEngine,
-    PerformanceTracker,
-    PerformanceValidator,
-    UnifiedPerformanceMonitor,
-)
 from vitalspan.compat.performance_monitor.memory import (
     compare_memory_snapshots,
     disable_memory_tracking,
     enable_memory_tracking,
     get_memory_snapshot,
 )
-from vitalspan.compat.performance_monitor.monitor import (
-    PerformanceMonitor,
-    get_performance_monitor,
-)
 from vitalspan.compat.performance_monitor.records import (
     OperationMetrics,
     PerformanceAlert,
     PerformanceMetrics,
+)
+from vitalspan.compat.performance_monitor.unified import (
+    PerformanceIntelligenceEngine,
+    PerformanceMonitor,
+    PerformanceTracker,
+    PerformanceValidator,
+    UnifiedPerformanceMonitor,
+    get_performance_monitor,
 )
 
 __all__ = [

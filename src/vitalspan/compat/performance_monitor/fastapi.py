@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from vitalspan.compat.performance_monitor.monitor import (
+from vitalspan.compat.performance_monitor.unified import (
     PerformanceMonitor,
     get_performance_monitor,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from os import PathLike
@@ -36,8 +35,8 @@ ENABLED: Final = "PERFORMANCE_MONITORING_ENABLED"
 """The environment variable that switches recording off where it is `false` or `0`."""
 
 
-class PerformanceMonitor:
-    """A face of a monitor with the interface of the older performance monitors.
+class StudioMonitor:
+    """A face of a monitor with the interface of the studio and the wiki monitor.
 
     It keeps nothing itself. All faces of one monitor show the same.
 
@@ -396,16 +395,3 @@ def _store_in(path: Path) -> str:
 
 def _seconds(hours: float | None) -> float | None:
     return None if hours is None else hours * 3600.0
-
-
-class _Shared:
-    lock = threading.RLock()
-    monitor: PerformanceMonitor | None = None
-
-
-def get_performance_monitor() -> PerformanceMonitor:
-    """Return the face of the default monitor, the same one every time."""
-    with _Shared.lock:
-        if _Shared.monitor is None or _Shared.monitor.monitor is not get_monitor():
-            _Shared.monitor = PerformanceMonitor()
-        return _Shared.monitor

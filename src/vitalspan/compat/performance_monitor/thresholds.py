@@ -107,11 +107,14 @@ class Thresholds:
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
         values = {name: _from_environment(name) for name in DEFAULTS}
+        # What another face has set, or a rule file says, stays.
+        known = self._rules()
         for name, value in values.items():
-            self._add(name, value)
-        self._replace(
-            _ERRORS, signal="error_ratio", by=list(_BY_OPERATION), above=0, severity="error"
-        )
+            if THRESHOLDS[name].alertname not in known:
+                self._add(name, value)
+        if _ERRORS not in known:
+            by = list(_BY_OPERATION)
+            self._replace(_ERRORS, signal="error_ratio", by=by, above=0, severity="error")
 
     def set(self, name: str, value: float) -> None:
         """Change a threshold.

@@ -1,29 +1,43 @@
-"""The unified monitor: metrics by value, benchmarks, callbacks, forecasts and recommendations."""
+"""The whole face: what the unified monitor had beside the studio monitor."""
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
+from os import PathLike
 from typing import Any
 
 from vitalspan.compat.finished_calls import record_call
-from vitalspan.compat.performance_monitor.monitor import PerformanceMonitor
+from vitalspan.compat.performance_monitor.monitor import StudioMonitor
 from vitalspan.compat.performance_monitor.records import PerformanceAlert
 from vitalspan.compat.performance_monitor.system import system_snapshot
 from vitalspan.compat.performance_monitor.thresholds import converted
 from vitalspan.compat.performance_monitor.values import BENCHMARKS, MetricValues
+from vitalspan.default import get_monitor
+from vitalspan.monitor import Monitor
 from vitalspan.rules.alert import Alert
 from vitalspan.statistics.call_statistics import CallStatistics
 
 
-class UnifiedPerformanceMonitor(PerformanceMonitor):
-    """A `PerformanceMonitor` with what the unified monitor had beside it."""
+class PerformanceMonitor(StudioMonitor):
+    """A face of a monitor with the interface of all the older performance monitors.
 
-    _values: MetricValues
+    It keeps nothing itself but the latest values of metrics that are recorded by value. All faces
+    of one monitor show the same.
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    Args:
+        storage_path: a directory, or a file whose ending becomes `.db`, where the history is kept
+            so that it survives a restart; None keeps it in memory. A monitor that has a store
+            already goes on using that one.
+        monitor: that records everything; None is the default one.
+    """
+
+    def __init__(
+        self, storage_path: str | PathLike[str] | None = None, *, monitor: Monitor | None = None
+    ) -> None:
+        super().__init__(storage_path, monitor=monitor)
         self._values = MetricValues()
 
     def record_metric(self, name: str, value: float) -> str | None:
@@ -169,11 +183,14 @@ class UnifiedPerformanceMonitor(PerformanceMonitor):
         ]
 
 
-class _Deprecated(UnifiedPerformanceMonitor):
+UnifiedPerformanceMonitor = PerformanceMonitor
+"""The same."""
+
+
+class _Deprecated(PerformanceMonitor):
     def __init__(self, *args: Any, **options: Any) -> None:
         warnings.warn(
-            f"{type(self).__name__} is deprecated: use UnifiedPerformanceMonitor, or vitalspan "
-            "itself",
+            f"{type(self).__name__} is deprecated: use PerformanceMonitor, or vitalspan itself",
             DeprecationWarning,
             stacklevel=2,
         )
@@ -209,3 +226,17 @@ def _of_component(calls: CallStatistics) -> dict[str, Any]:
         "cache_misses": sum(one.misses for one in calls.caches),
         "api_calls": sum(one.calls for one in calls.apis),
     }
+
+
+class _Shared:
+    lock = threading.RLock()
+    monitor: PerformanceMonitor | None = None
+
+
+def get_performance_monitor() -> PerformanceMonitor:
+    """Return the face of the default monitor, the same one every time."""
+    default = get_monitor()
+    with _Shared.lock:
+        if _Shared.monitor is None or _Shared.monitor.monitor is not default:
+            _Shared.monitor = PerformanceMonitor(monitor=default)
+        return _Shared.monitor
