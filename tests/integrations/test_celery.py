@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,6 +94,8 @@ def test_a_pool_of_processes(redis: RedisServer, tmp_path: Path) -> None:
         wait_until(lambda: merged(shared).get_sample_value("task_outcomes_total", stuck), 60)
         again = {"task": f"{SHOP}again", "queue": "celery", "outcome": "succeeded"}
         wait_until(lambda: merged(shared).get_sample_value("task_outcomes_total", again), 60)
+        with urllib.request.urlopen((done / "url").read_text(), timeout=60) as served:
+            assert b'outcome="succeeded",queue="mail"' in served.read().replace(b", ", b",")
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)

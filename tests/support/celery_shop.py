@@ -8,6 +8,7 @@ from pathlib import Path
 
 from celery import Celery
 from celery.exceptions import Reject
+from celery.signals import worker_init
 from opentelemetry import baggage, trace
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -24,6 +25,12 @@ app.conf.task_routes = {"support.celery_shop.mail": {"queue": "mail"}}
 instrument(app, exclude=["support.celery_shop.excluded"])
 
 DONE = Path(os.environ["DONE"])
+
+
+@worker_init.connect
+def serve_metrics(**_: object) -> None:
+    """Serve the metrics of all processes from the main one, and say where."""
+    (DONE / "url").write_text(vs.start_http_server(port=0).url)
 
 
 @app.task
