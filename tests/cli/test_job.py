@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from support.otlp_receiver import run_http_receiver
 from support.server_program import wait_until
 from support.subprograms import COMMAND
 from vitalspan.cli.main import main
@@ -70,6 +71,20 @@ def test_the_command_knows_its_trace() -> None:
         BAGGAGE="tenant=ada",
     )
     assert ended.stdout == f"{TRACE} tenant=ada -- -x\n"
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("script", ["echo $TRACEPARENT", "echo $TRACEPARENT; kill -TERM $$"])
+def test_a_span_of_the_run(script: str) -> None:
+    with run_http_receiver() as receiver:
+        ended = run_job(
+            *("nightly", "--trace", "--", "sh", "-c", script),
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+        )
+        assert list(receiver.spans) == ["nightly"]
+        _, trace, _, flags = ended.stdout.strip().split("-")
+        assert receiver.traces == {trace}
+        assert int(flags, 16) & 1
 
 
 def test_a_signal_is_passed_on(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Final
 
+from opentelemetry import trace
+
 from vitalspan.jobs.environment import environment_of_context
 from vitalspan.jobs.job import Job
 from vitalspan.jobs.outcome import SUCCEEDED, Ending, ending_of_command
@@ -61,6 +63,7 @@ def exit_like(returncode: int) -> None:
     if returncode >= 0:
         raise SystemExit(returncode)
     sys.stdout.flush()
+    _export_spans()
     with suppress(OSError, ValueError):
         # It dumped its own core, if that is wanted.
         import resource  # noqa: PLC0415 - Windows has none
@@ -111,6 +114,13 @@ def _passing_on_signals() -> Iterator[Any]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _export_spans() -> None:
+    """Export what spans there are: a process that a signal ends does nothing at exit."""
+    shutdown = getattr(trace.get_tracer_provider(), "shutdown", None)
+    if shutdown is not None:
+        shutdown()
 
 
 def _reason(returncode: int) -> str:
