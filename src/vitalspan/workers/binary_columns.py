@@ -18,7 +18,7 @@ def row_size(types: str) -> int:
     return sum(array(code).itemsize for code in types)
 
 
-def columns_of(encoded: bytes, types: str, size: int) -> list[list[Any]]:
+def columns_of(encoded: bytes, types: str, size: int) -> list[array[Any]]:
     """Return columns that follow each other.
 
     Args:
@@ -32,11 +32,11 @@ def columns_of(encoded: bytes, types: str, size: int) -> list[list[Any]]:
     return list(_each_column(encoded, types, size))
 
 
-def _each_column(encoded: bytes, types: str, size: int) -> Iterator[list[Any]]:
+def _each_column(encoded: bytes, types: str, size: int) -> Iterator[array[Any]]:
     at = 0
     for code in types:
         end = at + size * array(code).itemsize
-        yield unpacked(code, encoded[at:end], size).tolist()
+        yield unpacked(code, encoded[at:end], size)
         at = end
 
 

@@ -70,7 +70,7 @@ class MergedLayout:
         """Whether this is the layout of these processes."""
         return len(layouts) == len(self._layouts) and all(map(is_, layouts, self._layouts))
 
-    def aligned(self, index: int, column: list[T], missing: T) -> list[T]:
+    def aligned(self, index: int, column: Sequence[T], missing: T) -> Sequence[T]:
         """Return the column of a process with a value for each series.
 
         Args:

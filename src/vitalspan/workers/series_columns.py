@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import struct
+from array import array
 from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
@@ -113,9 +114,8 @@ class SeriesLayout:
         self.source = (keys, columns, grids)
         try:
             self.keys = decode_keys(keys) if size else []
-            created, first, lengths, indexes, widths, flags = columns_of(
-                columns, LAYOUT_TYPES, size
-            )
+            rows = (column.tolist() for column in columns_of(columns, LAYOUT_TYPES, size))
+            created, first, lengths, indexes, widths, flags = rows
             self.boundaries = [grids[index] for index in indexes]
             self.offsets, self.groups = _placed(lengths, widths)
         except (error, LookupError, ValueError, TypeError) as fault:
@@ -141,7 +141,7 @@ class SeriesColumns:
     def __init__(
         self,
         layout: SeriesLayout,
-        values: list[list[Any]],
+        values: list[array[Any]],
         counts: Mapping[int, bytes],
         in_progress: list[InProgress],
         details: Mapping[int, Document],

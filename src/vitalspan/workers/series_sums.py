@@ -150,7 +150,7 @@ class SeriesSums:
             total += int.from_bytes(aligned, "little")
         return decode_counts(total.to_bytes(layout.offsets[-1] * width, "little"), width)
 
-    def _values(self) -> Iterator[list[Any]]:
+    def _values(self) -> Iterator[Sequence[Any]]:
         """Yield the sums of each column of values."""
         layout, columns = self._layout, self._columns
         for number, (merge, missing) in enumerate(_MERGING):

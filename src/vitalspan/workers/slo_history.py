@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import struct
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -38,7 +38,7 @@ class _Past(NamedTuple):
     slo: str
     labels: dict[str, str]
     definition: str
-    times: list[float]
+    times: Sequence[float]
     grown: list[tuple[float, ...]]
 
 
@@ -106,7 +106,7 @@ class SloHistory:
                 _prepend(track, one, first)
         history.ticks.put_before(older)
 
-    def _decoded(self, content: bytes) -> tuple[list[float], list[_Past]]:
+    def _decoded(self, content: bytes) -> tuple[Sequence[float], list[_Past]]:
         checksum, head_size = _PREFIX.unpack_from(content)
         body = content[_PREFIX.size :]
         if crc32(body) != checksum:
@@ -128,7 +128,7 @@ class SloHistory:
 def _past(track: TimeSeries, history: History) -> _Past:
     slo = track.labels["slo"]
     grown = list(zip(*(_grown(track, column) for column in _COLUMNS), strict=True))
-    return _Past(slo, track.labels, _definition(slo, history), list(track.times), grown)
+    return _Past(slo, track.labels, _definition(slo, history), track.times, grown)
 
 
 def _grown(track: TimeSeries, column: str) -> Iterator[float]:
