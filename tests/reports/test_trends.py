@@ -31,6 +31,15 @@ def test_a_line_is_found_and_prolonged() -> None:
     assert share.forecast == 1.0
 
 
+def test_what_rises_reaches_its_limit() -> None:
+    points = every_minute([0.5 + 0.005 * index for index in range(61)])
+    trend = trend_of("memory_utilization", "", RATIO, points, highest=1.0, limit=1.0)
+    assert (trend.limit, trend.limit_in) == (1.0, pytest.approx(0.2 / 0.005 * 60))
+    falling = every_minute([0.9 - 0.005 * index for index in range(61)])
+    assert trend_of("memory_utilization", "", RATIO, falling, limit=1.0).limit_in is None
+    assert trend_of("memory_utilization", "", RATIO, [], limit=1.0).limit == 1.0
+
+
 def test_noise_and_little_changes_are_steady() -> None:
     noise = [5.0 + (1 if index % 2 else -1) for index in range(40)]
     assert trend_of("rate", "", NUMBER, every_minute(noise)).direction == "steady"
@@ -67,6 +76,16 @@ def test_few_calls_make_nothing_unusual() -> None:
     weights[30] = 3
     assert anomalies_of(every_minute(values), SECONDS, weights) == ()
     assert anomalies_of(every_minute(values[:29]), SECONDS) == ()
+
+
+def test_chance_makes_nothing_unusual() -> None:
+    values: list[float | None] = [1.0] * 60
+    values[0], values[30] = 2.0, 9.0
+    (first, second) = anomalies_of(every_minute(values), NUMBER, None, 0.1)
+    # The first one begins as long before as the second one ends after it.
+    assert (first.start, first.end, second.value) == (0.0, 60.0, 9.0)
+    (only,) = anomalies_of(every_minute(values), NUMBER, None, 1.0)
+    assert only.deviations == 8.0
 
 
 def test_errors_where_there_are_none_usually_are_unusual() -> None:

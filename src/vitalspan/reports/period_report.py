@@ -13,6 +13,9 @@ from vitalspan.reports.sections import calls, over_time, state
 from vitalspan.statistics.call_statistics import RunningCall
 from vitalspan.words import counted, duration_words
 
+_SOON: Final = 86400.0
+"""Seconds until something is full with which that is worth a sentence."""
+
 _LEAST_BUDGET: Final = 0.25
 """The share of an error budget below which it is worth a sentence."""
 
@@ -101,6 +104,11 @@ def _findings(overview: Overview) -> list[tuple[str, Tone]]:
             spent = "spent more than its error budget"
             said = left if slo.budget_remaining > 0 else spent
             findings.append((f"The SLO {slo.name} has {said}.", "bad"))
+    for trend in overview.signals:
+        if trend.limit_in is not None and trend.limit_in < _SOON:
+            title = over_time.TITLES[trend.signal]
+            text = f"The {title} will be full in {seconds_text(trend.limit_in)}, if it goes on so."
+            findings.append((text, "bad"))
     findings += _unusual(overview)
     return findings
 

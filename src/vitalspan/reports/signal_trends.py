@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from statistics import fmean
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Final
 
 from vitalspan.metrics import HEALTH_SCORE
@@ -35,6 +36,9 @@ _CALL_SIGNALS: Final[dict[str, Callable[[Slot], float | None]]] = {
 _OF_OPERATIONS: Final = ("rate", "error_ratio", "latency_p95")
 """Signals that can be unusual of one operation."""
 
+_LIMITS: Final = {"memory_utilization": 1.0}
+"""The values at which nothing is left."""
+
 _QUANTILES: Final = {"latency_p50": 0.5, "latency_p95": 0.95, "latency_p99": 0.99}
 
 
@@ -45,8 +49,7 @@ def call_trends(timeline: Timeline) -> Iterator[SignalTrend]:
         return
     for name, value_of in _CALL_SIGNALS.items():
         points = [(slot.end, value_of(slot)) for slot in slots]
-        weights = None if name == "rate" else [slot.count for slot in slots]
-        yield _trend(name, points, weights)
+        yield _trend(name, points, *_certainty(name, slots))
 
 
 def followed_trends(
@@ -80,12 +83,11 @@ def operation_anomalies(timelines: Sequence[Timeline]) -> list[OperationAnomaly]
             signal = find(name)
             assert signal is not None  # noqa: S101 - they are named in this module
             points = [(slot.end, _CALL_SIGNALS[name](slot)) for slot in slots]
-            weights = None if name == "rate" else [slot.count for slot in slots]
             found += [
                 OperationAnomaly(
                     str(timeline.component), str(timeline.operation), name, signal.unit, one
                 )
-                for one in anomalies_of(points, signal.unit, weights)
+                for one in anomalies_of(points, signal.unit, *_certainty(name, slots))
             ]
     return sorted(found, key=lambda one: one.anomaly.start)
 
@@ -102,10 +104,27 @@ def _with_stored_scores(reader: StoreReader, slots: Sequence[Slot], points: _Poi
     ]
 
 
+def _certainty(name: str, slots: Sequence[Slot]) -> tuple[list[int] | None, float]:
+    """Return how many calls each value of a signal is made of, and the noise that it has.
+
+    The number of independent calls has a standard deviation of the square root of its mean, which
+    is the noise of a rate.
+    """
+    if name != "rate":
+        return [slot.count for slot in slots], 0.0
+    if not slots:
+        return None, 0.0
+    seconds = median(slot.end - slot.start for slot in slots)
+    calls = max(1.0, median(slot.count for slot in slots))
+    return None, math.sqrt(calls) / seconds
+
+
 def _trend(
     name: str,
     points: Sequence[tuple[float, float | None]],
     weights: Sequence[int] | None = None,
+    noise: float = 0.0,
+    *,
     highest: float | None = None,
 ) -> SignalTrend:
     signal = find(name)
@@ -117,5 +136,7 @@ def _trend(
         signal.unit,
         points,
         weights=weights,
+        noise=noise,
         highest=signal.highest_value() if highest is None else highest,
+        limit=_LIMITS.get(name),
     )

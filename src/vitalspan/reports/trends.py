@@ -81,6 +81,9 @@ class SignalTrend:
         forecast: the value on the same line after `forecast_seconds`.
         forecast_seconds: how far the forecast looks ahead, from the end of the period: an hour, and
             no further than the values look back.
+        limit: the value at which nothing is left, such as that of memory; None without one.
+        limit_in: the seconds from the end of the period until the same line reaches it; None where
+            the signal does not rise.
         anomalies: when it was unusual, in order.
     """
 
@@ -97,6 +100,8 @@ class SignalTrend:
     direction: Direction | None = None
     forecast: float | None = None
     forecast_seconds: float | None = None
+    limit: float | None = None
+    limit_in: float | None = None
     anomalies: tuple[Anomaly, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -117,7 +122,9 @@ def trend_of(
     points: Sequence[tuple[float, float | None]],
     *,
     weights: Sequence[int] | None = None,
+    noise: float = 0.0,
     highest: float = math.inf,
+    limit: float | None = None,
 ) -> SignalTrend:
     """Return the trend of a signal.
 
@@ -127,15 +134,17 @@ def trend_of(
         unit: of its values.
         points: times in seconds since the Unix epoch, in order, and values; None for no data.
         weights: how many samples each value is made of; those of few are not called unusual.
+        noise: the standard deviation that chance alone makes.
         highest: the greatest value that there can be; 0 is the least.
+        limit: the value at which nothing is left; None without one.
     """
     times, values = tuple(when for when, _ in points), tuple(value for _, value in points)
     known = [(when, value) for when, value in points if value is not None]
     if not known:
-        return SignalTrend(signal, summary, unit, times, values)
+        return SignalTrend(signal, summary, unit, times, values, limit=limit)
     numbers = [value for _, value in known]
     mean = math.fsum(numbers) / len(numbers)
-    slope = direction = forecast = ahead = None
+    slope = direction = forecast = ahead = limit_in = None
     end = known[-1][0]
     if len(known) >= MIN_POINTS:
         line = linear_regression([when - end for when, _ in known], numbers)
@@ -144,6 +153,8 @@ def trend_of(
         ahead = min(HORIZON, span)
         forecast = min(highest, max(0.0, line.intercept + line.slope * ahead))
         direction = _direction(known, line.slope, line.intercept, mean)
+        if limit is not None and direction == "rising":
+            limit_in = max(0.0, (limit - line.intercept) / line.slope)
     return SignalTrend(
         signal,
         summary,
@@ -158,7 +169,9 @@ def trend_of(
         direction=direction,
         forecast=forecast,
         forecast_seconds=ahead,
-        anomalies=anomalies_of(points, unit, weights),
+        limit=limit,
+        limit_in=limit_in,
+        anomalies=anomalies_of(points, unit, weights, noise),
     )
 
 
@@ -183,6 +196,7 @@ def anomalies_of(
     points: Sequence[tuple[float, float | None]],
     unit: Unit,
     weights: Sequence[int] | None = None,
+    noise: float = 0.0,
 ) -> tuple[Anomaly, ...]:
     """Return the stretches in which values were unusual, in order.
 
@@ -194,6 +208,7 @@ def anomalies_of(
         points: times in seconds since the Unix epoch, in order, and values; None for no data.
         unit: of the values; the deviation of a ratio is 0.01 at least.
         weights: how many samples each value is made of; by default all have enough.
+        noise: the standard deviation that chance alone makes, which the deviation is at least.
     """
     judged = [
         (index, value)
@@ -204,7 +219,7 @@ def anomalies_of(
         return ()
     usual = median(value for _, value in judged)
     spread = MAD_TO_DEVIATION * median(abs(value - usual) for _, value in judged)
-    least = _LEAST_RATIO if unit == RATIO else 0.0
+    least = max(noise, _LEAST_RATIO if unit == RATIO else 0.0)
     deviation = max(spread, _LEAST_DEVIATION * abs(usual), least)
     if deviation == 0:
         return ()
@@ -228,10 +243,11 @@ def _anomaly(
     deviation: float,
 ) -> Anomaly:
     first, last = stretch[0][0], stretch[-1][0]
+    # A value is that of the time since the one before it.
+    start = points[first - 1][0] if first else 2 * points[0][0] - points[1][0]
     value = max((value for _, value in stretch), key=lambda one: abs(one - usual))
     return Anomaly(
-        # A value is that of the time since the one before it.
-        points[max(0, first - 1)][0],
+        start,
         points[last][0],
         value,
         usual,

@@ -36,7 +36,7 @@ from vitalspan.words import duration_words
 
 _BETTER_HIGH: Final = ("rate", "health_score")
 
-_TITLES: Final = {
+TITLES: Final = {
     "rate": "throughput",
     "error_ratio": "error rate",
     "latency_p50": "p50",
@@ -47,6 +47,7 @@ _TITLES: Final = {
     "memory_rss": "memory of the process",
     "memory_utilization": "memory of the machine",
 }
+"""What signals are called in reports."""
 
 _Lines = Mapping[str, Callable[[Slot], float | None]]
 """What each line shows of a slot."""
@@ -132,7 +133,7 @@ def _merged(bands: Sequence[Band]) -> list[Band]:
 def _unusual(overview: Overview, name: str) -> list[Band]:
     trend = next((one for one in overview.signals if one.signal == name), None)
     anomalies = () if trend is None else trend.anomalies
-    return [Band(one.start, one.end, f"unusual {_TITLES[name]}", "quiet") for one in anomalies]
+    return [Band(one.start, one.end, f"unusual {TITLES[name]}", "quiet") for one in anomalies]
 
 
 def unusual(overview: Overview) -> Section | None:
@@ -149,7 +150,7 @@ def unusual(overview: Overview) -> Section | None:
     titles = ("what", "of", "from", "until", ">it was", ">usual", ">deviations")
     rows = [
         [
-            Cell(_TITLES[signal]),
+            Cell(TITLES[signal]),
             Cell(subject or NOTHING),
             Cell(date_text(one.start)),
             Cell(date_text(one.end)),
@@ -183,9 +184,10 @@ def trends(overview: Overview) -> Section | None:
             continue
         ahead = max(ahead, one.forecast_seconds)
         sign, is_steady = "+" if one.slope > 0 else "", one.direction == "steady"
+        limit_in = None if is_steady else one.limit_in
         rows.append(
             [
-                Cell(_TITLES[one.signal]),
+                Cell(TITLES[one.signal]),
                 *(
                     Cell(unit_text(value, one.unit))
                     for value in (one.latest, one.mean, one.lowest, one.highest)
@@ -193,6 +195,7 @@ def trends(overview: Overview) -> Section | None:
                 Cell(str(one.direction), _direction_tone(one)),
                 Cell(f"{sign}{unit_text(one.slope, one.unit)} an hour" if one.slope else NOTHING),
                 Cell(NOTHING if is_steady else unit_text(one.forecast, one.unit)),
+                Cell(seconds_text(limit_in), "" if limit_in is None else "warning"),
             ]
         )
     titles = ("signal", ">last", ">mean", ">lowest", ">highest", "trend", ">slope", ">forecast")
@@ -200,7 +203,7 @@ def trends(overview: Overview) -> Section | None:
         "Trends are lines of least squares. Forecasts say what follows from them for "
         f"{duration_words(round(ahead))} after the end of the period."
     )
-    return section("Trends and forecasts", Table(columns(*titles), rows, note))
+    return section("Trends and forecasts", Table(columns(*titles, ">full in"), rows, note))
 
 
 def _direction_tone(trend: SignalTrend) -> Tone:
