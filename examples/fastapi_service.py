@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI, HTTPException
-from starlette.routing import Route
 
 import vitalspan as vs
 from vitalspan.integrations.fastapi import instrument
@@ -27,10 +26,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     monitor.set_ready(False, "the service is shutting down")
 
 
-# One application answers them all, each by the end of its path.
-OWN_PATHS = ("/metrics", "/-/live", "/-/ready", "/health")
-app = FastAPI(lifespan=lifespan, routes=[Route(path, vs.make_asgi_app()) for path in OWN_PATHS])
-instrument(app, exclude=OWN_PATHS)  # every request is an operation, such as GET /orders/{number}
+app = FastAPI(lifespan=lifespan)
+# Every request is an operation, such as GET /orders/{number}. The metrics are at /metrics, and the
+# probes at /-/live, /-/ready and /health.
+instrument(app, metrics_path="/metrics", probes_path="/")
 
 
 @app.get("/orders/{number}")

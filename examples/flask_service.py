@@ -8,13 +8,14 @@ Try: curl http://127.0.0.1:5000/orders/7 http://127.0.0.1:5000/metrics
 import os
 
 from flask import Flask
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 import vitalspan as vs
 from vitalspan.integrations.flask import instrument
 
 app = Flask(__name__)
-instrument(app)  # every request is an operation, such as GET /orders/<int:number>
+# Every request is an operation, such as GET /orders/<int:number>. The metrics are at /metrics, and
+# the probes at /metrics/-/live, /metrics/-/ready and /metrics/health.
+instrument(app, metrics_path="/metrics")
 
 
 @app.get("/orders/<int:number>")
@@ -32,11 +33,6 @@ def status_of(number: int) -> str:
         raise TimeoutError("the database did not answer")
     return "paid"
 
-
-# /metrics, and beside it /metrics/-/live, /metrics/-/ready and /metrics/health.
-app.wsgi_app = DispatcherMiddleware(  # type: ignore[method-assign]
-    app.wsgi_app, {"/metrics": vs.make_wsgi_app()}
-)
 
 if __name__ == "__main__":
     vs.configure()  # evaluates rules and health every five seconds

@@ -285,6 +285,17 @@ def test_two_monitors_record_a_request_each(visitor: Visitor) -> None:
     other.close()
 
 
+def test_probes_elsewhere_than_below_the_metrics(visitor: Visitor) -> None:
+    app = recorded(sending(START, BODY), visitor, metrics_path="/metrics/", probes_path="/")
+    for path in ("/metrics", "/metrics/", "/-/live", "/-/ready/", "/health"):
+        scope = {"type": "http", "method": "GET", "path": path, "headers": []}
+        asyncio.run(app(scope, visitor.receive, visitor.send))
+    assert visitor.monitor.recent_calls() == []
+    visitor.visit(app, path="/metrics/health")
+    visitor.visit(app, path="/")
+    assert len(visitor.monitor.recent_calls()) == 2
+
+
 def test_nothing_is_recorded_while_the_monitor_is_disabled(visitor: Visitor) -> None:
     app = recorded(sending(START, BODY), visitor)
     visitor.visit(app)
@@ -338,6 +349,7 @@ def test_many_routes_are_bounded(registry: CollectorRegistry, clock: vs.ManualCl
         ({"exclude": "/metrics"}, vs.ConfigurationError, "use a sequence of paths"),
         ({"exclude": ["metrics"]}, vs.ConfigurationError, "begin with a slash"),
         ({"metrics_path": "metrics"}, vs.ConfigurationError, "a path that begins with a slash"),
+        ({"probes_path": ""}, vs.ConfigurationError, "probes_path='': use a path that begins"),
         ({"is_error": 500}, vs.ConfigurationError, "use a function of the status code"),
         ({"excluded": []}, TypeError, "there is no option 'excluded': did you mean exclude"),
     ],

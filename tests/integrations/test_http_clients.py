@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -139,6 +139,54 @@ def test_the_metric_of_opentelemetry(
     for labels in (ok, not_found):
         name = "http_client_request_duration_seconds_count"
         assert registry.get_sample_value(name, {**request, **labels}) == 1
+
+
+@every_client
+def test_the_metric_of_opentelemetry_where_nobody_answers(
+    client: str, monitor: vs.Monitor, registry: CollectorRegistry
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    instrument(client, monitor, opentelemetry_metrics=True)
+    with pytest.raises(Exception, match=r"onnect"):
+        CLIENTS[client]("GET", f"http://127.0.0.1:{port}/")
+    labels = {
+        "http_request_method": "GET",
+        "server_address": "127.0.0.1",
+        "server_port": str(port),
+        "url_scheme": "http",
+        "error_type": "_OTHER",
+    }
+    assert registry.get_sample_value("http_client_request_duration_seconds_count", labels) == 1
+
+
+@every_client
+def test_a_host_that_is_forgotten_is_counted_anew(
+    client: str, monitor: vs.Monitor, sample: Callable[..., float | None], server: AskedServer
+) -> None:
+    instrument(client, monitor)
+    operation = f"GET {server.authority}"
+    for _ in range(2):
+        CLIENTS[client]("GET", server.url("/200"))
+        labels = {"method": "GET", "host": server.authority, "status": "2xx"}
+        labels |= {"component": "http_client", "operation": operation}
+        assert sample("operation_duration_seconds_count", **labels) == 1
+        assert monitor.forget(operation) >= 1
+
+
+@every_client
+def test_a_propagator_that_fails_costs_the_headers_alone(
+    client: str, traced: vs.Monitor, server: AskedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise RuntimeError("no propagator")
+
+    monkeypatch.setattr("opentelemetry.propagate.inject", refuse)
+    instrument(client, traced)
+    assert CLIENTS[client]("GET", server.url("/200")) == 200
+    [call] = traced.recent_calls()
+    assert call.outcome == "ok"
+    assert traced._recorder.internal_errors.counts["begin"] == 1
 
 
 @every_client

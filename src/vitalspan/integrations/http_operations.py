@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
 from opentelemetry.trace import SpanKind
@@ -37,6 +37,8 @@ class HttpOptions(TypedDict, total=False):
             codes from 500 on are errors.
         metrics_path: where the metrics are shown, and the probes below it; none of these requests
             is recorded. By default they are not shown.
+        probes_path: below which the probes are instead: `/` has them at `/-/live`, `/-/ready` and
+            `/health`.
         first_byte: whether the time until each response begins is counted as well, as
             `operation_time_to_first_byte_seconds`.
         opentelemetry_metrics: whether the requests are shown as OpenTelemetry's metric
@@ -50,6 +52,7 @@ class HttpOptions(TypedDict, total=False):
     exact_status: bool
     is_error: Callable[[int], bool]
     metrics_path: str | None
+    probes_path: str | None
     first_byte: bool
     opentelemetry_metrics: bool
 
@@ -79,27 +82,20 @@ class HttpOperations(RequestOperations):
         self._excluded = _checked_paths(options.get("exclude", ()))
         self._below_excluded = tuple(f"{path}/" for path in self._excluded)
         self.metrics_paths: frozenset[str] = frozenset()
-        metrics_path = options.get("metrics_path")
-        if metrics_path is not None:
-            self.show_metrics(metrics_path)
+        metrics_path = _checked_path("metrics_path", options.get("metrics_path"))
+        probes_path = _checked_path("probes_path", options.get("probes_path"), metrics_path)
+        self._show(metrics_path, ("",))
+        self._show(probes_path, PROBES)
         self.first_byte: bool = options.get("first_byte", False)
         self._begun: dict[str, CallSite] = {}
 
-    def show_metrics(self, path: str) -> None:
-        """Show the metrics at a path, and the probes below it.
-
-        Raises:
-            ConfigurationError: for what is no path.
-        """
-        if not isinstance(path, str) or not path.startswith("/"):
-            raise ConfigurationError(
-                f"metrics_path={path!r:.80}: use a path that begins with a slash, '/metrics' say"
-            )
-        bare = path.rstrip("/")
-        ends = ("", *PROBES)
-        paths = {f"{bare}{end}{slash}" for end in ends for slash in ("", "/")} - {""}
-        self.metrics_paths |= paths
-        self._excluded |= paths
+    def _show(self, path: str | None, ends: Iterable[str]) -> None:
+        """Show the metrics or probes that end so below a path, with and without another slash."""
+        if path is not None:
+            bare = path.rstrip("/")
+            shown = {f"{bare}{end}{slash}" for end in ends for slash in ("", "/")} - {""}
+            self.metrics_paths |= shown
+            self._excluded |= shown
 
     def excludes(self, path: str) -> bool:
         """Return whether requests for a path are not recorded."""
@@ -142,6 +138,16 @@ class HttpOperations(RequestOperations):
         if slot._TRACER_PROVIDER is not site.gate:  # noqa: SLF001
             call.trace(describe)
         return call
+
+
+def _checked_path(name: str, path: str | None, default: str | None = None) -> str | None:
+    if path is None:
+        return default
+    if not isinstance(path, str) or not path.startswith("/"):
+        raise ConfigurationError(
+            f"{name}={path!r:.80}: use a path that begins with a slash, such as '/metrics'"
+        )
+    return path
 
 
 def _checked_paths(paths: Sequence[str]) -> frozenset[str]:
