@@ -25,7 +25,7 @@ _STEPS: Final = (
     *(3600, 7200, 10800, 21600, 43200, 86400),
 )
 
-_RANGES: Final = (60.0, 120.0, 300.0, 900.0, 1800.0, 3600.0)
+_RANGES: Final = (60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
 
 _LEAST: Final = -40
 """The bucket of all calls that took a microsecond or less."""

@@ -12,7 +12,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const ADDRESSES = new Set(["href", "src", "xlink:href", "action", "formaction"]);
 
 /**
- * @typedef {Node | string | number | null | undefined | false | Child[]} Child
+ * @typedef {any} Child a node, text, a number, nothing, or a list of these
  * @typedef {{update(data: any): void, destroy(): void}} Instance
  * @typedef {(element: HTMLElement, data: any) => Instance} Create
  */
@@ -72,6 +72,7 @@ export function render(/** @type {Element} */ parent, /** @type {Child[]} */ ...
 
 function patch(/** @type {any} */ parent, /** @type {any[]} */ wanted) {
   const keyed = new Map();
+  /** @type {any[]} */
   const others = [];
   for (const node of parent.childNodes) {
     if (node.key === undefined) others.push(node);

@@ -110,3 +110,9 @@ export function ago(/** @type {any} */ at, /** @type {number} */ now) {
   const age = Math.max(0, now - at);
   return age < 1 ? "just now" : `${seconds(age < 120 ? Math.round(age) : age)} ago`;
 }
+
+/** A name that somebody has given, escaped where nothing of it could be seen. */
+export function nameText(/** @type {string | null | undefined} */ name) {
+  if (name === null || name === undefined) return NONE;
+  return /[\p{L}\p{N}\p{P}\p{S}]/u.test(name) ? name : JSON.stringify(name);
+}

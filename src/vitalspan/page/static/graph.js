@@ -2,7 +2,7 @@
 /** The graph of components, drawn as SVG: what depends on what, from left to right. */
 
 import { h, svg } from "./dom.js";
-import { score } from "./format.js";
+import { nameText, score } from "./format.js";
 import { light } from "./parts.js";
 
 const WIDTH = 158;
@@ -68,7 +68,7 @@ export function componentGraph(/** @type {Component[]} */ components, /** @type 
     connected.length > 0 && drawing(connected, linkOf),
     alone.length > 0 && h("ul", { class: "chips" }, alone.map((one) =>
       h("li", { key: one.component }, h("a", { class: "chip", href: linkOf(one.component), title: words(one) },
-        light(one.status), h("span", { class: "name" }, one.component), h("b", {}, score(one.effective_score)))))),
+        light(one.status), h("span", { class: "name" }, nameText(one.component)), h("b", {}, score(one.effective_score)))))),
   ];
 }
 
@@ -99,8 +99,9 @@ function edge(/** @type {Component} */ from, /** @type {string} */ to, /** @type
 }
 
 function node(/** @type {Component} */ one, /** @type {{x: number, y: number}} */ { x, y }, /** @type {(name: string) => string} */ linkOf) {
-  const letters = [...one.component];
-  const name = letters.length > LONGEST ? `${letters.slice(0, LONGEST - 1).join("")}…` : one.component;
+  const shown = nameText(one.component);
+  const letters = [...shown];
+  const name = letters.length > LONGEST ? `${letters.slice(0, LONGEST - 1).join("")}…` : shown;
   return svg("a", { href: linkOf(one.component), class: `node ${statusClass(one.status)}`, transform: `translate(${x} ${y})` },
     svg("title", {}, words(one)),
     svg("rect", { width: WIDTH, height: HEIGHT, rx: 8 }),
@@ -115,7 +116,7 @@ export function statusClass(/** @type {string} */ status) {
 }
 
 function words(/** @type {Component} */ one) {
-  const parts = [`${one.component}: ${one.status.replace("_", " ")}`];
+  const parts = [`${nameText(one.component)}: ${one.status.replace("_", " ")}`];
   if (one.effective_score !== null) parts.push(`score ${score(one.effective_score)}`);
   if (one.limited_by !== null && one.limited_by !== one.component) parts.push(`limited by ${one.limited_by}`);
   if (one.reason) parts.push(one.reason);

@@ -3,7 +3,7 @@
 
 import { queryOf } from "./api.js";
 import { h } from "./dom.js";
-import { time, utc } from "./format.js";
+import { nameText, time, utc } from "./format.js";
 
 const STATUSES = ["healthy", "degraded", "unhealthy", "critical", "no_data"];
 const SEVERITIES = ["info", "warning", "error", "critical"];
@@ -49,8 +49,8 @@ export function operationLink(/** @type {{component: string | null, operation: s
 /** The name of an operation with that of its component, as a link to its view. */
 export function operationName(/** @type {{component: string | null, operation: string | null}} */ one) {
   return h("a", { class: "op", href: operationLink(one) },
-    h("span", { class: "name", title: one.operation }, one.operation),
-    one.component && one.component !== "default" && h("span", { class: "muted component", title: one.component }, one.component));
+    h("span", { class: "name", title: one.operation }, nameText(one.operation)),
+    one.component && one.component !== "default" && h("span", { class: "muted component", title: one.component }, nameText(one.component)));
 }
 
 /** A button that copies PromQL. */

@@ -3,6 +3,7 @@
 
 import { change, get, mayChange } from "../api.js";
 import { h } from "../dom.js";
+import { nameText } from "../format.js";
 import { card, linkTo, nothing, operationLink, say, severity, when } from "../parts.js";
 
 export const title = "Alerts";
@@ -55,7 +56,7 @@ function active(/** @type {any} */ one, /** @type {boolean} */ chosen, /** @type
       h("p", { class: "message" }, one.message),
       Object.entries(one.annotations).map(([name, text]) => h("p", { class: "message" }, `${name}: ${text}`)),
       own.length > 0 && h("p", { class: "message" }, own.map(([name, value]) => `${name}="${value}"`).join(" "))),
-    one.operation && h("a", { class: "link", href: operationLink({ component: one.labels.component ?? null, operation: one.operation }) }, one.operation),
+    one.operation && h("a", { class: "link", href: operationLink({ component: one.labels.component ?? null, operation: one.operation }) }, nameText(one.operation)),
     act && one.state === "firing" && h("span", { class: "actions" },
       !one.acknowledged && h("button", { type: "button", class: "action", "aria-label": `Acknowledge ${one.alertname}`, onclick: () => act("acknowledge", { alert: one.id }) }, "Acknowledge"),
       one.silenced_until === 0 && [[1, "Silence 1 h"], [24, "24 h"]].map(([hours, text]) =>

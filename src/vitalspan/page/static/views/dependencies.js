@@ -3,7 +3,7 @@
 
 import { get } from "../api.js";
 import { h } from "../dom.js";
-import { count, dollars, ratio, seconds } from "../format.js";
+import { count, dollars, nameText, ratio, seconds } from "../format.js";
 import { card, nothing } from "../parts.js";
 
 export const title = "Caches and APIs";
@@ -17,11 +17,11 @@ export function view(/** @type {any} */ it) {
   return [
     card("Caches", { aside },
       it.caches.length
-        ? table("Caches", ["Cache", "Component", "Look-ups", "Hit rate"], it.caches.map((/** @type {any} */ one) => [one.name, one.component, count(one.hits + one.misses), ratio(one.hit_rate)]))
+        ? table("Caches", ["Cache", "Component", "Look-ups", "Hit rate"], it.caches.map((/** @type {any} */ one) => [nameText(one.name), nameText(one.component), count(one.hits + one.misses), ratio(one.hit_rate)]))
         : nothing("No cache is counted.")),
     card("APIs", { aside: h("span", { class: "muted" }, `${dollars(it.cost)} in ${seconds(it.seconds)}`) },
       it.apis.length
-        ? table("APIs", ["API", "Component", "Calls", "Errors", "Tokens", "Cost"], it.apis.map((/** @type {any} */ one) => [one.name, one.component, count(one.calls), ratio(one.error_rate), count(one.tokens), dollars(one.cost)]))
+        ? table("APIs", ["API", "Component", "Calls", "Errors", "Tokens", "Cost"], it.apis.map((/** @type {any} */ one) => [nameText(one.name), nameText(one.component), count(one.calls), ratio(one.error_rate), count(one.tokens), dollars(one.cost)]))
         : nothing("No API is counted.")),
   ];
 }

@@ -4,7 +4,7 @@
 import { get } from "../api.js";
 import { chart } from "../chart.js";
 import { h } from "../dom.js";
-import { bytes, count, rate, ratio, seconds } from "../format.js";
+import { bytes, count, nameText, rate, ratio, seconds } from "../format.js";
 import { heatmap, histogram } from "../heatmap.js";
 import { card, nothing, promql, when } from "../parts.js";
 
@@ -18,8 +18,8 @@ export function view(/** @type {any} */ it) {
   const { figures, axis, points, marks, promql: queries } = it;
   return [
     h("div", { class: "heading", key: "heading" },
-      h("h2", {}, figures.operation),
-      figures.component && h("span", { class: "muted" }, figures.component)),
+      h("h2", {}, nameText(figures.operation)),
+      figures.component && h("span", { class: "muted" }, nameText(figures.component))),
     it.notice && h("p", { class: "notice", key: "notice" }, it.notice),
     h("dl", { class: "facts card", key: "facts" },
       fact("Calls", count(figures.count)), fact("Rate", rate(figures.throughput)),

@@ -3,7 +3,7 @@
 
 import { get } from "../api.js";
 import { h } from "../dom.js";
-import { count, ratio, seconds } from "../format.js";
+import { count, nameText, ratio, seconds } from "../format.js";
 import { card, nothing, operationName, when } from "../parts.js";
 
 export const title = "Sessions";
@@ -23,7 +23,7 @@ function list(/** @type {any[]} */ every, /** @type {string} */ otherwise) {
   if (!every.length) return nothing(otherwise);
   return h("ul", { class: "rows" }, every.map((one) => h("li", { key: `${one.name}\n${one.start}` },
     h("div", { class: "what" },
-      h("p", { class: "name" }, one.name),
+      h("p", { class: "name" }, nameText(one.name)),
       h("p", { class: "message muted" }, when(one.start), ` for ${seconds(one.duration)}, ${count(one.calls.count)} calls, ${ratio(one.calls.error_rate)} errors`,
         Object.entries(one.counts).map(([name, amount]) => `, ${name}: ${count(amount)}`))),
     h("div", { class: "bottlenecks" }, one.bottlenecks.slice(0, 3).map((/** @type {any} */ each) => h("p", {}, operationName(each), h("b", {}, ratio(each.share))))))));
