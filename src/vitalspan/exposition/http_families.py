@@ -66,7 +66,9 @@ def first_bytes(series_list: Iterable[Series], native: Native, *, classic: bool)
         native: returns the native histogram of what was counted.
         classic: whether the classic buckets are shown beside it.
     """
-    points = [_FirstBytes(series) for series in series_list if series.details.first_bytes]
+    points = [
+        _FirstBytes(series) for series in series_list if series.details.first_bytes is not None
+    ]
     return HistogramFamily(
         names.OPERATION_FIRST_BYTE,
         points,
@@ -146,7 +148,9 @@ class RequestDurations:
             native: returns the native histogram of what was counted.
             classic: whether the classic buckets are shown beside it.
         """
-        points = [point for point in map(self._point, series_list) if point is not None]
+        # Most series have too few labels, which is known at once.
+        known = (self._point(series) for series in series_list if len(series.labels) > 1)
+        points = [point for point in known if point is not None]
         for side, metadata in names.HTTP_REQUEST_DURATIONS.items():
             of_side = [point for point in points if point.side == side]
             yield HistogramFamily(
