@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
@@ -66,6 +67,28 @@ def test_fastapi(
         order.span_id,
         broken.span_id,
     ]
+
+
+def test_fastapi_that_makes_spans_itself(
+    traced: vs.Monitor, spans: InMemorySpanExporter, provider: TracerProvider
+) -> None:
+    if importlib.util.find_spec("fastapi.telemetry") is None:
+        pytest.skip("this version of FastAPI makes no spans")
+    from fastapi import FastAPI
+
+    app = FastAPI(telemetry={"tracer_provider": provider})
+
+    @app.get("/orders/{order_id}")
+    async def order(order_id: int) -> int:
+        return order_id
+
+    fastapi.instrument(app, monitor=traced)
+    with uvicorn_serving(app) as port:
+        assert ask(port, "GET", "/orders/7") == 200
+        wait_until(traced.recent_calls)
+    [span] = [one for one in spans.get_finished_spans() if one.kind is SpanKind.SERVER]
+    [call] = traced.recent_calls()
+    assert call.span_id == f"{span.context.span_id:016x}"
 
 
 @pytest.fixture
