@@ -8,6 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
+from vitalspan.store.errors import StoreError
+from vitalspan.store.reader import StoreReader
 
 NIGHT = 1_700_092_800.0
 """A midnight."""
@@ -94,4 +96,24 @@ def test_a_period_that_memory_has_is_not_read_from_the_store(url: str, tmp_path:
     assert slots[-1].end == clock.wall()
     assert monitor.statistics.timeline().slots[0].start == NIGHT
     assert monitor.dashboard(window=600)["period"]["end"] == clock.wall()
+    monitor.close()
+
+
+def test_a_store_that_cannot_be_read_leaves_what_memory_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor, clock = make_monitor(f"sqlite:///{tmp_path / 'own.db'}", NIGHT)
+    work(monitor, clock, 1)
+    clock.advance(5)
+    monitor.tick()
+
+    def fail(*_: object) -> None:
+        raise StoreError("sqlite: disk I/O error")
+
+    monkeypatch.setattr(StoreReader, "period", fail)
+    report = monitor.report(window=6 * 3600)
+    assert report.to_dict()["calls"]["count"] == 2 * 30 * 60
+    text = report.text()
+    assert "The store could not be read: sqlite: disk I/O error." in text
+    assert "of the 6 hours that were asked for" in text
     monitor.close()

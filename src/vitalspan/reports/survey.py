@@ -22,11 +22,11 @@ from vitalspan.runtime.internal_errors import InternalErrors
 from vitalspan.statistics.call_statistics import CallStatistics
 from vitalspan.statistics.periods import Key, Window, check_period
 from vitalspan.statistics.timeline import Timeline
+from vitalspan.store.errors import StoreError
 from vitalspan.words import duration_words
 
 if TYPE_CHECKING:
     from vitalspan.evaluation import Evaluation
-    from vitalspan.history.history import History
     from vitalspan.sessions.sessions import Sessions
     from vitalspan.statistics.service_statistics import ServiceStatistics
     from vitalspan.store.reader import StoreReader
@@ -86,42 +86,40 @@ def survey(
         VitalspanError: if another process has the history.
     """
     check_period(window, offset)
-    statistics, counts = sources.statistics, sources.evaluation.counts
-    reader = None if window is None else sources.stored()
+    question = _Question(window, offset, operations)
+    reader = sources.stored()
+    notes: list[str] = []
+    if window is not None and reader is not None and _is_lacking(sources, window, offset):
+        # Nobody waits for the store who evaluates rules.
+        try:
+            return _Survey(sources, sources.statistics, question, reader=reader).overview()
+        except StoreError as unread:
+            notes.append(f"The store could not be read: {unread}.")
     with ExitStack() as reading:
         try:
             history = reading.enter_context(sources.evaluation.reading_history())
         except VitalspanError as elsewhere:
-            if reader is None:
-                if window is not None and not or_since_start:
-                    raise
-                whole = _Question(None, 0.0, operations, counts.now(), has_timeline=False)
-                return _Survey(sources, statistics, whole).overview((f"{elsewhere}.",))
-        else:
-            asked = _Question(window, offset, operations, history.ticks.times[-1])
-            if (
-                window is None
-                or reader is None
-                or not Window(history, window, offset).lacks(window, offset)
-            ):
-                return _Survey(sources, statistics.within(history), asked).overview()
-    # Nobody waits for the store who evaluates rules.
-    asked = _Question(window, offset, operations, counts.now())
-    return _Survey(sources, statistics, asked, reader).overview()
+            if window is not None and not or_since_start:
+                raise
+            question = question._replace(window=None, offset=0.0)
+            notes.append(f"{elsewhere}.")
+            return _Survey(sources, sources.statistics, question, is_elsewhere=True).overview(notes)
+        statistics = sources.statistics.within(history, stored=False)
+        return _Survey(sources, statistics, question).overview(notes)
 
 
-def _lacks(history: History, window: float, offset: float) -> bool:
-    return Window(history, window, offset).lacks(window, offset)
+def _is_lacking(sources: Sources, window: float, offset: float) -> bool:
+    """Return whether memory does not have a period."""
+    with sources.evaluation.reading_history_if_here() as history:
+        return history is None or Window(history, window, offset).lacks(window, offset)
 
 
 class _Question(NamedTuple):
-    """The period that is asked about, and the time on the steady clock."""
+    """The period that is asked about, and how many operations are listed."""
 
     window: float | None
     offset: float
     operations: int
-    now: float
-    has_timeline: bool = True
 
 
 class _Survey:
@@ -130,17 +128,23 @@ class _Survey:
         sources: Sources,
         statistics: ServiceStatistics,
         question: _Question,
+        *,
         reader: StoreReader | None = None,
+        is_elsewhere: bool = False,
     ) -> None:
         self._sources = sources
         self._statistics = statistics
         self._question = question
         self._reader = reader
-        self._epoch = sources.evaluation.counts.epoch()
+        self._is_elsewhere = is_elsewhere
+        evaluation = sources.evaluation
+        self._epoch = evaluation.counts.epoch()
+        beyond = reader is not None or is_elsewhere
+        self._now = evaluation.counts.now() if beyond else evaluation.history.ticks.times[-1]
 
     def overview(self, notes: Sequence[str] = ()) -> Overview:
         statistics = self._statistics
-        window, offset, operations, *_ = self._question
+        window, offset, operations = self._question
         calls, components, every = statistics.by_operation(window=window, offset=offset)
         listed = every[:operations]
         keys: list[Key] = [(one.component, one.operation) for one in listed[:TIMELINES]]
@@ -173,14 +177,14 @@ class _Survey:
 
     def _timelines(self, keys: Sequence[Key]) -> list[Timeline]:
         window, offset = self._question.window, self._question.offset
-        if not self._question.has_timeline:
+        if self._is_elsewhere:
             return [Timeline(*key, ()) for key in keys]
         return self._statistics.timelines(keys, window=window, offset=offset)
 
     def _period(self, calls: CallStatistics, timeline: Timeline) -> Period:
         window, offset, slots = self._question.window, self._question.offset, timeline.slots
         if window is None or not slots:
-            end = self._question.now + self._epoch - offset
+            end = self._now + self._epoch - offset
             start = end - calls.seconds
         else:
             start, end = slots[0].start, slots[-1].end

@@ -69,15 +69,20 @@ class ServiceStatistics:
         self._slow = slow
         self._stored = stored
 
-    def within(self, history: History) -> ServiceStatistics:
-        """Return the same with a history that the caller reads already, so that nothing ticks."""
+    def within(self, history: History, *, stored: bool = True) -> ServiceStatistics:
+        """Return the same with a history that the caller reads already, so that nothing ticks.
+
+        Args:
+            history: the history.
+            stored: whether the store is asked about what the history has not.
+        """
         return ServiceStatistics(
             self._recorder,
             self._counts,
             lambda: nullcontext(history),
             self._recent,
             self._slow,
-            stored=self._stored,
+            stored=self._stored if stored else lambda: None,
         )
 
     def __call__(self, *, window: float | None = None, offset: float = 0.0) -> CallStatistics:
