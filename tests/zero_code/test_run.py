@@ -9,13 +9,11 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from support.server_program import wait_until
-from support.worker_processes import exposition, make_monitor
 
 VITALSPAN = [sys.executable, "-m", "vitalspan"]
 
@@ -203,42 +201,48 @@ def handle(amount):
 """
 
 
-@pytest.mark.once
-def test_gunicorn(shop: Path) -> None:
-    (shop / "shop" / "web.py").write_text(APPLICATION)
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shared = shop / "shared"
-    command = [
-        *(*VITALSPAN, "run", "--", sys.executable, "-m", "gunicorn", "shop.web:app"),
-        *("--bind", f"127.0.0.1:{port}", "--workers", "2", "--log-level", "error"),
-    ]
-    variables = {"VITALSPAN_WORKERS": str(shared), "VITALSPAN_OPERATIONS": "shop.checkout:*"}
-    process = subprocess.Popen(command, cwd=shop, env=environment(shop, **variables))
+        port: int = free.getsockname()[1]
+        return port
 
-    def ask() -> bytes:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/pay/7", timeout=30) as response:
-                return bytes(response.read())
-        except OSError:
-            return b""
 
+def get(port: int, path: str) -> bytes:
+    """Return a body; empty if there is no response."""
     try:
-        wait_until(ask, 60)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as response:
+            return bytes(response.read())
+    except OSError:
+        return b""
+
+
+@pytest.mark.once
+def test_gunicorn(shop: Path) -> None:
+    """The metrics of all workers are served with no variable and no line of code."""
+    (shop / "shop" / "web.py").write_text(APPLICATION)
+    port, metrics = free_port(), free_port()
+    command = [
+        *(*VITALSPAN, "run", "--port", str(metrics), "--operations", "shop.checkout:*", "--"),
+        *(sys.executable, "-m", "gunicorn", "shop.web:app", "--workers", "2"),
+        *("--bind", f"127.0.0.1:{port}", "--log-level", "error"),
+    ]
+    temporary = shop / "temporary"
+    temporary.mkdir()
+    environ = environment(shop, TMPDIR=str(temporary))
+    process = subprocess.Popen(command, cwd=shop, env=environ)
+    calls = b'operation_duration_seconds_count{component="default",operation="pay"} 20'
+    requests = b'route="/pay/<int:amount>",status="2xx"} 20'
+    try:
+        wait_until(lambda: get(port, "/pay/7"), 60)
         for _ in range(19):
-            assert ask() == b"7"
+            assert get(port, "/pay/7") == b"7"
+        wait_until(lambda: calls in get(metrics, "/metrics"), 60)
+        wait_until(lambda: requests in get(metrics, "/metrics"), 60)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
-    with closing(make_monitor(shared)) as monitor:
-        found = exposition(monitor)
-    count = "operation_duration_seconds_count"
-    assert found[f'{count}{{component="default",operation="pay"}}'] == 20
-    requests = [
-        value for name, value in found.items() if name.startswith(count) and "/pay/" in name
-    ]
-    assert requests == [20]
+    assert [path.name for path in temporary.glob("vitalspan-*")] == []
 
 
 def test_what_cannot_be_run(shop: Path) -> None:
@@ -262,4 +266,6 @@ def test_what_cannot_be_run(shop: Path) -> None:
     assert "VITALSPAN_OPERATIONS: 'shop.checkout' is no pattern: use module:function" in said
     code, said = status("--instrument", "flusk", "--", "true")
     assert "there is no integration 'flusk': did you mean flask?; or use all or none" in said
+    code, said = status("--port", "metrics", "--", "true")
+    assert "VITALSPAN_PORT: 'metrics': give a port, or several as in 9464-9473" in said
     assert status("--", "false") == (1, "")

@@ -41,6 +41,16 @@ def add_to(commands: Commands[Any]) -> None:
         help="libraries that are instrumented: all, none, or names with commas between them "
         "(VITALSPAN_INSTRUMENT, or all)",
     )
+    option(
+        "--port",
+        metavar="PORT",
+        help="serve the metrics of all processes of the program at this port (VITALSPAN_PORT)",
+    )
+    option(
+        "--addr",
+        metavar="ADDRESS",
+        help="the address of that port (VITALSPAN_ADDR, or 127.0.0.1)",
+    )
     option("--trace", action="store_true", help="export spans by OTLP, as OTEL_* variables say")
     option(
         "--dry-run",
@@ -59,6 +69,9 @@ def _run(arguments: argparse.Namespace) -> None:
     if not command:
         raise ConfigurationError("give the program after two dashes: -- COMMAND [ARGUMENT ...]")
     from vitalspan.zero_code.environment import environment_of  # noqa: PLC0415 - see below
+    from vitalspan.zero_code.serving import with_directory  # noqa: PLC0415
+
+    wanted = with_directory(wanted)
 
     sys.stdout.flush()
     try:
@@ -76,7 +89,7 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
     wanted = Wanted.from_environment()
     given = {
         name: value
-        for name in ("operations", "instrument")
+        for name in ("operations", "instrument", "port", "addr")
         if (value := getattr(arguments, name)) is not None
     }
     if arguments.trace:
