@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
 
     from vitalspan.cli.command import Commands
-    from vitalspan.zero_code.start import Wanted
+    from vitalspan.zero_code.wanted import Wanted
 
 
 def add_to(commands: Commands[Any]) -> None:
@@ -84,7 +84,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:
     # Other commands do without it.
-    from vitalspan.zero_code.start import Wanted  # noqa: PLC0415
+    from vitalspan.zero_code.wanted import Wanted  # noqa: PLC0415
 
     wanted = Wanted.from_environment()
     given = {

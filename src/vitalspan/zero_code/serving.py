@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from vitalspan.zero_code.start import Wanted
+    from vitalspan.zero_code.wanted import Wanted
 
 _DIRECTORIES: Final = ("VITALSPAN_WORKERS", "PROMETHEUS_MULTIPROC_DIR")
 """Variables that name a directory in which processes put their counts together."""
