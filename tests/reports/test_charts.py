@@ -78,8 +78,8 @@ def chart(values: list[float | None], name: str = "calls") -> Chart:
     return Chart("Calls", edges, (Line(name, values),), "{:.1f}/s".format, bands=bands)
 
 
-@settings(max_examples=40)
-@given(st.lists(st.one_of(st.none(), st.floats(0, 1e12)), min_size=1, max_size=96), st.text())
+@settings(max_examples=20)
+@given(st.lists(st.one_of(st.none(), st.floats(0, 1e12)), min_size=1, max_size=40), st.text())
 def test_a_drawing_is_xml_and_within_its_bounds(values: list[float | None], name: str) -> None:
     drawn = chart(values, name)
     svg = ET.fromstring(line_chart(drawn, axis_of(drawn)))

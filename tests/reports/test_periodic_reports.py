@@ -219,7 +219,7 @@ def test_a_clock_that_is_set_back_writes_no_report_twice(tmp_path: Path) -> None
     assert reports.written == 2
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(
     st.lists(st.integers(0, 40), max_size=12, unique=True), st.integers(1, 6), st.integers(1, 40)
 )

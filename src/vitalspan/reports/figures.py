@@ -69,6 +69,13 @@ def time_text(moment: float, span: float) -> str:
     return f"{_utc(moment):%H:%M}" if span <= _DAY else f"{_utc(moment):%b %d %H:%M}"
 
 
+def sentence(text: str) -> str:
+    """Return a text with a capital letter at its beginning and a full stop at its end."""
+    text = text.rstrip(".")
+    head, space, rest = text.partition(" ")
+    return f"{'CPU' if head == 'cpu' else head[:1].upper() + head[1:]}{space}{rest}."
+
+
 def file_time(moment: float) -> str:
     """Return Unix seconds as names of files have them, in the order of time."""
     return f"{_utc(moment):%Y%m%dT%H%M%SZ}"

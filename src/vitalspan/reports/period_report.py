@@ -7,7 +7,7 @@ from typing import Final
 
 from vitalspan.recording.call_record import CallRecord
 from vitalspan.reports.document import Bullets, Document, Fact, Facts, Section, Tone, section
-from vitalspan.reports.figures import NOTHING, date_text, ratio_text, seconds_text
+from vitalspan.reports.figures import NOTHING, date_text, ratio_text, seconds_text, sentence
 from vitalspan.reports.overview import Overview
 from vitalspan.reports.sections import calls, over_time, state
 from vitalspan.statistics.call_statistics import RunningCall
@@ -92,7 +92,7 @@ def _findings(overview: Overview) -> list[tuple[str, Tone]]:
     if not overview.calls.count:
         findings.append(("No call ended in this period.", "quiet"))
     if overview.health is not None:
-        findings += [(_capital(reason), "bad") for reason in overview.health.reasons[:3]]
+        findings += [(sentence(reason), "bad") for reason in overview.health.reasons[:3]]
     fired = [one for one in overview.alerts.past if one.state == "resolved"]
     if fired:
         names = sorted({one.alertname for one in fired})
@@ -127,7 +127,3 @@ def _unusual(overview: Overview) -> list[tuple[str, Tone]]:
         f"p95 reached {seconds_text(found.value)}, where {seconds_text(found.usual)} is usual."
     )
     return [(text, "warning")]
-
-
-def _capital(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

@@ -14,6 +14,7 @@ from vitalspan.reports.figures import (
     date_text,
     ratio_text,
     seconds_text,
+    sentence,
 )
 from vitalspan.reports.overview import Overview
 from vitalspan.reports.sections.calls import MAX_ROWS
@@ -150,12 +151,8 @@ def recommendations(advice: Sequence[Recommendation]) -> Section | None:
         gain = f" (up to {one.gain:.1f} points)" if one.gain >= 0.05 else ""
         has_own = one.component not in (None, one.subject)
         subject = f"{one.subject} of {one.component}" if has_own else one.subject
-        items.append((f"{subject}: {one.suggestion}{gain}. {_sentence(one.evidence)}", ""))
+        items.append((f"{subject}: {one.suggestion}{gain}. {sentence(one.evidence)}", ""))
     return section("What could be done", Bullets(items))
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def firing_text(overview: Overview) -> tuple[str, str, Tone]:
