@@ -36,7 +36,7 @@ _COUNTS: Final = (
 
 _TEXTS: Final = (
     *("component", "rules", "alertmanager", "webhook", "workers"),
-    *("prices", "reports", "store", "store_tiers"),
+    *("prices", "reports", "store", "store_tiers", "trace_url"),
 )
 """Settings that are any text."""
 
@@ -56,6 +56,8 @@ REPORT_FORMATS: Final = ("html", "md", "json", "txt")
 METRICS_EXPORTERS: Final = ("", "otlp")
 
 HEALTH_MODELS: Final = ("service", "classic", "pipeline", "slo", "off")
+
+_TRACE_URL: Final = re.compile(r"https?://[^\s{}]+\{trace_id\}[^\s{}]*")
 
 _METRIC_PREFIX: Final = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)?", re.ASCII)
 
@@ -115,6 +117,8 @@ class Settings:
         report_formats: `html`, `md`, `json` and `txt`, separated by commas.
         report_keep: reports that are kept there.
         report_max_age: seconds after which a report is removed.
+        trace_url: the address of a trace in your tracing system, with `{trace_id}` where its id
+            belongs; the page links to it.
     """
 
     component: str = "default"
@@ -154,6 +158,7 @@ class Settings:
     report_formats: str = "html"
     report_keep: int = 168
     report_max_age: float = 2_592_000.0
+    trace_url: str = ""
 
     def __post_init__(self) -> None:
         for name, least, most in _COUNTS:
@@ -173,6 +178,7 @@ class Settings:
                 raise ConfigurationError(f"{name}={getattr(self, name)!r:.80}: use a string")
         self._check_seconds()
         self._check_reports()
+        self._check_trace_url()
         if self.metrics not in METRICS_EXPORTERS:
             raise ConfigurationError(
                 f"metrics={self.metrics!r:.80} is unknown: use metrics='otlp', or '' for none"
@@ -186,6 +192,13 @@ class Settings:
             raise ConfigurationError(
                 f"metric_prefix={prefix!r} cannot begin a metric name: use letters, digits and "
                 "underscores, with no digit first"
+            )
+
+    def _check_trace_url(self) -> None:
+        if self.trace_url and not _TRACE_URL.fullmatch(self.trace_url):
+            raise ConfigurationError(
+                f"trace_url={self.trace_url!r:.80}: use an address with {{trace_id}} in it, such "
+                "as https://jaeger.example/trace/{trace_id}"
             )
 
     def _check_seconds(self) -> None:

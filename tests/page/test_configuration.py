@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
+
+import vitalspan as vs
 from support.page_clients import ask
 from support.watched import Watched
 from vitalspan.config import Settings
@@ -36,3 +39,19 @@ def test_every_shown_setting_has_a_text() -> None:
     document = ask(Watched().registry, "configuration")
     shown = [one for one in document["settings"] if one["name"] in SHOWN]
     assert all(isinstance(one["value"], str) for one in shown)
+
+
+def test_the_address_of_a_trace() -> None:
+    address = "https://traces.example/{trace_id}?full=1"
+    watched = Watched(trace_url=address)
+    watched.call("f")
+    assert ask(watched.registry, "operation", operation="f")["trace_url"] == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://traces.example/", "javascript:{trace_id}", "http://a {trace_id}"],
+)
+def test_an_address_that_leads_to_no_trace(address: str) -> None:
+    with pytest.raises(vs.ConfigurationError, match=r"with \{trace_id\} in it"):
+        Settings(trace_url=address)

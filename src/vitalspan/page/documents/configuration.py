@@ -21,7 +21,7 @@ SHOWN: Final = frozenset(
         *("created_series", "tick_interval", "alert_history", "group_wait", "group_interval"),
         *("metrics", "health_model", "health_snapshots", "health_snapshot_interval"),
         *("report_interval", "report_formats", "report_keep", "report_max_age"),
-        *("publish_interval", "store_tiers", "store_max_bytes", "gen_ai_metrics"),
+        *("publish_interval", "store_tiers", "store_max_bytes", "gen_ai_metrics", "trace_url"),
     }
 )
 """The settings whose values are shown. Those that are not named here, such as addresses, which may

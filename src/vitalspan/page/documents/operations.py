@@ -86,6 +86,7 @@ class OperationDetail:
         recent: the calls that ended last, the latest first.
         slow: the calls over their `slow=` limit, the latest first.
         marks: what happened on the axis.
+        trace_url: the address of a trace, with `{trace_id}` where its id belongs; empty for none.
         promql: the same figures in PromQL.
         notice: what has to be said about the figures; None for nothing.
     """
@@ -99,6 +100,7 @@ class OperationDetail:
     recent: tuple[CallRecord, ...]
     slow: tuple[CallRecord, ...]
     marks: tuple[Mark, ...]
+    trace_url: str
     promql: OperationPromql
     notice: str | None
 
@@ -157,6 +159,7 @@ def operation(monitor: Monitor, asked: dict[str, Any]) -> OperationDetail:
         recent=tuple(recent[: -MOST_CALLS - 1 : -1]),
         slow=tuple(slow[: -MOST_CALLS - 1 : -1]),
         marks=marks_of(monitor, axis, operation=name),
+        trace_url=monitor.settings.trace_url,
         promql=promql_of_operation(monitor, name, component),
         notice=None if axis is not None else NO_HISTORY,
     )

@@ -87,3 +87,10 @@ export function say(/** @type {string} */ text) {
 export function nothing(/** @type {string} */ text) {
   return h("p", { class: "empty muted" }, text);
 }
+
+/** A trace id, as a link into the user's tracing system where there is one. */
+export function trace(/** @type {string | null} */ id, /** @type {string} */ template) {
+  if (!id) return null;
+  const code = h("code", {}, id);
+  return template ? h("a", { class: "trace", href: template.replaceAll("{trace_id}", encodeURIComponent(id)), rel: "noreferrer", target: "_blank" }, code) : code;
+}

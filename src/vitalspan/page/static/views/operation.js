@@ -6,7 +6,7 @@ import { chart } from "../chart.js";
 import { h } from "../dom.js";
 import { bytes, count, nameText, rate, ratio, seconds } from "../format.js";
 import { heatmap, histogram } from "../heatmap.js";
-import { card, nothing, promql, when } from "../parts.js";
+import { card, nothing, promql, trace, when } from "../parts.js";
 
 export const title = "Operation";
 
@@ -46,8 +46,8 @@ export function view(/** @type {any} */ it) {
     it.durations?.uppers.length > 0 && h("div", { class: "grid wide-left", key: "durations" },
       card("Durations over time", {}, h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Durations over time" }, heatmap(axis, it.durations))),
       card("Durations", {}, histogram(it.durations))),
-    h("div", { class: "grid", key: "lists" }, errors(figures.errors_by_type), running(it.running, it.at)),
-    calls("Recent calls", it.recent), it.slow.length > 0 && calls("Slow calls", it.slow),
+    h("div", { class: "grid", key: "lists" }, errors(figures.errors_by_type), running(it.running, it.at, it.trace_url)),
+    calls("Recent calls", it.recent, it.trace_url), it.slow.length > 0 && calls("Slow calls", it.slow, it.trace_url),
   ];
 }
 
@@ -67,17 +67,17 @@ function errors(/** @type {any[]} */ types) {
       : nothing("No call has failed."));
 }
 
-function running(/** @type {any[]} */ every, /** @type {number} */ now) {
+function running(/** @type {any[]} */ every, /** @type {number} */ now, /** @type {string} */ traces) {
   return card("Running now", { aside: h("span", { class: "muted" }, count(every.length)) },
     every.length
       ? h("ul", { class: "rows" }, every.slice(0, 20).map((one, index) => h("li", { key: `${one.start} ${index}` },
         h("span", { class: "labels muted grow" }, labels(one.labels) || when(one.start)),
-        one.trace_id && h("code", { title: "trace id" }, one.trace_id),
+        trace(one.trace_id, traces),
         h("b", { class: "figure", "data-start": one.start }, seconds(Math.max(0, now - one.start))))))
       : nothing("No call is inside at this moment."));
 }
 
-function calls(/** @type {string} */ heading, /** @type {any[]} */ every) {
+function calls(/** @type {string} */ heading, /** @type {any[]} */ every, /** @type {string} */ traces) {
   const some = (/** @type {(one: any) => any} */ of) => every.some((one) => { const value = of(one); return value !== null && value !== undefined && value !== ""; });
   const columns = [
     ["Ended", (/** @type {any} */ one) => when(one.start + one.duration), true],
@@ -88,7 +88,7 @@ function calls(/** @type {string} */ heading, /** @type {any[]} */ every) {
     ["Measures", (/** @type {any} */ one) => labels(one.measures), some((one) => labels(one.measures))],
     ["Error", (/** @type {any} */ one) => one.error_type && `${one.error_type}${one.error_message ? `: ${one.error_message}` : ""}`, some((one) => one.error_type)],
     ["CPU", (/** @type {any} */ one) => seconds(one.cpu_seconds), some((one) => one.cpu_seconds)],
-    ["Trace", (/** @type {any} */ one) => one.trace_id && h("code", {}, one.trace_id), some((one) => one.trace_id)],
+    ["Trace", (/** @type {any} */ one) => trace(one.trace_id, traces), some((one) => one.trace_id)],
     ["Worker", (/** @type {any} */ one) => one.worker, some((one) => one.worker)],
   ].filter(([, , shown]) => shown);
   return card(heading, { aside: h("span", { class: "muted" }, count(every.length)) },
