@@ -43,6 +43,8 @@ CASES = (
     Case("rules-notify", "cases.rules", "notify"),
     Case("rules-promql", "cases.rules", "expressions", processes=1),
     Case("rules-promql-growth", "cases.rules", "expression-growth", processes=1),
+    Case("store-write", "cases.store", "write"),
+    Case("store-read", "cases.store", "read", processes=1),
     Case("health-assess", "cases.health", "assess"),
     Case("health-scrape", "cases.health", "scrape"),
     Case("probes", "cases.probes"),

@@ -195,6 +195,19 @@ FIGURE_ROWS = (
         *(0.5, " %"),
     ),
     FigureRow(
+        *(
+            "store-write",
+            "store write to rows",
+            "a write of 1,000 busy operations to that of",
+        ),
+        "a row a point: {frames:.1f} ms and {rows:.1f} ms of CPU; the slowest {slowest:.1f} ms",
+        *(None, "x"),
+    ),
+    FigureRow("store-write", "store write", "the same in milliseconds of CPU", "", 10.0, " ms"),
+    FigureRow("store-read", "store size", "30 days of them on disk", "", 400.0, " MB"),
+    FigureRow("store-read", "store report", "a report of 24 hours of them", "", 100.0, " ms"),
+    FigureRow("store-read", "store operation", "one of them over 30 days", "", 20.0, " ms"),
+    FigureRow(
         *("rules-tick", "tick", "a tick of 1,000 operations with 1,000 rules"),
         *("", 30.0, " ms"),
     ),

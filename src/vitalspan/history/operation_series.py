@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from vitalspan.history.time_series import TimeSeries
 from vitalspan.recording.buckets import BucketGrid
@@ -16,6 +16,28 @@ MEASURE_COLUMN: Final = "measure:"
 
 ERROR_COLUMN: Final = "error:"
 """The beginning of the columns that count the errors of one type."""
+
+
+class EntryCalls(NamedTuple):
+    """The calls of one entry.
+
+    Attributes:
+        calls: how many there are.
+        total: the sum of their durations in seconds.
+        squares: the sum of the squares of these, which rounding may have made negative.
+        shortest: the shortest of them in seconds.
+        longest: the longest of them.
+        buckets: the fine buckets that have any.
+        bucket_calls: the calls in each of these.
+    """
+
+    calls: int
+    total: float
+    squares: float
+    shortest: float
+    longest: float
+    buckets: array[int]
+    bucket_calls: array[int]
 
 
 class OperationSeries(TimeSeries):
@@ -123,14 +145,27 @@ class OperationSeries(TimeSeries):
         """
         return min(self._shortest[first:after]), max(self._longest[first:after])
 
-    def extremes_of(self, entry: int) -> tuple[float, float]:
-        """Return the shortest and the longest call of an entry in seconds."""
-        return self._shortest[entry], self._longest[entry]
-
-    def buckets_of(self, entry: int) -> Iterator[tuple[int, int]]:
-        """Return an iterator over the fine buckets of an entry and the calls in them."""
-        begin, end = (self._ends[entry - 1] if entry else 0), self._ends[entry]
-        return zip(self._indexes[begin:end], self._calls[begin:end], strict=True)
+    def calls_of(self, entry: int) -> EntryCalls:
+        """Return the calls of an entry."""
+        columns = self.columns
+        counts, totals, squares = columns["count"], columns["total"], columns["squares"]
+        if entry:
+            before = entry - 1
+            begin = self._ends[before]
+            grown = counts[before], totals[before], squares[before]
+        else:
+            base, begin = self.base, 0
+            grown = base.get("count", 0.0), base.get("total", 0.0), base.get("squares", 0.0)
+        end = self._ends[entry]
+        return EntryCalls(
+            int(counts[entry] - grown[0]),
+            totals[entry] - grown[1],
+            squares[entry] - grown[2],
+            self._shortest[entry],
+            self._longest[entry],
+            self._indexes[begin:end],
+            self._calls[begin:end],
+        )
 
     def add_buckets(self, sums: dict[int, int], first: int, after: int, sign: int = 1) -> None:
         """Add the calls of entries, by bucket, to sums or take them away again.

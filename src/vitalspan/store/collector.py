@@ -12,7 +12,7 @@ from vitalspan.history.history import History
 from vitalspan.history.operation_series import OperationSeries
 from vitalspan.history.time_series import TimeSeries
 from vitalspan.recording.buckets import BucketGrid
-from vitalspan.store.frame import GROUP, Frame, PlainBuckets, sketch_key
+from vitalspan.store.frame import GROUP, Frame, PlainBuckets
 from vitalspan.store.series_numbers import SeriesNumbers
 
 CALL_COLUMNS: Final = ("count", "total", "squares", "errors")
@@ -73,12 +73,13 @@ class Collector:
         times = self._history.ticks.times
         first = bisect_right(times, since)
         until = times[min(len(times), first + _MOST_TICKS) - 1] if first < len(times) else since
-        slots: Slots = {}
+        frames = _Frames(epoch, self._step, earliest, latest)
         for kind, series in self._series():
+            times = series.times
             # Most series have one new entry, or none.
-            if series.times and series.times[-1] > since:
-                self._add(slots, kind, series, (since, until), (epoch, earliest, latest))
-        return Collected(slots, until)
+            if times and times[-1] > since:
+                self._add(frames, kind, series, since, until)
+        return Collected(frames.slots, until)
 
     def _series(self) -> Iterator[tuple[str, TimeSeries]]:
         history = self._history
@@ -92,70 +93,72 @@ class Collector:
             yield from ((kind, series) for series in index.all)
         yield from (("slo", series) for series in history.slos.all)
 
-    def _place(self, kind: str, series: TimeSeries) -> tuple[int, int]:
-        """Return the group of a series, and its place in the group."""
-        place = self._places.get(series)
-        if place is None:
-            place = divmod(self._numbers.number(kind, series.labels), GROUP)
-            self._places[series] = place
+    def _new_place(self, kind: str, series: TimeSeries) -> tuple[int, int]:
+        """Return the group of a series, and its place in the group, from now on."""
+        place = divmod(self._numbers.number(kind, series.labels), GROUP)
+        self._places[series] = place
         return place
 
     def _add(
-        self,
-        slots: Slots,
-        kind: str,
-        series: TimeSeries,
-        ticks: tuple[float, float],
-        clock: tuple[float, int, int],
+        self, frames: _Frames, kind: str, series: TimeSeries, since: float, until: float
     ) -> None:
-        times = series.times
-        first, after = _between(times, *ticks)
-        if first >= after:
-            return
-        group, place = self._place(kind, series)
-        epoch, earliest, latest = clock
-        step = self._step
+        group, place = self._places.get(series) or self._new_place(kind, series)
+        first, after = _between(series.times, since, until)
         for entry in range(first, after):
-            slot = slot_of(times[entry] + epoch, step)
-            slot = min(max(slot, earliest), latest)
-            groups = slots.get(slot)
-            if groups is None:
-                groups = slots[slot] = {}
-            frame = groups.get(group)
-            if frame is None:
-                frame = groups[group] = Frame()
+            frame = frames.at(series.times[entry], group)
             if isinstance(series, OperationSeries):
                 self._add_calls(frame, place, series, entry)
             else:
                 _add_extras(frame, place, series, entry, ())
 
     def _add_calls(self, frame: Frame, place: int, series: OperationSeries, entry: int) -> None:
-        count, total, squares = _grown_calls(series, entry)
+        count, total, squares, shortest, longest, buckets, counts = series.calls_of(entry)
         if count <= 0:
             return
-        frame.counts[place] += int(count)
+        frame.counts[place] += count
         frame.totals[place] += total
-        frame.squares[place] += max(0.0, squares)
-        shortest, longest = series.extremes_of(entry)
+        frame.squares[place] += squares if squares > 0 else 0.0
         frame.shortest[place] = min(frame.shortest[place], shortest)
         frame.longest[place] = max(frame.longest[place], longest)
-        self._add_buckets(frame.sketch, place, series, entry)
+        grid = series.series.histogram.grid
+        plain = self._plain.get(grid)
+        if plain is None:
+            plain = self._plain[grid] = PlainBuckets(grid)
+        lanes = [plain[bucket] for bucket in buckets]
+        lowest = min(lanes)
+        calls = [0] * (max(lanes) - lowest + 1)
+        for lane, number in zip(lanes, counts, strict=True):
+            calls[lane - lowest] += number
+        frame.add_calls(place, lowest, calls)
         if len(series.columns) > _OF_EVERY_CALL:
             if "errors" in series.columns:
                 frame.errors[place] += int(_grown(series, "errors", entry))
             _add_extras(frame, place, series, entry, CALL_COLUMNS)
 
-    def _add_buckets(
-        self, sketch: dict[int, int], place: int, series: OperationSeries, entry: int
-    ) -> None:
-        grid = series.grid
-        plain = self._plain.get(grid)
-        if plain is None:
-            plain = self._plain[grid] = PlainBuckets(grid)
-        base, get = sketch_key(place, 0), sketch.get
-        for bucket, calls in series.buckets_of(entry):
-            key = base + plain[bucket]
-            sketch[key] = get(key, 0) + calls
+
+class _Frames:
+    """The frames that are being filled."""
+
+    def __init__(self, epoch: float, step: int, earliest: int, latest: int) -> None:
+        self.slots: Slots = {}
+        self._epoch = epoch
+        self._step = step
+        self._earliest = earliest
+        self._latest = latest
+        # Nearly all series have their entry at the same tick.
+        self._tick = float("nan")
+        self._groups: dict[int, Frame] = {}
+
+    def at(self, tick: float, group: int) -> Frame:
+        """Return the frame of a group that a tick, on the steady clock, is in."""
+        if tick != self._tick:
+            slot = slot_of(tick + self._epoch, self._step)
+            slot = min(max(slot, self._earliest), self._latest)
+            self._tick, self._groups = tick, self.slots.setdefault(slot, {})
+        frame = self._groups.get(group)
+        if frame is None:
+            frame = self._groups[group] = Frame()
+        return frame
 
 
 def slot_of(tick: float, step: int) -> int:
@@ -175,24 +178,6 @@ def _between(times: array[float], since: float, until: float) -> tuple[int, int]
     if times[-1] <= until and (size == 1 or times[-2] <= since):
         return size - 1, size
     return bisect_right(times, since), bisect_right(times, until)
-
-
-def _grown_calls(series: TimeSeries, entry: int) -> tuple[float, float, float]:
-    columns = series.columns
-    counts, totals, squares = columns["count"], columns["total"], columns["squares"]
-    if entry:
-        before = entry - 1
-        return (
-            counts[entry] - counts[before],
-            totals[entry] - totals[before],
-            squares[entry] - squares[before],
-        )
-    base = series.base
-    return (
-        counts[0] - base.get("count", 0.0),
-        totals[0] - base.get("total", 0.0),
-        squares[0] - base.get("squares", 0.0),
-    )
 
 
 def _grown(series: TimeSeries, column: str, entry: int) -> float:

@@ -2,8 +2,8 @@
 
 A frame has up to 32 series, so that neither one row for each series and tick has to be written,
 nor every series has to be read when somebody asks about one. It has a column for each figure, and
-durations as sparse counts in the base-2 buckets of scale 3, which can be added to those of any
-other frame.
+durations as counts in the base-2 buckets of scale 3, which can be added to those of any other
+frame.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ import sys
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
-from itertools import accumulate
-from operator import add, sub
-from typing import Final
+from collections.abc import Mapping, Sequence
+from operator import add
+from typing import Final, TypeVar
 
 from vitalspan.recording.buckets import ZERO_INDEX, BucketGrid, grid_of
 from vitalspan.store.errors import StoreError
@@ -28,16 +27,22 @@ GROUP: Final = 32
 PLAIN_GRID: Final = grid_of(())
 """The buckets of stored durations: those of scale 3 and no others."""
 
-_BUCKET_BITS: Final = 11
-_MOST: Final = 2**_BUCKET_BITS - 1
-"""The highest bucket, which ends after 10^70 seconds."""
+HIGHEST_BUCKET: Final = 2047
+"""The highest bucket that is stored, which ends after 10^70 seconds."""
+
+_LANE: Final = 64
+"""Bits of each bucket in a sketch."""
 
 _VERSION: Final = 1
 _HEADER: Final = struct.Struct("<BBBBHII")
-_COMPRESSION: Final = 1
-"""Higher levels take several times as long, and save a few percent."""
+_FAST: Final = (1, zlib.DEFLATED, 12, 4, zlib.Z_HUFFMAN_ONLY)
+_THOROUGH: Final = (6, zlib.DEFLATED, zlib.MAX_WBITS, 4)
+"""Arguments of the compression. Small blocks, of which each has a code of its own, suit columns of
+different kinds; repetitions are rare, and looking for them saves less than a tenth."""
 
 _COUNT_TYPES: Final = ((2**8, "B"), (2**16, "H"), (2**32, "I"), (2**64, "Q"))
+
+_Number = TypeVar("_Number", int, float)
 
 Extras = dict[tuple[int, str], float]
 """Counts beside those of durations, by series and column, such as `error:ValueError` or `hits`."""
@@ -53,17 +58,17 @@ class Frame:
         squares: the sums of the squares of these.
         shortest: the shortest of them; infinite without any.
         longest: the longest of them; negative infinity without any.
-        sketch: the calls by place and bucket, as `sketch_key` makes one number of both.
         extras: everything else that was counted.
     """
 
     __slots__ = (
+        "_added",
+        "_sketches",
         "counts",
         "errors",
         "extras",
         "longest",
         "shortest",
-        "sketch",
         "squares",
         "totals",
     )
@@ -75,8 +80,22 @@ class Frame:
         self.squares = [0.0] * GROUP
         self.shortest = [float("inf")] * GROUP
         self.longest = [float("-inf")] * GROUP
-        self.sketch: dict[int, int] = {}
+        self._sketches = [0] * GROUP
+        self._added: dict[int, tuple[int, Sequence[int]]] = {}
+        """Calls of series that have no others yet: what is packed at once is not added up."""
         self.extras: Extras = {}
+
+    @property
+    def sketches(self) -> list[int]:
+        """The calls of each series by bucket.
+
+        They are numbers with a lane of 64 bits for each bucket of `PLAIN_GRID`, so that adding two
+        of them adds all buckets at once.
+        """
+        for place, (lowest, calls) in self._added.items():
+            self._sketches[place] += _sketch(lowest, array("Q", calls))
+        self._added.clear()
+        return self._sketches
 
     def add(self, other: Frame) -> None:
         """Add what another frame of the same series has."""
@@ -86,20 +105,40 @@ class Frame:
         self.squares = list(map(add, self.squares, other.squares))
         self.shortest = list(map(min, self.shortest, other.shortest))
         self.longest = list(map(max, self.longest, other.longest))
-        _add_sketch(self.sketch, other.sketch.keys(), other.sketch.values())
+        self._sketches = list(map(add, self.sketches, other.sketches))
         for key, amount in other.extras.items():
             self.extras[key] = self.extras.get(key, 0.0) + amount
 
+    def add_calls(self, place: int, lowest: int, calls: Sequence[int]) -> None:
+        """Add calls of one series.
+
+        Args:
+            place: of the series in its group.
+            lowest: the first bucket of `PLAIN_GRID` that has any.
+            calls: in this bucket and in those after it; the last one has some as well.
+        """
+        if place in self._added or self._sketches[place]:
+            self.sketches[place] += _sketch(lowest, array("Q", calls))
+        else:
+            self._added[place] = lowest, calls
+
+    def lanes(self, place: int) -> tuple[int, Sequence[int]]:
+        """Return the first bucket of a series that has calls, and the calls from it on."""
+        return self._added.get(place) or _lanes(self._sketches[place])
+
+    def add_buckets(self, place: int, buckets: Mapping[int, int]) -> None:
+        """Add calls of one series by bucket of `PLAIN_GRID`, one at least."""
+        lowest = min(buckets)
+        lanes = range(lowest, max(buckets) + 1)
+        self.add_calls(place, lowest, [buckets.get(bucket, 0) for bucket in lanes])
+
     def buckets_by_place(self) -> dict[int, dict[int, int]]:
         """Return the calls of each series by bucket of `PLAIN_GRID`."""
-        result: dict[int, dict[int, int]] = {}
-        for key, calls in self.sketch.items():
-            place = key >> _BUCKET_BITS
-            buckets = result.get(place)
-            if buckets is None:
-                buckets = result[place] = {}
-            buckets[key & _MOST] = calls
-        return result
+        return {
+            place: {bucket: calls for bucket, calls in enumerate(*_lanes(sketch)[::-1]) if calls}
+            for place, sketch in enumerate(self.sketches)
+            if sketch
+        }
 
     def places(self) -> list[int]:
         """Return the places of the series that have anything."""
@@ -107,14 +146,19 @@ class Frame:
         return sorted(counted.union(place for place, _ in self.extras))
 
 
-def sketch_key(place: int, bucket: int) -> int:
-    """Return what stands for a bucket of a series in a sketch.
+def _sketch(lowest: int, calls: array[int]) -> int:
+    return int.from_bytes(_bytes(calls), "little") << _LANE * lowest
 
-    Args:
-        place: of the series in its group.
-        bucket: of `PLAIN_GRID`.
-    """
-    return place << _BUCKET_BITS | min(bucket, _MOST)
+
+def _lanes(sketch: int) -> tuple[int, array[int]]:
+    """Return the lowest bucket of a sketch that is not 0, and the calls from it on."""
+    lowest = ((sketch & -sketch).bit_length() - 1) // _LANE
+    sketch >>= _LANE * lowest
+    size = -(-sketch.bit_length() // _LANE)
+    calls: array[int] = array("Q", sketch.to_bytes(8 * size, "little"))
+    if sys.byteorder == "big":
+        calls.byteswap()
+    return lowest, calls
 
 
 class PlainBuckets(dict[int, int]):
@@ -128,42 +172,56 @@ class PlainBuckets(dict[int, int]):
         self._grid = grid
 
     def __missing__(self, bucket: int) -> int:
-        plain = self[bucket] = min(self._grid.index(bucket) - ZERO_INDEX, _MOST)
+        plain = self[bucket] = min(self._grid.index(bucket) - ZERO_INDEX, HIGHEST_BUCKET)
         return plain
 
 
-def pack(frame: Frame) -> bytes:
-    """Return a frame as bytes."""
+def pack(frame: Frame, *, thoroughly: bool = False) -> bytes:
+    """Return a frame as bytes.
+
+    Args:
+        frame: which.
+        thoroughly: whether it is worth twice the time to save some percent.
+    """
     places = [place for place, count in enumerate(frame.counts) if count]
-    if len(places) == GROUP:
-        columns = [frame.totals, frame.squares, frame.shortest, frame.longest]
-        counts, errors = frame.counts, frame.errors
-    else:
-        every = (frame.totals, frame.squares, frame.shortest, frame.longest)
-        columns = [[column[place] for place in places] for column in every]
-        counts = [frame.counts[place] for place in places]
-        errors = [frame.errors[place] for place in places]
-    keys = sorted(frame.sketch)
-    calls = [frame.sketch[key] for key in keys]
+    lowest: array[int] = array("H")
+    sizes: array[int] = array("H")
+    calls: list[int] = []
+    for place in places:
+        first, lanes = frame.lanes(place)
+        lowest.append(first)
+        sizes.append(len(lanes))
+        calls += lanes
+    counts, errors = _of_places(frame.counts, places), _of_places(frame.errors, places)
     count_type = _count_type(max(counts, default=0))
     calls_type = _count_type(max(calls, default=0))
     extras = [[place, column, amount] for (place, column), amount in frame.extras.items()]
     text = json.dumps(extras, separators=(",", ":")).encode() if extras else b""
     header = _HEADER.pack(
-        _VERSION, len(places), ord(count_type), ord(calls_type), len(keys), len(text), 0
+        _VERSION, len(places), ord(count_type), ord(calls_type), 0, len(calls), len(text)
     )
+    doubles = [
+        _of_places(column, places) for column in (frame.totals, frame.shortest, frame.longest)
+    ]
     parts = [
         header,
         bytes(places),
         _bytes(array(count_type, counts)),
         _bytes(array(count_type, errors)),
-        *(_shuffled(_bytes(array("d", column))) for column in columns),
-        # Most keys are followed by the next one, and differences of 1 take no room.
-        _bytes(array("H", map(sub, keys, [0, *keys]))),
+        *(_shuffled(array("d", column)) for column in doubles),
+        # Only the standard deviation is made of these.
+        _shuffled(array("f", _of_places(frame.squares, places))),
+        _bytes(lowest),
+        _bytes(sizes),
         _bytes(array(calls_type, calls)),
         text,
     ]
-    return zlib.compress(b"".join(parts), _COMPRESSION)
+    compressor = zlib.compressobj(*(_THOROUGH if thoroughly else _FAST))
+    return compressor.compress(b"".join(parts)) + compressor.flush()
+
+
+def _of_places(column: list[_Number], places: list[int]) -> list[_Number]:
+    return column if len(places) == GROUP else [column[place] for place in places]
 
 
 class PackedFrame:
@@ -176,7 +234,16 @@ class PackedFrame:
         StoreError: for bytes that are no frame.
     """
 
-    __slots__ = ("_calls", "_columns", "_counts", "_errors", "_keys", "_places", "extras")
+    __slots__ = (
+        "_calls",
+        "_counts",
+        "_doubles",
+        "_errors",
+        "_lowest",
+        "_places",
+        "_sizes",
+        "extras",
+    )
 
     def __init__(self, packed: bytes) -> None:
         try:
@@ -185,16 +252,18 @@ class PackedFrame:
             raise StoreError(f"a damaged frame: {error}") from None
 
     def _read(self, data: bytes) -> None:
-        version, size, count_type, calls_type, keys, text, _ = _HEADER.unpack_from(data)
+        version, size, count_type, calls_type, _, calls, text = _HEADER.unpack_from(data)
         if version != _VERSION:
             raise StoreError(f"a frame of version {version}: a newer vitalspan has written it")
         reader = _Reader(data, _HEADER.size)
         self._places = reader.take("B", size)
         self._counts = reader.take(chr(count_type), size)
         self._errors = reader.take(chr(count_type), size)
-        self._columns = [reader.take_doubles(size) for _ in range(4)]
-        self._keys = list(accumulate(reader.take("H", keys)))
-        self._calls = reader.take(chr(calls_type), keys)
+        totals, shortest, longest = (reader.take_shuffled("d", size) for _ in range(3))
+        self._doubles = totals, reader.take_shuffled("f", size), shortest, longest
+        self._lowest = reader.take("H", size)
+        self._sizes = reader.take("H", size)
+        self._calls = _bytes(array("Q", reader.take(chr(calls_type), calls)))
         self.extras: list[tuple[int, str, float]] = json.loads(reader.rest(text)) if text else []
 
     def add_to(self, frame: Frame) -> None:
@@ -202,7 +271,7 @@ class PackedFrame:
         if len(self._places) == GROUP:
             frame.counts = list(map(add, frame.counts, self._counts))
             frame.errors = list(map(add, frame.errors, self._errors))
-            totals, squares, shortest, longest = self._columns
+            totals, squares, shortest, longest = self._doubles
             frame.totals = list(map(add, frame.totals, totals))
             frame.squares = list(map(add, frame.squares, squares))
             frame.shortest = list(map(min, frame.shortest, shortest))
@@ -210,7 +279,11 @@ class PackedFrame:
         else:
             for index, place in enumerate(self._places):
                 self._add_columns(frame, index, place)
-        _add_sketch(frame.sketch, self._keys, self._calls)
+        begin, sketches, calls = 0, frame.sketches, self._calls
+        for place, lowest, size in zip(self._places, self._lowest, self._sizes, strict=True):
+            end = begin + 8 * size
+            sketches[place] += int.from_bytes(calls[begin:end], "little") << _LANE * lowest
+            begin = end
         for place, column, amount in self.extras:
             frame.extras[place, column] = frame.extras.get((place, column), 0.0) + amount
 
@@ -219,15 +292,15 @@ class PackedFrame:
         index = bisect_left(self._places, place)
         if index < len(self._places) and self._places[index] == place:
             self._add_columns(frame, index, place)
-            first = bisect_left(self._keys, place << _BUCKET_BITS)
-            after = bisect_left(self._keys, (place + 1) << _BUCKET_BITS)
-            _add_sketch(frame.sketch, self._keys[first:after], self._calls[first:after])
+            begin = 8 * sum(self._sizes[:index])
+            calls = self._calls[begin : begin + 8 * self._sizes[index]]
+            frame.sketches[place] += int.from_bytes(calls, "little") << _LANE * self._lowest[index]
         for where, column, amount in self.extras:
             if where == place:
                 frame.extras[place, column] = frame.extras.get((place, column), 0.0) + amount
 
     def _add_columns(self, frame: Frame, index: int, place: int) -> None:
-        totals, squares, shortest, longest = self._columns
+        totals, squares, shortest, longest = self._doubles
         frame.counts[place] += self._counts[index]
         frame.errors[place] += self._errors[index]
         frame.totals[place] += totals[index]
@@ -254,13 +327,15 @@ class _Reader:
             column.byteswap()
         return column
 
-    def take_doubles(self, size: int) -> array[float]:
-        data = bytearray(8 * size)
-        for byte in range(8):
+    def take_shuffled(self, typecode: str, size: int) -> array[float]:
+        column: array[float] = array(typecode)
+        width = column.itemsize
+        data = bytearray(width * size)
+        for byte in range(width):
             begin = self._offset + byte * size
-            data[byte::8] = self._data[begin : begin + size]
-        self._offset += 8 * size
-        column = array("d", bytes(data))
+            data[byte::width] = self._data[begin : begin + size]
+        self._offset += width * size
+        column.frombytes(bytes(data))
         if sys.byteorder == "big":
             column.byteswap()
         return column
@@ -275,16 +350,11 @@ def _bytes(column: array[int] | array[float]) -> bytes:
     return column.tobytes()
 
 
-def _shuffled(doubles: bytes) -> bytes:
+def _shuffled(column: array[float]) -> bytes:
     """Return all first bytes, then all second ones, and so on: exponents are alike."""
-    return b"".join(doubles[byte::8] for byte in range(8))
+    data = _bytes(column)
+    return b"".join(data[byte :: column.itemsize] for byte in range(column.itemsize))
 
 
 def _count_type(highest: int) -> str:
     return next(typecode for limit, typecode in _COUNT_TYPES if highest < limit)
-
-
-def _add_sketch(sums: dict[int, int], keys: Iterable[int], calls: Iterable[int]) -> None:
-    get = sums.get
-    for key, count in zip(keys, calls, strict=True):
-        sums[key] = get(key, 0) + count

@@ -154,7 +154,9 @@ def rolled_up(
     return [frame_row(step, start, group, frame) for group, frame in sums.items()]
 
 
-def frame_row(step: int, start: int, group: int, frame: Frame) -> FrameRow:
+def frame_row(
+    step: int, start: int, group: int, frame: Frame, *, thoroughly: bool = True
+) -> FrameRow:
     """Return a frame as it is stored."""
     totals = sum(frame.counts), sum(frame.errors), sum(frame.totals)
-    return FrameRow(step, start, group, *totals, pack(frame))
+    return FrameRow(step, start, group, *totals, pack(frame, thoroughly=thoroughly))

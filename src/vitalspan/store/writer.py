@@ -169,7 +169,7 @@ class StoreWriter:
         batch = Batch(
             series=list(self._numbers.fresh),
             frames=[
-                frame_row(step, start, group, frame)
+                frame_row(step, start, group, frame, thoroughly=False)
                 for start, groups in sorted(slots.items())
                 for group, frame in groups.items()
             ],
