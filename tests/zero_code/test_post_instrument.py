@@ -50,7 +50,12 @@ def instrumented(shop: Path, **variables: str) -> str:
         check=False,
         timeout=120,
         cwd=shop,
-        env={**os.environ, "PYTHONPATH": path, **variables},
+        env={
+            **os.environ,
+            "PYTHONPATH": path,
+            "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "*",
+            **variables,
+        },
     )
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
