@@ -49,7 +49,7 @@ NOT_SHOWN: Final[dict[str, str]] = (
         )
     }
     | {
-        names.OPERATION_FIRST_BYTE.name: "only services that stream with a setting have it",
+        names.OPERATION_FIRST_BYTE.name: "only services that measure the first byte have it",
         names.REPORTS.name: "a process that writes reports has it, and says what fails in its log",
     }
     | {
