@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from inspect import iscoroutinefunction, ismethod
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from weakref import WeakMethod, ref
 
 from vitalspan.integrations.http_call import HttpCall, SpanRequest
 from vitalspan.integrations.http_operations import HttpOperations, HttpOptions
 from vitalspan.serve.messages import Request
 from vitalspan.serve.routes import respond
+
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
 
 __all__ = ["Middleware", "metrics"]
 
@@ -50,7 +53,7 @@ class Middleware:
         if self._is_async:
             return self._answer_async(request)
         if request.path_info in self._operations.metrics_paths:
-            return metrics(request)
+            return _shown(request, self._operations.monitor.registry)
         begun = self._begin(request)
         if begun is None:
             return self._get_response(request)
@@ -69,7 +72,8 @@ class Middleware:
         get_response = cast("Callable[[Any], Awaitable[Any]]", self._get_response)
         if request.path_info in self._operations.metrics_paths:
             # In a thread, so that a scrape does not hold up the event loop.
-            return await asyncio.to_thread(metrics, request)
+            registry = self._operations.monitor.registry
+            return await asyncio.to_thread(_shown, request, registry)
         begun = self._begin(request)
         if begun is None:
             return await get_response(request)
@@ -104,9 +108,14 @@ def metrics(request: Any, *_: str) -> Any:
         request: of Django; the monitor of the setting `VITALSPAN` is shown.
         *_: what the pattern of the URL captures.
     """
-    from django.http import HttpResponse  # type: ignore[import-untyped]  # noqa: PLC0415
-
     from vitalspan.default import get_monitor  # noqa: PLC0415
+
+    return _shown(request, (_options().get("monitor") or get_monitor()).registry)
+
+
+def _shown(request: Any, registry: Collector) -> Any:
+    """Return the response that shows the metrics of a registry, or a probe."""
+    from django.http import HttpResponse  # type: ignore[import-untyped]  # noqa: PLC0415
 
     asked = Request(
         method=request.method,
@@ -114,7 +123,6 @@ def metrics(request: Any, *_: str) -> Any:
         query=request.META.get("QUERY_STRING", ""),
         headers={key.lower(): value for key, value in request.headers.items()},
     )
-    registry = (_options().get("monitor") or get_monitor()).registry
     answer = respond(asked, registry, any_path=True)
     return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
 
