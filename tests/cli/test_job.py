@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from support.otlp_receiver import run_http_receiver
-from support.server_program import wait_until
 from support.subprograms import COMMAND
+from support.waiting import wait_until
 from vitalspan.cli.main import main
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

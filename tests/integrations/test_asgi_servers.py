@@ -14,7 +14,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from support.http_servers import ASGI_SERVERS, ServedShop, running_server
 from support.long_runs import LONG
 from support.many_requests import many_requests
-from support.uvicorn_server import ask, leave_early, wait_until
+from support.uvicorn_server import ask, leave_early
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.once
 

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import vitalspan as vs
 from support.paths import ROOT
 from support.redis_server import RedisServer, run_redis
-from support.server_program import wait_until
+from support.waiting import wait_until
 from support.worker_processes import make_monitor
 from vitalspan.integrations.celery import instrument, poll_queues
 

@@ -17,7 +17,7 @@ import vitalspan as vs
 from support.otlp_metrics import run_http_metrics_receiver
 from support.promtool import promtool
 from support.pushgateway_server import PushgatewayServer, run_pushgateway
-from support.server_program import wait_until
+from support.waiting import wait_until
 from support.webhook_sink import run_hanging, run_sink
 from vitalspan.jobs import Job, JobReport, Otlp, Ping, Pushgateway, Sink, Textfile
 from vitalspan.jobs.environment import sinks_of_environment

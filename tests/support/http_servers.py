@@ -15,7 +15,8 @@ from typing import Any, Final
 from prometheus_client.parser import text_string_to_metric_families
 
 from support.paths import ROOT
-from support.uvicorn_server import PATIENCE, ask, wait_until
+from support.uvicorn_server import PATIENCE, ask
+from support.waiting import wait_until
 
 _APP: Final = "support.asgi_servers_app:app"
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
-from support.waiting import wait_until as wait_until  # noqa: PLC0414 - tests take it from here
 
 
 class Recorded(NamedTuple):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from support.server_program import wait_until
+from support.waiting import wait_until
 
 VITALSPAN = [sys.executable, "-m", "vitalspan"]
 

@@ -1,4 +1,4 @@
-"""What caches and APIs counted in one session."""
+"""The counts of caches and APIs in one session."""
 
 from __future__ import annotations
 
