@@ -121,6 +121,11 @@ def test_the_page_itself_is_let_through(shop: vs.Monitor, secured: MetricsServer
     assert status == 200
 
 
+def test_the_token_is_kept_nowhere(shop: vs.Monitor, secured: MetricsServer) -> None:
+    headers = ask(secured, path="/api/v1/token", Authorization=BASIC)[1]
+    assert headers["Cache-Control"] == "no-store"
+
+
 def test_without_a_password_there_is_neither_token_nor_change(
     shop: vs.Monitor, secured: MetricsServer
 ) -> None:
