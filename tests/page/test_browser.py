@@ -148,7 +148,7 @@ def visiting(
 
 @pytest.mark.parametrize(
     ("width", "scheme", "views"),
-    [(1440, "light", VIEWS), (360, "dark", VIEWS[:8])],
+    [(1440, "light", VIEWS), (360, "dark", VIEWS)],
     ids=["wide and light", "narrow and dark"],
 )
 def test_every_view(

@@ -46,9 +46,8 @@ def respond_change(request: Request, registry: object, *, allowed: bool) -> Resp
 
     if request.method == "GET":
         body = dump(Token(current_token() if allowed else None))
-        kept = [header for header in HEADERS if header[0] != "Cache-Control"]
-        no_store = ("Cache-Control", "no-store")
-        return make_response(HTTPStatus.OK, body, "application/json", *kept, no_store)
+        headers = dict(HEADERS) | {"Cache-Control": "no-store"}
+        return make_response(HTTPStatus.OK, body, "application/json", *headers.items())
     if not allowed:
         return text_response(
             HTTPStatus.FORBIDDEN,
