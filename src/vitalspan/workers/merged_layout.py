@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from operator import is_
+from operator import is_, itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 from vitalspan.workers.series_columns import SeriesLayout
@@ -81,9 +81,11 @@ class MergedLayout:
         slots = self._placements[index].slots
         if slots is None:
             return column
-        return list(map([*column, missing].__getitem__, slots))
+        values = [*column, missing]
+        # It returns no tuple for a single place.
+        return itemgetter(*slots)(values) if len(slots) > 1 else [values[slots[0]]]
 
-    def aligned_counts(self, index: int, counts: bytes, width: int) -> bytes:
+    def aligned_counts(self, index: int, counts: bytes, width: int) -> bytes | bytearray:
         """Return the counts of fine buckets of a process, each where it belongs.
 
         Args:
@@ -98,7 +100,7 @@ class MergedLayout:
         for begin, at, length in ranges:
             place, size = begin * width, length * width
             aligned[place : place + size] = counts[at * width : at * width + size]
-        return bytes(aligned)
+        return aligned
 
     def _include(self, layout: SeriesLayout) -> None:
         known, firsts, ends, created_at = self.boundaries, self.first, self._ends, self.created
