@@ -1,4 +1,4 @@
-"""What is instrumented in a program, as it is handed on to its processes."""
+"""The functions and libraries to instrument, as handed on to the processes of a program."""
 
 from __future__ import annotations
 
