@@ -245,3 +245,15 @@ def test_reading_what_is_not_there_is_told(tmp_path, url):
     (tmp_path / "history.db").touch()
     with pytest.raises(StoreError, match="no history"):
         open_store(url, read_only=True).open()
+
+
+def test_a_relative_path_stays_where_it_was(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    clock, monitor = service("sqlite:///here.db")
+    step(monitor, clock)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    step(monitor, clock)
+    assert monitor.statistics.operation("pay", window=86_400).count == 2
+    assert stored(f"sqlite:///{tmp_path}/here.db", clock) == 2
+    monitor.close()

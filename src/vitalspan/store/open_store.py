@@ -48,7 +48,8 @@ def _sqlite(url: str, read_only: bool) -> Store:  # noqa: FBT001 - as the others
             f"store={url!r:.80}: give the path of a file, as in 'sqlite:///history.db' or "
             "'sqlite:////var/lib/shop/history.db'"
         )
-    return SqliteStore(Path(path), read_only=read_only)
+    # The program may change its working directory later.
+    return SqliteStore(Path(path).absolute(), read_only=read_only)
 
 
 def _sql(url: str, read_only: bool) -> Store:  # noqa: FBT001 - as the others
