@@ -21,6 +21,9 @@ ROWS_PER_PAGE = 50
 REPORT_LINES = 2_800
 QUEUED_ORDERS = 200
 
+STOCK_TAKING_SECONDS = 15.0
+MISCOUNTED = 0.1
+
 # Metrics made with prometheus_client appear beside the recorded ones; it is the same registry.
 queue_depth = Gauge("shop_mail_queue_depth", "Orders that wait for their confirmation.")
 
@@ -65,6 +68,24 @@ def _encode(page: int, layout: str) -> bytes:
     line = '{"order":%d}\n' if layout == "json" else "%d,\n"
     first = page * ROWS_PER_PAGE
     return "".join(line % row for row in range(first, first + ROWS_PER_PAGE)).encode()
+
+
+async def take_stock(world: World, seed: str) -> None:
+    """Compare the shelves with the books every now and then, for ever.
+
+    Args:
+        world: what it depends on.
+        seed: where its luck begins.
+    """
+    dice.set(Random(seed))  # noqa: S311 - see below
+    # A job is watched from outside as well: the dashboard shows which one is late or has failed.
+    job = vs.job("stock_taking", every=STOCK_TAKING_SECONDS, sinks=[])
+    while True:
+        with job as run:
+            await world.query(0.1)
+            if dice.get().random() < MISCOUNTED:
+                run.fail("the shelves and the books differ")
+        await asyncio.sleep(STOCK_TAKING_SECONDS)
 
 
 class Mailer:

@@ -6,20 +6,21 @@ import asyncio
 import contextlib
 import errno
 import signal
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import vitalspan as vs
 from vitalspan.clock import SystemClock
 from vitalspan.demo import alerts, spans
-from vitalspan.demo.back_office import Mailer, Reports
+from vitalspan.demo.back_office import Mailer, Reports, take_stock
 from vitalspan.demo.load import Load
 from vitalspan.demo.phases import PHASES, Phase
 from vitalspan.demo.shop import Shop
 from vitalspan.demo.visits import serve
 from vitalspan.demo.world import World
 from vitalspan.errors import VitalspanError
+from vitalspan.integrations.asyncio import instrument
+from vitalspan.integrations.executor import Executor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,7 +77,7 @@ def run(options: Options, say: Callable[[str], object]) -> None:
 
 async def _run(options: Options, say: Callable[[str], object]) -> None:
     stop = _stop_signal()
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "shop"))
+    asyncio.get_running_loop().set_default_executor(Executor(THREADS, name="shop"))
     clock = SystemClock()
     with _listening(options) as url:
         rules = alerts.load_rules(
@@ -110,7 +111,13 @@ async def _keep_shop(options: Options, say: Callable[[str], object], stop: async
         clock=SystemClock(),
     )
     mailer.start()
-    running = (load.run(), stop.wait(), alerts.announce(say))
+    instrument(name="shop")
+    running = (
+        load.run(),
+        stop.wait(),
+        alerts.announce(say),
+        take_stock(world, f"{options.seed}/stock"),
+    )
     tasks = [asyncio.ensure_future(one) for one in running]
     try:
         done, _ = await asyncio.wait(

@@ -47,6 +47,9 @@ FALLING: Final = "system_filesystem_available_bytes"
 EMPTY_OF_A_DEMO: Final = {
     names.COLLECTOR_ERRORS.name: "no collector fails",
     names.RULE_FAILURES.name: "no rule fails",
+    names.TASK_OUTCOMES.name: "there is no queue of tasks",
+    f"{names.TASK_WAITING.name}_bucket": "there is no queue of tasks",
+    names.TASK_QUEUE_LENGTH.name: "there is no queue of tasks",
 }
 """Metrics that a demo has no samples of, with the reason: nothing else may return nothing."""
 
