@@ -263,7 +263,7 @@ class PackedFrame:
         self._doubles = totals, reader.take_shuffled("f", size), shortest, longest
         self._lowest = reader.take("H", size)
         self._sizes = reader.take("H", size)
-        self._calls = _bytes(array("Q", reader.take(chr(calls_type), calls)))
+        self._calls = reader.take_lanes(chr(calls_type), calls)
         self.extras: list[tuple[int, str, float]] = json.loads(reader.rest(text)) if text else []
 
     def add_to(self, frame: Frame) -> None:
@@ -339,6 +339,19 @@ class _Reader:
         if sys.byteorder == "big":
             column.byteswap()
         return column
+
+    def take_lanes(self, typecode: str, size: int) -> bytes:
+        """Return numbers of any width as numbers of 64 bits."""
+        width = array(typecode).itemsize
+        end = self._offset + width * size
+        data = self._data[self._offset : end]
+        if len(data) != width * size:
+            raise ValueError("it is too short")
+        self._offset = end
+        lanes = bytearray(8 * size)
+        for byte in range(width):
+            lanes[byte::8] = data[byte::width]
+        return bytes(lanes)
 
     def rest(self, size: int) -> bytes:
         return self._data[self._offset : self._offset + size]
