@@ -6,7 +6,7 @@ import math
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
@@ -77,6 +77,7 @@ def test_slots_have_the_calls_that_were_noted_in_them(
     st.sampled_from([5.0, 60.0, 900.0]),
     st.floats(0, 1e9),
 )
+@example([1.0, 1.0, 5.0, 5.0], 5.0, 14.0)
 def test_slots_begin_and_end_at_ticks_and_are_not_short(
     steps: list[float], width: float, epoch: float
 ) -> None:

@@ -121,9 +121,9 @@ def slot_edges(
             edges.append(tick)
     edges += within[-1:]
     # Rates over next to no time say nothing, so short ends belong to their neighbours.
-    if len(edges) > 2 and edges[-1] - edges[-2] < width / 2:
+    while len(edges) > 2 and edges[-1] - edges[-2] < width / 2:
         del edges[-2]
-    if len(edges) > 2 and edges[1] - edges[0] < width / 2:
+    while len(edges) > 2 and edges[1] - edges[0] < width / 2:
         del edges[1]
     return edges
 
