@@ -13,7 +13,7 @@ from typing import Any, Final
 
 MODULES: Final = (
     *("vitalspan", "vitalspan.errors", "vitalspan.jobs"),
-    *("vitalspan.notify", "vitalspan.integrations"),
+    *("vitalspan.memory", "vitalspan.notify", "vitalspan.integrations"),
     *("vitalspan.compat", "vitalspan.compat.performance_monitor"),
     "vitalspan.compat.performance_monitor.fastapi",
     "vitalspan.compat.performance_integration_service",

@@ -1,11 +1,13 @@
-"""The memory functions of the older monitors, on tracemalloc."""
+"""The memory functions of the older monitors, on `vitalspan.memory`."""
 
 from __future__ import annotations
 
 import tracemalloc
+from itertools import islice
 from typing import Any
 
-from vitalspan.compat.performance_monitor.records import MIB
+from vitalspan.memory.snapshots import all_differences, is_tracking, snapshot
+from vitalspan.memory.tracing import tracing
 
 
 def enable_memory_tracking(frames: int = 1) -> None:
@@ -14,22 +16,17 @@ def enable_memory_tracking(frames: int = 1) -> None:
     Args:
         frames: how many frames of the stack are noted.
     """
-    if not tracemalloc.is_tracing():
-        tracemalloc.start(frames)
+    tracing.switch_on(frames)
 
 
 def disable_memory_tracking() -> None:
     """Stop noting where memory is allocated."""
-    tracemalloc.stop()
+    tracing.switch_off()
 
 
 def get_memory_snapshot() -> tracemalloc.Snapshot | None:
     """Return what is allocated now, by file and line; None while nothing is noted."""
-    if not tracemalloc.is_tracing():
-        return None
-    return tracemalloc.take_snapshot().filter_traces(
-        (tracemalloc.Filter(inclusive=False, filename_pattern=tracemalloc.__file__),)
-    )
+    return snapshot() if is_tracking() else None
 
 
 def compare_memory_snapshots(
@@ -49,10 +46,10 @@ def compare_memory_snapshots(
         return []
     return [
         {
-            "filename": line.traceback[0].filename,
-            "lineno": line.traceback[0].lineno,
-            "size_diff_mb": line.size_diff / MIB,
+            "filename": line.filename,
+            "lineno": line.lineno,
+            "size_diff_mb": line.size_diff_mb,
             "count_diff": line.count_diff,
         }
-        for line in after.compare_to(before, "lineno")[: max(0, top_n)]
+        for line in islice(all_differences(before, after), max(0, top_n))
     ]

@@ -1,0 +1,142 @@
+"""What is allocated at one moment, and how two moments differ."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from vitalspan.errors import ConfigurationError, VitalspanError
+
+MIB: Final = 1024 * 1024
+
+By = Literal["line", "file", "traceback"]
+
+_KEY_TYPES: Final = {"line": "lineno", "file": "filename", "traceback": "traceback"}
+
+_OWN_FILES: Final = (tracemalloc.__file__, str(Path(__file__).parent / "*"))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How the memory that one line, file or stack has allocated differs between two snapshots.
+
+    Attributes:
+        filename: the file.
+        lineno: the line; 0 where all lines of a file are counted together.
+        size: the bytes at the later snapshot.
+        size_diff: how many more bytes these are than at the earlier one; negative where less.
+        count: the blocks of memory at the later snapshot.
+        count_diff: how many more blocks these are.
+        traceback: `filename:lineno` of each frame that was noted, the innermost last; one frame
+            alone unless the differences are by `traceback`.
+    """
+
+    filename: str
+    lineno: int
+    size: int
+    size_diff: int
+    count: int
+    count_diff: int
+    traceback: tuple[str, ...]
+
+    @property
+    def size_mb(self) -> float:
+        """The size in megabytes of 1,048,576 bytes."""
+        return self.size / MIB
+
+    @property
+    def size_diff_mb(self) -> float:
+        """The difference in megabytes of 1,048,576 bytes."""
+        return self.size_diff / MIB
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the same as JSON can say it."""
+        return {
+            "filename": self.filename,
+            "lineno": self.lineno,
+            "size_mb": self.size_mb,
+            "size_diff_mb": self.size_diff_mb,
+            "count": self.count,
+            "count_diff": self.count_diff,
+        }
+
+    def __str__(self) -> str:
+        place = f"{self.filename}:{self.lineno}" if self.lineno else self.filename
+        return f"{place}: {self.size_diff_mb:+.3f} MB in {self.count_diff:+d} blocks"
+
+
+def is_tracking() -> bool:
+    """Return whether tracemalloc notes now where memory is allocated."""
+    return tracemalloc.is_tracing()
+
+
+def snapshot() -> tracemalloc.Snapshot:
+    """Return what is allocated now, by file and line, without what this itself has allocated.
+
+    Only what was allocated since tracing began is known.
+
+    Raises:
+        VitalspanError: while nothing is noted.
+    """
+    if not tracemalloc.is_tracing():
+        raise VitalspanError(
+            "there is nothing to take a snapshot of, since no allocations are noted: use "
+            "'with vitalspan.memory.track():' or call tracemalloc.start() first"
+        )
+    own = [tracemalloc.Filter(inclusive=False, filename_pattern=name) for name in _OWN_FILES]
+    for pattern in _OWN_FILES:
+        # Patterns are compiled once and kept. Later, that would look like growth.
+        fnmatch(tracemalloc.__file__, pattern)
+    return tracemalloc.take_snapshot().filter_traces(own)
+
+
+def size_of(snapshot: tracemalloc.Snapshot) -> int:
+    """Return how many bytes are allocated in a snapshot."""
+    return sum(one.size for one in snapshot.statistics("filename"))
+
+
+def differences(
+    before: tracemalloc.Snapshot,
+    after: tracemalloc.Snapshot,
+    *,
+    by: By = "line",
+    top: int = 10,
+) -> list[Difference]:
+    """Return where memory has grown or shrunk between two snapshots, the largest changes first.
+
+    Args:
+        before: a snapshot.
+        after: a later one.
+        by: `line`, `file`, or `traceback` for the stacks of as many frames as are noted.
+        top: how many at most.
+
+    Raises:
+        ConfigurationError: if `by` is something else, or `top` is negative.
+    """
+    if by not in _KEY_TYPES:
+        raise ConfigurationError(f"by={by!r:.80}: write 'line', 'file' or 'traceback'")
+    if top < 0:
+        raise ConfigurationError(f"top={top!r:.80}: write how many there are to be, zero or more")
+    changed = [one for one in all_differences(before, after, by) if one.size_diff or one.count_diff]
+    return changed[:top]
+
+
+def all_differences(
+    before: tracemalloc.Snapshot, after: tracemalloc.Snapshot, by: By = "line"
+) -> Iterator[Difference]:
+    """Yield every line, file or stack with what has changed, which may be nothing."""
+    for one in after.compare_to(before, _KEY_TYPES[by]):
+        frame = one.traceback[-1]
+        yield Difference(
+            frame.filename,
+            0 if by == "file" else frame.lineno,
+            one.size,
+            one.size_diff,
+            one.count,
+            one.count_diff,
+            tuple(f"{each.filename}:{each.lineno}" for each in one.traceback),
+        )
