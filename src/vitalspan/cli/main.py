@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from vitalspan._version import __version__
-from vitalspan.cli import bridge, demo, grafana, history, job, rules, run, workers
+from vitalspan.cli import bridge, demo, grafana, health, history, job, rules, run, top, workers
 from vitalspan.errors import VitalspanError
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 def _parser() -> Parser:
     parser = Parser(
         prog="vitalspan",
-        description="Rules, dashboards, workers, batch jobs and a demo for services that vitalspan "
-        "measures, and a bridge to OpenTelemetry.",
+        description="Rules, dashboards, a live view, workers, batch jobs and a demo for services "
+        "that vitalspan measures, and a bridge to OpenTelemetry.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
@@ -78,6 +78,8 @@ def _parser() -> Parser:
     rules.add_to(commands)
     grafana.add_to(commands)
     history.add_to(commands)
+    top.add_to(commands)
+    health.add_to(commands)
     workers.add_to(commands)
     bridge.add_to(commands)
     job.add_to(commands)

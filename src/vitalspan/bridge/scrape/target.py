@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import h11
@@ -11,7 +11,7 @@ from prometheus_client.core import Metric
 
 from vitalspan.bridge.otlp.batch_builder import BatchBuilder
 from vitalspan.bridge.otlp.from_samples import add_metric
-from vitalspan.bridge.otlp.http_exchange import exchange, request_headers
+from vitalspan.bridge.otlp.http_exchange import Answer, exchange, request_headers
 from vitalspan.bridge.otlp.model import OWN_SCOPE, Description, Kind, NumberPoint
 from vitalspan.bridge.otlp.registry_source import Reading
 from vitalspan.bridge.otlp.transport import Wire, reason_of
@@ -68,6 +68,11 @@ class ScrapeTarget:
         """The URL without secrets."""
         return self._target.shown
 
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """What the last scrape found; nothing if it failed."""
+        return self._metrics
+
     def scrape(self) -> None:
         """Scrape the target; `error` says whether that failed."""
         try:
@@ -96,24 +101,55 @@ class ScrapeTarget:
         }
 
     def _scraped(self) -> Iterable[Metric]:
-        target = self._target
-        headers = request_headers(target, Accept=_ACCEPT, Accept_Encoding="gzip")
-        headers = [pair for pair in headers if pair[0] != b"Content-Type"]
-        deadline = self._now() + target.timeout
-        try:
-            request = h11.Request(method="GET", target=target.selector, headers=headers)
-            answer = exchange(Wire(target, self._now), request, b"", deadline, most=MAX_SCRAPE)
-        except (OSError, UnicodeError, h11.RemoteProtocolError) as error:
-            raise ScrapeError(reason_of(error)) from None
-        except h11.LocalProtocolError:
-            raise ScrapeError("the URL cannot be asked for") from None
+        answer = get(self._target, _ACCEPT, self._now)
         if answer.status != 200:
             raise ScrapeError(f"answered {answer.status}")
-        try:
-            text = _decoded(answer.body, answer.headers.get("content-encoding", ""))
-            return list(parse_metrics(text, answer.headers.get("content-type", "text/plain")))
-        except (ValueError, KeyError, IndexError) as mistake:
-            raise ScrapeError(f"answered what is no exposition of metrics: {mistake}") from None
+        return metrics_of(answer)
+
+
+def get(target: HttpTarget, accept: str, now: Callable[[], float]) -> Answer:
+    """Return what a target answers to a GET, whatever its status.
+
+    Args:
+        target: where it is.
+        accept: the types of content that are wanted.
+        now: a steady clock in seconds.
+
+    Raises:
+        ScrapeError: if there is no answer.
+    """
+    headers = request_headers(target, Accept=accept, Accept_Encoding="gzip")
+    headers = [pair for pair in headers if pair[0] != b"Content-Type"]
+    deadline = now() + target.timeout
+    try:
+        request = h11.Request(method="GET", target=target.selector, headers=headers)
+        return exchange(Wire(target, now), request, b"", deadline, most=MAX_SCRAPE)
+    except (OSError, UnicodeError, h11.RemoteProtocolError) as error:
+        raise ScrapeError(reason_of(error)) from None
+    except h11.LocalProtocolError:
+        raise ScrapeError("the URL cannot be asked for") from None
+
+
+def text_of(answer: Answer) -> str:
+    """Return the text of an answer.
+
+    Raises:
+        ValueError: if it is compressed in a way that it does not say, too large, or not UTF-8.
+    """
+    return _decoded(answer.body, answer.headers.get("content-encoding", ""))
+
+
+def metrics_of(answer: Answer) -> list[Metric]:
+    """Return the metrics of an answer.
+
+    Raises:
+        ScrapeError: if it is no exposition.
+    """
+    try:
+        content_type = answer.headers.get("content-type", "text/plain")
+        return list(parse_metrics(text_of(answer), content_type))
+    except (ValueError, KeyError, IndexError) as mistake:
+        raise ScrapeError(f"answered what is no exposition of metrics: {mistake}") from None
 
 
 def batch_of(metrics: Iterable[Metric], time: int) -> BatchBuilder:

@@ -1,0 +1,1 @@
+"""Internal: what `vitalspan top` and `vitalspan health` show of running services."""

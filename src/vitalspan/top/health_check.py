@@ -1,0 +1,123 @@
+"""The health of a service at a URL: its score, its status and the reasons in words."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from vitalspan.bridge.scrape.target import ScrapeError, get, metrics_of, text_of
+from vitalspan.http_target import HttpTarget
+from vitalspan.top.instances import NOTHING_KNOWN, metrics_url
+from vitalspan.top.reading import NO_DATA, Health, read_metrics
+
+UNREACHABLE: Final = 3
+"""What the program exits with where nothing is known."""
+
+EXIT_CODES: Final = {
+    "healthy": 0,
+    "excellent": 0,
+    "good": 0,
+    "degraded": 1,
+    "warning": 1,
+    "unhealthy": 2,
+    "critical": 2,
+    NO_DATA: UNREACHABLE,
+}
+"""What it exits with, by status; with levels of other names it is 2 if the service fails, or 0."""
+
+_METRICS: Final = "/metrics"
+_JSON: Final = "application/json"
+_ANY: Final = f"{_JSON},text/plain;version=0.0.4;q=0.5"
+
+
+@dataclass(frozen=True)
+class HealthReport:
+    """The health of a service.
+
+    Attributes:
+        score: from 0 to 100; None while nothing is known.
+        status: the level that it is in, `no_data` without one.
+        reasons: what costs points, the most costly first.
+        failing: whether the service counts as failing.
+    """
+
+    score: float | None
+    status: str
+    reasons: tuple[str, ...]
+    failing: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """What the program exits with."""
+        return EXIT_CODES.get(self.status, 2 if self.failing else 0)
+
+
+def health_at(
+    url: str, *, timeout: float, now: Callable[[], float], metric_prefix: str = ""
+) -> HealthReport:
+    """Return the health of a service.
+
+    `/health` beside the metrics has the reasons in words. Where an application shows its metrics
+    and no `/health`, the factors in the metrics are the reasons.
+
+    Args:
+        url: of the service, its metrics or its `/health`.
+        timeout: seconds that each of at most two requests takes.
+        now: a steady clock in seconds.
+        metric_prefix: what the service puts before the names of its metrics.
+
+    Raises:
+        ConfigurationError: for a URL that is none.
+        ScrapeError: if the health cannot be had.
+    """
+    whole = metrics_url(url)
+    parts = urlsplit(whole)
+    if not parts.path.endswith(_METRICS):
+        report = _asked(whole, timeout, now)
+        if report is None:
+            raise ScrapeError("answered what is no health of vitalspan")
+        return report
+    beside = urlunsplit(parts._replace(path=f"{parts.path.removesuffix(_METRICS)}/health"))
+    report = _asked(beside, timeout, now)
+    return report or _from_metrics(whole, timeout, now, metric_prefix)
+
+
+def _asked(url: str, timeout: float, now: Callable[[], float]) -> HealthReport | None:
+    """What `/health` answers, which is 503 for a service that fails; None for another answer."""
+    answer = get(HttpTarget("health", url, timeout=timeout), _ANY, now)
+    if answer.status not in (200, 503):
+        return None
+    try:
+        fields = json.loads(text_of(answer))
+    except (ValueError, RecursionError):
+        return None
+    return _report(fields) if isinstance(fields, dict) else None
+
+
+def _report(fields: dict[str, Any]) -> HealthReport | None:
+    score, status, reasons = (fields.get(name) for name in ("score", "status", "reasons"))
+    if not isinstance(status, str) or not isinstance(reasons, list):
+        return None
+    number = float(score) if isinstance(score, int | float) else None
+    if number is not None and not math.isfinite(number):
+        return None
+    texts = tuple(one for one in reasons if isinstance(one, str))
+    return HealthReport(number, status, texts, failing=fields.get("failing") is True)
+
+
+def _from_metrics(
+    url: str, timeout: float, now: Callable[[], float], metric_prefix: str
+) -> HealthReport:
+    answer = get(HttpTarget("health", url, timeout=timeout), _ANY, now)
+    if answer.status != 200:
+        raise ScrapeError(f"answered {answer.status}")
+    reading = read_metrics(metrics_of(answer), now(), metric_prefix)
+    if not reading.known:
+        raise ScrapeError(NOTHING_KNOWN)
+    health: Health = reading.health
+    reasons = tuple(f"{factor} costs {points:.1f} points" for factor, points in health.lost)
+    return HealthReport(health.score, health.status, reasons, failing=health.failing)

@@ -1,0 +1,163 @@
+"""The services that are watched: each is scraped, and keeps its last two readings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+from vitalspan.bridge.scrape.target import ScrapeTarget
+from vitalspan.errors import ConfigurationError
+from vitalspan.top.figures import Figures, figures_of, summed
+from vitalspan.top.reading import FIRING, Alert, Health, Reading, read_metrics
+
+DEFAULT_URL: Final = "http://localhost:9464/metrics"
+NOTHING_KNOWN: Final = "has no metrics of vitalspan"
+
+
+def metrics_url(url: str) -> str:
+    """Return the URL of the metrics: `http://` and `/metrics` are what a URL lacks."""
+    whole = url if "://" in url else f"http://{url}"
+    try:
+        parts = urlsplit(whole)
+    except ValueError:
+        return whole
+    return whole if parts.path.strip("/") else urlunsplit(parts._replace(path="/metrics"))
+
+
+class Instance:
+    """A service at a URL, which may go away and come back.
+
+    Args:
+        url: of its metrics.
+        timeout: seconds that a scrape takes at most.
+        now: a steady clock in seconds.
+        metric_prefix: what it puts before the names of its metrics.
+
+    Raises:
+        ConfigurationError: for a URL that is none.
+
+    Attributes:
+        name: its host and port.
+        error: why it cannot be shown; None if it can.
+    """
+
+    def __init__(
+        self, url: str, *, timeout: float, now: Callable[[], float], metric_prefix: str = ""
+    ) -> None:
+        whole = metrics_url(url)
+        self._target = ScrapeTarget(whole, service=None, timeout=timeout, now=now)
+        self._now = now
+        self._prefix = metric_prefix
+        self._before: Reading | None = None
+        self.latest: Reading | None = None
+        self.name = urlsplit(whole).netloc.rpartition("@")[2]
+        self.error: str | None = "has not been scraped yet"
+
+    def scrape(self) -> None:
+        """Scrape once; a failure is noted in `error`, and the last reading is kept for rates."""
+        self._target.scrape()
+        self.error = self._target.error
+        if self.error is not None:
+            return
+        reading = read_metrics(self._target.metrics, self._now(), self._prefix)
+        if not reading.known:
+            self.error = NOTHING_KNOWN
+            return
+        self._before, self.latest = self.latest, reading
+
+    def snapshot(self) -> InstanceState:
+        """Return what is known of it now."""
+        if self.error is not None or self.latest is None:
+            return InstanceState(self.name, self.error)
+        latest = self.latest
+        figures = figures_of(self._before, latest, self.name)
+        return InstanceState(self.name, None, latest.health, tuple(latest.alerts), tuple(figures))
+
+
+@dataclass(frozen=True)
+class InstanceState:
+    """What is known of an instance.
+
+    Attributes:
+        name: its host and port.
+        error: why nothing is known; None if something is.
+        health: its score and what costs points.
+        alerts: pending and firing ones.
+        figures: of its operations.
+    """
+
+    name: str
+    error: str | None
+    health: Health = field(default_factory=Health)
+    alerts: tuple[Alert, ...] = ()
+    figures: tuple[Figures, ...] = ()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is known of all instances at a moment.
+
+    Attributes:
+        time: the time of day, in Unix seconds.
+        instances: in the order of their URLs.
+    """
+
+    time: float
+    instances: tuple[InstanceState, ...]
+
+    @property
+    def reachable(self) -> list[InstanceState]:
+        """The instances that were scraped."""
+        return [one for one in self.instances if one.error is None]
+
+    @property
+    def worst(self) -> InstanceState | None:
+        """The instance with the lowest score, since scores are never averaged; None without one."""
+        scored = [one for one in self.reachable if one.health.score is not None]
+        return min(scored, key=lambda one: one.health.score or 0.0, default=None)
+
+    def figures(self, *, apart: bool) -> list[Figures]:
+        """Return the figures of operations, of each instance or of all together."""
+        everything = [one for instance in self.reachable for one in instance.figures]
+        return everything if apart else summed(everything)
+
+    def alerts(self) -> list[tuple[Alert, list[str]]]:
+        """Return alerts and the instances that have them, firing ones first."""
+        places: dict[Alert, list[str]] = {}
+        for instance in self.reachable:
+            for alert in instance.alerts:
+                places.setdefault(alert, []).append(instance.name)
+        return sorted(places.items(), key=lambda one: (_rank(one[0]), one[0]))
+
+
+_SEVERITIES: Final = ("critical", "error", "warning", "info")
+
+
+def _rank(alert: Alert) -> tuple[bool, int]:
+    known = alert.severity in _SEVERITIES
+    severity = _SEVERITIES.index(alert.severity) if known else len(_SEVERITIES)
+    return alert.state != FIRING, severity
+
+
+def make_instances(
+    urls: Sequence[str], *, timeout: float, now: Callable[[], float], metric_prefix: str = ""
+) -> list[Instance]:
+    """Return the instances at some URLs, by default the usual one on this machine.
+
+    Raises:
+        ConfigurationError: for a URL that is none, or that is there twice.
+    """
+    distinct = [metrics_url(url) for url in urls or [DEFAULT_URL]]
+    if len(set(distinct)) < len(distinct):
+        raise ConfigurationError("a URL is given twice: its calls would be counted twice")
+    instances = [
+        Instance(url, timeout=timeout, now=now, metric_prefix=metric_prefix) for url in distinct
+    ]
+    seen: dict[str, int] = {}
+    for instance in instances:
+        seen[instance.name] = seen.get(instance.name, 0) + 1
+        if seen[instance.name] > 1:
+            instance.name += f" #{seen[instance.name]}"
+    return instances

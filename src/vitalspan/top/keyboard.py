@@ -1,0 +1,67 @@
+"""The keys of a terminal, one by one and without an echo."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import termios
+import tty
+from collections.abc import Iterator
+from typing import Final
+
+_NAMES: Final = {
+    "\x1b[A": "up",
+    "\x1b[B": "down",
+    "\x1bOA": "up",
+    "\x1bOB": "down",
+    "\x1b[5~": "pageup",
+    "\x1b[6~": "pagedown",
+    "\x1b": "escape",
+    "\r": "enter",
+    "\n": "enter",
+    "\x7f": "backspace",
+    "\x08": "backspace",
+    "\x04": "q",
+}
+_LONGEST: Final = max(map(len, _NAMES))
+
+
+def keys_in(text: str) -> Iterator[str]:
+    """Yield the keys that a terminal has sent: characters, or names such as `up`."""
+    at = 0
+    while at < len(text):
+        size = next((n for n in range(_LONGEST, 0, -1) if text[at : at + n] in _NAMES), 1)
+        key = text[at : at + size]
+        yield _NAMES.get(key, key)
+        at += size
+
+
+class Keyboard:
+    """Reads keys from a terminal.
+
+    Args:
+        descriptor: of the terminal.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    @contextlib.contextmanager
+    def unbuffered(self) -> Iterator[None]:
+        """Have each key at once, until the block ends."""
+        before = termios.tcgetattr(self._descriptor)
+        tty.setcbreak(self._descriptor)
+        try:
+            yield
+        finally:
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, before)
+
+    def keys(self, timeout: float) -> list[str]:
+        """Return the keys that were pressed; waits for one at most so many seconds."""
+        ready, _, _ = select.select([self._descriptor], [], [], max(0.0, timeout))
+        if not ready:
+            return []
+        data = os.read(self._descriptor, 1024)
+        # A terminal that is gone reads as an empty text, for ever.
+        return list(keys_in(data.decode("utf-8", "ignore"))) if data else ["q"]

@@ -1,0 +1,62 @@
+"""The live screen, and the same printed once; both need Rich."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from rich.console import Console
+from rich.live import Live
+
+from vitalspan.top.instances import Snapshot
+from vitalspan.top.keyboard import Keyboard
+from vitalspan.top.rounds import Rounds
+from vitalspan.top.screen import screen
+from vitalspan.top.view import View
+
+_GLANCE: Final = 0.1
+"""Seconds after which a round that is under way is looked at again."""
+_IDLE: Final = 0.5
+"""Seconds after which the size of the terminal is looked at again."""
+
+
+def print_once(rounds: Rounds, view: View, pause: Callable[[float], object]) -> Snapshot:
+    """Print what there is, as text, after two rounds.
+
+    Args:
+        rounds: scrape the instances.
+        view: what to show.
+        pause: waits so many seconds.
+    """
+    snapshot = rounds.run_twice(pause)
+    view.show(snapshot.figures(apart=view.apart))
+    Console(highlight=False).print(screen(snapshot, view, None))
+    return snapshot
+
+
+def run_live(rounds: Rounds, view: View, keyboard: Keyboard, console: Console) -> None:
+    """Show the screen until the user ends it.
+
+    Args:
+        rounds: scrape the instances.
+        view: what to show, changed by keys.
+        keyboard: has the keys.
+        console: the terminal.
+    """
+    snapshot = Snapshot(0.0, ())
+    with keyboard.unbuffered(), Live(console=console, screen=True, auto_refresh=False) as live:
+        live.update("scraping ...", refresh=True)
+        while not view.ended:
+            if not view.paused:
+                rounds.start_if_due()
+            found = rounds.finished()
+            if found is not None and not view.paused:
+                snapshot = found
+            if snapshot.instances:
+                view.show(snapshot.figures(apart=view.apart))
+                live.update(screen(snapshot, view, console.height), refresh=True)
+            waiting = _IDLE if view.paused else min(_IDLE, rounds.wait or _GLANCE)
+            if rounds.under_way:
+                waiting = _GLANCE
+            for key in keyboard.keys(waiting):
+                view.press(key)
