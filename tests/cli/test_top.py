@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry
 import vitalspan as vs
 from support.subprograms import COMMAND
 from support.top_screens import exposition
+from support.waiting import wait_until
 from vitalspan.cli.main import main
 from vitalspan.clock import ManualClock
 from vitalspan.top.instances import Instance, metrics_url
@@ -288,6 +289,41 @@ def terminal(url: str) -> Iterator[Terminal]:
     running.close()
 
 
+def test_a_service_that_hangs_holds_up_no_other(scripted: Scripted) -> None:
+    scripted.answers["/metrics"] = 200, exposition(100)
+    clock, gate = ManualClock(), threading.Event()
+
+    class Hanging(Instance):
+        def scrape(self) -> None:
+            gate.wait(30)
+
+    instances = [kind(scripted.url, timeout=5, now=clock.now) for kind in (Instance, Hanging)]
+    rounds = Rounds(instances, 10, clock)
+    rounds.start_if_due()
+    wait_until(lambda: bool((found := rounds.finished()) and found.reachable))
+    assert rounds.under_way
+    clock.advance(10)
+    scripted.answers["/metrics"] = 200, exposition(200)
+    rounds.start_if_due()
+    found = wait_until(rounds.finished)
+    assert found.reachable[0].figures[0].call_rate == 10
+    assert found.instances[1].error == "has not answered yet"
+    gate.set()
+
+
+def test_a_parser_that_breaks_is_an_error_of_its_service(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RecursionError("too\x1bdeep")
+
+    monkeypatch.setattr("vitalspan.bridge.scrape.target.parse_metrics", broken)
+    scripted.answers["/metrics"] = 200, "a 1\n"
+    instance = Instance(scripted.url, timeout=5, now=ManualClock().now)
+    instance.scrape()
+    assert instance.state().error == "answered what cannot be read (RecursionError)"
+
+
 @pytest.mark.once
 def test_the_screen_in_a_pseudo_terminal(terminal: Terminal, monitor: vs.Monitor) -> None:
     lines = terminal.read_until(lambda lines: lines[5].split()[:3] == ["checkout", "shop", "0"])
@@ -307,3 +343,11 @@ def test_the_screen_in_a_pseudo_terminal(terminal: Terminal, monitor: vs.Monitor
     terminal.press("q")
     assert terminal.program.wait(timeout=30) == 0
     assert b"\x1b[3" not in terminal.sent  # no colour
+
+
+@pytest.mark.once
+def test_a_signal_gives_the_terminal_back(terminal: Terminal) -> None:
+    terminal.read_until(lambda lines: lines[0].startswith("vitalspan top"))
+    terminal.program.terminate()
+    assert terminal.program.wait(timeout=30) == 0
+    terminal.read_until(lambda _: b"\x1b[?1049l" in terminal.sent)

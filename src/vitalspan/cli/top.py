@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,9 @@ def _show(rounds: Rounds, view: View, *, once: bool) -> None:
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ConfigurationError("the screen needs a terminal: give --once or --json")
+    # Whoever ends the program gets the terminal back as it was.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: setattr(view, "ended", True))
     run_live(rounds, view, Keyboard(sys.stdin.fileno()), Console(highlight=False))
 
 

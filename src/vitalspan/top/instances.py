@@ -26,6 +26,9 @@ def metrics_url(url: str) -> str:
     return whole if parts.path.strip("/") else urlunsplit(parts._replace(path="/metrics"))
 
 
+_Found = tuple[str | None, Reading | None, tuple[Figures, ...]]
+
+
 class Instance:
     """A service at a URL, which may go away and come back.
 
@@ -40,7 +43,6 @@ class Instance:
 
     Attributes:
         name: its host and port.
-        error: why it cannot be shown; None if it can.
     """
 
     def __init__(
@@ -50,30 +52,35 @@ class Instance:
         self._target = ScrapeTarget(whole, service=None, timeout=timeout, now=now)
         self._now = now
         self._prefix = metric_prefix
-        self._before: Reading | None = None
-        self.latest: Reading | None = None
+        self._latest: Reading | None = None
+        self._found: _Found = "has not answered yet", None, ()
         self.name = urlsplit(whole).netloc.rpartition("@")[2]
-        self.error: str | None = "has not been scraped yet"
 
     def scrape(self) -> None:
-        """Scrape once; a failure is noted in `error`, and the last reading is kept for rates."""
+        """Scrape once; after a failure the last reading is kept, so that rates go on from there."""
+        # All at once, since the screen reads it in another thread.
+        try:
+            self._found = self._scraped()
+        except Exception as broken:  # noqa: BLE001 - what is sent may break a parser in any way
+            self._found = f"answered what cannot be read ({type(broken).__name__})", None, ()
+
+    def _scraped(self) -> _Found:
         self._target.scrape()
-        self.error = self._target.error
-        if self.error is not None:
-            return
+        if self._target.error is not None:
+            return self._target.error, None, ()
         reading = read_metrics(self._target.metrics, self._now(), self._prefix)
         if not reading.known:
-            self.error = NOTHING_KNOWN
-            return
-        self._before, self.latest = self.latest, reading
+            return NOTHING_KNOWN, None, ()
+        figures = figures_of(self._latest, reading, self.name)
+        self._latest = reading
+        return None, reading, tuple(figures)
 
-    def snapshot(self) -> InstanceState:
-        """Return what is known of it now."""
-        if self.error is not None or self.latest is None:
-            return InstanceState(self.name, self.error)
-        latest = self.latest
-        figures = figures_of(self._before, latest, self.name)
-        return InstanceState(self.name, None, latest.health, tuple(latest.alerts), tuple(figures))
+    def state(self) -> InstanceState:
+        """Return what the last scrape has found."""
+        error, reading, figures = self._found
+        if reading is None:
+            return InstanceState(self.name, error)
+        return InstanceState(self.name, None, reading.health, tuple(reading.alerts), figures)
 
 
 @dataclass(frozen=True)

@@ -43,20 +43,18 @@ def run_live(rounds: Rounds, view: View, keyboard: Keyboard, console: Console) -
         keyboard: has the keys.
         console: the terminal.
     """
-    snapshot = Snapshot(0.0, ())
+    snapshot, drawn = Snapshot(0.0, ()), None
     with keyboard.unbuffered(), Live(console=console, screen=True, auto_refresh=False) as live:
         live.update("scraping ...", refresh=True)
         while not view.ended:
             if not view.paused:
                 rounds.start_if_due()
-            found = rounds.finished()
-            if found is not None and not view.paused:
-                snapshot = found
-            if snapshot.instances:
+                snapshot = rounds.finished() or snapshot
+            picture = snapshot, view.state, console.size
+            if snapshot.instances and picture != drawn:
                 view.show(snapshot.figures(apart=view.apart))
                 live.update(screen(snapshot, view, console.height), refresh=True)
-            waiting = _IDLE if view.paused else min(_IDLE, rounds.wait or _GLANCE)
-            if rounds.under_way:
-                waiting = _GLANCE
-            for key in keyboard.keys(waiting):
+                drawn = snapshot, view.state, console.size
+            waiting = _IDLE if view.paused else min(_IDLE, rounds.wait)
+            for key in keyboard.keys(_GLANCE if rounds.under_way else waiting):
                 view.press(key)

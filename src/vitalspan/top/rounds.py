@@ -12,6 +12,8 @@ from vitalspan.top.instances import Instance, Snapshot
 class Rounds:
     """Scrapes all instances side by side, round by round.
 
+    One that takes longer than a round is left out of the next one, and holds up no other.
+
     Args:
         instances: what is scraped.
         interval: seconds from the begin of one round to that of the next.
@@ -22,37 +24,36 @@ class Rounds:
         self._instances = instances
         self._interval = interval
         self._clock = clock
-        self._threads: list[threading.Thread] = []
+        self._threads: dict[int, threading.Thread] = {}
         self._due = clock.now()
 
     def start_if_due(self) -> None:
-        """Begin a round if it is time for one and the last one has ended."""
-        if self._threads or self._clock.now() < self._due:
-            return
+        """Begin a round if it is time for one."""
+        if self._clock.now() >= self._due:
+            self._start()
+
+    def _start(self) -> None:
         self._due = self._clock.now() + self._interval
-        # Daemons, since a server that hangs shall not hold up the end of the program.
-        self._threads = [
-            threading.Thread(target=one.scrape, name="vitalspan-top", daemon=True)
-            for one in self._instances
-        ]
-        for thread in self._threads:
-            thread.start()
+        for at, instance in enumerate(self._instances):
+            if at not in self._threads:
+                # A daemon, since a server that hangs shall not hold up the end of the program.
+                thread = threading.Thread(target=instance.scrape, name="vitalspan-top", daemon=True)
+                self._threads[at] = thread
+                thread.start()
 
     def finished(self) -> Snapshot | None:
-        """Return what a round has found that has just ended; None otherwise."""
-        if not self._threads or any(thread.is_alive() for thread in self._threads):
-            return None
-        self._threads = []
-        return self._snapshot()
+        """Return what is known, if a scrape has ended since the last time; None otherwise."""
+        ended = [at for at, thread in self._threads.items() if not thread.is_alive()]
+        for at in ended:
+            del self._threads[at]
+        return self._snapshot() if ended else None
 
     def run(self) -> Snapshot:
         """Run a whole round and return what it has found."""
-        self._threads = []
-        self._due = self._clock.now()
-        self.start_if_due()
-        for thread in self._threads:
+        self._start()
+        for thread in self._threads.values():
             thread.join()
-        self._threads = []
+        self._threads.clear()
         return self._snapshot()
 
     def run_twice(self, pause: Callable[[float], object]) -> Snapshot:
@@ -69,7 +70,7 @@ class Rounds:
 
     @property
     def under_way(self) -> bool:
-        """Whether a round has begun and not yet been asked for."""
+        """Whether a scrape has begun and its end has not been seen."""
         return bool(self._threads)
 
     @property
@@ -78,5 +79,5 @@ class Rounds:
         return max(0.0, self._due - self._clock.now())
 
     def _snapshot(self) -> Snapshot:
-        states = tuple(instance.snapshot() for instance in self._instances)
+        states = tuple(instance.state() for instance in self._instances)
         return Snapshot(self._clock.wall(), states)

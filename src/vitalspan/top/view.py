@@ -72,6 +72,12 @@ class View:
         self.rows = found[::-1] if self.reverse else found
 
     @property
+    def state(self) -> tuple[object, ...]:
+        """All that decides what is shown of the same figures."""
+        fields = vars(self)
+        return tuple(value for name, value in fields.items() if name not in ("rows", "ended"))
+
+    @property
     def index(self) -> int:
         """The place of the selected row; 0 if it is not there."""
         places = (at for at, one in enumerate(self.rows) if identity(one) == self.selected)
