@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from vitalspan.sessions.session import Session
     from vitalspan.sessions.session_statistics import SessionStatistics
     from vitalspan.sessions.sessions import Sessions
+    from vitalspan.statistics.running_stacks import RunningStack
     from vitalspan.statistics.service_statistics import ServiceStatistics
     from vitalspan.store.protocol import Record
     from vitalspan.store.reader import StoreReader
@@ -238,6 +239,13 @@ class Monitor(Instruments):
             self.slow_calls,
             stored=self._store_reader,
         )
+
+    def stacks(self) -> list[RunningStack]:
+        """Return where every call is that is inside now in this process, the oldest call first.
+
+        Each has the stack from its function to the line that it is at, across the awaits of a task.
+        """
+        return self.statistics.stacks()
 
     @first_use
     def sessions(self) -> Sessions:

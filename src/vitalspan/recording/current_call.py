@@ -33,7 +33,7 @@ def current_call() -> Call:
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
     while frame is not None:
         variables = frame.f_locals
-        call = _call_in(variables) if frame.f_code in _WRAPPERS else _entered(variables)
+        call = call_in_wrapper(variables) if frame.f_code in WRAPPERS else _entered(variables)
         if call is not None:
             return call
         frame = None if frame is last else frame.f_back
@@ -43,7 +43,7 @@ def current_call() -> Call:
     return _NO_CALL
 
 
-def _call_in(variables: Mapping[str, Any]) -> Call | None:
+def call_in_wrapper(variables: Mapping[str, Any]) -> Call | None:
     """Return the call that a wrapper records, from the wrapper's variables."""
     measured = variables.get("measured")
     record = variables.get("record") if measured is None else measured.record
@@ -99,4 +99,5 @@ def _wrapper_codes() -> frozenset[CodeType]:
     return frozenset([*inner, *(function.__code__ for function in engaged)])
 
 
-_WRAPPERS: Final = _wrapper_codes()
+WRAPPERS: Final = _wrapper_codes()
+"""The code of the functions whose frames hold the record of a call."""

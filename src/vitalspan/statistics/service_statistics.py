@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vitalspan.errors import VitalspanError
 from vitalspan.labels import declared
-from vitalspan.recording.call_record import CallRecord
+from vitalspan.recording.call_record import CallRecord, Record
 from vitalspan.statistics.call_statistics import CallStatistics, RunningCall
 from vitalspan.statistics.call_sums import CallSums
 from vitalspan.statistics.periods import (
@@ -21,6 +21,7 @@ from vitalspan.statistics.periods import (
     check_period,
 )
 from vitalspan.statistics.pooled_calls import PooledCalls
+from vitalspan.statistics.running_stacks import RunningStack, running_stacks
 from vitalspan.statistics.stored_timeline import stored_timelines
 from vitalspan.statistics.stored_window import StoredWindow
 from vitalspan.statistics.timeline import Timeline, timelines
@@ -266,6 +267,17 @@ class ServiceStatistics:
 
     def running(self) -> list[RunningCall]:
         """Return every call that is inside now in this process, the oldest first."""
+        return [call for _, call in self._running()]
+
+    def stacks(self) -> list[RunningStack]:
+        """Return every call that is inside now in this process with its stack, the oldest first.
+
+        Calls pay nothing for it. To find the tasks that wait, all objects that the garbage
+        collector knows are looked at.
+        """
+        return running_stacks(self._running())
+
+    def _running(self) -> list[tuple[Record, RunningCall]]:
         recorder = self._recorder
         now, epoch = recorder.now(), recorder.epoch()
         records = [record for series in recorder.series_table.all() for record in series.running()]
@@ -274,17 +286,16 @@ class ServiceStatistics:
             start, details = record[0], record[3] if len(record) > 3 else None
             # The operation may have become known during the call.
             series = ((details and details.site) or record[2]).series
-            calls.append(
-                RunningCall(
-                    series.component,
-                    series.operation,
-                    dict(series.labels),
-                    start + epoch,
-                    max(0.0, now - start),
-                    details and details.trace_id,
-                    details and details.span_id,
-                )
+            call = RunningCall(
+                series.component,
+                series.operation,
+                dict(series.labels),
+                start + epoch,
+                max(0.0, now - start),
+                details and details.trace_id,
+                details and details.span_id,
             )
+            calls.append((record, call))
         return calls
 
     def _pooled(

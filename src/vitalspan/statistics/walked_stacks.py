@@ -1,0 +1,193 @@
+"""The stacks of all threads, tasks and suspended generators, found without any help from them."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
+from typing import Any, Final
+
+from vitalspan.recording.current_call import WRAPPERS
+
+_MAX_FRAMES: Final = 2000
+"""Beyond any recursion limit that is usual; a bound for what refers to itself."""
+
+_STEPPING: Final = (CoroutineType, GeneratorType, AsyncGeneratorType)
+
+
+@dataclass
+class Frame:
+    """A frame where it stood when the stacks were walked.
+
+    Attributes:
+        frame: of the interpreter.
+        lineno: its line at that time.
+        stepping: the suspended coroutine or generator whose frame it is; None on a thread's stack.
+    """
+
+    frame: FrameType
+    lineno: int
+    stepping: Any = None
+
+
+@dataclass
+class WalkedStack:
+    """The frames of a thread, a task, or a generator that is suspended by itself.
+
+    Attributes:
+        frames: the outermost first.
+        own: how many of them are its own; those after them belong to the task that it awaits.
+        thread: the thread's name; None for what is suspended.
+        tasks: the names of tasks, by the index of the frame at which each begins.
+    """
+
+    frames: list[Frame]
+    own: int
+    thread: str | None = None
+    tasks: dict[int, str] = field(default_factory=dict)
+
+    def task_at(self, index: int) -> str | None:
+        """Return the name of the task that a frame runs in."""
+        return (
+            self.tasks[max(begins)] if (begins := [n for n in self.tasks if n <= index]) else None
+        )
+
+
+def thread_stacks() -> list[WalkedStack]:
+    """Return the stack of each thread, its outermost frame first.
+
+    That of this thread ends at the caller of the function that asks. Frames that are still running
+    would keep themselves alive by what they are about to return.
+    """
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    stacks = []
+    tops = sys._current_frames()  # noqa: SLF001 - it has no other name
+    tops[threading.get_ident()] = sys._getframe(2)  # noqa: SLF001 - nor has this
+    for ident, top in tops.items():
+        frames: list[Frame] = []
+        frame: FrameType | None = top
+        while frame is not None and len(frames) < _MAX_FRAMES:
+            frames.append(Frame(frame, _line_of(frame)))
+            frame = frame.f_back
+        frames.reverse()
+        stacks.append(WalkedStack(frames, len(frames), names.get(ident, f"thread {ident}")))
+    return stacks
+
+
+def runs_coroutines(stack: WalkedStack) -> bool:
+    """Return whether there is a coroutine among the frames of a thread."""
+    coroutine = 0x80 | 0x100 | 0x200  # of a coroutine, of `types.coroutine`, asynchronous generator
+    return any(one.frame.f_code.co_flags & coroutine for one in stack.frames)
+
+
+def suspended_stacks(threads: list[WalkedStack]) -> list[WalkedStack]:
+    """Return the stacks of tasks that wait, and of whatever else is suspended in a call.
+
+    All objects that the garbage collector knows are looked at, so that no call and no task has to
+    be noted anywhere, whatever event loop there is. Tasks that run get their names in the stacks of
+    the threads.
+
+    Args:
+        threads: the stacks of the threads.
+    """
+    tasks, wrappers = _found()
+    running = {
+        id(one.frame): (stack, index) for stack in threads for index, one in enumerate(stack.frames)
+    }
+    stacks, seen = [], set(running)
+    for task in tasks:
+        root = task.get_coro()
+        frame = _frame_of(root)
+        if id(frame) in running:
+            stack, index = running[id(frame)]
+            stack.tasks[index] = task.get_name()
+        elif frame is not None:
+            frames, own = _inward(root)
+            stacks.append(WalkedStack(frames, own, tasks={0: task.get_name()}))
+            seen.update(id(one.frame) for one in frames[:own])
+    by_themselves = [one for one in wrappers if id(_frame_of(one)) not in seen]
+    return stacks + [WalkedStack(*_inward(wrapper)) for wrapper in by_themselves]
+
+
+def _found() -> tuple[list[Any], list[Any]]:
+    """Return the tasks that have not ended, and the suspended wrappers of decorated functions."""
+    task_type = getattr(sys.modules.get("asyncio"), "Task", None)
+    tasks, wrappers = [], []
+    for found in gc.get_objects():
+        # Not by isinstance, which asks proxies for what they stand for.
+        kind = type(found)
+        if kind in _STEPPING:
+            frame = _frame_of(found)
+            if frame is not None and frame.f_code in WRAPPERS:
+                wrappers.append(found)
+        elif task_type is not None and issubclass(kind, task_type) and not found.done():
+            tasks.append(found)
+    return tasks, wrappers
+
+
+def _inward(root: Any) -> tuple[list[Frame], int]:
+    """Return the frames from a coroutine or generator along what each awaits, and how many are its.
+
+    The others are those of a task that is awaited.
+    """
+    frames: list[Frame] = []
+    own = None
+    stepping = root
+    while (frame := _frame_of(stepping)) is not None and len(frames) < _MAX_FRAMES:
+        frames.append(Frame(frame, _line_of(frame), stepping))
+        awaited = _awaited(stepping)
+        if awaited is None and frame.f_code in WRAPPERS:
+            # The wrappers of generators take the steps of the body themselves.
+            awaited = frame.f_locals.get("body")
+        stepping, is_task = _next(awaited)
+        if is_task and own is None:
+            own = len(frames)
+    return frames, len(frames) if own is None else own
+
+
+def _line_of(frame: FrameType) -> int:
+    # Where the interpreter itself has added something, there may be no line.
+    line: int | None = frame.f_lineno
+    return frame.f_code.co_firstlineno if line is None else line
+
+
+def _frame_of(stepping: Any) -> FrameType | None:
+    for name in ("cr_frame", "gi_frame", "ag_frame"):
+        frame = getattr(stepping, name, None)
+        if frame is not None:
+            return frame if isinstance(frame, FrameType) else None
+    return None
+
+
+def _awaited(stepping: Any) -> Any:
+    for name in ("cr_await", "gi_yieldfrom", "ag_await"):
+        awaited = getattr(stepping, name, None)
+        if awaited is not None:
+            return awaited
+    return None
+
+
+def _next(awaited: Any) -> tuple[Any, bool]:
+    """Return the coroutine or generator behind what is awaited, and whether a task is between."""
+    if type(awaited) in _STEPPING:
+        return awaited, False
+    task_type = getattr(sys.modules.get("asyncio"), "Task", None)
+    for behind in _behind(awaited):
+        if type(behind) in _STEPPING:
+            return behind, False
+        if task_type is not None and issubclass(type(behind), task_type):
+            return behind.get_coro(), True
+    return None, False
+
+
+def _behind(awaited: Any) -> Iterator[Any]:
+    # What `asend`, `anext` and `__await__` return, and the iterator of a future, say to the garbage
+    # collector alone what they are about.
+    if type(awaited).__module__ in ("builtins", "_asyncio"):
+        for behind in gc.get_referents(awaited):
+            yield behind
+            if type(behind).__module__ == "builtins" and type(behind) not in _STEPPING:
+                yield from gc.get_referents(behind)
