@@ -8,7 +8,19 @@ import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from vitalspan._version import __version__
-from vitalspan.cli import bridge, demo, grafana, health, history, job, rules, run, top, workers
+from vitalspan.cli import (
+    bridge,
+    demo,
+    grafana,
+    health,
+    history,
+    job,
+    report,
+    rules,
+    run,
+    top,
+    workers,
+)
 from vitalspan.errors import VitalspanError
 
 if TYPE_CHECKING:
@@ -80,6 +92,7 @@ def _parser() -> Parser:
     history.add_to(commands)
     top.add_to(commands)
     health.add_to(commands)
+    report.add_to(commands)
     workers.add_to(commands)
     bridge.add_to(commands)
     job.add_to(commands)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from vitalspan.bridge.scrape.target import ScrapeError, get, metrics_of, text_of
 from vitalspan.http_target import HttpTarget
 from vitalspan.top.instances import NOTHING_KNOWN, metrics_url
+from vitalspan.top.json_fields import Fields
 from vitalspan.top.reading import NO_DATA, Health, read_metrics
 
 UNREACHABLE: Final = 3
@@ -92,21 +92,14 @@ def _asked(url: str, timeout: float, now: Callable[[], float]) -> HealthReport |
     if answer.status not in (200, 503):
         return None
     try:
-        fields = json.loads(text_of(answer))
+        fields = Fields(json.loads(text_of(answer)))
     except (ValueError, RecursionError):
         return None
-    return _report(fields) if isinstance(fields, dict) else None
-
-
-def _report(fields: dict[str, Any]) -> HealthReport | None:
-    score, status, reasons = (fields.get(name) for name in ("score", "status", "reasons"))
-    if not isinstance(status, str) or not isinstance(reasons, list):
+    status = fields.text("status")
+    if not status or not fields.has("reasons"):
         return None
-    number = float(score) if isinstance(score, int | float) else None
-    if number is not None and not math.isfinite(number):
-        return None
-    texts = tuple(one for one in reasons if isinstance(one, str))
-    return HealthReport(number, status, texts, failing=fields.get("failing") is True)
+    reasons, failing = tuple(fields.texts("reasons")), answer.status == 503
+    return HealthReport(fields.number("score"), status, reasons, failing=failing)
 
 
 def _from_metrics(

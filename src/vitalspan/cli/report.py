@@ -1,0 +1,58 @@
+"""The `vitalspan report` command: a report on a running service."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from vitalspan.cli.command import Commands, add_command, duration
+from vitalspan.errors import VitalspanError
+
+_FORMATS: Final = ("txt", "md", "html")
+
+
+def add_to(commands: Commands[Any]) -> None:
+    """Add the command and its options."""
+    summary = "print a report on a running service"
+    more = "It is made from the JSON API of the service's page: health, alerts and operations."
+    parser = add_command(commands, "report", summary, _run, more)
+    option = parser.add_argument
+    option("url", metavar="URL", help="the service's page, such as http://localhost:9464")
+    option("--format", choices=_FORMATS, default="txt", help="text, Markdown or HTML (txt)")
+    option(
+        "--range",
+        type=duration,
+        default=3600.0,
+        metavar="DURATION",
+        help="how much of the past the figures of operations are about (1h)",
+    )
+    option(
+        "--timeout",
+        type=duration,
+        default=10.0,
+        metavar="DURATION",
+        help="how long a request may take (10s)",
+    )
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from vitalspan.bridge.scrape.target import ScrapeError  # noqa: PLC0415 - other commands
+    from vitalspan.clock import SystemClock  # noqa: PLC0415 - need none of these
+    from vitalspan.http_target import shown  # noqa: PLC0415
+    from vitalspan.reports.html_format import as_html  # noqa: PLC0415
+    from vitalspan.reports.markdown_format import as_markdown  # noqa: PLC0415
+    from vitalspan.reports.text_format import as_text  # noqa: PLC0415
+    from vitalspan.top.instances import metrics_url  # noqa: PLC0415
+    from vitalspan.top.service_report import ServiceApi, service_report  # noqa: PLC0415
+    from vitalspan.words import one_line  # noqa: PLC0415
+
+    url = metrics_url(arguments.url)
+    api = ServiceApi(url, timeout=arguments.timeout, now=SystemClock().now)
+    try:
+        name = urlsplit(url).netloc.rpartition("@")[2]
+        document = service_report(api, name, arguments.range)
+    except ScrapeError as failed:
+        raise VitalspanError(one_line(f"{shown(url)}: {failed}")) from None
+    write = {"txt": as_text, "md": as_markdown, "html": as_html}[arguments.format]
+    print(write(document), end="")

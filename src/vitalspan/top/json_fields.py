@@ -1,0 +1,63 @@
+"""JSON of a server that may be anything: what is not of the expected type is left out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+_LATEST: Final = 253_402_300_000.0
+"""The last second of the year 9999, about."""
+
+
+class Fields:
+    """An object of JSON.
+
+    Args:
+        value: of which only an object has fields.
+    """
+
+    def __init__(self, value: object) -> None:
+        self._values: Mapping[str, Any] = value if isinstance(value, dict) else {}
+
+    def __bool__(self) -> bool:
+        return bool(self._values)
+
+    def has(self, name: str) -> bool:
+        """Return whether there is such a field."""
+        return name in self._values
+
+    def text(self, name: str) -> str:
+        """Return a text, empty if there is none."""
+        value = self._values.get(name)
+        return value if isinstance(value, str) else ""
+
+    def number(self, name: str) -> float | None:
+        """Return a finite number, or None."""
+        value = self._values.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        try:
+            number = float(value)
+        except OverflowError:
+            return None
+        return number if math.isfinite(number) else None
+
+    def moment(self, name: str) -> float | None:
+        """Return Unix seconds that a date can be made of, or None."""
+        number = self.number(name)
+        return number if number is not None and 0 <= number < _LATEST else None
+
+    def object(self, name: str) -> Fields:
+        """Return an object, empty if there is none."""
+        return Fields(self._values.get(name))
+
+    def objects(self, name: str) -> list[Fields]:
+        """Return the objects of a list."""
+        value = self._values.get(name)
+        return [Fields(one) for one in value] if isinstance(value, list) else []
+
+    def texts(self, name: str) -> list[str]:
+        """Return the texts of a list."""
+        value = self._values.get(name)
+        return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
