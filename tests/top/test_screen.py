@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.paths import ROOT
 from support.top_screens import exposition, lines_of, state
 from vitalspan.top.instances import InstanceState
 from vitalspan.top.keyboard import keys_in
@@ -49,9 +50,9 @@ def test_several_services_summed() -> None:
 
 def test_several_services_apart() -> None:
     assert lines_of(HERE, THERE, view=View(apart=True))[5:8] == [
-        "operation         component   instance   calls/s↓  errors   p95  running  oldest",
-        "checkout          shop        a:9464           20   25.0% 190ms        2   1m15s",
-        "checkout          shop        b:9464           10    0.0% 190ms        2   1m15s",
+        "operation          component   instance          calls/s↓  errors   p95  running",
+        "checkout           shop        a:9464                  20   25.0% 190ms        2",
+        "checkout           shop        b:9464                  10    0.0% 190ms        2",
     ]
 
 
@@ -187,3 +188,9 @@ def test_numbers(value: float | None, text: str) -> None:
 )  # fmt: skip
 def test_durations(value: float | None, text: str) -> None:
     assert seconds(value) == text
+
+
+def test_the_picture_in_the_documentation_is_what_is_shown() -> None:
+    instance = state("localhost:9464", exposition(100, 5), exposition(300, 55, alert="ManyErrors"))
+    picture = "\n".join(lines_of(instance, height=None))
+    assert f"```text\n{picture}\n```" in (ROOT / "docs" / "top.md").read_text()

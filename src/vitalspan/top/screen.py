@@ -116,7 +116,7 @@ _COLUMNS: Final = (
     ("oldest", "oldest"),
     ("total", "total"),
 )
-_LEFT_OUT_APART: Final = ("p50", "total")
+_LEFT_OUT_APART: Final = ("p50", "oldest", "total")
 """Columns that give way to that of the instances."""
 
 
@@ -127,7 +127,7 @@ def _table(view: View, rows: list[Figures], *, selected: bool) -> Table:
     table.add_column(f"operation{by_name}", no_wrap=True, overflow="ellipsis", ratio=3)
     table.add_column("component", no_wrap=True, overflow="ellipsis", ratio=2)
     if view.apart:
-        table.add_column("instance", no_wrap=True, overflow="ellipsis", ratio=2)
+        table.add_column("instance", no_wrap=True, overflow="ellipsis", ratio=3)
     for title, sort in _columns(apart=view.apart):
         head = title + (mark if sort == view.sort else "")
         table.add_column(head, justify="right", no_wrap=True, min_width=len(title) + 1)
