@@ -248,6 +248,10 @@ FIGURE_ROWS = (
         *("median {median:.1f} ms, worst {worst:.1f} ms", 50.0, " ms"),
     ),
     FigureRow(
+        *("silent", "silent", "p99 of a scrape beside 1,000 silent connections to one without"),
+        *("{beset:.1f} ms, without {quiet:.1f} ms", 1.25, "x"),
+    ),
+    FigureRow(
         *("otlp-push", "push", "an OTLP push of 1,000 operations to the SDK's"),
         *("{vitalspan:.1f} ms, the SDK {sdk:.1f} ms, {series:.0f} series", 0.6, "x"),
     ),

@@ -1,8 +1,11 @@
-"""`/health` over loopback, a connection each, while a scrape of 1,000 operations runs in a loop.
+"""Scrapes in a loop and silent connections: what they do to a server while it is asked.
+
+`health` asks for `/health`, a connection each, while a scrape of 1,000 operations runs in a loop.
+`silent` scrapes, with and without 1,000 connections that send nothing and are renewed all the time.
 
 The operations belong to 100 components, every operation is called once more in each scrape, and the
 monitor ticks every second. The clients are processes of their own, so that they do not wait for the
-interpreter lock of the server: `scrape` or `ask` and the port on their command lines.
+interpreter lock of the server: `scrape`, `ask` or `hold` and the port on their command lines.
 """
 
 from __future__ import annotations
@@ -11,9 +14,12 @@ import contextlib
 import http.client
 import itertools
 import json
+import socket
 import statistics
 import subprocess
 import sys
+import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +31,9 @@ from harness import arguments, emit, pin, seconds
 
 OPERATIONS = 1000
 COMPONENTS = 100
+SILENT = 1000
+RENEWED = 50
+PAUSE = 0.05
 PROMETHEUS = {"Accept": "application/openmetrics-text;version=1.0.0", "Accept-Encoding": "gzip"}
 
 
@@ -70,18 +79,30 @@ def scrape(port: int) -> None:
             print(read, flush=True)
 
 
-def ask(port: int, times: int) -> None:
+def ask(port: int, path: str, times: int) -> None:
     """Print the milliseconds of one question after another."""
+    expected = {"/health": b'"components"', "/metrics": b"operation_00999"}[path]
 
     def once() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port)
         with contextlib.closing(connection):
-            connection.request("GET", "/health", headers={"Connection": "close"})
+            connection.request("GET", path, headers={"Connection": "close"})
             response = connection.getresponse()
-            if response.status not in {200, 503} or b'"components"' not in response.read():
+            if response.status not in {200, 503} or expected not in response.read():
                 raise SystemExit(f"not an answer: {response.status}")
 
     print(json.dumps([seconds(once) * 1e3 for _ in range(times)]))
+
+
+def hold(port: int, count: int) -> None:
+    """Hold connections that send nothing, the oldest of them renewed again and again."""
+    held = deque(socket.create_connection(("127.0.0.1", port)) for _ in range(count))
+    print("held", flush=True)
+    while True:
+        for _ in range(RENEWED):
+            held.popleft().close()
+            held.append(socket.create_connection(("127.0.0.1", port)))
+        time.sleep(PAUSE)
 
 
 @contextlib.contextmanager
@@ -95,8 +116,38 @@ def client(*words: object) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def figures(*, quick: bool) -> dict[str, Any]:
-    """Ask while somebody scrapes."""
+def answers(port: int, path: str, times: int) -> list[float]:
+    """The milliseconds of that many questions, from a process of its own."""
+    with client("ask", port, path, times) as asking:
+        printed, _ = asking.communicate()
+    return sorted(json.loads(printed))
+
+
+def p99(took: list[float]) -> float:
+    """The 99th percentile."""
+    return statistics.quantiles(took, n=100, method="inclusive")[98]
+
+
+def silent(*, quick: bool) -> dict[str, Any]:
+    """Scrape with and without connections that say nothing, in turns."""
+    times, turns = (50, 1) if quick else (300, 3)
+    quiet: list[float] = []
+    beset: list[float] = []
+    with vs.start_http_server(0, registry=service()) as server:
+        for _ in range(turns):
+            quiet += answers(server.port, "/metrics", times)
+            with client("hold", server.port, SILENT) as holding:
+                if holding.stdout is None or holding.stdout.readline() != "held\n":
+                    raise SystemExit("no connections are held")
+                beset += answers(server.port, "/metrics", times)
+                if holding.poll() is not None:
+                    raise SystemExit("the connections have ended")
+    detail = {"quiet": p99(sorted(quiet)), "beset": p99(sorted(beset))}
+    return {"silent": {"value": detail["beset"] / detail["quiet"], "detail": detail}}
+
+
+def health(*, quick: bool) -> dict[str, Any]:
+    """Ask for the health while somebody scrapes."""
     registry = service()
     with (
         vs.start_http_server(0, registry=registry) as server,
@@ -104,26 +155,27 @@ def figures(*, quick: bool) -> dict[str, Any]:
     ):
         if scraping.stdout is None or int(scraping.stdout.readline()) < OPERATIONS:
             raise SystemExit("not a scrape")
-        with client("ask", server.port, 100 if quick else 1000) as asking:
-            printed, _ = asking.communicate()
+        took = answers(server.port, "/health", 100 if quick else 1000)
         if scraping.poll() is not None:
             raise SystemExit("the scrapes have ended")
-    took = sorted(json.loads(printed))
-    p99 = statistics.quantiles(took, n=100, method="inclusive")[98]
     detail = {"median": statistics.median(took), "worst": took[-1]}
-    return {"probe": {"value": p99, "detail": detail}}
+    return {"probe": {"value": p99(took), "detail": detail}}
 
 
 def main() -> None:
     """Measure, or be a client."""
     effort, words = arguments()
-    if words[:1] == ["scrape"]:
-        scrape(int(words[1]))
-    elif words:
-        ask(int(words[1]), int(words[2]))
-    else:
-        pin(2)
-        emit(figures=figures(quick=effort.quick))
+    match words:
+        case ["scrape", port]:
+            scrape(int(port))
+        case ["ask", port, path, times]:
+            ask(int(port), path, int(times))
+        case ["hold", port, count]:
+            hold(int(port), int(count))
+        case _:
+            pin(2)
+            measure = silent if words == ["silent"] else health
+            emit(figures=measure(quick=effort.quick))
 
 
 if __name__ == "__main__":
