@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
+import inspect
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -77,7 +77,7 @@ def test_decorated_functions_of_all_kinds(
     with pytest.raises(ValueError, match="no"):
         named(fails=True)
     assert run(unnamed()) == 8
-    assert asyncio.iscoroutinefunction(unnamed)
+    assert inspect.iscoroutinefunction(unnamed)
     never()
     assert face.get_operation_statistics() == {
         "named": {

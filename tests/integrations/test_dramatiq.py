@@ -28,6 +28,14 @@ def outcomes(monitor: vs.Monitor) -> Outcome:
     return read
 
 
+@pytest.fixture(autouse=True)
+def _variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restore what the Prometheus middleware of older versions sets in the environment."""
+    for name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+
+
 @pytest.fixture
 def broker(traced: vs.Monitor) -> Iterator[StubBroker]:
     broker = StubBroker()

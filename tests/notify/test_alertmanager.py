@@ -73,16 +73,20 @@ def test_alerts_arrive_are_grouped_and_end(server: AlertmanagerServer, sink: Web
         dispatcher.tick([graded(shop, "critical"), *over], later, 5.0)
         wait_until(lambda: active(server) == {("CheckoutSlow", "critical")})
         wait_until(lambda: told_states(sink)["QueueLong"] == "resolved")
-        severities = {
-            one["labels"]["severity"]: one["status"]
-            for document in sink.documents()
-            for one in document["alerts"]
-            if one["labels"].get("operation") == shop.labels["operation"]
-        }
-        assert severities == {"warning": "resolved", "critical": "firing"}
+        wait_until(lambda: severities(sink, shop) == {"warning": "resolved", "critical": "firing"})
     finally:
         dispatcher.close()
     assert dispatcher.snapshot()[0].results["failed"] == 0
+
+
+def severities(sink: WebhookSink, alert: Alert) -> dict[str, str]:
+    """The status of an alert's operation at each severity, as it was told last."""
+    return {
+        one["labels"]["severity"]: one["status"]
+        for document in sink.documents()
+        for one in document["alerts"]
+        if one["labels"].get("operation") == alert.labels["operation"]
+    }
 
 
 def told_states(sink: WebhookSink) -> dict[str, str]:

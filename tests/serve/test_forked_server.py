@@ -38,6 +38,7 @@ assert halfway.recv(65536).startswith(b"HTTP/1.1 200")
 read, write = os.pipe()
 pid = os.fork()
 if not pid:
+    os.close(write)  # it ends with its parent, whatever happens there
     os.read(read, 1)
     os._exit(0)
 server.close()

@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -46,7 +46,7 @@ def test_at_most_one_tick_is_lost(tmp_path):
     for kill in range(KILLS):
         program = PROGRAM.format(path=sys.path, url=url, wall=wall)
         ticked = ticks_until_killed(program, 1 + kill % 7)
-        with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         end = wall + 5 * (ticked + 2)
         period = reader_of(url).period(WALL, end, end)

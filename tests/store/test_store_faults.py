@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -125,7 +126,7 @@ def test_a_file_of_a_newer_version_is_left_alone(url, path, caplog):
     clock, monitor = service(url)
     step(monitor, clock)
     monitor.close()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA user_version=99")
     before = path.read_bytes()
     clock, monitor = service(url, wall=WALL + 100)
@@ -150,7 +151,7 @@ def test_an_older_file_is_migrated(url, monkeypatch):
     store.open()
     assert store.document("written") is not None
     store.close()
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (2,)
         assert connection.execute("SELECT note FROM documents").fetchone() == ("",)
 
@@ -163,18 +164,18 @@ def test_a_migration_that_fails_changes_nothing(url, monkeypatch):
     monkeypatch.setattr(sqlite, "MIGRATIONS", (*sqlite.MIGRATIONS, broken))
     with pytest.raises(StoreError):
         open_store(url).open()
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
         assert not connection.execute("SELECT 1 FROM sqlite_master WHERE name='more'").fetchone()
 
 
 def test_the_database_of_another_program_is_left_alone(url, path, caplog):
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE customers (name TEXT)")
     clock, monitor = service(url)
     step(monitor, clock)
     assert "another program's database" in caplog.text
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (1,)
     monitor.close()
 
