@@ -27,8 +27,8 @@ def test_one_service() -> None:
         "alerts  firing critical ManyErrors  component=shop",
         "        pending warning Slow",
         "",
-        "operation        component  calls/s↓  errors   p50   p95  running  oldest  total",
-        "checkout         shop             20   25.0% 100ms 190ms        2   1m15s    300",
+        "operation         component calls/s↓  errors   p50   p95  running  oldest  total",
+        "checkout          shop            20   25.0% 100ms 190ms        2   1m15s    300",
     ]
     assert lines[7:] == [""] * 16 + [KEYS]
 
@@ -42,8 +42,8 @@ def test_several_services_summed() -> None:
         "alerts  firing critical ManyErrors  component=shop  (a:9464)",
         "        pending warning Slow    (a:9464)",
         "",
-        "operation        component  calls/s↓  errors   p50   p95  running  oldest  total",
-        "checkout         shop             30   16.7% 100ms 190ms        4   1m15s    500",
+        "operation         component calls/s↓  errors   p50   p95  running  oldest  total",
+        "checkout          shop            30   16.7% 100ms 190ms        4   1m15s    500",
     ]
     assert len(lines) == 24
 

@@ -121,16 +121,17 @@ _LEFT_OUT_APART: Final = ("p50", "oldest", "total")
 
 
 def _table(view: View, rows: list[Figures], *, selected: bool) -> Table:
-    table = Table(box=None, expand=True, padding=(0, 1, 0, 0), pad_edge=False)
+    table = Table(box=None, expand=True, padding=0)
     mark = "\N{UPWARDS ARROW}" if view.reverse else "\N{DOWNWARDS ARROW}"
     by_name = mark if view.sort == "name" else ""
     table.add_column(f"operation{by_name}", no_wrap=True, overflow="ellipsis", ratio=3)
-    table.add_column("component", no_wrap=True, overflow="ellipsis", ratio=2)
+    table.add_column(" component", no_wrap=True, overflow="ellipsis", ratio=2)
     if view.apart:
-        table.add_column("instance", no_wrap=True, overflow="ellipsis", ratio=3)
+        table.add_column(" instance", no_wrap=True, overflow="ellipsis", ratio=3)
     for title, sort in _columns(apart=view.apart):
-        head = title + (mark if sort == view.sort else "")
-        table.add_column(head, justify="right", no_wrap=True, min_width=len(title) + 1)
+        # The gap is a part of the column, since versions of Rich differ in what padding they keep.
+        head = f" {title}{mark if sort == view.sort else ''}"
+        table.add_column(head, justify="right", no_wrap=True, min_width=len(title) + 2)
     chosen = view.rows[view.index] if view.rows else None
     for one in rows:
         style = "reverse" if selected and one is chosen else ""
@@ -144,9 +145,9 @@ def _columns(*, apart: bool) -> Iterator[tuple[str, str]]:
 
 def _cells(one: Figures, *, apart: bool) -> Iterator[Text]:
     yield Text(safe(one.operation))
-    yield Text(safe(one.component))
+    yield Text(f" {safe(one.component)}")
     if apart:
-        yield Text(safe(one.instance))
+        yield Text(f" {safe(one.instance)}")
     texts = {
         "calls/s": number(one.call_rate),
         "errors": percent(one.error_ratio),
@@ -157,7 +158,7 @@ def _cells(one: Figures, *, apart: bool) -> Iterator[Text]:
         "total": number(one.calls),
     }
     for title, _ in _columns(apart=apart):
-        yield Text(texts[title], "red" if title == "errors" and one.error_ratio else "")
+        yield Text(f" {texts[title]}", "red" if title == "errors" and one.error_ratio else "")
 
 
 def _foot(view: View) -> Text:
