@@ -225,6 +225,7 @@ def test_health_by_metrics_alone(scripted: Scripted, capsys: pytest.CaptureFixtu
         ((200, "\x1b[2J{"), "no exposition"),
         ((200, "# TYPE a gauge\na 1\n"), "has no metrics of vitalspan"),
         ((200, '{"score": 1}'), "no exposition"),
+        ((200, f"a{'{' * 5000} 1"), "no exposition"),
     ],
 )
 def test_health_of_what_has_none(
@@ -238,6 +239,7 @@ def test_health_of_what_has_none(
     assert (code, out) == (3, "")
     assert complaint in err
     assert err.rstrip("\n").isprintable()
+    assert len(err) < 300
 
 
 def test_health_of_nobody(capsys: pytest.CaptureFixture[str]) -> None:

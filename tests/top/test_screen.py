@@ -150,6 +150,10 @@ def test_keys_of_a_terminal() -> None:
     ]  # fmt: skip
 
 
+def test_keys_without_a_name_do_nothing() -> None:
+    assert list(keys_in("\x1b[C\x1b[15~\x1bOPx\x1b[1;5Ay")) == ["x", "y"]
+
+
 HOSTILE = "\x1b]0;title\x07\x1b[2J\r\n\x00\x9b31m\u202e\u2028[red]bold[/red]\ud800"
 
 

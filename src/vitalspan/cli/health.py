@@ -38,6 +38,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from vitalspan.http_target import shown  # noqa: PLC0415
     from vitalspan.top.health_check import UNREACHABLE, health_at  # noqa: PLC0415
     from vitalspan.top.instances import metrics_url  # noqa: PLC0415
+    from vitalspan.top.text import safe  # noqa: PLC0415
     from vitalspan.words import one_line  # noqa: PLC0415
 
     try:
@@ -53,7 +54,7 @@ def _run(arguments: argparse.Namespace) -> None:
         raise SystemExit(UNREACHABLE) from None
     except ScrapeError as failed:
         where = shown(metrics_url(arguments.url))
-        print(one_line(f"vitalspan health: {where}: {failed}"), file=sys.stderr)
+        print(f"vitalspan health: {where}: {safe(str(failed))}", file=sys.stderr)
         raise SystemExit(UNREACHABLE) from None
     if arguments.json:
         print(json.dumps(vars(report)))

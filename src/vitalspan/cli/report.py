@@ -45,7 +45,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from vitalspan.reports.text_format import as_text  # noqa: PLC0415
     from vitalspan.top.instances import metrics_url  # noqa: PLC0415
     from vitalspan.top.service_report import ServiceApi, service_report  # noqa: PLC0415
-    from vitalspan.words import one_line  # noqa: PLC0415
+    from vitalspan.top.text import safe  # noqa: PLC0415
 
     url = metrics_url(arguments.url)
     api = ServiceApi(url, timeout=arguments.timeout, now=SystemClock().now)
@@ -53,6 +53,6 @@ def _run(arguments: argparse.Namespace) -> None:
         name = urlsplit(url).netloc.rpartition("@")[2]
         document = service_report(api, name, arguments.range)
     except ScrapeError as failed:
-        raise VitalspanError(one_line(f"{shown(url)}: {failed}")) from None
+        raise VitalspanError(f"{shown(url)}: {safe(str(failed))}") from None
     write = {"txt": as_text, "md": as_markdown, "html": as_html}[arguments.format]
     print(write(document), end="")

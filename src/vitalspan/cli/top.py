@@ -102,10 +102,10 @@ def _show(rounds: Rounds, view: View, *, once: bool) -> None:
 
 def _check(snapshot: Snapshot) -> None:
     """Say which services could not be scraped, and exit with 1 if there is any."""
-    from vitalspan.words import one_line  # noqa: PLC0415
+    from vitalspan.top.text import safe  # noqa: PLC0415
 
     away = [one for one in snapshot.instances if one.error is not None]
     for one in away:
-        print(one_line(f"vitalspan top: {one.name}: {one.error}"), file=sys.stderr)
+        print(f"vitalspan top: {safe(one.name)}: {safe(one.error or '')}", file=sys.stderr)
     if away:
         raise SystemExit(1)

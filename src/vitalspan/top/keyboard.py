@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import termios
 import tty
@@ -24,17 +25,17 @@ _NAMES: Final = {
     "\x08": "backspace",
     "\x04": "q",
 }
-_LONGEST: Final = max(map(len, _NAMES))
+_KEY: Final = re.compile(r"\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Za-z])?|[^\x1b]", re.DOTALL)
 
 
 def keys_in(text: str) -> Iterator[str]:
-    """Yield the keys that a terminal has sent: characters, or names such as `up`."""
-    at = 0
-    while at < len(text):
-        size = next((n for n in range(_LONGEST, 0, -1) if text[at : at + n] in _NAMES), 1)
-        key = text[at : at + size]
-        yield _NAMES.get(key, key)
-        at += size
+    """Yield the keys that a terminal has sent: characters, or names such as `up`.
+
+    Keys without a name, such as those of functions, are left out as a whole.
+    """
+    for key in _KEY.findall(text):
+        if key in _NAMES or len(key) == 1:
+            yield _NAMES.get(key, key)
 
 
 class Keyboard:
