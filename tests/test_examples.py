@@ -20,6 +20,7 @@ from support.paths import ROOT
 from support.prometheus_server import prometheus_binary
 from support.server_program import ServerProgram
 from support.subprograms import COMMAND, SECONDS
+from support.waiting import wait_until
 
 EXAMPLES = ROOT / "examples"
 
@@ -78,6 +79,15 @@ def get(url: str) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
+def scraped_with(url: str, *pieces: str) -> str:
+    """The metrics, or nothing while one of these pieces is not in them.
+
+    A client may have its response before the request has ended for the server.
+    """
+    metrics = get(f"{url}/metrics")[1]
+    return metrics if all(piece in metrics for piece in pieces) else ""
+
+
 def count(metrics: str, name: str, **labels: str) -> float:
     """The value of a sample that is there once, whatever its order of labels."""
     [value] = [
@@ -111,7 +121,7 @@ def test_a_fastapi_service() -> None:
     with service("fastapi_service.py") as url:
         assert json.loads(get(f"{url}/orders/7")[1]) == {"number": 7, "status": "paid"}
         assert get(f"{url}/orders/404")[0] == 404
-        metrics = get(f"{url}/metrics")[1]
+        metrics = wait_until(lambda: scraped_with(url, 'status="2xx"', 'status="4xx"'))
         requests = {"operation": "GET /orders/{number}", "component": "http"}
         for status in ("2xx", "4xx"):
             labels = {**requests, "status": status}
@@ -126,7 +136,7 @@ def test_a_flask_service() -> None:
     with service("flask_service.py") as url:
         assert json.loads(get(f"{url}/orders/7")[1]) == {"number": 7, "status": "paid"}
         assert get(f"{url}/orders/13")[0] == 503
-        metrics = get(f"{url}/metrics")[1]
+        metrics = wait_until(lambda: scraped_with(url, 'error_type="503"', 'status="2xx"'))
         requests = {"operation": "GET /orders/<int:number>", "component": "http"}
         assert count(metrics, "operation_duration_seconds_count", **requests, status="2xx") == 1
         assert count(metrics, "operation_errors_total", **requests, error_type="503") == 1

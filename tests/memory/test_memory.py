@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import pytest
 
-from vitalspan import memory
+from vitalspan import living_monitors, memory
 from vitalspan.compat.performance_monitor import disable_memory_tracking, enable_memory_tracking
 from vitalspan.errors import ConfigurationError, VitalspanError
 
@@ -24,6 +24,13 @@ def _tracing_is_off() -> Iterator[None]:
     ran = tracemalloc.is_tracing()
     tracemalloc.stop()
     assert not ran
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_ticks() -> None:
+    """Monitors that other tests have left behind must not allocate anything beside these."""
+    for monitor in list(living_monitors._living):
+        monitor.stop()  # type: ignore[attr-defined]
 
 
 def keep(kept: list[bytes], size: int = 1_000_000) -> None:

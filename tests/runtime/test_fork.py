@@ -215,16 +215,16 @@ def test_a_fork_out_of_a_fold() -> None:
     run_program(
         FORKED
         + """
-from vitalspan.recording.buckets import BucketGrid
+from vitalspan.recording import aggregation
 f = monitor.operation("f", resources=False)(lambda: None)
-count_durations, pids = BucketGrid.count, []
+in_buckets, pids = aggregation.in_buckets, []
 
 def forking(*given):
     if not pids:
         pids.append(os.fork())
-    return count_durations(*given)
+    return in_buckets(*given)
 
-BucketGrid.count = forking
+aggregation.in_buckets = forking
 for _ in range(56):
     f()
 if pids[0]:

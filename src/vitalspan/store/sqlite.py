@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import weakref
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -82,10 +83,12 @@ class SqliteStore:
             self._process = os.getpid()
             self._take_lock()
             try:
-                self._connection = self._opened()
+                self._connection = connection = self._opened()
             except BaseException:
                 self._let_lock_go()
                 raise
+            # Python warns of a connection that is collected while it is open.
+            weakref.finalize(self, _close_abandoned, connection, self._process).atexit = False
 
     def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -257,6 +260,14 @@ class SqliteStore:
 
 _inherited: list[sqlite3.Connection | None] = []
 """Keeps connections of a parent from being closed, which would take its locks away."""
+
+
+def _close_abandoned(connection: sqlite3.Connection, process: int) -> None:
+    """Close the connection of a store that nobody has closed, in the process that opened it."""
+    if process == os.getpid():
+        connection.close()
+    else:
+        _inherited.append(connection)
 
 
 def _write(connection: sqlite3.Connection, batch: Batch) -> None:
