@@ -71,6 +71,11 @@ def test_a_call_without_details_makes_no_metric_by_model(
     assert b"api_model" not in vs.generate_latest(registry)
 
 
+def test_retries_alone_are_counted(monitor: vs.Monitor, sample: Read) -> None:
+    monitor.api("maps").record(retries=2)
+    assert sample("api_retries_total", component="default", api="maps", model="") == 2
+
+
 def test_a_block_times_its_call(
     monitor: vs.Monitor, clock: vs.ManualClock, sample: Read, labels: dict[str, str]
 ) -> None:

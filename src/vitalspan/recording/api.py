@@ -44,6 +44,18 @@ class ApiUsage(NamedTuple):
     retries: float = 0
     error_type: str = ""
 
+    @property
+    def has_details(self) -> bool:
+        """True if it says more than the outcome, the tokens altogether and the cost."""
+        tokens = (
+            self.input_tokens,
+            self.output_tokens,
+            self.cached_tokens,
+            self.reasoning_tokens,
+        )
+        measured = self.duration is not None or self.first_token is not None
+        return measured or bool(self.model or self.retries or any(tokens))
+
 
 class UsageRecorder(Protocol):
     """Counts what calls to APIs used, by model."""
@@ -125,17 +137,16 @@ class Api(Shared):
             return
         (self.oks if error is None else self.errors).add()
         usage = ApiUsage(
-            value_text(model or ""),
-            value_text(operation),
-            self._amount("input_tokens", input_tokens),
-            self._amount("output_tokens", output_tokens),
-            self._amount("cached_tokens", cached_tokens),
-            self._amount("reasoning_tokens", reasoning_tokens),
-            0.0,
-            None if duration is None else self._amount("duration", duration),
-            None if first_token is None else self._amount("first_token", first_token),
-            self._amount("retries", retries),
-            _error_type(error),
+            model=value_text(model or ""),
+            operation=value_text(operation),
+            input_tokens=self._amount("input_tokens", input_tokens),
+            output_tokens=self._amount("output_tokens", output_tokens),
+            cached_tokens=self._amount("cached_tokens", cached_tokens),
+            reasoning_tokens=self._amount("reasoning_tokens", reasoning_tokens),
+            duration=None if duration is None else self._amount("duration", duration),
+            first_token=None if first_token is None else self._amount("first_token", first_token),
+            retries=self._amount("retries", retries),
+            error_type=_error_type(error),
         )
         if tokens is None:
             tokens = usage.input_tokens + usage.output_tokens
@@ -147,7 +158,7 @@ class Api(Shared):
         self._add(self.cost, usage.cost)
         if recording.open_sessions:
             self._add_to_session("oks" if error is None else "errors", used, usage.cost)
-        if model is not None or any(usage[2:6]) or any(one is not None for one in usage[7:9]):
+        if usage.has_details:
             self._record_usage(usage)
 
     def call(self, *, model: str | None = None, operation: str = "chat") -> ApiCall:
