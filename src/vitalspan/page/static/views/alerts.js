@@ -22,8 +22,9 @@ export function view(/** @type {any} */ it, /** @type {any} */ parameters, /** @
     }
     again();
   };
+  const open = it.active.filter((/** @type {any} */ one) => one.state !== "resolved").length;
   return [
-    card("Active", { aside: h("span", { class: "muted" }, it.active.length) },
+    card("Active", { aside: h("span", { class: "muted" }, open) },
       it.active.length
         ? h("ul", { class: "rows alerts" }, it.active.map((/** @type {any} */ one) => active(one, one.id === parameters.id, it.changeable && act)))
         : nothing("No alert is active.")),
