@@ -98,7 +98,7 @@ test-all: ## most tests, on every supported Python that is found
 test-edges: ## most tests, with the oldest and with the newest of all dependencies
 	PYTEST_FLAGS="$(PYTEST_FLAGS)" .ci/test-all oldest newest
 
-lint: $(VENV)/wheel $(VENV)/lint-tools ## ruff, mypy --strict, import-linter, changelog fragments
+lint: $(VENV)/wheel $(VENV)/lint-tools ## ruff, mypy --strict, import-linter, types of the page, changelog fragments
 	.ci/each \
 		"$(BIN)/ruff check ." \
 		"$(BIN)/ruff format --check ." \
@@ -106,6 +106,7 @@ lint: $(VENV)/wheel $(VENV)/lint-tools ## ruff, mypy --strict, import-linter, ch
 		"$(BIN)/mypy tests/typing_samples.py" \
 		"$(BIN)/mypy examples" \
 		"$(BIN)/lint-imports" \
+		".ci/check-javascript" \
 		"$(BIN)/towncrier build --draft --version next"
 
 format: $(VENV)/lint-tools ## format the code, and fix what ruff can fix
