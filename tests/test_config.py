@@ -8,7 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 import vitalspan as vs
-from vitalspan.config import Settings, from_environment
+from vitalspan.config import Settings
+from vitalspan.environment_settings import from_environment
 
 GOOD: list[tuple[str, str, str, Any]] = [
     ("COMPONENT", "shop", "component", "shop"),

@@ -15,7 +15,8 @@ from support.paths import ROOT
 from support.subprograms import run_program
 from vitalspan import metrics as names
 from vitalspan.cli.main import main
-from vitalspan.config import PREFIX, Settings
+from vitalspan.config import Settings
+from vitalspan.environment_settings import PREFIX
 from vitalspan.signals import catalogue
 
 PAGES = [

@@ -1,11 +1,10 @@
-"""Settings, and the environment variables that set them for the default monitor."""
+"""The settings of a monitor."""
 
 from __future__ import annotations
 
 import os
 import re
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
@@ -13,11 +12,6 @@ from vitalspan.bucket_boundaries import check_boundaries
 from vitalspan.errors import ConfigurationError
 from vitalspan.metrics import DURATION_BOUNDARIES
 from vitalspan.words import suggestion
-
-PREFIX: Final = "VITALSPAN_"
-
-_MULTIPROC_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""What sets the directory of several processes for prometheus_client."""
 
 _MOST: Final = 1_000_000
 """The greatest value of most settings that are whole numbers."""
@@ -277,68 +271,5 @@ class Settings:
         return replace(self, **changes)
 
 
-def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """Return the settings in `VITALSPAN_*` environment variables, by name.
-
-    Spaces around a value are ignored.
-
-    Raises:
-        ConfigurationError: for a value that the setting cannot have.
-    """
-    settings: dict[str, Any] = {}
-    for field in fields(Settings):
-        variable = PREFIX + field.name.upper()
-        # An empty variable counts as not set, as in OpenTelemetry.
-        text = environ.get(variable, "").strip()
-        if text:
-            value = _parse(variable, text, type(field.default))
-            _check(variable, {field.name: value})
-            settings[field.name] = value
-    shared = environ.get(_MULTIPROC_DIR, "").strip()
-    if shared and "workers" not in settings and sys.platform != "win32":
-        # What is of vitalspan stays apart from the files of prometheus_client.
-        settings["workers"] = os.path.join(shared, "vitalspan")  # noqa: PTH118 - a setting is text
-    return settings
-
-
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _check(variable: str, setting: Mapping[str, Any]) -> None:
-    try:
-        Settings().changed(setting)
-    except ConfigurationError as refused:
-        raise ConfigurationError(f"{variable}: {refused}") from None
-
-
-def _parse(variable: str, text: str, kind: type) -> object:
-    parsers: dict[type, Callable[[str], object]] = {
-        bool: _boolean,
-        int: int,
-        float: float,
-        tuple: _numbers,
-    }
-    parse = parsers.get(kind, str)
-    try:
-        return parse(text)
-    except ValueError:
-        example = {
-            bool: "true or false",
-            int: "a whole number",
-            tuple: "numbers with commas between them",
-        }.get(kind, "a number")
-        raise ConfigurationError(f"{variable}={text!r:.80}: use {example}") from None
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    return tuple(float(number) for number in text.split(","))
-
-
-def _boolean(text: str) -> bool:
-    words = {"1": True, "true": True, "yes": True, "on": True}
-    words |= {"0": False, "false": False, "no": False, "off": False}
-    try:
-        return words[text.lower()]
-    except KeyError:
-        raise ValueError(text) from None

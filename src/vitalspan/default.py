@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, Unpack, overload
 
 from vitalspan.bridge import tracer_provider as tracing_setup
-from vitalspan.config import Settings, from_environment
+from vitalspan.config import Settings
+from vitalspan.environment_settings import from_environment
 from vitalspan.labels import Labels
 from vitalspan.monitor import Monitor
 from vitalspan.recording.api import Api

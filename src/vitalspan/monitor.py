@@ -1,14 +1,15 @@
-"""The monitor: records operations, and gives access to rules, alerts, health and receivers."""
+"""The monitor: its settings, its metrics in a registry, and the threads that it starts and ends."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from vitalspan import living_monitors
 from vitalspan.bridge.otlp.metrics_push import MetricsPush
+from vitalspan.capabilities import Capabilities
 from vitalspan.clock import Clock, SystemClock
 from vitalspan.config import Settings
 from vitalspan.errors import ConfigurationError
@@ -19,37 +20,15 @@ from vitalspan.exposition.monitor_families import MonitorFamilies
 from vitalspan.exposition.registration import Registration
 from vitalspan.exposition.registry_locks import RegistryLocks
 from vitalspan.labels import value_text
-from vitalspan.recording.call_record import CallRecord
-from vitalspan.recording.counts import Counts
-from vitalspan.recording.instruments import Instruments
 from vitalspan.runtime import fork, free_threading
-from vitalspan.runtime.first_use import first_use
-from vitalspan.workers.join import join_workers
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
-    from vitalspan.alerts import Alerts
-    from vitalspan.evaluation import Evaluation
     from vitalspan.exposition.families import MetricFamily
-    from vitalspan.health.service_health import ServiceHealth
-    from vitalspan.notify import Dispatcher
-    from vitalspan.reports.report import Report
-    from vitalspan.reports.reports import Reports
-    from vitalspan.rules.rule_book import RuleBook
-    from vitalspan.sessions.session import Session
-    from vitalspan.sessions.session_statistics import SessionStatistics
-    from vitalspan.sessions.sessions import Sessions
-    from vitalspan.statistics.running_stacks import RunningStack
-    from vitalspan.statistics.service_statistics import ServiceStatistics
-    from vitalspan.store.protocol import Record
-    from vitalspan.store.reader import StoreReader
-    from vitalspan.workers.workers import Workers
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Monitor(Instruments):
+class Monitor(Capabilities):
     """Records operations and shows them in a prometheus_client registry.
 
     Args:
@@ -78,12 +57,13 @@ class Monitor(Instruments):
         **settings: Any,
     ) -> None:
         free_threading.notice_once()
-        super().__init__(Settings().changed(settings), clock or SystemClock(), tracer_provider)
-        self.registry = REGISTRY if registry is None else registry
+        super().__init__(
+            Settings().changed(settings),
+            clock or SystemClock(),
+            tracer_provider,
+            REGISTRY if registry is None else registry,
+        )
         self.closed = False
-        counts = self._process_counts
-        self._workers = join_workers(self._settings, self._recorder, counts, self.registry)
-        self._counts: Counts = self._workers.counts if self._workers else counts
         self._families = MonitorFamilies(self._counts, self._settings, self._more_families)
         self._families.shared = None if self._workers is None else self._workers.registry
         self._model_usage = ModelUsage(self.registry, self._settings)
@@ -138,18 +118,6 @@ class Monitor(Instruments):
             self.evaluation.history.forget(forgotten)
         return len(forgotten)
 
-    def recent_calls(self) -> list[CallRecord]:
-        """Return the calls that ended most recently, the latest one last."""
-        if self._workers is not None:
-            return self._workers.recent_calls(self._settings.recent_calls)
-        return self._recorder.recent()
-
-    def slow_calls(self) -> list[CallRecord]:
-        """Return the most recent calls that took longer than the `slow` of their operation."""
-        if self._workers is not None:
-            return self._workers.slow_calls(self._settings.slow_calls)
-        return list(self._recorder.slow)
-
     def generate_latest(self, format: Format = Format.TEXT_0_0_4) -> bytes:  # noqa: A002 - the word
         """Return the metrics of this monitor's registry in an exposition format."""
         return generate_latest(self.registry, format=format)
@@ -184,154 +152,6 @@ class Monitor(Instruments):
     def settings(self) -> Settings:
         """The settings in force; `configure` changes them."""
         return self._settings
-
-    @first_use
-    def evaluation(self) -> Evaluation:
-        """The loop that evaluates rules and health; it is made when it is first used."""
-        with fork.imports_finish_first:
-            # Importing what this needs takes longer than everything else together.
-            from vitalspan.evaluation import Evaluation  # noqa: PLC0415
-
-        evaluation = Evaluation(
-            self._recorder, self._counts, self.registry, self._settings, self._workers
-        )
-        evaluation.record_sources.append(self._unstored_sessions)
-        return evaluation
-
-    @property
-    def evaluation_if_made(self) -> Evaluation | None:
-        """The loop that evaluates rules and health, or None if nothing has used it yet."""
-        return Monitor.evaluation.if_made(self)
-
-    @property
-    def rules(self) -> RuleBook:
-        """The rules in force: load a rule file, add and remove rules and SLOs, read signals."""
-        return self.evaluation.rules
-
-    @property
-    def alerts(self) -> Alerts:
-        """The alerts, active and past: read, acknowledge and silence them, or run a function."""
-        return self.evaluation.alerts
-
-    @property
-    def receivers(self) -> Dispatcher:
-        """The receivers of alerts: add an Alertmanager, a webhook, a function or the log."""
-        return self.evaluation.receivers
-
-    @property
-    def health(self) -> ServiceHealth:
-        """The health of the service: `monitor.health()` is the score and its reasons."""
-        return self.evaluation.health
-
-    @first_use
-    def statistics(self) -> ServiceStatistics:
-        """The figures of all calls, of components and of operations, and the calls running now."""
-        with fork.imports_finish_first:
-            # A program that nobody asks needs none of this.
-            from vitalspan.statistics.service_statistics import ServiceStatistics  # noqa: PLC0415
-
-        return ServiceStatistics(
-            self._recorder,
-            self._counts,
-            # Totals since the start need no evaluation, which is made only for a window.
-            lambda: self.evaluation.reading_history(),  # noqa: PLW0108
-            self.recent_calls,
-            self.slow_calls,
-            stored=self._store_reader,
-        )
-
-    def stacks(self) -> list[RunningStack]:
-        """Return where every call is that is inside now in this process, the oldest call first.
-
-        Each has the stack from its function to the line that it is at, across the awaits of a task.
-        """
-        return self.statistics.stacks()
-
-    @first_use
-    def sessions(self) -> Sessions:
-        """The sessions: those that are open, the history of closed ones, and comparisons."""
-        with fork.imports_finish_first:
-            from vitalspan.sessions.sessions import Sessions  # noqa: PLC0415 - few open one
-
-        return Sessions(self._recorder, self._store_reader)
-
-    def session(self, name: str) -> Session:
-        """Return a session, a named stretch of work that a `with` statement opens and closes.
-
-        It has statistics of its own, of the calls that begin within it.
-
-        Args:
-            name: of the session; several may have the same.
-        """
-        return self.sessions.session(name)
-
-    @first_use
-    def reports(self) -> Reports:
-        """The reports: what is said about now, a session or a period of the past."""
-        with fork.imports_finish_first:
-            from vitalspan.reports.reports import Reports  # noqa: PLC0415 - few programs ask
-            from vitalspan.reports.survey import Sources  # noqa: PLC0415
-
-        return Reports(
-            Sources(
-                self.statistics,
-                self.evaluation,
-                lambda: self.sessions,
-                lambda: self._counts.internal().started or self._recorder.started,
-                lambda: None if self._workers is None else len(self._workers.members()),
-                self._recorder.internal_errors,
-                self._store_reader,
-            )
-        )
-
-    def dashboard(
-        self, *, window: float | None = 3600.0, offset: float = 0.0, operations: int = 100
-    ) -> dict[str, Any]:
-        """Return everything that a dashboard shows, in types that JSON has.
-
-        The schema is documented and has a version. A monitor that does not tick by itself ticks
-        first.
-
-        Args:
-            window: the length of the period in seconds; None for all time since the start.
-            offset: the seconds since its end.
-            operations: how many operations are listed at most, those that took most time.
-
-        Raises:
-            ConfigurationError: for a period that cannot be looked back on.
-        """
-        return self.reports.dashboard(window=window, offset=offset, operations=operations)
-
-    def report(
-        self,
-        *,
-        window: float | None = None,
-        offset: float = 0.0,
-        session: Session | SessionStatistics | None = None,
-    ) -> Report:
-        """Return a report for people: as text, Markdown, JSON or one HTML file.
-
-        Without arguments it is about all time since the start. A monitor that does not tick by
-        itself ticks first.
-
-        Args:
-            window: the length of the period in seconds; None for all time since the start.
-            offset: the seconds since its end.
-            session: reports on this session instead of a period.
-
-        Raises:
-            ConfigurationError: for a period that cannot be looked back on, or something that is no
-                session.
-            VitalspanError: for a window if another process has the history.
-        """
-        if session is not None:
-            return self.reports.session(session)
-        return self.reports.report(window=window, offset=offset)
-
-    @property
-    def workers(self) -> Workers | None:
-        """The processes that put their counts together; None for a process by itself."""
-        return self._workers
 
     def tick(self, now: float | None = None) -> None:
         """Evaluate once: count what has ended, evaluate rules and health, notify the receivers.
@@ -397,15 +217,6 @@ class Monitor(Instruments):
             sessions.reset()
         if self.evaluation_if_made is not None:
             self.evaluation.reset()
-
-    def _unstored_sessions(self) -> list[Record]:
-        sessions = Monitor.sessions.if_made(self)
-        return [] if sessions is None else sessions.take_unstored()
-
-    def _store_reader(self) -> StoreReader | None:
-        made = self.evaluation_if_made
-        persistence = None if made is None else made.persistence
-        return None if persistence is None else persistence.reader
 
     def _more_families(self) -> Iterator[MetricFamily]:
         if self.evaluation_if_made is not None:

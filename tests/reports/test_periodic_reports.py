@@ -14,7 +14,8 @@ from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
 from support.worker_processes import make_monitor, publish
-from vitalspan.config import Settings, from_environment
+from vitalspan.config import Settings
+from vitalspan.environment_settings import from_environment
 from vitalspan.errors import ConfigurationError
 from vitalspan.reports import report_directory
 from vitalspan.reports.document import Document

@@ -1,21 +1,23 @@
-"""PostgreSQL and Redis as stores: the same history, restarts and faults, on real servers."""
+"""PostgreSQL, Redis and what SQLAlchemy speaks to as stores: one history, restarts and faults."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import uuid
+from types import SimpleNamespace
 
 import pytest
 
 import vitalspan as vs
 from support.database_servers import run_postgresql, run_redis
 from support.stored import WALL, call, fail, reader_of, service
+from vitalspan.store import open_store as stores
 from vitalspan.store.errors import NewerStoreError, StoreError
 from vitalspan.store.open_store import open_store
 from vitalspan.store.protocol import Batch, FrameRow, Record, StoredSeries
 
-pytestmark = pytest.mark.once
+SERVERS = [pytest.param("postgresql", marks=pytest.mark.once), "redis"]
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +35,32 @@ def redis(tmp_path_factory):
         yield server
 
 
-@pytest.fixture(params=["postgresql", "redis"])
+@pytest.fixture
+def sqlite(tmp_path, monkeypatch):
+    """A file that SQLAlchemy reads and writes, in the time of no server."""
+    pytest.importorskip("sqlalchemy", reason="SQLAlchemy is not installed")
+    monkeypatch.setitem(stores._STORES, "sqlite", stores._sql)
+    return SimpleNamespace(url=f"sqlite:///{tmp_path}/history.db")
+
+
+@pytest.fixture(params=SERVERS)
 def server(request):
     return request.getfixturevalue(request.param)
 
 
-@pytest.fixture
-def url(server):
-    """A store with a name of its own."""
+@pytest.fixture(params=[*SERVERS, "sqlite"])
+def database(request):
+    return request.getfixturevalue(request.param)
+
+
+def own(server):
+    """The URL of a store with a name of its own."""
     return f"{server.url}?name=t{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def url(database):
+    return own(database)
 
 
 def step(monitor, clock, times=1):
@@ -126,7 +145,8 @@ def test_a_service_goes_on_after_a_restart(url):
     monitor.close()
 
 
-def test_a_server_that_goes_and_comes_back(server, url, caplog):
+def test_a_server_that_goes_and_comes_back(server, caplog):
+    url = own(server)
     clock, monitor = service(url)
     step(monitor, clock, 3)
     server.stop()
@@ -146,7 +166,8 @@ def test_a_server_that_goes_and_comes_back(server, url, caplog):
     monitor.close()
 
 
-def test_one_process_writes_and_the_next_one_when_it_is_killed(url, caplog):
+def test_one_process_writes_and_the_next_one_when_it_is_killed(server, caplog):
+    url = own(server)
     program = f"""
 import sys
 sys.path[:0] = {sys.path!r}
@@ -175,8 +196,8 @@ sys.stdin.read()
     monitor.close()
 
 
-def test_two_services_in_one_database(server):
-    urls = [f"{server.url}?name=t{uuid.uuid4().hex[:8]}" for _ in range(2)]
+def test_two_services_in_one_database(database):
+    urls = [own(database), own(database)]
     services = [service(url) for url in urls]
     for times, (clock, monitor) in enumerate(services, start=2):
         step(monitor, clock, times)

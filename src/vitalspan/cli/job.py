@@ -102,7 +102,7 @@ def _job(arguments: argparse.Namespace) -> Job:
     # Other commands do without prometheus_client.
     from prometheus_client import CollectorRegistry  # noqa: PLC0415
 
-    from vitalspan.config import from_environment  # noqa: PLC0415
+    from vitalspan.environment_settings import from_environment  # noqa: PLC0415
     from vitalspan.jobs.job import Job  # noqa: PLC0415
     from vitalspan.monitor import Monitor  # noqa: PLC0415
 

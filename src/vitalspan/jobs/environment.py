@@ -9,7 +9,7 @@ from typing import Final
 from opentelemetry import propagate
 from opentelemetry.context import Context
 
-from vitalspan.config import PREFIX
+from vitalspan.environment_settings import PREFIX
 from vitalspan.errors import ConfigurationError
 from vitalspan.jobs.otlp import Otlp
 from vitalspan.jobs.ping import Ping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import REGISTRY
 
-from vitalspan.config import from_environment
+from vitalspan.environment_settings import from_environment
 from vitalspan.errors import ConfigurationError
 from vitalspan.living_monitors import monitors_of, start_monitors_of
 from vitalspan.serve.connection import Timeouts

@@ -26,7 +26,8 @@ from vitalspan.statistics.walked_stacks import (
 _PACKAGE: Final = Path(__file__).parents[1]
 
 _LEFT_OUT: Final = tuple(
-    str(_PACKAGE / name) for name in ("recording", "statistics", "integrations", "monitor.py")
+    str(_PACKAGE / name)
+    for name in ("recording", "statistics", "integrations", "monitor.py", "capabilities.py")
 )
 """Files whose frames say nothing about where a call is."""
 

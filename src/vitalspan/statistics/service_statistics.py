@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from vitalspan.errors import VitalspanError
 from vitalspan.labels import declared
-from vitalspan.recording.call_record import CallRecord, Record
+from vitalspan.recording.call_record import CallRecord
 from vitalspan.statistics.call_statistics import CallStatistics, RunningCall
 from vitalspan.statistics.call_sums import CallSums
+from vitalspan.statistics.past import Past
 from vitalspan.statistics.periods import (
     Key,
     KeyOf,
-    Period,
     SeriesNames,
-    SinceStart,
-    Window,
-    check_period,
 )
-from vitalspan.statistics.pooled_calls import PooledCalls
+from vitalspan.statistics.running_calls import running_calls
 from vitalspan.statistics.running_stacks import RunningStack, running_stacks
-from vitalspan.statistics.stored_timeline import stored_timelines
-from vitalspan.statistics.stored_window import StoredWindow
-from vitalspan.statistics.timeline import Timeline, timelines
+from vitalspan.statistics.timeline import Timeline
 
 if TYPE_CHECKING:
     from vitalspan.history.history import History
-    from vitalspan.recording.counts import Counts
     from vitalspan.recording.recorder import Recorder
-    from vitalspan.recording.series import Series
-    from vitalspan.store.reader import StoreReader
 
 _Calls = Callable[[], list[CallRecord]]
 
@@ -46,29 +36,16 @@ class ServiceStatistics:
 
     Args:
         recorder: the operations of this process.
-        counts: what has been counted, by this process or by several.
-        reading_history: returns a context manager with the history, up to date.
+        past: what has been counted, by this process or by several.
         recent: returns the recent calls.
         slow: returns the slow calls.
-        stored: returns what reads the store; None where nothing is stored.
     """
 
-    def __init__(
-        self,
-        recorder: Recorder,
-        counts: Counts,
-        reading_history: Callable[[], AbstractContextManager[History]],
-        recent: _Calls,
-        slow: _Calls,
-        *,
-        stored: Callable[[], StoreReader | None] = lambda: None,
-    ) -> None:
+    def __init__(self, recorder: Recorder, past: Past, recent: _Calls, slow: _Calls) -> None:
         self._recorder = recorder
-        self._counts = counts
-        self._reading_history = reading_history
+        self._past = past
         self._recent = recent
         self._slow = slow
-        self._stored = stored
 
     def within(self, history: History, *, stored: bool = True) -> ServiceStatistics:
         """Return the same with a history that the caller reads already, so that nothing ticks.
@@ -77,14 +54,8 @@ class ServiceStatistics:
             history: the history.
             stored: whether the store is asked about what the history has not.
         """
-        return ServiceStatistics(
-            self._recorder,
-            self._counts,
-            lambda: nullcontext(history),
-            self._recent,
-            self._slow,
-            stored=self._stored if stored else lambda: None,
-        )
+        past = self._past.within(history, stored=stored)
+        return ServiceStatistics(self._recorder, past, self._recent, self._slow)
 
     def __call__(self, *, window: float | None = None, offset: float = 0.0) -> CallStatistics:
         """Return the figures of all calls, with every cache and every API.
@@ -203,38 +174,7 @@ class ServiceStatistics:
         Raises:
             ConfigurationError: for a period that cannot be looked back on.
         """
-        check_period(window, offset)
-        epoch = self._counts.epoch()
-        with ExitStack() as reading:
-            reader = None if window is None else self._stored()
-            history = self._history_in(reading, reader)
-            if history is not None:
-                ticks = history.ticks.times
-                length = ticks[-1] - ticks[0] if window is None else window
-                period = Window(history, length, offset)
-                if reader is None or not period.lacks(length, offset):
-                    return timelines(history, period, keys, epoch)
-        assert reader is not None  # noqa: S101 - since the method above
-        assert window is not None  # noqa: S101 - since there is a reader
-        end = self._counts.now() + epoch - offset
-        return stored_timelines(reader, keys, end - window, end, end + offset)
-
-    def _history_in(self, reading: ExitStack, reader: StoreReader | None) -> History | None:
-        """Return the history; None where another process has it, and stores it as well.
-
-        Args:
-            reading: lets nothing be noted until it is closed.
-            reader: reads the store; None without one.
-
-        Raises:
-            VitalspanError: where another process has it, and does not store it.
-        """
-        try:
-            return reading.enter_context(self._reading_history())
-        except VitalspanError:
-            if reader is None:
-                raise
-            return None
+        return self._past.timelines(keys, window, offset)
 
     def by_operation(
         self, *, window: float | None = None, offset: float = 0.0
@@ -248,8 +188,10 @@ class ServiceStatistics:
         Raises:
             ConfigurationError: for a period that cannot be looked back on.
         """
-        pooled = self._pool(lambda series: (series.component, series.operation), window, offset)
-        now, epoch = self._counts.now(), self._counts.epoch()
+        pooled = self._past.pool(
+            lambda series: (series.component, series.operation), window, offset
+        )
+        now, epoch = self._past.counts.now(), self._past.counts.epoch()
         (calls,) = pooled.of_all().figures(now, epoch, always=True)
         return calls, pooled.by_component().figures(now, epoch), pooled.figures(now, epoch)
 
@@ -267,7 +209,7 @@ class ServiceStatistics:
 
     def running(self) -> list[RunningCall]:
         """Return every call that is inside now in this process, the oldest first."""
-        return [call for _, call in self._running()]
+        return [call for _, call in running_calls(self._recorder)]
 
     def stacks(self) -> list[RunningStack]:
         """Return every call that is inside now in this process with its stack, the oldest first.
@@ -275,28 +217,7 @@ class ServiceStatistics:
         Calls pay nothing for it. To find the tasks that wait, all objects that the garbage
         collector knows are looked at.
         """
-        return running_stacks(self._running())
-
-    def _running(self) -> list[tuple[Record, RunningCall]]:
-        recorder = self._recorder
-        now, epoch = recorder.now(), recorder.epoch()
-        records = [record for series in recorder.series_table.all() for record in series.running()]
-        calls = []
-        for record in sorted(records, key=lambda record: record[0]):
-            start, details = record[0], record[3] if len(record) > 3 else None
-            # The operation may have become known during the call.
-            series = ((details and details.site) or record[2]).series
-            call = RunningCall(
-                series.component,
-                series.operation,
-                dict(series.labels),
-                start + epoch,
-                max(0.0, now - start),
-                details and details.trace_id,
-                details and details.span_id,
-            )
-            calls.append((record, call))
-        return calls
+        return running_stacks(running_calls(self._recorder))
 
     def _pooled(
         self, key_of: KeyOf, window: float | None, offset: float, always: Key | None = None
@@ -309,43 +230,11 @@ class ServiceStatistics:
             offset: as for a call.
             always: the one key, which is there even without calls.
         """
-        pooled = self._pool(key_of, window, offset)
+        pooled = self._past.pool(key_of, window, offset)
         if always is not None:
             pooled.sums.setdefault(always, CallSums())
-        now, epoch = self._counts.now(), self._counts.epoch()
+        now, epoch = self._past.counts.now(), self._past.counts.epoch()
         return pooled.figures(now, epoch, always=always is not None)
-
-    def _pool(self, key_of: KeyOf, window: float | None, offset: float) -> PooledCalls:
-        check_period(window, offset)
-        counts = self._counts
-        every = counts.all_series()
-        sums: dict[Key, CallSums] = {}
-        with self._period(every, window, offset) as period:
-            period.pool(sums, key_of)
-            caches, apis = tuple(period.caches()), tuple(period.apis())
-            pooled = PooledCalls(sums, period.seconds, caches, apis)
-        for series in every:
-            key = key_of(series)
-            if key is not None:
-                sums.setdefault(key, CallSums()).add_in_progress(*counts.in_progress(series))
-        return pooled
-
-    @contextmanager
-    def _period(self, every: list[Series], window: float | None, offset: float) -> Iterator[Period]:
-        if window is None:
-            yield SinceStart(self._counts, every)
-            return
-        with ExitStack() as reading:
-            reader = self._stored()
-            history = self._history_in(reading, reader)
-            if history is not None:
-                period = Window(history, window, offset)
-                if reader is None or not period.lacks(window, offset):
-                    yield period
-                    return
-        assert reader is not None  # noqa: S101 - since the lines above
-        # Nobody waits for the store who evaluates rules.
-        yield StoredWindow(reader, self._counts, window, offset)
 
 
 def _selected(

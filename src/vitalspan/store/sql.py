@@ -12,22 +12,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vitalspan.errors import ConfigurationError, MissingExtraError
 from vitalspan.store.errors import NewerStoreError, StoreError, StoreInUseError
-from vitalspan.store.protocol import Batch, FrameRow, Record, StoredSeries, labels_text
+from vitalspan.store.protocol import Batch, FrameRow, Record, StoredSeries
 
 try:
     import sqlalchemy as sa
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+    from vitalspan.store.sql_tables import SCHEMA, VERSION, Tables
 except ImportError:  # pragma: no cover - what is not installed cannot be tested beside what is
     raise MissingExtraError("this store", "store-sql") from None
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection
-
-VERSION: Final = 1
-"""The version of the tables."""
-
-_SCHEMA: Final = "schema"
-"""The document that says of which version the tables are."""
 
 _PATIENCE: Final = 3
 """Seconds to wait for a connection."""
@@ -123,7 +119,7 @@ class SqlStore:
             self._writing = connection
 
     def _check_version(self) -> None:
-        version = self.document(_SCHEMA)
+        version = self.document(SCHEMA)
         if isinstance(version, int) and version > VERSION:
             raise NewerStoreError(
                 f"{self.name}: a newer version of vitalspan has written it (tables of version "
@@ -261,91 +257,3 @@ class SqlStore:
             raise StoreError(f"{self.name}: {text}") from None
         except (ValueError, TypeError) as error:
             raise StoreError(f"{self.name}: it is damaged: {error}") from None
-
-
-class Tables:
-    """The tables of a store.
-
-    Args:
-        name: before their names.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.metadata = metadata = sa.MetaData()
-        # MySQL's own are too short for a frame.
-        binary = sa.LargeBinary().with_variant(sa.LargeBinary(2**24 - 1), "mysql", "mariadb")
-        text = sa.Text().with_variant(sa.Text(2**24 - 1), "mysql", "mariadb")
-        self.series = sa.Table(
-            f"{name}_series",
-            metadata,
-            sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-            sa.Column("kind", sa.String(20), nullable=False),
-            sa.Column("labels", text, nullable=False),
-        )
-        self.frames = sa.Table(
-            f"{name}_frames",
-            metadata,
-            sa.Column("step", sa.Integer, primary_key=True, autoincrement=False),
-            sa.Column("start", sa.BigInteger, primary_key=True, autoincrement=False),
-            sa.Column("grp", sa.Integer, primary_key=True, autoincrement=False),
-            sa.Column("calls", sa.BigInteger, nullable=False),
-            sa.Column("errors", sa.BigInteger, nullable=False),
-            sa.Column("total", sa.Double, nullable=False),
-            sa.Column("packed", binary, nullable=False),
-        )
-        self.documents = sa.Table(
-            f"{name}_documents",
-            metadata,
-            sa.Column("name", sa.String(100), primary_key=True),
-            sa.Column("document", text, nullable=False),
-        )
-        self.records = sa.Table(
-            f"{name}_records",
-            metadata,
-            sa.Column("number", sa.Integer, primary_key=True),
-            sa.Column("kind", sa.String(20), nullable=False),
-            sa.Column("at", sa.Double, nullable=False),
-            sa.Column("document", text, nullable=False),
-            sa.Index(f"{name}_records_key", "kind", "at"),
-        )
-
-    def write(self, connection: Connection, batch: Batch) -> None:
-        """Write a batch in the transaction of a connection."""
-        frames, documents, records = self.frames, self.documents, self.records
-        if batch.series:
-            rows = [(one.number, one.kind, labels_text(one.labels)) for one in batch.series]
-            _replace(connection, self.series, ("number",), rows)
-        if batch.frames:
-            # Of two with the same key, the later one counts.
-            latest = {row[:3]: row for row in batch.frames}
-            _replace(connection, frames, ("step", "start", "grp"), list(latest.values()))
-        texts = [(name, json.dumps(one)) for name, one in batch.documents.items()]
-        if texts:
-            texts.append((_SCHEMA, json.dumps(VERSION)))
-            _replace(connection, documents, ("name",), texts)
-        if batch.records:
-            connection.execute(
-                sa.insert(records),
-                [
-                    {"kind": one.kind, "at": one.at, "document": json.dumps(one.document)}
-                    for one in batch.records
-                ],
-            )
-        for step, before in batch.expired_frames.items():
-            if before > 0:
-                old = sa.delete(frames).where(frames.c.step == step, frames.c.start < int(before))
-                connection.execute(old)
-        if batch.expired_records is not None:
-            connection.execute(sa.delete(records).where(records.c.at < batch.expired_records))
-
-
-def _replace(
-    connection: Connection, table: sa.Table, key: tuple[str, ...], rows: list[Any]
-) -> None:
-    """Insert rows in the place of those with the same key, in every dialect."""
-    names = [column.name for column in table.columns]
-    values = [dict(zip(names, row, strict=True)) for row in rows]
-    same = [table.c[name] == sa.bindparam(f"key_{name}") for name in key]
-    keys = [{f"key_{name}": value[name] for name in key} for value in values]
-    connection.execute(sa.delete(table).where(*same), keys)
-    connection.execute(sa.insert(table), values)

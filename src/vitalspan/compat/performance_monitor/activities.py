@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from vitalspan.compat.done import NOTHING, Done
 from vitalspan.compat.finished_calls import record_call
 from vitalspan.compat.performance_monitor.records import MIB
 from vitalspan.monitor import Monitor
@@ -21,19 +22,23 @@ _FAILED: Final = "it did not succeed"
 
 
 class Activities:
-    """Records and reports what the wiki monitor was about.
+    """What the wiki monitor recorded and reported.
 
-    Args:
+    Attributes:
         monitor: that counts it.
     """
 
-    def __init__(self, monitor: Monitor) -> None:
-        self._monitor = monitor
+    monitor: Monitor
 
-    def download(
-        self, url: str, duration: float, *, success: bool, file_size: float, status_code: int | None
-    ) -> None:
-        """Count a download.
+    def record_download_metrics(
+        self,
+        url: str,
+        duration: float,
+        success: bool = True,  # noqa: FBT001, FBT002 - as it was
+        file_size: float = 0,
+        status_code: int | None = None,
+    ) -> Done[None]:
+        """Count a download. It may be awaited.
 
         Args:
             url: of the file; only its host becomes a label.
@@ -47,19 +52,32 @@ class Activities:
         except ValueError:
             host = ""
         labels = {"host": host, "status": "" if status_code is None else str(status_code)}
-        self._record(DOWNLOAD, duration, labels, {"bytes": file_size}, success=success)
+        return self._record(DOWNLOAD, duration, labels, {"bytes": file_size}, success=success)
 
-    def parsing(self, content_type: str, duration: float, *, success: bool, items: float) -> None:
-        """Count the parsing of a document."""
-        labels = {"content_type": content_type}
-        self._record(PARSING, duration, labels, {"items": items}, success=success)
+    def record_parsing_metrics(
+        self,
+        content_type: str,
+        duration: float,
+        success: bool = True,  # noqa: FBT001, FBT002 - as it was
+        items_parsed: float = 0,
+    ) -> Done[None]:
+        """Count the parsing of a document: seconds, and the items in it. It may be awaited."""
+        labels, items = {"content_type": content_type}, {"items": items_parsed}
+        return self._record(PARSING, duration, labels, items, success=success)
 
-    def generation(self, source: str, duration: float, *, success: bool) -> None:
-        """Count the generation of a document from a source of data."""
-        self._record(GENERATION, duration, {"data_source": source}, {}, success=success)
+    def record_generation_metrics(
+        self,
+        data_source: str,
+        duration: float,
+        success: bool = True,  # noqa: FBT001, FBT002 - as it was
+    ) -> Done[None]:
+        """Count the generation of a document from a source: `wiki`, `fallback` or `hardcoded`."""
+        labels = {"data_source": data_source}
+        return self._record(GENERATION, duration, labels, {}, success=success)
 
-    def downloads(self, window: float | None) -> dict[str, Any]:
-        """Return the report on downloads."""
+    def get_download_performance_report(self, hours: float | None = None) -> dict[str, Any]:
+        """Return the report on downloads, since the start or over some hours."""
+        window = _seconds(hours)
         whole = self._read(DOWNLOAD, window)
         done = self._read(DOWNLOAD, window, outcome="success")
         seconds, size = done.total, done.measures.get("bytes", 0.0)
@@ -74,10 +92,11 @@ class Activities:
             "slowest_download": whole.max or 0.0,
         }
 
-    def parsings(self, window: float | None) -> dict[str, dict[str, Any]]:
-        """Return the report on parsing, by content type."""
+    def get_parsing_performance_report(self, hours: float | None = None) -> dict[str, Any]:
+        """Return the report on parsing by content type, since the start or over some hours."""
+        window = _seconds(hours)
         report = {}
-        for content_type in self._values(PARSING, "content_type"):
+        for content_type in self._label_values(PARSING, "content_type"):
             one = self._read(PARSING, window, content_type=content_type)
             if one.count:
                 items = one.measures.get("items", 0.0)
@@ -91,11 +110,14 @@ class Activities:
                 }
         return report
 
-    def generations(self, window: float | None) -> dict[str, Any]:
-        """Return the report on generation, by source of data."""
+    def get_generation_performance_report(self, hours: float | None = None) -> dict[str, Any]:
+        """Return the report on generation by source, since the start or over some hours."""
+        window = _seconds(hours)
         whole = self._read(GENERATION, window)
         report: dict[str, Any] = {"total_generations": whole.count}
-        others = [one for one in self._values(GENERATION, "data_source") if one not in _SOURCES]
+        others = [
+            one for one in self._label_values(GENERATION, "data_source") if one not in _SOURCES
+        ]
         for source in (*_SOURCES, *others):
             one = self._read(GENERATION, window, data_source=source)
             report[f"{_SOURCES.get(source, source)}_performance"] = {
@@ -114,25 +136,30 @@ class Activities:
         measures: dict[str, float],
         *,
         success: bool,
-    ) -> None:
+    ) -> Done[None]:
         outcome = "success" if success else "failure"
         record_call(
-            self._monitor,
+            self.monitor,
             operation,
             duration,
             error=None if success else _FAILED,
             labels={**labels, "outcome": outcome},
             measures={name: amount for name, amount in measures.items() if amount},
         )
+        return NOTHING
 
     def _read(self, operation: str, window: float | None, **labels: str) -> CallStatistics:
-        return self._monitor.statistics.operation(operation, labels=labels, window=window)
+        return self.monitor.statistics.operation(operation, labels=labels, window=window)
 
-    def _values(self, operation: str, label: str) -> list[str]:
-        every = self._monitor._counts.all_series()  # noqa: SLF001 - of the same package
+    def _label_values(self, operation: str, label: str) -> list[str]:
+        every = self.monitor._counts.all_series()  # noqa: SLF001 - of the same package
         found = (dict(one.labels).get(label, "") for one in every if one.operation == operation)
         return sorted({value for value in found if value})
 
 
 def _success_rate(calls: CallStatistics) -> float:
     return (calls.count - calls.errors) / calls.count if calls.count else 0.0
+
+
+def _seconds(hours: float | None) -> float | None:
+    return None if hours is None else hours * 3600.0

@@ -15,16 +15,14 @@ from vitalspan.compat.performance_monitor.contexts import PerformanceContext
 from vitalspan.compat.performance_monitor.records import (
     OperationMetrics,
     PerformanceAlert,
-    PerformanceMetrics,
     operation_of,
-    session_of,
 )
+from vitalspan.compat.performance_monitor.sessions import MonitorSessions
 from vitalspan.compat.performance_monitor.system import system_health, system_metrics
 from vitalspan.compat.performance_monitor.thresholds import SEVERITIES, Thresholds
 from vitalspan.compat.scores import ModelScore
 from vitalspan.default import get_monitor
 from vitalspan.monitor import Monitor
-from vitalspan.sessions.session import Session
 from vitalspan.statistics.call_statistics import CallStatistics
 
 MAX_RECENT: Final = 100
@@ -35,7 +33,7 @@ ENABLED: Final = "PERFORMANCE_MONITORING_ENABLED"
 """The environment variable that switches recording off where it is `false` or `0`."""
 
 
-class StudioMonitor:
+class StudioMonitor(MonitorSessions, Activities):
     """A face of a monitor with the interface of the studio and the wiki monitor.
 
     It keeps nothing itself. All faces of one monitor show the same.
@@ -59,7 +57,6 @@ class StudioMonitor:
         if storage_path is not None and not self.monitor.settings.store:
             self.monitor.configure(store=_store_in(Path(storage_path)))
         self._thresholds = Thresholds(self.monitor)
-        self._activities = Activities(self.monitor)
         self._score = ModelScore(self.monitor, "classic")
         if os.environ.get(ENABLED, "").strip().lower() in ("0", "false", "no", "off"):
             self.disable()
@@ -88,57 +85,6 @@ class StudioMonitor:
     def disable(self) -> None:
         """Record nothing from now on, at no cost."""
         self.monitor.disable()
-
-    # Sessions
-
-    def start_session(self, session_id: str | None = None) -> str:
-        """Open a session, of this thread or task; the first one also has what is outside of any.
-
-        Args:
-            session_id: its name; None makes one of the time.
-
-        Returns:
-            The name.
-        """
-        name = session_id or f"session_{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
-        session = self.monitor.sessions.session(name, application=True)
-        session.__enter__()
-        return session.name
-
-    def end_session(self, session_id: str | None = None) -> PerformanceMetrics | None:
-        """Close a session.
-
-        Args:
-            session_id: its name; None is the current one.
-
-        Returns:
-            Its figures; None without such a session.
-        """
-        session = self._session(session_id)
-        if session is None:
-            return None
-        session.__exit__(None, None, None)
-        return session_of(session.statistics(), ended=True)
-
-    def get_current_metrics(self) -> PerformanceMetrics | None:
-        """Return the figures of the current session until now; None without one."""
-        session = self._session()
-        return None if session is None else session_of(session.statistics(), ended=False)
-
-    def get_session_history(self, limit: int | None = None) -> list[PerformanceMetrics]:
-        """Return the closed sessions, the latest last.
-
-        Args:
-            limit: how many at most.
-        """
-        history = self.monitor.sessions.history()
-        return [session_of(one, ended=True) for one in history[-limit if limit else 0 :]]
-
-    def record_count(self, name: str, amount: float = 1) -> None:
-        """Count something of the program's own in the current session."""
-        session = self._session()
-        if session is not None and self.enabled:
-            session.count(name, amount)
 
     # Operations
 
@@ -287,53 +233,6 @@ class StudioMonitor:
         """Return the readings of the machine, what is wrong with them, and a status."""
         return system_health()
 
-    def record_download_metrics(
-        self,
-        url: str,
-        duration: float,
-        success: bool = True,  # noqa: FBT001, FBT002 - as it was
-        file_size: float = 0,
-        status_code: int | None = None,
-    ) -> Done[None]:
-        """Count a download: seconds, and the file's bytes. It may be awaited."""
-        self._activities.download(
-            url, duration, success=success, file_size=file_size, status_code=status_code
-        )
-        return NOTHING
-
-    def record_parsing_metrics(
-        self,
-        content_type: str,
-        duration: float,
-        success: bool = True,  # noqa: FBT001, FBT002 - as it was
-        items_parsed: float = 0,
-    ) -> Done[None]:
-        """Count the parsing of a document: seconds, and the items in it. It may be awaited."""
-        self._activities.parsing(content_type, duration, success=success, items=items_parsed)
-        return NOTHING
-
-    def record_generation_metrics(
-        self,
-        data_source: str,
-        duration: float,
-        success: bool = True,  # noqa: FBT001, FBT002 - as it was
-    ) -> Done[None]:
-        """Count the generation of a document from a source: `wiki`, `fallback` or `hardcoded`."""
-        self._activities.generation(data_source, duration, success=success)
-        return NOTHING
-
-    def get_download_performance_report(self, hours: float | None = None) -> dict[str, Any]:
-        """Return the report on downloads, since the start or over some hours."""
-        return self._activities.downloads(_seconds(hours))
-
-    def get_parsing_performance_report(self, hours: float | None = None) -> dict[str, Any]:
-        """Return the report on parsing by content type, since the start or over some hours."""
-        return self._activities.parsings(_seconds(hours))
-
-    def get_generation_performance_report(self, hours: float | None = None) -> dict[str, Any]:
-        """Return the report on generation by source, since the start or over some hours."""
-        return self._activities.generations(_seconds(hours))
-
     def generate_comprehensive_report(self, hours: float | None = None) -> dict[str, Any]:
         """Return everything that is known, since the start or over some hours."""
         return {
@@ -346,13 +245,6 @@ class StudioMonitor:
             "alerts": self._alert_overview(),
             "recommendations": [one.suggestion for one in self.monitor.health.recommendations()],
         }
-
-    def _session(self, name: str | None = None) -> Session | None:
-        sessions = self.monitor.sessions
-        if name is None:
-            return sessions.current() or sessions.application()
-        # A face takes what the caller means: the one opened last.
-        return next((one for one in reversed(sessions.open()) if one.name == name), None)
 
     def _refresh(self) -> None:
         if not self.monitor.evaluation.ticker.running:
@@ -391,7 +283,3 @@ def _store_in(path: Path) -> str:
         path.mkdir(parents=True, exist_ok=True)
         path /= "history.db"
     return f"sqlite:///{path.with_suffix('.db')}"
-
-
-def _seconds(hours: float | None) -> float | None:
-    return None if hours is None else hours * 3600.0

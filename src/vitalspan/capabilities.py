@@ -1,0 +1,229 @@
+"""The objects of a monitor for rules, alerts, health, statistics, sessions and reports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CollectorRegistry
+
+from vitalspan.clock import Clock
+from vitalspan.config import Settings
+from vitalspan.recording.call_record import CallRecord
+from vitalspan.recording.counts import Counts
+from vitalspan.recording.instruments import Instruments
+from vitalspan.runtime import fork
+from vitalspan.runtime.first_use import first_use
+from vitalspan.workers.join import join_workers
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
+
+    from vitalspan.alerts import Alerts
+    from vitalspan.evaluation import Evaluation
+    from vitalspan.health.service_health import ServiceHealth
+    from vitalspan.notify import Dispatcher
+    from vitalspan.reports.report import Report
+    from vitalspan.reports.reports import Reports
+    from vitalspan.rules.rule_book import RuleBook
+    from vitalspan.sessions.session import Session
+    from vitalspan.sessions.session_statistics import SessionStatistics
+    from vitalspan.sessions.sessions import Sessions
+    from vitalspan.statistics.running_stacks import RunningStack
+    from vitalspan.statistics.service_statistics import ServiceStatistics
+    from vitalspan.store.protocol import Record
+    from vitalspan.store.reader import StoreReader
+    from vitalspan.workers.workers import Workers
+
+
+class Capabilities(Instruments):
+    """What a monitor can do with what it records, one object for each capability.
+
+    Each object is made when it is first used. A monitor is this, with its metrics and its threads.
+
+    Args:
+        settings: of the monitor.
+        clock: where durations and dates come from.
+        tracer_provider: makes the spans; None follows the global provider.
+        registry: where the metrics appear.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        tracer_provider: TracerProvider | None,
+        registry: CollectorRegistry,
+    ) -> None:
+        super().__init__(settings, clock, tracer_provider)
+        self.registry = registry
+        counts = self._process_counts
+        self._workers = join_workers(settings, self._recorder, counts, registry)
+        self._counts: Counts = self._workers.counts if self._workers else counts
+
+    def recent_calls(self) -> list[CallRecord]:
+        """Return the calls that ended most recently, the latest one last."""
+        if self._workers is not None:
+            return self._workers.recent_calls(self._settings.recent_calls)
+        return self._recorder.recent()
+
+    def slow_calls(self) -> list[CallRecord]:
+        """Return the most recent calls that took longer than the `slow` of their operation."""
+        if self._workers is not None:
+            return self._workers.slow_calls(self._settings.slow_calls)
+        return list(self._recorder.slow)
+
+    @first_use
+    def evaluation(self) -> Evaluation:
+        """The loop that evaluates rules and health; it is made when it is first used."""
+        with fork.imports_finish_first:
+            # Importing what this needs takes longer than everything else together.
+            from vitalspan.evaluation import Evaluation  # noqa: PLC0415
+
+        evaluation = Evaluation(
+            self._recorder, self._counts, self.registry, self._settings, self._workers
+        )
+        evaluation.record_sources.append(self._unstored_sessions)
+        return evaluation
+
+    @property
+    def evaluation_if_made(self) -> Evaluation | None:
+        """The loop that evaluates rules and health, or None if nothing has used it yet."""
+        return Capabilities.evaluation.if_made(self)
+
+    @property
+    def rules(self) -> RuleBook:
+        """The rules in force: load a rule file, add and remove rules and SLOs, read signals."""
+        return self.evaluation.rules
+
+    @property
+    def alerts(self) -> Alerts:
+        """The alerts, active and past: read, acknowledge and silence them, or run a function."""
+        return self.evaluation.alerts
+
+    @property
+    def receivers(self) -> Dispatcher:
+        """The receivers of alerts: add an Alertmanager, a webhook, a function or the log."""
+        return self.evaluation.receivers
+
+    @property
+    def health(self) -> ServiceHealth:
+        """The health of the service: `monitor.health()` is the score and its reasons."""
+        return self.evaluation.health
+
+    @first_use
+    def statistics(self) -> ServiceStatistics:
+        """The figures of all calls, of components and of operations, and the calls running now."""
+        with fork.imports_finish_first:
+            # A program that nobody asks needs none of this.
+            from vitalspan.statistics.past import Past  # noqa: PLC0415
+            from vitalspan.statistics.service_statistics import ServiceStatistics  # noqa: PLC0415
+
+        return ServiceStatistics(
+            self._recorder,
+            # Totals since the start need no evaluation, which is made only for a window.
+            Past(self._counts, lambda: self.evaluation.reading_history(), self._store_reader),  # noqa: PLW0108
+            self.recent_calls,
+            self.slow_calls,
+        )
+
+    def stacks(self) -> list[RunningStack]:
+        """Return where every call is that is inside now in this process, the oldest call first.
+
+        Each has the stack from its function to the line that it is at, across the awaits of a task.
+        """
+        return self.statistics.stacks()
+
+    @first_use
+    def sessions(self) -> Sessions:
+        """The sessions: those that are open, the history of closed ones, and comparisons."""
+        with fork.imports_finish_first:
+            from vitalspan.sessions.sessions import Sessions  # noqa: PLC0415 - few open one
+
+        return Sessions(self._recorder, self._store_reader)
+
+    def session(self, name: str) -> Session:
+        """Return a session, a named stretch of work that a `with` statement opens and closes.
+
+        It has statistics of its own, of the calls that begin within it.
+
+        Args:
+            name: of the session; several may have the same.
+        """
+        return self.sessions.session(name)
+
+    @first_use
+    def reports(self) -> Reports:
+        """The reports: what is said about now, a session or a period of the past."""
+        with fork.imports_finish_first:
+            from vitalspan.reports.reports import Reports  # noqa: PLC0415 - few programs ask
+            from vitalspan.reports.survey import Sources  # noqa: PLC0415
+
+        return Reports(
+            Sources(
+                self.statistics,
+                self.evaluation,
+                lambda: self.sessions,
+                lambda: self._counts.internal().started or self._recorder.started,
+                lambda: None if self._workers is None else len(self._workers.members()),
+                self._recorder.internal_errors,
+                self._store_reader,
+            )
+        )
+
+    def dashboard(
+        self, *, window: float | None = 3600.0, offset: float = 0.0, operations: int = 100
+    ) -> dict[str, Any]:
+        """Return everything that a dashboard shows, in types that JSON has.
+
+        The schema is documented and has a version. A monitor that does not tick by itself ticks
+        first.
+
+        Args:
+            window: the length of the period in seconds; None for all time since the start.
+            offset: the seconds since its end.
+            operations: how many operations are listed at most, those that took most time.
+
+        Raises:
+            ConfigurationError: for a period that cannot be looked back on.
+        """
+        return self.reports.dashboard(window=window, offset=offset, operations=operations)
+
+    def report(
+        self,
+        *,
+        window: float | None = None,
+        offset: float = 0.0,
+        session: Session | SessionStatistics | None = None,
+    ) -> Report:
+        """Return a report for people: as text, Markdown, JSON or one HTML file.
+
+        Without arguments it is about all time since the start. A monitor that does not tick by
+        itself ticks first.
+
+        Args:
+            window: the length of the period in seconds; None for all time since the start.
+            offset: the seconds since its end.
+            session: reports on this session instead of a period.
+
+        Raises:
+            ConfigurationError: for a period that cannot be looked back on, or something that is no
+                session.
+            VitalspanError: for a window if another process has the history.
+        """
+        if session is not None:
+            return self.reports.session(session)
+        return self.reports.report(window=window, offset=offset)
+
+    @property
+    def workers(self) -> Workers | None:
+        """The processes that put their counts together; None for a process by itself."""
+        return self._workers
+
+    def _unstored_sessions(self) -> list[Record]:
+        sessions = Capabilities.sessions.if_made(self)
+        return [] if sessions is None else sessions.take_unstored()
+
+    def _store_reader(self) -> StoreReader | None:
+        made = self.evaluation_if_made
+        persistence = None if made is None else made.persistence
+        return None if persistence is None else persistence.reader
