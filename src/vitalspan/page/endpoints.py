@@ -19,6 +19,7 @@ from vitalspan.page.documents import (
     rules,
     sessions,
     status,
+    watch,
     workers,
 )
 from vitalspan.page.parameters import (
@@ -29,6 +30,7 @@ from vitalspan.page.parameters import (
     NumberParameter,
     Parameter,
 )
+from vitalspan.recording.call_watch import MOST_CALLS
 
 if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
@@ -64,6 +66,11 @@ def _limit(what: str, default: int, most: int) -> NumberParameter:
 
 
 _ONE_OPERATION: Final = Parameter("operation", "The name of the operation.", required=True)
+_SINCE: Final = NumberParameter(
+    "since",
+    "When the watch began, as the first answer says it; without it, one begins now.",
+    most=float(2**40),
+)
 _SEARCH: Final = Parameter("search", "Text that component and operation contain together.")
 _SORT: Final = Parameter(
     "sort",
@@ -94,6 +101,12 @@ ENDPOINTS: Final = {
             operations.operation,
             operations.OperationDetail,
             (_ONE_OPERATION, COMPONENT, RANGE, STEP),
+        ),
+        Endpoint(
+            "watch",
+            watch.watch,
+            watch.Watch,
+            (_ONE_OPERATION, COMPONENT, _SINCE, _limit("Calls", 20, MOST_CALLS)),
         ),
         Endpoint("history", history.history, history.History, (OPERATION, COMPONENT, RANGE, STEP)),
         Endpoint("health", health.health, health.HealthDetail),

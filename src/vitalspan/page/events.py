@@ -1,10 +1,13 @@
-"""Server-sent events: after each tick, the status of the service at a glance."""
+"""Server-sent events: after each tick the status of the service, and calls that are watched."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from vitalspan.page.api import answer, monitor_of
+from vitalspan.page.documents import watch
+from vitalspan.page.json_document import dump
+from vitalspan.page.watches import WatchedOperation, watches
 
 CONTENT_TYPE: Final = "text/event-stream"
 
@@ -15,10 +18,52 @@ _SHORTEST: Final = 1.0
 _LONGEST: Final = 15.0
 
 
-def event(registry: object) -> bytes:
-    """Return the event that tells how the service is now."""
-    # JSON in one line can have no line break that would end the event.
-    return b"event: status\ndata: " + answer("status", "", registry).body.strip() + b"\n\n"
+class EventFeed:
+    """The events for everybody who follows a service, made step by step.
+
+    Args:
+        registry: whose service they are about.
+
+    Attributes:
+        seconds: from this step to the next one.
+    """
+
+    def __init__(self, registry: object) -> None:
+        self._registry = registry
+        self._until_status = 0.0
+        self._told: dict[WatchedOperation, int] = {}
+        self.seconds = _SHORTEST
+
+    def step(self, *, anew: bool = False) -> bytes:
+        """Return the events that are due, one after the other; nothing where none is.
+
+        Args:
+            anew: whether somebody has come who knows nothing yet.
+        """
+        events = b""
+        if anew or self._until_status <= 0:
+            # JSON in one line can have no line break that would end the event.
+            body = answer("status", "", self._registry).body.strip()
+            events += b"event: status\ndata: " + body + b"\n\n"
+            self._until_status = seconds_between(self._registry)
+        watched = self._watched(anew=anew)
+        self.seconds = min(self._until_status, _SHORTEST if self._told else _LONGEST)
+        self._until_status -= self.seconds
+        return events + watched
+
+    def _watched(self, *, anew: bool) -> bytes:
+        monitor = monitor_of(self._registry)
+        living = [] if monitor is None else watches.living(monitor)
+        if monitor is None or not living:
+            self._told.clear()
+            return b""
+        before, self._told, events = self._told, {}, b""
+        for one in living:
+            document = watch.of(monitor, one)
+            count = self._told[one] = len(document.calls)
+            if anew or count != before.get(one):
+                events += b"event: watch\ndata: " + dump(document).strip() + b"\n\n"
+        return events
 
 
 def seconds_between(registry: object) -> float:

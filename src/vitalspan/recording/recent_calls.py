@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from vitalspan.recording.call_record import Record
+from vitalspan.recording.call_watch import MOST_WATCHES, CallWatch
 
 _ROOM: Final = 128
 """Calls that are kept beyond four times the size before they are sorted."""
@@ -29,7 +31,8 @@ class RecentCalls:
         self.clear()
 
     def clear(self) -> None:
-        """Forget every call."""
+        """Forget every call, and whoever watches."""
+        self._watches: list[CallWatch] = []
         self._kept: list[Record] = []
         self._latest = float("-inf")
         self._mark = 0
@@ -41,6 +44,8 @@ class RecentCalls:
 
     def add(self, batch: list[Record], longest: float) -> None:
         """Add finished calls in the order of their starts, the longest of them so many seconds."""
+        if self._watches:
+            self._show(batch)
         size, kept = self.size, self._kept
         if not size:
             return
@@ -55,6 +60,19 @@ class RecentCalls:
         self._latest = max(self._latest, batch[-1][0] + longest)
         if len(kept) > 4 * size + _ROOM:
             self.settle()
+
+    def watch(self, watch: CallWatch) -> None:
+        """Show it the calls that are added, until it has ended."""
+        self._watches.append(watch)
+        del self._watches[:-MOST_WATCHES]
+
+    def _show(self, batch: list[Record]) -> None:
+        for watch in list(self._watches):
+            watch.offer(batch)
+            if watch.ended:
+                with contextlib.suppress(ValueError):
+                    # It may have made room for another.
+                    self._watches.remove(watch)
 
     def settle(self) -> None:
         """Keep no more than `size` calls."""

@@ -13,6 +13,7 @@ from vitalspan.recording import spans
 from vitalspan.recording.aggregation import Aggregator
 from vitalspan.recording.boundary_table import BoundaryTable
 from vitalspan.recording.call_record import CallRecord, Record, to_call_record
+from vitalspan.recording.call_watch import CallWatch
 from vitalspan.recording.enclosing_sessions import (
     EnclosingSession,
     Enclosure,
@@ -191,6 +192,31 @@ class Recorder(Shared):
         self.all_series()
         epoch = self.epoch()
         return [to_call_record(record, epoch) for record in self.aggregator.recent.latest()]
+
+    def watch(
+        self, operation: str, component: str | None, calls: int, seconds: float
+    ) -> Callable[[], list[CallRecord]]:
+        """Keep the next calls of an operation as they end.
+
+        Args:
+            operation: the operation's name.
+            component: the component's name; None for any.
+            calls: how many are kept.
+            seconds: for how long.
+
+        Returns:
+            What returns the calls so far, in the order in which they ended.
+        """
+        begin = self.now()
+        watch = CallWatch(operation, component, calls, begin, begin + seconds)
+        self.aggregator.recent.watch(watch)
+
+        def seen() -> list[CallRecord]:
+            self.all_series()
+            epoch = self.epoch()
+            return [to_call_record(record, epoch) for record in watch.calls()]
+
+        return seen
 
     def reset(self) -> None:
         """Begin anew from zero, as a forked child must: its parent counts what was before."""

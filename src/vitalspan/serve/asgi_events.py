@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import Any
@@ -27,23 +28,35 @@ async def send_events(registry: object, receive: Receive, send: Send) -> None:
         from vitalspan.page.events import (  # noqa: PLC0415
             CONTENT_TYPE,
             OPENING,
-            event,
-            seconds_between,
+            EventFeed,
         )
         from vitalspan.page.site import HEADERS  # noqa: PLC0415
+        from vitalspan.page.watches import watches  # noqa: PLC0415
 
     headers = [*HEADERS, ("Content-Type", CONTENT_TYPE), ("X-Accel-Buffering", "no")]
     pairs = [(name.lower().encode(), value.encode()) for name, value in headers]
     await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": pairs})
     await send({"type": "http.response.body", "body": OPENING, "more_body": True})
     gone = asyncio.ensure_future(_until_gone(receive))
+    feed, woken = EventFeed(registry), threading.Event()
+    watches.wake_with_another(woken)
     try:
         while not gone.done():
-            data = await asyncio.to_thread(event, registry)
-            await send({"type": "http.response.body", "body": data, "more_body": True})
-            await asyncio.wait([gone], timeout=seconds_between(registry))
+            anew = woken.is_set()
+            woken.clear()
+            data = await asyncio.to_thread(feed.step, anew=anew)
+            if data:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+            await _pause(gone, woken, feed.seconds)
     finally:
         gone.cancel()
+
+
+async def _pause(gone: asyncio.Future[None], woken: threading.Event, seconds: float) -> None:
+    """Wait some seconds, or until the client has gone or a watch has begun."""
+    while seconds > 0 and not gone.done() and not woken.is_set():
+        await asyncio.wait([gone], timeout=min(1.0, seconds))
+        seconds -= 1.0
 
 
 async def _until_gone(receive: Receive) -> None:

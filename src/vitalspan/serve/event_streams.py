@@ -99,13 +99,16 @@ class EventStreams:
             self._clients.pop(client, None)
 
     def _run(self) -> None:
-        from vitalspan.page.events import event, seconds_between  # noqa: PLC0415 - imported already
+        from vitalspan.page.events import EventFeed  # noqa: PLC0415 - imported already
+        from vitalspan.page.watches import watches  # noqa: PLC0415
 
-        seconds = 1.0
+        feed = EventFeed(self._registry)
+        watches.wake_with_another(self._woken)
         while True:
+            anew = self._woken.is_set()
             self._woken.clear()
             try:
-                data, seconds = event(self._registry), seconds_between(self._registry)
+                data = feed.step(anew=anew)
             except Exception:  # noqa: BLE001 - the next one may be made
                 _log.exception("an event could not be made")
                 data = b": none\n\n"
@@ -115,6 +118,6 @@ class EventStreams:
                     self._running = False
                     return
             for push in clients:
-                if push is not None:
+                if push is not None and data:
                     push(data)
-            self._wait(self._woken, seconds)
+            self._wait(self._woken, feed.seconds)

@@ -207,6 +207,31 @@ class ServiceStatistics:
         """Return those of `monitor.slow_calls()` of an operation or a component."""
         return _selected(self._slow(), operation, component)
 
+    def watch(
+        self,
+        operation: str,
+        *,
+        component: str | None = None,
+        calls: int = 20,
+        seconds: float = 300.0,
+    ) -> Callable[[], list[CallRecord]]:
+        """Keep the next calls of an operation in this process, however many others there are.
+
+        It ends by itself once it has so many calls, or when the time is over, and costs a little
+        for each call of the service until then. There are eight at a time; the oldest ends early
+        when there is another.
+
+        Args:
+            operation: the operation's name.
+            component: the component's name; None for any.
+            calls: how many are kept, at most 100.
+            seconds: for how long.
+
+        Returns:
+            What returns the calls so far, in the order in which they ended.
+        """
+        return self._recorder.watch(operation, component, calls, seconds)
+
     def running(self) -> list[RunningCall]:
         """Return every call that is inside now in this process, the oldest first."""
         return [call for _, call in running_calls(self._recorder)]

@@ -51,6 +51,10 @@ export class Follower {
   }
 
   receive(/** @type {any} */ message) {
+    if (message.kind === "watch") {
+      dispatchEvent(new CustomEvent("watched", { detail: message.watch }));
+      return;
+    }
     this.streaming = message.kind === "status";
     if (this.away) return;
     if (this.streaming) {

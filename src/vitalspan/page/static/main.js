@@ -78,7 +78,7 @@ function draw() {
   const view = VIEWS[page.route.view];
   main.setAttribute("aria-busy", page.document ? "false" : "true");
   if (page.error) render(main, h("p", { class: "notice", role: "alert" }, page.error));
-  else if (page.document) render(main, h("h1", { class: "spoken-only" }, view.title), view.view(page.document, page.route.parameters, { go, again: () => follower.now({ another: true }) }));
+  else if (page.document) render(main, h("h1", { class: "spoken-only" }, view.title), view.view(page.document, page.route.parameters, { go, again: () => follower.now({ another: true }), redraw: draw, streaming: () => follower.streaming }));
   drawHeader();
 }
 

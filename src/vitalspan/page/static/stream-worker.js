@@ -23,6 +23,7 @@
     if (source || Date.now() < closedUntil) return;
     const opened = (source = new EventSource(new URL("../api/v1/events", location.href)));
     opened.addEventListener("status", (event) => tell({ kind: "status", status: JSON.parse(event.data) }));
+    opened.addEventListener("watch", (event) => tell({ kind: "watch", watch: JSON.parse(event.data) }));
     opened.onerror = () => {
       tell({ kind: "lost" });
       // A stream that is refused is not asked for again by itself.

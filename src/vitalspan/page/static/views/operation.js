@@ -7,6 +7,7 @@ import { h } from "../dom.js";
 import { bytes, count, nameText, rate, ratio, seconds } from "../format.js";
 import { heatmap, histogram } from "../heatmap.js";
 import { card, nothing, promql, trace, when } from "../parts.js";
+import { WANTED, stop, watch, watchOf } from "../watch.js";
 
 export const title = "Operation";
 
@@ -14,13 +15,17 @@ export function load(/** @type {any} */ { range, operation, component }, /** @ty
   return get("operation", { operation, component, range }, signal);
 }
 
-export function view(/** @type {any} */ it) {
+export function view(/** @type {any} */ it, /** @type {any} */ parameters, /** @type {any} */ page) {
   const { figures, axis, points, marks, promql: queries } = it;
+  const { operation, component = null } = parameters;
+  const watched = watchOf(operation, component);
   return [
     h("div", { class: "heading", key: "heading" },
       h("h2", {}, nameText(figures.operation)),
-      figures.component && h("span", { class: "muted" }, nameText(figures.component))),
+      figures.component && h("span", { class: "muted" }, nameText(figures.component)),
+      (!watched || watched.document?.ended) && h("button", { type: "button", class: "action", onclick: () => watch(operation, component, page) }, `Watch the next ${WANTED} calls`)),
     it.notice && h("p", { class: "notice", key: "notice" }, it.notice),
+    watched && nextCalls(watched.document),
     h("dl", { class: "facts card", key: "facts" },
       fact("Calls", count(figures.count)), fact("Rate", rate(figures.throughput)),
       fact("Errors", `${count(figures.errors)} (${ratio(figures.error_rate)})`),
@@ -77,7 +82,15 @@ function running(/** @type {any[]} */ every, /** @type {number} */ now, /** @typ
       : nothing("No call is inside at this moment."));
 }
 
-function calls(/** @type {string} */ heading, /** @type {any[]} */ every, /** @type {string} */ traces) {
+function nextCalls(/** @type {any} */ it) {
+  const every = it ? [...it.calls].reverse() : [];
+  const state = !it ? "" : it.ended ? `${count(every.length)} of ${it.wanted}, over` : [`${count(every.length)} of ${it.wanted}, until `, when(it.until)];
+  return calls("Next calls", every, it?.trace_url ?? "",
+    [h("span", { class: "muted" }, state), h("button", { type: "button", class: "action", onclick: stop }, it?.ended ? "Close" : "Stop")],
+    it?.ended ? "No call has ended while it was watched." : "Waiting for a call that ends.");
+}
+
+function calls(/** @type {string} */ heading, /** @type {any[]} */ every, /** @type {string} */ traces, /** @type {any} */ aside = null, /** @type {string} */ otherwise = "None is kept.") {
   const some = (/** @type {(one: any) => any} */ of) => every.some((one) => { const value = of(one); return value !== null && value !== undefined && value !== ""; });
   const columns = [
     ["Ended", (/** @type {any} */ one) => when(one.start + one.duration), true],
@@ -91,12 +104,12 @@ function calls(/** @type {string} */ heading, /** @type {any[]} */ every, /** @t
     ["Trace", (/** @type {any} */ one) => trace(one.trace_id, traces), some((one) => one.trace_id)],
     ["Worker", (/** @type {any} */ one) => one.worker, some((one) => one.worker)],
   ].filter(([, , shown]) => shown);
-  return card(heading, { aside: h("span", { class: "muted" }, count(every.length)) },
+  return card(heading, { aside: aside ? h("span", { class: "actions" }, aside) : h("span", { class: "muted" }, count(every.length)) },
     every.length
       ? h("div", { class: "scroll tall", tabindex: 0, role: "group", "aria-label": heading }, h("table", { class: "calls" },
         h("thead", {}, h("tr", {}, columns.map(([name]) => h("th", { scope: "col" }, name)))),
         h("tbody", {}, every.map((one) => h("tr", {}, columns.map(([, of]) => h("td", {}, /** @type {any} */ (of)(one))))))))
-      : nothing("None is kept."));
+      : nothing(otherwise));
 }
 
 function labels(/** @type {Record<string, any>} */ pairs) {

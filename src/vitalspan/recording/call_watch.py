@@ -1,0 +1,67 @@
+"""The next calls of an operation, kept as they end, for whoever watches it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from vitalspan.recording.call_record import Record
+
+MOST_CALLS: Final = 100
+"""Calls that one watch keeps, at most."""
+
+MOST_WATCHES: Final = 8
+"""Watches of one monitor at a time; the oldest makes room for another."""
+
+
+class CallWatch:
+    """The first calls of an operation that end within some time.
+
+    A watch ends by itself, once it has its calls or sees one that ended too late.
+
+    Args:
+        operation: the operation's name.
+        component: the component's name; None for operations of that name in any component.
+        calls: how many it keeps.
+        begin: only calls that end from then on, in seconds on the steady clock.
+        end: only calls that end before that.
+    """
+
+    def __init__(
+        self, operation: str, component: str | None, calls: int, begin: float, end: float
+    ) -> None:
+        self.operation = operation
+        self.component = component
+        self.most = min(calls, MOST_CALLS)
+        self.begin = begin
+        self.end = end
+        self.ended = False
+        self._kept: list[Record] = []
+
+    def offer(self, batch: Iterable[Record]) -> None:
+        """Keep those of some finished calls that are watched."""
+        kept = self._kept
+        for record in batch:
+            ended_at = record[0] + record[1]
+            if ended_at >= self.end:
+                self.ended = True
+            elif ended_at >= self.begin:
+                series = ((len(record) > 3 and record[3].site) or record[2]).series
+                if series.operation == self.operation and self.component in (
+                    None,
+                    series.component,
+                ):
+                    kept.append(record)
+        if len(kept) >= self.most:
+            # A batch is in the order of starts.
+            self._kept = sorted(kept, key=_end)[: self.most]
+            self.ended = True
+
+    def calls(self) -> list[Record]:
+        """Return the calls so far in the order of their ends."""
+        return sorted(self._kept, key=_end)
+
+
+def _end(record: Record) -> float:
+    seconds: float = record[0] + record[1]
+    return seconds
