@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
@@ -202,6 +203,41 @@ def test_it_is_live_can_be_paused_and_costs_nothing_in_the_background(
         assert server._handler._streams.count == 0
         hide(page, hidden=False)
         call_and_see(shop, page, 3)
+        assert visit.faults == []
+
+
+@pytest.mark.parametrize("events", [True, False], ids=["by events", "by asking"])
+def test_the_next_calls_are_watched_until_there_were_enough(
+    browser: Any, server: MetricsServer, shop: vs.Monitor, events: bool
+) -> None:
+    name = HOSTILE[0]
+    with visiting(browser, address_of(server)) as visit:
+        page = visit.page
+        if not events:
+            page.add_init_script("delete window.SharedWorker")
+        with shop.operation(name):
+            pass
+        visit.show(f"operation?operation={quote(name)}")
+        page.get_by_role("button", name="Watch the next 20 calls").press("Enter")
+        card = page.get_by_role("region", name="Next calls")
+        card.get_by_text("Waiting for a call that ends.").wait_for()
+        with contextlib.suppress(ValueError), shop.operation(name) as call:
+            call.set_attribute(name, name)
+            raise ValueError(name)
+        card.locator("tbody tr").wait_for()
+        assert card.locator("tbody tr").count() == 1
+        assert name in (card.locator("tbody").text_content() or "")
+        for _ in range(30):
+            with shop.operation(name):
+                pass
+        card.get_by_text("20 of 20, over").wait_for()
+        assert card.locator("tbody tr").count() == 20
+        assert visit.findings() == []
+        card.get_by_role("button", name="Close").click()
+        card.wait_for(state="detached")
+        asked = visit.requests.count("/api/v1/watch")
+        assert asked == 1 if events else asked > 1
+        assert page.evaluate("typeof hacked") == "undefined"
         assert visit.faults == []
 
 

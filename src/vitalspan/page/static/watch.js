@@ -22,7 +22,7 @@ const SELDOM = 5_000;
 
 /** @type {Watched | null} */
 let watched = null;
-let heard = 0;
+let heard = -Infinity;
 let timer = 0;
 /** Shows what has changed. */
 let changed = () => {};
@@ -38,6 +38,7 @@ export function watchOf(/** @type {string} */ operation, /** @type {string | nul
 export function watch(/** @type {string} */ operation, /** @type {string | null} */ component, /** @type {{redraw: () => void, streaming: () => boolean}} */ page) {
   stop();
   watched = { operation, component, document: null };
+  heard = -Infinity;
   changed = page.redraw;
   streaming = page.streaming;
   say(`Watching the next ${WANTED} calls`);

@@ -87,7 +87,7 @@ function nextCalls(/** @type {any} */ it) {
   const state = !it ? "" : it.ended ? `${count(every.length)} of ${it.wanted}, over` : [`${count(every.length)} of ${it.wanted}, until `, when(it.until)];
   return calls("Next calls", every, it?.trace_url ?? "",
     [h("span", { class: "muted" }, state), h("button", { type: "button", class: "action", onclick: stop }, it?.ended ? "Close" : "Stop")],
-    it?.ended ? "No call has ended while it was watched." : "Waiting for a call that ends.");
+    !it ? "One moment." : it.ended ? "No call has ended while it was watched." : "Waiting for a call that ends.");
 }
 
 function calls(/** @type {string} */ heading, /** @type {any[]} */ every, /** @type {string} */ traces, /** @type {any} */ aside = null, /** @type {string} */ otherwise = "None is kept.") {
