@@ -210,6 +210,7 @@ class Fleet:
             middle = text.index('"') + 2
             with process.rules.open("w") as file:
                 for part in (text[:middle], text[middle:]):
+                    # The process must find the file in both states, and only its clock says when.
                     time.sleep(pause)
                     file.write(part)
                     file.flush()
@@ -250,8 +251,8 @@ def test_a_webhook_hears_each_incident_once_and_none_early(fleet: Fleet) -> None
     while not rounds or time.monotonic() - began < SECONDS:
         fleet.play(rounds)
         rounds += 1
-    # What was sent again, or late, would come within this time.
     wait_until(lambda: len(fleet.pager.heard()) >= len(fleet.pager.expected))
+    # That nothing more comes can only be waited for: what is sent again comes within this time.
     time.sleep(1.5 * RESEND)
     fleet.pager.check(settled=True)
     heard = fleet.pager.heard()

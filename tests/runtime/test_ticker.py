@@ -16,13 +16,11 @@ from vitalspan.runtime.ticker import Ticker
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 WAIT = """
-import threading, time
+import threading
+from support.waiting import wait_until
 def ticked(times):
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        if (monitor.registry.get_sample_value("vitalspan_tick_seconds_count") or 0) >= times:
-            return True
-        time.sleep(0.02)
+    count = "vitalspan_tick_seconds_count"
+    return wait_until(lambda: (monitor.registry.get_sample_value(count) or 0) >= times, 30)
 def ticking():
     return [one.name for one in threading.enumerate()].count("vitalspan-tick")
 """

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import Final
 
 SECONDS: Final = 180
@@ -62,13 +63,15 @@ def run_program(
     """Run a program and return what it printed; it must end with 0 and print no error.
 
     One that is not measured runs without coverage, whose tracer takes locks of its own and does
-    not survive an exception out of a signal handler.
+    not survive an exception out of a signal handler. It may import from `support`.
     """
     inherited = {
         name: value
         for name, value in os.environ.items()
         if measured or not name.startswith("COVERAGE_")
     }
+    paths = [str(Path(__file__).parents[1]), *filter(None, [inherited.get("PYTHONPATH")])]
+    inherited["PYTHONPATH"] = os.pathsep.join(paths)
     ended = subprocess.run(
         [sys.executable, "-W", "error", *flags, "-c", prelude + textwrap.dedent(program)],
         capture_output=True,

@@ -12,6 +12,7 @@ SHARED = (
     FORKING
     + """
 import multiprocessing, time, threading
+from support.waiting import wait_until
 monitor = vs.Monitor(registry=CollectorRegistry(), system_metrics=False, workers=sys.argv[1],
                      publish_interval=float(os.environ.get("INTERVAL", "3600")))
 
@@ -26,10 +27,7 @@ def count():
     return 0.0
 
 def wait_for(expected, seconds=30):
-    end = time.monotonic() + seconds
-    while count() != expected and time.monotonic() < end:
-        time.sleep(0.02)
-    assert count() == expected, count()
+    wait_until(lambda: count() == expected, seconds)
 
 def publishers():
     return [one for one in threading.enumerate() if one.name == "vitalspan-publish"]
@@ -83,11 +81,7 @@ def test_a_child_that_serves_is_a_worker_before_its_first_call(tmp_path: Path) -
     run(
         """
 def work():
-    for _ in range(1000):
-        if monitor.workers.members():
-            return
-        time.sleep(0.02)
-    raise AssertionError
+    wait_until(monitor.workers.members)
 in_child(work)
 """,
         tmp_path,

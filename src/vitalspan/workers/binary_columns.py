@@ -63,12 +63,12 @@ def unpacked(code: str, encoded: bytes, size: int) -> array[Any]:
 
 
 def decode_counts(encoded: bytes, width: int) -> list[int]:
-    """Return counts from their bytes, of which each has so many."""
+    """Return the counts that are encoded with this many bytes each."""
     return unpacked(COUNT_TYPES[width], encoded, len(encoded) // width).tolist()
 
 
 def widened(encoded: bytes, width: int, wanted: int) -> bytes:
-    """Return counts with more bytes each.
+    """Encode counts again, with more bytes for each.
 
     Args:
         encoded: the counts.

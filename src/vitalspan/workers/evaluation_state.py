@@ -73,7 +73,7 @@ def alerts_of(documents: Iterable[Mapping[str, Any]]) -> list[Alert]:
 
 
 def rule_digest(rule_state: AlertStates) -> str:
-    """Return what tells a rule from others, in another process as well."""
+    """Return a fingerprint of a rule, which is the same in every process."""
     return sha256(repr(rule_state.identity).encode("utf-8", "replace")).hexdigest()[:16]
 
 

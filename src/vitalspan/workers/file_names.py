@@ -1,4 +1,4 @@
-"""The names of the files in a shared directory, by which ours are told from those of others."""
+"""The names of the files in a shared directory, which set ours apart from those of others."""
 
 from __future__ import annotations
 

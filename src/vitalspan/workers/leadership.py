@@ -75,7 +75,7 @@ class Leadership:
         return True
 
     def release(self) -> None:
-        """Lead no more. In a forked child this leaves the lock to the parent."""
+        """Stop leading. In a forked child this leaves the lock to the parent."""
         if self._file is not None:
             with suppress(OSError):
                 os.close(self._file)

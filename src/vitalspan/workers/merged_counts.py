@@ -131,11 +131,11 @@ class MergedCounts:
             return encode_all(self.counts, wanted, self.epoch())
 
     def like_this(self) -> MergedCounts:
-        """Return other counts of the same processes, of which nothing has been read yet."""
+        """Return a second view of the same processes, which has read nothing yet."""
         return MergedCounts(self._process, self._publisher, self._directory)
 
     def forget_series(self) -> None:
-        """Forget every series, so that a history can be told of all of them anew."""
+        """Forget every series, so that the next reading reports all of them as changed."""
         with self._lock:
             self._series = {}
             self._in_progress = {}

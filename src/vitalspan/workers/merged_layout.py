@@ -67,7 +67,7 @@ class MergedLayout:
         self._placements = [placements[id(one)] for one in layouts]
 
     def is_of(self, layouts: Sequence[SeriesLayout]) -> bool:
-        """Whether this is the layout of these processes."""
+        """Whether these are the layouts that this one was made of."""
         return len(layouts) == len(self._layouts) and all(map(is_, layouts, self._layouts))
 
     def aligned(self, index: int, column: Sequence[T], missing: T) -> Sequence[T]:

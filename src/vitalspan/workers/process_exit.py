@@ -1,4 +1,4 @@
-"""Publishes at the end of the process, however Python lets one know of it."""
+"""Publishes the last counts when the process ends: at exit, by SIGTERM, or as a child."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file in which the leader publishes alerts, health and what belongs to them."""
+"""The file in which the leader publishes alerts, health, SLOs and receivers."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def is_metric(collector: object) -> bool:
 
 
 def key_of(name: str, labels: Iterable[tuple[str, str]]) -> Key:
-    """Return what tells a sample from others."""
+    """Return the key of a sample within its family: its name and labels."""
     return name, tuple(labels)
 
 

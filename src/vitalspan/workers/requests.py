@@ -1,4 +1,4 @@
-"""Requests to the leader, from processes that only know what it has evaluated."""
+"""Requests to the leader, from processes that do not evaluate themselves."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Requests:
             unfinished.rename(path)
 
     def apply(self) -> None:
-        """Do what others have asked for."""
+        """Carry out the requests that other processes have left."""
         for path in sorted(self._directory.glob(f"*{_SUFFIX}"))[:_MOST]:
             try:
                 self._apply(json.loads(read_file(path)))

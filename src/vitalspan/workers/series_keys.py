@@ -11,7 +11,7 @@ from vitalspan.workers.state_file import UnreadableError
 
 
 def encode_key(component: str, operation: str, labels: Labels) -> bytes:
-    """Return what tells a series from others; it has no line break."""
+    """Return the key of a series: its names and labels as JSON, without a line break."""
     return json.dumps([component, operation, labels], separators=(",", ":")).encode()
 
 

@@ -1,4 +1,4 @@
-"""One evaluation for all processes: one of them leads, and the others know what it has found."""
+"""One evaluation for all processes: one of them leads, and the others take over its results."""
 
 from __future__ import annotations
 
@@ -117,14 +117,14 @@ class SharedEvaluation:
         self._leadership.release()
 
     def close(self) -> None:
-        """Take part no more: the process is an instance of its own again."""
+        """Leave the other processes: this one evaluates for itself again."""
         self.step_down()
         if not self._closed:
             self._closed = True
             leave_instance(self._instance)
 
     def follow(self) -> None:
-        """Take over what the leader has published, if that is news."""
+        """Take over what the leader has published, if it has changed."""
         if self._leading:
             return
         document = self._published.read()

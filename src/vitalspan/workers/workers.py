@@ -162,7 +162,7 @@ class Workers:
         return members_of(self.directory.read())
 
     def has_past(self) -> bool:
-        """Whether there are counts of which nobody knows when they were counted."""
+        """Whether there are counts from before the history began, whose times are unknown."""
         state = self.directory.read()
         limit = self._recorder.clock.wall() - LATE
         return state.archive is not None or any(

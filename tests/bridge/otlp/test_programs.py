@@ -103,14 +103,13 @@ checkout()
 
 def test_a_forked_child_pushes_at_its_interval(receiver: MetricsReceiver) -> None:
     program = f"""{CALL}
-import time
+from support.waiting import wait_until
 vs.configure(metrics="otlp")
 
 def work():
     checkout()
     accepted = 'vitalspan_otlp_requests_total{{result="accepted"}} '
-    while float(vs.generate_latest().decode().split(accepted)[1].split()[0]) < 1:
-        time.sleep(0.01)
+    wait_until(lambda: float(vs.generate_latest().decode().split(accepted)[1].split()[0]) >= 1)
     print(os.getpid())
 
 in_child(work)
@@ -186,16 +185,15 @@ print(b"vitalspan_otlp_waiting_bytes" in vs.generate_latest())
 
 def test_what_is_pushed_is_counted(receiver: MetricsReceiver) -> None:
     program = f"""{CALL}
-import time
+from support.waiting import wait_until
 vs.configure(metrics="otlp")
 checkout()
 accepted = 'vitalspan_otlp_requests_total{{result="accepted"}} '
-for _ in range(3000):
+def is_accepted():
     text = vs.generate_latest().decode()
-    if accepted in text and float(text.split(accepted)[1].split()[0]) > 0:
-        print("accepted")
-        break
-    time.sleep(0.01)
+    return accepted in text and float(text.split(accepted)[1].split()[0]) > 0
+wait_until(is_accepted)
+print("accepted")
 """
     output = run_program(
         program,

@@ -131,8 +131,7 @@ function go(/** @type {Record<string, any>} */ changes_) {
 
 function changeTheme() {
   const root = document.documentElement;
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = dark ? "light" : "dark";
+  root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
   try {
     localStorage.setItem("vitalspan-theme", root.dataset.theme);
   } catch {

@@ -1,11 +1,17 @@
 // Sets the theme before anything is drawn. It is no module, because modules run after that.
 "use strict";
 (() => {
-  let theme = null;
-  try {
-    theme = localStorage.getItem("vitalspan-theme");
-  } catch {
-    // Storage may be switched off; the system's theme is used then.
-  }
-  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const setTheme = () => {
+    let theme = null;
+    try {
+      theme = localStorage.getItem("vitalspan-theme");
+    } catch {
+      // Storage may be switched off; the system's theme is used then.
+    }
+    if (theme !== "light" && theme !== "dark") theme = system.matches ? "dark" : "light";
+    document.documentElement.dataset.theme = theme;
+  };
+  setTheme();
+  system.addEventListener("change", setTheme);
 })();
