@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vitalspan.alerts import Alerts
     from vitalspan.evaluation import Evaluation
     from vitalspan.health.service_health import ServiceHealth
+    from vitalspan.marks import Marks
     from vitalspan.notify import Dispatcher
     from vitalspan.reports.report import Report
     from vitalspan.reports.reports import Reports
@@ -82,7 +83,7 @@ class Capabilities(Instruments):
         evaluation = Evaluation(
             self._recorder, self._counts, self.registry, self._settings, self._workers
         )
-        evaluation.record_sources.append(self._unstored_sessions)
+        evaluation.record_sources += [self._unstored_sessions, self._unstored_marks]
         return evaluation
 
     @property
@@ -132,6 +133,33 @@ class Capabilities(Instruments):
         Each has the stack from its function to the line that it is at, across the awaits of a task.
         """
         return self.statistics.stacks()
+
+    @first_use
+    def marks(self) -> Marks:
+        """The moments that charts mark: starts of the service, and what `mark` was told."""
+        with fork.imports_finish_first:
+            from vitalspan.marks import Marks  # noqa: PLC0415 - few programs look at charts
+
+        recorder, counts = self._recorder, self._counts
+        return Marks(
+            lambda: counts.internal().started or recorder.started,
+            recorder.now,
+            recorder.clock.wall,
+            self._store_reader,
+        )
+
+    def mark(self, text: str) -> None:
+        """Mark this moment on the charts of the page, such as a migration or a switched flag.
+
+        It is kept in the store, where there is one. The last 200 are shown.
+
+        Args:
+            text: what happened, in a few words; at most 256 characters of it are kept.
+
+        Raises:
+            ConfigurationError: for what is no text.
+        """
+        self.marks.add(text)
 
     @first_use
     def sessions(self) -> Sessions:
@@ -222,6 +250,9 @@ class Capabilities(Instruments):
     def _unstored_sessions(self) -> list[Record]:
         sessions = Capabilities.sessions.if_made(self)
         return [] if sessions is None else sessions.take_unstored()
+
+    def _unstored_marks(self) -> list[Record]:
+        return self.marks.take_unstored()
 
     def _store_reader(self) -> StoreReader | None:
         made = self.evaluation_if_made

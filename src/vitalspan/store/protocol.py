@@ -60,7 +60,7 @@ class Record(NamedTuple):
     """Something that happened once.
 
     Attributes:
-        kind: `session`, `alert` or `health`.
+        kind: `session`, `alert`, `health`, `start` or `mark`.
         at: in seconds since the Unix epoch.
         document: the rest, as JSON can say it.
     """

@@ -53,7 +53,7 @@ def _lines(found: OpenedStore) -> Iterator[str]:
         reach = "nothing yet" if own is None else f"{date_text(own[0])} to {date_text(own[1])}"
         age = duration_text(tier.age)
         yield f"frames of {duration_text(tier.step):>4}, kept for {age:>4}: {reach}"
-    for kind in ("alert", "session", "health"):
+    for kind in ("alert", "session", "health", "start", "mark"):
         count = len(store.records(kind, 0.0, float("inf"), _MOST))
         if count:
             yield f"records of kind {kind}: {count}"

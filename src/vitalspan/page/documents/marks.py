@@ -1,4 +1,4 @@
-"""Marks on the time axis: alerts that began and ended, and the start of the process."""
+"""Marks on the time axis: alerts that began and ended, starts, deploys, and marked moments."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ class Mark:
 
     Attributes:
         at: when, in seconds since the Unix epoch.
-        kind: what: an alert began to fire, an alert ended, or the process started.
+        kind: what: an alert fired or was resolved, the service had its first start, a restart or
+            a deploy of another version, or the program has marked the moment.
         text: in words.
-        severity: of the alert; empty for a start.
+        severity: of the alert; empty for what is none.
     """
 
     at: float
-    kind: Literal["fired", "resolved", "start"]
+    kind: Literal["fired", "resolved", "start", "restart", "deploy", "mark"]
     text: str
     severity: str = ""
 
@@ -33,7 +34,7 @@ def marks_of(monitor: Monitor, axis: Axis | None, operation: str | None = None) 
     """Return what happened in the time of an axis, the latest last.
 
     Args:
-        monitor: whose alerts and start these are.
+        monitor: whose alerts and starts these are.
         axis: the times; None has no marks.
         operation: only alerts about this operation or about none; None takes all.
     """
@@ -49,7 +50,7 @@ def marks_of(monitor: Monitor, axis: Axis | None, operation: str | None = None) 
         if alert.resolved_at is not None:
             text = f"{alert.alertname} has ended"
             marks[alert.id, "resolved"] = Mark(alert.resolved_at, "resolved", text, alert.severity)
-    begin = monitor.evaluation.counts.born + monitor.evaluation.counts.epoch()
-    every = [*marks.values(), Mark(begin, "start", "The process started")]
-    first = axis.times[0] - axis.step
-    return tuple(sorted((one for one in every if one.at >= first), key=lambda one: one.at)[-_MOST:])
+    first, last = axis.times[0] - axis.step, axis.times[-1]
+    every = [one for one in marks.values() if one.at >= first]
+    every += [Mark(*happening) for happening in monitor.marks.between(first, last)]
+    return tuple(sorted(every, key=lambda one: one.at)[-_MOST:])

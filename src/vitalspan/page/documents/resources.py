@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from vitalspan.page.charts import Axis, Number
+from vitalspan.page.documents.marks import Mark, marks_of
 from vitalspan.page.figures import NO_HISTORY, figures_of_operations, reading_charts
 from vitalspan.statistics.call_statistics import CallStatistics
 
@@ -80,6 +81,7 @@ class Resources:
         memory_utilization: the share of the machine's memory in use, 0 to 1.
         memory_rss: resident memory of the process in bytes.
         operations: those whose calls used most CPU time, where that is measured.
+        marks: what happened on the axis.
         notice: what has to be said about the figures; None for nothing.
     """
 
@@ -91,6 +93,7 @@ class Resources:
     memory_utilization: tuple[Number, ...]
     memory_rss: tuple[Number, ...]
     operations: tuple[CallStatistics, ...]
+    marks: tuple[Mark, ...]
     notice: str | None
 
 
@@ -113,6 +116,7 @@ def resources(monitor: Monitor, asked: dict[str, Any]) -> Resources:
         memory_utilization=memory_utilization,
         memory_rss=memory_rss,
         operations=tuple(measured[:MOST_OPERATIONS]),
+        marks=marks_of(monitor, axis),
         notice=None if axis is not None else NO_HISTORY,
     )
 

@@ -32,7 +32,9 @@ import { NONE, axisTime, time, utc } from "./format.js";
 const SHARED = "time";
 /** Steps between the lines of an axis of bytes. */
 const BINARY = Array.from({ length: 50 }, (_, power) => 2 ** power);
-const MARK_COLORS = { resolved: "--ok", start: "--muted", fired: "--critical" };
+const MARK_COLORS = { resolved: "--ok", start: "--muted", restart: "--muted", fired: "--critical", deploy: "--accent", mark: "--line-5" };
+/** Marks that are listed below charts, the latest ones. */
+const LISTED = 8;
 
 /** A chart with a title, its axes, and what its lines stand at. */
 export function chart(/** @type {string} */ key, /** @type {Chart} */ data) {
@@ -42,6 +44,18 @@ export function chart(/** @type {string} */ key, /** @type {Chart} */ data) {
 /** A chart as small as a word, without axes. */
 export function sparkline(/** @type {string} */ key, /** @type {Chart} */ data) {
   return island(key, "spark", (element, first) => new Sparkline(element, first), data);
+}
+
+/** What is marked, in words: the lines alone say little, and nothing to whoever cannot see them. */
+export function markList(/** @type {Mark[]} */ marks) {
+  if (!marks.length) return null;
+  const left = marks.length - LISTED;
+  return h("ul", { class: "marks", "aria-label": "What happened" },
+    marks.slice(-LISTED).reverse().map(({ at, kind, text }) => h("li", { key: `${kind} ${at} ${text}` },
+      h("i", { class: `mark-line is-${kind in MARK_COLORS ? kind : "start"}`, "aria-hidden": "true" }),
+      h("time", { class: "muted", title: utc(at), datetime: new Date(at * 1000).toISOString() }, time(at)),
+      h("span", { class: "mark-text", title: text }, text))),
+    left > 0 && h("li", { key: "more", class: "muted" }, `and ${left} before`));
 }
 
 function color(/** @type {string} */ name) {
@@ -201,7 +215,7 @@ class TimeChart extends Plot {
     return {
       width,
       height: this.data.height ?? 150,
-      padding: [8, 8, 0, 0],
+      padding: [8, 16, 0, 0],
       legend: { show: false },
       scales: { x, y },
       axes: [
@@ -225,12 +239,14 @@ class TimeChart extends Plot {
   drawMarks(/** @type {any} */ plot) {
     const { ctx, bbox } = plot;
     ctx.save();
-    ctx.lineWidth = devicePixelRatio;
-    ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
     for (const mark of this.data.marks ?? []) {
       const place = Math.round(plot.valToPos(mark.at, "x", true));
       if (place < bbox.left || place > bbox.left + bbox.width) continue;
       ctx.strokeStyle = color(MARK_COLORS[/** @type {keyof typeof MARK_COLORS} */ (mark.kind)] ?? "--muted");
+      // What somebody has done stands out from what has come of it.
+      const done = mark.kind === "deploy" || mark.kind === "mark";
+      ctx.lineWidth = (done ? 1.5 : 1) * devicePixelRatio;
+      ctx.setLineDash(done ? [] : [3 * devicePixelRatio, 3 * devicePixelRatio]);
       ctx.beginPath();
       ctx.moveTo(place, bbox.top);
       ctx.lineTo(place, bbox.top + bbox.height);

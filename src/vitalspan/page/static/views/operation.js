@@ -2,7 +2,7 @@
 /** One operation: its figures over time, how long its calls took, its errors and its calls. */
 
 import { get } from "../api.js";
-import { chart } from "../chart.js";
+import { chart, markList } from "../chart.js";
 import { h } from "../dom.js";
 import { bytes, count, nameText, rate, ratio, seconds } from "../format.js";
 import { heatmap, histogram } from "../heatmap.js";
@@ -47,7 +47,8 @@ export function view(/** @type {any} */ it, /** @type {any} */ parameters, /** @
           { label: "p95", color: "--line-4", values: points.p95 },
           { label: "p99", color: "--line-5", values: points.p99 },
         ],
-      })),
+      }),
+      markList(marks)),
     it.durations?.uppers.length > 0 && h("div", { class: "grid wide-left", key: "durations" },
       card("Durations over time", {}, h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Durations over time" }, heatmap(axis, it.durations))),
       card("Durations", {}, histogram(it.durations))),

@@ -2,7 +2,7 @@
 /** The first screen: how the service is, what is wrong, and where. */
 
 import { get } from "../api.js";
-import { chart, sparkline } from "../chart.js";
+import { chart, markList, sparkline } from "../chart.js";
 import { h, svg } from "../dom.js";
 import { count, rate, ratio, score, seconds } from "../format.js";
 import { componentGraph, statusClass } from "../graph.js";
@@ -94,6 +94,7 @@ function totals(/** @type {any} */ { axis, points, marks, total, promql: queries
       ],
     }),
     h("p", { class: "totals muted" }, `${count(total.count)} calls and ${count(total.errors)} errors in ${seconds(total.seconds)}`),
+    markList(marks),
   ];
 }
 

@@ -2,7 +2,7 @@
 /** What the process, the machine and the operations use. */
 
 import { get } from "../api.js";
-import { chart } from "../chart.js";
+import { chart, markList } from "../chart.js";
 import { h } from "../dom.js";
 import { NONE, bytes, count, ratio, seconds } from "../format.js";
 import { card, nothing, operationName } from "../parts.js";
@@ -14,14 +14,15 @@ export function load(/** @type {any} */ { range }, /** @type {AbortSignal} */ si
 }
 
 export function view(/** @type {any} */ it) {
-  const { process, machine, axis } = it;
+  const { process, machine, axis, marks } = it;
   const line = (/** @type {string} */ label, /** @type {any[]} */ values, /** @type {string} */ color) => [{ label, color, values, filled: true }];
   return [
     it.notice && h("p", { class: "notice", key: "notice" }, it.notice),
     axis && h("section", { class: "card charts", key: "charts", "aria-label": "Over time" },
-      chart("cpu", { title: "CPU of the machine", axis, format: ratio, least: 1, lines: line("CPU", it.cpu_utilization, "--line-2") }),
-      chart("memory", { title: "Memory of the machine", axis, format: ratio, least: 1, lines: line("memory", it.memory_utilization, "--line-5") }),
-      chart("rss", { title: "Resident memory of the process", axis, format: bytes, binary: true, lines: line("resident", it.memory_rss, "--line-1") })),
+      chart("cpu", { title: "CPU of the machine", axis, marks, format: ratio, least: 1, lines: line("CPU", it.cpu_utilization, "--line-2") }),
+      chart("memory", { title: "Memory of the machine", axis, marks, format: ratio, least: 1, lines: line("memory", it.memory_utilization, "--line-5") }),
+      chart("rss", { title: "Resident memory of the process", axis, marks, format: bytes, binary: true, lines: line("resident", it.memory_rss, "--line-1") }),
+      markList(marks)),
     h("div", { class: "grid", key: "facts" },
       card("Process", {}, facts([
         ["Process id", String(process.pid)], ["Running for", seconds(it.at - process.started)], ["Python", process.python],
