@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vitalspan.health.service_health import ServiceHealth
     from vitalspan.marks import Marks
     from vitalspan.notify import Dispatcher
+    from vitalspan.profiling.profiles import Profiles
     from vitalspan.reports.report import Report
     from vitalspan.reports.reports import Reports
     from vitalspan.rules.rule_book import RuleBook
@@ -160,6 +161,14 @@ class Capabilities(Instruments):
             ConfigurationError: for what is no text.
         """
         self.marks.add(text)
+
+    @first_use
+    def profiles(self) -> Profiles:
+        """The profiles of slow calls, which the setting `profile_slow_calls` has taken."""
+        with fork.imports_finish_first:
+            from vitalspan.profiling.profiles import Profiles  # noqa: PLC0415 - few have any
+
+        return Profiles(self._recorder)
 
     @first_use
     def sessions(self) -> Sessions:

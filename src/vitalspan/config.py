@@ -25,6 +25,7 @@ _COUNTS: Final = (
     ("native_histogram_buckets", 2, _MOST),
     ("store_max_bytes", 0, 2**50),
     ("report_keep", 1, _MOST),
+    ("profiles_per_hour", 1, 3600),
 )
 """Settings that are whole numbers, with their least and their greatest values."""
 
@@ -38,6 +39,10 @@ _SHORTEST_TICK: Final = 0.1
 _LONGEST_TICK: Final = 3600
 
 _LONGEST_SPAN: Final = 86400
+
+_SHORTEST_PROFILE: Final = 0.1
+_LONGEST_PROFILE: Final = 120
+"""With 100 samples a second it is large enough already."""
 
 _SHORTEST_REPORT: Final = 60
 _LONGEST_REPORT: Final = 31 * 86400
@@ -113,6 +118,10 @@ class Settings:
         report_max_age: seconds after which a report is removed.
         trace_url: the address of a trace in your tracing system, with `{trace_id}` where its id
             belongs; the page links to it.
+        profile_slow_calls: whether calls that pass their `slow=` limit are profiled while they are
+            slow, one at a time.
+        profiles_per_hour: how many of them in an hour, at most.
+        profile_seconds: for how many seconds each of them, at most.
     """
 
     component: str = "default"
@@ -153,6 +162,9 @@ class Settings:
     report_keep: int = 168
     report_max_age: float = 2_592_000.0
     trace_url: str = ""
+    profile_slow_calls: bool = False
+    profiles_per_hour: int = 20
+    profile_seconds: float = 30.0
 
     def __post_init__(self) -> None:
         for name, least, most in _COUNTS:
@@ -215,6 +227,12 @@ class Settings:
             raise ConfigurationError(
                 f"publish_interval={interval!r:.80}: use seconds from {_SHORTEST_TICK} to "
                 f"{_LONGEST_TICK}"
+            )
+        seconds = self.profile_seconds
+        if not _is_number(seconds) or not _SHORTEST_PROFILE <= seconds <= _LONGEST_PROFILE:
+            raise ConfigurationError(
+                f"profile_seconds={seconds!r:.80}: use seconds from {_SHORTEST_PROFILE} to "
+                f"{_LONGEST_PROFILE}"
             )
         for name in ("group_wait", "group_interval"):
             value = getattr(self, name)

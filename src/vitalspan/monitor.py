@@ -85,6 +85,8 @@ class Monitor(Capabilities):
         self._push.use(exporter)
         if self._settings.reports:
             self.reports.configure(self._settings)
+        if self._settings.profile_slow_calls:
+            self.profiles.configure(self._settings)
         self._registry_locks = RegistryLocks(self.registry)
         fork.reset_in_child(self._registry_locks, first=True)
         self._reset_in_children()
@@ -144,6 +146,8 @@ class Monitor(Capabilities):
         self._push.use(exporter)
         if wanted.reports or Monitor.reports.if_made(self) is not None:
             self.reports.configure(wanted)
+        if wanted.profile_slow_calls or Monitor.profiles.if_made(self) is not None:
+            self.profiles.configure(wanted)
         if self._workers is not None:
             self._workers.set_interval(wanted.publish_interval)
         self._configure_instruments()
@@ -205,6 +209,9 @@ class Monitor(Capabilities):
             self._workers.close()
         if self.evaluation_if_made is not None:
             self.evaluation.close()
+        profiles = Monitor.profiles.if_made(self)
+        if profiles is not None:
+            profiles.close()
         self._registration.leave()
         self._model_usage.leave()
 
@@ -215,6 +222,9 @@ class Monitor(Capabilities):
         sessions = Monitor.sessions.if_made(self)
         if sessions is not None:
             sessions.reset()
+        profiles = Monitor.profiles.if_made(self)
+        if profiles is not None:
+            profiles.reset()
         if self.evaluation_if_made is not None:
             self.evaluation.reset()
 

@@ -102,6 +102,8 @@ class CallRecord(NamedTuple):
     cpu_seconds: float | None = None
     error_message: str | None = None
     """What was raised, or what `Call.fail` was told; at most 256 characters."""
+    profile_id: str | None = None
+    """Of a slow call that was profiled; `monitor.profiles.get` has the profile."""
     worker: int | None = None
     """The number of the process that made the call, where several put their calls together."""
 

@@ -9,7 +9,7 @@ from vitalspan.labels import Labels
 from vitalspan.metrics import COMPONENT
 from vitalspan.recording import spans
 from vitalspan.recording.attributes import kept_value, span_attributes
-from vitalspan.recording.call_record import Record, to_call_record
+from vitalspan.recording.call_record import Record
 from vitalspan.recording.options import NO_EXTRAS, OperationOptions, SpanExtras
 from vitalspan.recording.rebuild import Shared, rebuild
 from vitalspan.recording.recorder import Recorder
@@ -184,7 +184,7 @@ class CallSite(Shared):
         recorder = self.recorder
         seconds = record[1]
         if self.slow is not None and seconds > self.slow and record[0] >= recorder.born:
-            recorder.slow.append(to_call_record(record, recorder.epoch()))
+            recorder.note_slow(record)
         if self.resources is None and not self.measuring:
             self._measure_next(worth=seconds >= recorder.meter.worthwhile)
 

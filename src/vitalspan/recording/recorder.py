@@ -64,6 +64,8 @@ class Recorder(Shared):
         sites: every call site that somebody holds.
         site_caches: what keeps call sites of its own for reuse.
         open_sessions: the sessions that are open, by their `id`.
+        profile_of: returns the id of the profile of a call that has just ended, None for one
+            without; it is None itself while no calls are profiled.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Recorder(Shared):
         self.series_table = SeriesTable(max_series, self.boundaries, clock.wall)
         self.aggregator = Aggregator(clock.now, recent_calls, self.internal_errors, _relocate)
         self.slow: deque[CallRecord] = deque(maxlen=slow_calls)
+        self.profile_of: Callable[[Record], str | None] | None = None
         self.sites: weakref.WeakSet[Site] = weakref.WeakSet()
         self.site_caches: weakref.WeakSet[SiteCache] = weakref.WeakSet()
         self.open_sessions: dict[int, EnclosingSession] = self.aggregator.open_sessions
@@ -182,6 +185,13 @@ class Recorder(Shared):
                 len(unchanged),
                 unchanged[0].operation,
             )
+
+    def note_slow(self, record: Record) -> None:
+        """Keep a call that took longer than its `slow=` limit for reading."""
+        call = to_call_record(record, self.epoch())
+        if self.profile_of is not None:
+            call = call._replace(profile_id=self.profile_of(record))
+        self.slow.append(call)
 
     def epoch(self) -> float:
         """Return the difference between the time of day and the steady clock, in seconds."""

@@ -11,7 +11,7 @@ logger: Final = logging.getLogger("vitalspan")
 
 PLACES: Final = (
     *("api", "attribute", "begin", "end", "errors"),
-    *("fold", "health", "job", "label", "measure", "report", "session", "span", "store"),
+    *("fold", "health", "job", "label", "measure", "profile", "report", "session", "span", "store"),
     "workers",
 )
 """Where faults are counted; each is shown from the start, so that its first fault is a rise."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from traceback import FrameSummary, StackSummary
-from types import MethodType
-from typing import Any, Final
+from types import CodeType, MethodType
+from typing import Any, Final, NamedTuple
 
 from vitalspan.recording.call import Call
 from vitalspan.recording.call_record import Record
@@ -27,7 +27,10 @@ _PACKAGE: Final = Path(__file__).parents[1]
 
 _LEFT_OUT: Final = tuple(
     str(_PACKAGE / name)
-    for name in ("recording", "statistics", "integrations", "monitor.py", "capabilities.py")
+    for name in (
+        *("recording", "statistics", "profiling", "integrations"),
+        *("monitor.py", "capabilities.py"),
+    )
 )
 """Files whose frames say nothing about where a call is."""
 
@@ -71,8 +74,30 @@ class RunningStack(RunningCall):
         return f"{head}\n{''.join(self.frames.format())}".rstrip("\n")
 
 
-_Found = dict[int, tuple[WalkedStack, int]]
-"""The stack of each call, by the id of its record, and the index of the frame it begins at."""
+class Place(NamedTuple):
+    """Where a call is on a stack.
+
+    Attributes:
+        stack: that it is on.
+        anchor: the index of the frame that stays as long as the call: its wrapper's, or the one
+            that has entered a block.
+        begin: the index of the first frame of the call.
+        call: the call.
+    """
+
+    stack: WalkedStack
+    anchor: int
+    begin: int
+    call: Call
+
+    @property
+    def frames(self) -> list[Frame]:
+        """The frames of the call, without those that say nothing about where it is."""
+        return [one for one in self.stack.frames[self.begin :] if is_shown(one.frame.f_code)]
+
+
+_Found = dict[int, Place]
+"""The place of each call, by the id of its record."""
 
 
 def running_stacks(calls: Sequence[tuple[Record, RunningCall]]) -> list[RunningStack]:
@@ -81,10 +106,19 @@ def running_stacks(calls: Sequence[tuple[Record, RunningCall]]) -> list[RunningS
     Args:
         calls: the record of each call that is inside, and the call as it is shown.
     """
-    missing = {id(record) for record, _ in calls}
-    if not missing:
-        return []
+    found = find_places([record for record, _ in calls])
+    return [_shown(call, found.get(id(record))) for record, call in calls]
+
+
+def find_places(records: Iterable[Record]) -> dict[int, Place]:
+    """Return where calls are, by the id of their records; those that are not found are left out.
+
+    To find the tasks that wait, all objects that the garbage collector knows are looked at.
+    """
+    missing = {id(record) for record in records}
     found: _Found = {}
+    if not missing:
+        return found
     threads = thread_stacks()
     _find(threads, missing, found)
     stacks = threads
@@ -96,7 +130,7 @@ def running_stacks(calls: Sequence[tuple[Record, RunningCall]]) -> list[RunningS
         # To read the variables of other frames prolongs the life of what is in them, up to Python
         # 3.12, so it is done only for calls that are not decorated functions.
         _find_blocks(stacks, missing, found)
-    return [_shown(call, found.get(id(record))) for record, call in calls]
+    return found
 
 
 def _find(stacks: Iterable[WalkedStack], missing: set[int], found: _Found) -> None:
@@ -105,18 +139,18 @@ def _find(stacks: Iterable[WalkedStack], missing: set[int], found: _Found) -> No
             if one.frame.f_code in WRAPPERS:
                 call = call_in_wrapper(one.frame.f_locals)
                 if call is not None:
-                    _note(call, (stack, index + 1), missing, found)
+                    _note(Place(stack, index, index + 1, call), missing, found)
 
 
 def _find_blocks(stacks: Iterable[WalkedStack], missing: set[int], found: _Found) -> None:
     for stack in stacks:
         for index, one in enumerate(stack.frames[: stack.own]):
             for call in _blocks_in(one):
-                _note(call, (stack, index), missing, found)
+                _note(Place(stack, index, index, call), missing, found)
 
 
-def _note(call: Call, place: tuple[WalkedStack, int], missing: set[int], found: _Found) -> None:
-    key = id(call._record)  # noqa: SLF001
+def _note(place: Place, missing: set[int], found: _Found) -> None:
+    key = id(place.call._record)  # noqa: SLF001
     if key in missing:
         missing.discard(key)
         found[key] = place
@@ -138,17 +172,18 @@ def _blocks_in(one: Frame) -> Iterator[Call]:
                 yield entered[0]
 
 
-def _shown(call: RunningCall, place: tuple[WalkedStack, int] | None) -> RunningStack:
+def _shown(call: RunningCall, place: Place | None) -> RunningStack:
     if place is None:
         return RunningStack(**vars(call))
-    stack, begin = place
-    inward = [one for one in stack.frames[begin:] if not _is_left_out(one)]
-    frames = StackSummary.from_list([_summary(one) for one in inward])
-    return RunningStack(**vars(call), thread=stack.thread, task=stack.task_at(begin), frames=frames)
+    frames = StackSummary.from_list([_summary(one) for one in place.frames])
+    stack = place.stack
+    task = stack.task_at(place.begin)
+    return RunningStack(**vars(call), thread=stack.thread, task=task, frames=frames)
 
 
-def _is_left_out(one: Frame) -> bool:
-    return one.frame.f_code.co_filename.startswith(_LEFT_OUT)
+def is_shown(code: CodeType) -> bool:
+    """Return whether frames of some code say where a call is; those of this library do not."""
+    return not code.co_filename.startswith(_LEFT_OUT)
 
 
 def _summary(one: Frame) -> FrameSummary:

@@ -41,12 +41,14 @@ class WalkedStack:
         frames: the outermost first.
         own: how many of them are its own; those after them belong to the task that it awaits.
         thread: the thread's name; None for what is suspended.
+        ident: the thread's identifier; None for what is suspended.
         tasks: the names of tasks, by the index of the frame at which each begins.
     """
 
     frames: list[Frame]
     own: int
     thread: str | None = None
+    ident: int | None = None
     tasks: dict[int, str] = field(default_factory=dict)
 
     def task_at(self, index: int) -> str | None:
@@ -59,22 +61,40 @@ class WalkedStack:
 def thread_stacks() -> list[WalkedStack]:
     """Return the stack of each thread, its outermost frame first.
 
-    That of this thread ends at the caller of the function that asks. Frames that are still running
-    would keep themselves alive by what they are about to return.
+    That of this thread ends at the caller of the function that asks `find_places`. Frames that are
+    still running would keep themselves alive by what they are about to return.
     """
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     stacks = []
     tops = sys._current_frames()  # noqa: SLF001 - it has no other name
-    tops[threading.get_ident()] = sys._getframe(2)  # noqa: SLF001 - nor has this
+    tops[threading.get_ident()] = sys._getframe(3)  # noqa: SLF001 - nor has this
     for ident, top in tops.items():
-        frames: list[Frame] = []
-        frame: FrameType | None = top
-        while frame is not None and len(frames) < _MAX_FRAMES:
-            frames.append(Frame(frame, _line_of(frame)))
-            frame = frame.f_back
-        frames.reverse()
-        stacks.append(WalkedStack(frames, len(frames), names.get(ident, f"thread {ident}")))
+        frames = frames_down_to(None, top)
+        name = names.get(ident, f"thread {ident}")
+        stacks.append(WalkedStack(frames, len(frames), name, ident))
     return stacks
+
+
+def frames_down_to(anchor: int | None, top: FrameType | None) -> list[Frame]:
+    """Return the frames of a thread from an outer one to the innermost one.
+
+    Args:
+        anchor: the `id` of the outermost frame that is wanted; None for all frames. If the thread
+            has no such frame, none are returned.
+        top: the innermost frame.
+    """
+    frames: list[Frame] = []
+    frame = top
+    while frame is not None and len(frames) < _MAX_FRAMES:
+        frames.append(Frame(frame, _line_of(frame)))
+        if id(frame) == anchor:
+            break
+        frame = frame.f_back
+    else:
+        if anchor is not None:
+            return []
+    frames.reverse()
+    return frames
 
 
 def runs_coroutines(stack: WalkedStack) -> bool:
@@ -105,11 +125,11 @@ def suspended_stacks(threads: list[WalkedStack]) -> list[WalkedStack]:
             stack, index = running[id(frame)]
             stack.tasks[index] = task.get_name()
         elif frame is not None:
-            frames, own = _inward(root)
+            frames, own = frames_inward(root)
             stacks.append(WalkedStack(frames, own, tasks={0: task.get_name()}))
             seen.update(id(one.frame) for one in frames[:own])
     by_themselves = [one for one in wrappers if id(_frame_of(one)) not in seen]
-    return stacks + [WalkedStack(*_inward(wrapper)) for wrapper in by_themselves]
+    return stacks + [WalkedStack(*frames_inward(wrapper)) for wrapper in by_themselves]
 
 
 def _found() -> tuple[list[Any], list[Any]]:
@@ -128,7 +148,7 @@ def _found() -> tuple[list[Any], list[Any]]:
     return tasks, wrappers
 
 
-def _inward(root: Any) -> tuple[list[Frame], int]:
+def frames_inward(root: Any) -> tuple[list[Frame], int]:
     """Return the frames from a coroutine or generator along what each awaits, and how many are its.
 
     The others are those of a task that is awaited.
@@ -146,6 +166,12 @@ def _inward(root: Any) -> tuple[list[Frame], int]:
         if is_task and own is None:
             own = len(frames)
     return frames, len(frames) if own is None else own
+
+
+def is_running(stepping: Any) -> bool:
+    """Return whether a thread is executing a coroutine or generator, rather than what it awaits."""
+    names = ("cr_running", "gi_running", "ag_running")
+    return _awaited(stepping) is None and any(getattr(stepping, name, False) for name in names)
 
 
 def _line_of(frame: FrameType) -> int:

@@ -1,0 +1,24 @@
+"""Collapsed stacks: a stack a line, its frames separated by semicolons, and how often it was seen.
+
+The format is that of https://github.com/brendangregg/FlameGraph.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from vitalspan.profiling.stack_samples import ProfileFrame, StackSamples
+from vitalspan.words import one_line
+
+
+def as_collapsed(samples: StackSamples) -> str:
+    """Return samples as collapsed stacks, those that were seen most first."""
+    rows = [
+        f"{';'.join(map(_text, samples.stack(leaf)))} {count}\n"
+        for leaf, count in Counter(samples.leaves).most_common()
+    ]
+    return "".join(rows)
+
+
+def _text(frame: ProfileFrame) -> str:
+    return one_line(frame.place).replace(";", ",")

@@ -1,0 +1,125 @@
+"""The object `monitor.profiles`: the profiles of slow calls, and the thread that takes them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from vitalspan.profiling.watcher import Watcher
+from vitalspan.runtime import fork
+
+if TYPE_CHECKING:
+    from vitalspan.config import Settings
+    from vitalspan.profiling.profile import Profile
+    from vitalspan.recording.recorder import Recorder
+
+KEPT: Final = 20
+"""Profiles that are kept, the latest ones."""
+
+_PATIENCE: Final = 2.0
+"""Seconds that closing waits for the thread to end."""
+
+_AFTER_FAULT: Final = 1.0
+
+
+class Profiles:
+    """The object `monitor.profiles`.
+
+    With the setting `profile_slow_calls`, a thread watches for calls that pass their `slow=` limit
+    and samples one at a time, until it ends. Calls pay nothing for it.
+
+    Args:
+        recorder: whose calls are watched.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._kept: deque[Profile] = deque(maxlen=KEPT)
+        self._watcher = Watcher(recorder, self._kept.append)
+        self._should_run = False
+        self._begin()
+        fork.reset_in_child(self)
+
+    def configure(self, settings: Settings) -> None:
+        """Profile slow calls, or stop doing so, as the settings say."""
+        self._watcher.per_hour = settings.profiles_per_hour
+        self._watcher.longest = settings.profile_seconds
+        with self._lock:
+            self._should_run = settings.profile_slow_calls
+            if self._should_run:
+                self._start()
+            else:
+                self._end()
+
+    def recent(
+        self, operation: str | None = None, *, component: str | None = None
+    ) -> list[Profile]:
+        """Return the profiles that are kept, the latest one last.
+
+        Args:
+            operation: of the calls; None for those of all operations.
+            component: of the calls; None for those of all components.
+        """
+        return [
+            one
+            for one in list(self._kept)
+            if operation in (None, one.operation) and component in (None, one.component)
+        ]
+
+    def get(self, profile_id: str | None) -> Profile | None:
+        """Return a profile by its id, such as `CallRecord.profile_id`; None if it is not kept."""
+        return next((one for one in list(self._kept) if one.id == profile_id), None)
+
+    def close(self) -> None:
+        """End the thread. The profiles stay."""
+        with self._lock:
+            self._should_run = False
+            thread = self._end()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_PATIENCE)
+
+    def reset(self) -> None:
+        """Begin anew, as a forked child does, which has none of its parent's threads."""
+        running = self._process == os.getpid() and self._end()
+        if running:
+            running.join(_PATIENCE)
+        self._kept.clear()
+        self._watcher.reset()
+        self._begin()
+        if self._should_run:
+            self._start()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def _start(self) -> None:
+        if self._thread is not None and self._thread.is_alive():
+            return
+        self._stop = threading.Event()
+        thread = threading.Thread(
+            target=self._run, args=(self._stop,), name="vitalspan-profiles", daemon=True
+        )
+        thread.start()
+        self._thread = thread
+        self._recorder.profile_of = self._watcher.profile_of
+
+    def _end(self) -> threading.Thread | None:
+        thread, self._thread = self._thread, None
+        self._stop.set()
+        self._recorder.profile_of = None
+        return thread
+
+    def _run(self, stop: threading.Event) -> None:
+        wait = 0.0
+        while not stop.wait(wait):
+            try:
+                wait = self._watcher.step()
+            except Exception:  # noqa: BLE001 - the program must not notice
+                self._recorder.internal_errors.note("profile", "a slow call is not profiled")
+                self._watcher.abandon()
+                wait = _AFTER_FAULT

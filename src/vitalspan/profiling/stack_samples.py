@@ -1,0 +1,140 @@
+"""Stacks that were seen again and again, as a tree of the frames that they share."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePath
+from typing import Final, NamedTuple
+
+ROOT: Final = -1
+"""The parent of the outermost frames."""
+
+
+class ProfileFrame(NamedTuple):
+    """A line of a function that a stack goes through.
+
+    Attributes:
+        function: its qualified name.
+        filename: as the interpreter knows it.
+        lineno: the number of the line.
+    """
+
+    function: str
+    filename: str
+    lineno: int
+
+    @property
+    def file(self) -> str:
+        """The file below the directory that it is imported from, as `shop/cart.py`."""
+        return short_path(self.filename)
+
+    @property
+    def place(self) -> str:
+        """The same as one text, `pay (shop/cart.py:12)`; without a file, the function alone."""
+        return f"{self.function} ({self.file}:{self.lineno})" if self.filename else self.function
+
+
+class Node(NamedTuple):
+    """A frame below the frames that lead to it.
+
+    Attributes:
+        parent: the index of the node that it was called from; `ROOT` for an outermost frame.
+        frame: the index of its frame.
+    """
+
+    parent: int
+    frame: int
+
+
+@dataclass(frozen=True)
+class LineTime:
+    """The time of one line.
+
+    Attributes:
+        frame: the line.
+        seconds: in which the line itself was the innermost of the stack.
+        share: of the time that was sampled, 0 to 1.
+    """
+
+    frame: ProfileFrame
+    seconds: float
+    share: float
+
+
+@dataclass(frozen=True)
+class StackSamples:
+    """Stacks in the order in which they were seen.
+
+    Attributes:
+        frames: every line that is in one of them, once.
+        nodes: the tree of the stacks; a parent comes before what it has called.
+        leaves: the index of the innermost node of each sample.
+        seconds: the time that each sample stands for.
+    """
+
+    frames: tuple[ProfileFrame, ...]
+    nodes: tuple[Node, ...]
+    leaves: tuple[int, ...]
+    seconds: tuple[float, ...]
+
+    def stack(self, leaf: int) -> list[ProfileFrame]:
+        """Return the frames of a stack, the outermost first."""
+        return [self.frames[frame] for frame in self.frame_indexes(leaf)]
+
+    def frame_indexes(self, leaf: int) -> list[int]:
+        """Return the indexes of the frames of a stack, the outermost first."""
+        indexes = []
+        while leaf != ROOT:
+            leaf, frame = self.nodes[leaf]
+            indexes.append(frame)
+        return indexes[::-1]
+
+    @cached_property
+    def total(self) -> float:
+        """The seconds of all samples."""
+        return sum(self.seconds)
+
+    @cached_property
+    def own_seconds(self) -> tuple[float, ...]:
+        """The seconds in which each node was the innermost."""
+        own = [0.0] * len(self.nodes)
+        for leaf, seconds in zip(self.leaves, self.seconds, strict=True):
+            own[leaf] += seconds
+        return tuple(own)
+
+    @cached_property
+    def node_seconds(self) -> tuple[float, ...]:
+        """The seconds of each node with all that it has called."""
+        total = list(self.own_seconds)
+        for index in range(len(self.nodes) - 1, -1, -1):
+            parent = self.nodes[index].parent
+            if parent != ROOT:
+                total[parent] += total[index]
+        return tuple(total)
+
+    def lines(self) -> Iterator[LineTime]:
+        """Yield the lines by their own time, that with most of it first."""
+        own: defaultdict[int, float] = defaultdict(float)
+        for node, seconds in zip(self.nodes, self.own_seconds, strict=True):
+            own[node.frame] += seconds
+        total = self.total
+        for frame, seconds in sorted(own.items(), key=lambda item: -item[1]):
+            if seconds > 0:
+                yield LineTime(self.frames[frame], seconds, seconds / total)
+
+
+def short_path(filename: str) -> str:
+    """Return the path of a file below the longest entry of `sys.path` that it is in.
+
+    A file that is in none of them keeps its folder alone, so that no path of a machine is shown.
+    """
+    if not filename or filename.startswith("<"):
+        return filename
+    entries = [entry for entry in sys.path if entry and filename.startswith(f"{entry}/")]
+    if entries:
+        return filename[len(max(entries, key=len)) + 1 :]
+    return "/".join(PurePath(filename).parts[-2:]).removeprefix("//")

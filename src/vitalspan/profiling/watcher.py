@@ -1,0 +1,135 @@
+"""Watches for slow calls and profiles one at a time: what there is to do, and when."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from vitalspan.profiling.call_stack import CallStack, SampledStack
+from vitalspan.profiling.profile import Profile
+from vitalspan.profiling.sampler import CallSampler
+from vitalspan.profiling.slow_calls import LONGEST_WAIT, slow_calls
+from vitalspan.recording.call_record import Record
+from vitalspan.recording.recorder import Recorder
+from vitalspan.statistics.running_calls import running_call
+
+HOUR: Final = 3600.0
+
+_WATCH_COST: Final = 50.0
+"""How many times as long as watching took nothing is done afterwards: at most 2 % of a CPU."""
+
+_SAMPLE_COST: Final = 9.0
+"""The same for samples: at most 10 % of a CPU, while a slow call is profiled ..."""
+
+_LONGEST_PAUSE: Final = 0.1
+"""... and seconds of a pause between samples, since a call is searched for a few times only."""
+
+_MAX_KNOWN: Final = 1000
+"""Calls of which it is known that they were looked at, and operations likewise."""
+
+_FORGOTTEN_AFTER: Final = 60.0
+"""Seconds from the end of a call. Long before, its own thread has asked for its profile."""
+
+
+class Watcher:
+    """Watches the calls of a recorder. It has no thread of its own, and never waits.
+
+    Args:
+        recorder: whose calls are watched.
+        keep: is given each profile.
+        find: returns the stack of a call.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        keep: Callable[[Profile], None],
+        find: Callable[[Record], SampledStack] = CallStack,
+    ) -> None:
+        self._recorder = recorder
+        self._keep = keep
+        self._find = find
+        self.per_hour = 0
+        self.longest = 0.0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was seen and what was profiled."""
+        self._sampler: CallSampler | None = None
+        self._starts: deque[float] = deque()
+        # By the `id` of a record, which is its own as long as it is kept with it.
+        self._seen: dict[int, tuple[Record, str | None]] = {}
+        self._last_profiles: dict[tuple[str, str], float] = {}
+
+    def abandon(self) -> None:
+        """Give up the profile that is being taken."""
+        self._sampler = None
+
+    def profile_of(self, record: Record) -> str | None:
+        """Return the id of the profile of a call that has just ended; None if it has none."""
+        seen = self._seen.get(id(record))
+        return None if seen is None else seen[1]
+
+    def step(self) -> float:
+        """Do what is due; return the seconds until there is more to do.
+
+        A call is looked for, or one more sample is taken of the call that is profiled.
+        """
+        now = self._recorder.now()
+        sampler = self._sampler
+        if sampler is None:
+            wait = self._watch(now)
+            pause = 0.0 if self._sampler else _WATCH_COST * (self._recorder.now() - now)
+        else:
+            wait = self._sample(sampler, now)
+            pause = min(_LONGEST_PAUSE, _SAMPLE_COST * (self._recorder.now() - now))
+        return max(0.0, wait, pause)
+
+    def _watch(self, now: float) -> float:
+        self._forget_ended(now)
+        starts = self._starts
+        while starts and now - starts[0] >= HOUR:
+            starts.popleft()
+        if len(starts) >= self.per_hour:
+            return LONGEST_WAIT
+        found, wait = slow_calls(self._recorder, now)
+        new = [record for record in found if id(record) not in self._seen]
+        if not new or len(self._seen) >= _MAX_KNOWN:
+            return wait
+        return self._begin(min(new, key=self._last_profile), now)
+
+    def _last_profile(self, record: Record) -> float:
+        """Return when the operation of a call was last profiled, so that each has its turn."""
+        series = record[2].series
+        return self._last_profiles.get((series.component, series.operation), float("-inf"))
+
+    def _begin(self, record: Record, now: float) -> float:
+        self._seen[id(record)] = (record, None)
+        call = running_call(record, now, self._recorder.epoch())
+        sampler = CallSampler(record, call, self._find(record), now, self.longest)
+        if not sampler.sample(now) or not sampler.has_samples:
+            # It has ended, or nobody can tell where it is: others may have their turn.
+            return 0.0
+        self._starts.append(now)
+        if len(self._last_profiles) >= _MAX_KNOWN:
+            self._last_profiles.clear()
+        series = record[2].series
+        self._last_profiles[series.component, series.operation] = now
+        self._seen[id(record)] = (record, sampler.profile_id)
+        sampler.note_on_span()
+        self._sampler = sampler
+        return sampler.due - now
+
+    def _sample(self, sampler: CallSampler, now: float) -> float:
+        if sampler.sample(now):
+            return sampler.due - now
+        self._sampler = None
+        self._keep(sampler.profile(now))
+        return 0.0
+
+    def _forget_ended(self, now: float) -> None:
+        before = now - _FORGOTTEN_AFTER
+        ended = [key for key, (record, _) in self._seen.items() if record[0] + record[1] < before]
+        for key in ended:
+            del self._seen[key]
