@@ -68,9 +68,9 @@ BAD: list[tuple[str, str, str]] = [
     ("HEALTH_MODEL", "Classic", "use service, classic, pipeline, slo, off"),
     ("HEALTH_SNAPSHOTS", "-1", "use a whole number from 0 to 1000000"),
     ("HEALTH_SNAPSHOTS", "2.5", "whole number"),
-    ("HEALTH_SNAPSHOT_INTERVAL", "-1", "use seconds from 0, every tick, to 86400"),
-    ("HEALTH_SNAPSHOT_INTERVAL", "86401", "use seconds from 0, every tick, to 86400"),
-    ("HEALTH_SNAPSHOT_INTERVAL", "nan", "use seconds from 0, every tick, to 86400"),
+    ("HEALTH_SNAPSHOT_INTERVAL", "-1", "use seconds from 0 to 86400"),
+    ("HEALTH_SNAPSHOT_INTERVAL", "86401", "use seconds from 0 to 86400"),
+    ("HEALTH_SNAPSHOT_INTERVAL", "nan", "use seconds from 0 to 86400"),
     ("HEALTH_SNAPSHOT_INTERVAL", "1m", "a number"),
     ("PUBLISH_INTERVAL", "0", "use seconds from 0.1 to 3600"),
 ]

@@ -42,8 +42,16 @@ print(*sorted(set(sys.modules) - before))
     added = set(printed.split())
     parts = {name.split(".")[1] for name in added if name.startswith("vitalspan.")}
     assert parts == {
-        *("_version", "bridge", "bucket_boundaries", "capabilities", "clock", "config", "default"),
-        *("environment_settings", "errors", "exposition", "labels", "living_monitors", "metrics"),
+        *("_version", "bridge", "bucket_boundaries", "capabilities", "checks", "clock", "config"),
+        *(
+            "default",
+            "environment_settings",
+            "errors",
+            "exposition",
+            "labels",
+            "living_monitors",
+            "metrics",
+        ),
         *("monitor", "recording", "runtime", "words", "workers"),
     }
     assert not HEAVY & added

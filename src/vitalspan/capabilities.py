@@ -117,16 +117,13 @@ class Capabilities(Instruments):
         """The figures of all calls, of components and of operations, and the calls running now."""
         with fork.imports_finish_first:
             # A program that nobody asks needs none of this.
-            from vitalspan.statistics.past import Past  # noqa: PLC0415
+            from vitalspan.statistics.period_reader import PeriodReader  # noqa: PLC0415
             from vitalspan.statistics.service_statistics import ServiceStatistics  # noqa: PLC0415
 
-        return ServiceStatistics(
-            self._recorder,
-            # Totals since the start need no evaluation, which is made only for a window.
-            Past(self._counts, lambda: self.evaluation.reading_history(), self._store_reader),  # noqa: PLW0108
-            self.recent_calls,
-            self.slow_calls,
-        )
+        # Totals since the start need no evaluation, which is made only for a window.
+        reading = lambda: self.evaluation.reading_history()  # noqa: E731, PLW0108
+        periods = PeriodReader(self._counts, reading, self._store_reader)
+        return ServiceStatistics(self._recorder, periods, self.recent_calls, self.slow_calls)
 
     def stacks(self) -> list[RunningStack]:
         """Return where every call is that is inside now in this process, the oldest call first.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from vitalspan.bucket_boundaries import check_boundaries
+from vitalspan.checks import check_seconds, check_whole, is_number
 from vitalspan.errors import ConfigurationError
 from vitalspan.metrics import DURATION_BOUNDARIES
 from vitalspan.words import suggestion
@@ -49,6 +50,17 @@ _LONGEST_REPORT: Final = 31 * 86400
 """As long as the history can be."""
 
 _LONGEST_AGE: Final = 3660 * 86400
+
+_SECONDS: Final = (
+    ("health_snapshot_interval", 0, _LONGEST_SPAN),
+    ("publish_interval", _SHORTEST_TICK, _LONGEST_TICK),
+    ("group_wait", 0, _LONGEST_SPAN),
+    ("group_interval", 0, _LONGEST_SPAN),
+    ("profile_seconds", _SHORTEST_PROFILE, _LONGEST_PROFILE),
+    ("report_interval", _SHORTEST_REPORT, _LONGEST_REPORT),
+    ("report_max_age", _SHORTEST_REPORT, _LONGEST_AGE),
+)
+"""Settings in seconds, with their least and their greatest values."""
 
 REPORT_FORMATS: Final = ("html", "md", "json", "txt")
 
@@ -98,7 +110,7 @@ class Settings:
         health_model: what the health score is made of, unless the rule file says so: `service`,
             `classic`, `pipeline` or `slo`; `off` for no score.
         health_snapshots: past scores that are kept for the trend.
-        health_snapshot_interval: seconds between two of them.
+        health_snapshot_interval: seconds between two of them; 0 for one at every tick.
         prices: a YAML file with what models cost, for calls that do not say their cost.
         gen_ai_metrics: whether calls to models are counted by the names of OpenTelemetry's
             generative AI conventions as well.
@@ -167,12 +179,7 @@ class Settings:
     profile_seconds: float = 30.0
 
     def __post_init__(self) -> None:
-        for name, least, most in _COUNTS:
-            value = getattr(self, name)
-            if type(value) is not int or not least <= value <= most:
-                raise ConfigurationError(
-                    f"{name}={value!r:.80}: use a whole number from {least} to {most}"
-                )
+        self._check_numbers()
         # Any sequence of numbers is taken; equal settings are equal all the same.
         object.__setattr__(self, "buckets", check_boundaries(self.buckets))
         for field in fields(self):
@@ -182,7 +189,6 @@ class Settings:
         for name in _TEXTS:
             if not isinstance(getattr(self, name), str):
                 raise ConfigurationError(f"{name}={getattr(self, name)!r:.80}: use a string")
-        self._check_seconds()
         self._check_reports()
         self._check_trace_url()
         if self.metrics not in METRICS_EXPORTERS:
@@ -200,6 +206,17 @@ class Settings:
                 "underscores, with no digit first"
             )
 
+    def _check_numbers(self) -> None:
+        for name, least, most in _COUNTS:
+            check_whole(name, getattr(self, name), least, most)
+        for name, shortest, longest in _SECONDS:
+            check_seconds(name, getattr(self, name), shortest, longest)
+        interval = self.tick_interval
+        if interval != 0 or not is_number(interval):
+            check_seconds(
+                "tick_interval", interval, _SHORTEST_TICK, _LONGEST_TICK, ", or 0 for none"
+            )
+
     def _check_trace_url(self) -> None:
         if self.trace_url and not _TRACE_URL.fullmatch(self.trace_url):
             raise ConfigurationError(
@@ -207,48 +224,7 @@ class Settings:
                 "as https://jaeger.example/trace/{trace_id}"
             )
 
-    def _check_seconds(self) -> None:
-        interval = self.tick_interval
-        if not _is_number(interval) or not (
-            interval == 0 or _SHORTEST_TICK <= interval <= _LONGEST_TICK
-        ):
-            raise ConfigurationError(
-                f"tick_interval={interval!r:.80}: use seconds from {_SHORTEST_TICK} to "
-                f"{_LONGEST_TICK}, or 0 for none"
-            )
-        apart = self.health_snapshot_interval
-        if not _is_number(apart) or not 0 <= apart <= _LONGEST_SPAN:
-            raise ConfigurationError(
-                f"health_snapshot_interval={apart!r:.80}: use seconds from 0, every tick, to "
-                f"{_LONGEST_SPAN}"
-            )
-        interval = self.publish_interval
-        if not _is_number(interval) or not _SHORTEST_TICK <= interval <= _LONGEST_TICK:
-            raise ConfigurationError(
-                f"publish_interval={interval!r:.80}: use seconds from {_SHORTEST_TICK} to "
-                f"{_LONGEST_TICK}"
-            )
-        seconds = self.profile_seconds
-        if not _is_number(seconds) or not _SHORTEST_PROFILE <= seconds <= _LONGEST_PROFILE:
-            raise ConfigurationError(
-                f"profile_seconds={seconds!r:.80}: use seconds from {_SHORTEST_PROFILE} to "
-                f"{_LONGEST_PROFILE}"
-            )
-        for name in ("group_wait", "group_interval"):
-            value = getattr(self, name)
-            if not _is_number(value) or not 0 <= value <= _LONGEST_SPAN:
-                raise ConfigurationError(
-                    f"{name}={value!r:.80}: use seconds from 0 to {_LONGEST_SPAN}"
-                )
-
     def _check_reports(self) -> None:
-        longest = (("report_interval", _LONGEST_REPORT), ("report_max_age", _LONGEST_AGE))
-        for name, most in longest:
-            value = getattr(self, name)
-            if not _is_number(value) or not _SHORTEST_REPORT <= value <= most:
-                raise ConfigurationError(
-                    f"{name}={value!r:.80}: use seconds from {_SHORTEST_REPORT} to {most}"
-                )
         formats = self.report_formats
         if not isinstance(formats, str) or not self.report_endings:
             raise ConfigurationError(
@@ -287,7 +263,3 @@ class Settings:
             )
             raise ConfigurationError("; ".join(problems))
         return replace(self, **changes)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

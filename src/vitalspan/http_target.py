@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
+import email.utils
 import re
 import ssl
-import threading
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from vitalspan._version import __version__
+from vitalspan.checks import seconds_above_0
 from vitalspan.errors import ConfigurationError
 
 _PORTS: Final = {"http": 80, "https": 443}
@@ -55,7 +56,7 @@ class HttpTarget:
         self.host = parts.hostname or ""
         self.port = parts.port or _PORTS[parts.scheme]
         self.shown = shown(url)
-        self.timeout = seconds(what, "timeout", timeout)
+        self.timeout = seconds_above_0(f"{what}: timeout", timeout)
         self._base = parts.path.rstrip("/")
         if path:
             self._base = self._base.removesuffix(path)
@@ -140,16 +141,21 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{_bracketed(parts.hostname)}{port}{more}"
 
 
-def seconds(what: str, name: str, value: float) -> float:
-    """Return a number of seconds above 0.
+def retry_after(text: str | None, now: float) -> float:
+    """Return the seconds from now on that a server asks to be left alone for.
 
-    Raises:
-        ConfigurationError: for another value.
+    Args:
+        text: its header `Retry-After`, which has seconds or a date; None without one.
+        now: the time of day, in seconds since the Unix epoch.
     """
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not 0 < value < threading.TIMEOUT_MAX:
-        raise ConfigurationError(f"{what}: {name}={value!r:.80}: give seconds above 0")
-    return float(value)
+    if text is None:
+        return 0.0
+    if text.strip().isdecimal():
+        return float(text)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def _split(what: str, url: str) -> SplitResult:

@@ -6,6 +6,8 @@ import math
 import re
 from typing import Final, NamedTuple
 
+from vitalspan.checks import is_number
+
 
 class Unit(NamedTuple):
     """The unit of a number, and for rates and slopes the time that it is divided by."""
@@ -127,10 +129,7 @@ def parse_duration(value: object) -> float:
     Raises:
         ValueError: for what is no duration; the message says what would be.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        seconds = _float(value)
-    else:
-        seconds = _sum_of_parts(value)
+    seconds = _float(value) if is_number(value) else _sum_of_parts(value)
     if not math.isfinite(seconds) or seconds < 0:
         raise ValueError(f"{value!r:.60} is not a duration: use 30s, 5m or 1h30m")
     return seconds
@@ -162,10 +161,7 @@ def parse_value(value: object, unit: Unit) -> float:
     Raises:
         ValueError: for another unit, or no number at all; the message says what would be right.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        number = _float(value)
-    else:
-        number = _parse(value, unit)
+    number = _float(value) if is_number(value) else _parse(value, unit)
     if not math.isfinite(number):
         raise ValueError(f"{value!r:.60} is not a finite number")
     return number

@@ -67,6 +67,12 @@ def suggestion(name: str, names: Collection[str]) -> str:
     return did_you_mean(similar) if similar else f"there are {', '.join(names)}"
 
 
+def hint(name: str, names: Collection[str]) -> str:
+    """Return the end of a message that suggests a similar name; empty where none is similar."""
+    similar = nearest(name, names)
+    return f": {did_you_mean(similar)}" if similar else ""
+
+
 def did_you_mean(name: str) -> str:
     """Return the question that suggests a name."""
     return f"did you mean {name}?"

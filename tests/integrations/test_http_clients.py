@@ -337,7 +337,7 @@ def test_a_request_that_is_given_up_is_cancelled(client: str, monitor: vs.Monito
 
 @every_client
 def test_options_that_cannot_be(client: str, monitor: vs.Monitor) -> None:
-    with pytest.raises(vs.ConfigurationError, match="max_hosts=-1: use a number from 0 up"):
+    with pytest.raises(vs.ConfigurationError, match="max_hosts=-1: use a whole number from 0 up"):
         instrument(client, monitor, max_hosts=-1)
     with pytest.raises(TypeError, match="no option 'max_host': did you mean max_hosts"):
         instrument(client, monitor, max_host=1)

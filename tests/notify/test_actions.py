@@ -155,7 +155,7 @@ def test_matching(match: Any, matches: bool) -> None:
         ({"cooldown": float("nan")}, "cooldown=nan"),
         ({"cooldown": "5m"}, "cooldown='5m'"),
         ({"cooldown": True}, "cooldown=True"),
-        ({"max_per_hour": 0}, "max_per_hour=0: give a whole number"),
+        ({"max_per_hour": 0}, "max_per_hour=0: use a whole number"),
         ({"max_per_hour": 1.5}, "max_per_hour=1.5"),
         ({"max_per_hour": True}, "max_per_hour=True"),
     ],

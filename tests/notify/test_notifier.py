@@ -562,7 +562,7 @@ def test_a_receiver_that_is_broken_does_not_stop_the_others(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"queue": 0}, "queue=0: give a whole number"),
+        ({"queue": 0}, "queue=0: use a whole number"),
         ({"failures": True}, "failures=True"),
         ({"pause": 0}, "pause=0"),
     ],

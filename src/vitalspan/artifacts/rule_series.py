@@ -20,7 +20,7 @@ from vitalspan.promql.matchers import Matcher, match_all
 from vitalspan.rules.model import ExpressionRule, Rule, RuleSet, Slo
 from vitalspan.signals.catalogue import signal_of
 from vitalspan.signals.source import MONITOR
-from vitalspan.words import nearest
+from vitalspan.words import hint, nearest
 
 _NAMING: Final = (COMPONENT, OPERATION, "cache", "api", "slo")
 """Labels whose values are names that a program gives, not something that happens."""
@@ -211,7 +211,7 @@ def _missing_metric(name: str, metric: str, source: SeriesSource, prefix: str) -
         quiet = quiet or nearest(stem, plain) is None
     if quiet:
         return SeriesFinding(name, f"{metric} has no series yet", is_mistake=False)
-    problem = f"there is no metric {metric}{_hint(metric, metrics)}"
+    problem = f"there is no metric {metric}{hint(metric, metrics)}"
     return SeriesFinding(name, problem, is_mistake=True)
 
 
@@ -220,18 +220,13 @@ def _missing_label(metric: str, matcher: Matcher, series: Sequence[dict[str, str
     label = matcher.label
     if not any(label in labels for labels in series):
         names = {name for labels in series for name in labels}
-        return f"no series of {metric} has a label {label}{_hint(label, names)}"
+        return f"no series of {metric} has a label {label}{hint(label, names)}"
     values = {labels.get(label, "") for labels in series} - {""}
     if label not in _NAMING or any(map(matcher.matches, values)):
         return ""
     if matcher.operator == "=":
-        return f"there is no {label} {matcher.value}{_hint(matcher.value, values)}"
+        return f"there is no {label} {matcher.value}{hint(matcher.value, values)}"
     return f"no {label} matches {matcher.value}"
-
-
-def _hint(name: str, names: Collection[str]) -> str:
-    similar = nearest(name, names)
-    return f": did you mean {similar}?" if similar else ""
 
 
 def _exposition(url: str) -> str | None:

@@ -11,10 +11,10 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from vitalspan.bridge.otel_families import TARGET_INFO, OtelFamilies
 from vitalspan.bridge.otel_names import TranslationStrategy
+from vitalspan.checks import seconds_above_0
 from vitalspan.errors import ConfigurationError
 from vitalspan.exposition.collector import FamilyCollector
 from vitalspan.exposition.families import MetricFamily
-from vitalspan.http_target import seconds
 from vitalspan.runtime import fork
 from vitalspan.runtime.internal_errors import logger
 
@@ -62,7 +62,7 @@ class PrometheusMetricReader(MetricReader):
             scope_info=scope_info_enabled,
             constant_labels=_constant_labels(resource_constant_labels),
         )
-        timeout = seconds(_WHAT, "timeout", timeout)
+        timeout = seconds_above_0(f"{_WHAT}: timeout", timeout)
         # Every kind of instrument is cumulative, which is the SDK's default.
         super().__init__(
             preferred_aggregation=None if default_aggregation is None else dict(default_aggregation)

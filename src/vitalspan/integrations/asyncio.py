@@ -6,8 +6,8 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
+from vitalspan.checks import check_seconds
 from vitalspan.default import get_monitor
-from vitalspan.errors import ConfigurationError
 from vitalspan.integrations.live_gauges import live_gauges
 from vitalspan.labels import value_text
 from vitalspan.metrics import EVENT_LOOP_LAG, EVENT_LOOP_TASKS
@@ -104,8 +104,7 @@ def instrument(
         ConfigurationError: for an interval that cannot be.
         RuntimeError: without a loop, if none is running.
     """
-    if not isinstance(interval, (int, float)) or not 0.01 <= interval <= 60:
-        raise ConfigurationError(f"interval={interval!r:.80}: use seconds from 0.01 to 60")
+    check_seconds("interval", interval, 0.01, 60)
     loop = loop or asyncio.get_running_loop()
     watch = _watched.get(loop)
     if watch is None or watch.stopped:

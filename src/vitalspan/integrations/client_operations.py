@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
 from opentelemetry import context
 from opentelemetry.trace import SpanKind
 
-from vitalspan.errors import ConfigurationError
+from vitalspan.checks import check_whole
 from vitalspan.integrations.client_call import ClientCall
 from vitalspan.integrations.request_call import OPENTELEMETRY
 from vitalspan.integrations.request_operations import RequestOperations, known_method
@@ -97,8 +97,7 @@ class ClientOperations(RequestOperations):
     def __init__(self, options: ClientOptions, instrumentor: str) -> None:
         super().__init__(options, ClientOptions)
         self._most_hosts = options.get("max_hosts", 100)
-        if not isinstance(self._most_hosts, int) or self._most_hosts < 0:
-            raise ConfigurationError(f"max_hosts={self._most_hosts!r:.80}: use a number from 0 up")
+        check_whole("max_hosts", self._most_hosts, 0)
         module, _, self._instrumentor = instrumentor.rpartition(".")
         self._instrumentation = OPENTELEMETRY + module
         self._begun: dict[tuple[str, str], CallSite] = {}

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from vitalspan.errors import ConfigurationError
 from vitalspan.metrics import Family
+from vitalspan.monitor_metrics import name_is_taken
 
 if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
@@ -71,13 +71,10 @@ def live_gauges(monitor: Monitor, label: str, families: Mapping[Family, Read]) -
     with _making:
         kinds = _made.setdefault(monitor, {})
         if label not in kinds:
-            prefix = monitor._settings.metric_prefix  # noqa: SLF001 - the monitor's own integration
-            gauges = LiveGauges(label, families, prefix)
+            gauges = LiveGauges(label, families, monitor.settings.metric_prefix)
             try:
                 monitor.registry.register(gauges)
             except ValueError as taken:
-                raise ConfigurationError(
-                    f"metrics cannot be registered: {taken}: rename yours, or set metric_prefix"
-                ) from None
+                raise name_is_taken(taken) from None
             kinds[label] = gauges
         return kinds[label]

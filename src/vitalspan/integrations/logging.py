@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
-import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
@@ -12,8 +10,8 @@ from prometheus_client import Counter
 
 from vitalspan import metrics as names
 from vitalspan.default import get_monitor
-from vitalspan.errors import ConfigurationError
 from vitalspan.labels import value_text
+from vitalspan.monitor_metrics import OnePerMonitor, register
 from vitalspan.recording.current_call import current_call
 
 if TYPE_CHECKING:
@@ -143,27 +141,6 @@ def _level(number: int) -> str:
     return "debug"
 
 
-_of_monitors: weakref.WeakKeyDictionary[Monitor, Counter] = weakref.WeakKeyDictionary()
-_making = threading.Lock()
-
-
-def _counter(monitor: Monitor) -> Counter:
-    with _making:
-        found = _of_monitors.get(monitor)
-        if found is None:
-            prefix = monitor._settings.metric_prefix  # noqa: SLF001 - the monitor's own integration
-            family = names.LOG_RECORDS
-            try:
-                found = Counter(
-                    prefix + family.name,
-                    family.help,
-                    ["logger", "level"],
-                    registry=monitor.registry,
-                )
-            except ValueError as taken:
-                raise ConfigurationError(
-                    f"log records cannot be counted: {taken}: rename your metric, or set "
-                    "metric_prefix"
-                ) from None
-            _of_monitors[monitor] = found
-        return found
+_counter: Final = OnePerMonitor(
+    lambda monitor: register(Counter, monitor, names.LOG_RECORDS, ["logger", "level"])
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from vitalspan.checks import check_seconds
 from vitalspan.default import get_monitor
 from vitalspan.errors import ConfigurationError
 from vitalspan.integrations.task_metrics import task_metrics
@@ -42,8 +43,7 @@ class QueuePoller:
             raise ConfigurationError(
                 f"queues={queues!r:.80}: use a sequence of names, such as ['celery']"
             )
-        if not isinstance(interval, (int, float)) or not 0.1 <= interval <= 3600:
-            raise ConfigurationError(f"interval={interval!r:.80}: use seconds from 0.1 to 3600")
+        check_seconds("interval", interval, 0.1, 3600)
         self._read = read
         self._queues = tuple(queues)
         self._metrics = task_metrics(monitor or get_monitor())

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-import weakref
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from vitalspan import metrics as names
-from vitalspan.errors import ConfigurationError
+from vitalspan.monitor_metrics import OnePerMonitor, register
 
 if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
@@ -30,35 +28,18 @@ class TaskMetrics:
 
     def __init__(self, monitor: Monitor) -> None:
         self._tasks: set[tuple[str, str]] = set()
-        prefix = monitor._settings.metric_prefix  # noqa: SLF001 - the monitor's own integration
         labels = [names.TASK, names.QUEUE]
-        registry = monitor.registry
-        try:
-            self._waiting = Histogram(
-                prefix + names.TASK_WAITING.name,
-                names.TASK_WAITING.help,
-                labels,
-                buckets=names.DURATION_BOUNDARIES,
-                registry=registry,
-            )
-            self._outcomes = Counter(
-                prefix + names.TASK_OUTCOMES.name,
-                names.TASK_OUTCOMES.help,
-                [*labels, "outcome"],
-                registry=registry,
-            )
-            self._lengths = Gauge(
-                prefix + names.TASK_QUEUE_LENGTH.name,
-                names.TASK_QUEUE_LENGTH.help,
-                [names.QUEUE],
-                registry=registry,
-                multiprocess_mode="mostrecent",
-            )
-        except ValueError as taken:
-            raise ConfigurationError(
-                f"the metrics of tasks cannot be registered: {taken}: rename yours, or set "
-                "metric_prefix"
-            ) from None
+        self._waiting = register(
+            Histogram, monitor, names.TASK_WAITING, labels, buckets=names.DURATION_BOUNDARIES
+        )
+        self._outcomes = register(Counter, monitor, names.TASK_OUTCOMES, [*labels, "outcome"])
+        self._lengths = register(
+            Gauge,
+            monitor,
+            names.TASK_QUEUE_LENGTH,
+            [names.QUEUE],
+            multiprocess_mode="mostrecent",
+        )
 
     def bounded(self, task: str, queue: str) -> tuple[str, str]:
         """Return the labels of a task, which are `_overflow` where there are too many."""
@@ -88,14 +69,5 @@ class TaskMetrics:
             return
 
 
-_of_monitors: weakref.WeakKeyDictionary[Monitor, TaskMetrics] = weakref.WeakKeyDictionary()
-_making = threading.Lock()
-
-
-def task_metrics(monitor: Monitor) -> TaskMetrics:
-    """Return the metrics of a monitor's tasks."""
-    with _making:
-        found = _of_monitors.get(monitor)
-        if found is None:
-            found = _of_monitors[monitor] = TaskMetrics(monitor)
-        return found
+task_metrics: Final = OnePerMonitor(TaskMetrics)
+"""Returns the metrics of a monitor's tasks."""

@@ -76,7 +76,7 @@ class Job:
             every=interval,
             grace=None if interval is None else _seconds("grace", grace),
             within=interval if within is None else _seconds("within", within),
-            metric_prefix=self.monitor._settings.metric_prefix,  # noqa: SLF001 - a part of it
+            metric_prefix=self.monitor.settings.metric_prefix,
         )
         self.sinks = tuple(sinks_of_environment() if sinks is None else sinks)
         for sink in self.sinks:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import weakref
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal
@@ -11,9 +9,9 @@ from typing import TYPE_CHECKING, Final, Literal
 from prometheus_client import Gauge
 
 from vitalspan import metrics as names
-from vitalspan.errors import ConfigurationError
 from vitalspan.jobs.outcome import OUTCOMES
 from vitalspan.jobs.report import JobReport
+from vitalspan.monitor_metrics import OnePerMonitor, register
 
 if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
@@ -40,10 +38,8 @@ class JobMetrics:
     """
 
     def __init__(self, monitor: Monitor) -> None:
-        self._metric_prefix = monitor._settings.metric_prefix  # noqa: SLF001 - a part of it
-        self._registry = monitor.registry
-        self._gauges = {family: self._make(family) for family in names.JOB_FAMILIES}
-        self._gauges[names.JOB_OUTCOME] = self._make(names.JOB_OUTCOME, "outcome")
+        self._gauges = {family: _gauge(monitor, family) for family in names.JOB_FAMILIES}
+        self._gauges[names.JOB_OUTCOME] = _gauge(monitor, names.JOB_OUTCOME, "outcome")
         self._last_success: dict[str, float] = {}
         self._declared: set[str] = set()
 
@@ -82,30 +78,11 @@ class JobMetrics:
     def _set(self, family: names.Family, labels: Mapping[str, str], value: float) -> None:
         self._gauges[family].labels(**labels).set(value)
 
-    def _make(self, family: names.Family, *labels: str) -> Gauge:
-        try:
-            return Gauge(
-                self._metric_prefix + family.name,
-                family.help,
-                [names.JOB_NAME, *labels],
-                registry=self._registry,
-                multiprocess_mode=_MODES.get(family, "mostrecent"),
-            )
-        except ValueError as taken:
-            raise ConfigurationError(
-                f"the metrics of jobs cannot be registered: {taken}: rename yours, or set "
-                "metric_prefix"
-            ) from None
+
+def _gauge(monitor: Monitor, family: names.Family, *labels: str) -> Gauge:
+    mode = _MODES.get(family, "mostrecent")
+    return register(Gauge, monitor, family, [names.JOB_NAME, *labels], multiprocess_mode=mode)
 
 
-_of_monitors: weakref.WeakKeyDictionary[Monitor, JobMetrics] = weakref.WeakKeyDictionary()
-_making = threading.Lock()
-
-
-def job_metrics(monitor: Monitor) -> JobMetrics:
-    """Return the metrics of a monitor's jobs."""
-    with _making:
-        found = _of_monitors.get(monitor)
-        if found is None:
-            found = _of_monitors[monitor] = JobMetrics(monitor)
-        return found
+job_metrics: Final = OnePerMonitor(JobMetrics)
+"""Returns the metrics of a monitor's jobs."""

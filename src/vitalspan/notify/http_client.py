@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import email.utils
 import http.client
 import json
 import socket
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
-from vitalspan.http_target import HttpTarget, shown
+from vitalspan.http_target import HttpTarget, retry_after, shown
 from vitalspan.notify.receiver import UndeliveredError, reason
 
 _REDIRECTIONS: Final = (HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT)
@@ -146,17 +145,5 @@ class HttpClient:
         raise UndeliveredError(
             why,
             again=too_many or status >= 500,
-            wait=_retry_after(answer.headers.get("Retry-After"), now),
+            wait=retry_after(answer.headers.get("Retry-After"), now),
         )
-
-
-def _retry_after(text: str | None, now: float) -> float:
-    """Return the seconds that a receiver asks to be left alone for, from now on."""
-    if text is None:
-        return 0.0
-    if text.strip().isdecimal():
-        return float(text)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, OverflowError):
-        return 0.0

@@ -10,9 +10,9 @@ from contextlib import suppress
 from itertools import count
 from typing import Any, Final
 
+from vitalspan.checks import check_whole, seconds_above_0
 from vitalspan.clock import Clock, SystemClock
 from vitalspan.errors import ConfigurationError
-from vitalspan.http_target import seconds
 from vitalspan.notify.delivery import Delivery, DeliveryOptions, ReceiverStatus
 from vitalspan.notify.receiver import Endpoint, Receiver
 from vitalspan.notify.retry import Retry, require
@@ -57,14 +57,13 @@ class Dispatcher:
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
         for name, number in (("queue", queue), ("failures", failures)):
-            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-                raise ConfigurationError(f"{name}={number!r:.80}: give a whole number from 1 up")
+            check_whole(name, number)
         self._clock: Clock = SystemClock() if clock is None else clock
         self._options = DeliveryOptions(
             queue=queue,
             retry=Retry() if retry is None else retry,
             failures=failures,
-            pause=seconds("Dispatcher", "pause", pause),
+            pause=seconds_above_0("Dispatcher: pause", pause),
             wait=wait,
         )
         self._lock = threading.RLock()

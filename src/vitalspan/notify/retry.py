@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vitalspan.errors import ConfigurationError, MissingExtraError
-from vitalspan.http_target import seconds
+from vitalspan.checks import check_whole, seconds_above_0
+from vitalspan.errors import MissingExtraError
 from vitalspan.notify.receiver import UndeliveredError
 from vitalspan.runtime.fork import imports_finish_first
 
@@ -36,11 +36,9 @@ class Retry:
     total: float = 60.0
 
     def __post_init__(self) -> None:
-        attempts = self.attempts
-        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
-            raise ConfigurationError(f"Retry: attempts={attempts!r:.80}: give 1 or more")
+        check_whole("Retry: attempts", self.attempts)
         for name in ("first", "longest", "total"):
-            seconds("Retry", name, getattr(self, name))
+            seconds_above_0(f"Retry: {name}", getattr(self, name))
 
 
 def require() -> None:

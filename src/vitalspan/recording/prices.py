@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final, NamedTuple
 
+from vitalspan.checks import is_number
 from vitalspan.errors import ConfigurationError
 from vitalspan.words import shown, suggestion
 
@@ -131,5 +132,4 @@ class PriceTable:
 
 
 def _is_amount(value: object) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and value >= 0  # type: ignore[operator, arg-type]
+    return is_number(value) and math.isfinite(value) and value >= 0

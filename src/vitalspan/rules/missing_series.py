@@ -29,7 +29,7 @@ from vitalspan.signals.catalogue import signal_of
 from vitalspan.signals.query import Query
 from vitalspan.signals.source import MONITOR, OPERATIONS, REGISTRY, SLOS
 from vitalspan.units import duration_text
-from vitalspan.words import counted, nearest
+from vitalspan.words import counted, hint
 
 PATIENCE: Final = 300.0
 """Seconds after which a rule is reported if there has been nothing of what it names."""
@@ -86,7 +86,7 @@ class MissingSeries:
         for metric in sorted(empty - own):
             described = self._described()
             if metric not in described:
-                return f"there is no metric {metric}{_hint(metric, described)}"
+                return f"there is no metric {metric}{hint(metric, described)}"
         return ""
 
     def _of_slo(self, name: str, slos: Iterable[Slo]) -> str:
@@ -110,11 +110,11 @@ class MissingSeries:
             described = self._described()
             if metric in described:
                 return ""
-            return f"there is no metric {metric}{_hint(metric, described)}"
+            return f"there is no metric {metric}{hint(metric, described)}"
         for one in _positive(where):
             if not any(one.label in labels for labels in every):
                 names = {label for labels in every for label in labels}
-                return f"no series of {metric} has a label {one.label}{_hint(one.label, names)}"
+                return f"no series of {metric} has a label {one.label}{hint(one.label, names)}"
         return ""
 
 
@@ -222,7 +222,7 @@ def _of_named(index: SeriesIndex[Any], where: Sequence[Matcher]) -> str:
         values = {series.labels.get(one.label, "") for series in index.all} - {""}
         if not any(map(one.matches, values)):
             if one.operator == "=":
-                return f"there is no {one.label} {one.value}{_hint(one.value, values)}"
+                return f"there is no {one.label} {one.value}{hint(one.value, values)}"
             return f"no {one.label} matches {one.value}"
     return f"no series has {' and '.join(map(str, named))}"
 
@@ -240,8 +240,8 @@ def _of_measure(index: SeriesIndex[Any], query: Query) -> str:
         if column.startswith(MEASURE_COLUMN)
     }
     measure = str(query.measure)
-    hint = "" if measure in measures else _hint(measure, measures)
-    return f"no call has counted {measure}{hint}" if hint else ""
+    similar = "" if measure in measures else hint(measure, measures)
+    return f"no call has counted {measure}{similar}" if similar else ""
 
 
 def _candidates(index: SeriesIndex[Any], where: Iterable[Matcher]) -> Sequence[TimeSeries]:
@@ -252,9 +252,3 @@ def _candidates(index: SeriesIndex[Any], where: Iterable[Matcher]) -> Sequence[T
 def _positive(where: Iterable[Matcher]) -> Iterator[Matcher]:
     """Yield the conditions that a series without the label does not fulfil."""
     return (one for one in where if one.operator in ("=", "=~") and not one.matches(""))
-
-
-def _hint(name: str, names: Collection[str]) -> str:
-    """Return the question whether another name is meant, empty where none is similar."""
-    similar = nearest(name, names)
-    return f": did you mean {similar}?" if similar else ""

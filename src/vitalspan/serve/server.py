@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import logging
-import threading
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import REGISTRY
 
+from vitalspan.checks import check_whole, seconds_above_0
 from vitalspan.environment_settings import from_environment
 from vitalspan.errors import ConfigurationError
 from vitalspan.living_monitors import monitors_of, start_monitors_of
@@ -69,10 +69,11 @@ def start_http_server(
             for all, and when it dies another one takes the port.
     """
     ports = _ports(port)
-    connections = _checked_connections(max_connections)
-    for name, seconds in (("timeout", timeout), ("idle_timeout", idle_timeout)):
-        if not 0 < seconds < threading.TIMEOUT_MAX:
-            raise ConfigurationError(f"{name}={seconds!r}: give seconds above 0")
+    if max_connections is None:
+        max_connections = _default_max_connections()
+    check_whole("max_connections", max_connections)
+    seconds_above_0("timeout", timeout)
+    seconds_above_0("idle_timeout", idle_timeout)
     config = WebConfig if web_config is None else WebConfigFile(web_config).current
 
     def listen() -> MetricsServer:
@@ -80,7 +81,7 @@ def start_http_server(
             listen_on_first(addr, ports),
             registry,
             config,
-            max_connections=connections,
+            max_connections=max_connections,
             timeouts=Timeouts(timeout, idle_timeout),
         )
 
@@ -118,14 +119,6 @@ def _standby(
         port,
     )
     return StandbyServer(listen, addr, port, config)
-
-
-def _checked_connections(max_connections: int | None) -> int:
-    if max_connections is None:
-        return _default_max_connections()
-    if max_connections < 1:
-        raise ConfigurationError(f"max_connections={max_connections!r}: give 1 or more")
-    return max_connections
 
 
 def _default_max_connections() -> int:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, Protocol
 
+from vitalspan.checks import is_number
 from vitalspan.errors import ConfigurationError
 from vitalspan.history.ticks import LONGEST
 from vitalspan.labels import Labels
@@ -167,9 +168,9 @@ def check_period(window: float | None, offset: float) -> None:
     Raises:
         ConfigurationError: for one that cannot be looked back on.
     """
-    if window is not None and not (_is_number(window) and window > 0):
+    if window is not None and not (_is_finite(window) and window > 0):
         raise ConfigurationError(f"window={window!r:.80}: give the seconds, more than 0")
-    if not (_is_number(offset) and offset >= 0):
+    if not (_is_finite(offset) and offset >= 0):
         raise ConfigurationError(f"offset={offset!r:.80}: give the seconds, 0 or more")
     if window is None and offset:
         raise ConfigurationError(
@@ -182,7 +183,5 @@ def check_period(window: float | None, offset: float) -> None:
         )
 
 
-def _is_number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    return math.isfinite(value)
+def _is_finite(value: object) -> bool:
+    return is_number(value) and math.isfinite(value)

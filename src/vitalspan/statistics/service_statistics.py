@@ -9,7 +9,7 @@ from vitalspan.labels import declared
 from vitalspan.recording.call_record import CallRecord
 from vitalspan.statistics.call_statistics import CallStatistics, RunningCall
 from vitalspan.statistics.call_sums import CallSums
-from vitalspan.statistics.past import Past
+from vitalspan.statistics.period_reader import PeriodReader
 from vitalspan.statistics.periods import (
     Key,
     KeyOf,
@@ -36,14 +36,16 @@ class ServiceStatistics:
 
     Args:
         recorder: the operations of this process.
-        past: what has been counted, by this process or by several.
+        periods: what has been counted, by this process or by several.
         recent: returns the recent calls.
         slow: returns the slow calls.
     """
 
-    def __init__(self, recorder: Recorder, past: Past, recent: _Calls, slow: _Calls) -> None:
+    def __init__(
+        self, recorder: Recorder, periods: PeriodReader, recent: _Calls, slow: _Calls
+    ) -> None:
         self._recorder = recorder
-        self._past = past
+        self._periods = periods
         self._recent = recent
         self._slow = slow
 
@@ -54,8 +56,8 @@ class ServiceStatistics:
             history: the history.
             stored: whether the store is asked about what the history has not.
         """
-        past = self._past.within(history, stored=stored)
-        return ServiceStatistics(self._recorder, past, self._recent, self._slow)
+        periods = self._periods.within(history, stored=stored)
+        return ServiceStatistics(self._recorder, periods, self._recent, self._slow)
 
     def __call__(self, *, window: float | None = None, offset: float = 0.0) -> CallStatistics:
         """Return the figures of all calls, with every cache and every API.
@@ -174,7 +176,7 @@ class ServiceStatistics:
         Raises:
             ConfigurationError: for a period that cannot be looked back on.
         """
-        return self._past.timelines(keys, window, offset)
+        return self._periods.timelines(keys, window, offset)
 
     def by_operation(
         self, *, window: float | None = None, offset: float = 0.0
@@ -188,10 +190,10 @@ class ServiceStatistics:
         Raises:
             ConfigurationError: for a period that cannot be looked back on.
         """
-        pooled = self._past.pool(
+        pooled = self._periods.pool(
             lambda series: (series.component, series.operation), window, offset
         )
-        now, epoch = self._past.counts.now(), self._past.counts.epoch()
+        now, epoch = self._periods.counts.now(), self._periods.counts.epoch()
         (calls,) = pooled.of_all().figures(now, epoch, always=True)
         return calls, pooled.by_component().figures(now, epoch), pooled.figures(now, epoch)
 
@@ -255,10 +257,10 @@ class ServiceStatistics:
             offset: as for a call.
             always: the one key, which is there even without calls.
         """
-        pooled = self._past.pool(key_of, window, offset)
+        pooled = self._periods.pool(key_of, window, offset)
         if always is not None:
             pooled.sums.setdefault(always, CallSums())
-        now, epoch = self._past.counts.now(), self._past.counts.epoch()
+        now, epoch = self._periods.counts.now(), self._periods.counts.epoch()
         return pooled.figures(now, epoch, always=always is not None)
 
 

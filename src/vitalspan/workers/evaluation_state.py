@@ -67,11 +67,6 @@ def restore_health(assessor: Assessor, document: Mapping[str, Any]) -> None:
     assessor.latest = Health(**latest, trend=trend)
 
 
-def alerts_of(documents: Iterable[Mapping[str, Any]]) -> list[Alert]:
-    """Return alerts from their documents."""
-    return [Alert(**document) for document in documents]
-
-
 def rule_digest(rule_state: AlertStates) -> str:
     """Return a fingerprint of a rule, which is the same in every process."""
     return sha256(repr(rule_state.identity).encode("utf-8", "replace")).hexdigest()[:16]

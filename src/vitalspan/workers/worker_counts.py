@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import add
-from typing import Any, Final
+from typing import Any
 
 from vitalspan.labels import Labels
 from vitalspan.recording.buckets import grid_of
@@ -14,9 +14,6 @@ from vitalspan.recording.duration_histogram import NO_SPREAD, DurationHistogram,
 
 SloKey = tuple[str, str, Labels]
 """The name of an SLO, what it was defined as, and the labels that tell its budgets apart."""
-
-CACHE_COLUMNS: Final = 2
-API_COLUMNS: Final = 4
 
 
 class SeriesCounts:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import email.utils
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
@@ -12,7 +10,7 @@ import h11
 
 from vitalspan.bridge.otlp.http_exchange import Answer, exchange, request_headers
 from vitalspan.bridge.otlp.transport import Accepted, ExportError, Wire, read_response, reason_of
-from vitalspan.http_target import HttpTarget
+from vitalspan.http_target import HttpTarget, retry_after
 
 _AGAIN: Final = (
     HTTPStatus.TOO_MANY_REQUESTS,
@@ -89,17 +87,6 @@ class HttpTransport:
         raise ExportError(
             reason,
             again=status in _AGAIN,
-            wait=_seconds(answer.headers.get("retry-after"), self._wall()),
+            wait=retry_after(answer.headers.get("retry-after"), self._wall()),
             too_large=status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         )
-
-
-def _seconds(text: str | None, wall: float) -> float:
-    """Return the seconds that a receiver asks to be left alone for."""
-    if text is None:
-        return 0.0
-    if text.strip().isdecimal():
-        return float(text)
-    with contextlib.suppress(ValueError, OverflowError):
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - wall)
-    return 0.0

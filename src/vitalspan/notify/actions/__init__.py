@@ -7,9 +7,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from vitalspan.checks import check_whole, seconds_above_0
 from vitalspan.clock import Clock, SystemClock
 from vitalspan.errors import ConfigurationError
-from vitalspan.http_target import seconds
 from vitalspan.notify.actions.action_queue import ActionQueue, ActionRecord
 from vitalspan.notify.actions.triggered_action import Action, Match, TriggeredAction
 from vitalspan.notify.alert_identity import Identity, identity, most_relevant_by_key
@@ -46,12 +46,11 @@ class Actions:
         timeout: float = 60.0,
     ) -> None:
         for name, number in (("queue", queue), ("records", records)):
-            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-                raise ConfigurationError(f"{name}={number!r:.80}: give a whole number from 1 up")
+            check_whole(name, number)
         self._clock: Clock = SystemClock() if clock is None else clock
         self._queue = queue
         self._kept = records
-        self._timeout = seconds("Actions", "timeout", timeout)
+        self._timeout = seconds_above_0("Actions: timeout", timeout)
         self._lock = threading.RLock()
         self._process = os.getpid()
         self._closed = False

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from vitalspan.checks import check_whole, is_number
 from vitalspan.errors import ConfigurationError
 from vitalspan.notify.alert_identity import Identity, identity
 from vitalspan.promql.matchers import match_all, parse_matcher
@@ -42,19 +43,15 @@ class TriggeredAction:
     ) -> None:
         if not callable(action):
             raise ConfigurationError(f"action {action!r:.80} cannot be called: give a function")
-        number = isinstance(cooldown, (int, float)) and not isinstance(cooldown, bool)
-        if not number or not cooldown >= 0:
+        if not is_number(cooldown) or not cooldown >= 0:
             raise ConfigurationError(f"cooldown={cooldown!r:.80}: give seconds from 0 up")
-        most = max_per_hour
-        if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
-            raise ConfigurationError(
-                f"max_per_hour={most!r:.80}: give a whole number from 1 up, or None"
-            )
+        if max_per_hour is not None:
+            check_whole("max_per_hour", max_per_hour)
         self.action = action
         self.name = str(name or getattr(action, "__qualname__", type(action).__qualname__))
         self.matches = _condition(match)
         self._cooldown = cooldown
-        self._most = most
+        self._most = max_per_hour
         self._starts: deque[float] = deque(maxlen=self._most or 1)
         self._started: dict[Identity, float] = {}
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
-from vitalspan.http_target import seconds
+from vitalspan.checks import seconds_above_0
 from vitalspan.notify.alert_identity import (
     Identity,
     forget_surplus,
@@ -112,9 +112,9 @@ def group_timing(
     """
     for name, value in (("group_wait", group_wait), ("group_interval", group_interval)):
         if value != 0 or isinstance(value, bool):
-            seconds(what, name, value)
+            seconds_above_0(f"{what}: {name}", value)
     if reminder is not None:
-        reminder = seconds(what, "reminder", reminder)
+        reminder = seconds_above_0(f"{what}: reminder", reminder)
     return GroupTiming(float(group_wait), float(group_interval), reminder)
 
 

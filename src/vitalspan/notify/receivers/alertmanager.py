@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+from vitalspan.checks import seconds_above_0
 from vitalspan.errors import ConfigurationError
-from vitalspan.http_target import HttpTarget, seconds, shown
+from vitalspan.http_target import HttpTarget, shown
 from vitalspan.notify.http_client import HttpClient
 from vitalspan.notify.plans.resend import Batch, ResendPlan, SilenceChange
 from vitalspan.notify.receiver import Endpoint
@@ -62,7 +63,7 @@ class Alertmanager:
             raise ConfigurationError("Alertmanager: give at least one URL, http://host:9093")
         self.name = name
         self._urls = urls
-        self._resend = seconds("Alertmanager", "resend", resend)
+        self._resend = seconds_above_0("Alertmanager: resend", resend)
         self._generator_url = generator_url
         self._external_labels = ExternalLabels("Alertmanager", external_labels)
         self._targets = [

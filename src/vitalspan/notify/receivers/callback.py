@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 
+from vitalspan.checks import seconds_above_0
 from vitalspan.errors import ConfigurationError
-from vitalspan.http_target import seconds
 from vitalspan.notify.plans.grouped import GroupPlan, Notification, group_timing
 from vitalspan.notify.receiver import Endpoint
 from vitalspan.runtime.event_loop import CallbackLoop
@@ -49,7 +49,7 @@ class Callback:
             raise ConfigurationError(f"Callback: {func!r:.80} cannot be called: give a function")
         self.name = name
         self.func = func
-        self.timeout = seconds("Callback", "timeout", timeout)
+        self.timeout = seconds_above_0("Callback: timeout", timeout)
         self.timing = group_timing("Callback", group_wait, group_interval, reminder)
         self.send_resolved = send_resolved
 

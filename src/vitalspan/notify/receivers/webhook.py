@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from vitalspan.checks import check_whole
 from vitalspan.errors import ConfigurationError
 from vitalspan.http_target import HttpTarget, shown
 from vitalspan.notify.bodies import Body, alertmanager
@@ -66,8 +67,7 @@ class Webhook:
         max_alerts: int = 0,
         name: str = "webhook",
     ) -> None:
-        if isinstance(max_alerts, bool) or not isinstance(max_alerts, int) or max_alerts < 0:
-            raise ConfigurationError(f"Webhook: max_alerts={max_alerts!r:.80}: give 0 or more")
+        check_whole("Webhook: max_alerts", max_alerts, 0)
         if body is not None and not callable(body):
             raise ConfigurationError(
                 f"Webhook: body={body!r:.80}: use one of vitalspan.notify.bodies or a function"

@@ -20,7 +20,6 @@ from vitalspan.reports.document import (
 )
 from vitalspan.reports.figures import (
     NOTHING,
-    count_text,
     date_text,
     rate_text,
     ratio_text,
@@ -211,9 +210,3 @@ def _direction_tone(trend: SignalTrend) -> Tone:
         return "quiet" if trend.direction == "steady" else ""
     is_better = (trend.direction == "rising") == (trend.signal in _BETTER_HIGH)
     return "good" if is_better else "warning"
-
-
-def counted_anomalies(overview: Overview) -> str:
-    """Return how many stretches of time were unusual."""
-    found = sum(len(one.anomalies) for one in overview.signals) + len(overview.operation_anomalies)
-    return count_text(found)

@@ -1,4 +1,4 @@
-"""Where the figures of a period come from: the counts, the history or the store."""
+"""Reads the calls of a period: from the counts, the history or the store."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from vitalspan.store.reader import StoreReader
 
 
-class Past:
-    """What has been counted in a period that ends now or has ended.
+class PeriodReader:
+    """Reads what was counted in a period, which may have ended.
 
     All time since the start is in the counts. A window is read from the history, or from the store
     where that goes further back.
@@ -43,14 +43,14 @@ class Past:
         self._reading_history = reading_history
         self._stored = stored
 
-    def within(self, history: History, *, stored: bool = True) -> Past:
+    def within(self, history: History, *, stored: bool = True) -> PeriodReader:
         """Return the same with a history that the caller reads already, so that nothing ticks.
 
         Args:
             history: the history.
             stored: whether the store is asked about what the history has not.
         """
-        return Past(
+        return PeriodReader(
             self.counts, lambda: nullcontext(history), self._stored if stored else lambda: None
         )
 

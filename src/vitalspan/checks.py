@@ -1,0 +1,64 @@
+"""Checks of the numbers that a program gives, with the same messages wherever they are given."""
+
+from __future__ import annotations
+
+import threading
+from typing import TypeGuard
+
+from vitalspan.errors import ConfigurationError
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Return whether a value is a number. True and False are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def check_whole(name: str, value: object, least: int = 1, most: int | None = None) -> None:
+    """Check a whole number.
+
+    Args:
+        name: what messages call it.
+        value: what was given.
+        least: the least value that it can have.
+        most: the greatest; None for any.
+
+    Raises:
+        ConfigurationError: for anything else.
+    """
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not is_whole or not least <= value <= (value if most is None else most):  # type: ignore[operator]
+        wanted = f"from {least} up" if most is None else f"from {least} to {most}"
+        raise ConfigurationError(f"{name}={value!r:.80}: use a whole number {wanted}")
+
+
+def check_seconds(name: str, value: object, least: float, most: float, otherwise: str = "") -> None:
+    """Check a number of seconds.
+
+    Args:
+        name: what messages call it.
+        value: what was given.
+        least: the least value that it can have.
+        most: the greatest.
+        otherwise: the end of the message, about what else can be given.
+
+    Raises:
+        ConfigurationError: for anything else.
+    """
+    if not is_number(value) or not least <= value <= most:
+        wanted = f"use seconds from {least} to {most}{otherwise}"
+        raise ConfigurationError(f"{name}={value!r:.80}: {wanted}")
+
+
+def seconds_above_0(name: str, value: float) -> float:
+    """Return a number of seconds that a thread can wait for.
+
+    Args:
+        name: what messages call it.
+        value: what was given.
+
+    Raises:
+        ConfigurationError: for anything that is not above 0.
+    """
+    if not is_number(value) or not 0 < value < threading.TIMEOUT_MAX:
+        raise ConfigurationError(f"{name}={value!r:.80}: give seconds above 0")
+    return float(value)
