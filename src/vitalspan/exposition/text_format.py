@@ -6,8 +6,7 @@ Texts of labels are made when a series is, and numbers are written many at a tim
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice, repeat
 from typing import Final
 
 from vitalspan.exposition.families import (
@@ -24,13 +23,15 @@ from vitalspan.exposition.families import (
     Times,
     UnknownFamily,
 )
-from vitalspan.exposition.points import BucketBoundaries, Exemplar, HistogramPoint, Labelled
-from vitalspan.exposition.text_numbers import boundary_texts, native_text, number
-from vitalspan.labels import label_text
+from vitalspan.exposition.points import Labelled
+from vitalspan.exposition.text_histogram import histogram_texts, with_details
+from vitalspan.exposition.text_numbers import native_text, number
+from vitalspan.exposition.text_parts import braces, exemplar_text
 from vitalspan.metrics import Family
 
-_PREFIX: Final = "\0"
-"""Stands in a template for what all buckets of a histogram begin with."""
+_TEXTS: Final = 32
+"""Texts that are joined at a time. Memory for more of them would come from the system and go back
+to it, and its pages cost more than the text."""
 
 
 class TextFormat(FamilyVisitor[Iterator[bytes]]):
@@ -104,7 +105,7 @@ class TextFormat(FamilyVisitor[Iterator[bytes]]):
             ]
             samples += [("_count", "", point.observations), ("_sum", "", point.total)]
             lines = [
-                f"{name}{suffix}{_braces(labels, more)} {number(value)}{time}\n"
+                f"{name}{suffix}{braces(labels, more)} {number(value)}{time}\n"
                 for suffix, more, value in samples
                 if value is not None
             ]
@@ -115,25 +116,18 @@ class TextFormat(FamilyVisitor[Iterator[bytes]]):
         """Yield a histogram; OpenMetrics has its exemplars as well."""
         name = family.metadata.name
         yield self._head(family.metadata, name)
-        texts = [point.text for point in family.points]
-        created = self._inline_created(name, texts, family.created)
-        for index, point in enumerate(family.points):
-            yield from self._native_line(family, index)
-            if family.classic or not self._native:
-                text = _histogram(name, point, ("_count", "_sum"))
-                yield self._with_details(family, index, text)
-            yield created[index].encode()
-        yield from self._created_family(family, name, texts)
+        labels = [point.text for point in family.points]
+        created = self._inline_created(name, labels, family.created)
+        texts = self._histogram_texts(family, ("_count", "_sum"))
+        yield from _parts(chain.from_iterable(zip(texts, created, strict=True)))
+        yield from self._created_family(family, name, labels)
 
     def gauge_histogram(self, family: GaugeHistogramFamily, /) -> Iterator[bytes]:
         """Yield a gauge histogram; Prometheus's own format has a histogram and two gauges."""
         name = family.metadata.name
         yield self._head(family.metadata, name, classic_type="histogram")
         suffixes = ("_gcount", "_gsum") if self._openmetrics else None
-        for index, point in enumerate(family.points):
-            yield from self._native_line(family, index)
-            if family.classic or not self._native:
-                yield self._with_details(family, index, _histogram(name, point, suffixes))
+        yield from _parts(self._histogram_texts(family, suffixes))
         if not self._openmetrics:
             yield from self._gauges_of(family)
 
@@ -147,31 +141,45 @@ class TextFormat(FamilyVisitor[Iterator[bytes]]):
         exemplars = family.exemplars if self._openmetrics else ()
         for index, (labels, value) in enumerate(zip(family.label_sets, family.values, strict=True)):
             exemplar = exemplars[index] if exemplars else None
-            end = _exemplar(exemplar) if exemplar else ""
+            end = exemplar_text(exemplar) if exemplar else ""
             time = self._time(family.timestamps, index)
-            yield f"{name}{_braces(labels.text)} {number(value)}{time}{end}\n"
+            yield f"{name}{braces(labels.text)} {number(value)}{time}{end}\n"
 
-    def _with_details(self, family: HistogramFamily, index: int, text: str) -> bytes:
-        """Return the lines of a histogram with its exemplars and its time."""
-        exemplars = family.exemplars(family.points[index]) if self._openmetrics else None
-        time = self._time(family.timestamps, index)
-        if exemplars or time:
-            lines = [f"{line}{time}" if line else "" for line in text.split("\n")]
-            for bucket, exemplar in (exemplars or {}).items():
-                lines[bucket] += _exemplar(exemplar)
-            text = "\n".join(lines)
-        return text.encode()
+    def _histogram_texts(
+        self, family: HistogramFamily, suffixes: tuple[str, str] | None
+    ) -> Iterator[str]:
+        """Return the lines of each histogram."""
+        if not (self._openmetrics or family.timestamps):
+            return histogram_texts(family.metadata.name, family.points, suffixes)
+        return self._detailed_histograms(family, suffixes)
 
-    def _native_line(self, family: HistogramFamily, index: int) -> Iterator[bytes]:
+    def _detailed_histograms(
+        self, family: HistogramFamily, suffixes: tuple[str, str] | None
+    ) -> Iterator[str]:
+        """Yield the lines of each histogram with its exemplars and its time."""
+        name, points = family.metadata.name, family.points
+        shows_classic = family.classic or not self._native
+        texts = histogram_texts(name, points, suffixes) if shows_classic else repeat("")
+        for index, (point, text) in enumerate(zip(points, texts, strict=False)):
+            native = self._native_line(family, index) if self._native else ""
+            time = self._time(family.timestamps, index)
+            exemplars = family.exemplars(point) if self._openmetrics and shows_classic else None
+            if text and (exemplars or time):
+                yield native + with_details(text, exemplars or {}, time)
+            else:
+                yield native + text
+
+    def _native_line(self, family: HistogramFamily, index: int) -> str:
         point = family.points[index]
-        native = family.native(point.histogram.copy()) if self._native else None
-        if native is not None:
-            # With classic buckets these have the exemplars.
-            exemplars = () if family.classic else family.exemplars(point).values()
-            ends = "".join(_exemplar(exemplar) for exemplar in (*native.exemplars, *exemplars))
-            time = self._time(family.timestamps, index)
-            name, labels = family.metadata.name, _braces(point.text)
-            yield f"{name}{labels} {native_text(native)}{time}{ends}\n".encode()
+        native = family.native(point.histogram.copy())
+        if native is None:
+            return ""
+        # With classic buckets these have the exemplars.
+        exemplars = () if family.classic else family.exemplars(point).values()
+        ends = "".join(exemplar_text(exemplar) for exemplar in (*native.exemplars, *exemplars))
+        time = self._time(family.timestamps, index)
+        name, labels = family.metadata.name, braces(point.text)
+        return f"{name}{labels} {native_text(native)}{time}{ends}\n"
 
     def _gauges_of(self, family: GaugeHistogramFamily) -> Iterator[bytes]:
         """Yield what a gauge histogram has beside its buckets, in families of their own."""
@@ -183,7 +191,7 @@ class TextFormat(FamilyVisitor[Iterator[bytes]]):
                 value = histogram.cumulative()[-1] if suffix == "_gcount" else histogram.total
                 if value is not None:
                     time = self._time(family.timestamps, index)
-                    yield f"{metadata.name}{_braces(point.text)} {number(value)}{time}\n".encode()
+                    yield f"{metadata.name}{braces(point.text)} {number(value)}{time}\n".encode()
 
     def _inline_created(self, name: str, texts: Sequence[str], created: Times) -> list[str]:
         """Return the `_created` line of each point, where it stands among the point's samples."""
@@ -206,7 +214,7 @@ class TextFormat(FamilyVisitor[Iterator[bytes]]):
             if begun is None:
                 yield ""
             else:
-                yield f"{name}_created{_braces(text)} {number(begun)}\n"
+                yield f"{name}_created{braces(text)} {number(begun)}\n"
 
     def _time(self, timestamps: Times, index: int) -> str:
         """Return the time of a point: seconds in OpenMetrics, milliseconds otherwise."""
@@ -234,48 +242,19 @@ class TextFormat(FamilyVisitor[Iterator[bytes]]):
         return f"# HELP {name} {help_}\n# TYPE {name} {kind}\n{unit}".encode()
 
 
+def _parts(texts: Iterator[str]) -> Iterator[bytes]:
+    """Yield texts, some at a time."""
+    while part := list(islice(texts, _TEXTS)):
+        yield "".join(part).encode()
+
+
 def _lines(name: str, label_sets: Sequence[Labelled], values: Sequence[float]) -> bytes:
     texts = [labels.text for labels in label_sets]
     if not all(texts):
         lines = zip(texts, values, strict=True)
-        return "".join(f"{name}{_braces(text)} {number(value)}\n" for text, value in lines).encode()
+        return "".join(f"{name}{braces(text)} {number(value)}\n" for text, value in lines).encode()
     # Many values are the same, 0 above all, and what comes between two labels is made once.
     between = {value: f"}} {number(value)}\n{name}{{" for value in set(values)}
     after = map(between.__getitem__, values)
     body = "".join(chain.from_iterable(zip(texts, after, strict=True)))
     return f"{name}{{{body}".removesuffix(f"{name}{{").encode()
-
-
-def _braces(*labels: str) -> str:
-    text = ",".join(filter(None, labels))
-    return f"{{{text}}}" if text else ""
-
-
-def _histogram(name: str, point: HistogramPoint, suffixes: tuple[str, str] | None) -> str:
-    """Return the lines of a histogram, those of its count and sum if they have suffixes."""
-    labels, histogram = point.text, point.histogram
-    prefix = f"{name}_bucket{{{labels}," if labels else f"{name}_bucket{{"
-    counts, total = histogram.cumulative(), histogram.total
-    # What is named is put in last: it may contain a percent sign.
-    buckets = (_template(histogram.grid) % counts).replace(_PREFIX, prefix)
-    if suffixes is None:
-        return buckets
-    braces = _braces(labels)
-    of_count, of_sum = suffixes
-    count_line = f"{name}{of_count}{braces} {counts[-1]}\n"
-    return (
-        buckets
-        + count_line
-        + ("" if total is None else f"{name}{of_sum}{braces} {number(total)}\n")
-    )
-
-
-@lru_cache(maxsize=64)
-def _template(grid: BucketBoundaries) -> str:
-    return "".join(f'{_PREFIX}le="{bound}"}} %s\n' for bound in boundary_texts(grid))
-
-
-def _exemplar(exemplar: Exemplar) -> str:
-    labels = label_text(tuple(sorted(exemplar.labels.items())))
-    time = "" if exemplar.timestamp is None else f" {exemplar.timestamp:.3f}"
-    return f" # {{{labels}}} {number(exemplar.value)}{time}"

@@ -10,6 +10,9 @@ from vitalspan.exposition.points import BucketBoundaries
 
 def number(value: float) -> str:
     """Return a number as the formats write it."""
+    # Of the finite ones alone, the difference from themselves is 0.
+    if type(value) is float and value - value == 0:
+        return repr(value)
     if type(value) is int:
         return str(value)
     # Other kinds of numbers, NumPy's for example, do not write themselves as digits.
