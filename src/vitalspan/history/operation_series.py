@@ -79,11 +79,11 @@ class OperationSeries(TimeSeries):
             now: the tick.
             fresh: the calls since the tick before.
         """
-        series, details = self.series, self.series.details
+        histogram, details = self.series.histogram, self.series.details
         values: dict[str, float] = {
-            "count": series.histogram.count,
-            "total": series.histogram.total,
-            "squares": series.histogram.spread.squares,
+            "count": histogram.count,
+            "total": histogram.total,
+            "squares": histogram.squares,
         }
         if details.errors:
             values["errors"] = sum(details.errors.values())
@@ -100,8 +100,9 @@ class OperationSeries(TimeSeries):
         self._indexes.extend(fresh.buckets.keys())
         self._calls = _extend(self._calls, fresh.buckets.values())
         self._ends.append(len(self._indexes))
-        self._shortest.append(fresh.spread.shortest)
-        self._longest.append(fresh.spread.longest)
+        _, shortest, longest = fresh.spread
+        self._shortest.append(shortest)
+        self._longest.append(longest)
 
     def begin_at_first_entry(self) -> None:
         """Take what the first entry says as what was counted before it, at an unknown time."""

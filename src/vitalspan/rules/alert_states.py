@@ -144,6 +144,13 @@ class AlertStates(ABC):
         """Return the labels of an alert at a level."""
 
     @abstractmethod
+    def possible_keys(self) -> list[Key]:
+        """Return what tells the possible alerts apart: `phases` has the same labels for the same.
+
+        They may be listed twice.
+        """
+
+    @abstractmethod
     def phases(self) -> Iterator[tuple[dict[str, str], str]]:
         """Yield the labels of every possible alert, and its phase."""
 

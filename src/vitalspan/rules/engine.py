@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Final
 
 from vitalspan.history.history import History
-from vitalspan.labels import Labels
 from vitalspan.promql.engine.evaluation_context import EvaluationError
 from vitalspan.rules.alert import STATES, Alert
+from vitalspan.rules.alert_points import AlertPoints
 from vitalspan.rules.alert_state import RESOLVED_RETENTION
 from vitalspan.rules.alert_states import (
     ALERTS,
@@ -25,7 +25,6 @@ from vitalspan.rules.rule_state import RuleState
 from vitalspan.rules.running_group import RunningGroup, running_group
 from vitalspan.runtime.internal_errors import logger
 from vitalspan.signals.catalogue import is_made_of_scores
-from vitalspan.signals.scores import ALERT_POINTS, SAME_MATTER
 
 _MOST_LOGGED: Final = 100
 
@@ -58,6 +57,7 @@ class RuleEngine:
         self._logged: set[str] = set()
         self._prefix = ""
         self._made_of_scores: set[RuleState] = set()
+        self._points = AlertPoints()
 
     def replace(self, groups: Iterable[Group], now: float) -> None:
         """Put other rules in force.
@@ -163,19 +163,12 @@ class RuleEngine:
     def alert_points(self) -> list[tuple[Mapping[str, str], float]]:
         """Return the labels of every possible alert, and its points: 0 unless it fires now.
 
-        Of alerts that differ only in severity or window, the worst counts. Alerts on health scores
-        are left out, since a score must not depend on itself.
+        Alerts on health scores are left out, since a score must not depend on itself.
         """
-        points: dict[Labels, float] = {}
         made_of_scores: set[AlertStates] = {*self._made_of_scores}
-        for rule_state in self.rule_states():
-            if rule_state in made_of_scores:
-                continue
-            for labels, phase in rule_state.phases():
-                key = tuple(sorted(one for one in labels.items() if one[0] not in SAME_MATTER))
-                own_points = ALERT_POINTS[labels["severity"]] if phase == "firing" else 0
-                points[key] = max(points.get(key, 0), own_points)
-        return [(dict(key), own_points) for key, own_points in points.items()]
+        return self._points.of(
+            [state for state in self.rule_states() if state not in made_of_scores]
+        )
 
     def set_metric_prefix(self, metric_prefix: str) -> None:
         """Set the prefix of the names of the monitor's metrics."""
@@ -195,7 +188,10 @@ class RuleEngine:
         limit = now + self._epoch() - RESOLVED_RETENTION
         self.orphaned = [one for one in self.orphaned if (one.resolved_at or 0) >= limit]
         current = [
-            alert for rule_state in self.rule_states() for alert in self._alerts_of(rule_state, now)
+            alert
+            for rule_state in self.rule_states()
+            if rule_state.instances
+            for alert in self._alerts_of(rule_state, now)
         ]
         return [*current, *(self._with_silence(one, now) for one in self.orphaned)]
 

@@ -133,6 +133,10 @@ class ExpressionState(AlertStates):
         """Return the labels of an alert."""
         return dict(zip(key[::2], key[1::2], strict=True))
 
+    def possible_keys(self) -> list[Key]:
+        """Return what tells the alerts apart that there are."""
+        return list(self.instances)
+
     def phases(self) -> Iterator[tuple[dict[str, str], str]]:
         """Yield the labels and the phase of every alert, and of the rule where it has none."""
         for key, instance in self.instances.items():

@@ -131,7 +131,10 @@ class RuleState(AlertStates):
             present = {key for key, _ in readings}
             due += [(key, None) for key in instances if key not in present]
         changes = [self._advance(key, value, now) for key, value in due]
-        self.keys = [key for key, _ in readings]
+        keys = [key for key, _ in readings]
+        if keys != self.keys:
+            # Otherwise they stay the same object, which is known to be equal at a glance.
+            self.keys = keys
         return [change for change in changes if change is not None]
 
     def labels(self, key: Key, level: int) -> dict[str, str]:
@@ -139,6 +142,10 @@ class RuleState(AlertStates):
         own = dict(zip(self.rule.query.by, key, strict=True))
         named = {"alertname": self.rule.alert, "severity": self.rule.levels[level].severity}
         return own | dict(self.rule.labels) | named
+
+    def possible_keys(self) -> list[Key]:
+        """Return what tells the possible alerts apart; some may be listed twice."""
+        return [*self.keys, *self.instances] if self.instances else self.keys
 
     def phases(self) -> Iterator[tuple[dict[str, str], str]]:
         """Yield the labels of every possible alert, and its phase.

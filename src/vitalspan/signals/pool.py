@@ -45,8 +45,9 @@ class SeriesPool:
             now: the tick that it ends at.
             window: the seconds that it should be long.
         """
+        if start != self._start or now != self._now:
+            self._increases.clear()
         self._start, self._now, self._window = start, now, window
-        self._increases.clear()
 
     def is_empty(self) -> bool:
         """Return whether there are no series."""
@@ -73,11 +74,7 @@ class SeriesPool:
         """Return the increase of a counter over all series."""
         increase = self._increases.get(column)
         if increase is None:
-            start, tracks = self._start, self.tracks
-            if len(tracks) == 1:
-                increase = tracks[0].increase(column, start)
-            else:
-                increase = sum([track.increase(column, start) for track in tracks])
+            increase = TimeSeries.total_increase(self.tracks, column, self._start)
             self._increases[column] = increase
         return increase
 
@@ -128,9 +125,11 @@ class SeriesPool:
         """Return the same window for each operation of each component."""
         for track in self.tracks[self._divided :]:
             key = (track.labels.get(COMPONENT, ""), track.labels.get(OPERATION, ""))
-            if key not in self._operations:
-                self._operations[key] = SeriesPool(self._history)
-            self._operations[key].tracks.append(track)
+            operation = self._operations.get(key)
+            if operation is None:
+                operation = self._operations[key] = SeriesPool(self._history)
+            operation.tracks.append(track)
+            operation._increases.clear()
         self._divided = len(self.tracks)
         operations = list(self._operations.values())
         for operation in operations:

@@ -59,9 +59,10 @@ class QueryReader:
         Args:
             now: the tick, on the steady clock.
         """
-        query = self._query
+        query, ticks = self._query, self._history.ticks
         self._find_series()
-        start = max(self._history.ticks.start(now, query.window), self._horizon())
+        horizon = max([feed.collection.horizon for feed in self._feeds], default=float("-inf"))
+        start = max(ticks.start(now, query.window), horizon)
         readings = []
         self.young.clear()
         for key, pool in self._pools.items():
@@ -71,7 +72,7 @@ class QueryReader:
                 self.young.add(key)
                 reading = NO_DATA
             if query.short is not None:
-                short = max(self._history.ticks.start(now, query.short), self._horizon())
+                short = max(ticks.start(now, query.short), horizon)
                 pool.move(short, now, query.short)
                 reading = _lesser(reading, self._value(pool, self._short_query))
             readings.append((key, reading))
@@ -85,9 +86,11 @@ class QueryReader:
         Args:
             now: the tick, on the steady clock.
         """
-        apart = self.read(now)
+        query, apart = self._query, self.read(now)
+        if len(apart) == 1 and query.short is None and query.derive is None:
+            return apart[0][1], apart
         together = self._over_window(PooledWindow(self._pools.values())) or NO_DATA
-        if self._query.derive is not None:
+        if query.derive is not None:
             together = self._derived((), together, now)
         return together, apart
 
@@ -114,27 +117,22 @@ class QueryReader:
             return reading._replace(value=reading.value * weight)
         return reading
 
-    def _horizon(self) -> float:
-        return max((feed.horizon() for feed in self._feeds), default=float("-inf"))
-
     def _find_series(self) -> None:
+        feeds = self._feeds
+        for feed in feeds:
+            if feed.removals != feed.collection.removals:
+                # What is left is taken anew, by all of them.
+                self._pools.clear()
+                for one in feeds:
+                    one.begin_anew()
+                break
         if not self._pools and not self._query.by:
             self._pool({})
-        for feed in self._feeds:
-            if feed.begun_anew():
-                self._pools.clear()
-                return self._find_all()
-        for feed in self._feeds:
+        for feed in feeds:
             if feed.seen != len(feed.tracks):
                 self._take_new(feed)
         if self._gauges:
             self._take_gauges()
-        return None
-
-    def _find_all(self) -> None:
-        for feed in self._feeds:
-            feed.seen = 0
-        self._find_series()
 
     def _take_new(self, feed: _Feed) -> None:
         where = self._query.where
@@ -150,9 +148,10 @@ class QueryReader:
     def _take_gauges(self) -> None:
         for pool in self._pools.values():
             pool.present.clear()
+        where = self._query.where
         for metric, followed in self._gauges:
             for labels, value in followed.present:
-                if match_all(self._query.where, labels):
+                if not where or match_all(where, labels):
                     self._pool(labels).present.setdefault(metric, []).append(value)
         if self._query.by:
             for key in [key for key, pool in self._pools.items() if pool.is_empty()]:
@@ -160,7 +159,7 @@ class QueryReader:
                 self._pasts.pop(key, None)
 
     def _pool(self, labels: Mapping[str, str]) -> SeriesPool:
-        key = tuple(labels.get(name, "") for name in self._query.by)
+        key = tuple([labels.get(name, "") for name in self._query.by])
         pool = self._pools.get(key)
         if pool is None:
             pool = self._pools[key] = SeriesPool(self._history)
@@ -182,26 +181,24 @@ class _Feed:
         collection: of tracks.
         tracks: those of the collection that may match.
         metric: the counter of the registry that they are of.
+
+    Attributes:
+        seen: how many of the tracks the query has taken.
+        removals: how many tracks of the collection had been taken out by then.
     """
 
     def __init__(
         self, collection: SeriesIndex[Any], tracks: Sequence[TimeSeries], metric: str | None = None
     ) -> None:
+        self.collection = collection
         self.tracks = tracks
         self.metric = metric
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Take every track as new."""
         self.seen = 0
-        self._collection = collection
-        self._removals = collection.removals
-
-    def horizon(self) -> float:
-        """Return the tick that windows can begin at, at the earliest."""
-        return self._collection.horizon
-
-    def begun_anew(self) -> bool:
-        """Return whether series have been removed since the last call of this."""
-        changed = self._removals != self._collection.removals
-        self._removals = self._collection.removals
-        return changed
+        self.removals = self.collection.removals
 
 
 def _feeds(query: Query, history: History) -> list[_Feed]:

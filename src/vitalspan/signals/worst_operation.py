@@ -28,6 +28,8 @@ a minute at least."""
 def _worst_error_ratio(window: Window, query: Query) -> Reading:
     worst: float | None = None
     for operation in window.by_operation():
+        if worst is not None and operation.increase("errors") <= 0:
+            continue
         reading = error_ratio(operation, query)
         if reading.value is not None:
             weighed = reading.value * min(1.0, reading.samples / ENOUGH_CALLS)
@@ -48,10 +50,13 @@ def _worst_error_ratio_promql(selection: Selection, query: Query) -> Expression:
 def _oldest_call(window: Window, query: Query) -> Reading:
     worst: float | None = None
     for operation in window.by_operation():
+        seconds = operation.in_progress()[1]
+        if worst is not None and seconds <= 0:
+            continue
         count = operation.increase("count")
         if count > 0:
             usual = max(LEAST_SECONDS, USUAL_TIMES * operation.increase("total") / count)
-            age = operation.in_progress()[1] / usual
+            age = seconds / usual
             worst = age if worst is None else max(worst, age)
     return NO_DATA if worst is None else Reading(worst, 1)
 
