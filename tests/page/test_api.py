@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+import promql_parser
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -206,3 +207,24 @@ def test_every_field_is_described() -> None:
 
 
 _OURS: Any = {endpoint.document.__name__ for endpoint in ENDPOINTS.values()}
+
+
+def test_the_promql_of_every_figure_can_be_read(shop: Watched) -> None:
+    one = {"operation": {"operation": HOSTILE[1]}, "watch": {"operation": "checkout"}}
+    texts: list[str] = []
+
+    def gather(name: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, each in value.items():
+                gather(key if "promql" not in name else name, each)
+        elif isinstance(value, list):
+            for each in value:
+                gather(name, each)
+        elif "promql" in name:
+            texts.append(value)
+
+    for name in ENDPOINTS:
+        gather("", ask(shop.registry, name, **one.get(name, {})))
+    assert len(texts) > 100
+    for text in texts:
+        promql_parser.parse(text)

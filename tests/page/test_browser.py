@@ -307,7 +307,7 @@ def test_the_keyboard_alone_is_enough(browser: Any, server: MetricsServer) -> No
         page.get_by_role("link", name="Operations", exact=True).focus()
         page.keyboard.press("Enter")
         page.wait_for_selector("table")
-        page.get_by_role("button", name="p95").focus()
+        page.get_by_role("button", name="p95", exact=True).focus()
         page.keyboard.press("Enter")
         page.wait_for_selector("th[aria-sort=descending] >> text=p95")
         assert "sort=p95" in page.url
@@ -352,3 +352,26 @@ def test_under_a_prefix_without_events_it_asks_by_itself(browser: Any, shop: vs.
         finally:
             server.shutdown()
             thread.join()
+
+
+def test_figures_are_copied_as_promql_with_hostile_names(
+    browser: Any, server: MetricsServer
+) -> None:
+    name = 'a"b\\c'
+    with visiting(browser, address_of(server)) as visit:
+        page = visit.page
+        visit.show("")
+        filled = page.evaluate(
+            """async name => {
+            const { filled } = await import("./static/parts.js");
+            return filled('f{operation="$operation",b="$b"}', {operation: name, b: "$operation"});
+            }""",
+            name + "\n",
+        )
+        assert filled == r"""f{operation="a\"b\\c\n",b="$operation"}"""
+        visit.show("operation?operation=checkout&component=payments")
+        page.get_by_role("button", name="copy p95 as PromQL").press("Enter")
+        copied = page.evaluate("navigator.clipboard.readText().catch(() => '')")
+        shown = page.locator("dialog textarea, #spoken").first.text_content() or ""
+        assert 'operation="checkout"' in copied + shown or shown == "Copied: p95 as PromQL"
+        assert visit.faults == []

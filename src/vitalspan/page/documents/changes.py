@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from vitalspan.page.documents.promql import Queries, promql_of_figures
 from vitalspan.page.figures import NO_HISTORY
 from vitalspan.sessions.comparison import OperationComparison, compare
 from vitalspan.sessions.session_statistics import SessionStatistics
@@ -52,6 +53,8 @@ class Changes:
         changes: operations whose durations or errors have changed for sure, or that are new, or
             that were not called any more; those that took most time come first.
         unchanged: how many operations are not among these.
+        promql: the figures of an operation afterwards in PromQL, by name, with `$operation` and
+            `$component` for its names.
         notice: what has to be said about this; None for nothing.
     """
 
@@ -61,15 +64,17 @@ class Changes:
     confidence: float
     changes: tuple[OperationChange, ...]
     unchanged: int
+    promql: Queries
     notice: str | None
 
 
 def changes(monitor: Monitor, asked: dict[str, Any]) -> Changes:
     """Return how operations have changed from one stretch of time to the next."""
     at = monitor.clock.wall()
+    promql = promql_of_figures(monitor, asked["range"])
     with monitor.evaluation.reading_any_history() as history:
         if history is None:
-            return Changes(at, 0.0, 0.0, CONFIDENCE, (), 0, NO_HISTORY)
+            return Changes(at, 0.0, 0.0, CONFIDENCE, (), 0, promql, NO_HISTORY)
         # A history that is too short for two is divided into halves.
         ticks = history.ticks.times
         oldest = max(ticks[0], history.operations.horizon)
@@ -94,6 +99,7 @@ def changes(monitor: Monitor, asked: dict[str, Any]) -> Changes:
             for one in found[:MOST_CHANGES]
         ),
         unchanged=len(compared.operations) - len(found),
+        promql=promql,
         notice=None,
     )
 

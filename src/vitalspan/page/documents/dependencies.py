@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vitalspan.page.documents.promql import Queries, promql_of_dependencies
 from vitalspan.page.figures import figures_of_all
 from vitalspan.statistics.call_statistics import ApiStatistics, CacheStatistics
 
@@ -22,6 +23,8 @@ class Dependencies:
         caches: those with most look-ups come first.
         apis: those that cost most come first, and then those with most calls.
         cost: US dollars that all of them cost.
+        promql: the figures of a cache and of an API in PromQL, by name, with `$component`, `$cache`
+            and `$api` for their names.
     """
 
     at: float
@@ -29,6 +32,7 @@ class Dependencies:
     caches: tuple[CacheStatistics, ...]
     apis: tuple[ApiStatistics, ...]
     cost: float
+    promql: Queries
 
 
 def dependencies(monitor: Monitor, asked: dict[str, Any]) -> Dependencies:
@@ -40,4 +44,5 @@ def dependencies(monitor: Monitor, asked: dict[str, Any]) -> Dependencies:
         caches=tuple(sorted(figures.caches, key=lambda one: -(one.hits + one.misses))),
         apis=tuple(sorted(figures.apis, key=lambda one: (-one.cost, -one.calls))),
         cost=sum(one.cost for one in figures.apis),
+        promql=promql_of_dependencies(monitor, asked["range"]),
     )

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vitalspan.page.charts import Axis, Durations, Points
 from vitalspan.page.documents.marks import Mark, marks_of
-from vitalspan.page.documents.promql import OperationPromql, promql_of_operation
+from vitalspan.page.documents.promql import (
+    OperationPromql,
+    Queries,
+    promql_of_figures,
+    promql_of_operation,
+)
 from vitalspan.page.figures import (
     NO_HISTORY,
     figures_of_one,
@@ -62,6 +67,8 @@ class Operations:
         axis: the times of the points; None without history.
         operations: sorted as it was asked for.
         total: how many there are, with those that are left out.
+        promql: the figures of one of them in PromQL, by name, with `$operation` and `$component`
+            for its names.
         notice: what has to be said about the figures; None for nothing.
     """
 
@@ -69,6 +76,7 @@ class Operations:
     axis: Axis | None
     operations: tuple[OperationRow, ...]
     total: int
+    promql: Queries
     notice: str | None
 
 
@@ -87,7 +95,8 @@ class OperationDetail:
         slow: the calls over their `slow=` limit, the latest first.
         marks: what happened on the axis.
         trace_url: the address of a trace, with `{trace_id}` where its id belongs; empty for none.
-        promql: the same figures in PromQL.
+        promql: the charts in PromQL.
+        figures_promql: the figures in PromQL, by name; measures are called `measure:NAME`.
         notice: what has to be said about the figures; None for nothing.
     """
 
@@ -102,6 +111,7 @@ class OperationDetail:
     marks: tuple[Mark, ...]
     trace_url: str
     promql: OperationPromql
+    figures_promql: Queries
     notice: str | None
 
 
@@ -113,7 +123,8 @@ def operations(monitor: Monitor, asked: dict[str, Any]) -> Operations:
     found.sort(key=SORTS[asked["sort"]])
     shown = found[: asked["limit"]]
     axis, rows = rows_of(monitor, shown, asked["range"])
-    return Operations(monitor.clock.wall(), axis, rows, len(found), notice)
+    promql = promql_of_figures(monitor, asked["range"])
+    return Operations(monitor.clock.wall(), axis, rows, len(found), promql, notice)
 
 
 def rows_of(
@@ -149,9 +160,10 @@ def operation(monitor: Monitor, asked: dict[str, Any]) -> OperationDetail:
         for one in statistics.running()
         if one.operation == name and component in (None, one.component)
     ]
+    figures = figures_of_one(monitor, name, component, seconds)
     return OperationDetail(
         at=monitor.clock.wall(),
-        figures=figures_of_one(monitor, name, component, seconds),
+        figures=figures,
         axis=axis,
         points=points,
         durations=durations,
@@ -161,5 +173,8 @@ def operation(monitor: Monitor, asked: dict[str, Any]) -> OperationDetail:
         marks=marks_of(monitor, axis, operation=name),
         trace_url=monitor.settings.trace_url,
         promql=promql_of_operation(monitor, name, component),
+        figures_promql=promql_of_figures(
+            monitor, seconds, name, component, tuple(figures.measures)
+        ),
         notice=None if axis is not None else NO_HISTORY,
     )

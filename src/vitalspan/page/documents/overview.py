@@ -10,7 +10,13 @@ from vitalspan.health.result import FactorHealth, Health, Trend
 from vitalspan.page.charts import Axis, Number, Points
 from vitalspan.page.documents.marks import Mark, marks_of
 from vitalspan.page.documents.operations import OperationRow, key_of
-from vitalspan.page.documents.promql import OperationPromql, promql_of_operation
+from vitalspan.page.documents.promql import (
+    OperationPromql,
+    Queries,
+    promql_of_figures,
+    promql_of_health,
+    promql_of_operation,
+)
 from vitalspan.page.documents.status import Status, status
 from vitalspan.page.figures import (
     Charts,
@@ -110,6 +116,10 @@ class Overview:
         running_count: how many calls are inside now in the whole service.
         marks: what happened on the axis.
         promql: the figures of all calls in PromQL.
+        total_promql: the figures in `total` in PromQL, by name.
+        row_promql: those of one of the operations, with `$operation` and `$component` for its
+            names.
+        health_promql: the score, those of components, and what a factor `$factor` costs.
         notice: what has to be said about the figures; None for nothing.
     """
 
@@ -129,6 +139,9 @@ class Overview:
     running_count: int
     marks: tuple[Mark, ...]
     promql: OperationPromql
+    total_promql: Queries
+    row_promql: Queries
+    health_promql: Queries
     notice: str | None
 
 
@@ -169,6 +182,9 @@ def overview(monitor: Monitor, asked: dict[str, Any]) -> Overview:
         running_count=total.in_progress,
         marks=marks_of(monitor, axis),
         promql=promql_of_operation(monitor),
+        total_promql=promql_of_figures(monitor, seconds, None, None),
+        row_promql=promql_of_figures(monitor, seconds),
+        health_promql=promql_of_health(monitor),
         notice=notice,
     )
 

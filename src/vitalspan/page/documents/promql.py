@@ -1,19 +1,30 @@
-"""PromQL of the figures that views show, to be copied into Prometheus or Grafana."""
+"""PromQL of the figures that views show, to be copied into Prometheus or Grafana.
+
+Where a list has many rows, there is one query for all of them, with `$operation`, `$component` and
+the like where the name belongs, as Grafana writes variables.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from vitalspan import metrics
 from vitalspan.compiler.condition import expression
 from vitalspan.promql.context import PromqlContext
+from vitalspan.promql.expression import Expression
 from vitalspan.promql.matchers import Matcher
+from vitalspan.promql.selection import Selection
 from vitalspan.signals.query import Query
 
 if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
 
 _WINDOW: Final = 300.0
+
+Queries = Mapping[str, str]
+"""PromQL by the name of the figure."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +50,129 @@ def promql_of_operation(
     monitor: Monitor, operation: str | None = None, component: str | None = None
 ) -> OperationPromql:
     """Return the PromQL of an operation, of a component, or of all calls."""
-    conditions = (("component", component), ("operation", operation))
-    where = tuple(Matcher(label, "=", value) for label, value in conditions if value is not None)
-    context = PromqlContext(prefix=monitor.rules.prefix)
-
-    def text(signal: str, quantile: float | None = None) -> str:
-        return str(expression(Query(signal, where, _WINDOW, quantile=quantile), context))
-
+    queries = _Queries(monitor, _WINDOW, component=component, operation=operation)
     return OperationPromql(
-        rate=text("rate"),
-        error_rate=text("error_ratio"),
-        p50=text("latency_p50", 0.5),
-        p95=text("latency_p95", 0.95),
-        p99=text("latency_p99", 0.99),
+        rate=queries.signal("rate"),
+        error_rate=queries.signal("error_ratio"),
+        p50=queries.signal("latency_p50", quantile=0.5),
+        p95=queries.signal("latency_p95", quantile=0.95),
+        p99=queries.signal("latency_p99", quantile=0.99),
     )
+
+
+def promql_of_figures(
+    monitor: Monitor,
+    seconds: float,
+    operation: str | None = "$operation",
+    component: str | None = "$component",
+    measures: tuple[str, ...] = (),
+) -> Queries:
+    """Return the PromQL of the figures of some calls.
+
+    Args:
+        monitor: whose metrics these are.
+        seconds: that the figures look back.
+        operation: the name of an operation; None for all.
+        component: the name of a component; None for all.
+        measures: the names of measures, whose figures are called `measure:NAME`.
+    """
+    queries = _Queries(monitor, seconds, component=component, operation=operation)
+    by_type = Matcher(metrics.ERROR_TYPE, "=", "$error_type")
+    return {
+        "count": queries.signal("rate", increase=True),
+        "throughput": queries.signal("rate"),
+        "errors": queries.growth(metrics.OPERATION_ERRORS.name),
+        "errors_of_type": queries.growth(metrics.OPERATION_ERRORS.name, by_type),
+        "error_rate": queries.signal("error_ratio"),
+        "cancellations": queries.growth(metrics.OPERATION_CANCELLATIONS.name),
+        "total": queries.signal("concurrency", increase=True),
+        "mean": queries.signal("latency_mean"),
+        "p50": queries.signal("latency_p50", quantile=0.5),
+        "p95": queries.signal("latency_p95", quantile=0.95),
+        "p99": queries.signal("latency_p99", quantile=0.99),
+        "durations": str(queries.selection.total(_buckets(queries.selection), "le")),
+        "in_progress": queries.signal("in_progress"),
+        "oldest_in_progress": queries.signal("oldest_in_progress"),
+        "cpu_seconds": queries.growth(metrics.OPERATION_CPU.name),
+        "memory_growth": queries.growth(metrics.OPERATION_MEMORY_GROWTH.name),
+        **{f"measure:{name}": queries.growth(metrics.measure(name).name) for name in measures},
+    }
+
+
+def promql_of_health(monitor: Monitor) -> Queries:
+    """Return the PromQL of the score, of those of components, and of what a factor costs."""
+    queries = _Queries(monitor, _WINDOW)
+    return {
+        "score": queries.signal("health_score"),
+        "components": queries.gauge(metrics.COMPONENT_EFFECTIVE_SCORE.name, by=metrics.COMPONENT),
+        "factor": queries.gauge(metrics.HEALTH_POINTS_LOST.name, Matcher("factor", "=", "$factor")),
+    }
+
+
+def promql_of_dependencies(monitor: Monitor, seconds: float) -> Queries:
+    """Return the PromQL of the figures of a cache and of an API, and of what all APIs cost."""
+    cache = _Queries(monitor, seconds, component="$component", cache="$cache")
+    api = _Queries(monitor, seconds, component="$component", api="$api")
+    return {
+        "lookups": cache.growth(metrics.CACHE_REQUESTS.name),
+        "hit_rate": cache.signal("cache_hit_ratio"),
+        "calls": api.signal("api_rate", increase=True),
+        "error_rate": api.signal("api_error_ratio"),
+        "tokens": api.signal("api_tokens_rate", increase=True),
+        "cost": api.signal("api_cost_rate", increase=True),
+        "total_cost": _Queries(monitor, seconds).signal("api_cost_rate", increase=True),
+    }
+
+
+def promql_of_resources(monitor: Monitor) -> Queries:
+    """Return the PromQL of what the process and the machine use."""
+    queries = _Queries(monitor, _WINDOW)
+    signals = ("cpu_utilization", "memory_utilization", "memory_rss", "threads", "open_fds")
+    return {
+        **{name: queries.signal(name) for name in signals},
+        "cpu_seconds": queries.gauge("process_cpu_seconds_total", how="sum"),
+        "gc_collections": queries.gauge("python_gc_collections_total", how="sum"),
+    }
+
+
+def promql_of_budget(monitor: Monitor, slo: str) -> str:
+    """Return the PromQL of what is left of the error budget of an SLO."""
+    return _Queries(monitor, _WINDOW, slo=slo).gauge(metrics.SLO_BUDGET.name, how="min")
+
+
+class _Queries:
+    """Writes PromQL about some series.
+
+    Args:
+        monitor: whose metrics these are.
+        window: seconds to look back.
+        **labels: that the series have; None for any.
+    """
+
+    def __init__(self, monitor: Monitor, window: float, **labels: str | None) -> None:
+        self._where = tuple(
+            Matcher(name, "=", value) for name, value in labels.items() if value is not None
+        )
+        self._window = float(window)
+        self._context = PromqlContext(prefix=monitor.rules.prefix)
+        self.selection = Selection(
+            self._where, self._window, growth="increase", context=self._context
+        )
+
+    def signal(self, name: str, *, quantile: float | None = None, increase: bool = False) -> str:
+        query = Query(name, self._where, self._window, quantile=quantile, increase=increase)
+        return str(expression(query, self._context))
+
+    def growth(self, metric: str, *matchers: Matcher) -> str:
+        return str(self.selection.sum_rate(metric, *matchers))
+
+    def gauge(
+        self, metric: str, *matchers: Matcher, how: str = "max", by: str | None = None
+    ) -> str:
+        labels = () if by is None else (by,)
+        series = self.selection.series(metric, *matchers)
+        return str(self.selection.total(series, *labels, how=how))
+
+
+def _buckets(selection: Selection) -> Expression:
+    return selection.rate(f"{metrics.OPERATION_DURATION.name}_bucket")

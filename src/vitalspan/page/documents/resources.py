@@ -14,6 +14,11 @@ import psutil
 
 from vitalspan.page.charts import Axis, Number
 from vitalspan.page.documents.marks import Mark, marks_of
+from vitalspan.page.documents.promql import (
+    Queries,
+    promql_of_figures,
+    promql_of_resources,
+)
 from vitalspan.page.figures import NO_HISTORY, figures_of_operations, reading_charts
 from vitalspan.statistics.call_statistics import CallStatistics
 
@@ -82,6 +87,9 @@ class Resources:
         memory_rss: resident memory of the process in bytes.
         operations: those whose calls used most CPU time, where that is measured.
         marks: what happened on the axis.
+        promql: the process and the machine in PromQL, by name.
+        row_promql: the figures of one of the operations, with `$operation` and `$component` for its
+            names.
         notice: what has to be said about the figures; None for nothing.
     """
 
@@ -94,6 +102,8 @@ class Resources:
     memory_rss: tuple[Number, ...]
     operations: tuple[CallStatistics, ...]
     marks: tuple[Mark, ...]
+    promql: Queries
+    row_promql: Queries
     notice: str | None
 
 
@@ -117,6 +127,8 @@ def resources(monitor: Monitor, asked: dict[str, Any]) -> Resources:
         memory_rss=memory_rss,
         operations=tuple(measured[:MOST_OPERATIONS]),
         marks=marks_of(monitor, axis),
+        promql=promql_of_resources(monitor),
+        row_promql=promql_of_figures(monitor, asked["range"]),
         notice=None if axis is not None else NO_HISTORY,
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from vitalspan.compiler.condition import condition, expression
 from vitalspan.compiler.context import context_of
 from vitalspan.describe.rule_text import rule_sentence, slo_sentence
+from vitalspan.page.documents.promql import promql_of_budget
 from vitalspan.promql.context import PromqlContext
 from vitalspan.rules.alert_states import AlertStates
 from vitalspan.rules.error_budget import SloStatus
@@ -105,11 +106,13 @@ class SloRow:
         name: of the SLO.
         sentence: what it asks for, in words.
         statuses: how much of its error budget is left, for each set of labels that has its own.
+        promql: how much is left, in PromQL.
     """
 
     name: str
     sentence: str
     statuses: tuple[SloStatus, ...]
+    promql: str
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,12 @@ def rules(monitor: Monitor, _: dict[str, Any]) -> Rules:
         at=monitor.clock.wall(),
         rules=tuple(one.row(context) for one in found),
         slos=tuple(
-            SloRow(slo.name, slo_sentence(slo), tuple(statuses.get(slo.name, ())))
+            SloRow(
+                slo.name,
+                slo_sentence(slo),
+                tuple(statuses.get(slo.name, ())),
+                promql_of_budget(monitor, slo.name),
+            )
             for slo in in_force.slos
         ),
         total=len(every),

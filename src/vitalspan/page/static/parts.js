@@ -58,6 +58,27 @@ export function promql(/** @type {string} */ text, /** @type {string} */ what, /
   return h("button", { type: "button", class: "quiet", title: text, "aria-label": `${label}: copy ${what}`, onclick: () => copy(text, `Copied: ${what} as PromQL`) }, label);
 }
 
+/** A query with names in place of its variables. */
+export function filled(/** @type {string} */ query, /** @type {Record<string, any>} */ names = {}) {
+  return query.replace(/"\$(\w+)"/g, (variable, name) => (typeof names[name] === "string" ? quoted(names[name]) : variable));
+}
+
+function quoted(/** @type {string} */ text) {
+  return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
+}
+
+/**
+ * A figure that copies its PromQL when it is pressed. In a list the keyboard passes it by, since
+ * the view of each row has the same figure.
+ */
+export function figure(/** @type {string} */ text, /** @type {string | undefined} */ query, /** @type {string} */ what, /** @type {{names?: Record<string, any>, listed?: boolean}} */ { names = {}, listed = false } = {}) {
+  if (!query) return text;
+  return h("button", {
+    type: "button", class: "copies", title: `Copy ${what} as PromQL`, "aria-label": `${text}: copy ${what} as PromQL`,
+    tabindex: listed ? -1 : null, onclick: () => copy(filled(query, names), `Copied: ${what} as PromQL`),
+  }, text);
+}
+
 async function copy(/** @type {string} */ text, /** @type {string} */ said) {
   try {
     await navigator.clipboard.writeText(text);

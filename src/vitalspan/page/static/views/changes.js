@@ -4,7 +4,7 @@
 import { get } from "../api.js";
 import { h } from "../dom.js";
 import { count, rate, ratio, seconds } from "../format.js";
-import { card, nothing, operationName } from "../parts.js";
+import { card, figure, nothing, operationName } from "../parts.js";
 
 export const title = "What changed";
 
@@ -20,21 +20,23 @@ export function view(/** @type {any} */ it) {
       it.changes.length
         ? h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "What changed" }, h("table", {},
           h("thead", {}, h("tr", {}, ["Operation", "What", "Calls", "p50", "p95", "Errors"].map((text, index) => h("th", { scope: "col", class: index > 1 ? "number" : "" }, text)))),
-          h("tbody", {}, it.changes.map(row))))
+          h("tbody", {}, it.changes.map((/** @type {any} */ one) => row(one, it.promql)))))
         : nothing("Nothing has changed for sure."),
       h("p", { class: "muted more-text" }, `${count(it.unchanged)} operations have not changed. A change counts where chance makes one as large in fewer than ${(100 - sure).toFixed(1)} % of cases: by the Mann-Whitney U test of durations, or Fisher's exact test of errors.`)),
   ];
 }
 
-function row(/** @type {any} */ one) {
+function row(/** @type {any} */ one, /** @type {Record<string, string>} */ queries) {
+  const cell = (/** @type {any} */ earlier, /** @type {any} */ later, /** @type {(value: any) => string} */ format, /** @type {boolean} */ sure, /** @type {string} */ query) =>
+    h("td", { class: "number" }, h("span", { class: "muted" }, `${format(earlier)} → `), h(sure ? "b" : "span", {}, figure(format(later), queries[query], query, { names: one, listed: true })));
   const { before, after, durations, errors } = one.figures;
   return h("tr", { key: `${one.component}\n${one.operation}` },
     h("th", { scope: "row" }, operationName(one)),
     h("td", {}, words(one)),
-    h("td", { class: "number" }, pair(one.rate_before, one.rate_after, rate, false)),
-    h("td", { class: "number" }, pair(before?.p50, after?.p50, seconds, durations.significant)),
-    h("td", { class: "number" }, pair(before?.p95, after?.p95, seconds, durations.significant)),
-    h("td", { class: "number" }, pair(before?.error_rate, after?.error_rate, ratio, errors.significant)));
+    cell(one.rate_before, one.rate_after, rate, false, "throughput"),
+    cell(before?.p50, after?.p50, seconds, durations.significant, "p50"),
+    cell(before?.p95, after?.p95, seconds, durations.significant, "p95"),
+    cell(before?.error_rate, after?.error_rate, ratio, errors.significant, "error_rate"));
 }
 
 function words(/** @type {any} */ { figures: { before, after, durations, errors } }) {
@@ -44,8 +46,4 @@ function words(/** @type {any} */ { figures: { before, after, durations, errors 
   if (durations.significant) found.push(after.p50 > before.p50 || (after.p50 === before.p50 && after.mean > before.mean) ? h("span", { class: "change worse" }, "slower ") : h("span", { class: "change better" }, "faster "));
   if (errors.significant) found.push(after.error_rate > before.error_rate ? h("span", { class: "change worse" }, "fails more") : h("span", { class: "change better" }, "fails less"));
   return found;
-}
-
-function pair(/** @type {any} */ before, /** @type {any} */ after, /** @type {(value: any) => string} */ format, /** @type {boolean} */ sure) {
-  return [h("span", { class: "muted" }, `${format(before)} → `), sure ? h("b", {}, format(after)) : format(after)];
 }

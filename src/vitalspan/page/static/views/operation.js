@@ -6,7 +6,7 @@ import { chart, markList } from "../chart.js";
 import { h } from "../dom.js";
 import { bytes, count, nameText, rate, ratio, seconds } from "../format.js";
 import { heatmap, histogram } from "../heatmap.js";
-import { card, nothing, promql, trace, when } from "../parts.js";
+import { card, figure, nothing, promql, trace, when } from "../parts.js";
 import { WANTED, stop, watch, watchOf } from "../watch.js";
 
 export const title = "Operation";
@@ -16,7 +16,7 @@ export function load(/** @type {any} */ { range, operation, component }, /** @ty
 }
 
 export function view(/** @type {any} */ it, /** @type {any} */ parameters, /** @type {any} */ page) {
-  const { figures, axis, points, marks, promql: queries } = it;
+  const { figures, axis, points, marks, promql: queries, figures_promql: own } = it;
   const { operation, component = null } = parameters;
   const watched = watchOf(operation, component);
   return [
@@ -27,16 +27,16 @@ export function view(/** @type {any} */ it, /** @type {any} */ parameters, /** @
     it.notice && h("p", { class: "notice", key: "notice" }, it.notice),
     watched && nextCalls(watched.document),
     h("dl", { class: "facts card", key: "facts" },
-      fact("Calls", count(figures.count)), fact("Rate", rate(figures.throughput)),
-      fact("Errors", `${count(figures.errors)} (${ratio(figures.error_rate)})`),
-      figures.cancellations > 0 && fact("Cancelled", count(figures.cancellations)),
-      fact("Mean", seconds(figures.mean)), fact("p50", seconds(figures.p50)), fact("p95", seconds(figures.p95)),
-      fact("p99", seconds(figures.p99)), fact("Longest", seconds(figures.max)),
-      fact("Running", count(figures.in_progress)),
-      figures.in_progress > 0 && fact("Oldest", seconds(figures.oldest_in_progress)),
-      figures.cpu_seconds !== null && fact("CPU time", seconds(figures.cpu_seconds)),
-      figures.memory_growth !== null && fact("Memory growth", bytes(figures.memory_growth)),
-      Object.entries(figures.measures).map(([name, amount]) => fact(name, count(amount)))),
+      fact("Calls", count(figures.count), own.count), fact("Rate", rate(figures.throughput), own.throughput),
+      fact("Errors", count(figures.errors), own.errors), fact("Error rate", ratio(figures.error_rate), own.error_rate),
+      figures.cancellations > 0 && fact("Cancelled", count(figures.cancellations), own.cancellations),
+      fact("Mean", seconds(figures.mean), own.mean), fact("p50", seconds(figures.p50), own.p50), fact("p95", seconds(figures.p95), own.p95),
+      fact("p99", seconds(figures.p99), own.p99), fact("Longest", seconds(figures.max)),
+      fact("Running", count(figures.in_progress), own.in_progress),
+      figures.in_progress > 0 && fact("Oldest", seconds(figures.oldest_in_progress), own.oldest_in_progress),
+      figures.cpu_seconds !== null && fact("CPU time", seconds(figures.cpu_seconds), own.cpu_seconds),
+      figures.memory_growth !== null && fact("Memory growth", bytes(figures.memory_growth), own.memory_growth),
+      Object.entries(figures.measures).map(([name, amount]) => fact(name, count(amount), own[`measure:${name}`]))),
     axis && h("section", { class: "card charts", key: "charts", "aria-label": "Over time" },
       chart("rate", { title: "Calls per second", axis, marks, format: rate, action: promql(queries.rate, "calls per second"), lines: [{ label: "calls", color: "--line-1", values: points.rate, filled: true }] }),
       chart("errors", { title: "Error rate", axis, marks, format: ratio, least: 0.01, action: promql(queries.error_rate, "the error rate"), lines: [{ label: "errors", color: "--line-3", values: points.error_rate, filled: true }] }),
@@ -50,18 +50,18 @@ export function view(/** @type {any} */ it, /** @type {any} */ parameters, /** @
       }),
       markList(marks)),
     it.durations?.uppers.length > 0 && h("div", { class: "grid wide-left", key: "durations" },
-      card("Durations over time", {}, h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Durations over time" }, heatmap(axis, it.durations))),
-      card("Durations", {}, histogram(it.durations))),
-    h("div", { class: "grid", key: "lists" }, errors(figures.errors_by_type), running(it.running, it.at, it.trace_url)),
+      card("Durations over time", { aside: promql(own.durations, "the counts by duration") }, h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Durations over time" }, heatmap(axis, it.durations))),
+      card("Durations", { aside: promql(own.durations, "the counts by duration") }, histogram(it.durations))),
+    h("div", { class: "grid", key: "lists" }, errors(figures.errors_by_type, own.errors_of_type), running(it.running, it.at, it.trace_url)),
     calls("Recent calls", it.recent, it.trace_url), it.slow.length > 0 && calls("Slow calls", it.slow, it.trace_url),
   ];
 }
 
-function fact(/** @type {string} */ name, /** @type {string} */ value) {
-  return h("div", { key: name }, h("dt", {}, name), h("dd", {}, value));
+function fact(/** @type {string} */ name, /** @type {string} */ value, /** @type {string | undefined} */ query = undefined) {
+  return h("div", { key: name }, h("dt", {}, name), h("dd", {}, figure(value, query, name)));
 }
 
-function errors(/** @type {any[]} */ types) {
+function errors(/** @type {any[]} */ types, /** @type {string} */ query) {
   return card("Errors by type", {},
     types.length
       ? h("ul", { class: "rows" }, types.map((one) => h("li", { key: one.error_type },
@@ -69,7 +69,7 @@ function errors(/** @type {any[]} */ types) {
           h("span", { class: "name" }, one.error_type),
           one.last_message !== null && h("p", { class: "message muted" }, one.last_message)),
         h("span", { class: "muted since" }, one.last_time === null ? "" : when(one.last_time)),
-        h("b", { class: "figure" }, count(one.count)))))
+        h("b", { class: "figure" }, figure(count(one.count), query, `errors of type ${one.error_type}`, { names: one })))))
       : nothing("No call has failed."));
 }
 

@@ -5,19 +5,20 @@ import { get } from "../api.js";
 import { sparkline } from "../chart.js";
 import { h } from "../dom.js";
 import { count, rate, ratio, seconds } from "../format.js";
-import { card, nothing, operationName } from "../parts.js";
+import { card, figure, nothing, operationName } from "../parts.js";
 
 export const title = "Operations";
 
+/** What the table sorts by, the heading, the figure, and the name of its PromQL. */
 const COLUMNS = [
-  ["count", "Calls", (/** @type {any} */ one) => count(one.count)],
-  ["", "Rate", (/** @type {any} */ one) => rate(one.throughput)],
-  ["error_rate", "Errors", (/** @type {any} */ one) => ratio(one.error_rate)],
-  ["", "p50", (/** @type {any} */ one) => seconds(one.p50)],
-  ["p95", "p95", (/** @type {any} */ one) => seconds(one.p95)],
-  ["", "Max", (/** @type {any} */ one) => seconds(one.max)],
-  ["total", "Total time", (/** @type {any} */ one) => seconds(one.total)],
-  ["in_progress", "Running", (/** @type {any} */ one) => count(one.in_progress)],
+  ["count", "Calls", (/** @type {any} */ one) => count(one.count), "count"],
+  ["", "Rate", (/** @type {any} */ one) => rate(one.throughput), "throughput"],
+  ["error_rate", "Errors", (/** @type {any} */ one) => ratio(one.error_rate), "error_rate"],
+  ["", "p50", (/** @type {any} */ one) => seconds(one.p50), "p50"],
+  ["p95", "p95", (/** @type {any} */ one) => seconds(one.p95), "p95"],
+  ["", "Max", (/** @type {any} */ one) => seconds(one.max), ""],
+  ["total", "Total time", (/** @type {any} */ one) => seconds(one.total), "total"],
+  ["in_progress", "Running", (/** @type {any} */ one) => count(one.in_progress), "in_progress"],
 ];
 
 export function load(/** @type {any} */ { range, search, component, sort }, /** @type {AbortSignal} */ signal) {
@@ -47,7 +48,7 @@ export function view(/** @type {any} */ it, /** @type {any} */ parameters, /** @
           h("tbody", {}, it.operations.map((/** @type {any} */ { figures, points }) => h("tr", { key: `${figures.component}\n${figures.operation}` },
             h("th", { scope: "row" }, operationName(figures)),
             h("td", { class: "small" }, points && it.axis && sparkline("chart", { title: `Calls of ${figures.operation}`, axis: it.axis, format: rate, lines: [{ label: "calls", color: "--line-1", values: points.rate, filled: true }] })),
-            COLUMNS.map(([, , text]) => h("td", { class: "number" }, /** @type {any} */ (text)(figures))))))))
+            COLUMNS.map(([, heading, text, query]) => h("td", { class: "number" }, figure(/** @type {any} */ (text)(figures), it.promql[/** @type {string} */ (query)], String(heading), { names: figures, listed: true }))))))))
         : nothing(parameters.search || parameters.component ? "No operation is called so." : "No operation has been called yet.")),
   ];
 }

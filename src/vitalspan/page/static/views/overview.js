@@ -6,7 +6,7 @@ import { chart, markList, sparkline } from "../chart.js";
 import { h, svg } from "../dom.js";
 import { count, rate, ratio, score, seconds } from "../format.js";
 import { componentGraph, statusClass } from "../graph.js";
-import { card, linkTo, nothing, operationName, promql, severity, when } from "../parts.js";
+import { card, figure, linkTo, nothing, operationName, promql, severity, when } from "../parts.js";
 
 export const title = "Overview";
 
@@ -20,25 +20,25 @@ export function view(/** @type {any} */ it) {
     h("div", { class: "grid", key: "top" }, health(it), alerts(it.alerts)),
     it.axis && h("section", { class: "card charts", key: "charts", "aria-label": "All calls" }, totals(it)),
     h("div", { class: "grid three", key: "lists" },
-      list(it, "Busiest operations", it.busiest, "calls", (one) => count(one.count), (points) => points.rate, rate, "--line-1"),
-      list(it, "Slowest operations", it.slowest, "95th percentile", (one) => seconds(one.p95), (points) => points.p95, seconds, "--line-2"),
-      list(it, "Most failing operations", it.failing, "errors", (one) => ratio(one.error_rate), (points) => points.error_rate, ratio, "--line-3")),
-    h("div", { class: "grid", key: "parts" }, components(it.health.components), running(it)),
+      list(it, "Busiest operations", it.busiest, "calls", "count", (one) => count(one.count), (points) => points.rate, rate, "--line-1"),
+      list(it, "Slowest operations", it.slowest, "95th percentile", "p95", (one) => seconds(one.p95), (points) => points.p95, seconds, "--line-2"),
+      list(it, "Most failing operations", it.failing, "errors", "error_rate", (one) => ratio(one.error_rate), (points) => points.error_rate, ratio, "--line-3")),
+    h("div", { class: "grid", key: "parts" }, components(it.health.components, it.health_promql.components), running(it)),
   ];
 }
 
-function health(/** @type {any} */ { health: it, axis, scores }) {
+function health(/** @type {any} */ { health: it, axis, scores, health_promql: queries }) {
   const reasons = it.factors.slice(0, 5);
   const { slope, snapshots } = it.trend;
   // A line through a few minutes says nothing about an hour.
   const long = snapshots.length > 1 && snapshots.at(-1).at - snapshots[0].at >= 480;
-  return card("Health", { className: "health" },
+  return card("Health", { className: "health", aside: promql(queries.score, "the health score") },
     h("div", { class: "health-body" },
       gauge(it),
       h("div", { class: "reasons" },
         reasons.length
           ? h("ul", {}, reasons.map((/** @type {any} */ one) => h("li", { key: one.factor },
-            h("span", { class: "lost", title: `${one.factor} costs ${one.points_lost.toFixed(1)} points` }, `−${one.points_lost.toFixed(one.points_lost < 10 ? 1 : 0)}`),
+            h("span", { class: "lost", title: `${one.factor} costs ${one.points_lost.toFixed(1)} points` }, figure(`−${one.points_lost.toFixed(one.points_lost < 10 ? 1 : 0)}`, queries.factor, `the points that ${one.factor} costs`, { names: { factor: one.factor } })),
             h("span", { class: "reason" }, one.reason))))
           : nothing(it.score === null ? "Nothing is known yet: the score comes with the first calls." : "Nothing costs points."),
         long && slope !== null && Math.abs(slope) >= 1 && h("p", { class: "muted trend" }, `${slope < 0 ? "Falling" : "Rising"} by ${Math.abs(slope).toFixed(0)} points an hour`))),
@@ -75,7 +75,7 @@ function alerts(/** @type {any[]} */ every) {
     left > 0 && h("p", { class: "more" }, h("a", { href: linkTo("alerts") }, `${left} more`)));
 }
 
-function totals(/** @type {any} */ { axis, points, marks, total, promql: queries }) {
+function totals(/** @type {any} */ { axis, points, marks, total, promql: queries, total_promql: figures }) {
   return [
     chart("rate", {
       title: "Calls per second", axis, marks, format: rate, action: promql(queries.rate, "calls per second"),
@@ -93,14 +93,14 @@ function totals(/** @type {any} */ { axis, points, marks, total, promql: queries
         { label: "p99", color: "--line-5", values: points.p99 },
       ],
     }),
-    h("p", { class: "totals muted" }, `${count(total.count)} calls and ${count(total.errors)} errors in ${seconds(total.seconds)}`),
+    h("p", { class: "totals muted" }, figure(count(total.count), figures.count, "calls"), " calls and ", figure(count(total.errors), figures.errors, "errors"), ` errors in ${seconds(total.seconds)}`),
     markList(marks),
   ];
 }
 
 function list(
-  /** @type {any} */ it, /** @type {string} */ heading, /** @type {number[]} */ places, /** @type {string} */ unit,
-  /** @type {(one: any) => string} */ figure, /** @type {(points: any) => any[]} */ values,
+  /** @type {any} */ it, /** @type {string} */ heading, /** @type {number[]} */ places, /** @type {string} */ unit, /** @type {string} */ query,
+  /** @type {(one: any) => string} */ text, /** @type {(points: any) => any[]} */ values,
   /** @type {(value: any) => string} */ format, /** @type {string} */ color,
 ) {
   const rows = places.map((place) => it.operations[place]);
@@ -109,20 +109,20 @@ function list(
       ? h("ol", { class: "rows ops" }, rows.map(({ figures, points }) => h("li", { key: `${figures.component}\n${figures.operation}` },
         operationName(figures),
         points && sparkline("chart", { title: `${figures.operation}, ${unit}`, axis: it.axis, format, lines: [{ label: unit, color, values: values(points), filled: true }] }),
-        h("b", { class: "figure" }, figure(figures)))))
+        h("b", { class: "figure" }, figure(text(figures), it.row_promql[query], `${unit} of ${figures.operation}`, { names: figures, listed: true })))))
       : nothing(it.operation_count ? "None." : "No operation has been called yet."));
 }
 
-function components(/** @type {any[]} */ every) {
-  return card("Components", { className: "components" },
+function components(/** @type {any[]} */ every, /** @type {string} */ query) {
+  return card("Components", { className: "components", aside: every.length > 0 && promql(query, "the scores of components") },
     every.length
       ? componentGraph(every, (component) => linkTo("operations", { component }))
       : nothing("No component is known yet."));
 }
 
-function running(/** @type {any} */ { running: calls, running_count: all, status }) {
+function running(/** @type {any} */ { running: calls, running_count: all, status, total_promql: queries }) {
   const word = all === 1 ? "1 call" : `${count(all)} calls`;
-  return card("Running now", { className: "running", aside: h("span", { class: "muted" }, word) },
+  return card("Running now", { className: "running", aside: h("span", { class: "muted" }, figure(word, queries.in_progress, "running calls")) },
     calls.length
       ? h("ul", { class: "rows" }, calls.slice(0, 8).map((/** @type {any} */ one, /** @type {number} */ index) => h("li", { key: `${one.start} ${index}` },
         operationName(one),

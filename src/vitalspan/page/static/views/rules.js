@@ -4,7 +4,7 @@
 import { get } from "../api.js";
 import { h } from "../dom.js";
 import { NONE, count, inUnit, ratio, seconds } from "../format.js";
-import { card, nothing, promql, severity } from "../parts.js";
+import { card, figure, nothing, promql, severity } from "../parts.js";
 
 export const title = "Rules";
 
@@ -33,7 +33,7 @@ function slo(/** @type {any} */ one) {
     h("div", { class: "budgets" }, one.statuses.length ? one.statuses.slice(0, 5).map((/** @type {any} */ status) => h("div", { class: "budget" },
       h("span", { class: "muted" }, Object.entries(status.labels).map(([name, value]) => `${name}=${value} `)),
       meter(status.budget_remaining < 0 ? 1 : status.budget_remaining, `error budget of ${one.name} left`, status.budget_remaining < 0 ? "over" : status.budget_remaining < 0.25 ? "near" : "far"),
-      h("p", {}, h("b", {}, ratio(Math.abs(status.budget_remaining))), h("span", { class: "muted" }, ` of the budget ${status.budget_remaining < 0 ? "too much is used" : "is left"}, ${count(status.bad)} of ${count(status.events)} bad`),
+      h("p", {}, h("b", {}, figure(ratio(Math.abs(status.budget_remaining)), one.promql, `the error budget of ${one.name}`)), h("span", { class: "muted" }, ` of the budget ${status.budget_remaining < 0 ? "too much is used" : "is left"}, ${count(status.bad)} of ${count(status.events)} bad`),
         status.exhausted_in > 0 && h("span", { class: "muted" }, `, gone in ${seconds(status.exhausted_in)}`)))) : NONE));
 }
 
@@ -50,7 +50,7 @@ function rule(/** @type {any} */ one, /** @type {number} */ index) {
     h("div", { class: "nearness" }, nearest
       ? [
         nearest.nearness !== null && meter(nearest.nearness, `of the way to the threshold of ${one.alert}`, nearest.nearness >= 1 ? "over" : nearest.nearness >= 0.8 ? "near" : "far"),
-        h("p", {}, h("b", {}, inUnit(nearest.value, one.unit)), h("span", { class: "muted" }, ` ${Object.values(nearest.labels).join(", ")}`)),
+        h("p", {}, h("b", {}, figure(inUnit(nearest.value, one.unit), one.promql, `the value of ${one.alert}`)), h("span", { class: "muted" }, ` ${Object.values(nearest.labels).join(", ")}`)),
         one.values.length > 1 && h("p", { class: "muted" }, `and ${one.values.length - 1} more`),
       ]
       : h("span", { class: "muted" }, one.above === null ? "" : "no data")));
