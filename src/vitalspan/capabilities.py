@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from vitalspan.sessions.session import Session
     from vitalspan.sessions.session_statistics import SessionStatistics
     from vitalspan.sessions.sessions import Sessions
+    from vitalspan.statistics.earlier_history import EarlierHistory
     from vitalspan.statistics.running_stacks import RunningStack
     from vitalspan.statistics.service_statistics import ServiceStatistics
     from vitalspan.store.protocol import Record
@@ -58,6 +59,7 @@ class Capabilities(Instruments):
     ) -> None:
         super().__init__(settings, clock, tracer_provider)
         self.registry = registry
+        self._server_history = self._history_of_server(settings)
         counts = self._process_counts
         self._workers = join_workers(settings, self._recorder, counts, registry)
         self._counts: Counts = self._workers.counts if self._workers else counts
@@ -122,7 +124,7 @@ class Capabilities(Instruments):
 
         # Totals since the start need no evaluation, which is made only for a window.
         reading = lambda: self.evaluation.reading_history()  # noqa: E731, PLW0108
-        periods = PeriodReader(self._counts, reading, self._store_reader)
+        periods = PeriodReader(self._counts, reading, self._earlier_history)
         return ServiceStatistics(self._recorder, periods, self.recent_calls, self.slow_calls)
 
     def stacks(self) -> list[RunningStack]:
@@ -200,7 +202,7 @@ class Capabilities(Instruments):
                 lambda: self._counts.internal().started or self._recorder.started,
                 lambda: None if self._workers is None else len(self._workers.members()),
                 self._recorder.internal_errors,
-                self._store_reader,
+                self._earlier_history,
             )
         )
 
@@ -259,6 +261,27 @@ class Capabilities(Instruments):
 
     def _unstored_marks(self) -> list[Record]:
         return self.marks.take_unstored()
+
+    def _earlier_history(self) -> EarlierHistory | None:
+        """Return the history before that in memory; None where there is none."""
+        reader = self._store_reader()
+        if self._server_history is not None or reader is None:
+            return self._server_history
+        with fork.imports_finish_first:
+            from vitalspan.statistics.earlier_history import StoredHistory  # noqa: PLC0415
+
+        return StoredHistory(reader)
+
+    def _history_of_server(self, settings: Settings) -> EarlierHistory | None:
+        """Return the history that the Prometheus of some settings has; None without one."""
+        if not settings.history:
+            return None
+        with fork.imports_finish_first:
+            from vitalspan.statistics.prometheus_history import (  # noqa: PLC0415 - few have one
+                prometheus_history,
+            )
+
+        return prometheus_history(settings.history, settings.metric_prefix)
 
     def _store_reader(self) -> StoreReader | None:
         made = self.evaluation_if_made

@@ -32,7 +32,7 @@ _COUNTS: Final = (
 
 _TEXTS: Final = (
     *("component", "rules", "alertmanager", "webhook", "workers"),
-    *("prices", "reports", "store", "store_tiers", "trace_url"),
+    *("prices", "reports", "store", "store_tiers", "history", "trace_url"),
 )
 """Settings that are any text."""
 
@@ -123,6 +123,8 @@ class Settings:
             commas.
         store_max_bytes: the size of the store above which old history is forgotten sooner; 0 for
             any size.
+        history: the URL of a Prometheus, Thanos or Mimir that is asked about the time that memory
+            has not, `prometheus+http://prometheus:9090?job=shop` for example; empty for none.
         reports: the directory in which reports are written at an interval; empty for none.
         report_interval: seconds that each of them is about.
         report_formats: `html`, `md`, `json` and `txt`, separated by commas.
@@ -168,6 +170,7 @@ class Settings:
     store: str = ""
     store_tiers: str = "5s:2h,1m:48h,1h:30d"
     store_max_bytes: int = 0
+    history: str = ""
     reports: str = ""
     report_interval: float = 3600.0
     report_formats: str = "html"

@@ -136,12 +136,13 @@ class Monitor(Capabilities):
                 f"workers={wanted.workers!r:.80}: the monitor is made already; set "
                 "VITALSPAN_WORKERS, or configure before the first operation is defined"
             )
+        server_history = self._history_of_server(wanted)
         self._load_prices(self._settings.prices, wanted.prices)
         exporter = self._push.prepare(self._settings, wanted)
         if self.evaluation_if_made is not None or wanted.alerting:
             self.evaluation.configure(wanted)
         self._registration.change(self._settings, wanted)
-        self._settings = wanted
+        self._settings, self._server_history = wanted, server_history
         self._model_usage.configure(wanted)
         self._push.use(exporter)
         if wanted.reports or Monitor.reports.if_made(self) is not None:

@@ -114,6 +114,23 @@ def test_a_store_that_cannot_be_read_leaves_what_memory_has(
     report = monitor.report(window=6 * 3600)
     assert report.to_dict()["calls"]["count"] == 2 * 30 * 60
     text = report.text()
-    assert "The store could not be read: sqlite: disk I/O error." in text
+    assert "The past could not be read: sqlite: disk I/O error." in text
     assert "of the 6 hours that were asked for" in text
+    monitor.close()
+
+
+def test_a_store_that_keeps_a_year_can_be_asked_about_all_of_it(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'history.db'}"
+    year = {"store": url, "store_tiers": "1m:2d,1h:365d"}
+    clock = vs.ManualClock(wall=NIGHT)
+    monitor = vs.Monitor(registry=CollectorRegistry(), clock=clock, system_metrics=False, **year)
+    monitor.tick()
+    with monitor.operation("sell"):
+        clock.advance(1.0)
+    clock.advance(3600.0)
+    monitor.tick()
+    clock.advance(60 * 86400.0)
+    monitor.tick()
+    assert monitor.statistics.operation("sell", window=61 * 86400.0).count == 1
+    assert monitor.report(window=61 * 86400.0).to_dict()["calls"]["count"] == 1
     monitor.close()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from statistics import fmean, median
+from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from vitalspan.metrics import HEALTH_SCORE
@@ -17,12 +16,9 @@ from vitalspan.signals.trail import TRAIL, SignalTrail
 from vitalspan.statistics.timeline import Slot, Timeline
 
 if TYPE_CHECKING:
-    from vitalspan.store.reader import StoreReader
+    from vitalspan.statistics.earlier_history import EarlierHistory
 
 _Points = list[tuple[float, float | None]]
-
-_MOST_SCORES: Final = 50_000
-"""Health scores that are read of a store at most: those of a month, one a minute."""
 
 _CALL_SIGNALS: Final[dict[str, Callable[[Slot], float | None]]] = {
     "rate": lambda slot: slot.throughput,
@@ -53,7 +49,7 @@ def call_trends(timeline: Timeline) -> Iterator[SignalTrend]:
 
 
 def followed_trends(
-    trail: SignalTrail, timeline: Timeline, epoch: float, reader: StoreReader | None
+    trail: SignalTrail, timeline: Timeline, epoch: float, earlier: EarlierHistory | None
 ) -> Iterator[SignalTrend]:
     """Yield the trends of the score and of the machine, as far as anything is known.
 
@@ -61,15 +57,19 @@ def followed_trends(
         trail: what they were like.
         timeline: whose slots they are averaged in.
         epoch: the difference between the time of day and the steady clock in seconds.
-        reader: reads scores from before this process; None for none.
+        earlier: what is known of the time before this process; None where nothing is.
     """
     for name in TRAIL:
         points: _Points = [
             (slot.end, trail.mean(name, slot.start - epoch, slot.end - epoch))
             for slot in timeline.slots
         ]
-        if name == HEALTH_SCORE.name and reader is not None and points:
-            points = _with_stored_scores(reader, timeline.slots, points)
+        if earlier is not None and points:
+            known = earlier.means(name, timeline.slots)
+            points = [
+                (end, before if value is None else value)
+                for (end, value), before in zip(points, known, strict=True)
+            ]
         if any(value is not None for _, value in points):
             yield _trend(name, points, highest=100.0 if name == HEALTH_SCORE.name else None)
 
@@ -90,18 +90,6 @@ def operation_anomalies(timelines: Sequence[Timeline]) -> list[OperationAnomaly]
                 for one in anomalies_of(points, signal.unit, *_certainty(name, slots))
             ]
     return sorted(found, key=lambda one: one.anomaly.start)
-
-
-def _with_stored_scores(reader: StoreReader, slots: Sequence[Slot], points: _Points) -> _Points:
-    """Return scores of slots, those of a store where there are none of this process."""
-    records = reader.records("health", slots[0].start, slots[-1].end, _MOST_SCORES)
-    ends, scores = [slot.end for slot in slots], [list[float]() for _ in slots]
-    for record in records:
-        scores[min(bisect_left(ends, record.at), len(slots) - 1)].append(record.document["score"])
-    return [
-        (end, fmean(stored) if value is None and stored else value)
-        for (end, value), stored in zip(points, scores, strict=True)
-    ]
 
 
 def _certainty(name: str, slots: Sequence[Slot]) -> tuple[list[int] | None, float]:

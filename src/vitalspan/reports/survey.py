@@ -20,6 +20,7 @@ from vitalspan.resource import resource_attributes, service_instance_id
 from vitalspan.rules.alert import Alert
 from vitalspan.runtime.internal_errors import InternalErrors
 from vitalspan.statistics.call_statistics import CallStatistics
+from vitalspan.statistics.earlier_history import longest_of
 from vitalspan.statistics.periods import Key, Window, check_period
 from vitalspan.statistics.timeline import Timeline
 from vitalspan.store.errors import StoreError
@@ -28,8 +29,8 @@ from vitalspan.words import duration_words
 if TYPE_CHECKING:
     from vitalspan.evaluation import Evaluation
     from vitalspan.sessions.sessions import Sessions
+    from vitalspan.statistics.earlier_history import EarlierHistory
     from vitalspan.statistics.service_statistics import ServiceStatistics
-    from vitalspan.store.reader import StoreReader
 
 MAX_OPERATIONS: Final = 100
 """Operations that are listed unless another number is asked for."""
@@ -51,7 +52,7 @@ class Sources:
         started: returns when counting began, in seconds since the Unix epoch.
         processes: returns how many processes count together; None for a process by itself.
         internal_errors: counts faults of vitalspan itself.
-        stored: returns what reads the store; None where nothing is stored.
+        earlier: returns what is known of the time before; None where nothing is.
     """
 
     statistics: ServiceStatistics
@@ -60,7 +61,7 @@ class Sources:
     started: Callable[[], float]
     processes: Callable[[], int | None]
     internal_errors: InternalErrors
-    stored: Callable[[], StoreReader | None] = lambda: None
+    earlier: Callable[[], EarlierHistory | None] = lambda: None
 
 
 def survey(
@@ -85,16 +86,16 @@ def survey(
         ConfigurationError: for a period that cannot be looked back on.
         VitalspanError: if another process has the history.
     """
-    check_period(window, offset)
+    earlier = None if window is None else sources.earlier()
+    check_period(window, offset, longest_of(earlier))
     question = _Question(window, offset, operations)
-    reader = sources.stored()
     notes: list[str] = []
-    if window is not None and reader is not None and _is_lacking(sources, window, offset):
-        # Nobody waits for the store who evaluates rules.
+    if window is not None and earlier is not None and _is_lacking(sources, window, offset):
+        # Nobody waits for a store or a server who evaluates rules.
         try:
-            return _Survey(sources, sources.statistics, question, reader=reader).overview()
+            return _Survey(sources, sources.statistics, question, earlier=earlier).overview()
         except StoreError as unread:
-            notes.append(f"The store could not be read: {unread}.")
+            notes.append(f"The past could not be read: {unread}.")
     with ExitStack() as reading:
         try:
             history = reading.enter_context(sources.evaluation.reading_history())
@@ -129,17 +130,17 @@ class _Survey:
         statistics: ServiceStatistics,
         question: _Question,
         *,
-        reader: StoreReader | None = None,
+        earlier: EarlierHistory | None = None,
         is_elsewhere: bool = False,
     ) -> None:
         self._sources = sources
         self._statistics = statistics
         self._question = question
-        self._reader = reader
+        self._earlier = earlier
         self._is_elsewhere = is_elsewhere
         evaluation = sources.evaluation
         self._epoch = evaluation.counts.epoch()
-        beyond = reader is not None or is_elsewhere
+        beyond = earlier is not None or is_elsewhere
         self._now = evaluation.counts.now() if beyond else evaluation.history.ticks.times[-1]
 
     def overview(self, notes: Sequence[str] = ()) -> Overview:
@@ -165,14 +166,18 @@ class _Survey:
             operation_timelines=tuple(operation_timelines),
             signals=(
                 *call_trends(timeline),
-                *followed_trends(evaluation.trail, timeline, self._epoch, self._reader),
+                *followed_trends(evaluation.trail, timeline, self._epoch, self._earlier),
             ),
             operation_anomalies=tuple(operation_anomalies(operation_timelines)),
             health=None if is_past else evaluation.health.latest,
             recommendations=() if is_past else tuple(evaluation.health.latest_recommendations()),
             alerts=self._alerts(period),
             slos=() if is_past else tuple(evaluation.slo_statuses()),
-            notes=(*notes, *_notes(period)),
+            notes=(
+                *notes,
+                *_notes(period),
+                *(() if self._earlier is None else self._earlier.notes()),
+            ),
         )
 
     def _timelines(self, keys: Sequence[Key]) -> list[Timeline]:
@@ -197,7 +202,9 @@ class _Survey:
         for one in present:
             if one.state == "firing":
                 firing[one.severity] = firing.get(one.severity, 0) + 1
-        latest = {one.id: one for one in [*alerts.history(), *present] if one.fired_at is not None}
+        stored = [] if self._earlier is None else self._earlier.alerts(period.start, period.end)
+        every = [*stored, *alerts.history(), *present]
+        latest = {one.id: one for one in every if one.fired_at is not None}
         past = [one for one in latest.values() if _is_within(one, period)]
         return AlertOverview(
             firing,

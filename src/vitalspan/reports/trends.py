@@ -24,7 +24,10 @@ MAX_ANOMALIES: Final = 5
 """Anomalies of one signal that are told, the largest ones."""
 
 HORIZON: Final = 3600.0
-"""Seconds that a forecast looks ahead at most; never further than it looks back."""
+"""Seconds that a forecast looks ahead; never further than it looks back."""
+
+_SHARE_AHEAD: Final = 0.25
+"""The share of a long period that a forecast looks ahead."""
 
 _MIN_CHANGE: Final = 0.1
 """The share of its mean by which a signal has to change over the period; less is steady."""
@@ -79,8 +82,9 @@ class SignalTrend:
         direction: `rising` or `falling` if the line explains half of the variance and changes by a
             tenth of the mean over the period, else `steady`; None without a slope.
         forecast: the value on the same line after `forecast_seconds`.
-        forecast_seconds: how far the forecast looks ahead, from the end of the period: an hour, and
-            no further than the values look back.
+        forecast_seconds: how far the forecast looks ahead, from the end of the period: an hour, or
+            a quarter of the time that the values look back if that is longer, and never further
+            than they look back.
         limit: the value at which nothing is left, such as that of memory; None without one.
         limit_in: the seconds from the end of the period until the same line reaches it; None where
             the signal does not rise.
@@ -150,7 +154,7 @@ def trend_of(
         line = linear_regression([when - end for when, _ in known], numbers)
         slope = line.slope * 3600.0
         span = end - known[0][0]
-        ahead = min(HORIZON, span)
+        ahead = min(max(HORIZON, _SHARE_AHEAD * span), span)
         forecast = min(highest, max(0.0, line.intercept + line.slope * ahead))
         direction = _direction(known, line.slope, line.intercept, mean)
         if limit is not None and direction == "rising":

@@ -8,17 +8,24 @@ from typing import TYPE_CHECKING
 
 from vitalspan.errors import VitalspanError
 from vitalspan.statistics.call_sums import CallSums
-from vitalspan.statistics.periods import Key, KeyOf, Period, SinceStart, Window, check_period
+from vitalspan.statistics.earlier_history import EarlierHistory, longest_of
+from vitalspan.statistics.periods import (
+    Key,
+    KeyOf,
+    Period,
+    PeriodQuestion,
+    SinceStart,
+    Window,
+    check_period,
+)
 from vitalspan.statistics.pooled_calls import PooledCalls
-from vitalspan.statistics.stored_timeline import stored_timelines
-from vitalspan.statistics.stored_window import StoredWindow
 from vitalspan.statistics.timeline import Timeline, timelines
+from vitalspan.store.call_selection import EVERY_CALL, CallSelection
 
 if TYPE_CHECKING:
     from vitalspan.history.history import History
     from vitalspan.recording.counts import Counts
     from vitalspan.recording.series import Series
-    from vitalspan.store.reader import StoreReader
 
 
 class PeriodReader:
@@ -30,46 +37,55 @@ class PeriodReader:
     Args:
         counts: what has been counted, by this process or by several.
         reading_history: returns a context manager with the history, up to date.
-        stored: returns what reads the store; None where nothing is stored.
+        earlier: returns the history before that in memory; None where there is none.
     """
 
     def __init__(
         self,
         counts: Counts,
         reading_history: Callable[[], AbstractContextManager[History]],
-        stored: Callable[[], StoreReader | None],
+        earlier: Callable[[], EarlierHistory | None],
     ) -> None:
         self.counts = counts
         self._reading_history = reading_history
-        self._stored = stored
+        self._earlier = earlier
 
     def within(self, history: History, *, stored: bool = True) -> PeriodReader:
         """Return the same with a history that the caller reads already, so that nothing ticks.
 
         Args:
             history: the history.
-            stored: whether the store is asked about what the history has not.
+            stored: whether a store or a server is asked about what the history has not.
         """
         return PeriodReader(
-            self.counts, lambda: nullcontext(history), self._stored if stored else lambda: None
+            self.counts, lambda: nullcontext(history), self._earlier if stored else lambda: None
         )
 
-    def pool(self, key_of: KeyOf, window: float | None, offset: float) -> PooledCalls:
+    def pool(
+        self,
+        key_of: KeyOf,
+        window: float | None,
+        offset: float,
+        selection: CallSelection = EVERY_CALL,
+    ) -> PooledCalls:
         """Return the sums of calls by key.
 
         Args:
             key_of: returns with what a series is pooled.
             window: the length of the period in seconds; None for the time since the start.
             offset: the seconds since its end.
+            selection: the calls for which there are keys.
 
         Raises:
             ConfigurationError: for a period that cannot be looked back on.
         """
-        check_period(window, offset)
+        earlier = None if window is None else self._earlier()
+        check_period(window, offset, longest_of(earlier))
+        question = None if window is None else PeriodQuestion(window, offset, selection)
         counts = self.counts
         every = counts.all_series()
         sums: dict[Key, CallSums] = {}
-        with self._period(every, window, offset) as period:
+        with self._period(every, question, earlier) as period:
             period.pool(sums, key_of)
             caches, apis = tuple(period.caches()), tuple(period.apis())
             pooled = PooledCalls(sums, period.seconds, caches, apis)
@@ -90,52 +106,54 @@ class PeriodReader:
         Raises:
             ConfigurationError: for a period that cannot be looked back on.
         """
-        check_period(window, offset)
+        earlier = None if window is None else self._earlier()
+        check_period(window, offset, longest_of(earlier))
         epoch = self.counts.epoch()
         with ExitStack() as reading:
-            reader = None if window is None else self._stored()
-            history = self._history_in(reading, reader)
+            history = self._history_in(reading, earlier)
             if history is not None:
                 ticks = history.ticks.times
                 length = ticks[-1] - ticks[0] if window is None else window
                 period = Window(history, length, offset)
-                if reader is None or not period.lacks(length, offset):
+                if earlier is None or not period.lacks(length, offset):
                     return timelines(history, period, keys, epoch)
-        assert reader is not None  # noqa: S101 - since the method above
-        assert window is not None  # noqa: S101 - since there is a reader
+        assert earlier is not None  # noqa: S101 - since the method above
+        assert window is not None  # noqa: S101 - since there is one
         end = self.counts.now() + epoch - offset
-        return stored_timelines(reader, keys, end - window, end, end + offset)
+        return earlier.timelines(keys, end - window, end, end + offset)
 
     @contextmanager
-    def _period(self, every: list[Series], window: float | None, offset: float) -> Iterator[Period]:
-        if window is None:
+    def _period(
+        self, every: list[Series], question: PeriodQuestion | None, earlier: EarlierHistory | None
+    ) -> Iterator[Period]:
+        if question is None:
             yield SinceStart(self.counts, every)
             return
+        window, offset, _ = question
         with ExitStack() as reading:
-            reader = self._stored()
-            history = self._history_in(reading, reader)
+            history = self._history_in(reading, earlier)
             if history is not None:
                 period = Window(history, window, offset)
-                if reader is None or not period.lacks(window, offset):
+                if earlier is None or not period.lacks(window, offset):
                     yield period
                     return
-        assert reader is not None  # noqa: S101 - since the lines above
-        # Nobody waits for the store who evaluates rules.
-        yield StoredWindow(reader, self.counts, window, offset)
+        assert earlier is not None  # noqa: S101 - since the lines above
+        # Nobody waits for a store or a server who evaluates rules.
+        yield earlier.window(self.counts, question)
 
-    def _history_in(self, reading: ExitStack, reader: StoreReader | None) -> History | None:
-        """Return the history; None where another process has it, and stores it as well.
+    def _history_in(self, reading: ExitStack, earlier: EarlierHistory | None) -> History | None:
+        """Return the history; None where another process has it, and there is an earlier one.
 
         Args:
             reading: lets nothing be noted until it is closed.
-            reader: reads the store; None without one.
+            earlier: the history before that in memory; None where there is none.
 
         Raises:
-            VitalspanError: where another process has it, and does not store it.
+            VitalspanError: where another process has it, and there is no earlier one.
         """
         try:
             return reading.enter_context(self._reading_history())
         except VitalspanError:
-            if reader is None:
+            if earlier is None:
                 raise
             return None

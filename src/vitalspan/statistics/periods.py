@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from vitalspan.checks import is_number
 from vitalspan.errors import ConfigurationError
@@ -13,6 +13,7 @@ from vitalspan.labels import Labels
 from vitalspan.metrics import COMPONENT
 from vitalspan.statistics.call_statistics import ApiStatistics, CacheStatistics
 from vitalspan.statistics.call_sums import CallSums
+from vitalspan.store.call_selection import EVERY_CALL, CallSelection
 
 if TYPE_CHECKING:
     from vitalspan.history.history import History
@@ -71,6 +72,20 @@ class Period(Protocol):
     def apis(self) -> Iterable[ApiStatistics]:
         """Return what was called of APIs."""
         ...
+
+
+class PeriodQuestion(NamedTuple):
+    """The calls and the period that somebody asks about.
+
+    Attributes:
+        window: the length of the period in seconds.
+        offset: the seconds since its end.
+        selection: the calls.
+    """
+
+    window: float
+    offset: float
+    selection: CallSelection = EVERY_CALL
 
 
 class SinceStart:
@@ -162,8 +177,13 @@ class Window:
         return [track.increase(name, start) - track.increase(name, end) for name in columns]
 
 
-def check_period(window: float | None, offset: float) -> None:
+def check_period(window: float | None, offset: float, longest: float = LONGEST) -> None:
     """Check the period that somebody asks about.
+
+    Args:
+        window: its length in seconds; None for all time since the start.
+        offset: the seconds since its end.
+        longest: the seconds that can be looked back on.
 
     Raises:
         ConfigurationError: for one that cannot be looked back on.
@@ -176,9 +196,9 @@ def check_period(window: float | None, offset: float) -> None:
         raise ConfigurationError(
             f"offset={offset!r:.80}: a period that ended in the past needs a window= as well"
         )
-    if window is not None and window + offset > LONGEST:
+    if window is not None and window + offset > longest:
         raise ConfigurationError(
-            f"window={window!r:.80} and offset={offset!r:.80}: the history is {LONGEST:.0f} "
+            f"window={window!r:.80} and offset={offset!r:.80}: the history is {longest:.0f} "
             "seconds long at most"
         )
 

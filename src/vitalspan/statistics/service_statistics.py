@@ -18,6 +18,7 @@ from vitalspan.statistics.periods import (
 from vitalspan.statistics.running_calls import running_calls
 from vitalspan.statistics.running_stacks import RunningStack, running_stacks
 from vitalspan.statistics.timeline import Timeline
+from vitalspan.store.call_selection import EVERY_CALL, CallSelection
 
 if TYPE_CHECKING:
     from vitalspan.history.history import History
@@ -93,7 +94,11 @@ class ServiceStatistics:
         """
         key: Key = (name, None)
         return self._pooled(
-            lambda series: key if series.component == name else None, window, offset, always=key
+            lambda series: key if series.component == name else None,
+            window,
+            offset,
+            always=key,
+            selection=CallSelection(name),
         )[0]
 
     def operations(
@@ -113,7 +118,7 @@ class ServiceStatistics:
             is_wanted = component is None or series.component == component
             return (series.component, series.operation) if is_wanted else None
 
-        return self._pooled(key_of, window, offset)
+        return self._pooled(key_of, window, offset, selection=CallSelection(component))
 
     def operation(
         self,
@@ -134,13 +139,14 @@ class ServiceStatistics:
             offset: the seconds since its end.
         """
         key: Key = (component, name)
-        label_pairs = set(declared(labels or {}))
+        selection = CallSelection(component, name, declared(labels or {}))
+        label_pairs = set(selection.labels)
 
         def key_of(series: SeriesNames) -> Key | None:
             selected = series.operation == name and component in (None, series.component)
             return key if selected and label_pairs <= set(series.labels) else None
 
-        return self._pooled(key_of, window, offset, always=key)[0]
+        return self._pooled(key_of, window, offset, always=key, selection=selection)[0]
 
     def timeline(
         self,
@@ -247,7 +253,13 @@ class ServiceStatistics:
         return running_stacks(running_calls(self._recorder))
 
     def _pooled(
-        self, key_of: KeyOf, window: float | None, offset: float, always: Key | None = None
+        self,
+        key_of: KeyOf,
+        window: float | None,
+        offset: float,
+        *,
+        always: Key | None = None,
+        selection: CallSelection = EVERY_CALL,
     ) -> list[CallStatistics]:
         """Return the figures by key, those that took most time first.
 
@@ -256,8 +268,9 @@ class ServiceStatistics:
             window: as for a call.
             offset: as for a call.
             always: the one key, which is there even without calls.
+            selection: the calls for which there are keys.
         """
-        pooled = self._periods.pool(key_of, window, offset)
+        pooled = self._periods.pool(key_of, window, offset, selection)
         if always is not None:
             pooled.sums.setdefault(always, CallSums())
         now, epoch = self._periods.counts.now(), self._periods.counts.epoch()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from vitalspan.labels import Labels
@@ -11,10 +11,14 @@ from vitalspan.statistics.call_statistics import ApiStatistics, CacheStatistics
 from vitalspan.statistics.call_sums import CallSums
 from vitalspan.statistics.periods import Key, KeyOf
 from vitalspan.store.protocol import StoredSeries
-from vitalspan.store.reader import StoredSums, StoreReader
+from vitalspan.store.reader import StoredPeriod, StoredSums, Wanted
 
 if TYPE_CHECKING:
     from vitalspan.recording.counts import Counts
+
+
+ReadPeriod = Callable[[float, float, float, Wanted], StoredPeriod]
+"""Returns the sums of a period: its start, its end, the present, and which series it has."""
 
 
 class _Names(NamedTuple):
@@ -27,7 +31,7 @@ class StoredWindow:
     """The time between two moments of the past, as far as it is stored.
 
     Args:
-        reader: reads the store.
+        read: returns the sums of a period.
         counts: have the clock.
         window: the seconds that it should be long.
         offset: the seconds since its end.
@@ -36,8 +40,8 @@ class StoredWindow:
         seconds: how long it really is.
     """
 
-    def __init__(self, reader: StoreReader, counts: Counts, window: float, offset: float) -> None:
-        self._reader = reader
+    def __init__(self, read: ReadPeriod, counts: Counts, window: float, offset: float) -> None:
+        self._read = read
         self._now = counts.now() + counts.epoch()
         self._end = self._now - offset
         self._start = self._end - window
@@ -56,7 +60,7 @@ class StoredWindow:
                 return key_of(_names(series)) is not None
             return series.kind in ("cache", "api")
 
-        period = self._reader.period(self._start, self._end, self._now, wanted)
+        period = self._read(self._start, self._end, self._now, wanted)
         self._series = period.series
         self.seconds = period.end - period.start
         for stored in self._of_kind("operation"):

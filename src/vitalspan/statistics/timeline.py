@@ -13,6 +13,7 @@ from vitalspan.recording.buckets import BucketGrid
 from vitalspan.statistics.periods import Key, Window
 from vitalspan.statistics.quantiles import quantile_of
 from vitalspan.store.frame import PLAIN_GRID, Frame
+from vitalspan.store.reader import StoredSums
 
 if TYPE_CHECKING:
     from vitalspan.history.history import History
@@ -180,6 +181,18 @@ class SlotSums:
         self.longest = max(self.longest, frame.longest[place])
         own = self.buckets.setdefault(PLAIN_GRID, {})
         for bucket, calls in buckets.items():
+            own[bucket] = own.get(bucket, 0) + calls
+
+    def add_stored(self, stored: StoredSums) -> None:
+        """Add the calls of a series that a store or a server has."""
+        self.count += stored.count
+        self.errors += stored.errors
+        self.cancellations += int(stored.extras.get("cancellations", 0))
+        self.total += stored.total
+        self.shortest = min(self.shortest, stored.shortest)
+        self.longest = max(self.longest, stored.longest)
+        own = self.buckets.setdefault(PLAIN_GRID, {})
+        for bucket, calls in stored.buckets.items():
             own[bucket] = own.get(bucket, 0) + calls
 
     def slot(self, start: float, end: float) -> Slot:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from vitalspan.cli.command import add_command
-from vitalspan.cli.history.store_argument import add_store, date_text, opened
+from vitalspan.cli.history.store_argument import (
+    add_store,
+    date_text,
+    opened,
+    opened_server,
+    print_warnings,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -14,8 +21,12 @@ if TYPE_CHECKING:
 
     from vitalspan.cli.command import Commands
     from vitalspan.cli.history.store_argument import OpenedStore
+    from vitalspan.store.prometheus.reader import PrometheusReader
 
 _MOST: int = 1_000_000
+
+_LONGEST: int = 31 * 86400
+"""Seconds in which it is looked where the history of a server begins."""
 
 
 def add_to(commands: Commands[Any]) -> None:
@@ -26,6 +37,11 @@ def add_to(commands: Commands[Any]) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> None:
+    server = opened_server(arguments)
+    if server is not None:
+        print(*_lines_of_server(server), sep="\n")
+        print_warnings(server)
+        return
     found = opened(arguments)
     print(*_lines(found), sep="\n")
     if arguments.alerts:
@@ -33,6 +49,17 @@ def _list(arguments: argparse.Namespace) -> None:
             alert = record.document
             state = f"{alert['state']:>8}  {alert['severity']:>8}"
             print(f"{date_text(record.at)}  {state}  {alert['alertname']}: {alert['message']}")
+
+
+def _lines_of_server(server: PrometheusReader) -> Iterator[str]:
+    now = time.time()
+    first = server.first(now - _LONGEST, now)
+    yield server.name
+    if first >= now:
+        yield f"there are no operations in the last {_LONGEST // 86400} days"
+        return
+    yield f"from about {date_text(first)} to {date_text(now)} UTC"
+    yield f"{server.operations(now - 3600, now)} operations in the last hour"
 
 
 def _lines(found: OpenedStore) -> Iterator[str]:

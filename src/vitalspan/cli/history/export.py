@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitalspan.cli.command import add_command, add_metric_prefix, duration
-from vitalspan.cli.history.store_argument import add_period, add_store, opened, period_of
+from vitalspan.cli.history.store_argument import (
+    add_period,
+    add_store,
+    opened,
+    opened_server,
+    period_of,
+    print_warnings,
+)
 from vitalspan.errors import VitalspanError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
     from contextlib import AbstractContextManager
     from typing import IO
 
     from vitalspan.cli.command import Commands
+    from vitalspan.store.prometheus.reader import PrometheusReader
     from vitalspan.store.tiers import Tier
 
 _FORMATS = ("csv", "json", "parquet", "openmetrics")
@@ -46,24 +56,50 @@ def add_to(commands: Commands[Any]) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    from vitalspan.store.export import openmetrics, parquet, rows  # noqa: PLC0415
+    from vitalspan.store.export import openmetrics, rows  # noqa: PLC0415
 
+    server = opened_server(arguments, arguments.metric_prefix)
+    if server is not None:
+        _export_server(arguments, server)
+        return
     _, reader, tiers = opened(arguments)
     start, end, now = period_of(arguments)
     step = _step(arguments.step, tiers, now - start)
     selection = rows.Selection(step, start // step * step, end)
+    if arguments.format == "openmetrics":
+        with _output(arguments.to) as file:
+            openmetrics.write_openmetrics(reader, selection, file, arguments.metric_prefix)
+        return
+    points = reader.points(*selection, lambda series: series.kind == "operation")
+    _write(arguments, rows.operation_rows(points, step))
+
+
+def _export_server(arguments: argparse.Namespace, server: PrometheusReader) -> None:
+    from vitalspan.statistics.timeline import slot_width  # noqa: PLC0415 - --help needs none of it
+    from vitalspan.store.export.rows import operation_rows  # noqa: PLC0415
+
+    if arguments.format == "openmetrics":
+        raise VitalspanError("a Prometheus has its series already: use csv, json or parquet")
+    start, end, _ = period_of(arguments)
+    step = math.ceil(arguments.step or max(slot_width(end - start), 4 * server.scrape_interval))
+    points = server.points(step, start // step * step, end)
+    _write(arguments, operation_rows(points, step))
+    print_warnings(server)
+
+
+def _write(arguments: argparse.Namespace, table: Iterable[dict[str, Any]]) -> None:
+    from vitalspan.store.export import parquet, rows  # noqa: PLC0415
+
     if arguments.format == "parquet":
         if not arguments.to:
             raise VitalspanError("a Parquet file is not printed: give --to FILE")
-        parquet.write_parquet(rows.operation_rows(reader, selection), Path(arguments.to))
+        parquet.write_parquet(table, Path(arguments.to))
         return
     with _output(arguments.to) as file:
-        if arguments.format == "openmetrics":
-            openmetrics.write_openmetrics(reader, selection, file, arguments.metric_prefix)
-        elif arguments.format == "json":
-            rows.write_json(rows.operation_rows(reader, selection), file)
+        if arguments.format == "json":
+            rows.write_json(table, file)
         else:
-            rows.write_csv(rows.operation_rows(reader, selection), file)
+            rows.write_csv(table, file)
 
 
 def _output(path: str | None) -> AbstractContextManager[IO[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +14,7 @@ from vitalspan.errors import VitalspanError
 if TYPE_CHECKING:
     import argparse
 
+    from vitalspan.store.prometheus.reader import PrometheusReader
     from vitalspan.store.protocol import Store
     from vitalspan.store.reader import StoreReader
     from vitalspan.store.tiers import Tier
@@ -32,7 +34,8 @@ def add_store(parser: argparse.ArgumentParser) -> None:
         "store",
         nargs="?",
         metavar="URL",
-        help="the store, as in configure(store=...); by default $VITALSPAN_STORE",
+        help="the store, as in configure(store=...), or a Prometheus as in configure(history=...); "
+        "by default $VITALSPAN_STORE",
     )
 
 
@@ -52,6 +55,30 @@ def add_period(parser: argparse.ArgumentParser) -> None:
         metavar="DURATION",
         help="how long ago the period ended, 0 by default",
     )
+
+
+def opened_server(arguments: argparse.Namespace, prefix: str = "") -> PrometheusReader | None:
+    """Return what reads the Prometheus of the arguments; None where they name a store.
+
+    Args:
+        arguments: of the command.
+        prefix: before the names of the metrics.
+
+    Raises:
+        VitalspanError: for an address that cannot be used.
+    """
+    url = arguments.store or ""
+    if not url.startswith("prometheus+"):
+        return None
+    from vitalspan.store.prometheus.reader import PrometheusReader  # noqa: PLC0415
+
+    return PrometheusReader(url, prefix)
+
+
+def print_warnings(server: PrometheusReader) -> None:
+    """Print what a server has warned of."""
+    for warning in server.warnings:
+        print(f"{server.name} warns: {warning}", file=sys.stderr)
 
 
 def opened(arguments: argparse.Namespace) -> OpenedStore:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import add_command
+from vitalspan.cli.command import add_command, add_metric_prefix
 from vitalspan.cli.history.store_argument import (
     add_period,
     add_store,
     date_text,
     opened,
+    opened_server,
     period_of,
+    print_warnings,
 )
 
 if TYPE_CHECKING:
@@ -30,19 +32,30 @@ def add_to(commands: Commands[Any]) -> None:
     add_period(parser)
     parser.add_argument("--operation", metavar="NAME", help="only this operation")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    add_metric_prefix(parser)
 
 
 def _summarise(arguments: argparse.Namespace) -> None:
-    name = arguments.operation
-    period = opened(arguments).reader.period(
-        *period_of(arguments),
-        lambda series: series.kind == "operation" and name in (None, series.labels["operation"]),
-    )
+    period = _period(arguments)
     period.series.sort(key=lambda sums: -sums.total)
     if arguments.json:
         print(json.dumps(_document(period), indent=2))
     else:
         print(*_lines(period), sep="\n")
+
+
+def _period(arguments: argparse.Namespace) -> StoredPeriod:
+    from vitalspan.store.call_selection import CallSelection  # noqa: PLC0415 - --help needs it not
+
+    start, end, now = period_of(arguments)
+    selection = CallSelection(operation=arguments.operation)
+    server = opened_server(arguments, arguments.metric_prefix)
+    if server is None:
+        return opened(arguments).reader.period(start, end, now, selection.selects)
+    period = server.period(start, end, selection)
+    period.series = [one for one in period.series if one.series.kind == "operation"]
+    print_warnings(server)
+    return period
 
 
 def _document(period: StoredPeriod) -> dict[str, Any]:

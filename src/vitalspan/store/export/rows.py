@@ -8,13 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any, Final, NamedTuple
 
 from vitalspan.metrics import COMPONENT, OPERATION
-from vitalspan.store.reader import StoredSums, StoreReader
+from vitalspan.store.reader import StoredSums
 
 COLUMNS: Final = (
     *("start", "end", "component", "operation", "labels", "count", "errors"),
     *("total_seconds", "min_seconds", "max_seconds", "p50_seconds", "p95_seconds", "p99_seconds"),
 )
 """The columns of the rows of operations; times are in seconds since the Unix epoch."""
+
+
+Points = Iterable[tuple[float, list[StoredSums]]]
+"""The sums of operations in each interval, with the time at which it begins."""
 
 
 class Selection(NamedTuple):
@@ -31,20 +35,19 @@ class Selection(NamedTuple):
     end: float
 
 
-def operation_rows(reader: StoreReader, selection: Selection) -> Iterator[dict[str, Any]]:
+def operation_rows(points: Points, step: int) -> Iterator[dict[str, Any]]:
     """Yield a row for each operation and interval with calls, as `COLUMNS` name its fields.
 
     Args:
-        reader: reads the store.
-        selection: the part that is read.
+        points: the intervals.
+        step: their length in seconds.
 
     Raises:
-        StoreError: where the store cannot be read.
+        StoreError: where the history cannot be read.
     """
-    step = selection.step
-    for start, sums in reader.points(*selection, lambda series: series.kind == "operation"):
+    for start, sums in points:
         for one in sums:
-            yield {"start": start, "end": start + step, **_figures(one)}
+            yield {"start": int(start), "end": int(start) + step, **_figures(one)}
 
 
 def _figures(sums: StoredSums) -> dict[str, Any]:
