@@ -47,6 +47,15 @@ def add_metric_prefix(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_classic_histograms(parser: argparse.ArgumentParser) -> None:
+    """Add `--classic-histograms`."""
+    parser.add_argument(
+        "--classic-histograms",
+        action="store_true",
+        help="take no durations from native histograms, for servers that have none",
+    )
+
+
 def add_directory(parser: argparse.ArgumentParser) -> None:
     """Add `--to` and `--check`, for commands that export files."""
     parser.add_argument(

@@ -43,6 +43,13 @@ DURATION_BUCKET, DURATION_COUNT, DURATION_SUM = (
 )
 """The samples of the histogram."""
 
+NATIVE_PARTS: Final = {
+    DURATION_COUNT: (OPERATION_DURATION.name, "histogram_count"),
+    DURATION_SUM: (OPERATION_DURATION.name, "histogram_sum"),
+}
+"""The native histogram that has the same value as each of these samples, and PromQL's function that
+takes it from there."""
+
 OPERATION_ERRORS: Final = Family(
     "operation_errors_total", "counter", "Calls that raised, by qualified exception name."
 )

@@ -74,7 +74,7 @@ class PromqlContext:
         objectives: of the SLOs by name; of others the gauge is asked.
         scores: the recorded series to take in place of each metric that is a score.
         not_counted: names of the alerts that do not count against a score.
-        native_histograms: whether quantiles are taken from native histograms where there are any.
+        native_histograms: whether durations are taken from native histograms where there are any.
         boundaries: the exported bucket boundaries of durations, in seconds, without the infinite
             one.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from vitalspan.metrics import NATIVE_PARTS
 from vitalspan.promql.context import DEFAULT_CONTEXT, Growth, PromqlContext
 from vitalspan.promql.expression import Aggregation, Expression, VectorSelector, call
 from vitalspan.promql.matchers import Matcher
@@ -56,13 +57,22 @@ class Selection:
         return self._selector(name, matchers)
 
     def rate(self, metric: str, *matchers: Matcher) -> Expression:
-        """Return the rate of a counter over the window, or its increase, series by series."""
+        """Return the rate of a counter over the window, or its increase, series by series.
+
+        A count or sum of durations is taken from the native histogram of each series that has one,
+        if the context says so.
+        """
         name, growth = self.context.name(metric), self.growth
         recorded = None if self.span else self.context.recorded.rate(name, self.window, growth)
         if recorded is not None:
             return self.recording(recorded, *matchers)
         over = self.span or range_text(self.window)
-        return call(growth, self.series(metric, *matchers, over=over))
+        classic = call(growth, self.series(metric, *matchers, over=over))
+        if not self.context.native_histograms or metric not in NATIVE_PARTS:
+            return classic
+        family, function = NATIVE_PARTS[metric]
+        native = call(function, call(growth, self.series(family, *matchers, over=over)))
+        return native.or_(classic)
 
     def verbatim(self) -> Selection:
         """Return the selection of metrics whose names have their prefix already."""

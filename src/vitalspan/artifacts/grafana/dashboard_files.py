@@ -19,12 +19,15 @@ _OURS: Final = "vitalspan-"
 _SDK: Final = "grafana_foundation_sdk"
 
 
-def files(prefix: str = "", datasource: str = DATASOURCE) -> dict[str, str]:
+def files(
+    prefix: str = "", datasource: str = DATASOURCE, *, native_histograms: bool = True
+) -> dict[str, str]:
     """Return the text of every dashboard, by the name of its file.
 
     Args:
         prefix: before the names of vitalspan's own metrics.
         datasource: the uid of the data source that is chosen at first.
+        native_histograms: whether durations are taken from native histograms where there are any.
 
     Raises:
         ConfigurationError: for a prefix or a uid that cannot be.
@@ -39,7 +42,7 @@ def files(prefix: str = "", datasource: str = DATASOURCE) -> dict[str, str]:
         if (missing.name or "").partition(".")[0] != _SDK:
             raise
         raise MissingExtraError("making dashboards", "grafana") from None
-    queries = Queries(prefix)
+    queries = Queries(prefix, native_histograms)
     content = {name: dashboard_json(make(queries), datasource) for name, make in DASHBOARDS.items()}
     return {name: json.dumps(one, indent=2, sort_keys=True) + "\n" for name, one in content.items()}
 

@@ -35,15 +35,17 @@ class Queries:
 
     Attributes:
         prefix: before the names of vitalspan's own metrics.
+        native_histograms: whether durations are taken from native histograms where there are any.
+            Prometheus has the functions for that since 2.40; other servers may not have them.
     """
 
     prefix: str = ""
+    native_histograms: bool = True
 
     @property
     def context(self) -> PromqlContext:
         """The context of all queries."""
-        # The buckets of native histograms are narrower; not every server has them.
-        return PromqlContext(self.prefix, native_histograms=True)
+        return PromqlContext(self.prefix, native_histograms=self.native_histograms)
 
     def signal(
         self,
@@ -92,6 +94,26 @@ class Queries:
     def rate(self, metric: Family | str, scope: Scope = OPERATIONS, *matchers: Matcher) -> str:
         """Return the rate of a counter, series by series."""
         return str(self.selection(scope).rate(_name(metric), *matchers))
+
+    def heatmap(self, histogram: Family, scope: Scope = OPERATIONS) -> str:
+        """Return how many measurements came between two points, bucket by bucket.
+
+        Where any series has a native histogram, the buckets are those of the native ones: buckets
+        of both kinds cannot be drawn together.
+        """
+        classic = f"sum by (le) ({self.increase(f'{histogram.name}_bucket', scope)})"
+        if not self.native_histograms:
+            return classic
+        return f"sum({self.increase(histogram, scope)}) or on () {classic}"
+
+    def seen_calls(self, scope: Scope) -> str:
+        """Return a selector of series that each operation has that was ever called."""
+        count = metrics.DURATION_COUNT
+        if not self.native_histograms:
+            return self.series(count, scope)
+        histogram, _ = metrics.NATIVE_PARTS[count]
+        names = Matcher("__name__", "=~", "|".join(map(self.name, (count, histogram))))
+        return str(self.selection(scope).recording("", names))
 
     def increase(
         self,

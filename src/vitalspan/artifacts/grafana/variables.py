@@ -8,7 +8,6 @@ from typing import Final
 from vitalspan import metrics
 from vitalspan.artifacts.grafana.panels import label_title
 from vitalspan.artifacts.grafana.queries import TARGETS, Queries, Scope
-from vitalspan.metrics import Family
 from vitalspan.promql.matchers import Matcher
 
 MEASURE: Final = "measure"
@@ -42,28 +41,26 @@ class Variable:
         return label_title(self.name)
 
 
-def label_variable(name: str, scope: Scope, metric: Family | str, queries: Queries) -> Variable:
+def label_variable(name: str, series: str) -> Variable:
     """Return a variable with the values of a label.
 
     Args:
         name: of the label, and of the variable.
-        scope: the variables that narrow it down.
-        metric: that has the label.
-        queries: that know what the metric is called.
+        series: a selector of series that have the label.
     """
-    return Variable(name, f"label_values({queries.series(metric, scope)}, {name})")
+    return Variable(name, f"label_values({series}, {name})")
 
 
 def label_variables(labels: Scope, queries: Queries) -> list[Variable]:
     """Return a variable for each label, each narrowed down by those before it."""
-    # Every process has build info; the others only where something has been called.
-    calls = f"{metrics.OPERATION_DURATION.name}_count"
-    return [
-        label_variable(
-            name, labels[:place], metrics.BUILD_INFO if name in TARGETS else calls, queries
-        )
-        for place, name in enumerate(labels)
-    ]
+
+    def series(name: str, scope: Scope) -> str:
+        # Every process has build info; the others only where something has been called.
+        if name in TARGETS:
+            return queries.series(metrics.BUILD_INFO, scope)
+        return queries.seen_calls(scope)
+
+    return [label_variable(name, series(name, labels[:place])) for place, name in enumerate(labels)]
 
 
 def measure_variable(scope: Scope, queries: Queries) -> Variable:

@@ -10,7 +10,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from vitalspan.cli.command import Commands, add_command, add_metric_prefix, duration
+from vitalspan.cli.command import (
+    Commands,
+    add_classic_histograms,
+    add_command,
+    add_metric_prefix,
+    duration,
+)
 
 if TYPE_CHECKING:
     from vitalspan.artifacts.dashboard_check.check import Finding
@@ -41,6 +47,7 @@ def add_to(commands: Commands[Any]) -> None:
     option("url", metavar="URL", help="the Prometheus; with user:password@ if it needs a password")
     option("--dashboards", metavar="DIR", help="dashboards as JSON (those of vitalspan)")
     add_metric_prefix(parser)
+    add_classic_histograms(parser)
     option(
         "--range",
         type=_range,
@@ -114,7 +121,9 @@ def _dashboards(arguments: argparse.Namespace) -> tuple[list[dict[str, Any]], li
 
     if arguments.dashboards:
         return dashboards_of_directory(Path(arguments.dashboards))
-    return dashboards_of_texts(files(arguments.metric_prefix))
+    return dashboards_of_texts(
+        files(arguments.metric_prefix, native_histograms=not arguments.classic_histograms)
+    )
 
 
 def _refuse_unknown(

@@ -7,6 +7,7 @@ from typing import Any
 
 from vitalspan.cli.command import (
     Commands,
+    add_classic_histograms,
     add_command,
     add_directory,
     add_metric_prefix,
@@ -20,6 +21,7 @@ def add_to(commands: Commands[Any]) -> None:
     parser = add_command(commands, "export", summary, _run)
     add_directory(parser)
     add_metric_prefix(parser)
+    add_classic_histograms(parser)
     parser.add_argument(
         "--datasource",
         default="prometheus",
@@ -32,5 +34,9 @@ def _run(arguments: argparse.Namespace) -> None:
     from vitalspan.artifacts.grafana.dashboard_files import files, left_over  # noqa: PLC0415
 
     # Dashboards that are left over could be somebody's own by now, so they are not removed.
-    dashboards = files(arguments.metric_prefix, arguments.datasource)
+    dashboards = files(
+        arguments.metric_prefix,
+        arguments.datasource,
+        native_histograms=not arguments.classic_histograms,
+    )
     export_files(arguments, dashboards, left_over, remove=False)

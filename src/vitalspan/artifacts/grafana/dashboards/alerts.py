@@ -47,7 +47,7 @@ _WIDTHS: Final = {"alertname": 260, "severity": 90}
 
 def alerts(queries: Queries) -> Dashboard:
     """Return the dashboard of rules, notifications and SLOs."""
-    slo = label_variable("slo", TARGETS, metrics.SLO_OBJECTIVE, queries)
+    slo = label_variable("slo", queries.series(metrics.SLO_OBJECTIVE, TARGETS))
     return process_dashboard(
         "vitalspan-alerts",
         "vitalspan / Alerts and SLOs",

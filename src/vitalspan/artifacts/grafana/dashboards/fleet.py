@@ -63,8 +63,8 @@ def fleet(queries: Queries) -> Dashboard:
         "Jobs and their instances, from the recording rules that `vitalspan rules export` writes "
         "for a rule file with a health section.",
         [
-            label_variable("job", (), recorded.names.score(JOB), recorded.plain),
-            label_variable("instance", _JOB, recorded.names.score(INSTANCE), recorded.plain),
+            label_variable("job", recorded.plain.series(recorded.names.score(JOB), ())),
+            label_variable("instance", recorded.plain.series(recorded.names.score(INSTANCE), _JOB)),
         ],
         [alerts_of_prometheus()],
         [

@@ -116,7 +116,6 @@ def _durations(queries: Queries) -> Row:
         for share in ("p50", "p95", "p99")
     ]
     mean = Target(queries.signal("latency_mean"), "mean {{job}}")
-    buckets = queries.increase(f"{metrics.OPERATION_DURATION.name}_bucket")
     p95 = queries.signal("latency_p95", by=BY_OPERATION)
     return Row(
         "Duration",
@@ -132,7 +131,7 @@ def _durations(queries: Queries) -> Row:
             "Heatmap",
             "How many calls ended when, by their duration. Two bands mean that there are two kinds "
             "of calls, which a quantile cannot show. Each dot is a call that was traced.",
-            [Target(f"sum by (le) ({buckets})", "{{le}}", exemplar=True)],
+            [Target(queries.heatmap(metrics.OPERATION_DURATION), "{{le}}", exemplar=True)],
             "s",
         ),
         TimeSeries(
