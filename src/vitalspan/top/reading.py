@@ -11,7 +11,7 @@ from vitalspan import metrics as names
 from vitalspan.metrics import COMPONENT, ERROR_TYPE, OPERATION
 
 if TYPE_CHECKING:
-    from prometheus_client.core import Metric
+    from vitalspan.bridge.otlp.from_samples import Metric
 
 NO_DATA: Final = "no_data"
 FIRING: Final = "firing"

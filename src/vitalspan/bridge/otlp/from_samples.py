@@ -6,10 +6,8 @@ to OTLP".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
-
-from prometheus_client.core import Metric
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple, Protocol
 
 from vitalspan.bridge.otlp.batch_builder import BatchBuilder
 from vitalspan.bridge.otlp.exemplars import nanoseconds, to_exemplar
@@ -28,6 +26,36 @@ from vitalspan.bridge.otlp.model import (
 from vitalspan.bridge.otlp.native_histograms import checked_count, is_stale, kind_of, native_point
 from vitalspan.bridge.otlp.scopes import split_labels
 from vitalspan.bridge.ucum import to_ucum
+
+
+class Metric(Protocol):
+    """A metric of prometheus_client, or one that has the same attributes."""
+
+    @property
+    def name(self) -> str:
+        """The name of the family; that of a sample may be longer."""
+        ...
+
+    @property
+    def documentation(self) -> str:
+        """The help text."""
+        ...
+
+    @property
+    def type(self) -> str:
+        """One of the types of OpenMetrics."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """The unit, empty without one."""
+        ...
+
+    @property
+    def samples(self) -> Sequence[Any]:
+        """Samples of prometheus_client, or what has the same attributes."""
+        ...
+
 
 _KINDS: Final = {
     "counter": Kind.COUNTER,

@@ -52,6 +52,8 @@ def kind_of(histogram: Any) -> Kind | None:
     Only counts of whole numbers of the standard schemas, and of those that list their boundaries,
     have a counterpart.
     """
+    if getattr(histogram, "counts_are_floats", False):
+        return None
     counts = (histogram.count_value, histogram.zero_count)
     if not is_stale(histogram.sum_value) and not all(float(count).is_integer() for count in counts):
         return None

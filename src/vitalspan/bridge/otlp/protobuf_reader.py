@@ -1,4 +1,4 @@
-"""Reads messages of Protocol Buffers field by field, as far as answers of receivers need it."""
+"""Reads messages of Protocol Buffers field by field."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def read_fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
     """
     position, size = 0, len(data)
     while position < size:
-        key, position = _varint(data, position)
+        key, position = read_varint(data, position)
         kind = key & 7
         if kind == _VARINT:
-            value, position = _varint(data, position)
+            value, position = read_varint(data, position)
             yield key >> 3, value
             continue
         if kind == _LENGTH:
-            length, position = _varint(data, position)
+            length, position = read_varint(data, position)
         elif kind in _FIXED:
             length = _FIXED[kind]
         else:
@@ -36,7 +36,12 @@ def read_fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
         position += length
 
 
-def _varint(data: bytes, position: int) -> tuple[int, int]:
+def read_varint(data: bytes, position: int) -> tuple[int, int]:
+    """Return a number and the position after it.
+
+    Raises:
+        ValueError: for what is no number.
+    """
     value, shift = 0, 0
     while True:
         if position >= len(data) or shift > 63:

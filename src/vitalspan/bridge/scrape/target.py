@@ -7,22 +7,29 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import h11
-from prometheus_client.core import Metric
 
 from vitalspan.bridge.otlp.batch_builder import BatchBuilder
-from vitalspan.bridge.otlp.from_samples import add_metric
+from vitalspan.bridge.otlp.from_samples import Metric, add_metric
 from vitalspan.bridge.otlp.http_exchange import Answer, exchange, request_headers
 from vitalspan.bridge.otlp.model import OWN_SCOPE, Description, Kind, NumberPoint
 from vitalspan.bridge.otlp.registry_source import Reading
 from vitalspan.bridge.otlp.transport import Wire, reason_of
 from vitalspan.bridge.scrape.parse import parse_metrics
+from vitalspan.bridge.scrape.protobuf_families import CONTENT_TYPE as PROTOBUF
+from vitalspan.bridge.scrape.protobuf_families import parse_families
 from vitalspan.errors import VitalspanError
 from vitalspan.http_target import HttpTarget
 
-_ACCEPT: Final = (
+ACCEPT_TEXT: Final = (
     "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.8,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 )
+
+ACCEPT_PROTOBUF: Final = (
+    f"{PROTOBUF};proto=io.prometheus.client.MetricFamily;encoding=delimited;escaping=allow-utf-8,"
+    f"{ACCEPT_TEXT}"
+)
+"""Prefers protobuf, which alone has native histograms, and where targets do not have it, text."""
 
 MAX_SCRAPE: Final = 64 * 2**20
 """Bytes of an exposition, compressed or not."""
@@ -46,6 +53,7 @@ class ScrapeTarget:
             known, and it is `unknown_service` unless `target_info` says it.
         timeout: seconds that a scrape takes at most.
         now: a steady clock in seconds.
+        accept: the formats that the target is asked for.
 
     Raises:
         ConfigurationError: for a URL that is none.
@@ -55,12 +63,19 @@ class ScrapeTarget:
     """
 
     def __init__(
-        self, url: str, *, service: str | None, timeout: float, now: Callable[[], float]
+        self,
+        url: str,
+        *,
+        service: str | None,
+        timeout: float,
+        now: Callable[[], float],
+        accept: str = ACCEPT_TEXT,
     ) -> None:
         self._target = HttpTarget("scrape", url, timeout=timeout)
         self._service = service
         self._now = now
         self._metrics: list[Metric] = []
+        self._accept = accept
         self.error: str | None = "it has not been scraped yet"
 
     @property
@@ -101,7 +116,7 @@ class ScrapeTarget:
         }
 
     def _scraped(self) -> Iterable[Metric]:
-        answer = get(self._target, _ACCEPT, self._now)
+        answer = get(self._target, self._accept, self._now)
         if answer.status != 200:
             raise ScrapeError(f"answered {answer.status}")
         return metrics_of(answer)
@@ -136,7 +151,7 @@ def text_of(answer: Answer) -> str:
     Raises:
         ValueError: if it is compressed in a way that it does not say, too large, or not UTF-8.
     """
-    return _decoded(answer.body, answer.headers.get("content-encoding", ""))
+    return _decoded(answer).decode("utf-8")
 
 
 def metrics_of(answer: Answer) -> list[Metric]:
@@ -147,6 +162,8 @@ def metrics_of(answer: Answer) -> list[Metric]:
     """
     try:
         content_type = answer.headers.get("content-type", "text/plain")
+        if content_type.partition(";")[0].strip().lower() == PROTOBUF:
+            return list(parse_families(_decoded(answer)))
         return list(parse_metrics(text_of(answer), content_type))
     except (ValueError, KeyError, IndexError) as mistake:
         raise ScrapeError(f"answered what is no exposition of metrics: {mistake}") from None
@@ -163,7 +180,8 @@ def batch_of(metrics: Iterable[Metric], time: int) -> BatchBuilder:
     return builder
 
 
-def _decoded(body: bytes, encoding: str) -> str:
+def _decoded(answer: Answer) -> bytes:
+    body, encoding = answer.body, answer.headers.get("content-encoding", "")
     if encoding.strip().lower() in ("gzip", "x-gzip"):
         try:
             unpacker = zlib.decompressobj(wbits=31)
@@ -174,4 +192,4 @@ def _decoded(body: bytes, encoding: str) -> str:
             raise ValueError("it is compressed, and ends too early")
     if len(body) > MAX_SCRAPE:
         raise ValueError(f"it is larger than {MAX_SCRAPE} bytes")
-    return body.decode("utf-8")
+    return body
