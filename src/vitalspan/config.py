@@ -136,6 +136,8 @@ class Settings:
             slow, one at a time.
         profiles_per_hour: how many of them in an hour, at most.
         profile_seconds: for how many seconds each of them, at most.
+        show_stacks: whether the page and its API show stacks and profiles to clients of which the
+            server knows nothing as well.
     """
 
     component: str = "default"
@@ -180,6 +182,7 @@ class Settings:
     profile_slow_calls: bool = False
     profiles_per_hour: int = 20
     profile_seconds: float = 30.0
+    show_stacks: bool = False
 
     def __post_init__(self) -> None:
         self._check_numbers()

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitalspan.profiling.stack_samples import ROOT, StackSamples, short_path
+from vitalspan.profiling.stack_samples import ROOT, StackSamples
 from vitalspan.profiling.stack_tree import LEFT_OUT, MAX_DEPTH, StackTree
+from vitalspan.statistics.source_path import short_path
 
 
 def code_of(name: str, filename: str = "shop.py") -> CodeType:

@@ -180,3 +180,11 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.undo()
     write_atomically(path, "new \ud800")
     assert path.read_text() == "new \\ud800"
+
+
+def test_slow_calls_name_their_profiles(busy: vs.Monitor, clock: vs.ManualClock) -> None:
+    assert "profile" not in busy.report().text()
+    busy._recorder.profile_of = lambda record: "a1b2c3d4e5f60718"
+    call(busy, clock, "sell", 9.0)
+    assert "a1b2c3d4e5f60718" in busy.report().text()
+    assert busy.dashboard()["slow_calls"][0]["profile_id"] == "a1b2c3d4e5f60718"

@@ -18,6 +18,7 @@ from vitalspan.cli import (
     report,
     rules,
     run,
+    stacks,
     top,
     workers,
 )
@@ -92,6 +93,7 @@ def _parser() -> Parser:
     history.add_to(commands)
     top.add_to(commands)
     health.add_to(commands)
+    stacks.add_to(commands)
     report.add_to(commands)
     workers.add_to(commands)
     bridge.add_to(commands)

@@ -9,17 +9,15 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from vitalspan.living_monitors import monitors_of
-from vitalspan.page.endpoints import ENDPOINTS
+from vitalspan.page.endpoints import ENDPOINTS, JSON, Endpoint
 from vitalspan.page.json_document import dump
 from vitalspan.page.parameters import BadRequestError, parse_query
-from vitalspan.page.problem import Problem
+from vitalspan.page.problem import NotFoundError, Problem
 from vitalspan.runtime import fork
 from vitalspan.words import suggestion
 
 if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
-
-JSON: Final = "application/json"
 
 FRESH_SECONDS: Final = 1.0
 """For how long an answer is given again to whoever asks the same, at least."""
@@ -28,6 +26,11 @@ COST_FACTOR: Final = 10.0
 """How many times as long as it took to make: looking takes a tenth of a CPU at most."""
 
 _MOST_ANSWERS: Final = 64
+
+PRIVATE: Final = (
+    "stacks and profiles are shown to this machine alone, and to clients with a password or a "
+    "certificate: set show_stacks=True to show them to whoever sees the page"
+)
 
 
 class Answer(NamedTuple):
@@ -76,13 +79,15 @@ class _Recent:
 _recent: Final = _Recent()
 
 
-def answer(name: str, query: str, registry: object) -> Answer:
+def answer(name: str, query: str, registry: object, *, trusted: bool = False) -> Answer:
     """Return the answer to a request.
 
     Args:
         name: what follows `/api/v1/` in its path.
         query: its query string, still encoded.
         registry: whose monitor is asked.
+        trusted: whether something is known about who asks; stacks are for nobody else, unless the
+            settings say so.
     """
     endpoint = ENDPOINTS.get(name)
     if endpoint is None:
@@ -98,13 +103,24 @@ def answer(name: str, query: str, registry: object) -> Answer:
             HTTPStatus.SERVICE_UNAVAILABLE,
             "there is no monitor in this registry yet: it comes with the first operation",
         )
-    key, now = (id(monitor), name, *asked.items()), monitor.clock.now()
+    if endpoint.private and not (trusted or monitor.settings.show_stacks):
+        return problem(HTTPStatus.FORBIDDEN, PRIVATE)
+    try:
+        return _document(monitor, endpoint, asked)
+    except NotFoundError as missing:
+        return problem(HTTPStatus.NOT_FOUND, str(missing))
+
+
+def _document(monitor: Monitor, endpoint: Endpoint, asked: dict[str, Any]) -> Answer:
+    """Return the document of an endpoint, which may be the one that was made just before."""
+    key, now = (id(monitor), endpoint.name, *asked.items()), monitor.clock.now()
     known = _recent.get(key, now)
     if known is not None:
         return known
-    body = dump(endpoint.answer(monitor, asked))
+    document = endpoint.answer(monitor, asked)
+    body = document if isinstance(document, bytes) else dump(document)
     etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
-    made = Answer(HTTPStatus.OK, body, etag=etag)
+    made = Answer(HTTPStatus.OK, body, endpoint.content_type, etag)
     ended = monitor.clock.now()
     _recent.put(key, ended + max(FRESH_SECONDS, COST_FACTOR * (ended - now)), made)
     return made

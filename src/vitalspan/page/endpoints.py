@@ -15,9 +15,11 @@ from vitalspan.page.documents import (
     history,
     operations,
     overview,
+    profiles,
     resources,
     rules,
     sessions,
+    stacks,
     status,
     watch,
     workers,
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 API_PATH: Final = "/api/v1/"
 
+JSON: Final = "application/json"
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -47,12 +51,21 @@ class Endpoint:
         answer: makes its document, of a monitor and the values of its parameters.
         document: the type of the document.
         parameters: that it takes.
+        private: whether it tells how the program is built.
+        content_type: of what it answers; where this is not JSON, its document is `bytes`.
     """
 
     name: str
     answer: Callable[[Monitor, dict[str, Any]], Any]
     document: type
     parameters: tuple[Parameter, ...] = ()
+    private: bool = False
+    content_type: str = JSON
+
+    @property
+    def may_be_missing(self) -> bool:
+        """Whether it is about something that there may not be."""
+        return _ID in self.parameters
 
     @property
     def summary(self) -> str:
@@ -71,6 +84,7 @@ _SINCE: Final = NumberParameter(
     "When the watch began, as the first answer says it; without it, one begins now.",
     most=float(2**40),
 )
+_ID: Final = Parameter("id", "The id of a profile.", required=True)
 _SEARCH: Final = Parameter("search", "Text that component and operation contain together.")
 _SORT: Final = Parameter(
     "sort",
@@ -125,6 +139,25 @@ ENDPOINTS: Final = {
             sessions.sessions,
             sessions.Sessions,
             (_limit("Closed sessions", 20, 100),),
+        ),
+        Endpoint(
+            "stacks",
+            stacks.stacks,
+            stacks.Stacks,
+            (OPERATION, COMPONENT, _limit("Calls", 20, stacks.MOST_CALLS)),
+            private=True,
+        ),
+        Endpoint("profiles", profiles.profiles, profiles.Profiles, (OPERATION, COMPONENT)),
+        Endpoint("profile", profiles.profile, profiles.ProfileDetail, (_ID,), private=True),
+        *(
+            Endpoint(
+                f"profile.{kind}", write, bytes, (_ID,), private=True, content_type=content_type
+            )
+            for kind, write, content_type in (
+                ("collapsed", profiles.collapsed, "text/plain; charset=utf-8"),
+                ("speedscope", profiles.speedscope, JSON),
+                ("svg", profiles.svg, "image/svg+xml; charset=utf-8"),
+            )
         ),
         Endpoint("workers", workers.workers, workers.Workers),
         Endpoint("configuration", configuration.configuration, configuration.Configuration),

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Final
 
 from vitalspan.page.actions import ACTIONS, Action, Done, Token
-from vitalspan.page.endpoints import API_PATH, ENDPOINTS, Endpoint
+from vitalspan.page.endpoints import API_PATH, ENDPOINTS, JSON, Endpoint
 from vitalspan.page.json_document import Schema, Schemas
 from vitalspan.page.parameters import Parameter
 from vitalspan.page.problem import Problem
@@ -65,17 +65,29 @@ def openapi() -> dict[str, Any]:
 
 
 def _operation(endpoint: Endpoint, schemas: Schemas, problem: Schema) -> dict[str, Any]:
-    document = schemas.of(endpoint.document)
+    responses = {
+        "200": _body(endpoint, schemas),
+        "400": _content("A parameter cannot be used.", problem),
+        "503": _content("There is no monitor in this registry.", problem),
+    }
+    if endpoint.private:
+        responses["403"] = _content("Nothing is known about who asks.", problem)
+    if endpoint.may_be_missing:
+        responses["404"] = _content("There is nothing of this id.", problem)
     return {
         "operationId": endpoint.name,
         "summary": endpoint.summary,
         "parameters": [_parameter(one) for one in endpoint.parameters],
-        "responses": {
-            "200": _content("The document.", document),
-            "400": _content("A parameter cannot be used.", problem),
-            "503": _content("There is no monitor in this registry.", problem),
-        },
+        "responses": dict(sorted(responses.items())),
     }
+
+
+def _body(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
+    if endpoint.document is not bytes:
+        return _content("The document.", schemas.of(endpoint.document))
+    content_type = endpoint.content_type.partition(";")[0]
+    schema: Schema = {"type": "object" if content_type == JSON else "string"}
+    return {"description": "The file.", "content": {content_type: {"schema": schema}}}
 
 
 def _change(action: Action, schemas: Schemas, problem: Schema) -> dict[str, Any]:

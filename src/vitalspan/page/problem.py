@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+class NotFoundError(Exception):
+    """A request for something that there is not; the message says why."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """A request that was not answered.

@@ -45,13 +45,14 @@ HEADERS: Final = (
 """The headers of every answer."""
 
 
-def answer_path(path: str, query: str, registry: object) -> Answer:
+def answer_path(path: str, query: str, registry: object, *, trusted: bool = False) -> Answer:
     """Return the answer to a `GET` request.
 
     Args:
         path: below the mount, with percent-encoding decoded.
         query: what follows the question mark, still encoded.
         registry: whose monitor is shown.
+        trusted: whether something is known about who asks.
     """
     if path == EVENTS_PATH:
         # Where no connection can be held open, this tells a browser not to ask for events again.
@@ -62,7 +63,7 @@ def answer_path(path: str, query: str, registry: object) -> Answer:
         # Only a server that knows its clients by itself gives out a token.
         return Answer(HTTPStatus.OK, dump(Token(None)))
     if path.startswith(API_PATH):
-        return answer(path.removeprefix(API_PATH), query, registry)
+        return answer(path.removeprefix(API_PATH), query, registry, trusted=trusted)
     name = INDEX if path == "/" else path.removeprefix(STATIC_PATH)
     found = asset(name)
     if found is None:

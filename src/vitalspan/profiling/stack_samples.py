@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePath
 from typing import Final, NamedTuple
+
+from vitalspan.statistics.source_path import short_path
 
 ROOT: Final = -1
 """The parent of the outermost frames."""
@@ -125,16 +125,3 @@ class StackSamples:
         for frame, seconds in sorted(own.items(), key=lambda item: -item[1]):
             if seconds > 0:
                 yield LineTime(self.frames[frame], seconds, seconds / total)
-
-
-def short_path(filename: str) -> str:
-    """Return the path of a file below the longest entry of `sys.path` that it is in.
-
-    A file that is in none of them keeps its folder alone, so that no path of a machine is shown.
-    """
-    if not filename or filename.startswith("<"):
-        return filename
-    entries = [entry for entry in sys.path if entry and filename.startswith(f"{entry}/")]
-    if entries:
-        return filename[len(max(entries, key=len)) + 1 :]
-    return "/".join(PurePath(filename).parts[-2:]).removeprefix("//")

@@ -20,12 +20,14 @@ class Request(NamedTuple):
         path: with percent-encoding decoded.
         query: what follows the question mark, still encoded.
         headers: values by lower-case names.
+        trusted: whether the server listens for its own machine alone, or knows who asks.
     """
 
     method: str
     path: str
     query: str = ""
     headers: Mapping[str, str] = _NO_HEADERS
+    trusted: bool = False
 
 
 class Response(NamedTuple):

@@ -35,7 +35,7 @@ def respond_page(request: Request, registry: Collector) -> Response:
         # A process that nobody looks at needs none of this.
         from vitalspan.page.site import HEADERS, answer_path  # noqa: PLC0415
 
-    found = answer_path(request.path, request.query, registry)
+    found = answer_path(request.path, request.query, registry, trusted=request.trusted)
     headers = [*HEADERS, ("Vary", "Accept-Encoding")]
     if found.etag:
         headers.append(("ETag", found.etag))

@@ -23,6 +23,10 @@ class Fields:
     def __bool__(self) -> bool:
         return bool(self._values)
 
+    def as_they_are(self) -> Mapping[str, Any]:
+        """Return all fields, whatever they are."""
+        return self._values
+
     def has(self, name: str) -> bool:
         """Return whether there is such a field."""
         return name in self._values

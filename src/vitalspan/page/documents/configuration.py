@@ -22,7 +22,7 @@ SHOWN: Final = frozenset(
         *("metrics", "health_model", "health_snapshots", "health_snapshot_interval"),
         *("report_interval", "report_formats", "report_keep", "report_max_age"),
         *("publish_interval", "store_tiers", "store_max_bytes", "gen_ai_metrics", "trace_url"),
-        *("profile_slow_calls", "profiles_per_hour", "profile_seconds"),
+        *("profile_slow_calls", "profiles_per_hour", "profile_seconds", "show_stacks"),
     }
 )
 """The settings whose values are shown. Those that are not named here, such as addresses, which may

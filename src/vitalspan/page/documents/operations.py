@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vitalspan.page.charts import Axis, Durations, Points
 from vitalspan.page.documents.marks import Mark, marks_of
+from vitalspan.page.documents.profiles import ProfileSummary, summaries
 from vitalspan.page.documents.promql import (
     OperationPromql,
     Queries,
@@ -93,6 +94,8 @@ class OperationDetail:
         running: the calls that are inside now in the process that has answered, the oldest first.
         recent: the calls that ended last, the latest first.
         slow: the calls over their `slow=` limit, the latest first.
+        profiles: the profiles of slow calls that the process that has answered keeps, the latest
+            first.
         marks: what happened on the axis.
         trace_url: the address of a trace, with `{trace_id}` where its id belongs; empty for none.
         promql: the charts in PromQL.
@@ -108,6 +111,7 @@ class OperationDetail:
     running: tuple[RunningCall, ...]
     recent: tuple[CallRecord, ...]
     slow: tuple[CallRecord, ...]
+    profiles: tuple[ProfileSummary, ...]
     marks: tuple[Mark, ...]
     trace_url: str
     promql: OperationPromql
@@ -170,6 +174,7 @@ def operation(monitor: Monitor, asked: dict[str, Any]) -> OperationDetail:
         running=tuple(running[:MOST_CALLS]),
         recent=tuple(recent[: -MOST_CALLS - 1 : -1]),
         slow=tuple(slow[: -MOST_CALLS - 1 : -1]),
+        profiles=summaries(monitor, name, component),
         marks=marks_of(monitor, axis, operation=name),
         trace_url=monitor.settings.trace_url,
         promql=promql_of_operation(monitor, name, component),

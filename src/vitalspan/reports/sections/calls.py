@@ -194,7 +194,11 @@ def _measured(operations_: Sequence[CallStatistics]) -> Table:
 
 def calls_table(title: str, calls: Sequence[CallRecord]) -> Section | None:
     """Return a section of single calls."""
-    titles = ("operation", ">duration", "labels", "began", "outcome", "message", "trace")
+    calls = calls[:MAX_ROWS]
+    titles = ["operation", ">duration", "labels", "began", "outcome", "message", "trace"]
+    profiled = any(one.profile_id for one in calls)
+    if profiled:
+        titles.append("profile")
     rows = [
         [
             Cell(one.operation),
@@ -204,8 +208,9 @@ def calls_table(title: str, calls: Sequence[CallRecord]) -> Section | None:
             Cell(one.error_type or one.outcome, "bad" if one.outcome == ERROR else ""),
             Cell(one.error_message or NOTHING),
             Cell(one.trace_id or NOTHING),
+            *([Cell(one.profile_id or NOTHING)] if profiled else []),
         ]
-        for one in calls[:MAX_ROWS]
+        for one in calls
     ]
     return section(title, Table(columns(*titles), rows))
 

@@ -1,0 +1,75 @@
+"""The `vitalspan stacks` command: where the running calls of a service are now."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from vitalspan.cli.command import Commands, add_command, duration
+from vitalspan.errors import VitalspanError
+
+_MOST_CALLS = 100
+"""As many as a service answers at most."""
+
+
+def add_to(commands: Commands[Any]) -> None:
+    """Add the command and its options."""
+    summary = "print where the running calls of a service are now"
+    more = (
+        "It asks the JSON API of the service's page for the stack of each call, the oldest first."
+    )
+    parser = add_command(commands, "stacks", summary, _run, more)
+    option = parser.add_argument
+    option("url", metavar="URL", help="the service's page, such as http://localhost:9464")
+    option("--operation", default="", metavar="NAME", help="only calls of this operation")
+    option("--component", default="", metavar="NAME", help="only calls of this component")
+    option(
+        "--limit",
+        type=_limit,
+        default=20,
+        metavar="N",
+        help=f"how many calls, {_MOST_CALLS} at most (20)",
+    )
+    option(
+        "--timeout",
+        type=duration,
+        default=10.0,
+        metavar="DURATION",
+        help="how long the request may take (10s)",
+    )
+    option("--json", action="store_true", help="print JSON")
+
+
+def _limit(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= _MOST_CALLS:
+        raise argparse.ArgumentTypeError(f"{text}: use a whole number from 1 to {_MOST_CALLS}")
+    return number
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from vitalspan.bridge.scrape.target import ScrapeError  # noqa: PLC0415 - other commands
+    from vitalspan.clock import SystemClock  # noqa: PLC0415 - need none of these
+    from vitalspan.http_target import shown  # noqa: PLC0415
+    from vitalspan.top.instances import metrics_url  # noqa: PLC0415
+    from vitalspan.top.service_report import ServiceApi  # noqa: PLC0415
+    from vitalspan.top.stacks import stacks_at, stacks_text  # noqa: PLC0415
+    from vitalspan.top.text import safe  # noqa: PLC0415
+
+    url = metrics_url(arguments.url)
+    api = ServiceApi(url, timeout=arguments.timeout, now=SystemClock().now)
+    try:
+        document = stacks_at(
+            api,
+            operation=arguments.operation,
+            component=arguments.component,
+            limit=arguments.limit,
+        )
+    except ScrapeError as failed:
+        raise VitalspanError(f"{shown(url)}: {safe(str(failed))}") from None
+    if arguments.json:
+        print(json.dumps(document.as_they_are()))
+        return
+    for line in stacks_text(document):
+        print(line)

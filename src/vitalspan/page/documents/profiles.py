@@ -1,0 +1,223 @@
+"""The documents of profiles: those that are kept, one of them, and one of them as a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from vitalspan.page.problem import NotFoundError
+
+if TYPE_CHECKING:
+    from vitalspan.monitor import Monitor
+    from vitalspan.profiling.profile import Profile
+
+MOST_NODES: Final = 1500
+"""Nodes of the tree that are shown, those that took most time."""
+
+MOST_LINES: Final = 20
+
+
+@dataclass(frozen=True)
+class ProfileSummary:
+    """A profile without its stacks.
+
+    Attributes:
+        id: of the profile.
+        component: of the operation.
+        operation: its name.
+        labels: the declared ones.
+        start: when the call began, in seconds since the Unix epoch.
+        duration: of the call; of one that went on when its profile ended, until then.
+        ended: whether the call had ended when its profile did.
+        slow: the limit in seconds that the call passed.
+        profiled_from: the seconds from the start of the call to the first sample.
+        seconds: that were sampled.
+        samples: how often the call was looked at.
+        missed: how often it was not found where it should have been.
+        trace_id: in hexadecimal; None for a call without a span.
+        thread: the name of the thread that ran it; None if it was suspended all the time.
+        task: the name of the asyncio task that it belongs to, if that is known.
+    """
+
+    id: str
+    component: str
+    operation: str
+    labels: Mapping[str, str]
+    start: float
+    duration: float
+    ended: bool
+    slow: float
+    profiled_from: float
+    seconds: float
+    samples: int
+    missed: int
+    trace_id: str | None
+    thread: str | None
+    task: str | None
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """The profiles that the process that has answered keeps.
+
+    Attributes:
+        at: when this was written, in seconds since the Unix epoch.
+        enabled: whether slow calls are profiled.
+        profiles: the latest first.
+    """
+
+    at: float
+    enabled: bool
+    profiles: tuple[ProfileSummary, ...]
+
+
+@dataclass(frozen=True)
+class ProfileNode:
+    """A frame below the frames that lead to it.
+
+    Attributes:
+        parent: the place of the node that it was called from; -1 for an outermost frame.
+        function: the qualified name.
+        file: below the directory that it is imported from; empty for none.
+        lineno: the number of the line.
+        seconds: with all that it has called.
+        own_seconds: in which it was the innermost frame.
+    """
+
+    parent: int
+    function: str
+    file: str
+    lineno: int
+    seconds: float
+    own_seconds: float
+
+
+@dataclass(frozen=True)
+class ProfileLine:
+    """The time of a line.
+
+    Attributes:
+        function: the qualified name of its function.
+        file: below the directory that it is imported from.
+        lineno: the number of the line.
+        seconds: in which it was the innermost of the stack.
+        share: of the time that was sampled, 0 to 1.
+    """
+
+    function: str
+    file: str
+    lineno: int
+    seconds: float
+    share: float
+
+
+@dataclass(frozen=True)
+class ProfileDetail:
+    """A profile with its tree of frames.
+
+    Attributes:
+        at: when this was written, in seconds since the Unix epoch.
+        profile: the profile.
+        nodes: a parent before what it has called; at most 1,500, those that took most time.
+        lines: that took most time themselves, at most 20.
+        trace_url: the address of a trace, with `{trace_id}` where its id belongs; empty for none.
+    """
+
+    at: float
+    profile: ProfileSummary
+    nodes: tuple[ProfileNode, ...]
+    lines: tuple[ProfileLine, ...]
+    trace_url: str
+
+
+def profiles(monitor: Monitor, asked: dict[str, Any]) -> Profiles:
+    """Return the profiles of slow calls that are kept, without their stacks."""
+    found = summaries(monitor, asked["operation"], asked["component"])
+    return Profiles(monitor.clock.wall(), monitor.settings.profile_slow_calls, found)
+
+
+def summaries(
+    monitor: Monitor, operation: str | None, component: str | None
+) -> tuple[ProfileSummary, ...]:
+    """Return the profiles of an operation or a component, the latest first."""
+    kept = monitor.profiles.recent(operation, component=component)
+    return tuple(_summary(one) for one in reversed(kept))
+
+
+def profile(monitor: Monitor, asked: dict[str, Any]) -> ProfileDetail:
+    """Return one profile, with the tree of its frames."""
+    found = _found(monitor, asked)
+    lines = tuple(
+        ProfileLine(one.frame.function, one.frame.file, one.frame.lineno, one.seconds, one.share)
+        for one in found.lines()[:MOST_LINES]
+    )
+    return ProfileDetail(
+        monitor.clock.wall(), _summary(found), _nodes(found), lines, monitor.settings.trace_url
+    )
+
+
+def collapsed(monitor: Monitor, asked: dict[str, Any]) -> bytes:
+    """Return one profile as collapsed stacks."""
+    return _found(monitor, asked).collapsed().encode("utf-8", "replace")
+
+
+def speedscope(monitor: Monitor, asked: dict[str, Any]) -> bytes:
+    """Return one profile for speedscope."""
+    return json.dumps(_found(monitor, asked).speedscope(), separators=(",", ":")).encode()
+
+
+def svg(monitor: Monitor, asked: dict[str, Any]) -> bytes:
+    """Return one profile as a flame graph."""
+    return _found(monitor, asked).svg().encode("utf-8", "replace")
+
+
+def _found(monitor: Monitor, asked: dict[str, Any]) -> Profile:
+    found = monitor.profiles.get(asked["id"])
+    if found is None:
+        raise NotFoundError(
+            "there is no profile of this id: it is kept no more, or by another process"
+        )
+    return found
+
+
+def _summary(one: Profile) -> ProfileSummary:
+    return ProfileSummary(
+        id=one.id,
+        component=one.component,
+        operation=one.operation,
+        labels=one.labels,
+        start=one.start,
+        duration=one.duration,
+        ended=one.ended,
+        slow=one.slow,
+        profiled_from=one.profiled_from,
+        seconds=one.samples.total,
+        samples=len(one.samples.leaves),
+        missed=one.missed,
+        trace_id=one.trace_id,
+        thread=one.thread,
+        task=one.task,
+    )
+
+
+def _nodes(one: Profile) -> tuple[ProfileNode, ...]:
+    samples = one.samples
+    seconds, own = samples.node_seconds, samples.own_seconds
+    # What was called took no longer than what has called it and comes after it, so whatever is
+    # chosen has its parents among what is chosen.
+    order = sorted(range(len(samples.nodes)), key=lambda index: (-seconds[index], index))
+    chosen = sorted(order[:MOST_NODES])
+    places = {index: place for place, index in enumerate(chosen)} | {-1: -1}
+    return tuple(
+        ProfileNode(
+            places[samples.nodes[index].parent],
+            (frame := samples.frames[samples.nodes[index].frame]).function,
+            frame.file,
+            frame.lineno,
+            seconds[index],
+            own[index],
+        )
+        for index in chosen
+    )
