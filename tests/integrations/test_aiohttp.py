@@ -41,6 +41,19 @@ def test_a_websocket(shop: RunningShop) -> None:
 
     call = shop.call_after(chat)
     assert (call.operation, call.labels["status"]) == ("WEBSOCKET /chat", "1xx")
+    assert call.measures == {"messages_received": 1, "messages_sent": 1}
+
+
+def test_the_messages_of_a_websocket_are_counted_however_they_are_sent(shop: RunningShop) -> None:
+    def dictate() -> None:
+        with websocket_client.connect(f"ws://127.0.0.1:{shop.port}/dictate") as client:
+            client.send('{"text": "tea"}')
+            client.send(b"tea")
+            assert list(client) == ['{"heard": 1}', b"tea"]
+
+    call = shop.call_after(dictate)
+    assert call.operation == "WEBSOCKET /dictate"
+    assert call.measures == {"messages_received": 2, "messages_sent": 2}
 
 
 def test_a_response_that_cannot_be_written(monitor: vs.Monitor) -> None:

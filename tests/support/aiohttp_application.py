@@ -58,11 +58,21 @@ def aiohttp_shop() -> web.Application:
             await socket.send_str(message.data)
         return socket
 
+    async def dictate(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.receive_json()
+        await socket.send_json({"heard": 1})
+        await socket.send_bytes(await socket.receive_bytes())
+        await socket.ping()
+        await socket.close()
+        return socket
+
     app, api = web.Application(), web.Application()
     api.router.add_get("/users/{name}", user)
     app.add_subapp("/api/v1", api)
     app.router.add_get(r"/orders/{order_id:\d+}", order)
-    for handler in (broken, unavailable, nothing, page, endless, stream, torn, chat):
+    for handler in (broken, unavailable, nothing, page, endless, stream, torn, chat, dictate):
         app.router.add_get(f"/{handler.__name__}", handler)
     return app
 

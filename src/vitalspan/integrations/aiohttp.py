@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, Unpack
+from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 
 from vitalspan.errors import ConfigurationError
+from vitalspan.integrations.aiohttp_websockets import count_messages
 from vitalspan.integrations.http_call import HttpCall, SpanRequest
-from vitalspan.integrations.http_operations import HttpOperations, HttpOptions
+from vitalspan.integrations.http_operations import WEBSOCKET, HttpOperations, HttpOptions
 from vitalspan.integrations.request_call import is_of_opentelemetry
 from vitalspan.serve.messages import Request
 from vitalspan.serve.routes import respond
@@ -53,8 +54,7 @@ def instrument(app: web.Application, **options: Unpack[HttpOptions]) -> None:
     operations = HttpOperations(**options)
     # Outside of all others.
     app.middlewares.insert(0, _recording_middleware(operations))
-    if operations.first_byte:
-        app.on_response_prepare.append(_answer)
+    app.on_response_prepare.append(_answer)
 
 
 def _recording_middleware(operations: HttpOperations) -> Any:
@@ -69,7 +69,7 @@ def _recording_middleware(operations: HttpOperations) -> Any:
             is_metrics_path = request.path in operations.metrics_paths
             return await (show_metrics if is_metrics_path else handler)(request)
         upgrade = request.headers.get("Upgrade", "").lower()
-        method = "WEBSOCKET" if upgrade == "websocket" else request.method
+        method = WEBSOCKET if upgrade == "websocket" else request.method
         notes = _notes(request)
         begun = operations.begin(method, notes, lambda: _span_request(request), request.scheme)
         if begun is None:
@@ -130,11 +130,14 @@ def _span_request(request: web.Request) -> SpanRequest:
     return SpanRequest(headers, attributes, instrumented)
 
 
-async def _answer(request: web.Request, _: web.StreamResponse) -> None:
-    """Note that a response begins."""
-    call: HttpCall | None = _notes(request).get(_CALL)
-    if call is not None:
-        call.answer()
+async def _answer(request: web.Request, response: web.StreamResponse) -> None:
+    """Note that a response begins; that of a websocket is the beginning of its messages."""
+    begun: HttpCall | None = _notes(request).get(_CALL)
+    if begun is None:
+        return
+    begun.answer()
+    if begun.method == WEBSOCKET and hasattr(response, "receive"):
+        count_messages(cast("web.WebSocketResponse", response), begun.call)
 
 
 def _notes(request: web.Request) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Final, Unpack
 
 from vitalspan.integrations.asgi_routes import route_of
 from vitalspan.integrations.http_call import HttpCall, SpanRequest
-from vitalspan.integrations.http_operations import HttpOperations, HttpOptions
+from vitalspan.integrations.http_operations import WEBSOCKET, HttpOperations, HttpOptions
 from vitalspan.integrations.request_call import is_of_opentelemetry
 from vitalspan.serve.asgi import make_asgi_app
 
@@ -55,7 +55,7 @@ class Middleware:
             is_metrics_path = kind == "http" and path_of(scope) in operations.metrics_paths
             await (self._metrics if is_metrics_path else self.app)(scope, receive, send)
             return
-        method = scope["method"] if kind == "http" else "WEBSOCKET"
+        method = scope["method"] if kind == "http" else WEBSOCKET
         request = operations.begin(
             method, scope, lambda: self._span_request(scope), scope.get("scheme", "http")
         )

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _RECORDED: Final = "vitalspan.recorded"
 """Where in a request those are noted who record it."""
 
-_WEBSOCKET: Final = "WEBSOCKET"
+WEBSOCKET: Final = "WEBSOCKET"
+"""What stands in place of the method of a websocket."""
 
 
 class HttpOptions(TypedDict, total=False):
@@ -124,7 +125,7 @@ class HttpOperations(RequestOperations):
         recorders = request.get(_RECORDED, ())
         if self.recorder in recorders:
             return None
-        if method != _WEBSOCKET:
+        if method != WEBSOCKET:
             method = known_method(method)
         site = self._begun.get(method)
         if site is None:
@@ -133,7 +134,7 @@ class HttpOperations(RequestOperations):
             return None
         request[_RECORDED] = (*recorders, self.recorder)
         call = HttpCall(self, method, site)
-        if self._opentelemetry_metrics and method != _WEBSOCKET:
+        if self._opentelemetry_metrics and method != WEBSOCKET:
             call.scheme = self.scheme_label(scheme)
         if slot._TRACER_PROVIDER is not site.gate:  # noqa: SLF001
             call.trace(describe)
