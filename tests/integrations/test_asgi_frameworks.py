@@ -171,7 +171,7 @@ def test_metrics_that_are_mounted_need_no_redirect(framework: str, monitor: vs.M
     app.add_route("/added", vs.make_asgi_app(monitor.registry))
     app.mount("/page", vs.make_asgi_app(monitor.registry, page=True))
     with uvicorn_serving(app) as port:
-        for path in ("/mounted", "/mounted/", "/mounted/-/ready", "/added"):
+        for path in ("/mounted", "/mounted/", "/mounted/-/ready", "/added", "/added/"):
             assert ask(port, "GET", path) == 200
         assert ask(port, "GET", "/api") in (307, 404)  # what else is mounted is left alone
         assert ask(port, "GET", "/page") == 307  # its links are relative

@@ -148,6 +148,19 @@ def test_what_is_shown_are_the_metrics_of_the_monitor(shop: RunningShop) -> None
     assert shop.call_of("GET", "/shown/else", 404).labels["status"] == "4xx"
 
 
+def test_the_page_is_shown_with_what_belongs_to_it_and_is_no_request(shop: RunningShop) -> None:
+    before = len(shop.monitor.recent_calls())
+    assert ask(shop.port, "GET", "/live") == 308  # its links are relative
+    for path in ("/", "/static/main.js", "/api/v1/overview", "/metrics", "/-/ready", "/health/"):
+        assert ask(shop.port, "GET", f"/live{path}") == 200
+    assert ask(shop.port, "GET", "/live/else") == 404
+    with urllib.request.urlopen(f"http://127.0.0.1:{shop.port}/live") as response:
+        assert response.url == f"http://127.0.0.1:{shop.port}/live/"
+        assert b"static/main.js" in response.read()
+    assert len(shop.monitor.recent_calls()) == before
+    shop.call_of("GET", "/lively", 404)
+
+
 @pytest.mark.parametrize("framework", ["aiohttp", "django by asgi", "django by wsgi"])
 def test_the_handler_of_metrics_takes_paths_with_and_without_a_slash(
     running: Callable[[str], RunningShop], framework: str

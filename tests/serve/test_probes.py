@@ -306,7 +306,13 @@ def test_mounted_apps_have_them_below(app: Callable[[Collector], Ask], mounted: 
         assert ask(path=mounted + other)[1]["Content-Type"].startswith("text/plain; version=")
 
 
-@pytest.mark.parametrize("path", ["/metrics/health", "/health/", "/x/-/live", "/-/", "/-/ready2"])
+@pytest.mark.parametrize("path", PATHS)
+def test_a_slash_at_the_end_changes_nothing(door: Callable[[Collector], Ask], path: str) -> None:
+    ask = door(CollectorRegistry())
+    assert ask(path=f"{path}/") == ask(path=path)
+
+
+@pytest.mark.parametrize("path", ["/metrics/health", "/health//", "/x/-/live", "/-/", "/-/ready2"])
 def test_the_server_has_them_at_these_paths_alone(path: str) -> None:
     assert http_ask(CollectorRegistry())(path=path)[0] == 404
 

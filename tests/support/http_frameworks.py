@@ -15,8 +15,12 @@ from support.waiting import wait_until
 from support.wsgi_server import wsgi_serving
 from vitalspan.integrations.http_operations import HttpOptions
 
-OPTIONS: Final[HttpOptions] = {"exclude": ("/excluded", "/metrics"), "metrics_path": "/shown"}
-"""What is recorded, and where metrics are shown."""
+OPTIONS: Final[HttpOptions] = {
+    "exclude": ("/excluded", "/metrics"),
+    "metrics_path": "/shown",
+    "page_path": "/live",
+}
+"""What is recorded, and where metrics and the page are shown."""
 
 ORDER_ROUTES: Final = {
     "aiohttp": "/orders/{order_id}",

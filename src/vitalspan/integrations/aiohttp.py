@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 
 from vitalspan.errors import ConfigurationError
@@ -11,7 +12,7 @@ from vitalspan.integrations.aiohttp_websockets import count_messages
 from vitalspan.integrations.http_call import HttpCall, SpanRequest
 from vitalspan.integrations.http_operations import WEBSOCKET, HttpOperations, HttpOptions
 from vitalspan.integrations.request_call import is_of_opentelemetry
-from vitalspan.serve.messages import Request
+from vitalspan.serve.messages import Request, Response
 from vitalspan.serve.routes import respond
 
 if TYPE_CHECKING:
@@ -61,13 +62,15 @@ def _recording_middleware(operations: HttpOperations) -> Any:
     """Return a middleware that records requests."""
     from aiohttp.web import middleware  # noqa: PLC0415
 
-    show_metrics = metrics_handler(operations.monitor)
+    registry, shown = operations.monitor.registry, operations.shown
+
+    async def show(request: web.Request) -> web.StreamResponse:
+        return await _respond(request, partial(shown.respond, registry=registry))
 
     @middleware
     async def recorded(request: web.Request, handler: _Handler) -> web.StreamResponse:
         if operations.excludes(request.path):
-            is_metrics_path = request.path in operations.metrics_paths
-            return await (show_metrics if is_metrics_path else handler)(request)
+            return await (show if shown.shows(request.path) else handler)(request)
         upgrade = request.headers.get("Upgrade", "").lower()
         method = WEBSOCKET if upgrade == "websocket" else request.method
         notes = _notes(request)
@@ -97,24 +100,30 @@ def metrics_handler(monitor: Monitor | None = None) -> _Handler:
     Args:
         monitor: whose registry is shown; None is the default monitor.
     """
-    from aiohttp.web import Response  # noqa: PLC0415
-
     from vitalspan.default import get_monitor  # noqa: PLC0415
 
     registry = (monitor or get_monitor()).registry
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        asked = Request(
-            method=request.method,
-            path=request.path.rstrip("/"),
-            query=request.query_string,
-            headers={key.lower(): value for key, value in request.headers.items()},
-        )
-        # In a thread, so that a scrape does not hold up the event loop.
-        answer = await asyncio.to_thread(respond, asked, registry, any_path=True)
-        return Response(body=answer.body, status=answer.status, headers=dict(answer.headers))
+        return await _respond(request, partial(respond, registry=registry, any_path=True))
 
     return handle
+
+
+async def _respond(
+    request: web.Request, answer: Callable[[Request], Response]
+) -> web.StreamResponse:
+    from aiohttp.web import Response as AiohttpResponse  # noqa: PLC0415
+
+    asked = Request(
+        method=request.method,
+        path=request.path,
+        query=request.query_string,
+        headers={key.lower(): value for key, value in request.headers.items()},
+    )
+    # In a thread, so that a scrape does not hold up the event loop.
+    shown = await asyncio.to_thread(answer, asked)
+    return AiohttpResponse(body=shown.body, status=shown.status, headers=dict(shown.headers))
 
 
 def _span_request(request: web.Request) -> SpanRequest:

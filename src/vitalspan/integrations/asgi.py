@@ -45,15 +45,20 @@ class Middleware:
     def __init__(self, app: ASGIApp, **options: Unpack[HttpOptions]) -> None:
         self.app = app
         self._operations = HttpOperations(**options)
-        self._metrics = make_asgi_app(self._operations.monitor.registry)
+        registry = self._operations.monitor.registry
+        self._metrics = make_asgi_app(registry)
+        self._page = make_asgi_app(registry, page=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what the server asks, as the application does."""
         kind = scope["type"]
         operations = self._operations
-        if kind not in ("http", "websocket") or operations.excludes(path_of(scope)):
-            is_metrics_path = kind == "http" and path_of(scope) in operations.metrics_paths
-            await (self._metrics if is_metrics_path else self.app)(scope, receive, send)
+        if kind not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        path = path_of(scope)
+        if operations.excludes(path):
+            await self._answer_excluded(path, scope, receive, send)
             return
         method = scope["method"] if kind == "http" else WEBSOCKET
         request = operations.begin(
@@ -74,6 +79,18 @@ class Middleware:
             exchange.end(None)
         finally:
             request.detach()
+
+    async def _answer_excluded(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Show what is shown at a path, or leave it to the application."""
+        shown = self._operations.shown
+        if scope["type"] != "http" or not shown.shows(path):
+            await self.app(scope, receive, send)
+        elif shown.has_page(path):
+            mount = scope.get("root_path", "") + shown.page
+            below = {**scope, "root_path": mount, "path": mount + path[len(shown.page) :]}
+            await self._page(below, receive, send)
+        else:
+            await self._metrics(scope, receive, send)
 
     def _span_request(self, scope: Scope) -> SpanRequest:
         """Return what the span of a request is made of."""

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from inspect import iscoroutinefunction, ismethod
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 from weakref import WeakMethod, ref
 
 from vitalspan.integrations.http_call import HttpCall, SpanRequest
 from vitalspan.integrations.http_operations import HttpOperations, HttpOptions
-from vitalspan.serve.messages import Request
+from vitalspan.serve.messages import Request, Response
 from vitalspan.serve.routes import respond
-
-if TYPE_CHECKING:
-    from prometheus_client.registry import Collector
 
 __all__ = ["Middleware", "metrics"]
 
@@ -52,8 +49,8 @@ class Middleware:
         """Answer a request, or return a coroutine that does."""
         if self._is_async:
             return self._answer_async(request)
-        if request.path_info in self._operations.metrics_paths:
-            return _shown(request, self._operations.monitor.registry)
+        if self._operations.shown.shows(request.path_info):
+            return self._show(request)
         begun = self._begin(request)
         if begun is None:
             return self._get_response(request)
@@ -70,10 +67,9 @@ class Middleware:
 
     async def _answer_async(self, request: Any) -> Any:
         get_response = cast("Callable[[Any], Awaitable[Any]]", self._get_response)
-        if request.path_info in self._operations.metrics_paths:
+        if self._operations.shown.shows(request.path_info):
             # In a thread, so that a scrape does not hold up the event loop.
-            registry = self._operations.monitor.registry
-            return await asyncio.to_thread(_shown, request, registry)
+            return await asyncio.to_thread(self._show, request)
         begun = self._begin(request)
         if begun is None:
             return await get_response(request)
@@ -91,6 +87,13 @@ class Middleware:
     def process_exception(self, request: Any, exception: Exception) -> None:
         """Keep what a view has raised: Django makes a response of it."""
         setattr(request, _ERROR, exception)
+
+    def _show(self, request: Any) -> Any:
+        operations = self._operations
+        answer = operations.shown.respond(
+            _shown_request(request, request.path_info), operations.monitor.registry
+        )
+        return _response(answer)
 
     def _begin(self, request: Any) -> HttpCall | None:
         if self._operations.excludes(request.path_info):
@@ -110,20 +113,22 @@ def metrics(request: Any, *_: str) -> Any:
     """
     from vitalspan.default import get_monitor  # noqa: PLC0415
 
-    return _shown(request, (_options().get("monitor") or get_monitor()).registry)
+    registry = (_options().get("monitor") or get_monitor()).registry
+    return _response(respond(_shown_request(request, request.path), registry, any_path=True))
 
 
-def _shown(request: Any, registry: Collector) -> Any:
-    """Return the response that shows the metrics of a registry, or a probe."""
-    from django.http import HttpResponse  # type: ignore[import-untyped]  # noqa: PLC0415
-
-    asked = Request(
+def _shown_request(request: Any, path: str) -> Request:
+    return Request(
         method=request.method,
-        path=request.path.rstrip("/"),
+        path=path,
         query=request.META.get("QUERY_STRING", ""),
         headers={key.lower(): value for key, value in request.headers.items()},
     )
-    answer = respond(asked, registry, any_path=True)
+
+
+def _response(answer: Response) -> Any:
+    from django.http import HttpResponse  # type: ignore[import-untyped]  # noqa: PLC0415
+
     return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
 
 

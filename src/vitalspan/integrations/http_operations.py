@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
 from opentelemetry.trace import SpanKind
@@ -10,9 +10,9 @@ from opentelemetry.trace import SpanKind
 from vitalspan.errors import ConfigurationError
 from vitalspan.integrations.http_call import HttpCall, SpanRequest
 from vitalspan.integrations.request_operations import RequestOperations, known_method
+from vitalspan.integrations.shown_paths import ShownPaths
 from vitalspan.recording.call_site import OFF, CallSite
 from vitalspan.recording.spans import slot
-from vitalspan.serve.probes import PROBES
 
 if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
@@ -40,6 +40,7 @@ class HttpOptions(TypedDict, total=False):
             is recorded. By default they are not shown.
         probes_path: below which the probes are instead: `/` has them at `/-/live`, `/-/ready` and
             `/health`.
+        page_path: where the live page is shown, with its JSON below it. By default it is not.
         first_byte: whether the time until each response begins is counted as well, as
             `operation_time_to_first_byte_seconds`.
         opentelemetry_metrics: whether the requests are shown as OpenTelemetry's metric
@@ -54,6 +55,7 @@ class HttpOptions(TypedDict, total=False):
     is_error: Callable[[int], bool]
     metrics_path: str | None
     probes_path: str | None
+    page_path: str | None
     first_byte: bool
     opentelemetry_metrics: bool
 
@@ -69,7 +71,7 @@ class HttpOperations(RequestOperations):
         TypeError: for an option that there is not.
 
     Attributes:
-        metrics_paths: where the metrics and probes are shown.
+        shown: where the metrics, the probes and the page are shown.
         first_byte: whether the time until each response begins is counted.
     """
 
@@ -80,23 +82,15 @@ class HttpOperations(RequestOperations):
 
     def __init__(self, **options: Unpack[HttpOptions]) -> None:
         super().__init__(options, HttpOptions)
-        self._excluded = _checked_paths(options.get("exclude", ()))
-        self._below_excluded = tuple(f"{path}/" for path in self._excluded)
-        self.metrics_paths: frozenset[str] = frozenset()
-        metrics_path = _checked_path("metrics_path", options.get("metrics_path"))
-        probes_path = _checked_path("probes_path", options.get("probes_path"), metrics_path)
-        self._show(metrics_path, ("",))
-        self._show(probes_path, PROBES)
+        self.shown = ShownPaths(
+            options.get("metrics_path"), options.get("probes_path"), options.get("page_path")
+        )
+        pages = {self.shown.page} - {""}
+        excluded = _checked_paths(options.get("exclude", ())) | pages
+        self._excluded = excluded | self.shown.metrics
+        self._below_excluded = tuple(f"{path}/" for path in excluded)
         self.first_byte: bool = options.get("first_byte", False)
         self._begun: dict[str, CallSite] = {}
-
-    def _show(self, path: str | None, ends: Iterable[str]) -> None:
-        """Show the metrics or probes that end so below a path, with and without another slash."""
-        if path is not None:
-            bare = path.rstrip("/")
-            shown = {f"{bare}{end}{slash}" for end in ends for slash in ("", "/")} - {""}
-            self.metrics_paths |= shown
-            self._excluded |= shown
 
     def excludes(self, path: str) -> bool:
         """Return whether requests for a path are not recorded."""
@@ -139,16 +133,6 @@ class HttpOperations(RequestOperations):
         if slot._TRACER_PROVIDER is not site.gate:  # noqa: SLF001
             call.trace(describe)
         return call
-
-
-def _checked_path(name: str, path: str | None, default: str | None = None) -> str | None:
-    if path is None:
-        return default
-    if not isinstance(path, str) or not path.startswith("/"):
-        raise ConfigurationError(
-            f"{name}={path!r:.80}: use a path that begins with a slash, such as '/metrics'"
-        )
-    return path
 
 
 def _checked_paths(paths: Sequence[str]) -> frozenset[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Unpack
 
 from vitalspan.integrations.asgi import Receive, Scope, Send, path_of
@@ -45,14 +46,14 @@ def instrument(app: Starlette, **options: Unpack[HttpOptions]) -> None:
     middleware = _StarletteMiddleware(app, **options)
 
     def build_recorded() -> Any:
-        middleware.mounts = _mounted_metrics(app.routes)
+        middleware.slashes = _metrics_routes(app.routes)
         return _recorded_stack(middleware, build())
 
     build_recorded._vitalspan = True  # type: ignore[attr-defined]  # noqa: SLF001
     app.build_middleware_stack = build_recorded  # type: ignore[method-assign]
     if app.middleware_stack is not None:
         # It has answered a request or a lifespan event already.
-        middleware.mounts = _mounted_metrics(app.routes)
+        middleware.slashes = _metrics_routes(app.routes)
         app.middleware_stack = _recorded_stack(middleware, app.middleware_stack)
     record_tasks(BackgroundTask, "func")
 
@@ -61,10 +62,11 @@ class _StarletteMiddleware(MiddlewareWithTasks):
     """The middleware around all others of an application.
 
     Attributes:
-        mounts: the paths of the mounted applications that show metrics.
+        slashes: paths that the router would redirect, and to which: those of metrics and probes
+            that lack the slash at their end, or have one too many.
     """
 
-    mounts: frozenset[str] = frozenset()
+    slashes: Mapping[str, str] = MappingProxyType({})
 
     def around(self, app: Any) -> _StarletteMiddleware:
         """Return the same middleware around something else."""
@@ -73,10 +75,13 @@ class _StarletteMiddleware(MiddlewareWithTasks):
         return middleware
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer what the server asks, also at the path of a mount without a slash at its end."""
-        if self.mounts and scope["type"] == "http" and path_of(scope) in self.mounts:
-            # The router would redirect it, which not every scraper follows.
-            scope = {**scope, "path": f"{scope['path']}/"}
+        """Answer what the server asks, metrics and probes with and without a slash at the end."""
+        if self.slashes and scope["type"] == "http":
+            path = path_of(scope)
+            if path in self.slashes:
+                # The router would redirect it, which not every scraper follows.
+                before = scope["path"].removesuffix(path)
+                scope = {**scope, "path": before + self.slashes[path]}
         await super().__call__(scope, receive, send)
 
 
@@ -100,11 +105,18 @@ def _recorded_stack(middleware: _StarletteMiddleware, stack: Any) -> Any:
     return RecordedStack(within, stack.handler, stack.debug)
 
 
-def _mounted_metrics(routes: Iterable[Any]) -> frozenset[str]:
-    """Return the paths of the mounted applications that show metrics.
+def _metrics_routes(routes: Iterable[Any]) -> dict[str, str]:
+    """Return the paths that lead to metrics but for the slash at their end, and those that do.
 
     The links of the page lead on from a slash at the end, so its mount is to be redirected.
     """
-    mounts = (route for route in routes if hasattr(route, "routes"))
-    apps = ((route.path, getattr(route, "app", None)) for route in mounts)
-    return frozenset(path for path, app in apps if isinstance(app, MetricsApp) and not app.page)
+    shown = (
+        (route.path, hasattr(route, "routes"))
+        for route in routes
+        if isinstance(app := getattr(route, "app", None), MetricsApp) and not app.page
+    )
+    # A mount matches what is below it, and a route the path alone.
+    return {
+        path if is_mount else f"{path}/": f"{path}/" if is_mount else path
+        for path, is_mount in shown
+    }

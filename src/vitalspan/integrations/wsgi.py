@@ -44,14 +44,15 @@ class Middleware:
         self._operations = HttpOperations(**options)
         self.framework_app: Any = None
         """The application whose `wsgi_app` this is, in a framework that has such a thing."""
-        self._metrics = make_wsgi_app(self._operations.monitor.registry)
+        registry = self._operations.monitor.registry
+        self._metrics = make_wsgi_app(registry)
+        self._page = make_wsgi_app(registry, page=True)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer what the server asks, as the application does."""
         operations, path = self._operations, environ.get("PATH_INFO", "")
         if operations.excludes(path):
-            is_metrics_path = path in operations.metrics_paths
-            return (self._metrics if is_metrics_path else self.app)(environ, start_response)
+            return self._answer_excluded(path, environ, start_response)
         request = operations.begin(
             environ["REQUEST_METHOD"],
             environ,
@@ -76,6 +77,19 @@ class Middleware:
             exchange.end(None)
             return parts
         return (_SizedBody if hasattr(parts, "__len__") else _Body)(parts, exchange)
+
+    def _answer_excluded(
+        self, path: str, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Show what is shown at a path, or leave it to the application."""
+        shown = self._operations.shown
+        if not shown.shows(path):
+            return self.app(environ, start_response)
+        if not shown.has_page(path):
+            return self._metrics(environ, start_response)
+        mount = environ.get("SCRIPT_NAME", "") + shown.page
+        below = {**environ, "SCRIPT_NAME": mount, "PATH_INFO": path[len(shown.page) :]}
+        return self._page(below, start_response)
 
     def _span_request(self, environ: WSGIEnvironment) -> SpanRequest:
         """Return what the span of a request is made of."""

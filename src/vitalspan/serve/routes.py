@@ -50,7 +50,7 @@ def is_scrape(request: Request) -> bool:
 def is_probe(request: Request, *, any_path: bool = True) -> bool:
     """Return whether a request to a mounted application asks for a probe."""
     if not any_path:
-        return request.path in PROBES
+        return request.path.removesuffix("/") in PROBES
     return _mounted_route(request.path) not in {_metrics, _not_found}
 
 
@@ -88,8 +88,7 @@ def _mounted_route(path: str) -> Route:
     return next((route for end, route in PROBES.items() if path.endswith(end)), _metrics)
 
 
-_ROUTES: Final[dict[str, Route]] = {
-    METRICS_PATH: _metrics,
-    f"{METRICS_PATH}/": _metrics,
-    **PROBES,
-}
+_EXACT: Final[dict[str, Route]] = {METRICS_PATH: _metrics, **PROBES}
+
+_ROUTES: Final = {f"{path}{slash}": _EXACT[path] for path in _EXACT for slash in ("", "/")}
+"""The routes of the HTTP server, with and without a slash at their end."""

@@ -1,0 +1,84 @@
+"""The paths of an application at which it shows its metrics, its probes and its page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from vitalspan.errors import ConfigurationError
+from vitalspan.serve.page import redirect_into
+from vitalspan.serve.probes import PROBES
+from vitalspan.serve.routes import respond
+
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
+
+    from vitalspan.serve.messages import Request, Response
+
+
+class ShownPaths:
+    """What an application shows of a registry, and where.
+
+    Args:
+        metrics_path: of the metrics; None shows none.
+        probes_path: below which the probes are; None has them below the metrics.
+        page_path: of the live page and all that belongs to it; None shows none.
+
+    Raises:
+        ConfigurationError: for a path that cannot be used.
+
+    Attributes:
+        metrics: all paths of metrics and probes, with and without a slash at the end.
+        page: the path of the page, without a slash at the end; empty where it is not shown.
+    """
+
+    def __init__(
+        self,
+        metrics_path: str | None = None,
+        probes_path: str | None = None,
+        page_path: str | None = None,
+    ) -> None:
+        metrics_path = _checked_path("metrics_path", metrics_path)
+        self.metrics: frozenset[str] = frozenset()
+        self._add(metrics_path, ("",))
+        self._add(_checked_path("probes_path", probes_path, metrics_path), PROBES)
+        self.page = (_checked_path("page_path", page_path) or "").rstrip("/")
+        if page_path is not None and (not self.page or self.page in self.metrics):
+            raise ConfigurationError(
+                f"page_path={page_path!r:.80}: use a path at which nothing else is, such as "
+                "'/vitalspan'"
+            )
+        self._below_page = f"{self.page}/"
+
+    def _add(self, path: str | None, ends: Iterable[str]) -> None:
+        if path is not None:
+            bare = path.rstrip("/")
+            self.metrics |= {f"{bare}{end}{slash}" for end in ends for slash in ("", "/")} - {""}
+
+    def has_page(self, path: str) -> bool:
+        """Return whether a path is that of the page, or of something that belongs to it."""
+        page = self.page
+        return bool(page) and (path == page or path.startswith(self._below_page))
+
+    def shows(self, path: str) -> bool:
+        """Return whether anything is shown at a path."""
+        return path in self.metrics or self.has_page(path)
+
+    def respond(self, request: Request, registry: Collector) -> Response:
+        """Return the response to a request for a path at which something is shown."""
+        if not self.has_page(request.path):
+            return respond(request, registry, any_path=True)
+        below = request.path[len(self.page) :]
+        if not below:
+            return redirect_into(self.page).to(request)
+        return respond(request._replace(path=below), registry, any_path=False)
+
+
+def _checked_path(name: str, path: str | None, default: str | None = None) -> str | None:
+    if path is None:
+        return default
+    if not isinstance(path, str) or not path.startswith("/"):
+        raise ConfigurationError(
+            f"{name}={path!r:.80}: use a path that begins with a slash, such as '/metrics'"
+        )
+    return path
