@@ -55,6 +55,9 @@ CASES = (
     Case("http-spans-fastapi", "cases.http", "fastapi spans", environment=BESIDE),
     Case("http-spans-flask", "cases.http", "flask spans", environment=BESIDE),
     Case("http-spans-django", "cases.http", "django spans", environment=BESIDE),
+    Case("http-served-fastapi", "cases.http_served", "fastapi", environment=BESIDE, processes=1),
+    Case("http-served-flask", "cases.http_served", "flask", environment=BESIDE, processes=1),
+    Case("http-served-django", "cases.http_served", "django", environment=BESIDE, processes=1),
     Case("otlp-push", "cases.otlp", "push"),
     Case("otlp-reader", "cases.otlp", "reader"),
 )

@@ -102,6 +102,30 @@ _HTTP = tuple(
         CallRow(spans, "otel", f"OTel's instrumentation of {name}, metrics and a span"),
     )
 )
+_SERVED = tuple(
+    row
+    for name, peers in _HTTP_PEERS.items()
+    for case in (f"http-served-{name.lower()}",)
+    for row in (
+        FigureRow(
+            *(case, "served", f"requests/s to {name} with vitalspan to those without"),
+            "{vitalspan:,.0f}/s, without {plain:,.0f}/s",
+            *(None, "x", True),
+        ),
+        FigureRow(
+            *(case, "served best", "the same to those with the fastest of the others"),
+            "to those without: "
+            + ", ".join(f"{peer} {{{peer}:.2f}}x" for peer in (*peers, "otel")).replace(
+                "otel {", "OTel {"
+            ),
+            *(1.0, "x", True),
+        ),
+        FigureRow(
+            *(case, "served added", "time that it adds to a request over a socket, to OTel's"),
+            *("", 0.3, "x"),
+        ),
+    )
+)
 CALL_ROWS = _CALLS + _TRACING + _HTTP
 
 _SCRAPED = "{vitalspan:.2f} ms, by hand {by hand:.1f} ms, {samples:.0f} samples"
@@ -251,6 +275,7 @@ FIGURE_ROWS = (
         *("silent", "silent", "p99 of a scrape beside 1,000 silent connections to one without"),
         *("{beset:.1f} ms, without {quiet:.1f} ms", 1.25, "x"),
     ),
+    *_SERVED,
     FigureRow(
         *("otlp-push", "push", "an OTLP push of 1,000 operations to the SDK's"),
         *("{vitalspan:.1f} ms, the SDK {sdk:.1f} ms, {series:.0f} series", 0.6, "x"),

@@ -8,64 +8,15 @@ server would call them, without one: a socket costs more than all of this, and w
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
-# OpenTelemetry's stable metric, which it does not make by itself yet.
-os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "http"
-
-from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.trace import NoOpTracerProvider
-from prometheus_client import CollectorRegistry
-
-import vitalspan as vs
+from cases.http_apps import PEERS, applications
 from harness import Subject, arguments, arounds, emit, pin, rounds, summary, versions
 
-METERS = MeterProvider([PrometheusMetricReader()])
 
-
-class Drop(SpanExporter):
-    """An exporter that throws spans away."""
-
-    def export(self, spans: Any) -> SpanExportResult:
-        return SpanExportResult.SUCCESS
-
-
-def provide(*, spans: bool) -> tuple[Any, Callable[[], object] | None]:
-    """Return a tracer provider, and what waits for its spans."""
-    if not spans:
-        return NoOpTracerProvider(), None
-    provider = TracerProvider()
-    provider.add_span_processor(BatchSpanProcessor(Drop()))
-    return provider, provider.force_flush
-
-
-PROVIDER, FLUSH = provide(spans="spans" in sys.argv)
-
-
-def monitor() -> tuple[vs.Monitor, Callable[[], None]]:
-    """A monitor of its own, and what belongs to the time of its requests."""
-    own = vs.Monitor(
-        registry=CollectorRegistry(),
-        system_metrics=False,
-        tracer_provider=PROVIDER if FLUSH else None,
-    )
-
-    def finish() -> None:
-        own.fold()
-        if FLUSH:
-            FLUSH()
-
-    return own, finish
-
-
-def asgi_subject(app: Any, end: Callable[[], None] | None = None) -> Subject:
+def asgi_subject(app: Any, finish: Callable[[], Any] | None = None) -> Subject:
     """An ASGI application that is asked again and again."""
     scope = {
         "type": "http",
@@ -91,10 +42,10 @@ def asgi_subject(app: Any, end: Callable[[], None] | None = None) -> Subject:
     async def call(_: Any) -> None:
         await app({**scope, "state": {}}, receive, send)
 
-    return Subject(call, end)
+    return Subject(call, finish)
 
 
-def wsgi_subject(app: Any, end: Callable[[], None] | None = None) -> Subject:
+def wsgi_subject(app: Any, finish: Callable[[], Any] | None = None) -> Subject:
     """A WSGI application that is asked again and again."""
     environ = {
         "REQUEST_METHOD": "GET",
@@ -125,133 +76,21 @@ def wsgi_subject(app: Any, end: Callable[[], None] | None = None) -> Subject:
         if hasattr(parts, "close"):
             parts.close()
 
-    return Subject(call, end)
-
-
-def fastapi_subjects() -> dict[str, Subject]:
-    """FastAPI with each of the libraries."""
-    from fastapi import FastAPI
-    from fastapi.responses import PlainTextResponse
-    from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
-    from prometheus_fastapi_instrumentator import Instrumentator
-    from starlette_exporter import PrometheusMiddleware
-
-    from vitalspan.integrations.fastapi import instrument
-
-    def shop() -> Any:
-        app = FastAPI()
-
-        @app.get("/orders/{order_id}")
-        async def order(order_id: int) -> Any:
-            return PlainTextResponse("order")
-
-        return app
-
-    subjects = {"plain": asgi_subject(shop())}
-    app, (own, finish) = shop(), monitor()
-    instrument(app, monitor=own)
-    subjects["vitalspan"] = asgi_subject(app, finish)
-    app = shop()
-    FastAPIInstrumentor.instrument_app(app, tracer_provider=PROVIDER, meter_provider=METERS)
-    subjects["otel"] = asgi_subject(app, FLUSH)
-    app = shop()
-    Instrumentator(registry=CollectorRegistry()).instrument(app)
-    subjects["prometheus-fastapi-instrumentator"] = asgi_subject(app)
-    app = shop()
-    app.add_middleware(PrometheusMiddleware)
-    subjects["starlette-exporter"] = asgi_subject(app)
-    return subjects
-
-
-def flask_subjects() -> dict[str, Subject]:
-    """Flask with each of the libraries."""
-    from flask import Flask
-    from opentelemetry.instrumentation.flask import FlaskInstrumentor
-    from prometheus_flask_exporter import PrometheusMetrics
-
-    from vitalspan.integrations.flask import instrument
-
-    def shop() -> Any:
-        app = Flask("shop")
-
-        @app.get("/orders/<int:order_id>")
-        def order(order_id: int) -> str:
-            return "order"
-
-        return app
-
-    subjects = {"plain": wsgi_subject(shop())}
-    app, (own, finish) = shop(), monitor()
-    instrument(app, monitor=own)
-    subjects["vitalspan"] = wsgi_subject(app, finish)
-    app = shop()
-    FlaskInstrumentor().instrument_app(app, tracer_provider=PROVIDER, meter_provider=METERS)
-    subjects["otel"] = wsgi_subject(app, FLUSH)
-    app = shop()
-    PrometheusMetrics(app, registry=CollectorRegistry(), group_by="url_rule")
-    subjects["prometheus-flask-exporter"] = wsgi_subject(app)
-    return subjects
-
-
-def django_subjects() -> dict[str, Subject]:
-    """Django with each of the libraries: a handler keeps the middlewares of its making."""
-    import django
-    from django.conf import settings
-    from django.core.handlers.wsgi import WSGIHandler
-    from django.http import HttpResponse
-    from django.urls import path
-    from opentelemetry.instrumentation.django import DjangoInstrumentor
-
-    class urls:
-        urlpatterns = (path("orders/<int:order_id>", lambda _, order_id: HttpResponse("order")),)
-
-    settings.configure(
-        ALLOWED_HOSTS=["*"],
-        INSTALLED_APPS=["django_prometheus"],
-        LOGGING_CONFIG=None,
-        MIDDLEWARE=[],
-        ROOT_URLCONF=urls,
-        SECRET_KEY="of the benchmark",
-    )
-    django.setup()
-
-    def shop(*middlewares: str) -> Any:
-        settings.MIDDLEWARE = list(middlewares)
-        return WSGIHandler()
-
-    subjects = {"plain": wsgi_subject(shop())}
-    own, finish = monitor()
-    settings.VITALSPAN = {"monitor": own}
-    app = shop("vitalspan.integrations.django.Middleware")
-    subjects["vitalspan"] = wsgi_subject(app, finish)
-    subjects["django-prometheus"] = wsgi_subject(
-        shop(
-            "django_prometheus.middleware.PrometheusBeforeMiddleware",
-            "django_prometheus.middleware.PrometheusAfterMiddleware",
-        )
-    )
-    settings.MIDDLEWARE = []
-    DjangoInstrumentor().instrument(tracer_provider=PROVIDER, meter_provider=METERS)
-    subjects["otel"] = wsgi_subject(WSGIHandler(), FLUSH)
-    return subjects
+    return Subject(call, finish)
 
 
 def main() -> None:
     """Measure one framework."""
     effort, (framework, *spans) = arguments()
     pin(1)
-    subjects = globals()[f"{framework}_subjects"]()
+    awaited = framework == "fastapi"
+    subject = asgi_subject if awaited else wsgi_subject
+    subjects = {name: subject(*one) for name, one in applications(framework).items()}
     if spans:
         subjects = {name: subjects[name] for name in ("plain", "vitalspan", "otel")}
-    awaited = framework == "fastapi"
     seen = asyncio.run(arounds(subjects, effort)) if awaited else rounds(subjects, effort)
     kind = "async" if awaited else "sync"
-    peers = {
-        "fastapi": ("prometheus-fastapi-instrumentator", "starlette-exporter"),
-        "flask": ("prometheus-flask-exporter",),
-        "django": ("django-prometheus",),
-    }[framework]
-    packages = (framework, *peers, f"opentelemetry-instrumentation-{framework}")
+    packages = (framework, *PEERS[framework], f"opentelemetry-instrumentation-{framework}")
     calls = {name: {kind: figures} for name, figures in summary(seen).items()}
     emit(calls=calls, packages=versions(*packages))
 
