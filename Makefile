@@ -84,7 +84,7 @@ test-prometheus2: $(VENV)/wheel $(VENV)/test-tools ## tests that matter there, o
 # Those that have a short form for every day.
 LONG := tests/runtime/test_fork.py tests/workers/test_gunicorn.py tests/notify/test_incidents.py \
 	tests/compiler/test_factor_score.py tests/compiler/test_scores_against_prometheus.py \
-	tests/integrations/test_asgi_servers.py
+	tests/integrations/test_asgi_servers.py tests/integrations/test_wsgi_servers.py
 
 test-long: $(VENV)/wheel $(VENV)/test-tools ## the long forms of some tests, an hour or so
 	VITALSPAN_LONG=1 PATH="$$(.ci/packages):$$PATH" $(BIN)/python -m pytest $(LONG) $(PYTEST_FLAGS)

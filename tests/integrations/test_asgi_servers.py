@@ -13,14 +13,14 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from support.http_servers import ASGI_SERVERS, ServedShop, running_server
 from support.long_runs import LONG
-from support.many_requests import many_requests
+from support.many_requests import asked_by_hey, many_requests
 from support.uvicorn_server import ask, leave_early
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.once
 
 
-REQUESTS = 25_000 if LONG else 1_250
+REQUESTS = 100_000 if LONG else 1_000
 """Requests that each of the servers answers when requests are counted."""
 
 
@@ -66,6 +66,16 @@ def test_of_many_requests_none_is_lost_and_none_counts_twice(shop: ServedShop) -
         assert answers == {" ".join(map(str, request)): each for request in calls}
 
     shop.expect(ask_all, *[call for call in calls.values() for _ in range(each)])
+
+
+def test_requests_of_another_load_generator_are_counted_exactly(shop: ServedShop) -> None:
+    def ask_all() -> None:
+        answers = asked_by_hey(shop.port, "/orders/7", REQUESTS)
+        if answers is None:
+            answers = many_requests(shop.port, [("GET", "/orders/7")], REQUESTS)
+        assert answers.total() == REQUESTS
+
+    shop.expect(ask_all, *["GET /orders/{order_id:int} 2xx"] * REQUESTS)
 
 
 def test_the_lifespan_reaches_the_application(shop: ServedShop) -> None:

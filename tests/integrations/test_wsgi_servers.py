@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 from support.http_servers import WSGI_SERVERS, ServedShop, running_server
+from support.long_runs import LONG
+from support.many_requests import asked_by_hey
 from support.uvicorn_server import ask, leave_early
 
 pytestmark = pytest.mark.once
+
+REQUESTS = 100_000 if LONG else 400
+"""Requests that each of the servers answers when requests are counted."""
 
 
 @pytest.fixture(scope="module", params=WSGI_SERVERS)
@@ -37,6 +43,16 @@ def test_a_request(shop: ServedShop, method: str, path: str, status: int, call: 
         assert ask(shop.port, method, path) == status
 
     shop.expect(request, call)
+
+
+def test_requests_of_a_load_generator_are_counted_exactly(shop: ServedShop) -> None:
+    def ask_all() -> None:
+        answers = asked_by_hey(shop.port, "/orders/7", REQUESTS)
+        if answers is None:
+            answers = Counter(str(ask(shop.port, "GET", "/orders/7")) for _ in range(REQUESTS))
+        assert answers == {"200": REQUESTS}
+
+    shop.expect(ask_all, *["GET /orders/<int:order_id> 2xx"] * REQUESTS)
 
 
 def test_a_stream_that_breaks(shop: ServedShop) -> None:

@@ -1,8 +1,14 @@
-"""Many requests over a few connections, and how many answers there were of each kind."""
+"""Many requests over a few connections, and how many answers there were of each kind.
+
+`hey` makes them where it is installed, and is a program that we have not written.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
+import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -31,6 +37,26 @@ def many_requests(port: int, requests: Sequence[tuple[str, str]], total: int) ->
         return await asyncio.gather(*(_converse(port, turns) for _ in range(_CONNECTIONS)))
 
     return sum(asyncio.run(everything()), Counter())
+
+
+def asked_by_hey(port: int, path: str, total: int) -> Counter[str] | None:
+    """Make requests with the load generator `hey`; return how many answers each status had.
+
+    Args:
+        port: of the server.
+        path: that is asked for.
+        total: how many requests are made; a multiple of the connections.
+
+    Returns:
+        The answers by status, or None where there is no `hey`.
+    """
+    hey = shutil.which("hey")
+    if hey is None:
+        return None
+    command = [hey, "-n", str(total), "-c", str(_CONNECTIONS), f"http://127.0.0.1:{port}{path}"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=1200).stdout
+    assert "Error distribution" not in said, said
+    return Counter({status: int(n) for status, n in re.findall(r"\[(\d+)\]\t(\d+) resp", said)})
 
 
 async def _converse(port: int, turns: Iterator[tuple[str, str]]) -> Counter[str]:
