@@ -191,8 +191,8 @@ class Capabilities(Instruments):
     def reports(self) -> Reports:
         """The reports: what is said about now, a session or a period of the past."""
         with fork.imports_finish_first:
+            from vitalspan.reports.gather_overview import Sources  # noqa: PLC0415
             from vitalspan.reports.reports import Reports  # noqa: PLC0415 - few programs ask
-            from vitalspan.reports.survey import Sources  # noqa: PLC0415
 
         return Reports(
             Sources(

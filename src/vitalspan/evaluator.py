@@ -22,7 +22,7 @@ from vitalspan.rules.rule_book import RuleBook
 from vitalspan.rules.scoring import Scoring
 from vitalspan.runtime.fork_safe_lock import ForkSafeLock
 from vitalspan.signals.scores import ALERT_POINTS_METRIC
-from vitalspan.signals.trail import SignalTrail
+from vitalspan.signals.signal_history import SignalHistory
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -48,7 +48,7 @@ class Evaluator:
         engine: evaluates them.
         assessor: scores health.
         alerts: active and past alerts.
-        trail: what the score and the machine were like.
+        signal_history: what the score and the machine were like.
         receivers: notifies the receivers of alerts.
         actions: runs what alerts trigger.
         ticks: how many ticks there were.
@@ -67,7 +67,7 @@ class Evaluator:
             AskedSamples(registry),
         )
         self.engine = RuleEngine(self.history, recorder.epoch, settings.alert_history)
-        self.trail = SignalTrail(self.history)
+        self.signal_history = SignalHistory(self.history)
         snapshots = Snapshots(settings.health_snapshots, settings.health_snapshot_interval)
         self.assessor = Assessor(self.history, recorder.epoch, snapshots)
         self.rules = RuleBook(self.history, self._use_rules, self._lock)
@@ -104,7 +104,7 @@ class Evaluator:
         self._assess_health(now)
         self.engine.evaluate_health_rules(now)
         self.rules.follow_readings(now)
-        self.trail.follow(now)
+        self.signal_history.follow(now)
         self._notify(now)
         self._missing_series.tick(now, self.rules.in_force)
         self.ticks += 1
@@ -154,7 +154,7 @@ class Evaluator:
         self.engine.reset()
         self.alerts.reset()
         self.assessor.reset()
-        self.trail.reset()
+        self.signal_history.reset()
         self.rules.forget_readings()
         self._missing_series.reset()
         self.ticks = 0

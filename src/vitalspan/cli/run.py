@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
 
     from vitalspan.cli.command import Commands
-    from vitalspan.zero_code.wanted import Wanted
+    from vitalspan.zero_code.instrumentation import Instrumentation
 
 
 def add_to(commands: Commands[Any]) -> None:
@@ -61,9 +61,9 @@ def add_to(commands: Commands[Any]) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    wanted = _wanted(arguments)
+    instrumentation = _instrumentation(arguments)
     if arguments.dry_run:
-        _list(wanted)
+        _list(instrumentation)
         return
     command = arguments.command_line
     if not command:
@@ -71,22 +71,22 @@ def _run(arguments: argparse.Namespace) -> None:
     from vitalspan.zero_code.environment import environment_of  # noqa: PLC0415 - see below
     from vitalspan.zero_code.serving import with_directory  # noqa: PLC0415
 
-    wanted = with_directory(wanted)
+    instrumentation = with_directory(instrumentation)
 
     sys.stdout.flush()
     try:
         os.execvpe(  # noqa: S606 - running what it is given is what it is for
-            command[0], command, environment_of(wanted.to_json(), os.environ)
+            command[0], command, environment_of(instrumentation.to_json(), os.environ)
         )
     except OSError as refused:
         raise VitalspanError(f"{command[0]}: {refused.strerror or refused}") from None
 
 
-def _wanted(arguments: argparse.Namespace) -> Wanted:
+def _instrumentation(arguments: argparse.Namespace) -> Instrumentation:
     # Other commands do without it.
-    from vitalspan.zero_code.wanted import Wanted  # noqa: PLC0415
+    from vitalspan.zero_code.instrumentation import Instrumentation  # noqa: PLC0415
 
-    wanted = Wanted.from_environment()
+    instrumentation = Instrumentation.from_environment()
     given = {
         name: value
         for name in ("operations", "instrument", "port", "addr")
@@ -94,14 +94,14 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
     }
     if arguments.trace:
         given["tracing"] = "otlp"
-    return replace(wanted, **given)
+    return replace(instrumentation, **given)
 
 
-def _list(wanted: Wanted) -> None:
+def _list(instrumentation: Instrumentation) -> None:
     from vitalspan.zero_code.listing import list_matches  # noqa: PLC0415
     from vitalspan.zero_code.patterns import parse_patterns  # noqa: PLC0415
 
-    patterns = parse_patterns(wanted.operations)
+    patterns = parse_patterns(instrumentation.operations)
     if not patterns:
         raise ConfigurationError("give patterns with --operations or in VITALSPAN_OPERATIONS")
     # A program is usually looked for where it is started.

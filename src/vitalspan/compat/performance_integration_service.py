@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from vitalspan.compat.done import NOTHING, Done
+from vitalspan.compat.awaitable_result import NOTHING, AwaitableResult
 from vitalspan.compat.finished_calls import record_call
 from vitalspan.compat.performance_monitor.system import system_metrics
 from vitalspan.compat.scores import ModelScore
@@ -72,7 +72,7 @@ class PerformanceIntegrationService:
         self.monitor = get_monitor() if monitor is None else monitor
         self._score = ModelScore(self.monitor, "pipeline")
 
-    def initialize(self) -> Done[bool]:
+    def initialize(self) -> AwaitableResult[bool]:
         """Put the rules of the preset `pipeline` in force, unless they are; return True."""
         rules = self.monitor.rules
         known = {rule.alert for group in rules.in_force.groups for rule in group.rules}
@@ -81,14 +81,14 @@ class PerformanceIntegrationService:
                 if rule.alert not in known:
                     rules.add(rule)
         done = True
-        return Done(done)
+        return AwaitableResult(done)
 
-    def start(self) -> Done[None]:
+    def start(self) -> AwaitableResult[None]:
         """Evaluate rules and health every few seconds."""
         self.monitor.start()
         return NOTHING
 
-    def stop(self) -> Done[None]:
+    def stop(self) -> AwaitableResult[None]:
         """Evaluate no more."""
         self.monitor.stop()
         return NOTHING
@@ -125,7 +125,7 @@ class PerformanceIntegrationService:
         cache_hits: int = 0,
         cache_misses: int = 0,
         files_processed: int = 0,
-    ) -> Done[None]:
+    ) -> AwaitableResult[None]:
         """Count an operation of a component.
 
         Args:
@@ -157,7 +157,7 @@ class PerformanceIntegrationService:
         component: str,
         operation_type: str = "get",
         hit: bool = True,  # noqa: FBT001, FBT002 - as it was
-    ) -> Done[None]:
+    ) -> AwaitableResult[None]:
         """Count a look-up in the cache of a component, by the type of the operation."""
         name = component if operation_type == "get" else f"{component}.{operation_type}"
         cache = self.monitor.cache(name, component=component)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vitalspan.history.history import History
     from vitalspan.history.operation_series import OperationSeries
     from vitalspan.recording.buckets import BucketGrid
-    from vitalspan.signals.trail import SignalTrail
+    from vitalspan.signals.signal_history import SignalHistory
 
 MAX_POINTS: Final = 500
 
@@ -175,10 +175,12 @@ def _figures(
     return tuple(None if value is None else float(f"{value:.5g}") for value in values)
 
 
-def read_trail(trail: SignalTrail, signal: str, boundaries: Boundaries) -> tuple[Number, ...]:
-    """Return the means of a signal of a trail at the times of an axis."""
+def read_signal(
+    signal_history: SignalHistory, signal: str, boundaries: Boundaries
+) -> tuple[Number, ...]:
+    """Return the means of a signal at the times of an axis."""
     return tuple(
-        None if math.isnan(start) else trail.mean(signal, start, end)
+        None if math.isnan(start) else signal_history.mean(signal, start, end)
         for start, end in pairwise(boundaries.ticks)
     )
 

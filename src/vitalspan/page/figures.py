@@ -16,7 +16,7 @@ from vitalspan.page.charts import (
     find_boundaries,
     read_durations,
     read_points,
-    read_trail,
+    read_signal,
 )
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vitalspan.history.history import History
     from vitalspan.history.operation_series import OperationSeries
     from vitalspan.monitor import Monitor
-    from vitalspan.signals.trail import SignalTrail
+    from vitalspan.signals.signal_history import SignalHistory
     from vitalspan.statistics.call_statistics import CallStatistics
     from vitalspan.statistics.service_statistics import ServiceStatistics
 
@@ -42,13 +42,13 @@ class Charts:
     Attributes:
         axis: of all of them.
         history: that they are read from, while it is locked.
-        trail: of the score and the machine, likewise.
+        signal_history: of the score and the machine, likewise.
         boundaries: of their points.
     """
 
     axis: Axis
     history: History
-    trail: SignalTrail
+    signal_history: SignalHistory
     boundaries: Boundaries
 
     def every(self) -> Points:
@@ -77,8 +77,8 @@ class Charts:
         return read_durations(self._tracks(component, operation), self.boundaries)
 
     def signal(self, name: str) -> tuple[Number, ...]:
-        """Return the means of a signal of the trail, such as `health_score`."""
-        return read_trail(self.trail, name, self.boundaries)
+        """Return the means of a kept signal, such as `health_score`."""
+        return read_signal(self.signal_history, name, self.boundaries)
 
     def _tracks(self, component: str | None, operation: str | None) -> list[OperationSeries]:
         return [
@@ -110,7 +110,7 @@ def reading_charts(
             return
         epoch, interval = history.counts.epoch(), evaluation.ticker.interval
         boundaries = find_boundaries(history, epoch, seconds, step, interval)
-        yield Charts(boundaries.axis, history, evaluation.trail, boundaries)
+        yield Charts(boundaries.axis, history, evaluation.signal_history, boundaries)
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from vitalspan.recording.call_record import CallRecord
+from vitalspan.reports.gather_overview import Sources, gather_overview
 from vitalspan.reports.json_ready import json_ready
-from vitalspan.reports.survey import Sources, survey
 
 SCHEMA: Final = "vitalspan.dashboard"
 VERSION: Final = 1
@@ -31,7 +31,7 @@ def dashboard(
     Raises:
         ConfigurationError: for a period that cannot be looked back on.
     """
-    overview = survey(sources, window, offset, operations=operations, or_since_start=True)
+    overview = gather_overview(sources, window, offset, operations=operations, or_since_start=True)
     statistics, sessions = sources.statistics, sources.sessions()
     running = statistics.running()
     document = {

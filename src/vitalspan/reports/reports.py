@@ -14,6 +14,7 @@ from vitalspan.exposition.families import CounterFamily, MetricFamily
 from vitalspan.metrics import REPORTS
 from vitalspan.recording.call_record import CallRecord
 from vitalspan.reports.dashboard import dashboard
+from vitalspan.reports.gather_overview import MAX_OPERATIONS, Sources, gather_overview
 from vitalspan.reports.overview import Period
 from vitalspan.reports.period_report import period_document
 from vitalspan.reports.periodic_reports import PeriodicReports
@@ -21,7 +22,6 @@ from vitalspan.reports.report import Report
 from vitalspan.reports.report_directory import ReportDirectory
 from vitalspan.reports.sections.calls import MAX_CALLS, MAX_ROWS
 from vitalspan.reports.session_report import session_document
-from vitalspan.reports.survey import MAX_OPERATIONS, Sources, survey
 from vitalspan.sessions.comparison import compare
 from vitalspan.sessions.session import Session
 from vitalspan.sessions.session_statistics import SessionStatistics
@@ -53,7 +53,7 @@ class Reports:
     def report(self, *, window: float | None = None, offset: float = 0.0) -> Report:
         """Return the report on a period, as `Monitor.report` does."""
         sources = self._sources
-        overview = survey(sources, window, offset)
+        overview = gather_overview(sources, window, offset)
         period = overview.period
         running = () if period.is_past else tuple(sources.statistics.running())
         slow = _slowest(sources.statistics.slow_calls(), period)

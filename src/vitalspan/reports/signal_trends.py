@@ -12,7 +12,7 @@ from vitalspan.reports.overview import OperationAnomaly
 from vitalspan.reports.trends import SignalTrend, anomalies_of, trend_of
 from vitalspan.signals.catalogue import find
 from vitalspan.signals.query import Query
-from vitalspan.signals.trail import TRAIL, SignalTrail
+from vitalspan.signals.signal_history import KEPT_SIGNALS, SignalHistory
 from vitalspan.statistics.timeline import Slot, Timeline
 
 if TYPE_CHECKING:
@@ -49,19 +49,19 @@ def call_trends(timeline: Timeline) -> Iterator[SignalTrend]:
 
 
 def followed_trends(
-    trail: SignalTrail, timeline: Timeline, epoch: float, earlier: EarlierHistory | None
+    signal_history: SignalHistory, timeline: Timeline, epoch: float, earlier: EarlierHistory | None
 ) -> Iterator[SignalTrend]:
     """Yield the trends of the score and of the machine, as far as anything is known.
 
     Args:
-        trail: what they were like.
+        signal_history: what they were like.
         timeline: whose slots they are averaged in.
         epoch: the difference between the time of day and the steady clock in seconds.
         earlier: what is known of the time before this process; None where nothing is.
     """
-    for name in TRAIL:
+    for name in KEPT_SIGNALS:
         points: _Points = [
-            (slot.end, trail.mean(name, slot.start - epoch, slot.end - epoch))
+            (slot.end, signal_history.mean(name, slot.start - epoch, slot.end - epoch))
             for slot in timeline.slots
         ]
         if earlier is not None and points:
@@ -116,7 +116,7 @@ def _trend(
     highest: float | None = None,
 ) -> SignalTrend:
     signal = find(name)
-    assert signal is not None  # noqa: S101 - they are named in this module and in the trail
+    assert signal is not None  # noqa: S101 - they are named in this module and in KEPT_SIGNALS
     query = Query(name, quantile=_QUANTILES.get(name))
     return trend_of(
         name,

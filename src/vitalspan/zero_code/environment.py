@@ -14,12 +14,12 @@ SITE: Final = str(Path(__file__).parent / "site")
 """The directory with the module that Python imports when it starts."""
 
 
-def environment_of(wanted: str, environ: Mapping[str, str]) -> dict[str, str]:
+def environment_of(instrumentation: str, environ: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which the next Python that starts is instrumented.
 
     Args:
-        wanted: what is instrumented, as `start` takes it.
+        instrumentation: what is instrumented, as `start` takes it.
         environ: the environment otherwise.
     """
     path = os.pathsep.join(filter(None, (SITE, environ.get("PYTHONPATH", ""))))
-    return {**environ, "PYTHONPATH": path, VARIABLE: wanted}
+    return {**environ, "PYTHONPATH": path, VARIABLE: instrumentation}

@@ -17,12 +17,12 @@ def post_instrument() -> None:
     """
     if not any(os.environ.get(variable, "").strip() for variable in _ASKING):
         return
+    from vitalspan.zero_code.instrumentation import Instrumentation  # noqa: PLC0415 - inert until now
     from vitalspan.zero_code.start import apply  # noqa: PLC0415
-    from vitalspan.zero_code.wanted import Wanted  # noqa: PLC0415 - inert until now
 
     environ = {"VITALSPAN_INSTRUMENT": "none", **os.environ}
     environ.pop("VITALSPAN_TRACING", None)
     try:
-        apply(Wanted.from_environment(environ))
+        apply(Instrumentation.from_environment(environ))
     except VitalspanError as refused:
         logger.warning("nothing is instrumented by vitalspan: %s", refused)

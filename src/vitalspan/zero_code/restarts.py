@@ -17,42 +17,42 @@ _CARRIED_ON: Final = ("multiprocessing.spawn", "multiprocessing.forkserver", "bi
 """What the programs of worker processes import that multiprocessing spawns."""
 
 
-def carry_on(hook: ImportHook, wanted: str) -> None:
+def carry_on(hook: ImportHook, instrumentation: str) -> None:
     """Instrument the processes that carry on this program as well, and no others.
 
     Args:
         hook: tells of multiprocessing.
-        wanted: what is instrumented, as `start` takes it.
+        instrumentation: what is instrumented, as `start` takes it.
     """
     for name in ("multiprocessing.util", "billiard.compat"):
-        hook.add(name.__eq__, functools.partial(_carry_on_workers, wanted))
-    _carry_on_restarts(wanted)
+        hook.add(name.__eq__, functools.partial(_carry_on_workers, instrumentation))
+    _carry_on_restarts(instrumentation)
 
 
-def _carry_on_workers(wanted: str, module: ModuleType) -> None:
+def _carry_on_workers(instrumentation: str, module: ModuleType) -> None:
     spawn: Any = getattr(module, "spawnv_passfds", None)
     if spawn is None:
         return
 
     @functools.wraps(spawn)
     def spawnv_passfds(path: Any, args: Sequence[Any], passfds: Any) -> Any:
-        return spawn(path, [_worker_program(each, wanted) for each in args], passfds)
+        return spawn(path, [_worker_program(each, instrumentation) for each in args], passfds)
 
     module.spawnv_passfds = spawnv_passfds  # type: ignore[attr-defined]
 
 
-def _worker_program(argument: Any, wanted: str) -> Any:
+def _worker_program(argument: Any, instrumentation: str) -> Any:
     text = argument.decode("utf-8", "surrogateescape") if isinstance(argument, bytes) else argument
     if not isinstance(text, str) or not text.startswith("from "):
         return argument
     if not any(f"from {module} import" in text for module in _CARRIED_ON):
         return argument
     first = "import vitalspan.zero_code.start as vitalspan_start; "
-    program = f"{first}vitalspan_start.start({wanted!r}); {text}"
+    program = f"{first}vitalspan_start.start({instrumentation!r}); {text}"
     return program.encode("utf-8", "surrogateescape") if isinstance(argument, bytes) else program
 
 
-def _carry_on_restarts(wanted: str) -> None:
+def _carry_on_restarts(instrumentation: str) -> None:
     """Let a program that starts itself anew, as reloaders do, be instrumented again."""
     start: Any = subprocess.Popen.__init__
 
@@ -60,7 +60,7 @@ def _carry_on_restarts(wanted: str) -> None:
     def __init__(self: Any, args: Any, *rest: Any, **options: Any) -> None:  # noqa: N807
         # Whoever passes more arguments by position is no reloader.
         if not rest and is_restart(args):
-            options["env"] = environment_of(wanted, options.get("env") or os.environ)
+            options["env"] = environment_of(instrumentation, options.get("env") or os.environ)
         start(self, args, *rest, **options)
 
     subprocess.Popen.__init__ = __init__  # type: ignore[method-assign]
@@ -69,12 +69,12 @@ def _carry_on_restarts(wanted: str) -> None:
 
     @functools.wraps(execve)
     def execute_in(path: Any, argv: Any, env: Mapping[str, str]) -> Any:
-        return execve(path, argv, environment_of(wanted, env) if is_restart(argv) else env)
+        return execve(path, argv, environment_of(instrumentation, env) if is_restart(argv) else env)
 
     @functools.wraps(execv)
     def execute(path: Any, argv: Any) -> Any:
         if is_restart(argv):
-            return execve(path, argv, environment_of(wanted, os.environ))
+            return execve(path, argv, environment_of(instrumentation, os.environ))
         return execv(path, argv)
 
     replaced: Any = os

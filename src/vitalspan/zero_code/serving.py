@@ -11,20 +11,28 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from vitalspan.zero_code.wanted import Wanted
+    from vitalspan.zero_code.instrumentation import Instrumentation
 
 _DIRECTORIES: Final = ("VITALSPAN_WORKERS", "PROMETHEUS_MULTIPROC_DIR")
 """Variables that name a directory in which processes put their counts together."""
 
 
-def with_directory(wanted: Wanted, environ: Mapping[str, str] = os.environ) -> Wanted:
-    """Return what is wanted with a directory for the counts of all processes, if it needs one.
+def with_directory(
+    instrumentation: Instrumentation, environ: Mapping[str, str] = os.environ
+) -> Instrumentation:
+    """Return the same with a directory for the counts of all processes, if it needs one.
 
     This process is going to be the program, so it removes the directory in the end.
     """
-    if not wanted.port or os.name == "nt" or any(environ.get(name) for name in _DIRECTORIES):
-        return wanted
-    return replace(wanted, workers=tempfile.mkdtemp(prefix="vitalspan-"), owner=os.getpid())
+    if (
+        not instrumentation.port
+        or os.name == "nt"
+        or any(environ.get(name) for name in _DIRECTORIES)
+    ):
+        return instrumentation
+    return replace(
+        instrumentation, workers=tempfile.mkdtemp(prefix="vitalspan-"), owner=os.getpid()
+    )
 
 
 def serve(port: str, addr: str, workers: str, owner: int) -> None:

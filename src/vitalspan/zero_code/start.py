@@ -6,22 +6,22 @@ import json
 
 from vitalspan.zero_code import libraries
 from vitalspan.zero_code.import_hook import install
+from vitalspan.zero_code.instrumentation import Instrumentation
 from vitalspan.zero_code.patterns import parse_patterns
 from vitalspan.zero_code.restarts import carry_on
-from vitalspan.zero_code.wanted import Wanted
 
-_started: list[Wanted] = []
+_started: list[Instrumentation] = []
 
 
-def start(wanted: str) -> None:
+def start(instrumentation: str) -> None:
     """Instrument this process, and those that carry on its program.
 
     Args:
-        wanted: the JSON text of a `Wanted`.
+        instrumentation: the JSON text of an `Instrumentation`.
     """
-    found = Wanted(**json.loads(wanted))
+    found = Instrumentation(**json.loads(instrumentation))
     apply(found)
-    carry_on(install(), wanted)
+    carry_on(install(), instrumentation)
     if found.port:
         # What serves is imported by those that want it.
         from vitalspan.zero_code.serving import serve  # noqa: PLC0415
@@ -29,14 +29,14 @@ def start(wanted: str) -> None:
         serve(found.port, found.addr, found.workers, found.owner)
 
 
-def apply(wanted: Wanted) -> None:
+def apply(instrumentation: Instrumentation) -> None:
     """Instrument this process. A second time changes nothing."""
     if _started:
         return
-    _started.append(wanted)
+    _started.append(instrumentation)
     hook = install()
-    libraries.instrument(hook, libraries.parse_libraries(wanted.instrument))
-    patterns = parse_patterns(wanted.operations)
+    libraries.instrument(hook, libraries.parse_libraries(instrumentation.instrument))
+    patterns = parse_patterns(instrumentation.operations)
     if patterns:
         # What records is imported with the first module that is decorated.
         from vitalspan.zero_code.decorating import decorate_module  # noqa: PLC0415
@@ -45,7 +45,7 @@ def apply(wanted: Wanted) -> None:
             lambda name: any(pattern.matches_module(name) for pattern in patterns),
             lambda module: (decorate_module(module, patterns), None)[1],
         )
-    if wanted.tracing:
+    if instrumentation.tracing:
         from vitalspan.bridge import tracer_provider  # noqa: PLC0415 - few want it
 
-        tracer_provider.set_up(wanted.tracing)
+        tracer_provider.set_up(instrumentation.tracing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from vitalspan.compat.done import NOTHING, Done
+from vitalspan.compat.awaitable_result import NOTHING, AwaitableResult
 from vitalspan.compat.finished_calls import record_call
 from vitalspan.compat.performance_monitor.records import MIB
 from vitalspan.monitor import Monitor
@@ -37,7 +37,7 @@ class Activities:
         success: bool = True,  # noqa: FBT001, FBT002 - as it was
         file_size: float = 0,
         status_code: int | None = None,
-    ) -> Done[None]:
+    ) -> AwaitableResult[None]:
         """Count a download. It may be awaited.
 
         Args:
@@ -60,7 +60,7 @@ class Activities:
         duration: float,
         success: bool = True,  # noqa: FBT001, FBT002 - as it was
         items_parsed: float = 0,
-    ) -> Done[None]:
+    ) -> AwaitableResult[None]:
         """Count the parsing of a document: seconds, and the items in it. It may be awaited."""
         labels, items = {"content_type": content_type}, {"items": items_parsed}
         return self._record(PARSING, duration, labels, items, success=success)
@@ -70,7 +70,7 @@ class Activities:
         data_source: str,
         duration: float,
         success: bool = True,  # noqa: FBT001, FBT002 - as it was
-    ) -> Done[None]:
+    ) -> AwaitableResult[None]:
         """Count the generation of a document from a source: `wiki`, `fallback` or `hardcoded`."""
         labels = {"data_source": data_source}
         return self._record(GENERATION, duration, labels, {}, success=success)
@@ -136,7 +136,7 @@ class Activities:
         measures: dict[str, float],
         *,
         success: bool,
-    ) -> Done[None]:
+    ) -> AwaitableResult[None]:
         outcome = "success" if success else "failure"
         record_call(
             self.monitor,

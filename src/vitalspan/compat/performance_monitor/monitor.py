@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from vitalspan.compat.done import NOTHING, Done
+from vitalspan.compat.awaitable_result import NOTHING, AwaitableResult
 from vitalspan.compat.performance_monitor.activities import Activities
 from vitalspan.compat.performance_monitor.contexts import PerformanceContext
 from vitalspan.compat.performance_monitor.records import (
@@ -61,12 +61,12 @@ class StudioMonitor(MonitorSessions, Activities):
         if os.environ.get(ENABLED, "").strip().lower() in ("0", "false", "no", "off"):
             self.disable()
 
-    def initialize(self) -> Done[None]:
+    def initialize(self) -> AwaitableResult[None]:
         """Evaluate rules and health from now on, every few seconds. It may be awaited."""
         self.monitor.start()
         return NOTHING
 
-    def stop(self) -> Done[None]:
+    def stop(self) -> AwaitableResult[None]:
         """Evaluate no more. It may be awaited."""
         self.monitor.stop()
         return NOTHING

@@ -29,12 +29,12 @@ def _import_the_next_one() -> None:
 
 
 _without_this_directory()
-_wanted = os.environ.pop("VITALSPAN_RUN", "")
-if _wanted:
+_instrumentation = os.environ.pop("VITALSPAN_RUN", "")
+if _instrumentation:
     try:
         from vitalspan.zero_code.start import start
 
-        start(_wanted)
+        start(_instrumentation)
     except Exception as _problem:  # noqa: BLE001 - the program has to run
         print(f"vitalspan run: nothing is instrumented: {_problem}", file=sys.stderr)  # noqa: T201
 _import_the_next_one()

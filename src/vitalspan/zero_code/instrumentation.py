@@ -17,7 +17,7 @@ _PORTS: Final = re.compile(r"[0-9]{1,5}(-[0-9]{1,5})?")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Instrumentation:
     """The functions and libraries to instrument.
 
     Attributes:
@@ -51,7 +51,7 @@ class Wanted:
             )
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Wanted:
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Instrumentation:
         """Return what the variables say.
 
         Raises:

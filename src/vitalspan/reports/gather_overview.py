@@ -1,4 +1,4 @@
-"""The survey of a monitor: everything that is said about one period, gathered at one tick."""
+"""Gathers the overview of a period: everything that a monitor says about it, at one tick."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Sources:
     earlier: Callable[[], EarlierHistory | None] = lambda: None
 
 
-def survey(
+def gather_overview(
     sources: Sources,
     window: float | None,
     offset: float = 0.0,
@@ -93,7 +93,9 @@ def survey(
     if window is not None and earlier is not None and _is_lacking(sources, window, offset):
         # Nobody waits for a store or a server who evaluates rules.
         try:
-            return _Survey(sources, sources.statistics, question, earlier=earlier).overview()
+            return _OverviewBuilder(
+                sources, sources.statistics, question, earlier=earlier
+            ).overview()
         except StoreError as unread:
             notes.append(f"The past could not be read: {unread}.")
     with ExitStack() as reading:
@@ -104,9 +106,11 @@ def survey(
                 raise
             question = question._replace(window=None, offset=0.0)
             notes.append(f"{elsewhere}.")
-            return _Survey(sources, sources.statistics, question, is_elsewhere=True).overview(notes)
+            return _OverviewBuilder(
+                sources, sources.statistics, question, is_elsewhere=True
+            ).overview(notes)
         statistics = sources.statistics.within(history, stored=False)
-        return _Survey(sources, statistics, question).overview(notes)
+        return _OverviewBuilder(sources, statistics, question).overview(notes)
 
 
 def _is_lacking(sources: Sources, window: float, offset: float) -> bool:
@@ -123,7 +127,7 @@ class _Question(NamedTuple):
     operations: int
 
 
-class _Survey:
+class _OverviewBuilder:
     def __init__(
         self,
         sources: Sources,
@@ -166,7 +170,7 @@ class _Survey:
             operation_timelines=tuple(operation_timelines),
             signals=(
                 *call_trends(timeline),
-                *followed_trends(evaluation.trail, timeline, self._epoch, self._earlier),
+                *followed_trends(evaluation.signal_history, timeline, self._epoch, self._earlier),
             ),
             operation_anomalies=tuple(operation_anomalies(operation_timelines)),
             health=None if is_past else evaluation.health.latest,

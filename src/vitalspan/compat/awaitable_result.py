@@ -1,4 +1,4 @@
-"""The result of what used to be a coroutine: it has happened already, and may be awaited."""
+"""A result that may be awaited or not, for methods that used to be coroutines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
-class Done(Generic[T]):
+class AwaitableResult(Generic[T]):
     """A result that is there, also for callers that await it.
 
     Args:
@@ -31,5 +31,5 @@ class Done(Generic[T]):
         return bool(self.value)
 
 
-NOTHING: Done[None] = Done(None)
+NOTHING: AwaitableResult[None] = AwaitableResult(None)
 """The result of what returns nothing."""

@@ -14,13 +14,13 @@ from vitalspan.signals.derivations import LOOKBACK
 from vitalspan.signals.query import Query
 from vitalspan.signals.reader import QueryReader
 
-TRAIL: Final = (*("health_score", "cpu_utilization", "memory_rss", "memory_utilization"),)
+KEPT_SIGNALS: Final = (*("health_score", "cpu_utilization", "memory_rss", "memory_utilization"),)
 """The signals that a monitor follows. Health reads all of them anyway."""
 
 _CHECK: Final = 64
 
 
-class SignalTrail:
+class SignalHistory:
     """The values of some signals at the ticks: all of the last minutes, ever fewer before.
 
     Args:
@@ -28,7 +28,7 @@ class SignalTrail:
         signals: their names.
     """
 
-    def __init__(self, history: History, signals: Iterable[str] = TRAIL) -> None:
+    def __init__(self, history: History, signals: Iterable[str] = KEPT_SIGNALS) -> None:
         self._readers = {name: QueryReader(Query(name), history) for name in signals}
         self.reset()
 
