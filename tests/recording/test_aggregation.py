@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Histogram
 import vitalspan as vs
 from vitalspan.metrics import DURATION_BOUNDARIES
 from vitalspan.recording import aggregation as fold
+from vitalspan.recording import fold_lock
 from vitalspan.recording.call_record import IN_PROGRESS
 from vitalspan.recording.series import LARGE_BATCH, SMALL_BATCH, Series
 
@@ -247,7 +248,7 @@ def test_thousands_in_progress_are_not_looked_at_again_for_every_batch(
 
 def test_a_caller_that_finds_the_fold_busy_goes_on(monitor: vs.Monitor) -> None:
     function, cell = recorded(monitor), cell_of(monitor)
-    lock = monitor._recorder.aggregator._lock
+    lock = monitor._recorder.aggregator._lock.current
     with lock:
         for _ in range(SMALL_BATCH):
             function()
@@ -264,18 +265,18 @@ def test_a_caller_waits_where_the_buffer_is_too_large(
     monitor: vs.Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fold, "_PRESSURE", 4 * SMALL_BATCH)
-    monkeypatch.setattr(fold, "_PATIENCE", 0.001)
+    monkeypatch.setattr(fold, "PATIENCE", 0.001)
     function, cell, aggregator = recorded(monitor), cell_of(monitor), monitor._recorder.aggregator
     waits: list[float] = []
-    enter = aggregator._enter
+    enter = aggregator._lock.enter
 
     def noting(seconds: float = 0.0) -> threading.Lock | None:
         if seconds:
             waits.append(seconds)
         return enter(seconds)
 
-    monkeypatch.setattr(aggregator, "_enter", noting)
-    with aggregator._lock:
+    monkeypatch.setattr(aggregator._lock, "enter", noting)
+    with aggregator._lock.current:
         for _ in range(3 * SMALL_BATCH - 1):
             function()
         assert waits == []
@@ -290,9 +291,9 @@ def test_pressure_is_relieved_by_the_one_who_waited(
     monitor: vs.Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fold, "_PRESSURE", SMALL_BATCH)
-    monkeypatch.setattr(fold, "_PATIENCE", 30.0)
+    monkeypatch.setattr(fold, "PATIENCE", 30.0)
     function, cell, aggregator = recorded(monitor), cell_of(monitor), monitor._recorder.aggregator
-    held = aggregator._lock
+    held = aggregator._lock.current
     assert held.acquire(blocking=False)
     finished = threading.Event()
 
@@ -312,11 +313,11 @@ def test_pressure_is_relieved_by_the_one_who_waited(
 def test_a_reader_that_interrupts_a_fold_does_not_wait(monitor: vs.Monitor) -> None:
     function, aggregator = recorded(monitor), monitor._recorder.aggregator
     function()
-    lock = aggregator._enter()
+    lock = aggregator._lock.enter()
     assert lock is not None
     monitor.fold()
     assert cell_of(monitor).histogram.count == 0
-    aggregator._holder = 0
+    aggregator._lock.holder = 0
     lock.release()
     monitor.fold()
     assert cell_of(monitor).histogram.count == 1
@@ -413,13 +414,13 @@ def test_a_lock_that_was_lost_is_replaced(
     monitor: vs.Monitor, monkeypatch: pytest.MonkeyPatch, by_this_thread: bool
 ) -> None:
     """An exception that a signal handler raised may have left it taken."""
-    monkeypatch.setattr(fold, "_PATIENCE", 0.001)
+    monkeypatch.setattr(fold_lock, "PATIENCE", 0.001)
     monkeypatch.setattr(fold, "_READERS_PATIENCE", 0.01)
-    monkeypatch.setattr(fold, "_LOST", 0.05)
+    monkeypatch.setattr(fold_lock, "LOST", 0.05)
     function, cell, aggregator = recorded(monitor), cell_of(monitor), monitor._recorder.aggregator
     function()
-    assert aggregator._lock.acquire(blocking=False)
-    aggregator._holder = threading.get_ident() if by_this_thread else 0
+    assert aggregator._lock.current.acquire(blocking=False)
+    aggregator._lock.holder = threading.get_ident() if by_this_thread else 0
     for _ in range(100):
         monitor.fold()
     assert cell.histogram.count == 1

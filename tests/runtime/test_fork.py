@@ -127,7 +127,7 @@ assert read("operation_items_total", operation="f") == 4
 
 
 LOCKS = {
-    "fold": "monitor._recorder.aggregator._lock",
+    "fold": "monitor._recorder.aggregator._lock.current",
     "series": "monitor._recorder.series_table._lock",
     "names": "monitor._counters._lock",
     "tally": "monitor.cache('c').hits._lock",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from operator import itemgetter
@@ -15,14 +14,16 @@ from vitalspan.recording.batches import (
     parted,
     with_details,
     within_sessions,
+    without_relocated,
 )
 from vitalspan.recording.call_record import IN_PROGRESS, Record
 from vitalspan.recording.enclosing_sessions import EnclosingSession, innermost
+from vitalspan.recording.fold_lock import PATIENCE, FoldLock
 from vitalspan.recording.rebuild import Shared, rebuild
 from vitalspan.recording.recent_calls import RecentCalls
 from vitalspan.recording.series import LARGE_BATCH, SMALL_BATCH, CountedBatch, EnclosedCalls, Series
 from vitalspan.runtime.internal_errors import InternalErrors
-from vitalspan.runtime.locks import acquire
+from vitalspan.runtime.recursion import find_room
 
 _start = itemgetter(0)
 _duration = itemgetter(1)
@@ -33,17 +34,11 @@ _LARGE_BUFFERS: Final = 32
 _PRESSURE: Final = 32 * LARGE_BATCH
 """Records of one series beyond which a caller waits for the thread that is folding."""
 
-_PATIENCE: Final = 0.05
-"""Seconds that it waits at most, so that no deadlock can come of it."""
-
 _DEEPEST: Final = 12
 """Calls within calls that a fold makes at most, with some to spare."""
 
 _READERS_PATIENCE: Final = 1.0
 """Seconds that a reader waits at most, who would see old counts otherwise."""
-
-_LOST: Final = 5.0
-"""Seconds of waiting in vain, by all threads together, after which a lock is taken for lost."""
 
 
 class Aggregator(Shared):
@@ -70,9 +65,7 @@ class Aggregator(Shared):
         self._internal_errors = internal_errors
         self._relocate = relocate
         self._relocated_to: list[Series] = []
-        self._lock = threading.Lock()
-        self._holder = 0
-        self._waited = 0.0
+        self._lock = FoldLock()
         self._large = _LARGE_BUFFERS
         self.open_sessions: dict[int, EnclosingSession] = {}
         self.application_session: EnclosingSession | None = None
@@ -83,9 +76,7 @@ class Aggregator(Shared):
 
     def reset(self) -> None:
         """Begin anew, with a lock that no other thread can hold."""
-        self._lock = threading.Lock()
-        self._holder = 0
-        self._waited = 0.0
+        self._lock.reset()
         self.recent.clear()
         self.flushes = 0
         self.seconds = 0.0
@@ -94,7 +85,7 @@ class Aggregator(Shared):
         """Fold a series whose buffer has reached its limit, in the caller's thread."""
         batch: list[Record] = []
         try:
-            _find_room(_DEEPEST)
+            find_room(_DEEPEST)
         except RecursionError:
             # A fold that breaks off in the middle loses calls. One further up the stack will do it.
             series.limit = len(series.records) + series.batch
@@ -103,13 +94,13 @@ class Aggregator(Shared):
             first_flush, self.first_flush = self.first_flush, None
             if first_flush is not None:
                 first_flush()
-            lock = self._enter()
+            fold_lock = self._lock
+            lock = fold_lock.enter()
             if lock is None:
-                # Trying again at each call would cost every caller while the folding thread waits
-                # for its turn.
+                # Trying again at each call would cost every caller while another thread folds.
                 series.limit = len(series.records) + series.batch
                 if series.limit >= _PRESSURE:
-                    lock = self._enter(_PATIENCE)
+                    lock = fold_lock.enter(PATIENCE)
                 if lock is None:
                     return
             # No loop stands in these `try` themselves: CPython 3.13 leaves its jump back out of
@@ -118,15 +109,15 @@ class Aggregator(Shared):
                 self._grow(series)
                 batch = self._take_batch(series)
             finally:
-                self._holder = 0
+                fold_lock.holder = 0
                 lock.release()
             self._count_batch(series, batch)
-            lock = self._enter()
+            lock = fold_lock.enter()
             if lock is not None:
                 try:
                     self._apply(series)
                 finally:
-                    self._holder = 0
+                    fold_lock.holder = 0
                     lock.release()
             if self._relocated_to:
                 self._flush_relocated()
@@ -145,14 +136,14 @@ class Aggregator(Shared):
         Yields:
             The series, or None where another thread goes on counting for too long.
         """
-        lock = self._enter(_READERS_PATIENCE)
+        lock = self._lock.enter(_READERS_PATIENCE)
         if lock is None:
             yield None
             return
         try:
             yield self._flush_all(all_series)
         finally:
-            self._holder = 0
+            self._lock.holder = 0
             lock.release()
 
     def settled(self, all_series: list[Series]) -> Iterator[Collection[Record]]:
@@ -170,25 +161,6 @@ class Aggregator(Shared):
                     yield {id(record): record for batch in batches for record in batch}.values()
                     break
                 self._apply(series)
-
-    def _enter(self, seconds: float = 0.0) -> threading.Lock | None:
-        """Return the lock, taken, or None where another or this very thread keeps it so long.
-
-        A lock that nobody gets any more is replaced: an exception that a signal handler raised may
-        have left it taken.
-        """
-        lock, thread = self._lock, threading.get_ident()
-        interrupted = thread == self._holder
-        if not interrupted and acquire(lock, seconds):
-            self._holder = thread
-            self._waited = 0.0
-            return lock
-        self._waited += _PATIENCE if interrupted else seconds
-        if self._waited > _LOST:
-            self._lock = threading.Lock()
-            self._holder = 0
-            self._waited = 0.0
-        return None
 
     def _flush_all(self, all_series: Callable[[], list[Series]]) -> list[Series]:
         every = all_series()
@@ -254,8 +226,9 @@ class Aggregator(Shared):
         # calls. The tokens only tell whether it is worth looking for them.
         noted = with_details(batch) if series.notes else []
         tokens = len(noted)
-        if any(belongs_elsewhere(record) for record in noted) and hand in series.in_hand:
-            batch = self._without_relocated(series, batch)
+        if noted and any(map(belongs_elsewhere, noted)) and hand in series.in_hand:
+            batch, relocated_to = without_relocated(series, batch, self._relocate)
+            self._relocated_to += relocated_to
             noted = with_details(batch)
             durations = list(map(_duration, batch))
             total = sum(durations)
@@ -283,19 +256,6 @@ class Aggregator(Shared):
             series.limit = limit
         self.flushes += bool(batch)
         self.seconds += self._now() - began
-
-    def _without_relocated(self, series: Series, batch: list[Record]) -> list[Record]:
-        """Hand calls to the series that became known during them; return the others."""
-        staying = []
-        for record in batch:
-            if belongs_elsewhere(record):
-                target = self._relocate(record)
-                if target is not series:
-                    series.split = True
-                    self._relocated_to.append(target)
-                    continue
-            staying.append(record)
-        return staying
 
     def _apply(self, series: Series) -> None:
         while series.pending:
@@ -337,9 +297,3 @@ class Aggregator(Shared):
         if series.batch == LARGE_BATCH and len(series.records) < SMALL_BATCH:
             self._large += 1
             series.batch = SMALL_BATCH
-
-
-def _find_room(calls: int) -> None:
-    """Raise RecursionError where not so many calls within calls are possible any more."""
-    if calls:
-        _find_room(calls - 1)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from operator import itemgetter
 
 from vitalspan.recording.buckets import BucketGrid
@@ -42,11 +41,13 @@ def durations_within(
     """
     if sessions and len(records[0]) > 3:
         first = records[0][3]
-        with suppress(IndexError):
-            # Some of them may have begun while no session was open.
+        try:
             durations = [record[1] for record in records if record[3] is first]
-            if len(durations) == len(records) and not first.own:
-                return durations, first
+        except IndexError:
+            # Some of them began while no session was open.
+            return list(map(_duration, records)), None
+        if len(durations) == len(records) and not first.own:
+            return durations, first
     return list(map(_duration, records)), None
 
 
@@ -88,6 +89,31 @@ def belongs_elsewhere(record: Record) -> bool:
     return bool(details.labels) or details.site is not None
 
 
+def without_relocated(
+    series: Series, batch: list[Record], relocate: Callable[[Record], Series]
+) -> tuple[list[Record], list[Series]]:
+    """Hand calls to the series that became known during them.
+
+    Args:
+        series: that they began in.
+        batch: the calls, all of which have ended.
+        relocate: hands a call to the series that it belongs to, and returns that.
+
+    Returns:
+        The other calls, and the series of those that were handed on.
+    """
+    staying, relocated_to = [], []
+    for record in batch:
+        if belongs_elsewhere(record):
+            target = relocate(record)
+            if target is not series:
+                series.split = True
+                relocated_to.append(target)
+                continue
+        staying.append(record)
+    return staying, relocated_to
+
+
 def in_buckets(
     grid: BucketGrid, durations: list[float], total: float
 ) -> tuple[dict[int, int], Spread]:
@@ -100,10 +126,13 @@ def in_buckets(
     """
     lowest, size = grid.bounds[0], len(durations)
     squares = math.hypot(*durations) ** 2
-    # Sorting finds both ends on the way, but costs more than that where there is but one bucket.
-    if total <= lowest * size:
-        longest = max(durations)
-        if longest <= lowest:
-            return {0: size}, Spread(squares, min(durations), longest)
-    ordered = sorted(durations)
-    return grid.count(ordered), Spread(squares, ordered[0], ordered[-1])
+    if total > lowest * size:
+        ordered = sorted(durations)
+        return grid.count(ordered), Spread(squares, ordered[0], ordered[-1])
+    # Most are in the first bucket, and need not be sorted: that costs twice as much as both ends.
+    spread = Spread(squares, min(durations), max(durations))
+    if spread.longest <= lowest:
+        return {0: size}, spread
+    buckets = grid.count(sorted(filter(lowest.__lt__, durations)))
+    in_first = size - sum(buckets.values())
+    return ({0: in_first, **buckets} if in_first else buckets), spread

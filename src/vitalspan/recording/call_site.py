@@ -47,7 +47,8 @@ class CallSite(Shared):
 
     `gate` is what a caller compares with the API's global tracer provider: if they are the same
     object, the call has no span and nothing else to measure, and takes the shortest way. So one
-    comparison decides among everything that can be switched on and off.
+    comparison decides among everything that can be switched on and off. A call that is not so
+    compares `session_gate` next: if that is the same, it only has to note the sessions around it.
 
     Args:
         recorder: what all call sites of a monitor share.
@@ -73,6 +74,7 @@ class CallSite(Shared):
         "recorder",
         "resources",
         "series",
+        "session_gate",
         "slow",
     )
 
@@ -106,6 +108,7 @@ class CallSite(Shared):
         self.measuring = self.resources is not False
         self.inspect_from = float("inf") if self.slow is None else self.slow
         self.gate: object = None
+        self.session_gate: object = OFF
         self.set_gate()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -156,28 +159,31 @@ class CallSite(Shared):
 
     def set_gate(self) -> None:
         """Decide again which way calls take."""
-        gate = self._right_gate()
+        gates = self._right_gates()
         # Another thread may have switched recording off after that was asked, and been overwritten.
-        while self.gate is not gate:
-            self.gate = gate
-            gate = self._right_gate()
+        while self.gate is not gates[0] or self.session_gate is not gates[1]:
+            self.gate, self.session_gate = gates
+            gates = self._right_gates()
 
-    def _right_gate(self) -> object:
+    def _right_gates(self) -> tuple[object, object]:
+        """Return `gate` and `session_gate`; one that is no tracer provider is never equal."""
         recorder = self.recorder
         if not recorder.enabled:
-            return OFF
+            return OFF, OFF
         if (
             self.measuring
             or recorder.tracing.own is not None
             or self.options.error_results is not None
         ):
-            return ENGAGED
-        return IN_SESSION if recorder.open_sessions else recorder.silent_provider
+            return ENGAGED, ENGAGED
+        if recorder.open_sessions:
+            return IN_SESSION, recorder.silent_provider
+        return recorder.silent_provider, ENGAGED
 
     def is_short_in_session(self) -> bool:
         """Return whether a call only has to take the time and to note the sessions around it."""
         provider: object = spans.slot._TRACER_PROVIDER  # noqa: SLF001
-        return self.gate is IN_SESSION and provider is self.recorder.silent_provider
+        return provider is self.session_gate
 
     def inspect(self, record: Record) -> None:
         """Look at a call that lasted for `inspect_from` seconds or longer."""

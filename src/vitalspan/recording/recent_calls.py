@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from bisect import bisect_left
 from collections.abc import Set as AbstractSet
+from operator import itemgetter
 from typing import Any, Final
 
 from vitalspan.recording.call_record import Record
@@ -11,6 +13,9 @@ from vitalspan.recording.call_watch import MOST_WATCHES, CallWatch
 
 _ROOM: Final = 128
 """Calls that are kept beyond four times the size before they are sorted."""
+
+
+_start = itemgetter(0)
 
 
 def _end(record: Record) -> float:
@@ -49,15 +54,25 @@ class RecentCalls:
         size, kept = self.size, self._kept
         if not size:
             return
+        latest = max(self._latest, batch[-1][0] + longest)
+        if len(batch) > size:
+            # What had ended before the last `size` began is let go at once: while it is in the
+            # processor's cache, and so that its memory is used again by the next calls.
+            batch = batch[bisect_left(batch, batch[-size][0] - longest, key=_start) :]
         if batch[0][0] < self._latest:
             # Calls of other operations ended among these.
             self._mark = 0
+        elif len(batch) >= size:
+            # Everything before ended before these began. In one step, since others may read.
+            kept[:] = batch
+            self._mark = 0
+            batch = []
         elif len(kept) - self._mark >= size:
             # What is before the mark ended before anything after it began.
             del kept[: self._mark]
             self._mark = len(kept)
         kept.extend(batch)
-        self._latest = max(self._latest, batch[-1][0] + longest)
+        self._latest = latest
         if len(kept) > 4 * size + _ROOM:
             self.settle()
 

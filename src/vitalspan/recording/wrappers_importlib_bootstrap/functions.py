@@ -1,7 +1,8 @@
 """Wrappers that record plain and coroutine functions.
 
 The two bodies differ in an `await` alone. They stay two, and do everything inline, because a shared
-helper would cost a Python call in the time that the whole of recording takes.
+helper would cost a Python call in the time that the whole of recording takes. Keywords are handed
+on only where there are some, since Python makes a dictionary for them even if there are none.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from vitalspan.recording.call_record import IN_PROGRESS, Record, details_of
-from vitalspan.recording.call_site import IN_SESSION, OFF, CallSite
+from vitalspan.recording.call_site import OFF, CallSite
 from vitalspan.recording.enclosing_sessions import enclose
 from vitalspan.recording.measured_call import MeasuredCall, close_span, note_span, open_span
 from vitalspan.recording.outcome import classify, end, end_with_error, judge_result
@@ -25,18 +26,17 @@ if TYPE_CHECKING:
 def function(site: CallSite, func: Callable[..., Any]) -> Callable[..., Any]:
     """Record the calls of a function."""
     series, now = site.series, site.now
-    recorder = site.recorder
-    records, flush = series.records, recorder.aggregator.flush
+    records = series.records
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         gate = site.gate
         if _slot._TRACER_PROVIDER is not gate:  # noqa: SLF001
-            if gate is not IN_SESSION or _slot._TRACER_PROVIDER is not recorder.silent_provider:  # noqa: SLF001
+            if _slot._TRACER_PROVIDER is not site.session_gate:  # noqa: SLF001
                 if gate is OFF:
-                    return func(*args, **kwargs)
+                    return func(*args, **kwargs) if kwargs else func(*args)
                 # Not by one function for both: each frame counts against the recursion limit.
                 return (_measured if site.measuring else _engaged)(site, func, args, kwargs)
-            enclosure = recorder.enclosure
+            enclosure = site.recorder.enclosure
             start = now()
             record = [start, IN_PROGRESS, site, enclosure()]
         else:
@@ -44,7 +44,7 @@ def function(site: CallSite, func: Callable[..., Any]) -> Callable[..., Any]:
             record = [start, IN_PROGRESS, site]
         try:
             records.append(record)
-            result = func(*args, **kwargs)
+            result = func(*args, **kwargs) if kwargs else func(*args)
             record[1] = seconds = now() - start
         except BaseException as error:
             if record[1] == IN_PROGRESS:
@@ -58,7 +58,7 @@ def function(site: CallSite, func: Callable[..., Any]) -> Callable[..., Any]:
         if seconds >= site.inspect_from:
             site.inspect(record)
         if len(records) >= series.limit:
-            flush(series)
+            site.recorder.aggregator.flush(series)
         return result
 
     return wrapper
@@ -67,19 +67,18 @@ def function(site: CallSite, func: Callable[..., Any]) -> Callable[..., Any]:
 def coroutine_function(site: CallSite, func: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
     """Record the calls of a coroutine function, from its first step to its last."""
     series, now = site.series, site.now
-    recorder = site.recorder
-    records, flush = series.records, recorder.aggregator.flush
+    records = series.records
 
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         gate = site.gate
         if _slot._TRACER_PROVIDER is not gate:  # noqa: SLF001
-            if gate is not IN_SESSION or _slot._TRACER_PROVIDER is not recorder.silent_provider:  # noqa: SLF001
+            if _slot._TRACER_PROVIDER is not site.session_gate:  # noqa: SLF001
                 if gate is OFF:
-                    return await func(*args, **kwargs)
+                    return await (func(*args, **kwargs) if kwargs else func(*args))
                 if site.measuring:
                     return await with_cpu_time(site, func, args, kwargs)
                 return await _engaged_coroutine(site, func, args, kwargs)
-            enclosure = recorder.enclosure
+            enclosure = site.recorder.enclosure
             start = now()
             record = [start, IN_PROGRESS, site, enclosure()]
         else:
@@ -87,7 +86,7 @@ def coroutine_function(site: CallSite, func: Callable[..., Awaitable[Any]]) -> C
             record = [start, IN_PROGRESS, site]
         try:
             records.append(record)
-            result = await func(*args, **kwargs)
+            result = await (func(*args, **kwargs) if kwargs else func(*args))
             record[1] = seconds = now() - start
         except BaseException as error:
             if record[1] == IN_PROGRESS:
@@ -101,7 +100,7 @@ def coroutine_function(site: CallSite, func: Callable[..., Awaitable[Any]]) -> C
         if seconds >= site.inspect_from:
             site.inspect(record)
         if len(records) >= series.limit:
-            flush(series)
+            site.recorder.aggregator.flush(series)
         return result
 
     return wrapper
