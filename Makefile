@@ -14,6 +14,8 @@ BENCH_FLAGS ?=
 VERSIONS ?=
 ## PROMQLTEST    a copy of promql/promqltest/testdata of Prometheus, for test-promql
 PROMQLTEST ?=
+## ALERTS        a folder of rule files of Prometheus, for test-promql
+ALERTS ?=
 ## RELEASE       the version that changelog writes a section for
 RELEASE ?=
 ## UPGRADE       empty to lock only what pyproject.toml newly asks for
@@ -89,8 +91,14 @@ LONG := tests/runtime/test_fork.py tests/workers/test_gunicorn.py tests/notify/t
 test-long: $(VENV)/wheel $(VENV)/test-tools ## the long forms of some tests, an hour or so
 	VITALSPAN_LONG=1 PATH="$$(.ci/packages):$$PATH" $(BIN)/python -m pytest $(LONG) $(PYTEST_FLAGS)
 
-test-promql: $(VENV)/test-tools $(VENV)/wheel ## the tests of PromQL that Prometheus has itself, of the folder PROMQLTEST
+test-promql: $(VENV)/test-tools $(VENV)/wheel ## PromQL: Prometheus' own tests in PROMQLTEST, and the alerts in ALERTS
+ifneq ($(PROMQLTEST),)
 	VITALSPAN_PROMQLTEST="$(PROMQLTEST)" $(BIN)/python -m pytest tests/promql/promqltest_scripts.py $(PYTEST_FLAGS)
+endif
+ifneq ($(ALERTS),)
+	VITALSPAN_ALERTS="$(ALERTS)" PATH="$$(.ci/packages):$$PATH" $(BIN)/python -m pytest tests/promql/alert_collection.py $(PYTEST_FLAGS)
+endif
+	@[ -n "$(PROMQLTEST)$(ALERTS)" ] || { echo "name a folder: make test-promql PROMQLTEST=... ALERTS=..."; exit 1; }
 
 test-all: ## most tests, on every supported Python that is found
 	PYTEST_FLAGS="$(PYTEST_FLAGS)" .ci/test-all $(VERSIONS)

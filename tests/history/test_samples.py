@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, samples
+from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 import vitalspan as vs
@@ -14,9 +17,11 @@ from vitalspan.exposition.asked_samples import AskedSamples
 from vitalspan.history.samples import store as store_module
 from vitalspan.history.samples.reading import Reading
 from vitalspan.history.samples.resolution import MOST, resolution_of
+from vitalspan.history.samples.selections import NameFilter
 from vitalspan.history.samples.store import SampleStore
 from vitalspan.metrics import DURATION_BOUNDARIES
 from vitalspan.promql.engine.evaluation_context import EvaluationError
+from vitalspan.promql.engine.float_histogram import FloatHistogram
 from vitalspan.promql.engine.metric_labels import NAME, metric_labels
 from vitalspan.promql.engine.parse import PromqlError
 from vitalspan.promql.engine.query import Query, compile_query
@@ -48,7 +53,7 @@ class Ticks:
             reading.samples.append((name, pairs, value))
         self.store.observe(self.now, self.epoch, reading)
 
-    def value(self, query: str) -> dict[str, float]:
+    def value(self, query: str) -> dict[str, Any]:
         compiled: Query = self.queries[query]
         context = compiled.context(self.store, self.store.now)
         return {
@@ -356,10 +361,10 @@ def test_what_cannot_be_kept_is_refused(query: str, problem: str) -> None:
 
 
 class Broken(Collector):
-    def collect(self) -> list[object]:
+    def collect(self) -> list[Metric]:
         raise RuntimeError("broken")
 
-    def describe(self) -> list[object]:
+    def describe(self) -> list[Metric]:
         return []
 
 
@@ -388,7 +393,10 @@ def test_all_kinds_of_metrics_are_read(registry: CollectorRegistry, clock: vs.Ma
     compiled = [compile_query(query) for query in queries[:-1]]
     store.ask([demand for query in compiled for demand in query.demands])
     store.observe(clock.now(), EPOCH, store.read())
-    values = [sum(v for _, v in q.evaluate(q.context(store, store.now))) for q in compiled]
+    values: list[Any] = []
+    for query in compiled:
+        vector: Any = query.evaluate(query.context(store, store.now))
+        values.append(sum(value for _, value in vector))
     assert values[:3] == [3, 4, 3]
     assert values[3] == 3 * sum(1 for bound in (*DURATION_BOUNDARIES, math.inf) if bound >= 0.02)
     assert values[4] == pytest.approx(0.06)
@@ -399,3 +407,48 @@ def test_all_kinds_of_metrics_are_read(registry: CollectorRegistry, clock: vs.Ma
     store.observe(clock.now() + 5, EPOCH, store.read())
     assert len(everything.evaluate(everything.context(store, store.now))) == 3
     monitor.close()
+
+
+def test_native_histograms_count_as_many_samples_and_end_as_others_do() -> None:
+    ticks = Ticks("h", "h[1m]", "histogram_count(h)", "rate(h[1m])")
+    for count in (1.0, 3.0, 6.0):
+        histogram = FloatHistogram(0, count, count, positive={0: count})
+        ticks.now += 5
+        ticks.store.observe(ticks.now, EPOCH, Reading(histograms=[("h", {"x": "1"}, histogram)]))
+    assert ticks.value("histogram_count(h)") == {"x=1": 6}
+    assert ticks.value("rate(h[1m])")["x=1"].count > 0
+    numbers = Ticks("h[1m]")
+    numbers.tick({"h/x=1": 1})
+    assert ticks.store.capacity > 50 * numbers.store.capacity
+    ticks.tick({})
+    assert ticks.value("h") == {}
+    # What was a histogram may become a number, and a number has no histograms.
+    ticks.tick({"h/x=1": 7})
+    assert ticks.value("h") == {"x=1": 7}
+    assert ticks.value("histogram_count(h)") == {}
+    numbers.now += 5
+    numbers.store.observe(
+        numbers.now, EPOCH, Reading(histograms=[("h", {"x": "1"}, FloatHistogram())])
+    )
+    assert numbers.store.size == 2
+
+
+@pytest.mark.skipif(
+    not hasattr(samples, "NativeHistogram"),
+    reason="this prometheus_client has no native histograms",
+)
+def test_native_histograms_of_a_collector_are_read() -> None:
+    class Natives(Collector):
+        def collect(self) -> Iterator[Metric]:
+            family = HistogramMetricFamily("h", "H.", labels=["x"])
+            spans = (samples.BucketSpan(1, 1),)
+            native = samples.NativeHistogram(3.0, 4.5, 0, 0.001, 1.0, spans, None, (2,), None)
+            family.add_sample("h", {"x": "1"}, 0.0, native_histogram=native)
+            yield family
+
+    registry = CollectorRegistry()
+    registry.register(Natives())
+    reading = AskedSamples(registry)(NameFilter([compile_query("h").demands[0].selector]))
+    [(name, labels, histogram)] = reading.histograms
+    assert (name, labels) == ("h", {"x": "1"})
+    assert histogram == FloatHistogram(0, 3.0, 4.5, 0.001, 1.0, {1: 2.0})

@@ -250,3 +250,50 @@ def test_a_missing_parser_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(__import__("sys").modules, "promql_parser", None)
     with pytest.raises(MissingExtraError, match=r"vitalspan\[promql\]"):
         parse("groups: [{name: a, rules: [{alert: A, expr: up}]}]")
+
+
+NATIVE = """
+groups:
+- name: durations
+  rules:
+  - record: component:duration:rate1m
+    expr: sum by (component) (rate(operation_duration_seconds[1m]))
+  - alert: Slow
+    expr: histogram_quantile(0.9, component:duration:rate1m) > 0.5
+    annotations:
+      summary: '{{ $labels.component }} takes {{ $value | humanizeDuration }}'
+  - alert: AnyRate
+    expr: component:duration:rate1m{component="shop"}
+    annotations:
+      summary: '{{ $value }}'
+"""
+
+
+def test_rules_on_the_native_histograms_of_operations(tmp_path: Path) -> None:
+    program = Program(NATIVE, tmp_path)
+    operation = program.monitor.operation("buy", component="shop")
+    fast = program.monitor.operation("look", component="page")
+    for _ in range(24):
+        for seconds, called in ((0.8, operation), (0.01, fast)):
+            with called:
+                program.clock.advance(seconds)
+        program.tick()
+    [slow] = [one for one in program.monitor.alerts.active() if one.alertname == "Slow"]
+    assert slow.labels["component"] == "shop"
+    # Buckets of native histograms are 9 % wide.
+    assert slow.value == pytest.approx(0.8, rel=0.09)
+    assert slow.message.startswith("shop takes 7") or slow.message.startswith("shop takes 8")
+    [rate] = [one for one in program.monitor.alerts.active() if one.alertname == "AnyRate"]
+    assert rate.value == 0
+    assert rate.message.startswith("{count:")
+
+
+def test_a_monitor_without_native_histograms_has_none_in_rules(tmp_path: Path) -> None:
+    program = Program("groups: []", tmp_path)
+    program.monitor.configure(native_histograms=False)
+    program.use(NATIVE)
+    for _ in range(24):
+        with program.monitor.operation("buy", component="shop"):
+            program.clock.advance(0.8)
+        program.tick()
+    assert program.monitor.alerts.active() == []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping
+from typing import Any
 
 from vitalspan.promql.engine.evaluation_context import Annotations
 from vitalspan.promql.engine.query import compile_query
@@ -19,9 +19,7 @@ class Source:
         for name, notation in series.items():
             values = enumerate(parse_values(notation))
             samples = [(i * round(interval * 1000), v) for i, v in values if v is not None]
-            times = array("q", [time for time, _ in samples])
-            column = array("d", [value for _, value in samples])
-            self._series.append(Series(parse_series(name)[0], times, column))
+            self._series.append(Series.of(parse_series(name)[0], samples))
 
     def select(self, demand: Demand) -> list[Series]:
         return [series for series in self._series if demand.selector.matches(series.labels)]
@@ -29,14 +27,14 @@ class Source:
 
 def evaluate(
     query: str, series: Mapping[str, str] | None = None, at: float = 0, interval: float = 60
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Return the values of a query at a time in seconds, by their labels as texts."""
     return annotated(query, series, at, interval)[0]
 
 
 def annotated(
     query: str, series: Mapping[str, str] | None = None, at: float = 0, interval: float = 60
-) -> tuple[dict[str, float], Annotations]:
+) -> tuple[dict[str, Any], Annotations]:
     """Return the values of a query, and its annotations."""
     compiled = compile_query(query)
     context = compiled.context(Source(series or {}, interval), round(at * 1000))

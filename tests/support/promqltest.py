@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import math
 import re
-from array import array
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 from vitalspan.promql.engine.evaluation_context import EvaluationContext, EvaluationError
+from vitalspan.promql.engine.float_histogram import CUSTOM_BUCKETS, FloatHistogram, ResetHint
+from vitalspan.promql.engine.histogram_arithmetic import began_anew
 from vitalspan.promql.engine.metric_labels import NAME, MetricLabels
 from vitalspan.promql.engine.parse import PromqlError
 from vitalspan.promql.engine.plan import MatrixNode, TextNode
 from vitalspan.promql.engine.query import compile_query
-from vitalspan.promql.engine.series import Demand, Series, is_stale
+from vitalspan.promql.engine.series import Demand, Series, Value, is_stale
 from vitalspan.promql.engine.series_notation import (
-    NativeHistogramError,
+    NotedValue,
     parse_series,
     parse_values,
     unquoted,
@@ -42,7 +44,7 @@ _RANGE = re.compile(r"expect range vector\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(
 _UNIT = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _UNIT["y"] = 365 * _UNIT["d"]
 
-Outcome = Literal["passed", "failed", "not applicable"]
+Outcome = Literal["passed", "failed"]
 
 
 def milliseconds(text: str) -> int:
@@ -53,49 +55,96 @@ def milliseconds(text: str) -> int:
     return round(float(text) * 1000)
 
 
-class NotApplicableError(Exception):
-    """A case is about native histograms."""
-
-
 class Storage:
     """What `load` has loaded."""
 
     def __init__(self) -> None:
-        self._samples: dict[MetricLabels, dict[int, float]] = {}
-        self._native: set[MetricLabels] = set()
+        self._samples: dict[MetricLabels, dict[int, Value]] = {}
         self._series: list[Series] = []
 
     def load(self, interval: int, lines: Sequence[str], *, with_native: bool) -> None:
+        loaded: dict[MetricLabels, dict[int, Value]] = {}
         for line in lines:
             if re.match(r"[^\s{]+(?:\{[^}]*\})?@st\s", line):
                 # When counters began, which only an experimental feature of Prometheus looks at.
                 continue
             labels, text = parse_series(line)
-            if with_native:
-                name = re.sub("_(bucket|count|sum)$", "", labels.get(NAME))
-                self._native.add(labels.without(["le"]).updated({NAME: name}))
-            try:
-                values = parse_values(text)
-            except NativeHistogramError:
-                self._native.add(labels)
-                continue
-            samples = self._samples.setdefault(labels, {})
-            for index, value in enumerate(values):
-                if value is not None:
-                    samples[index * interval] = value
+            loaded[labels] = {
+                index * interval: value
+                for index, value in enumerate(parse_values(text))
+                if value is not None
+            }
+        if with_native:
+            loaded |= custom_histograms(loaded)
+        for labels, samples in loaded.items():
+            self._samples.setdefault(labels, {}).update(samples)
         self._series = [
-            Series(
-                labels,
-                array("q", sorted(samples)),
-                array("d", [samples[time] for time in sorted(samples)]),
-            )
-            for labels, samples in self._samples.items()
+            _series(labels, sorted(samples.items())) for labels, samples in self._samples.items()
         ]
 
     def select(self, demand: Demand) -> list[Series]:
-        if any(demand.selector.matches(labels) for labels in self._native):
-            raise NotApplicableError
         return [series for series in self._series if demand.selector.matches(series.labels)]
+
+
+def _series(labels: MetricLabels, samples: Sequence[tuple[int, Value]]) -> Series:
+    hinted = _with_hints([value for _, value in samples])
+    return Series.of(labels, zip((time for time, _ in samples), hinted, strict=True))
+
+
+def _with_hints(values: Sequence[Value]) -> list[Value]:
+    """Say of each histogram whether a counter goes on, as the storage of Prometheus does.
+
+    That it began anew is not said there: it is found out when it matters.
+    """
+    hinted: list[Value] = []
+    before: FloatHistogram | None = None
+    for value in values:
+        if not isinstance(value, FloatHistogram):
+            hinted.append(value)
+            before = None
+            continue
+        if value.reset_hint == "gauge" or before is None:
+            hinted.append(value)
+        else:
+            hint: ResetHint = "unknown" if began_anew(value, before) else "not_reset"
+            hinted.append(replace(value, reset_hint=hint))
+        before = None if value.reset_hint == "gauge" else replace(value, reset_hint="unknown")
+    return hinted
+
+
+def custom_histograms(
+    loaded: Mapping[MetricLabels, Mapping[int, Value]],
+) -> dict[MetricLabels, dict[int, Value]]:
+    """Return classic histograms as native ones with custom buckets."""
+    parts: dict[MetricLabels, dict[int, dict[str | float, float]]] = {}
+    for labels, samples in loaded.items():
+        match = re.fullmatch("(.+)_(bucket|count|sum)", labels.get(NAME))
+        if match is None:
+            continue
+        base = labels.without(["le"]).updated({NAME: match[1]})
+        part = float(labels.get("le")) if match[2] == "bucket" else match[2]
+        for time, value in samples.items():
+            if isinstance(value, float) and not is_stale(value):
+                parts.setdefault(base, {}).setdefault(time, {})[part] = value
+    return {
+        labels: {time: _custom_histogram(one) for time, one in by_time.items()}
+        for labels, by_time in parts.items()
+    }
+
+
+def _custom_histogram(parts: Mapping[str | float, float]) -> FloatHistogram:
+    bounds = sorted(part for part in parts if isinstance(part, float))
+    total = parts.get("count", parts[bounds[-1]] if bounds else 0.0)
+    bounds = [bound for bound in bounds if bound != math.inf]
+    upto = [*(parts[bound] for bound in bounds), total]
+    counts = [upto[0], *(after - before for before, after in pairwise(upto))]
+    return FloatHistogram(
+        CUSTOM_BUCKETS,
+        total,
+        parts.get("sum", 0.0),
+        positive={index: count for index, count in enumerate(counts) if count},
+        bounds=tuple(bounds),
+    )
 
 
 @dataclass
@@ -106,12 +155,12 @@ class Case:
     line: int
     query: str
     times: tuple[int, int, int | None]
-    expected: list[tuple[MetricLabels, list[float | None]]] = field(default_factory=list)
+    expected: list[tuple[MetricLabels, list[NotedValue]]] = field(default_factory=list)
+    with_hints: bool = False
     scalar: float | None = None
     text: str | None = None
     range_vector: tuple[int, int, int] | None = None
     notes: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
-    native: bool = False
 
     @property
     def key(self) -> str:
@@ -194,11 +243,9 @@ def _expect(case: Case, text: str) -> None:
         try:
             case.scalar = float(text)
         except ValueError:
-            try:
-                labels, values = parse_series(text)
-                case.expected.append((labels, parse_values(values)))
-            except NativeHistogramError:
-                case.native = True
+            labels, values = parse_series(text)
+            case.expected.append((labels, parse_values(values)))
+            case.with_hints |= "counter_reset_hint" in values
 
 
 def _without_position(text: str) -> str:
@@ -214,14 +261,8 @@ def _run(case: Case, storage: Storage, delayed_names: bool) -> tuple[Outcome, st
     context = EvaluationContext(storage, start, end, step=step or 0)
     try:
         problem = _compare(case, context, delayed_names)
-    except NotApplicableError:
-        return "not applicable", ""
     except (PromqlError, EvaluationError) as refused:
-        if case.native or "native histograms" in str(refused):
-            return "not applicable", ""
         return _refused(case, refused)
-    if case.native:
-        return "not applicable", ""
     problem = problem or _notes_problem(case, context)
     return ("failed", problem) if problem else ("passed", "")
 
@@ -247,8 +288,7 @@ def _compare(case: Case, context: EvaluationContext, delayed_names: bool) -> str
         return "" if query.plan.text == case.text else f"is {query.plan.text!r}"
     if isinstance(query.plan, MatrixNode):
         actual = {
-            window.labels.final: dict(zip(window.times, window.values, strict=True))
-            for window in query.plan.evaluate(context)
+            window.labels.final: dict(window.samples()) for window in query.plan.evaluate(context)
         }
         first, _, step = case.range_vector or (start, end, 1)
         return _series_problem(case, actual, first, step)
@@ -273,9 +313,9 @@ def _compare(case: Case, context: EvaluationContext, delayed_names: bool) -> str
 
 
 def _series_problem(
-    case: Case, actual: dict[MetricLabels, dict[int, float]], start: int, step: int
+    case: Case, actual: dict[MetricLabels, dict[int, Value]], start: int, step: int
 ) -> str:
-    wanted: dict[MetricLabels, dict[int, float]] = {}
+    wanted: dict[MetricLabels, dict[int, Value]] = {}
     for labels, values in case.expected:
         present = {
             start + index * step: value for index, value in enumerate(values) if value is not None
@@ -287,9 +327,34 @@ def _series_problem(
     for labels in wanted.keys() | actual.keys():
         ours, theirs = actual.get(labels, {}), wanted.get(labels, {})
         for time in sorted(ours.keys() | theirs.keys()):
-            if time not in ours or time not in theirs or not almost_equal(ours[time], theirs[time]):
+            if time not in ours or time not in theirs or not _same(ours[time], theirs[time], case):
                 return f"{labels} at {time} is {ours.get(time)} and not {theirs.get(time)}"
     return ""
+
+
+def _same(ours: Value, theirs: Value, case: Case) -> bool:
+    if isinstance(ours, float) and isinstance(theirs, float):
+        return almost_equal(ours, theirs)
+    if not (isinstance(ours, FloatHistogram) and isinstance(theirs, FloatHistogram)):
+        return False
+    left, right = ours.compacted(), theirs.compacted()
+    shapes = [
+        (one.schema, one.zero_threshold, one.bounds, sorted(one.positive), sorted(one.negative))
+        for one in (left, right)
+    ]
+    if shapes[0] != shapes[1]:
+        return False
+    # The hint is compared where one is written.
+    if case.with_hints and right.reset_hint != "unknown" and left.reset_hint != right.reset_hint:
+        return False
+    pairs = [
+        (left.count, right.count),
+        (left.total, right.total),
+        (left.zero_count, right.zero_count),
+        *((left.positive[index], right.positive[index]) for index in left.positive),
+        *((left.negative[index], right.negative[index]) for index in left.negative),
+    ]
+    return all(almost_equal(*pair) for pair in pairs)
 
 
 def almost_equal(left: float, right: float) -> bool:

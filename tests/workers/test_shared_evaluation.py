@@ -209,6 +209,26 @@ def test_windows_go_on_over_many_failovers(service: Service, tmp_path: Path) -> 
     alone.monitors[0].close()
 
 
+def test_native_histograms_go_on_after_a_failover(service: Service, tmp_path: Path) -> None:
+    rules = tmp_path / "native.yml"
+    rules.write_text(
+        "groups: [{name: native, rules: [{alert: Called, "
+        "expr: 'histogram_count(increase(operation_duration_seconds[2m])) > 0'}]}]"
+    )
+    for monitor in service.monitors:
+        monitor.rules.load(rules)
+    service.tick()
+    for _ in range(12):
+        service.call(1, 3)
+        service.tick()
+    service.kill(0)
+    service.tick(1, 2, 0)
+    service.tick(1, 2, 0)
+    assert service.leaders() == [1]
+    [alert] = [one for one in active(service.monitors[1]) if one.alertname == "Called"]
+    assert alert.value == pytest.approx(36, rel=0.2)
+
+
 def test_what_a_follower_is_told_reaches_the_leader(service: Service) -> None:
     service.tick()
     service.call(2, 20, ValueError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Iterable
 from contextlib import suppress
@@ -9,19 +10,19 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
-from prometheus_client.registry import Collector
 
+from vitalspan.exposition.client_histogram import native_of
 from vitalspan.exposition.collector import MetricVisitor, MonitorCollector
 from vitalspan.exposition.families import HistogramFamily, MetricFamily, ScalarFamily
+from vitalspan.exposition.native_histogram import BucketSpans, NativeHistogram
 from vitalspan.exposition.registry_samples import collectors_of
 from vitalspan.exposition.text_numbers import boundary_texts
 from vitalspan.history.samples.reading import Layout, Reading
 from vitalspan.history.samples.selections import NameFilter
 from vitalspan.metrics import OPERATION_DURATION
+from vitalspan.promql.engine.float_histogram import FloatHistogram
 from vitalspan.recording.buckets import BucketGrid
 from vitalspan.recording.series import Series
-
-Sample = tuple[str, dict[str, str], float]
 
 _SUFFIXES: Final = ("", "_bucket", "_count", "_sum", "_created", "_total", "_info")
 
@@ -48,7 +49,8 @@ class AskedSamples:
                 if isinstance(collector, MonitorCollector):
                     self._read_monitor(collector, wanted, reading)
                 else:
-                    reading.samples += _samples(collector, wanted)
+                    for metric in collector.collect():
+                        _read_metric(metric, wanted, reading)
         return reading
 
     def _read_monitor(
@@ -69,11 +71,15 @@ class AskedSamples:
             calls = [point for point in family.points if isinstance(point, Series)]
             if any(wanted.wants(name + suffix) for suffix in ("_bucket", "_count", "_sum")):
                 self._read_calls(name, calls, reading)
+            if wanted.wants(name):
+                _read_histograms(family, reading)
         elif isinstance(family, ScalarFamily):
             if wanted.wants(name):
                 self._read_scalars(family, reading)
         else:
-            reading.samples += _wanted_of(family.accept(_AS_METRIC), wanted)
+            _read_metric(family.accept(_AS_METRIC), wanted, reading)
+            if isinstance(family, HistogramFamily) and wanted.wants(name):
+                _read_histograms(family, reading)
 
     def _read_calls(self, name: str, calls: Iterable[Series], reading: Reading) -> None:
         grid: BucketGrid | None = None
@@ -110,13 +116,36 @@ class AskedSamples:
 _AS_METRIC: Final = MetricVisitor()
 
 
-def _samples(collector: Collector, wanted: NameFilter) -> list[Sample]:
-    return [sample for metric in collector.collect() for sample in _wanted_of(metric, wanted)]
+def _read_metric(metric: Metric, wanted: NameFilter, reading: Reading) -> None:
+    for sample in metric.samples:
+        if wanted.wants(sample.name):
+            native = native_of(sample)
+            if native is None:
+                reading.samples.append((sample.name, sample.labels, sample.value))
+            else:
+                reading.histograms.append((sample.name, sample.labels, _as_floats(native)))
 
 
-def _wanted_of(metric: Metric, wanted: NameFilter) -> list[Sample]:
-    return [
-        (sample.name, sample.labels, sample.value)
-        for sample in metric.samples
-        if wanted.wants(sample.name)
-    ]
+def _read_histograms(family: HistogramFamily, reading: Reading) -> None:
+    for point in family.points:
+        native = family.native(point.histogram)
+        if native is not None:
+            name, labels = family.metadata.name, point.all_labels()
+            reading.histograms.append((name, labels, _as_floats(native)))
+
+
+def _as_floats(native: NativeHistogram) -> FloatHistogram:
+    """Return a native histogram as expressions compute with it."""
+    return FloatHistogram(
+        native.schema,
+        float(native.count),
+        math.nan if native.total is None else native.total,
+        native.zero_threshold,
+        float(native.zero_count),
+        _counts(native.positive),
+        _counts(native.negative),
+    )
+
+
+def _counts(buckets: BucketSpans) -> dict[int, float]:
+    return {index: float(count) for index, count in buckets.counts().items() if count}

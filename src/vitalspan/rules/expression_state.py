@@ -9,7 +9,7 @@ from vitalspan.promql.engine.evaluation_context import EvaluationError
 from vitalspan.promql.engine.metric_labels import NAME
 from vitalspan.promql.engine.plan import SAME_LABELS
 from vitalspan.promql.engine.query import Query, compile_query
-from vitalspan.promql.engine.series import Demand
+from vitalspan.promql.engine.series import Demand, Value
 from vitalspan.rules.alert_state import next_state
 from vitalspan.rules.alert_states import (
     AlertChange,
@@ -180,8 +180,9 @@ class ExpressionState(AlertStates):
         present: dict[Key, tuple[Annotations, float]] = {}
         external = self._store.external_labels
         for labels, value in self._compiled.evaluate():
+            shown_value = value if isinstance(value, float) else str(value)
             data = TemplateData(
-                labels.mapping, value, self._store.now / 1000, self._query, external
+                labels.mapping, shown_value, self._store.now / 1000, self._query, external
             )
             own = {name: self._text(template, data) for name, template in self._labels}
             alert = {**labels.without((NAME,)).mapping, **own, "alertname": self.alert}
@@ -191,7 +192,7 @@ class ExpressionState(AlertStates):
             if key in present:
                 raise EvaluationError(f"{SAME_LABELS} after applying alert labels")
             annotations = {name: self._text(one, data) for name, one in self._annotations}
-            present[key] = (annotations, value)
+            present[key] = (annotations, number_of(value))
         return present
 
     def _text(self, template: Template, data: TemplateData) -> str:
@@ -211,4 +212,9 @@ class ExpressionState(AlertStates):
             vector = query.evaluate(query.context(self._store, self._store.now))
         except EvaluationError as fault:
             raise TemplateError(str(fault)) from None
-        return [Sample(dict(labels.mapping), value) for labels, value in vector]
+        return [Sample(dict(labels.mapping), number_of(value)) for labels, value in vector]
+
+
+def number_of(value: Value) -> float:
+    """Return the number that an alert has as its value: 0 for a native histogram."""
+    return value if isinstance(value, float) else 0.0

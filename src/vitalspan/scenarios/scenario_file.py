@@ -10,6 +10,7 @@ from vitalspan.configfile.fields import Fields
 from vitalspan.configfile.load import load_document
 from vitalspan.configfile.nodes import Node
 from vitalspan.configfile.report import Report
+from vitalspan.promql.engine.float_histogram import FloatHistogram
 from vitalspan.promql.engine.metric_labels import NAME
 from vitalspan.promql.engine.series import is_stale
 from vitalspan.rules.model import SEVERITIES
@@ -91,7 +92,12 @@ def _series(node: Node, report: Report) -> InputSeries | None:
     if not name:
         report.wrong(node.place, 'the series has no name: use depth{queue="mail"}')
         return None
-    samples = (None if value is None or is_stale(value) else value for value in values)
+    samples: list[float | None] = []
+    for value in values:
+        if isinstance(value, FloatHistogram):
+            report.wrong(node.place, "the series has native histograms: use numbers in a scenario")
+            return None
+        samples.append(None if value is None or is_stale(value) else value)
     return InputSeries(name, labels.without((NAME,)).pairs, tuple(samples))
 
 

@@ -10,13 +10,13 @@ from vitalspan.configfile.nodes import Node
 from vitalspan.configfile.report import Report
 from vitalspan.configfile.values import text_of
 from vitalspan.promql.engine.metric_labels import MetricLabels
-from vitalspan.promql.engine.series_notation import Value, parse_series, parse_values
+from vitalspan.promql.engine.series_notation import NotedValue, parse_series, parse_values
 from vitalspan.words import shown
 
 Parsed = TypeVar("Parsed")
 
 
-def read_series(node: Node, report: Report) -> tuple[MetricLabels, tuple[Value, ...]] | None:
+def read_series(node: Node, report: Report) -> tuple[MetricLabels, tuple[NotedValue, ...]] | None:
     """Return the labels of a series and its values, None where something is wrong with it."""
     fields = Fields(node, ("series", "values"), report, usable="series and values")
     labels = _parsed(fields, "series", 'a series such as up{job="api"}', _whole_series)

@@ -13,8 +13,10 @@ from vitalspan.configfile.load import load_document
 from vitalspan.configfile.nodes import Entries, Node
 from vitalspan.configfile.report import Report
 from vitalspan.configfile.values import is_number
+from vitalspan.promql.engine.float_histogram import FloatHistogram
 from vitalspan.promql.engine.metric_labels import MetricLabels
-from vitalspan.promql.engine.series_notation import Value, parse_series
+from vitalspan.promql.engine.series import Value
+from vitalspan.promql.engine.series_notation import NotedValue, parse_series, parse_values
 from vitalspan.rules.file.promql_rules import expression_problem
 from vitalspan.scenarios.series_section import read_series
 from vitalspan.words import shown
@@ -61,7 +63,7 @@ class ExpectedSamples:
 
     at: float
     expr: str
-    samples: tuple[tuple[MetricLabels, float], ...]
+    samples: tuple[tuple[MetricLabels, Value], ...]
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class UnitTest:
 
     name: str
     interval: float
-    series: tuple[tuple[MetricLabels, tuple[Value, ...]], ...]
+    series: tuple[tuple[MetricLabels, tuple[NotedValue, ...]], ...]
     alerts: tuple[ExpectedAlerts, ...]
     samples: tuple[ExpectedSamples, ...]
     external_labels: Mapping[str, str]
@@ -188,19 +190,41 @@ def _samples(node: Node, report: Report) -> ExpectedSamples:
         fields.wrong(f"{shown(expr)} {problem}", "expr")
     samples = []
     for one in fields.items_of("exp_samples", "samples with labels and value"):
-        sample = Fields(one, ("labels", "value"), report, usable="labels and value")
-        value = sample.text("value", "a number") or "0"
+        usable = "labels and value, or labels and histogram"
+        sample = Fields(one, ("labels", "value", "histogram"), report, usable=usable)
         try:
             labels = parse_series(sample.text("labels", "labels such as {}") or "{}")[0]
         except ValueError as mistake:
             sample.wrong(str(mistake), "labels")
             continue
-        value = value.replace(".nan", "nan").replace(".inf", "inf")
-        if not is_number(value) and value.lstrip("+-").lower() not in ("inf", "nan"):
-            sample.wrong(f"{shown(value)} is not a number: use one such as 1.5", "value")
-            continue
-        samples.append((labels, float(value)))
+        value = _histogram(sample) if "histogram" in sample else _number(sample)
+        if value is not None:
+            samples.append((labels, value))
     return ExpectedSamples(fields.seconds("eval_time", 0.0), expr, tuple(samples))
+
+
+def _number(sample: Fields) -> float | None:
+    value = sample.text("value", "a number") or "0"
+    value = value.replace(".nan", "nan").replace(".inf", "inf")
+    if not is_number(value) and value.lstrip("+-").lower() not in ("inf", "nan"):
+        sample.wrong(f"{shown(value)} is not a number: use one such as 1.5", "value")
+        return None
+    return float(value)
+
+
+def _histogram(sample: Fields) -> FloatHistogram | None:
+    text = sample.text("histogram", "a native histogram such as {{count:3 sum:4 buckets:[1 2]}}")
+    if text is None:
+        return None
+    try:
+        [value] = parse_values(text)
+    except ValueError as mistake:
+        sample.wrong(str(mistake), "histogram")
+        return None
+    if not isinstance(value, FloatHistogram):
+        sample.wrong(f"{shown(text)} is not a native histogram", "histogram")
+        return None
+    return value.compacted()
 
 
 def _labels(fields: Fields, field: str) -> dict[str, str]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from array import array
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 from vitalspan.promql.engine.evaluation_context import EvaluationError
+from vitalspan.promql.engine.float_histogram import FloatHistogram
+from vitalspan.promql.engine.histogram_notation import notation
 from vitalspan.promql.engine.metric_labels import MetricLabels
 from vitalspan.promql.engine.plan import Vector
 from vitalspan.promql.engine.query import compile_query
-from vitalspan.promql.engine.series import STALE, Demand, Series
-from vitalspan.promql.engine.series_notation import Value
+from vitalspan.promql.engine.series import STALE, Demand, Series, Value
+from vitalspan.promql.engine.series_notation import NotedValue
 from vitalspan.rules.alert_states import TooManyAlertsError, alert_series
 from vitalspan.rules.expression_state import ExpressionState
 from vitalspan.rules.model import Group, RecordedExpression
@@ -43,7 +44,7 @@ class TestSeries:
 
     def __init__(
         self,
-        series: Sequence[tuple[MetricLabels, Sequence[Value]]],
+        series: Sequence[tuple[MetricLabels, Sequence[NotedValue]]],
         interval: float,
         external_labels: Mapping[str, str],
     ) -> None:
@@ -55,11 +56,7 @@ class TestSeries:
         for labels, values in series:
             step = round(interval * 1000)
             samples = [(i * step, value) for i, value in enumerate(values) if value is not None]
-            times, column = array("q"), array("d")
-            for time, value in samples:
-                times.append(time)
-                column.append(value)
-            self._series[labels] = Series(labels, times, column)
+            self._series[labels] = Series.of(labels, samples)
 
     def select(self, demand: Demand) -> list[Series]:
         """Return the series that a demand asks for."""
@@ -77,10 +74,9 @@ class TestSeries:
         for labels, value in (*vector, *((labels, STALE) for labels in before - present)):
             series = self._series.get(labels)
             if series is None:
-                series = self._series[labels] = Series(labels, array("q"), array("d"))
+                series = self._series[labels] = Series.of(labels, ())
                 self._selected.clear()
-            series.times.append(self.now)
-            series.values.append(value)
+            series.append(self.now, value)
         self._recorded[owner] = present
 
 
@@ -167,8 +163,8 @@ class UnitTestPlayer:
         yield from _differences(
             moment.at,
             moment.expr,
-            Counter(f"{labels} {value:g}" for labels, value in rest),
-            Counter(f"{labels} {value:g}" for labels, value in unexpected),
+            Counter(f"{labels} {_value_text(value)}" for labels, value in rest),
+            Counter(f"{labels} {_value_text(value)}" for labels, value in unexpected),
             "is there",
         )
 
@@ -190,10 +186,16 @@ def _shown(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
     return " ".join(pairs)
 
 
-def _equal(left: float, right: float) -> bool:
-    if math.isnan(left) or math.isnan(right):
-        return math.isnan(left) and math.isnan(right)
-    return left == right or math.isclose(left, right, rel_tol=_TOLERANCE)
+def _equal(expected: Value, actual: Value) -> bool:
+    if isinstance(expected, FloatHistogram) or isinstance(actual, FloatHistogram):
+        return expected == actual
+    if math.isnan(expected) or math.isnan(actual):
+        return math.isnan(expected) and math.isnan(actual)
+    return expected == actual or math.isclose(expected, actual, rel_tol=_TOLERANCE)
+
+
+def _value_text(value: Value) -> str:
+    return f"{{{{{notation(value)}}}}}" if isinstance(value, FloatHistogram) else f"{value:g}"
 
 
 def _time(seconds: float) -> str:

@@ -18,6 +18,7 @@ from zlib import compress, crc32, decompress, error
 
 from vitalspan.history.registry_metrics import Samples
 from vitalspan.history.samples.reading import Reading
+from vitalspan.promql.engine.histogram_notation import notation, parse_histogram
 from vitalspan.workers.compact_json import dump
 from vitalspan.workers.encoded_series import EncodedSeries, encode_columns
 from vitalspan.workers.payload import Payload, encode, head_of
@@ -221,7 +222,7 @@ def _read_from(path: Path, boot: str, offset: int) -> Iterator[tuple[Entry, int]
                     for name, found in head["samples"].items()
                 }
                 flat = json.loads(decompress(parts.calls))
-                reading = Reading([(name, dict(labels), value) for name, labels, value in flat])
+                reading = _reading(flat)
                 offset += _ENTRY.size + length
                 yield Entry(head["now"], samples, reading, parts), offset
     except (OSError, UnreadableError, error):
@@ -230,11 +231,27 @@ def _read_from(path: Path, boot: str, offset: int) -> Iterator[tuple[Entry, int]
         return
 
 
-def _flat(reading: Reading) -> list[tuple[str, list[tuple[str, str]], float]]:
+_Flat = list[tuple[str, list[tuple[str, str]], float | str]]
+"""Names with labels, and numbers or the texts of native histograms."""
+
+
+def _flat(reading: Reading) -> _Flat:
     """Return all samples of a reading by their names and labels."""
-    flat = [(name, list(labels.items()), value) for name, labels, value in reading.samples]
+    flat: _Flat = [(name, list(labels.items()), value) for name, labels, value in reading.samples]
+    for name, own, histogram in reading.histograms:
+        flat.append((name, list(own.items()), notation(histogram)))
     for point, layout, values in reading.points:
         labels = list(point.all_labels().items())
         for (name, more), value in zip(layout.series, values, strict=True):
             flat.append((name, [*labels, *more], value))
     return flat
+
+
+def _reading(flat: _Flat) -> Reading:
+    reading = Reading()
+    for name, labels, value in flat:
+        if isinstance(value, str):
+            reading.histograms.append((name, dict(labels), parse_histogram(value)))
+        else:
+            reading.samples.append((name, dict(labels), value))
+    return reading

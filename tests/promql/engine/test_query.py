@@ -136,7 +136,7 @@ REFUSED = [
     ("rate(up[1m+1m])", "arithmetic in durations"),
     ("up offset (1m)", "arithmetic in durations"),
     ("up @ -5", "before 1970"),
-    ("up </ 5", "native histograms"),
+    ("up </ 5", "cut native histograms"),
     ("info(up)", "the function info is not possible here"),
     ("limit_ratio(0.1, up)", "limit_ratio is experimental"),
     ('{a="1" or b="2"}', "or between label matchers"),

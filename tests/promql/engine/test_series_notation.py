@@ -8,11 +8,7 @@ from hypothesis import strategies as st
 
 from vitalspan.promql.engine.metric_labels import metric_labels
 from vitalspan.promql.engine.series import is_stale
-from vitalspan.promql.engine.series_notation import (
-    NativeHistogramError,
-    parse_series,
-    parse_values,
-)
+from vitalspan.promql.engine.series_notation import parse_series, parse_values
 
 
 @pytest.mark.parametrize(
@@ -58,11 +54,6 @@ def test_series(text: str, labels: dict[str, str], rest: str) -> None:
 def test_wrong_values(text: str) -> None:
     with pytest.raises(ValueError, match="value"):
         parse_values(text)
-
-
-def test_native_histograms_are_refused() -> None:
-    with pytest.raises(NativeHistogramError):
-        parse_values("{{schema:0 count:1}}")
 
 
 @pytest.mark.parametrize("text", ['{a="b', "{a}", "=", 'up{a=1} "1'])

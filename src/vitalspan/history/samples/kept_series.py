@@ -6,8 +6,9 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
+from vitalspan.promql.engine.float_histogram import FloatHistogram
 from vitalspan.promql.engine.metric_labels import MetricLabels
-from vitalspan.promql.engine.series import STALE, Series, is_stale
+from vitalspan.promql.engine.series import STALE, Series, Value, is_stale
 
 _CHECK = 64
 """Samples after which the oldest are looked for."""
@@ -27,7 +28,10 @@ class KeptSeries:
         seen: the tick at which that was, in milliseconds since the epoch; 0 is never.
         resolutions: its samples by the slots that they are kept in.
         is_partial: whether a slot has been dropped, since no sample in it was left.
+        weight: how many numbers a sample takes as much memory as.
     """
+
+    weight = 1
 
     __slots__ = ("is_partial", "labels", "resolutions", "seen", "value")
 
@@ -38,8 +42,11 @@ class KeptSeries:
         self.resolutions: dict[int, Series] = {}
         self.is_partial = False
 
-    def read(self, value: float, now: int) -> None:
-        """Note a value. A counter that begins anew keeps what it had counted."""
+    def read(self, value: Value, now: int) -> None:
+        """Note a number. A counter that begins anew keeps what it had counted."""
+        if isinstance(value, FloatHistogram):
+            # It has become another metric, of which there are no numbers.
+            return
         if value < self.value and self.seen:
             for series in self.resolutions.values():
                 if series.resets is not None:
@@ -49,6 +56,32 @@ class KeptSeries:
                         series.resets = None
         self.value = value
         self.seen = now
+
+    def new_samples(self) -> Series:
+        """Return a series without samples, for one of the slots."""
+        return Series(self.labels, array("q"), array("d"), has_stale=False, resets=[])
+
+
+class KeptHistograms(KeptSeries):
+    """A series of native histograms, as it was read last.
+
+    Attributes:
+        value: when it was read last; a number where it has become one.
+    """
+
+    __slots__ = ()
+
+    weight = 64
+    value: Value  # type: ignore[assignment]
+
+    def read(self, value: Value, now: int) -> None:
+        """Note a value. Whether a counter begins anew is found out when it matters."""
+        self.value = value
+        self.seen = now
+
+    def new_samples(self) -> Series:
+        """Return a series without samples, for one of the slots."""
+        return Series(self.labels, array("q"), [])
 
 
 _Member = tuple[KeptSeries, Series, Callable[[float], None]]
@@ -76,7 +109,7 @@ class SlottedSamples:
     Attributes:
         retention: milliseconds that samples are kept.
         size: how many values there are.
-        count: how many series there are.
+        count: how many series of numbers there are; one of histograms counts as several.
     """
 
     def __init__(self, slot: int) -> None:
@@ -98,10 +131,10 @@ class SlottedSamples:
         """Keep samples of a series from the next tick on, and return them."""
         series = entry.resolutions.get(self.slot)
         if series is None:
-            series = Series(entry.labels, array("q"), array("d"), has_stale=False, resets=[])
+            series = entry.new_samples()
             entry.resolutions[self.slot] = series
             self._new.append((entry, series))
-            self.count += 1
+            self.count += entry.weight
         return series
 
     def append(self, now: int) -> list[tuple[KeptSeries, Series]]:
@@ -188,7 +221,7 @@ class SlottedSamples:
                     if series.resets:
                         series.resets = [one for one in series.resets if one[0] >= oldest]
             if not cohort.times:
-                self.count -= len(cohort.members)
+                self.count -= sum(entry.weight for entry, _, _ in cohort.members)
                 entries += [(entry, series) for entry, series, _ in cohort.members]
                 continue
             # At the same ticks from the same one on: the times are equal then.
@@ -215,7 +248,9 @@ class SlottedSamples:
             if id(series) not in ids:
                 entry.resolutions.pop(self.slot, None)
         self._new = [one for one in self._new if id(one[1]) in ids]
-        self.count = len(self._new) + sum(len(cohort.members) for cohort in self._cohorts)
+        self.count = sum(entry.weight for entry, _ in self._new) + sum(
+            entry.weight for cohort in self._cohorts for entry, _, _ in cohort.members
+        )
 
     def shift(self, milliseconds: int) -> None:
         """Move all samples in time, as the clock of the system was set."""

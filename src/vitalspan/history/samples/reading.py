@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from vitalspan.history.samples.selections import NameFilter
+from vitalspan.promql.engine.float_histogram import FloatHistogram
 
 
 class Point(Protocol):
@@ -37,10 +38,12 @@ class Reading:
     Attributes:
         samples: names with labels and values.
         points: points with their values, which need no look at their labels.
+        histograms: names with labels and native histograms.
     """
 
     samples: list[tuple[str, Mapping[str, str], float]] = field(default_factory=list)
     points: list[tuple[Point, Layout, Sequence[float]]] = field(default_factory=list)
+    histograms: list[tuple[str, Mapping[str, str], FloatHistogram]] = field(default_factory=list)
 
 
 SampleReader = Callable[[NameFilter], Reading]

@@ -19,13 +19,14 @@ class SeriesLookup:
     """Finds the series of a sample or a point, and remembers it for the next tick.
 
     Args:
-        keep: returns what is kept of a series; None if no expression selects it.
+        keep: returns what is kept of a series, by the class of a new one; None if no expression
+            selects it.
 
     Attributes:
         external_labels: those of the process, which all series have.
     """
 
-    def __init__(self, keep: Callable[[MetricLabels], KeptSeries | None]) -> None:
+    def __init__(self, keep: Callable[[MetricLabels, type[KeptSeries]], KeptSeries | None]) -> None:
         self.external_labels = external_labels()
         self._keep = keep
         self._series_by_point: weakref.WeakKeyDictionary[
@@ -35,14 +36,22 @@ class SeriesLookup:
             tuple[str, tuple[tuple[str, str], ...]], KeptSeries | None
         ] = {}
 
-    def of_sample(self, name: str, labels: Mapping[str, str]) -> KeptSeries | None:
-        """Return the series of a sample; None if it is not kept."""
+    def of_sample(
+        self, name: str, labels: Mapping[str, str], kind: type[KeptSeries] = KeptSeries
+    ) -> KeptSeries | None:
+        """Return the series of a sample; None if it is not kept.
+
+        Args:
+            name: of the metric.
+            labels: of the series.
+            kind: the class of a series that is new.
+        """
         cache = self._series_by_sample
         key = (name, tuple(labels.items()))
         if key not in cache:
             if len(cache) > _MAX_REMEMBERED:
                 cache.clear()
-            cache[key] = self._keep(self._labels(name, labels))
+            cache[key] = self._keep(self._labels(name, labels), kind)
         return cache[key]
 
     def of_point(self, point: Point, layout: Layout) -> list[KeptSeries | None]:
@@ -54,7 +63,7 @@ class SeriesLookup:
         if entry is None or entry[0] is not layout:
             labels = point.all_labels()
             series = [
-                self._keep(self._labels(name, {**labels, **dict(more)}))
+                self._keep(self._labels(name, {**labels, **dict(more)}), KeptSeries)
                 for name, more in layout.series
             ]
             entry = families[layout.family] = (layout, series)

@@ -10,11 +10,12 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from vitalspan.history.samples.kept_series import KeptSeries, SlottedSamples
+from vitalspan.history.samples.kept_series import KeptHistograms, KeptSeries, SlottedSamples
 from vitalspan.history.samples.reading import Reading, SampleReader, read_nothing
 from vitalspan.history.samples.selection_table import SelectionTable
 from vitalspan.history.samples.selections import Selection
 from vitalspan.history.samples.series_lookup import SeriesLookup
+from vitalspan.promql.engine.float_histogram import FloatHistogram
 from vitalspan.promql.engine.metric_labels import MetricLabels
 from vitalspan.promql.engine.plan import Vector
 from vitalspan.promql.engine.series import Demand, Series
@@ -152,11 +153,18 @@ class SampleStore:
                     else:
                         entry.value = value
                         entry.seen = at
+        self._note_samples(reading, at)
+        self._append(_REGISTRY)
+
+    def _note_samples(self, reading: Reading, at: int) -> None:
         for name, labels, value in reading.samples:
             entry = self._lookup.of_sample(name, labels)
             if entry is not None:
                 entry.read(value, at)
-        self._append(_REGISTRY)
+        for name, labels, histogram in reading.histograms:
+            entry = self._lookup.of_sample(name, labels, KeptHistograms)
+            if entry is not None:
+                entry.read(histogram, at)
 
     def record(self, owner: Hashable, vector: Vector) -> None:
         """Keep what a recording rule has computed at this tick.
@@ -170,7 +178,8 @@ class SampleStore:
         # What a rule gives is looked for at each tick.
         self._take_refused(owner)
         for labels, value in vector:
-            entry = self._keep(owner, labels)
+            kind = KeptHistograms if isinstance(value, FloatHistogram) else KeptSeries
+            entry = self._keep(owner, labels, kind)
             if entry is not None:
                 entry.read(value, self.now)
         self._append(owner)
@@ -230,8 +239,16 @@ class SampleStore:
         self._lookup.clear()
         self._has_room = True
 
-    def _keep(self, owner: Hashable, labels: MetricLabels) -> KeptSeries | None:
-        """Return what is kept of a series; None if no expression selects it."""
+    def _keep(
+        self, owner: Hashable, labels: MetricLabels, kind: type[KeptSeries] = KeptSeries
+    ) -> KeptSeries | None:
+        """Return what is kept of a series; None if no expression selects it.
+
+        Args:
+            owner: who gives it.
+            labels: of the series.
+            kind: the class of a series that is new.
+        """
         every_series = self._series.setdefault(owner, {})
         entry = every_series.get(labels)
         if entry is not None and not entry.is_partial:
@@ -246,7 +263,7 @@ class SampleStore:
             self._refuse(owner, selections)
             return entry
         if entry is None:
-            entry = every_series[labels] = KeptSeries(labels)
+            entry = every_series[labels] = kind(labels)
         entry.is_partial = False
         for selection in selections:
             selection.series.append(self._slotted(owner, selection.slot).add(entry))

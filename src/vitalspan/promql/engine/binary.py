@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import compress
 
 from vitalspan.promql.engine.arithmetic import ARITHMETIC, COMPARISONS
 from vitalspan.promql.engine.evaluation_context import EvaluationContext
-from vitalspan.promql.engine.metric_labels import LabelCache
-from vitalspan.promql.engine.plan import NameDropping, ScalarNode, Vector, VectorNode
+from vitalspan.promql.engine.histogram_operators import Outcome, operate
+from vitalspan.promql.engine.metric_labels import LabelCache, MetricLabels
+from vitalspan.promql.engine.plan import (
+    FloatVector,
+    NameDropping,
+    ScalarNode,
+    Vector,
+    VectorNode,
+    histograms_of,
+    numbers_of,
+)
+from vitalspan.promql.engine.series import Value
 
 
 class ScalarOperation(ScalarNode):
@@ -42,6 +53,7 @@ class VectorScalarOperation(VectorNode):
         swapped: bool,
         names: NameDropping,
     ) -> None:
+        self._operator = operator
         self._apply = ARITHMETIC.get(operator) or COMPARISONS[operator]
         self._vector = vector
         self._scalar = scalar
@@ -50,24 +62,45 @@ class VectorScalarOperation(VectorNode):
 
     def evaluate(self, context: EvaluationContext) -> Vector:
         drop = self._names.drop
-        vector, results = self._results(context)
-        pairs = zip(vector, results, strict=True)
-        return self._names.check([(drop(labels), float(result)) for (labels, _), result in pairs])
-
-    def _results(self, context: EvaluationContext) -> tuple[Vector, list[float]]:
-        """Return the vector, and the result of the operator for each of its elements."""
-        apply = self._apply
         vector, number = self._vector.evaluate(context), self._scalar.evaluate(context)
+        numbers = numbers_of(vector, context)
+        pairs = zip(numbers, self._results(numbers, number), strict=True)
+        result: list[tuple[MetricLabels, Value]]
+        result = [(drop(labels), float(value)) for (labels, _), value in pairs]
+        for labels, outcome in self._of_histograms(vector, number, context):
+            result.append((drop(labels), outcome.value))
+        return self._names.check(result)
+
+    def _results(self, numbers: FloatVector, number: float) -> list[float]:
+        """Return the result of the operator for each of the numbers of the vector."""
+        apply = self._apply
         if self._swapped:
-            return vector, [apply(number, value) for _, value in vector]
-        return vector, [apply(value, number) for _, value in vector]
+            return [apply(number, value) for _, value in numbers]
+        return [apply(value, number) for _, value in numbers]
+
+    def _of_histograms(
+        self, vector: Vector, number: float, context: EvaluationContext
+    ) -> Iterator[tuple[MetricLabels, Outcome]]:
+        """Yield the result of the operator for each native histogram that it makes sense for."""
+        for labels, histogram in histograms_of(vector, context):
+            left: Value = histogram
+            right: Value = number
+            if self._swapped:
+                left, right = right, left
+            outcome = operate(self._operator, left, right, context.annotations)
+            if outcome is not None:
+                yield labels, outcome
 
 
 class VectorScalarFilter(VectorScalarOperation):
     """A comparison of each element of a vector with a number: those stay that fulfil it."""
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        return list(compress(*self._results(context)))
+        vector, number = self._vector.evaluate(context), self._scalar.evaluate(context)
+        numbers = numbers_of(vector, context)
+        # No comparison makes sense between a histogram and a number, which has to be said.
+        list(self._of_histograms(vector, number, context))
+        return list(compress(numbers, self._results(numbers, number)))
 
 
 class SetOperation(VectorNode):
@@ -93,7 +126,7 @@ class SetOperation(VectorNode):
         left, right = self._left.evaluate(context), self._right.evaluate(context)
         if self._operator == "or":
             signatures = {signature[labels] for labels, _ in left}
-            return left + [one for one in right if signature[one[0]] not in signatures]
+            return [*left, *(one for one in right if signature[one[0]] not in signatures)]
         keeps_matches = self._operator == "and"
         signatures = {signature[labels] for labels, _ in right}
         return [one for one in left if (signature[one[0]] in signatures) is keeps_matches]

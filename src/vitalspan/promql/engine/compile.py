@@ -8,10 +8,8 @@ from typing import Any, Final, cast
 from vitalspan.promql.engine.aggregation import (
     AGGREGATES,
     Aggregation,
+    Count,
     CountValues,
-    Grouping,
-    LargestOrSmallest,
-    Limit,
     QuantileAggregation,
 )
 from vitalspan.promql.engine.arithmetic import COMPARISONS
@@ -23,6 +21,7 @@ from vitalspan.promql.engine.binary import (
 )
 from vitalspan.promql.engine.compile_call import compile_call
 from vitalspan.promql.engine.functions.sum_of_rates import sum_of
+from vitalspan.promql.engine.grouping import Grouping
 from vitalspan.promql.engine.metric_labels import NAME
 from vitalspan.promql.engine.parse import PromqlError, kind_of
 from vitalspan.promql.engine.plan import (
@@ -39,8 +38,10 @@ from vitalspan.promql.engine.plan import (
     TimeShift,
     VectorNode,
 )
+from vitalspan.promql.engine.ranking import LargestOrSmallest, Limit
 from vitalspan.promql.engine.series import Demand, Selector
 from vitalspan.promql.engine.subquery import Subquery
+from vitalspan.promql.engine.sums import Average
 from vitalspan.promql.engine.vector_matching import Matching, VectorOperation
 from vitalspan.promql.matchers import Matcher, Operator
 
@@ -177,18 +178,26 @@ class Compiler:
         if operator == "count_values":
             return CountValues(self.text(node.param), self.vector(node.expr), grouping)
         vector = self.vector(node.expr)
-        if operator == "sum":
-            return sum_of(vector, grouping, delayed_names=self.names.delayed)
-        if operator in AGGREGATES:
-            return Aggregation(AGGREGATES[operator], vector, grouping)
         if operator == "limit_ratio":
             raise PromqlError("limit_ratio is experimental in Prometheus, and not possible here")
+        if node.param is None:
+            return self._aggregation(operator, vector, grouping)
         parameter = self.scalar(node.param)
         if operator == "quantile":
             return QuantileAggregation(parameter, vector, grouping)
         if operator == "limitk":
             return Limit(parameter, vector, grouping)
         return LargestOrSmallest(parameter, vector, grouping, largest=operator == "topk")
+
+    def _aggregation(self, operator: str, vector: VectorNode, grouping: Grouping) -> VectorNode:
+        """Return the plan of an aggregation without a parameter."""
+        if operator == "sum":
+            return sum_of(vector, grouping, delayed_names=self.names.delayed)
+        if operator == "avg":
+            return Average(vector, grouping)
+        if operator in AGGREGATES:
+            return Aggregation(operator, AGGREGATES[operator], vector, grouping)
+        return Count(vector, grouping, always_one=operator == "group")
 
     def _compile_BinaryExpr(self, node: Any) -> Node:  # noqa: N802
         operator, modifier = str(node.op), node.modifier

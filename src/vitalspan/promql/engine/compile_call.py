@@ -22,6 +22,10 @@ from vitalspan.promql.engine.functions.elementwise import (
     VectorOfScalar,
 )
 from vitalspan.promql.engine.functions.labels import Absent, Sorted, label_join, label_replace
+from vitalspan.promql.engine.functions.native_statistics import (
+    OF_NATIVE_HISTOGRAMS,
+    NativeStatistic,
+)
 from vitalspan.promql.engine.functions.over_time import (
     KEEPING_NAME,
     OVER_TIME,
@@ -96,14 +100,12 @@ def _of_table(compiler: ArgumentCompiler, name: str, arguments: Arguments) -> No
     if name in ELEMENTWISE:
         return Elementwise(ELEMENTWISE[name], compiler.vector(arguments[0]), names)
     if name in OVER_TIME or name in KEEPING_NAME:
-        function = OVER_TIME.get(name) or KEEPING_NAME[name]
-        matrix = compiler.matrix(arguments[0])
-        return OverTime(function, matrix, names, keeps_name=name in KEEPING_NAME)
+        return OverTime(name, compiler.matrix(arguments[0]), names)
     if name in DATE_PARTS:
         vector = compiler.vector(arguments[0]) if arguments else None
         return DatePart(DATE_PARTS[name], vector, names)
-    if name in histograms.OF_NATIVE_HISTOGRAMS:
-        return histograms.FloatsIgnored(compiler.vector(arguments[0]))
+    if name in OF_NATIVE_HISTOGRAMS:
+        return NativeStatistic(OF_NATIVE_HISTOGRAMS[name], compiler.vector(arguments[0]), names)
     return QueryTime(QUERY_TIMES[name]) if name in QUERY_TIMES else None
 
 
@@ -240,9 +242,7 @@ def _largest_of(compiler: ArgumentCompiler, name: str, arguments: Arguments) -> 
 
 def _timestamp(compiler: ArgumentCompiler, _: str, arguments: Arguments) -> Node:
     vector: VectorNode = compiler.vector(arguments[0])
-    # Parentheses around a selector make an expression of it, whose time is that of the step.
-    of_samples = kind_of(arguments[0]) == "VectorSelector"
-    return Timestamp(vector, compiler.names, of_samples=of_samples)
+    return Timestamp(vector, compiler.names)
 
 
 _SPECIAL: Final[dict[str, Callable[[ArgumentCompiler, str, Arguments], Node]]] = {

@@ -50,12 +50,15 @@ class EvaluationContext:
         now: the step that is evaluated, in milliseconds since the epoch.
         annotations: warnings and infos so far.
         constant: what nodes evaluate to that give the same at every step.
+        has_histograms: whether a selector has given a native histogram so far. Where none has,
+            nobody has to look for one.
     """
 
     __slots__ = (
         "annotations",
         "constant",
         "end",
+        "has_histograms",
         "lookback",
         "now",
         "source",
@@ -83,6 +86,7 @@ class EvaluationContext:
         self.now = start
         self.annotations = Annotations()
         self.constant: dict[object, Any] = {}
+        self.has_histograms = False
 
     @property
     def is_range(self) -> bool:

@@ -65,7 +65,9 @@ def _refuse_experimental(bare: str) -> None:
     if _NEGATIVE_AT.search(bare):
         raise PromqlError("@ before 1970 is not possible here: use a time since then")
     if _TRIM.search(bare):
-        raise PromqlError("</ and >/ are for native histograms, which are not possible here")
+        raise PromqlError(
+            "</ and >/, which cut native histograms, are not possible here: use histogram_fraction"
+        )
     if _ARITHMETIC_OF_DURATIONS.search(bare):
         raise PromqlError(
             "arithmetic in durations is experimental in Prometheus, and not possible here: "

@@ -5,17 +5,27 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar, cast
 
 from vitalspan.promql.engine.evaluation_context import EvaluationContext, EvaluationError
+from vitalspan.promql.engine.float_histogram import FloatHistogram
+from vitalspan.promql.engine.histogram_arithmetic import scaled
 from vitalspan.promql.engine.metric_labels import MetricLabels
-from vitalspan.promql.engine.series import Demand, Series, Window
+from vitalspan.promql.engine.series import Demand, Series, Value, Window
 
-Vector = list[tuple[MetricLabels, float]]
-"""An instant vector: labels with values."""
+Vector = Sequence[tuple[MetricLabels, Value]]
+"""An instant vector: labels with values, which are numbers or native histograms."""
+
+FloatVector = Sequence[tuple[MetricLabels, float]]
+"""An instant vector of numbers."""
+
+HistogramVector = Sequence[tuple[MetricLabels, FloatHistogram]]
+"""An instant vector of native histograms."""
 
 Matrix = list[Window]
 """A range vector."""
+
+AnyVector = TypeVar("AnyVector", Vector, FloatVector, HistogramVector)
 
 SAME_LABELS = "vector cannot contain metrics with the same labelset"
 
@@ -33,7 +43,25 @@ class VectorNode(ABC):
 
     @abstractmethod
     def evaluate(self, context: EvaluationContext) -> Vector:
-        """Return the vector at the context's step; the caller may change it."""
+        """Return the vector at the context's step."""
+
+    def numbers(self, context: EvaluationContext) -> FloatVector:
+        """Return the elements of the vector that are numbers."""
+        return numbers_of(self.evaluate(context), context)
+
+
+def numbers_of(vector: Vector, context: EvaluationContext) -> FloatVector:
+    """Return the elements of a vector that are numbers."""
+    if not context.has_histograms:
+        return cast("FloatVector", vector)
+    return [(labels, value) for labels, value in vector if isinstance(value, float)]
+
+
+def histograms_of(vector: Vector, context: EvaluationContext) -> HistogramVector:
+    """Return the elements of a vector that are native histograms."""
+    if not context.has_histograms:
+        return ()
+    return [(labels, value) for labels, value in vector if isinstance(value, FloatHistogram)]
 
 
 class MatrixNode(ABC):
@@ -79,7 +107,7 @@ class NameDropping:
         """Return the labels that a changed value has."""
         return labels.dropped if self.delayed else labels.unnamed
 
-    def check(self, vector: Vector) -> Vector:
+    def check(self, vector: AnyVector) -> AnyVector:
         """Return a vector whose names were taken away.
 
         Raises:
@@ -141,14 +169,16 @@ class InstantSelector(VectorNode):
 
     def evaluate(self, context: EvaluationContext) -> Vector:
         at, lookback = self.shift.time(context), context.lookback
-        vector: Vector = []
+        vector: list[tuple[MetricLabels, Value]] = []
         for series in context.source.select(self.demand):
             sample = series.latest(at, lookback)
             if sample is not None:
                 vector.append((series.labels, sample[1]))
+                if sample[1].__class__ is not float:
+                    context.has_histograms = True
         return vector
 
-    def times(self, context: EvaluationContext) -> Vector:
+    def times(self, context: EvaluationContext) -> FloatVector:
         """Return when the samples were taken, in seconds since the epoch."""
         at, lookback = self.shift.time(context), context.lookback
         samples = (
@@ -176,7 +206,10 @@ class RangeSelector(MatrixNode):
     def evaluate(self, context: EvaluationContext) -> Matrix:
         end = self.end(context)
         windows = (series.window(end - self.range, end) for series in self.series(context))
-        return [window for window in windows if window is not None]
+        matrix = [window for window in windows if window is not None]
+        if any(window.histograms for window in matrix):
+            context.has_histograms = True
+        return matrix
 
     @property
     def one_name(self) -> bool:
@@ -193,8 +226,11 @@ class Negation(VectorNode):
 
     def evaluate(self, context: EvaluationContext) -> Vector:
         drop = self._names.drop
-        vector = [(drop(labels), -value) for labels, value in self._vector.evaluate(context)]
-        return self._names.check(vector)
+        vector = self._vector.evaluate(context)
+        numbers = [(drop(labels), -value) for labels, value in numbers_of(vector, context)]
+        natives = histograms_of(vector, context)
+        negated = [(drop(labels), scaled(histogram, -1.0)) for labels, histogram in natives]
+        return self._names.check([*numbers, *negated] if negated else numbers)
 
 
 class ScalarNegation(ScalarNode):

@@ -20,7 +20,7 @@ from vitalspan.promql.engine.plan import (
     VectorNode,
     check_unique,
 )
-from vitalspan.promql.engine.series import Demand, SeriesSource
+from vitalspan.promql.engine.series import Demand, SeriesSource, Value
 
 
 class Query:
@@ -71,13 +71,13 @@ class Query:
             check_unique(vector)
         return vector
 
-    def evaluate_range(self, context: EvaluationContext) -> dict[MetricLabels, dict[int, float]]:
+    def evaluate_range(self, context: EvaluationContext) -> dict[MetricLabels, dict[int, Value]]:
         """Return the values of each series at the steps from the context's start to its end.
 
         Raises:
             EvaluationError: if there are none for these samples.
         """
-        result: dict[MetricLabels, dict[int, float]] = {}
+        result: dict[MetricLabels, dict[int, Value]] = {}
         for now in range(context.start, context.end + 1, context.step):
             context.now = now
             for labels, value in self.evaluate(context):

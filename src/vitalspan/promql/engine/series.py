@@ -6,10 +6,12 @@ import math
 import struct
 from array import array
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final, Protocol
 
+from vitalspan.promql.engine.float_histogram import FloatHistogram
 from vitalspan.promql.engine.metric_labels import NAME, MetricLabels
 from vitalspan.promql.matchers import Matcher
 
@@ -17,13 +19,16 @@ _STALE_BITS: Final = 0x7FF8_0000_0000_0002
 _DOUBLE: Final = struct.Struct("<d")
 _STALE_BYTES: Final = _STALE_BITS.to_bytes(8, "little")
 
+Value = float | FloatHistogram
+"""What a sample has: a number, or a native histogram."""
+
 STALE: Final[float] = _DOUBLE.unpack(_STALE_BYTES)[0]
 """The value that marks the end of a series: a NaN that no computation gives."""
 
 
-def is_stale(value: float) -> bool:
+def is_stale(value: Value) -> bool:
     """Return whether a value is the marker of the end of a series, and not a sample."""
-    return math.isnan(value) and _DOUBLE.pack(value) == _STALE_BYTES
+    return isinstance(value, float) and math.isnan(value) and _DOUBLE.pack(value) == _STALE_BYTES
 
 
 class Series:
@@ -33,8 +38,9 @@ class Series:
         labels: of the series.
         times: when the samples were taken, in milliseconds since the epoch, increasing. Series may
             share one array of times.
-        values: their values, `STALE` where the series ended.
-        has_stale: whether there may be `STALE` among the values.
+        values: their values, `STALE` where the series ended: an array of numbers, or a list where
+            there may be native histograms.
+        has_stale: whether there may be `STALE`, or native histograms, among the values.
         resets: when the values fell below the value before, with that value; None is unknown.
     """
 
@@ -44,7 +50,7 @@ class Series:
         self,
         labels: MetricLabels,
         times: array[int],
-        values: array[float],
+        values: array[float] | list[Value],
         *,
         has_stale: bool = True,
         resets: list[tuple[int, float]] | None = None,
@@ -55,7 +61,21 @@ class Series:
         self.has_stale = has_stale
         self.resets = resets
 
-    def latest(self, at: int, lookback: int) -> tuple[int, float] | None:
+    @classmethod
+    def of(cls, labels: MetricLabels, samples: Iterable[tuple[int, Value]]) -> Series:
+        """Return the series of samples in order of their times, which are milliseconds."""
+        times, values = array("q"), list[Value]()
+        for time, value in samples:
+            times.append(time)
+            values.append(value)
+        return cls(labels, times, values)
+
+    def append(self, time: int, value: Value) -> None:
+        """Add a sample after all others; an array of numbers takes numbers alone."""
+        self.times.append(time)
+        self.values.append(value)  # type: ignore[arg-type]
+
+    def latest(self, at: int, lookback: int) -> tuple[int, Value] | None:
         """Return the time and value of the sample that holds at a time; None without one.
 
         Args:
@@ -76,29 +96,57 @@ class Series:
     def window(self, start: int, end: int) -> Window | None:
         """Return the samples after one time and up to another; None without any."""
         first, last = bisect_right(self.times, start), bisect_right(self.times, end)
-        return self.slice(first, last)
-
-    def slice(self, first: int, last: int) -> Window | None:
-        """Return the samples from one index up to, and without, another; None without any."""
         if first >= last:
             return None
         times, values = self.times[first:last], self.values[first:last]
+        if isinstance(values, list):
+            return window_of(self.labels, zip(times, values, strict=True))
         if self.has_stale and any(value != value and is_stale(value) for value in values):  # noqa: PLR0124
-            pairs = [(t, v) for t, v in zip(times, values, strict=True) if not is_stale(v)]
-            if not pairs:
-                return None
-            times = array("q", [pair[0] for pair in pairs])
-            values = array("d", [pair[1] for pair in pairs])
+            return window_of(self.labels, zip(times, values, strict=True))
         return Window(self.labels, times, values)
 
 
 @dataclass(slots=True)
 class Window:
-    """Samples of one series within a range; there is at least one."""
+    """Samples of one series within a range; there is at least one number or native histogram.
+
+    Attributes:
+        labels: of the series.
+        times: when the numbers were taken.
+        values: the numbers.
+        histogram_times: when the native histograms were taken.
+        histograms: the native histograms.
+    """
 
     labels: MetricLabels
     times: array[int]
     values: array[float]
+    histogram_times: Sequence[int] = ()
+    histograms: Sequence[FloatHistogram] = ()
+
+    def samples(self) -> list[tuple[int, Value]]:
+        """Return the numbers and the native histograms in order of their times."""
+        numbers: list[tuple[int, Value]] = list(zip(self.times, self.values, strict=True))
+        if not self.histograms:
+            return numbers
+        natives = zip(self.histogram_times, self.histograms, strict=True)
+        return sorted([*numbers, *natives], key=itemgetter(0))
+
+
+def window_of(labels: MetricLabels, samples: Iterable[tuple[int, Value]]) -> Window | None:
+    """Return the window of samples without those that mark the end of a series, if any are left."""
+    window = Window(labels, array("q"), array("d"), [], [])
+    histogram_times: list[int] = []
+    histograms: list[FloatHistogram] = []
+    for time, value in samples:
+        if isinstance(value, FloatHistogram):
+            histogram_times.append(time)
+            histograms.append(value)
+        elif not is_stale(value):
+            window.times.append(time)
+            window.values.append(value)
+    window.histogram_times, window.histograms = histogram_times, histograms
+    return window if window.values or histograms else None
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
+from vitalspan.promql.engine.histogram_arithmetic import scaled
+from vitalspan.promql.engine.histogram_notation import parse_histogram, repeated
 from vitalspan.promql.engine.metric_labels import NAME, MetricLabels, metric_labels
-from vitalspan.promql.engine.series import STALE
+from vitalspan.promql.engine.series import STALE, Value
 
 MAX_VALUES: Final = 1_000_000
 """Values that one notation stands for, at most."""
+
+MAX_HISTOGRAMS: Final = 10_000
+"""Native histograms that one notation stands for, at most."""
 
 _NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _LABEL: Final = re.compile(
@@ -21,16 +27,15 @@ _NUMBER: Final = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|[iI
 _STEP: Final = _NUMBER.replace("[-+]?", "[-+]", 1)
 _VALUES: Final = re.compile(
     rf"(?P<start>{_NUMBER})(?:(?P<step>{_STEP})?x(?P<count>\d+))?|"
+    r"\{\{(?P<histogram>[^}]*)\}\}"
+    r"(?:(?:(?P<sign>[-+])\{\{(?P<change>[^}]*)\}\})?x(?P<times>\d+))?|"
     r"(?P<gap>_|stale)(?:x(?P<gaps>\d+))?"
 )
+_WORD: Final = re.compile(r"(?:\{\{[^}]*\}\}|\S)+")
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r"}
 
-Value = float | None
+NotedValue = Value | None
 """A value, None where there is no sample, and `STALE` where the series ends."""
-
-
-class NativeHistogramError(ValueError):
-    """A value is a native histogram, which the evaluator does not have."""
 
 
 def parse_series(text: str) -> tuple[MetricLabels, str]:
@@ -75,17 +80,14 @@ def unquoted(text: str) -> str:
     return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), text[1:-1])
 
 
-def parse_values(text: str) -> list[Value]:
+def parse_values(text: str) -> list[NotedValue]:
     """Return the values that a notation stands for.
 
     Raises:
-        NativeHistogramError: for native histograms.
         ValueError: for what is no notation of values.
     """
-    if "{{" in text:
-        raise NativeHistogramError("native histograms are not possible here")
-    values: list[Value] = []
-    for word in text.split():
+    values: list[NotedValue] = []
+    for word in _WORD.findall(text):
         match = _VALUES.fullmatch(word)
         if match is None:
             raise ValueError(f"{word!r:.60} is not a value: use 1, 0+10x5, _ or stale")
@@ -95,9 +97,11 @@ def parse_values(text: str) -> list[Value]:
     return values
 
 
-def _expanded(match: re.Match[str]) -> list[Value]:
+def _expanded(match: re.Match[str]) -> Sequence[NotedValue]:
     if match.group("gap"):
         return [None if match.group("gap") == "_" else STALE] * _count(match.group("gaps") or "1")
+    if match.group("histogram") is not None:
+        return _expanded_histogram(match)
     value = float(match.group("start"))
     if match.group("count") is None:
         return [value]
@@ -106,7 +110,17 @@ def _expanded(match: re.Match[str]) -> list[Value]:
     for _ in range(_count(match.group("count")) + 1):
         values.append(value)
         value += step
-    return list(values)
+    return values
+
+
+def _expanded_histogram(match: re.Match[str]) -> Sequence[NotedValue]:
+    histogram = parse_histogram(match.group("histogram"))
+    step = None
+    if match.group("sign"):
+        step = parse_histogram(match.group("change"))
+        if match.group("sign") == "-":
+            step = scaled(step, -1.0)
+    return repeated(histogram, step, min(_count(match.group("times") or "0"), MAX_HISTOGRAMS))
 
 
 def _count(digits: str) -> int:

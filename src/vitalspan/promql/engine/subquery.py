@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from array import array
+from dataclasses import replace
 from typing import Final
 
 from vitalspan.promql.engine.evaluation_context import EvaluationContext, EvaluationError
+from vitalspan.promql.engine.float_histogram import FloatHistogram
 from vitalspan.promql.engine.metric_labels import MetricLabels
 from vitalspan.promql.engine.plan import Matrix, MatrixNode, TimeShift, VectorNode
-from vitalspan.promql.engine.series import Window
+from vitalspan.promql.engine.series import Value, window_of
 
 MAX_STEPS: Final = 11_000
 """Steps of one subquery or range; Prometheus has the same limit for ranges."""
@@ -48,17 +49,21 @@ class Subquery(MatrixNode):
             raise EvaluationError(
                 f"a subquery has more than {MAX_STEPS} steps: make its step longer"
             )
-        samples: dict[MetricLabels, tuple[array[int], array[float]]] = {}
+        samples: dict[MetricLabels, list[tuple[int, Value]]] = {}
         outer = context.now
         try:
             for step in range(first, end + 1, interval):
                 context.now = step
                 for labels, value in self._vector.evaluate(context):
-                    columns = samples.get(labels)
-                    if columns is None:
-                        columns = samples[labels] = (array("q"), array("d"))
-                    columns[0].append(step)
-                    columns[1].append(value)
+                    samples.setdefault(labels, []).append((step, _of_step(value)))
         finally:
             context.now = outer
-        return [Window(labels, times, values) for labels, (times, values) in samples.items()]
+        windows = (window_of(labels, every_sample) for labels, every_sample in samples.items())
+        return [window for window in windows if window is not None]
+
+
+def _of_step(value: Value) -> Value:
+    """Return a value that says nothing of the sample before, which is not that of the step."""
+    if isinstance(value, FloatHistogram) and value.reset_hint != "gauge":
+        return replace(value, reset_hint="unknown")
+    return value

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from vitalspan.promql.engine.arithmetic import ARITHMETIC, COMPARISONS
 from vitalspan.promql.engine.evaluation_context import EvaluationContext, EvaluationError
+from vitalspan.promql.engine.histogram_operators import Outcome, operate
 from vitalspan.promql.engine.metric_labels import (
     METADATA,
     NAME,
@@ -16,6 +18,9 @@ from vitalspan.promql.engine.metric_labels import (
     removed_labels,
 )
 from vitalspan.promql.engine.plan import NameDropping, Vector, VectorNode
+from vitalspan.promql.engine.series import Value
+
+_Element = tuple[MetricLabels, Value]
 
 _AMBIGUOUS = "multiple matches for labels: "
 
@@ -74,6 +79,7 @@ class VectorOperation(VectorNode):
         self._matching = matching
         self._return_bool = return_bool
         self._names = names
+        self._operator = operator
         self._arithmetic = ARITHMETIC.get(operator)
         self._compare = COMPARISONS.get(operator)
         self._signature = matching.signature()
@@ -93,7 +99,7 @@ class VectorOperation(VectorNode):
             return []
         ones = self._by_signature(one)
         seen: dict[MetricLabels, set[MetricLabels]] = {}
-        result: Vector = []
+        result: list[_Element] = []
         for labels, value in many:
             signature = self._signature[labels]
             partner = ones.get(signature)
@@ -101,17 +107,19 @@ class VectorOperation(VectorNode):
                 if fill_one is None:
                     continue
                 partner = (signature, fill_one)
-            self._combine((labels, value), partner, signature, seen, result)
+            matched = (labels, value), partner
+            result += self._combine(*matched, signature, seen, context)
         if fill_many is not None:
             for labels, value in one:
                 signature = self._signature[labels]
                 if signature not in seen:
                     filled = (signature, fill_many)
-                    self._combine(filled, (labels, value), signature, seen, result)
+                    matched = filled, (labels, value)
+                    result += self._combine(*matched, signature, seen, context)
         return result
 
-    def _by_signature(self, one: Vector) -> dict[MetricLabels, tuple[MetricLabels, float]]:
-        ones: dict[MetricLabels, tuple[MetricLabels, float]] = {}
+    def _by_signature(self, one: Vector) -> dict[MetricLabels, _Element]:
+        ones: dict[MetricLabels, _Element] = {}
         for element in one:
             signature = self._signature[element[0]]
             if signature in ones:
@@ -127,23 +135,22 @@ class VectorOperation(VectorNode):
 
     def _combine(
         self,
-        many: tuple[MetricLabels, float],
-        one: tuple[MetricLabels, float],
+        many: _Element,
+        one: _Element,
         signature: MetricLabels,
         seen: dict[MetricLabels, set[MetricLabels]],
-        result: Vector,
-    ) -> None:
-        """Add what two matched elements give to the result."""
+        context: EvaluationContext,
+    ) -> Sequence[_Element]:
+        """Return what two matched elements give: one element of the result, or none."""
         left, right = many[1], one[1]
         if self._matching.many == "right":
             left, right = right, left
-        keep = True
-        if self._arithmetic is not None:
-            value = self._arithmetic(left, right)
-        else:
-            assert self._compare is not None  # noqa: S101 - an operator is one or the other
-            keep = self._compare(left, right)
-            value = float(keep) if self._return_bool else left
+        outcome = self._outcome(left, right, context)
+        if outcome is None:
+            return ()
+        value, keep = outcome
+        if self._return_bool:
+            value = float(keep)
         labels = self._labels(many[0], one[0])
         before = seen.setdefault(signature, set())
         if self._matching.many is None and before:
@@ -153,8 +160,16 @@ class VectorOperation(VectorNode):
         if labels in before:
             raise EvaluationError(_AMBIGUOUS + "grouping labels must ensure unique matches")
         before.add(labels)
-        if keep or self._return_bool:
-            result.append((labels, value))
+        return [(labels, value)] if keep or self._return_bool else ()
+
+    def _outcome(self, left: Value, right: Value, context: EvaluationContext) -> Outcome | None:
+        if context.has_histograms and not (isinstance(left, float) and isinstance(right, float)):
+            return operate(self._operator, left, right, context.annotations)
+        numbers = cast("tuple[float, float]", (left, right))
+        if self._arithmetic is not None:
+            return Outcome(self._arithmetic(*numbers))
+        assert self._compare is not None  # noqa: S101 - an operator is one or the other
+        return Outcome(left, self._compare(*numbers))
 
     def _labels(self, many: MetricLabels, one: MetricLabels) -> MetricLabels:
         include = self._matching.include

@@ -50,14 +50,14 @@ class TemplateData:
 
     Attributes:
         labels: of the alert.
-        value: of the expression.
+        value: of the expression; a text for a native histogram.
         now: the time of evaluation, in seconds since the epoch.
         query: returns the elements of a query's result.
         external_labels: those that are added when an alert leaves the process.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
-    value: float = 0.0
+    value: float | str = 0.0
     now: float = 0.0
     query: Callable[[str], Sequence[Sample]] = _no_query
     external_labels: Mapping[str, str] = field(default_factory=dict)

@@ -27,7 +27,7 @@ class DatePart(VectorNode):
         if self._vector is None:
             return [(EMPTY, self._of(context.now / 1000))]
         drop = self._names.drop
-        vector = self._vector.evaluate(context)
+        vector = self._vector.numbers(context)
         return self._names.check([(drop(labels), self._of(value)) for labels, value in vector])
 
     def _of(self, seconds: float) -> float:

@@ -24,7 +24,7 @@ class Elementwise(VectorNode):
 
     def evaluate(self, context: EvaluationContext) -> Vector:
         function, drop = self._function, self._names.drop
-        vector = self._vector.evaluate(context)
+        vector = self._vector.numbers(context)
         return self._names.check([(drop(labels), function(value)) for labels, value in vector])
 
 
@@ -49,7 +49,7 @@ class Clamp(VectorNode):
         if upper < lower:
             return []
         drop = self._names.drop
-        vector = self._vector.evaluate(context)
+        vector = self._vector.numbers(context)
         result = [(drop(labels), larger(lower, smaller(upper, value))) for labels, value in vector]
         return self._names.check(result)
 
@@ -66,7 +66,7 @@ class Round(VectorNode):
         nearest = 1.0 if self._nearest is None else self._nearest.evaluate(context)
         inverse = divide(1.0, nearest)
         drop = self._names.drop
-        vector = self._vector.evaluate(context)
+        vector = self._vector.numbers(context)
         result = [(drop(labels), _rounded(value, inverse)) for labels, value in vector]
         return self._names.check(result)
 
@@ -82,7 +82,7 @@ class ScalarOfVector(ScalarNode):
         self._vector = vector
 
     def evaluate(self, context: EvaluationContext) -> float:
-        vector = self._vector.evaluate(context)
+        vector = self._vector.numbers(context)
         return vector[0][1] if len(vector) == 1 else math.nan
 
 

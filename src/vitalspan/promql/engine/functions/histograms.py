@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import Final
 
 from vitalspan.promql.engine.aggregation import check_quantile
 from vitalspan.promql.engine.arithmetic import format_number
@@ -16,14 +15,19 @@ from vitalspan.promql.engine.functions.classic_buckets import (
     bucket_quantile,
     quantile_of,
 )
+from vitalspan.promql.engine.functions.native_buckets import native_fraction, native_quantile
 from vitalspan.promql.engine.functions.sum_of_rates import Columns, SumOfRates
 from vitalspan.promql.engine.metric_labels import MAX_CACHED, NAME, MetricLabels
 from vitalspan.promql.engine.plan import (
+    FloatVector,
+    HistogramVector,
     NameDropping,
     ScalarNode,
     Vector,
     VectorNode,
     check_unique,
+    histograms_of,
+    numbers_of,
 )
 
 _UPPER_BOUND = itemgetter(0)
@@ -35,8 +39,30 @@ class HistogramGroups:
     def __init__(self) -> None:
         self._meanings: dict[MetricLabels, tuple[MetricLabels, float | None]] = {}
 
-    def collect(self, vector: Vector, context: EvaluationContext) -> dict[MetricLabels, Buckets]:
-        """Return the buckets of each histogram by their bounds; bad labels are warned of."""
+    def collect(
+        self, vector: Vector, context: EvaluationContext
+    ) -> tuple[dict[MetricLabels, Buckets], HistogramVector]:
+        """Return the buckets of each classic histogram by their bounds, and the native histograms.
+
+        Bad labels are warned of, and so are histograms that are of both kinds; these are left out.
+        """
+        classic = self._classic(numbers_of(vector, context), context)
+        natives = []
+        for labels, histogram in histograms_of(vector, context):
+            if labels in classic:
+                name = labels.get(NAME)
+                context.annotations.warn(
+                    "vector contains a mix of classic and native histograms"
+                    + (f' for metric name "{name}"' if name else "")
+                )
+                del classic[labels]
+            else:
+                natives.append((labels, histogram))
+        return classic, natives
+
+    def _classic(
+        self, vector: FloatVector, context: EvaluationContext
+    ) -> dict[MetricLabels, Buckets]:
         histograms: dict[MetricLabels, Buckets] = {}
         meanings = self._meanings
         for labels, count in vector:
@@ -95,10 +121,14 @@ class HistogramQuantile(VectorNode):
             columns = self._vector.columns(context)
             if columns is not None:
                 return self._of_columns(q, columns, context)
-        histograms = self._groups.collect(self._vector.evaluate(context), context)
+        classic, natives = self._groups.collect(self._vector.evaluate(context), context)
         result = [
             (drop(labels), bucket_quantile(q, buckets, context, labels))
-            for labels, buckets in histograms.items()
+            for labels, buckets in classic.items()
+        ]
+        result += [
+            (drop(labels), native_quantile(q, histogram, context, labels))
+            for labels, histogram in natives
         ]
         return self._names.check(result)
 
@@ -166,16 +196,19 @@ class HistogramQuantiles(VectorNode):
         quantiles = [quantile.evaluate(context) for quantile in self._quantiles]
         for q in quantiles:
             check_quantile(q, context)
-        histograms = self._groups.collect(self._vector.evaluate(context), context)
+        classic, natives = self._groups.collect(self._vector.evaluate(context), context)
         drop = self._names.drop
-        result = [
-            (
-                drop(labels.updated({self._label: _quantile_label(q)})),
-                bucket_quantile(q, list(buckets), context, labels),
-            )
-            for q in quantiles
-            for labels, buckets in histograms.items()
-        ]
+        result = []
+        for q in quantiles:
+            label = {self._label: _quantile_label(q)}
+            result += [
+                (drop(labels.updated(label)), bucket_quantile(q, list(buckets), context, labels))
+                for labels, buckets in classic.items()
+            ]
+            result += [
+                (drop(labels.updated(label)), native_quantile(q, histogram, context, labels))
+                for labels, histogram in natives
+            ]
         check_unique(result)
         return result
 
@@ -199,31 +232,14 @@ class HistogramFraction(VectorNode):
 
     def evaluate(self, context: EvaluationContext) -> Vector:
         lower, upper = (bound.evaluate(context) for bound in self._bounds)
-        histograms = self._groups.collect(self._vector.evaluate(context), context)
+        classic, natives = self._groups.collect(self._vector.evaluate(context), context)
         drop = self._names.drop
         result = [
             (drop(labels), bucket_fraction(lower, upper, buckets))
-            for labels, buckets in histograms.items()
+            for labels, buckets in classic.items()
+        ]
+        result += [
+            (drop(labels), native_fraction(lower, upper, histogram, context, labels))
+            for labels, histogram in natives
         ]
         return self._names.check(result)
-
-
-class FloatsIgnored(VectorNode):
-    """A function of native histograms, which leaves out all samples that are numbers."""
-
-    def __init__(self, vector: VectorNode) -> None:
-        self._vector = vector
-
-    def evaluate(self, context: EvaluationContext) -> Vector:
-        # The vector may be wrong, and that has to be said.
-        self._vector.evaluate(context)
-        return []
-
-
-OF_NATIVE_HISTOGRAMS: Final = (
-    "histogram_avg",
-    "histogram_count",
-    "histogram_stddev",
-    "histogram_stdvar",
-    "histogram_sum",
-)

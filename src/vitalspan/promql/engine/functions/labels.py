@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from vitalspan.promql.engine.aggregation import ordered
 from vitalspan.promql.engine.evaluation_context import EvaluationContext
 from vitalspan.promql.engine.metric_labels import (
     NAME,
@@ -15,7 +14,8 @@ from vitalspan.promql.engine.metric_labels import (
     metric_labels,
 )
 from vitalspan.promql.engine.plan import MatrixNode, Vector, VectorNode, check_unique
-from vitalspan.promql.engine.series import Selector
+from vitalspan.promql.engine.ranking import ordered
+from vitalspan.promql.engine.series import Selector, Value
 from vitalspan.promql.group_references import expand
 
 _DIGITS: Final = re.compile(r"(\d+|\D+)")
@@ -109,13 +109,13 @@ class Sorted(VectorNode):
             context.annotations.warn(
                 "sort is ineffective for range queries since results are always ordered by labels"
             )
-        vector = self._vector.evaluate(context)
         if self._labels is None:
-            return ordered(vector, descending=self._descending)
+            return ordered(self._vector.numbers(context), descending=self._descending)
+        vector = self._vector.evaluate(context)
         names = self._labels
 
         def key(
-            element: tuple[MetricLabels, float],
+            element: tuple[MetricLabels, Value],
         ) -> tuple[list[list[tuple[bool, int, str]]], object]:
             labels = element[0]
             return [_natural(labels.get(name)) for name in names], labels.pairs

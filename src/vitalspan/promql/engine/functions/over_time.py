@@ -11,45 +11,55 @@ from typing import Final
 from vitalspan.promql.engine.aggregation import check_quantile
 from vitalspan.promql.engine.arithmetic import add_exactly, exact_sum, mean, quantile, variance
 from vitalspan.promql.engine.evaluation_context import EvaluationContext, EvaluationError
+from vitalspan.promql.engine.functions.histograms_over_time import (
+    HISTOGRAMS_OVER_TIME,
+    say_ignored,
+    windows_of_numbers,
+)
+from vitalspan.promql.engine.metric_labels import MetricLabels
 from vitalspan.promql.engine.plan import MatrixNode, NameDropping, ScalarNode, Vector, VectorNode
-from vitalspan.promql.engine.series import Window
+from vitalspan.promql.engine.series import Value, Window
 
 RangeFunction = Callable[[Window], float | None]
-"""Takes the samples of a series, and returns None where they give no value."""
+"""Takes the numbers of a series, and returns None where they give no value."""
 
 
 class OverTime(VectorNode):
     """A function of the samples of each series in a range.
 
     Args:
-        function: the function.
+        name: of the function.
         matrix: the samples.
         names: takes away the name of the metric.
-        keeps_name: whether the name stays, because the values are those of the metric.
     """
 
-    def __init__(
-        self,
-        function: RangeFunction,
-        matrix: MatrixNode,
-        names: NameDropping,
-        *,
-        keeps_name: bool = False,
-    ) -> None:
-        self._function = function
+    def __init__(self, name: str, matrix: MatrixNode, names: NameDropping) -> None:
+        self._function = OVER_TIME.get(name) or KEEPING_NAME[name]
+        self._of_histograms = HISTOGRAMS_OVER_TIME.get(name)
         self._matrix = matrix
         self._names = names
-        self._keeps_name = keeps_name
+        # Values that are those of the metric keep its name.
+        self._keeps_name = name in KEEPING_NAME
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        function, drop = self._function, self._names.drop
-        vector: Vector = []
+        drop = self._names.drop
+        vector: list[tuple[MetricLabels, Value]] = []
         for window in self._matrix.evaluate(context):
-            value = function(window)
+            value = self._value(window, context)
             if value is not None:
                 labels = window.labels
                 vector.append((labels if self._keeps_name else drop(labels), value))
         return self._names.check(vector)
+
+    def _value(self, window: Window, context: EvaluationContext) -> Value | None:
+        if not window.histograms:
+            return self._function(window)
+        if self._of_histograms is not None:
+            return self._of_histograms(window, context)
+        if not window.values:
+            return None
+        say_ignored(window, context)
+        return self._function(window)
 
 
 class QuantileOverTime(VectorNode):
@@ -62,7 +72,7 @@ class QuantileOverTime(VectorNode):
 
     def evaluate(self, context: EvaluationContext) -> Vector:
         q, drop = self._q.evaluate(context), self._names.drop
-        windows = self._matrix.evaluate(context)
+        windows = list(windows_of_numbers(self._matrix.evaluate(context), context))
         if windows:
             check_quantile(q, context)
         return self._names.check([(drop(one.labels), quantile(q, one.values)) for one in windows])
@@ -78,8 +88,8 @@ class PredictLinear(VectorNode):
 
     def evaluate(self, context: EvaluationContext) -> Vector:
         seconds, drop = self._seconds.evaluate(context), self._names.drop
-        vector: Vector = []
-        for window in self._matrix.evaluate(context):
+        vector: list[tuple[MetricLabels, float]] = []
+        for window in windows_of_numbers(self._matrix.evaluate(context), context):
             if len(window.times) >= 2:
                 slope, intercept = _linear_regression(window, context.now)
                 vector.append((drop(window.labels), slope * seconds + intercept))
@@ -113,7 +123,7 @@ class DoubleExponentialSmoothing(VectorNode):
         return self._names.check(
             [
                 (drop(one.labels), _smoothed(one.values, smoothing, trend))
-                for one in windows
+                for one in windows_of_numbers(windows, context)
                 if len(one.values) >= 2
             ]
         )

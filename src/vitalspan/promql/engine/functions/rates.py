@@ -8,8 +8,13 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from vitalspan.promql.engine.evaluation_context import EvaluationContext
+from vitalspan.promql.engine.float_histogram import FloatHistogram
+from vitalspan.promql.engine.functions.histogram_growth import histogram_growth
+from vitalspan.promql.engine.histogram_arithmetic import scaled
+from vitalspan.promql.engine.histogram_operators import mixed_samples
 from vitalspan.promql.engine.metric_labels import NAME, MetricLabels
 from vitalspan.promql.engine.plan import MatrixNode, NameDropping, RangeSelector, Vector, VectorNode
+from vitalspan.promql.engine.series import Value, Window
 
 _COUNTER_SUFFIXES: Final = ("_total", "_sum", "_count", "_bucket")
 
@@ -80,10 +85,11 @@ class Rate(VectorNode):
         end = self.matrix.end(context)
         start = end - self.matrix.range
         drop, is_counter, scale = self.names.drop, self.is_counter, self.scale
-        vector: Vector = []
+        vector: list[tuple[MetricLabels, Value]] = []
+        natives: list[Window] = []
         times: array[int] | None = None
         span: Span | None = None
-        for labels, own_times, values, resets in self._columns(context, start, end):
+        for labels, own_times, values, resets in self._columns(context, start, end, natives):
             if own_times is not times:
                 times, span = own_times, span_of(own_times, start, end)
             if span is None:
@@ -103,23 +109,58 @@ class Rate(VectorNode):
             )
         if vector:
             self.say_if_no_counter(context)
+        for window in natives:
+            histogram = self._of_histograms(window, start, end, context)
+            if histogram is not None:
+                context.has_histograms = True
+                vector.append((drop(window.labels), histogram))
         return vector if self._distinct else self.names.check(vector)
 
+    def _of_histograms(
+        self, window: Window, start: int, end: int, context: EvaluationContext
+    ) -> FloatHistogram | None:
+        """Return the rate of native histograms; None where there is none."""
+        if window.values:
+            context.annotations.warn(mixed_samples(window.labels))
+            return None
+        times = array("q", window.histogram_times)
+        span = span_of(times, start, end)
+        if span is None:
+            return None
+        growth = histogram_growth(window, context, is_counter=self.is_counter)
+        if growth is None:
+            return None
+        _, _, sampled, to_start, to_end = span
+        first_count = window.histograms[0].count
+        if self.is_counter and growth.count > 0 and first_count >= 0:
+            to_start = min(to_start, sampled * (first_count / growth.count))
+        return scaled(growth, (sampled + to_start + to_end) / sampled * self.scale)
+
     def _columns(
-        self, context: EvaluationContext, start: int, end: int
+        self, context: EvaluationContext, start: int, end: int, natives: list[Window]
     ) -> Iterator[tuple[MetricLabels, array[int], array[float], list[tuple[int, float]] | None]]:
-        """Yield labels, times, values and resets of each series, in no copy where that can be."""
+        """Yield labels, times, values and resets of each series, in no copy where that can be.
+
+        Windows with native histograms are added to `natives` instead.
+        """
         matrix = self.matrix
         if not isinstance(matrix, RangeSelector):
             for window in matrix.evaluate(context):
-                yield window.labels, window.times, window.values, None
+                if window.histograms:
+                    natives.append(window)
+                else:
+                    yield window.labels, window.times, window.values, None
             return
         for series in matrix.series(context):
             if not series.has_stale:
-                yield series.labels, series.times, series.values, series.resets
+                # It has only numbers then.
+                values: array[float] = series.values  # type: ignore[assignment]
+                yield series.labels, series.times, values, series.resets
                 continue
             samples = series.window(start, end)
-            if samples is not None:
+            if samples is not None and samples.histograms:
+                natives.append(samples)
+            elif samples is not None:
                 yield samples.labels, samples.times, samples.values, None
 
     def say_if_no_counter(self, context: EvaluationContext) -> None:

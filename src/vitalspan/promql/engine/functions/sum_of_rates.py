@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
-from vitalspan.promql.engine.aggregation import Grouping, Sum
 from vitalspan.promql.engine.arithmetic import exact_sum
 from vitalspan.promql.engine.evaluation_context import EvaluationContext
 from vitalspan.promql.engine.functions.rates import Rate, span_of
+from vitalspan.promql.engine.grouping import Grouping
 from vitalspan.promql.engine.metric_labels import EMPTY, MetricLabels
 from vitalspan.promql.engine.plan import RangeSelector, Vector, VectorNode
 from vitalspan.promql.engine.series import Series
+from vitalspan.promql.engine.sums import Sum
 
 Columns = tuple[Sequence[MetricLabels], list[float]]
 """Labels and values of a vector. Labels that are the same object say the same."""
@@ -75,7 +77,8 @@ class SumOfRates(VectorNode):
         for one in series:
             if one.times is not times or one.has_stale or one.resets is None or one.resets:
                 return None
-            values = one.values
+            # With resets it has only numbers; a cast would cost a call for each series.
+            values: array[float] = one.values  # type: ignore[assignment]
             first_value = values[first]
             growth = values[last] - first_value
             if growth > 0 and first_value * sampled < to_start * growth:

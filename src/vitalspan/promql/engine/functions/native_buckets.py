@@ -1,0 +1,183 @@
+"""Quantiles, fractions and deviations of one native histogram."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from vitalspan.promql.engine.arithmetic import exact_sum
+from vitalspan.promql.engine.evaluation_context import EvaluationContext
+from vitalspan.promql.engine.float_histogram import Bucket, FloatHistogram
+from vitalspan.promql.engine.metric_labels import NAME, MetricLabels
+
+
+def native_quantile(
+    q: float, histogram: FloatHistogram, context: EvaluationContext, labels: MetricLabels
+) -> float:
+    """Return a quantile of a native histogram, interpolated within the bucket that it falls into.
+
+    Exponential buckets are interpolated on a logarithmic scale, custom ones and the zero bucket
+    linearly. This is `HistogramQuantile` of Prometheus, in its promql/quantile.go.
+
+    Args:
+        q: which quantile.
+        histogram: the histogram.
+        context: is told of observations that are no numbers.
+        labels: of the histogram.
+    """
+    if q < 0 or q > 1:
+        return math.copysign(math.inf, q)
+    if histogram.count == 0 or math.isnan(q):
+        return math.nan
+    # Observations that are NaN are counted, but in no bucket: those are looked for from below.
+    has_nan = math.isnan(histogram.total)
+    forward = has_nan or q < 0.5
+    buckets = [one for one in histogram.buckets() if one.observations]
+    rank = (q if forward else 1 - q) * histogram.count
+    bucket, count = Bucket(0.0, 0.0, 0.0), 0.0
+    for bucket in buckets if forward else reversed(buckets):
+        count += bucket.observations
+        if count >= rank:
+            break
+    lower, upper = _natural_bounds(bucket, histogram)
+    if lower >= upper and buckets:
+        return upper
+    count = min(count, histogram.count)
+    if has_nan:
+        is_beyond = count < rank
+        if is_beyond or exact_sum(one.observations for one in buckets) < histogram.count:
+            context.annotations.inform(
+                "input to histogram_quantile has NaN observations, result is "
+                f"{'NaN' if is_beyond else 'skewed higher'}{_of(labels)}"
+            )
+    if count < rank:
+        return math.nan if has_nan else upper
+    rank = rank - (count - bucket.observations) if forward else count - rank
+    return _interpolated(rank / bucket.observations, lower, upper, is_linear=histogram.is_custom)
+
+
+def _natural_bounds(bucket: Bucket, histogram: FloatHistogram) -> tuple[float, float]:
+    """Return the bounds that a value within a bucket is interpolated between.
+
+    The zero bucket ends at 0 where all other buckets are beyond it. A custom bucket without end
+    is as good as its other bound, and one without a beginning begins at 0 if it ends above.
+    """
+    lower, upper, _ = bucket
+    if histogram.is_custom:
+        if math.isinf(lower):
+            return (upper, upper) if upper <= 0 else (0.0, upper)
+        return (lower, lower) if math.isinf(upper) else (lower, upper)
+    if lower <= 0 <= upper:
+        return _zero_bounds(lower, upper, histogram)
+    return lower, upper
+
+
+def _zero_bounds(lower: float, upper: float, histogram: FloatHistogram) -> tuple[float, float]:
+    if histogram.positive and not histogram.negative:
+        lower = 0.0
+    elif histogram.negative and not histogram.positive:
+        upper = 0.0
+    return lower, upper
+
+
+def _interpolated(share: float, lower: float, upper: float, *, is_linear: bool) -> float:
+    """Return the value below which a share of a bucket's observations are."""
+    if is_linear or lower <= 0 <= upper:
+        return lower + (upper - lower) * share
+    low, high = math.log2(abs(lower)), math.log2(abs(upper))
+    if lower > 0:
+        return math.pow(2.0, low + (high - low) * share)
+    return -math.pow(2.0, high + (low - high) * (1 - share))
+
+
+def native_fraction(
+    lower: float,
+    upper: float,
+    histogram: FloatHistogram,
+    context: EvaluationContext,
+    labels: MetricLabels,
+) -> float:
+    """Return the share of a native histogram's observations between two numbers.
+
+    This is `HistogramFraction` of Prometheus, in its promql/quantile.go.
+
+    Args:
+        lower: the observations counted are above it.
+        upper: they are not above this one.
+        histogram: the histogram.
+        context: is told of observations that are no numbers.
+        labels: of the histogram.
+    """
+    if histogram.count == 0 or math.isnan(lower) or math.isnan(upper):
+        return math.nan
+    if lower >= upper:
+        return 0.0
+    count = histogram.count
+    if math.isnan(histogram.total):
+        count = exact_sum(one.observations for one in histogram.buckets())
+        if count < histogram.count:
+            context.annotations.inform(
+                "input to histogram_fraction has NaN observations, which are excluded from all "
+                f"fractions{_of(labels)}"
+            )
+    ranks = [min(_rank(value, histogram, count), count) for value in (lower, upper)]
+    return (ranks[1] - ranks[0]) / histogram.count
+
+
+def _rank(value: float, histogram: FloatHistogram, count: float) -> float:
+    """Return how many observations are not above a number."""
+    below = 0.0
+    for bucket in histogram.buckets():
+        lower, upper, _ = bucket
+        if lower <= 0 <= upper:
+            lower, upper = _zero_bounds(lower, upper, histogram)
+        if lower >= value:
+            return below
+        if upper > value:
+            if math.isinf(lower):
+                return bucket.observations
+            return below + bucket.observations * _share_below(
+                value, lower, upper, is_linear=histogram.is_custom
+            )
+        below += bucket.observations
+    return count
+
+
+def _share_below(value: float, lower: float, upper: float, *, is_linear: bool) -> float:
+    """Return the share of a bucket's observations that are not above a number within it."""
+    if is_linear or lower <= 0 <= upper:
+        return (value - lower) / (upper - lower)
+    low, high, middle = (math.log2(abs(one)) for one in (lower, upper, value))
+    if value > 0:
+        return (middle - low) / (high - low)
+    return 1 - (middle - high) / (low - high)
+
+
+def native_variance(histogram: FloatHistogram) -> float:
+    """Return the variance of a native histogram's observations, as if each were amid its bucket."""
+    if not histogram.count:
+        return math.nan
+    average = histogram.total / histogram.count
+    squares = (
+        count * (middle - average) * (middle - average) for middle, count in _middles(histogram)
+    )
+    return exact_sum(squares) / histogram.count
+
+
+def _middles(histogram: FloatHistogram) -> Iterator[tuple[float, float]]:
+    """Yield the middle of each bucket, the geometric one of exponential buckets, and its count."""
+    for lower, upper, count in histogram.buckets():
+        if not count:
+            continue
+        if histogram.is_custom:
+            yield (upper + lower) / 2, count
+        elif lower <= 0 <= upper:
+            yield 0.0, count
+        else:
+            middle = math.sqrt(upper) * math.sqrt(lower) if lower > 0 else -math.sqrt(upper * lower)
+            yield middle, count
+
+
+def _of(labels: MetricLabels) -> str:
+    name = labels.get(NAME)
+    return f' for metric name "{name}"' if name else ""

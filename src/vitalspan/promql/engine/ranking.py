@@ -1,0 +1,88 @@
+"""Aggregations that choose elements: `topk`, `bottomk` and `limitk`."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from vitalspan.promql.engine.aggregation import counted_numbers, short_number
+from vitalspan.promql.engine.evaluation_context import EvaluationContext, EvaluationError
+from vitalspan.promql.engine.grouping import Grouping
+from vitalspan.promql.engine.metric_labels import MetricLabels
+from vitalspan.promql.engine.plan import FloatVector, ScalarNode, Vector, VectorNode
+
+_LARGEST_COUNT: Final = 2**62
+
+
+class LargestOrSmallest(VectorNode):
+    """The elements of each group with the largest values, or with the smallest.
+
+    Args:
+        count: how many of a group.
+        vector: the elements.
+        grouping: makes groups of them.
+        largest: whether they are the largest.
+    """
+
+    def __init__(
+        self, count: ScalarNode, vector: VectorNode, grouping: Grouping, *, largest: bool
+    ) -> None:
+        self._count = count
+        self._vector = vector
+        self._grouping = grouping
+        self._largest = largest
+
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        count = whole_number(self._count.evaluate(context))
+        if count < 1:
+            return []
+        name = "topk" if self._largest else "bottomk"
+        groups = self._grouping.groups(counted_numbers(self._vector, name, context))
+        return [
+            element
+            for group in groups.values()
+            for element in ordered(group, descending=self._largest)[:count]
+        ]
+
+
+def ordered(vector: FloatVector, *, descending: bool) -> FloatVector:
+    """Return the elements of a vector in order of their values, those that are NaN last."""
+
+    def key(element: tuple[MetricLabels, float]) -> tuple[bool, float]:
+        value = element[1]
+        if math.isnan(value):
+            return True, 0.0
+        return False, -value if descending else value
+
+    return sorted(vector, key=key)
+
+
+def whole_number(value: float) -> int:
+    """Return a number of elements as Prometheus takes it.
+
+    Raises:
+        EvaluationError: for NaN, and for a number that no integer can be.
+    """
+    if math.isnan(value):
+        raise EvaluationError("Parameter value is NaN")
+    if value >= _LARGEST_COUNT * 2:
+        raise EvaluationError(f"Scalar value {short_number(value)} overflows int64")
+    if value <= -_LARGEST_COUNT * 2:
+        raise EvaluationError(f"Scalar value {short_number(value)} underflows int64")
+    return int(value)
+
+
+class Limit(VectorNode):
+    """Any elements of each group, up to a number of them."""
+
+    def __init__(self, count: ScalarNode, vector: VectorNode, grouping: Grouping) -> None:
+        self._count = count
+        self._vector = vector
+        self._grouping = grouping
+
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        count = whole_number(self._count.evaluate(context))
+        if count < 1:
+            return []
+        groups = self._grouping.groups(self._vector.evaluate(context))
+        return [element for group in groups.values() for element in group[:count]]
