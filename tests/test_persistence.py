@@ -234,6 +234,8 @@ def test_sessions_of_before_the_restart(shop):
             call(shop.monitor, shop.clock, [seconds] * 20)
             fail(shop.monitor)
             session.count("scenes", 3)
+            shop.monitor.cache("prices").hit()
+            shop.monitor.api("bank").record(model="large", input_tokens=7, cost=0.5)
         shop.clock.advance(1)
         shop.monitor.tick()
 

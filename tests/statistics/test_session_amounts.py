@@ -93,3 +93,44 @@ def test_a_fault_of_a_session_reaches_nobody(
         monitor.api("a").record()
     assert monitor.statistics().caches[0].hits == 1
     assert sample("vitalspan_internal_errors_total", where="session") == 2
+
+
+def test_a_session_tells_the_models_of_an_api_apart(monitor: vs.Monitor) -> None:
+    monitor.prices.set("large", input=10.0, output=20.0)
+    api = monitor.api("openai", component="search")
+    with monitor.session("outer") as outer, monitor.session("inner") as inner:
+        api.record(
+            model="large", input_tokens=1e6, output_tokens=5e5, cached_tokens=10, reasoning_tokens=4
+        )
+        with api.call(model="small") as call:
+            call.use(input_tokens=7, cost=0.25)
+            call.retry()
+        api.record(model="small", error="overloaded")
+    for session in (outer, inner):
+        (found,) = session.statistics().calls.apis
+        assert (found.calls, found.errors, found.cost) == (3, 1, pytest.approx(20.25))
+        large, small = found.models
+        assert (large.model, large.calls, large.tokens) == ("large", 1, 1.5e6)
+        kinds = (
+            large.input_tokens,
+            large.output_tokens,
+            large.cached_tokens,
+            large.reasoning_tokens,
+        )
+        assert kinds == (1e6, 5e5, 10, 4)
+        assert (small.calls, small.errors, small.retries, small.cost) == (2, 1, 1, 0.25)
+    text = monitor.report(session=inner).text()
+    assert "input tokens" in text
+    assert "large" in text
+    document = inner.statistics().to_dict()["calls"]["apis"][0]["models"]
+    assert [one["model"] for one in document] == ["large", "small"]
+
+
+def test_models_beyond_a_hundred_are_counted_together(monitor: vs.Monitor) -> None:
+    api = monitor.api("openai")
+    with monitor.session("s") as session:
+        for number in range(150):
+            api.record(model=f"m{number}", tokens=1)
+    (found,) = session.statistics().calls.apis
+    by_name = {one.model: one.calls for one in found.models}
+    assert (len(by_name), by_name["_overflow"], sum(by_name.values())) == (101, 50, 150)

@@ -533,3 +533,26 @@ def test_p_values_are_probabilities(first: list[float], second: list[float]) -> 
     assert 0 <= p_value <= 1
     ones = first.count(1.0), len(first), second.count(1.0), len(second)
     assert 0 < fisher(*ones) <= 1
+
+
+def test_calls_judged_by_hand_and_late_labels_show_everywhere(monitor: vs.Monitor) -> None:
+    with monitor.session("night") as session:
+        with monitor.operation("pay", component="till", slow=0.0) as call:
+            call.fail("card refused")
+            call.set_label("tier", "gold")
+        with suppress(ValueError), monitor.operation("pay", component="till") as call:
+            call.set_label("tier", "silver")
+            call.ok()
+            raise ValueError("known, and fine")
+    figures = monitor.statistics.operation("pay")
+    assert (figures.count, figures.errors) == (2, 1)
+    assert figures.errors_by_type[0].last_message == "card refused"
+    assert monitor.statistics.operation("pay", labels={"tier": "gold"}).errors == 1
+    assert monitor.statistics.operation("pay", labels={"tier": "silver"}).errors == 0
+    closed = session.statistics()
+    assert (closed.calls.count, closed.calls.errors) == (2, 1)
+    assert {one.labels["tier"] for one in closed.slowest} == {"gold", "silver"}
+    for report in (monitor.report(), monitor.report(session=closed)):
+        assert "card refused" in report.text()
+        assert "known, and fine" not in report.text()
+    assert "tier=gold" in monitor.report(session=closed).text()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from vitalspan.labels import value_text
 from vitalspan.recording.api_call import ApiCall
@@ -13,6 +13,12 @@ from vitalspan.recording.outcome import error_type_of
 from vitalspan.recording.prices import PriceTable
 from vitalspan.recording.rebuild import Shared, rebuild
 from vitalspan.runtime.internal_errors import InternalErrors
+
+MODEL_AMOUNTS: Final = (
+    *("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"),
+    "retries",
+)
+"""The amounts of a call that are told apart by model."""
 
 
 class ApiUsage(NamedTuple):
@@ -157,7 +163,7 @@ class Api(Shared):
         usage = usage._replace(cost=self._amount("cost", cost))
         self._add(self.cost, usage.cost)
         if recording.open_sessions:
-            self._add_to_session("oks" if error is None else "errors", used, usage.cost)
+            self._add_to_session("oks" if error is None else "errors", used, usage)
         if usage.has_details:
             self._record_usage(usage)
 
@@ -174,9 +180,15 @@ class Api(Shared):
         """Yield every counter."""
         yield from (self.oks, self.errors, self.tokens, self.cost)
 
-    def _add_to_session(self, outcome: str, tokens: float, cost: float) -> None:
-        counted = ("api", self.component, self.name)
-        for column, amount in ((outcome, 1), ("tokens", tokens), ("cost", cost)):
+    def _add_to_session(self, outcome: str, tokens: float, usage: ApiUsage) -> None:
+        amounts = {outcome: 1.0, "tokens": tokens, "cost": usage.cost}
+        self._add_all(("api", self.component, self.name, ""), amounts)
+        if usage.model:
+            amounts |= {name: getattr(usage, name) for name in MODEL_AMOUNTS}
+            self._add_all(("model", self.component, self.name, usage.model), amounts)
+
+    def _add_all(self, counted: CountedKey, amounts: Mapping[str, float]) -> None:
+        for column, amount in amounts.items():
             if amount:
                 self._recording.add_to_session(counted, column, amount)
 

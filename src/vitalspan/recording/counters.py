@@ -46,7 +46,7 @@ class Cache(Shared):
         if recording.enabled:
             self.hits.add()
             if recording.open_sessions:
-                recording.add_to_session(("cache", self.component, self.name), "hits")
+                recording.add_to_session(("cache", self.component, self.name, ""), "hits")
 
     def miss(self) -> None:
         """Count a look-up that did not."""
@@ -54,7 +54,7 @@ class Cache(Shared):
         if recording.enabled:
             self.misses.add()
             if recording.open_sessions:
-                recording.add_to_session(("cache", self.component, self.name), "misses")
+                recording.add_to_session(("cache", self.component, self.name, ""), "misses")
 
     def counters(self) -> Iterator[LockFreeCounter]:
         """Yield every counter."""

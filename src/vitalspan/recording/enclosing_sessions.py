@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 from vitalspan.recording.call_record import CallDetails, Record
 
-CountedKey = tuple[str, str, str]
-"""What an amount is of: `cache` or `api`, its component and its name."""
+CountedKey = tuple[str, str, str, str]
+"""What an amount is of: `cache`, `api` or `model`, the component and the name of the cache or API,
+and the model, which is empty for the whole of it."""
 
 
 class EnclosingSession(Protocol):

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, Final
 
 from vitalspan.recording.call_record import CallRecord
 from vitalspan.sessions.session_statistics import SessionStatistics
-from vitalspan.statistics.call_statistics import CallStatistics, ErrorStatistics
+from vitalspan.statistics.call_statistics import (
+    ApiStatistics,
+    CacheStatistics,
+    CallStatistics,
+    ErrorStatistics,
+    ModelStatistics,
+)
 from vitalspan.statistics.call_sums import CallSums
 from vitalspan.store.protocol import Record, StoredSeries
 from vitalspan.store.reader import StoredSums
@@ -43,7 +50,20 @@ def stored_session(document: Mapping[str, Any]) -> SessionStatistics:
 
 def _statistics(document: Mapping[str, Any]) -> CallStatistics:
     errors = tuple(ErrorStatistics(**one) for one in document["errors_by_type"])
-    return CallStatistics(**{**document, "errors_by_type": errors, "caches": (), "apis": ()})
+    caches = tuple(CacheStatistics(**_fields(CacheStatistics, one)) for one in document["caches"])
+    apis = tuple(_api(one) for one in document["apis"])
+    return CallStatistics(**{**document, "errors_by_type": errors, "caches": caches, "apis": apis})
+
+
+def _api(document: Mapping[str, Any]) -> ApiStatistics:
+    # Earlier versions did not tell models apart.
+    models = tuple(ModelStatistics(**one) for one in document.get("models", ()))
+    return ApiStatistics(**{**_fields(ApiStatistics, document), "models": models})
+
+
+def _fields(kind: type, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a dataclass in a document, which also has what is computed of them."""
+    return {one.name: document[one.name] for one in fields(kind) if one.name in document}
 
 
 def _sums(document: Mapping[str, Any]) -> CallSums:

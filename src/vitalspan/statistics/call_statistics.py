@@ -52,6 +52,39 @@ class CacheStatistics:
 
 
 @dataclass(frozen=True)
+class ModelStatistics:
+    """Calls to one model of an API.
+
+    Attributes:
+        model: its name.
+        calls: all of them.
+        errors: those that failed.
+        tokens: what they used.
+        cost: US dollars that they cost.
+        input_tokens: all of the prompts.
+        output_tokens: all of the answers.
+        cached_tokens: those of the input that came from the provider's cache.
+        reasoning_tokens: those of the output that were spent on reasoning.
+        retries: attempts beyond the first ones.
+    """
+
+    model: str
+    calls: float
+    errors: float
+    tokens: float
+    cost: float
+    input_tokens: float
+    output_tokens: float
+    cached_tokens: float
+    reasoning_tokens: float
+    retries: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the same as JSON can say it."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
 class ApiStatistics:
     """Calls to one API.
 
@@ -62,6 +95,7 @@ class ApiStatistics:
         errors: those that failed.
         tokens: what they used.
         cost: US dollars that they cost.
+        models: those of a session by model, the one that cost most first.
     """
 
     component: str
@@ -70,6 +104,7 @@ class ApiStatistics:
     errors: float
     tokens: float
     cost: float
+    models: tuple[ModelStatistics, ...] = ()
 
     @property
     def error_rate(self) -> float | None:
@@ -78,7 +113,8 @@ class ApiStatistics:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the same as JSON can say it."""
-        return {**vars(self), "error_rate": self.error_rate}
+        models = [one.to_dict() for one in self.models]
+        return {**vars(self), "models": models, "error_rate": self.error_rate}
 
 
 @dataclass(frozen=True)

@@ -159,10 +159,30 @@ def resources(calls: CallStatistics, operations_: Sequence[CallStatistics]) -> S
         ]
         for one in calls.apis[:MAX_ROWS]
     ]
+    models = [
+        [
+            Cell(one.model),
+            Cell(count_text(one.calls)),
+            *(
+                Cell(count_text(tokens))
+                for tokens in (
+                    one.input_tokens,
+                    one.output_tokens,
+                    one.cached_tokens,
+                    one.reasoning_tokens,
+                )
+            ),
+            Cell(unit_text(one.cost, DOLLARS)),
+        ]
+        for api in calls.apis
+        for one in api.models
+    ]
+    tokens = (">input tokens", ">output tokens", ">cached", ">reasoning")
     return section(
         "Caches, APIs, measures and resources",
         Table(columns("cache", ">hits", ">misses", ">hit rate"), caches),
         Table(columns("API", ">calls", ">error rate", ">tokens", ">cost"), apis),
+        Table(columns("model", ">calls", *tokens, ">cost"), models[:MAX_ROWS]),
         Table(columns("measure", ">sum"), _sums(calls.measures)),
         _measured(operations_),
     )
