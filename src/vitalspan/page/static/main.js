@@ -13,13 +13,17 @@ import * as dependencies from "./views/dependencies.js";
 import * as operation from "./views/operation.js";
 import * as operations from "./views/operations.js";
 import * as overview from "./views/overview.js";
+import * as profile from "./views/profile.js";
 import * as resources from "./views/resources.js";
 import * as rules from "./views/rules.js";
 import * as sessions from "./views/sessions.js";
+import * as stacks from "./views/stacks.js";
 import * as workers from "./views/workers.js";
 
 /** @type {Record<string, {title: string, load: Function, view: Function}>} */
-const VIEWS = { "": overview, operations, operation, changes, alerts, rules, resources, dependencies, sessions, workers, configuration };
+const VIEWS = { "": overview, operations, operation, changes, alerts, rules, resources, dependencies, sessions, workers, configuration, profile, stacks };
+/** The views that belong to another one of the navigation. */
+const WITHIN = /** @type {Record<string, string>} */ ({ operation: "operations", profile: "operations", stacks: "operations" });
 /** The views that the navigation names, in order. */
 const NAMED = ["", "operations", "changes", "alerts", "rules", "resources", "dependencies", "sessions", "workers", "configuration"];
 const RANGES = [[300, "5 min"], [900, "15 min"], [3600, "1 h"]];
@@ -96,7 +100,7 @@ function drawHeader() {
       h("span", { class: "service", title: name }, name),
       status && h("span", { class: "glance" }, light(status.status), status.status.replace("_", " "))),
     h("nav", { "aria-label": "Views", class: "views" }, NAMED.map((view) =>
-      h("a", { href: link(view, {}), "aria-current": page.route.view === view || (page.route.view === "operation" && view === "operations") ? "page" : null }, VIEWS[view].title))),
+      h("a", { href: link(view, {}), "aria-current": (WITHIN[page.route.view] ?? page.route.view) === view ? "page" : null }, VIEWS[view].title))),
     h("div", { class: "controls" },
       h("div", { class: "segments", role: "group", "aria-label": "Range" }, RANGES.map(([range, text]) =>
         h("button", { type: "button", "aria-pressed": String(rangeOf() === range), onclick: () => go({ range }) }, text))),
@@ -143,7 +147,7 @@ function changeTheme() {
 /** Show what the address says. */
 function follow() {
   page.route = routeOf(location.hash);
-  const key = JSON.stringify([page.route.view, page.route.parameters.operation]);
+  const key = JSON.stringify([page.route.view, page.route.parameters.operation, page.route.parameters.id]);
   if (key !== page.shown) {
     page.shown = key;
     page.document = null;

@@ -6,7 +6,7 @@ import { chart, markList } from "../chart.js";
 import { h } from "../dom.js";
 import { bytes, count, nameText, rate, ratio, seconds } from "../format.js";
 import { heatmap, histogram } from "../heatmap.js";
-import { card, figure, nothing, promql, trace, when } from "../parts.js";
+import { card, figure, linkTo, nothing, promql, trace, when } from "../parts.js";
 import { WANTED, stop, watch, watchOf } from "../watch.js";
 
 export const title = "Operation";
@@ -52,7 +52,8 @@ export function view(/** @type {any} */ it, /** @type {any} */ parameters, /** @
     it.durations?.uppers.length > 0 && h("div", { class: "grid wide-left", key: "durations" },
       card("Durations over time", { aside: promql(own.durations, "the counts by duration") }, h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Durations over time" }, heatmap(axis, it.durations))),
       card("Durations", { aside: promql(own.durations, "the counts by duration") }, histogram(it.durations))),
-    h("div", { class: "grid", key: "lists" }, errors(figures.errors_by_type, own.errors_of_type), running(it.running, it.at, it.trace_url)),
+    h("div", { class: "grid", key: "lists" }, errors(figures.errors_by_type, own.errors_of_type), running(it, parameters)),
+    it.profiles.length > 0 && profiles(it.profiles),
     calls("Recent calls", it.recent, it.trace_url), it.slow.length > 0 && calls("Slow calls", it.slow, it.trace_url),
   ];
 }
@@ -73,14 +74,23 @@ function errors(/** @type {any[]} */ types, /** @type {string} */ query) {
       : nothing("No call has failed."));
 }
 
-function running(/** @type {any[]} */ every, /** @type {number} */ now, /** @type {string} */ traces) {
-  return card("Running now", { aside: h("span", { class: "muted" }, count(every.length)) },
+function running(/** @type {any} */ { running: every, at: now, trace_url: traces }, /** @type {any} */ { operation, component = null }) {
+  return card("Running now", { aside: every.length ? h("a", { class: "link", href: linkTo("stacks", { operation, component }) }, "Where is it now?") : h("span", { class: "muted" }, count(0)) },
     every.length
-      ? h("ul", { class: "rows" }, every.slice(0, 20).map((one, index) => h("li", { key: `${one.start} ${index}` },
+      ? h("ul", { class: "rows" }, every.slice(0, 20).map((/** @type {any} */ one, /** @type {number} */ index) => h("li", { key: `${one.start} ${index}` },
         h("span", { class: "labels muted grow" }, labels(one.labels) || when(one.start)),
         trace(one.trace_id, traces),
         h("b", { class: "figure", "data-start": one.start }, seconds(Math.max(0, now - one.start))))))
       : nothing("No call is inside at this moment."));
+}
+
+function profiles(/** @type {any[]} */ every) {
+  return card("Profiles of slow calls", { aside: h("span", { class: "muted" }, count(every.length)) },
+    h("ul", { class: "rows" }, every.map((one) => h("li", { key: one.id },
+      h("a", { class: "link", href: linkTo("profile", { id: one.id }) }, "Profile of ", when(one.start)),
+      h("span", { class: "labels muted grow" }, [labels(one.labels), one.task && `task ${one.task}`, one.thread && `thread ${one.thread}`].filter(Boolean).join(", ")),
+      h("span", { class: "muted since" }, one.ended ? `${count(one.samples)} samples` : `${count(one.samples)} samples, then it went on`),
+      h("b", { class: "figure" }, seconds(one.duration))))));
 }
 
 function nextCalls(/** @type {any} */ it) {
@@ -103,6 +113,7 @@ function calls(/** @type {string} */ heading, /** @type {any[]} */ every, /** @t
     ["Error", (/** @type {any} */ one) => one.error_type && `${one.error_type}${one.error_message ? `: ${one.error_message}` : ""}`, some((one) => one.error_type)],
     ["CPU", (/** @type {any} */ one) => seconds(one.cpu_seconds), some((one) => one.cpu_seconds)],
     ["Trace", (/** @type {any} */ one) => trace(one.trace_id, traces), some((one) => one.trace_id)],
+    ["Profile", (/** @type {any} */ one) => one.profile_id && h("a", { class: "trace", href: linkTo("profile", { id: one.profile_id }) }, h("code", {}, one.profile_id)), some((one) => one.profile_id)],
     ["Worker", (/** @type {any} */ one) => one.worker, some((one) => one.worker)],
   ].filter(([, , shown]) => shown);
   return card(heading, { aside: aside ? h("span", { class: "actions" }, aside) : h("span", { class: "muted" }, count(every.length)) },

@@ -122,7 +122,7 @@ function components(/** @type {any[]} */ every, /** @type {string} */ query) {
 
 function running(/** @type {any} */ { running: calls, running_count: all, status, total_promql: queries }) {
   const word = all === 1 ? "1 call" : `${count(all)} calls`;
-  return card("Running now", { className: "running", aside: h("span", { class: "muted" }, figure(word, queries.in_progress, "running calls")) },
+  return card("Running now", { className: "running", aside: h("span", { class: "muted" }, calls.length > 0 && [h("a", { class: "link", href: linkTo("stacks") }, "Where are they now?"), " "], figure(word, queries.in_progress, "running calls")) },
     calls.length
       ? h("ul", { class: "rows" }, calls.slice(0, 8).map((/** @type {any} */ one, /** @type {number} */ index) => h("li", { key: `${one.start} ${index}` },
         operationName(one),
