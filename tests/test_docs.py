@@ -22,7 +22,7 @@ from vitalspan.signals import catalogue
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "changes/README.md")),
     ROOT / ".github" / "pull_request_template.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
 ]
 
 EXAMPLES = [
