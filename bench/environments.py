@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from suite import BESIDE, OWN, Case
+from suite import BESIDE, BROWSER, OWN, Case
 
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
@@ -52,7 +52,11 @@ def interpreter(environment: str) -> str:
     Raises:
         Unavailable: if the environment cannot be made, as without a network.
     """
-    if environment == OWN:
+    if environment == BROWSER and not (
+        shutil.which("chromium") or shutil.which("chromium-browser")
+    ):
+        raise Unavailable("Chromium is not installed")
+    if environment in (OWN, BROWSER):
         return sys.executable
     requirements = BENCH / "peers" / f"requirements-{environment}.txt"
     place = KEPT / environment
@@ -74,7 +78,7 @@ def interpreter(environment: str) -> str:
 def _variables(environment: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     paths = [str(BENCH)]
-    if environment in (OWN, BESIDE):
+    if environment in (OWN, BROWSER, BESIDE):
         given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
         paths += [str(Path(path).resolve()) for path in given if path]
         if environment == BESIDE or importlib.util.find_spec("vitalspan") is None:

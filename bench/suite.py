@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 OWN = "own"
+BROWSER = "browser"
+"""The same, where there is a Chromium."""
+
 BESIDE = "http"
 """Peers that vitalspan is measured beside in the same process."""
 
@@ -49,6 +52,7 @@ CASES = (
     Case("health-scrape", "cases.health", "scrape"),
     Case("probes", "cases.probes", "health"),
     Case("silent", "cases.probes", "silent", processes=1),
+    Case("page", "cases.page", environment=BROWSER, processes=1),
     Case("http-fastapi", "cases.http", "fastapi", environment=BESIDE),
     Case("http-flask", "cases.http", "flask", environment=BESIDE),
     Case("http-django", "cases.http", "django", environment=BESIDE),

@@ -277,6 +277,22 @@ FIGURE_ROWS = (
     ),
     *_SERVED,
     FigureRow(
+        *("page", "paint", "first paint of the page, 1,000 operations of 200 components"),
+        *("all of it after {whole:.0f} ms; {KB:.0f} KB", None, " ms"),
+    ),
+    FigureRow(
+        *("page", "update", "an update of it in the browser"),
+        *("{KB:.1f} KB; of 200 rows {operations ms:.0f} ms, {operations KB:.1f} KB", None, " ms"),
+    ),
+    FigureRow(
+        *("page", "seen", "CPU of the process while it is looked at, each second"),
+        *("of 200 rows {operations:.0f} ms; nobody looks {unseen:.0f} ms", 130.0, " ms"),
+    ),
+    FigureRow(
+        *("page", "unseen", "added by a page that nobody looks at"),
+        *("{unseen:.1f} ms, without a server {without:.1f} ms", 3.0, " ms"),
+    ),
+    FigureRow(
         *("otlp-push", "push", "an OTLP push of 1,000 operations to the SDK's"),
         *("{vitalspan:.1f} ms, the SDK {sdk:.1f} ms, {series:.0f} series", 0.6, "x"),
     ),

@@ -73,6 +73,16 @@ function inWords(/** @type {Chart} */ { title, lines, format }) {
   return `${title}. ${parts.join("; ")}`;
 }
 
+/** @type {Map<Element, Sparkline>} */
+const shown = new Map();
+/** A table may have hundreds of small charts, of which few are on the screen. */
+const nearness = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) shown.get(target)?.come(isIntersecting);
+}, { rootMargin: "400px" });
+addEventListener("beforeprint", () => {
+  for (const one of shown.values()) one.come(true);
+});
+
 /** What both kinds have in common: uPlot, and its new beginning with another width or theme. */
 class Plot {
   constructor(/** @type {HTMLElement} */ element, /** @type {any} */ data) {
@@ -80,14 +90,16 @@ class Plot {
     this.element = element;
     this.canvas = h("div", { class: "canvas", role: "img" });
     this.plot = null;
+    /** The width as the observer has seen it: asking for it would lay the page out, chart by chart. */
+    this.width = 0;
     this.redraw = () => this.draw();
-    this.observer = new ResizeObserver(() => this.fit());
+    this.observer = new ResizeObserver(([{ contentRect }]) => this.fit(Math.floor(contentRect.width)));
     addEventListener("themechange", this.redraw);
   }
 
   begin() {
+    this.describe();
     this.observer.observe(this.canvas);
-    this.draw();
   }
 
   destroy() {
@@ -113,21 +125,20 @@ class Plot {
     this.canvas.setAttribute("aria-label", inWords(this.data));
   }
 
-  fit() {
-    const width = this.canvas.clientWidth;
+  fit(/** @type {number} */ width) {
+    this.width = width;
     if (!width) return;
     if (!this.plot) this.draw();
     else if (this.plot.width !== width) this.plot.setSize({ width, height: this.plot.height });
   }
 
   draw() {
-    const width = this.canvas.clientWidth;
     this.plot?.destroy();
     this.plot = null;
     this.describe();
-    if (!width) return;
+    if (!this.width) return;
     const uPlot = /** @type {any} */ (window).uPlot;
-    this.plot = new uPlot(this.options(width), this.columns(), this.canvas);
+    this.plot = new uPlot(this.options(this.width), this.columns(), this.canvas);
   }
 
   /** @returns {any} */
@@ -155,8 +166,43 @@ class Plot {
 class Sparkline extends Plot {
   constructor(/** @type {HTMLElement} */ element, /** @type {any} */ data) {
     super(element, data);
+    this.near = false;
+    /** Whether it is drawn with older data than it has. */
+    this.late = false;
     element.append(this.canvas);
     this.begin();
+    shown.set(this.canvas, this);
+    nearness.observe(this.canvas);
+  }
+
+  destroy() {
+    nearness.unobserve(this.canvas);
+    shown.delete(this.canvas);
+    super.destroy();
+  }
+
+  come(/** @type {boolean} */ near) {
+    this.near = near;
+    if (!near) return;
+    if (!this.plot) this.draw();
+    else if (this.late) this.plot.setData(this.columns());
+    this.late = false;
+  }
+
+  draw() {
+    if (this.near) super.draw();
+  }
+
+  update(/** @type {any} */ data) {
+    if (this.near || !this.plot) return super.update(data);
+    // It is drawn when somebody scrolls there.
+    if (this.data.axis.step !== data.axis.step) {
+      this.plot.destroy();
+      this.plot = null;
+    }
+    this.data = data;
+    this.late = true;
+    this.describe();
   }
 
   options(/** @type {number} */ width) {
