@@ -14,10 +14,9 @@ from vitalspan.store.frame import (
     GROUP,
     PLAIN_GRID,
     Frame,
-    PackedFrame,
     PlainBuckets,
-    pack,
 )
+from vitalspan.store.packed_frame import PackedFrame, pack
 
 durations = st.lists(st.floats(0.0, 1e6), min_size=1, max_size=20)
 contents = st.dictionaries(st.integers(0, GROUP - 1), durations, max_size=GROUP)

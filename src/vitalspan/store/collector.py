@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from vitalspan.history.history import History
@@ -74,21 +74,33 @@ class Collector:
         first = bisect_right(times, since)
         until = times[min(len(times), first + _MOST_TICKS) - 1] if first < len(times) else since
         frames = _Frames(epoch, self._step, earliest, latest)
-        for kind, series in self._series():
-            times = series.times
+        self._forget_removed()
+        places = self._places
+        for operation in self._history.operations.all:
+            times = operation.times
             # Most series have one new entry, or none.
             if times and times[-1] > since:
-                self._add(frames, kind, series, since, until)
+                group, place = places.get(operation) or self._new_place("operation", operation)
+                for entry in _between(times, since, until):
+                    self._add_calls(frames.at(times[entry], group), place, operation, entry)
+        for kind, series in self._other_series():
+            times = series.times
+            if times and times[-1] > since:
+                group, place = places.get(series) or self._new_place(kind, series)
+                for entry in _between(times, since, until):
+                    _add_extras(frames.at(times[entry], group), place, series, entry, ())
         return Collected(frames.slots, until)
 
-    def _series(self) -> Iterator[tuple[str, TimeSeries]]:
+    def _forget_removed(self) -> None:
         history = self._history
         every = (history.operations, history.caches, history.apis, history.slos)
         removals = [index.removals for index in every]
         if removals != self._removals:
             self._removals = removals
             self._places.clear()
-        yield from (("operation", series) for series in history.operations.all)
+
+    def _other_series(self) -> Iterator[tuple[str, TimeSeries]]:
+        history = self._history
         for kind, index in (("cache", history.caches), ("api", history.apis)):
             yield from ((kind, series) for series in index.all)
         yield from (("slo", series) for series in history.slos.all)
@@ -99,35 +111,19 @@ class Collector:
         self._places[series] = place
         return place
 
-    def _add(
-        self, frames: _Frames, kind: str, series: TimeSeries, since: float, until: float
-    ) -> None:
-        group, place = self._places.get(series) or self._new_place(kind, series)
-        first, after = _between(series.times, since, until)
-        for entry in range(first, after):
-            frame = frames.at(series.times[entry], group)
-            if isinstance(series, OperationSeries):
-                self._add_calls(frame, place, series, entry)
-            else:
-                _add_extras(frame, place, series, entry, ())
-
     def _add_calls(self, frame: Frame, place: int, series: OperationSeries, entry: int) -> None:
         count, total, squares, shortest, longest, buckets, counts = series.calls_of(entry)
         if count <= 0:
             return
-        frame.counts[place] += count
-        frame.totals[place] += total
-        frame.squares[place] += squares if squares > 0 else 0.0
-        frame.shortest[place] = min(frame.shortest[place], shortest)
-        frame.longest[place] = max(frame.longest[place], longest)
+        frame.add_sums(place, count, total, squares if squares > 0 else 0.0, shortest, longest)
         grid = series.series.histogram.grid
         plain = self._plain.get(grid)
         if plain is None:
             plain = self._plain[grid] = PlainBuckets(grid)
-        lanes = [plain[bucket] for bucket in buckets]
+        lanes = list(map(plain.__getitem__, buckets))
         lowest = min(lanes)
         calls = [0] * (max(lanes) - lowest + 1)
-        for lane, number in zip(lanes, counts, strict=True):
+        for lane, number in zip(lanes, counts, strict=False):
             calls[lane - lowest] += number
         frame.add_calls(place, lowest, calls)
         if len(series.columns) > _OF_EVERY_CALL:
@@ -172,12 +168,12 @@ def slot_of(tick: float, step: int) -> int:
     return math.ceil((tick - _SLACK) / step - 1) * step
 
 
-def _between(times: array[float], since: float, until: float) -> tuple[int, int]:
-    """Return the first entry after a tick, and the one after the last up to another."""
+def _between(times: array[float], since: float, until: float) -> Sequence[int]:
+    """Return the entries after a tick, up to another."""
     size = len(times)
     if times[-1] <= until and (size == 1 or times[-2] <= since):
-        return size - 1, size
-    return bisect_right(times, since), bisect_right(times, until)
+        return (size - 1,)
+    return range(bisect_right(times, since), bisect_right(times, until))
 
 
 def _grown(series: TimeSeries, column: str, entry: int) -> float:

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from vitalspan.history.operation_series import ERROR_COLUMN, MEASURE_COLUMN
 from vitalspan.store.errors import StoreError
-from vitalspan.store.frame import GROUP, PLAIN_GRID, Frame, PackedFrame
+from vitalspan.store.frame import GROUP, PLAIN_GRID, Frame
+from vitalspan.store.packed_frame import PackedFrame
 from vitalspan.store.protocol import Record, Store, StoredSeries
 from vitalspan.store.roll_up import ROLLED
 from vitalspan.store.tiers import DEFAULT_TIERS, Part, Tier, parse_tiers, parts_of

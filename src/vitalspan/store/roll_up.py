@@ -9,21 +9,25 @@ from typing import Any, Final, NamedTuple
 
 from vitalspan.runtime.internal_errors import logger
 from vitalspan.store.errors import StoreError
-from vitalspan.store.frame import Frame, PackedFrame, pack
+from vitalspan.store.frame import Frame
+from vitalspan.store.packed_frame import PackedFrame, pack
 from vitalspan.store.protocol import FrameRow, Store
 from vitalspan.store.tiers import Tier
 
 ROLLED: Final = "rolled"
 """The document that says for each length up to when there are frames of it."""
 
-_AT_ONCE: Final = 4
+_AT_ONCE: Final = 2
 """Frames that are made in one tick at least."""
 
 _MOST: Final = 256
 """Frames that are made in one tick at most."""
 
-_SHARE: Final = 8
-"""The ticks in which the frames of one interval are made, while there are many series."""
+_SHARE: Final = 10
+"""The ticks in which the frames of one interval are made, while there are many series.
+
+There are twelve, and those that are left are for the longer intervals.
+"""
 
 
 class _Due(NamedTuple):
@@ -32,6 +36,13 @@ class _Due(NamedTuple):
     place: int
     start: int
     groups: list[int]
+    size: int
+
+    def share(self, ticks: int) -> int:
+        """Return how many groups have their turn in so many ticks, at an even pace."""
+        done = self.size - len(self.groups)
+        until = math.ceil(self.size * (done * _SHARE // max(1, self.size) + ticks) / _SHARE)
+        return max(_AT_ONCE * ticks, until - done)
 
 
 class RollUp:
@@ -84,8 +95,7 @@ class RollUp:
             due = due or self._next_due(complete, ahead)
             if due is None:
                 break
-            share = max(_AT_ONCE, math.ceil(len(due.groups) / _SHARE)) * max(1, ticks)
-            amount = min(amount, share - len(rows))
+            amount = min(amount, due.share(max(1, ticks)) - len(rows))
             groups, rest = due.groups[: max(amount, 0)], due.groups[max(amount, 0) :]
             rows += rolled_up(self._store, self._tiers, due.place, due.start, groups)
             amount -= max(1, len(groups))
@@ -126,7 +136,7 @@ class RollUp:
                 start = ahead[place] = max(start, first // step * step)
             if start + step <= complete:
                 groups = self._store.groups(finer.step, start, start + step)
-                return _Due(place, start, groups)
+                return _Due(place, start, groups, len(groups))
             complete = self.rolled[place]
         return None
 
