@@ -115,7 +115,15 @@ class Collector:
         count, total, squares, shortest, longest, buckets, counts = series.calls_of(entry)
         if count <= 0:
             return
-        frame.add_sums(place, count, total, squares if squares > 0 else 0.0, shortest, longest)
+        squares = squares if squares > 0 else 0.0
+        if frame.counts[place]:
+            total += frame.totals[place]
+            squares += frame.squares[place]
+            shortest = min(shortest, frame.shortest[place])
+            longest = max(longest, frame.longest[place])
+        frame.counts[place] += count
+        frame.totals[place], frame.squares[place] = total, squares
+        frame.shortest[place], frame.longest[place] = shortest, longest
         grid = series.series.histogram.grid
         plain = self._plain.get(grid)
         if plain is None:

@@ -93,36 +93,6 @@ class Frame:
         for key, amount in other.extras.items():
             self.extras[key] = self.extras.get(key, 0.0) + amount
 
-    def add_sums(
-        self,
-        place: int,
-        count: int,
-        total: float,
-        squares: float,
-        shortest: float,
-        longest: float,
-    ) -> None:
-        """Add the figures of calls of one series.
-
-        Args:
-            place: of the series in its group.
-            count: how many there are, one at least.
-            total: the sum of their durations in seconds.
-            squares: the sum of the squares of these.
-            shortest: the shortest of them.
-            longest: the longest of them.
-        """
-        if self.counts[place]:
-            total += self.totals[place]
-            squares += self.squares[place]
-            shortest = min(shortest, self.shortest[place])
-            longest = max(longest, self.longest[place])
-        self.counts[place] += count
-        self.totals[place] = total
-        self.squares[place] = squares
-        self.shortest[place] = shortest
-        self.longest[place] = longest
-
     def add_calls(self, place: int, lowest: int, calls: Sequence[int]) -> None:
         """Add calls of one series.
 
