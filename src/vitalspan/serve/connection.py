@@ -6,11 +6,9 @@ Here a deadline holds for a whole request and for a whole response, and no byte 
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import logging
 import selectors
-import socket
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -20,6 +18,8 @@ from vitalspan.serve.messages import Request, Response, text_response
 from vitalspan.serve.transport import Transport
 
 if TYPE_CHECKING:
+    import socket
+
     from vitalspan.serve.web_config.tls import TLS
 
 MAX_REQUESTS: Final = 1000
@@ -294,21 +294,3 @@ class Connection:
         when_sent, self._when_sent = self._when_sent, None
         if when_sent is not None:
             when_sent()
-
-
-def refuse(sock: socket.socket, *, secured: bool) -> None:
-    """Tell a client that there is no room for its connection, without waiting for anything.
-
-    Args:
-        sock: the connected socket; it is closed.
-        secured: whether the client expects TLS, so that it would understand no word.
-    """
-    with sock, contextlib.suppress(OSError):
-        sock.settimeout(0)
-        if not secured:
-            response = text_response(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
-            head = response_head(response, keep_alive=False)
-            sock.send(head + response.body)
-            # Unread bytes would make the kernel throw the response away.
-            sock.recv(65536)
-        sock.shutdown(socket.SHUT_WR)

@@ -11,13 +11,15 @@ import selectors
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from vitalspan.serve.connection import Connection, State, Timeouts, refuse
+from vitalspan.serve.connection import Connection, State, Timeouts
+from vitalspan.serve.held_connections import NEVER, HeldConnections
+from vitalspan.serve.inbox import Inbox
 from vitalspan.serve.messages import Request, Response
+from vitalspan.serve.refusal import refuse
 
 if TYPE_CHECKING:
     from vitalspan.serve.web_config.tls import TLS
@@ -30,7 +32,6 @@ CLOSE_SECONDS: Final = 1.0
 
 _ACCEPTS_IN_A_ROW: Final = 64
 _RETRY_SECONDS: Final = 0.05
-_NEVER: Final = float("inf")
 
 _log = logging.getLogger(__name__)
 
@@ -66,24 +67,14 @@ class SelectorLoop:
         self._max_connections = max_connections
         self._now = now
         self._connections: set[Connection] = set()
-        # Those in the selector, with what they wait for; the one that was silent longest first.
-        self._held: dict[Connection, tuple[int, int]] = {}
-        self._next_deadline = _NEVER
-        # Responses come from other threads, and with them their connections.
-        self._returned: deque[Connection] = deque()
-        # More of streams comes from other threads as well.
-        self._pushed: deque[tuple[Connection, bytes]] = deque()
-        self._lock = threading.Lock()
+        # Responses and more of streams come from other threads.
+        self._inbox = Inbox()
         self._stopping = threading.Event()
-        self._ended = False
-        self._thread = 0
         self._selector = selectors.DefaultSelector()
-        self._woken, self._waker = socket.socketpair()
-        for end in (self._woken, self._waker):
-            end.settimeout(0)
-        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._held = HeldConnections(self._selector)
+        self._selector.register(self._inbox, selectors.EVENT_READ)
         self._selector.register(self._listener, selectors.EVENT_READ)
-        self._accepts_again = _NEVER
+        self._accepts_again = NEVER
 
     @property
     def connection_count(self) -> int:
@@ -110,15 +101,15 @@ class SelectorLoop:
     def stop(self) -> None:
         """Tell the loop to stop, from any thread."""
         self._stopping.set()
-        self._wake()
+        self._inbox.wake()
 
-    def step(self, most: float = _NEVER) -> None:
+    def step(self, most: float = NEVER) -> None:
         """Wait until something happens, and see to all that has happened.
 
         Args:
             most: the longest time to wait, in seconds.
         """
-        self._thread = threading.get_ident()
+        self._inbox.read_here()
         accepting = False
         for key, _ in self._selector.select(self._patience(most)):
             if isinstance(key.data, Connection):
@@ -126,8 +117,7 @@ class SelectorLoop:
             elif key.fileobj is self._listener:
                 accepting = True
             else:
-                with contextlib.suppress(BlockingIOError):
-                    self._woken.recv(4096)
+                self._inbox.drain()
         # What has arrived is read, and what was sent is put back, before anything makes room.
         self._take_back()
         self._push_out()
@@ -138,38 +128,35 @@ class SelectorLoop:
 
     def _take_back(self) -> None:
         """Go on with the connections whose responses were made."""
-        for _ in range(len(self._returned)):
-            self._proceed(self._returned.popleft())
+        for connection in self._inbox.returned():
+            self._proceed(connection)
 
     def _push_out(self) -> None:
         """Send what has come of streams."""
-        for _ in range(len(self._pushed)):
-            connection, data = self._pushed.popleft()
+        for connection, data in self._inbox.pushed():
             if connection in self._held:
                 connection.push(data, self._now())
                 self._place(connection)
 
     def close(self) -> None:
         """Close everything at once; responses that come later are dropped."""
-        with self._lock:
-            self._ended = True
+        self._inbox.end()
         for connection in self._connections:
-            if connection in self._held or connection in self._returned:
+            if connection in self._held or connection in self._inbox:
                 connection.close()
             else:
                 # A worker thread has it, and closes it when the response is made.
                 connection.abort()
-        for opened in (self._listener, self._selector, self._woken, self._waker):
+        for opened in (self._listener, self._selector, self._inbox):
             opened.close()
 
     def reset(self) -> None:
         """Let go of everything in a forked child: the sockets are its parent's."""
-        self._lock = threading.Lock()
-        self._ended = True
+        self._inbox.end_in_child()
         self._stopping.set()
         for connection in self._connections:
             connection.close_in_child()
-        for opened in (self._listener, self._selector, self._woken, self._waker):
+        for opened in (self._listener, self._selector, self._inbox):
             opened.close()
         self._connections.clear()
 
@@ -181,11 +168,11 @@ class SelectorLoop:
             self._stopping.wait(_RETRY_SECONDS)
 
     def _patience(self, most: float) -> float | None:
-        if self._returned or self._pushed:
+        if self._inbox:
             return 0.0
-        until = min(self._next_deadline, self._accepts_again)
+        until = min(self._held.next_deadline, self._accepts_again)
         patience = min(most, max(0.0, until - self._now()))
-        return None if patience == _NEVER else patience
+        return None if patience == NEVER else patience
 
     def _accept(self) -> None:
         for _ in range(_ACCEPTS_IN_A_ROW):
@@ -225,12 +212,12 @@ class SelectorLoop:
 
     def _close_silent(self) -> bool:
         """Close the connection that has been silent longest; return whether there was one."""
-        for connection in self._held:
-            if connection.state is not State.SENDING:
-                connection.close()
-                self._place(connection)
-                return True
-        return False
+        connection = self._held.longest_silent()
+        if connection is None:
+            return False
+        connection.close()
+        self._place(connection)
+        return True
 
     def _proceed(self, connection: Connection) -> None:
         """Let a connection go on."""
@@ -241,24 +228,15 @@ class SelectorLoop:
 
     def _place(self, connection: Connection) -> None:
         """Put a connection where its state belongs: into the selector, to `handle`, or away."""
-        fd, registered = self._held.pop(connection, (-1, 0))
         state = connection.state
-        if state is State.ANSWERING or state is State.CLOSED:
-            if registered:
-                self._selector.unregister(fd)
-            if state is State.CLOSED:
-                self._connections.discard(connection)
-            else:
-                self._hand_over(connection)
-            return
-        events = connection.events
-        if not registered:
-            fd = connection.fileno()
-            self._selector.register(fd, events, connection)
-        elif events != registered:
-            self._selector.modify(fd, events, connection)
-        self._held[connection] = (fd, events)
-        self._next_deadline = min(self._next_deadline, connection.deadline)
+        if state is State.ANSWERING:
+            self._held.release(connection)
+            self._hand_over(connection)
+        elif state is State.CLOSED:
+            self._held.release(connection)
+            self._connections.discard(connection)
+        else:
+            self._held.hold(connection)
 
     def _hand_over(self, connection: Connection) -> None:
         """Let the request of a connection be handled."""
@@ -272,14 +250,14 @@ class SelectorLoop:
     def _keep_deadlines(self) -> None:
         now = self._now()
         if now >= self._accepts_again:
-            self._accepts_again = _NEVER
+            self._accepts_again = NEVER
             self._selector.register(self._listener, selectors.EVENT_READ)
-        if now < self._next_deadline:
+        if now < self._held.next_deadline:
             return
-        for connection in [held for held in self._held if held.deadline <= now]:
+        for connection in self._held.overdue(now):
             connection.time_out(now)
             self._place(connection)
-        self._next_deadline = min((held.deadline for held in self._held), default=_NEVER)
+        self._held.find_next_deadline()
 
     def _respond(
         self, connection: Connection, response: Response, when_sent: WhenSent | None
@@ -291,33 +269,17 @@ class SelectorLoop:
         except Exception:  # noqa: BLE001 - no connection may be left behind
             _log.exception("a response could not be sent")
             connection.close()
-        with self._lock:
-            ended = self._ended
-            if not ended:
-                self._returned.append(connection)
-        if ended:
+        if not self._inbox.put_back(connection):
             connection.close()
             return
         if response.begin_stream is not None:
             # From here on, since nothing may be pushed before the connection is back.
-            response.begin_stream(partial(self._push, connection))
-        self._wake()
-
-    def _push(self, connection: Connection, data: bytes) -> None:
-        """Send more of a stream, from any thread."""
-        self._pushed.append((connection, data))
-        self._wake()
-
-    def _wake(self) -> None:
-        if threading.get_ident() == self._thread:
-            return
-        # A full pipe wakes as well, and a closed one belongs to a loop that has ended.
-        with contextlib.suppress(OSError):
-            self._waker.send(b"\0")
+            response.begin_stream(partial(self._inbox.push, connection))
+        self._inbox.wake()
 
     def _stop_listening(self) -> None:
         """Close the port, and every connection that no response is made for."""
-        self._accepts_again = _NEVER
+        self._accepts_again = NEVER
         with contextlib.suppress(KeyError):
             self._selector.unregister(self._listener)
         self._listener.close()
