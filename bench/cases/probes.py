@@ -1,11 +1,13 @@
 """Scrapes in a loop and silent connections: what they do to a server while it is asked.
 
 `health` asks for `/health`, a connection each, while a scrape of 1,000 operations runs in a loop.
-`silent` scrapes, with and without 1,000 connections that send nothing and are renewed all the time.
+`silent` scrapes, with and without 1,000 connections that send nothing and are renewed all the time,
+and with as many connections to another, trivial server: what these take of the machine is not ours.
 
 The operations belong to 100 components, every operation is called once more in each scrape, and the
 monitor ticks every second. The clients are processes of their own, so that they do not wait for the
-interpreter lock of the server: `scrape`, `ask` or `hold` and the port on their command lines.
+interpreter lock of the server: `scrape`, `ask` or `hold` and the port on their command lines. The
+trivial server, `accept`, is one as well.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import contextlib
 import http.client
 import itertools
 import json
+import selectors
 import socket
 import statistics
 import subprocess
@@ -105,6 +108,25 @@ def hold(port: int, count: int) -> None:
         time.sleep(PAUSE)
 
 
+def accept() -> None:
+    """Accept connections and close those whose clients have gone, and do nothing else."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+    listener.setblocking(False)
+    print(listener.getsockname()[1], flush=True)
+    with selectors.DefaultSelector() as selector:
+        selector.register(listener, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fileobj is not listener:
+                    selector.unregister(key.fileobj)
+                    key.data.close()
+                    continue
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        connection, _ = listener.accept()
+                        selector.register(connection, selectors.EVENT_READ, connection)
+
+
 @contextlib.contextmanager
 def client(*words: object) -> Iterator[subprocess.Popen[str]]:
     """This module in a process of its own."""
@@ -131,19 +153,26 @@ def p99(took: list[float]) -> float:
 def silent(*, quick: bool) -> dict[str, Any]:
     """Scrape with and without connections that say nothing, in turns."""
     times, turns = (50, 1) if quick else (300, 3)
-    quiet: list[float] = []
-    beset: list[float] = []
-    with vs.start_http_server(0, registry=service()) as server:
+    took: dict[str, list[float]] = {"quiet": [], "beside": [], "beset": []}
+    with (
+        vs.start_http_server(0, registry=service()) as server,
+        client("accept") as other,
+    ):
+        elsewhere = int(other.stdout.readline()) if other.stdout else 0
         for _ in range(turns):
-            quiet += answers(server.port, "/metrics", times)
-            with client("hold", server.port, SILENT) as holding:
-                if holding.stdout is None or holding.stdout.readline() != "held\n":
-                    raise SystemExit("no connections are held")
-                beset += answers(server.port, "/metrics", times)
-                if holding.poll() is not None:
-                    raise SystemExit("the connections have ended")
-    detail = {"quiet": p99(sorted(quiet)), "beset": p99(sorted(beset))}
-    return {"silent": {"value": detail["beset"] / detail["quiet"], "detail": detail}}
+            took["quiet"] += answers(server.port, "/metrics", times)
+            for name, port in (("beside", elsewhere), ("beset", server.port)):
+                with client("hold", port, SILENT) as holding:
+                    if holding.stdout is None or holding.stdout.readline() != "held\n":
+                        raise SystemExit("no connections are held")
+                    took[name] += answers(server.port, "/metrics", times)
+                    if holding.poll() is not None:
+                        raise SystemExit("the connections have ended")
+    detail = {name: p99(milliseconds) for name, milliseconds in took.items()}
+    return {
+        "silent": {"value": detail["beset"] / detail["quiet"], "detail": detail},
+        "silent elsewhere": {"value": detail["beset"] / detail["beside"], "detail": detail},
+    }
 
 
 def health(*, quick: bool) -> dict[str, Any]:
@@ -170,6 +199,8 @@ def main() -> None:
             scrape(int(port))
         case ["ask", port, path, times]:
             ask(int(port), path, int(times))
+        case ["accept"]:
+            accept()
         case ["hold", port, count]:
             hold(int(port), int(count))
         case _:
