@@ -1,14 +1,12 @@
-"""The evaluation loop: at each tick one of the processes evaluates, and stores the results."""
+"""The evaluation of a monitor: its loop, and what others read of its results."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from vitalspan.errors import VitalspanError
-from vitalspan.evaluator import Evaluator
+from vitalspan.evaluation_loop import EvaluationLoop
 from vitalspan.exposition.alert_families import (
     receiver_families,
     rule_families,
@@ -18,182 +16,13 @@ from vitalspan.exposition.alert_families import (
 )
 from vitalspan.exposition.families import MetricFamily
 from vitalspan.exposition.health_families import health_families
-from vitalspan.health.service_health import ServiceHealth
 from vitalspan.history.history import History
 from vitalspan.rules.engine import RuleEngine
 from vitalspan.rules.error_budget import SloStatus
-from vitalspan.runtime import fork
-from vitalspan.runtime.ticker import Ticker
-
-if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
-
-    from vitalspan.config import Settings
-    from vitalspan.history.registry_metrics import Samples
-    from vitalspan.history.samples.reading import Reading
-    from vitalspan.persistence import Persistence, RecordSource
-    from vitalspan.recording.counts import Counts
-    from vitalspan.recording.recorder import Recorder
-    from vitalspan.store.writer import PreparedBatch
-    from vitalspan.workers.shared_evaluation import SharedEvaluation
-    from vitalspan.workers.workers import Workers
 
 
-class Evaluation(Evaluator):
-    """Evaluates at each tick, or leaves that to another process, and stores the results.
-
-    Args:
-        recorder: the operations of this process.
-        counts: what has been counted, by this process or by several.
-        registry: its other metrics can be used by rules too.
-        settings: the settings of the monitor.
-        workers: the processes that evaluate together; None for a process by itself.
-
-    Attributes:
-        health: the score, with its reasons.
-        persistence: stores the results; None without a store.
-        record_sources: return what else is stored.
-        after_ticks: what is called after each tick, with its time on the steady clock. It raises
-            nothing.
-        ticker: the thread that ticks.
-        seconds: how long the ticks took together.
-    """
-
-    def __init__(
-        self,
-        recorder: Recorder,
-        counts: Counts,
-        registry: CollectorRegistry,
-        settings: Settings,
-        workers: Workers | None = None,
-    ) -> None:
-        super().__init__(recorder, counts, registry, settings)
-        self.health = ServiceHealth(
-            self.assessor, self.engine, self._refresh_health, recorder.now, self._lock
-        )
-        self.ticker = Ticker(self.tick, settings.tick_interval)
-        self.seconds = 0.0
-        self.after_ticks: list[Callable[[float], None]] = []
-        self._ticking = threading.Lock()
-        self._shared = None if workers is None else self._share(workers, settings)
-        self.persistence: Persistence | None = None
-        self.record_sources: list[RecordSource] = []
-        self._stored: tuple[str, str, int] = ("", "", 0)
-        self.history.begin(recorder.now())
-        fork.reset_in_child(self)
-
-    def tick(self, now: float | None = None) -> None:
-        """Run a tick: observe, evaluate the rules that are due, assess health, notify.
-
-        Args:
-            now: seconds on the monitor's steady clock; None reads it. A time that is not after
-                that of the last tick is left out.
-        """
-        self._tick(now, self.after_ticks)
-
-    def _tick(self, now: float | None, tasks: Iterable[Callable[[float], None]]) -> None:
-        """Run a tick, and then the tasks that come after it."""
-        # A tick within a tick, from a signal handler say, or beside one, adds nothing.
-        ticking = self._ticking
-        if not ticking.acquire(blocking=False):
-            return
-        try:
-            began, persistence = self._recorder.now(), self.persistence
-            self.rules.reload_if_changed()
-            if not self._leads(began if now is None else now):
-                if persistence is not None:
-                    persistence.let_go()
-                return
-            # Collectors may take long, and want locks whose holders wait for this one.
-            samples, reading = self.history.metrics.read(), self.history.samples.read()
-            with self._lock:
-                now = self._recorder.now() if now is None else now
-                evaluated, batch = self._evaluate_for_all(now, began, samples, reading)
-            if batch is not None and persistence is not None:
-                # Nobody who reads alerts waits for a disk.
-                with self._storing():
-                    persistence.write(batch)
-            self.seconds += self._recorder.now() - began
-            for task in tasks if evaluated else ():
-                task(now)
-        finally:
-            ticking.release()
-
-    def _leads(self, now: float) -> bool:
-        """Return whether this process evaluates; if another one does, take over its results."""
-        if self._shared is None:
-            return True
-        with self._lock:
-            return self._shared.lead(now)
-
-    def _evaluate_for_all(
-        self, now: float, began: float, samples: Samples, reading: Reading
-    ) -> tuple[bool, PreparedBatch | None]:
-        """Evaluate, and publish the results to other processes.
-
-        Returns:
-            Whether an evaluation was possible, and what is to be stored of it.
-        """
-        persistence, batch = self.persistence, None
-        if persistence is not None:
-            with self._storing():
-                persistence.prepare(now, self._recorder.epoch(), is_first=self._is_first())
-        evaluated = self.evaluate(now, samples, reading)
-        if evaluated and persistence is not None:
-            with self._storing():
-                batch = persistence.collect(now, self._recorder.epoch())
-        if evaluated and self._shared is not None:
-            seconds = self._recorder.now() - began
-            self._shared.publish(now, samples, reading, seconds=seconds)
-        return evaluated, batch
-
-    @contextmanager
-    def _storing(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception:  # noqa: BLE001 - rules and receivers go on without a store
-            self._recorder.internal_errors.note("store", "storing history failed")
-
-    def _is_first(self) -> bool:
-        """Return whether nothing was evaluated yet, by this process or by another worker."""
-        return (self.ticks if self._shared is None else self._shared.ticks) == 0
-
-    def _persist(self, settings: Settings) -> Persistence | None:
-        if not settings.store:
-            return None
-        # Few programs have a store.
-        from vitalspan.persistence import Persisted, Persistence  # noqa: PLC0415
-
-        parts = Persisted(
-            self.history,
-            self.engine,
-            self.assessor,
-            self.receivers,
-            self.actions,
-            self.alerts.kept_silences,
-            self._recorder.series_table.hidden,
-            lambda: self.ticker.interval,
-            self._shared is not None,
-        )
-        return Persistence(settings, parts, self.record_sources)
-
-    def _share(self, workers: Workers, settings: Settings) -> SharedEvaluation:
-        # Few processes have others beside them.
-        from vitalspan.workers.evaluation_parts import EvaluationParts  # noqa: PLC0415
-        from vitalspan.workers.shared_evaluation import SharedEvaluation  # noqa: PLC0415
-
-        parts = EvaluationParts(
-            self.history,
-            self.engine,
-            self.rules,
-            self.assessor,
-            self.receivers,
-            self.actions,
-            self.alerts.kept_silences,
-            settings.tick_interval,
-        )
-        self.alerts.shared = SharedEvaluation(workers, parts)
-        return self.alerts.shared
+class Evaluation(EvaluationLoop):
+    """Evaluates at each tick, or has another process do it, and lets others read the results."""
 
     @contextmanager
     def reading_history(self) -> Iterator[History]:
@@ -228,17 +57,6 @@ class Evaluation(Evaluator):
                 yield self.history if shared is None or shared.leads else None
 
     @contextmanager
-    def _brief_lead(self) -> Iterator[None]:
-        """Let other processes lead afterwards, unless this one leads already or ticks by itself."""
-        shared = self._shared
-        led = shared is not None and shared.leads
-        try:
-            yield
-        finally:
-            if shared is not None and not led and not self.ticker.running:
-                shared.step_down()
-
-    @contextmanager
     def reading_any_history(self) -> Iterator[History | None]:
         """Do the same, and read the history of another process from its journal where it has it.
 
@@ -261,23 +79,6 @@ class Evaluation(Evaluator):
                 self._shared.follow()
             yield self.engine
 
-    def configure(self, settings: Settings) -> None:
-        """Apply settings: load the rule file, add the receivers, set the interval.
-
-        Raises:
-            ConfigurationError: for a rule file with mistakes, or an address that is none. Nothing
-                is changed then.
-        """
-        stored = (settings.store, settings.store_tiers, settings.store_max_bytes)
-        former = persistence = self.persistence
-        if stored != self._stored:
-            persistence = self._persist(settings)
-        super().configure(settings)
-        self.persistence, self._stored = persistence, stored
-        if former is not None and former is not persistence:
-            former.let_go()
-        self.ticker.set_interval(settings.tick_interval)
-
     def slo_statuses(self) -> list[SloStatus]:
         """Return how every error budget stands, in the process that evaluates for all."""
         return self.rules.slos() if self._shared is None else self._shared.statuses
@@ -289,31 +90,6 @@ class Evaluation(Evaluator):
                 self._shared.follow()
             families = list(self._families())
         yield from families
-
-    def close(self) -> None:
-        """End every thread; for a short while, receivers are still sent what is queued."""
-        self.ticker.stop()
-        if self.persistence is not None:
-            self.persistence.let_go()
-        if self._shared is not None:
-            self._shared.step_down()
-        self.receivers.close()
-        self.actions.close()
-        if self._shared is not None:
-            self._shared.close()
-
-    def reset(self) -> None:
-        """Begin anew from zero, as a forked child does by itself."""
-        if self._lock.reset():
-            self._ticking = threading.Lock()
-        with self._lock:
-            super().reset()
-            self.seconds = 0.0
-            if self._shared is not None:
-                self._shared.reset()
-            if self.persistence is not None:
-                self.persistence.reset()
-        self.ticker.reset()
 
     def _families(self) -> Iterator[MetricFamily]:
         yield from rule_families(self.engine, self._missing_series.without_series)
@@ -329,9 +105,3 @@ class Evaluation(Evaluator):
         yield from tick_families(ticks, seconds, reload_failed=self.rules.reload_failed)
         if self.persistence is not None:
             yield from store_families(self.persistence.status)
-
-    def _refresh_health(self) -> None:
-        if self.ticker.running and self.assessor.latest.at is not None:
-            return
-        with self._brief_lead():
-            self._tick(None, ())
