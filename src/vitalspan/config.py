@@ -125,7 +125,8 @@ class Settings:
             any size.
         history: the URL of a Prometheus, Thanos or Mimir that is asked about the time that memory
             has not, `prometheus+http://prometheus:9090?job=shop` for example; empty for none.
-        reports: the directory in which reports are written at an interval; empty for none.
+        reports: the directory in which reports are written at an interval; `store` keeps them in
+            the store; empty for none.
         report_interval: seconds that each of them is about.
         report_formats: `html`, `md`, `json` and `txt`, separated by commas.
         report_keep: reports that are kept there.

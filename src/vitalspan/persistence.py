@@ -95,6 +95,10 @@ class Persistence:
         """Reads what is stored."""
         return self._reader
 
+    def keep_records(self, kind: str, age: float) -> None:
+        """Let records of a kind be forgotten after so many seconds, if they are not before."""
+        self._writer.record_ages[kind] = age
+
     def prepare(self, now: float, epoch: float, *, is_first: bool) -> None:
         """Open the store, if it is not open, and restore what an earlier process has left there.
 

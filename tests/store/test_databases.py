@@ -110,6 +110,10 @@ def test_what_is_written_is_read(url):
     store.write(Batch(frames=[replaced], documents={"a": 1}, expired_frames={5: 10}))
     assert reading.frames(5, 0, 100, [3]) == [replaced, frames[5]]
     assert reading.document("a") == 1
+    store.write(Batch(records=[Record("report", 6.0, {}), Record("report", 7.0, {})]))
+    store.write(Batch(expired_kinds={"report": 7.0}))
+    assert [one.at for one in reading.records("report", 0, float("inf"), 9)] == [7.0]
+    assert len(reading.records("alert", 0, float("inf"), 9)) == 2
     store.write(Batch(expired_records=8.0))
     assert reading.records("alert", 0, float("inf"), 9) == []
     store.close()

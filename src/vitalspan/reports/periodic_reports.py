@@ -7,6 +7,7 @@ from typing import Final
 
 from vitalspan.reports.report import Report
 from vitalspan.reports.report_directory import ReportDirectory
+from vitalspan.reports.stored_reports import ReportShelf
 from vitalspan.runtime.internal_errors import InternalErrors, logger
 
 RETRY: Final = 60.0
@@ -17,7 +18,7 @@ class PeriodicReports:
     """Writes a report whenever an interval of the time of day has ended: each hour, say.
 
     Args:
-        directory: where they are written.
+        directory: where they are written, which may be a store.
         interval: in seconds.
         make: makes the report on the interval that has just ended.
         internal_errors: counts faults that are not those of a disk.
@@ -30,7 +31,7 @@ class PeriodicReports:
 
     def __init__(
         self,
-        directory: ReportDirectory,
+        directory: ReportDirectory | ReportShelf,
         interval: float,
         make: Callable[[], Report],
         internal_errors: InternalErrors,

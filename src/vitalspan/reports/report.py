@@ -38,6 +38,16 @@ class Report:
     def __repr__(self) -> str:
         return f"<Report {self._document.title!r}, {self._document.subtitle}>"
 
+    @property
+    def title(self) -> str:
+        """What it is about."""
+        return self._document.title
+
+    @property
+    def subtitle(self) -> str:
+        """The period that it is about."""
+        return self._document.subtitle
+
     def text(self) -> str:
         """Return the report as text, for terminals and logs."""
         from vitalspan.reports.text_format import as_text  # noqa: PLC0415 - one format is needed

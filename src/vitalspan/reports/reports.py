@@ -22,6 +22,7 @@ from vitalspan.reports.report import Report
 from vitalspan.reports.report_directory import ReportDirectory
 from vitalspan.reports.sections.calls import MAX_CALLS, MAX_ROWS
 from vitalspan.reports.session_report import session_document
+from vitalspan.reports.stored_reports import STORE, ReportShelf, ReportStore, StoredReport
 from vitalspan.sessions.comparison import compare
 from vitalspan.sessions.session import Session
 from vitalspan.sessions.session_statistics import SessionStatistics
@@ -38,7 +39,9 @@ class Reports:
         self._sources = sources
         self._periodic: PeriodicReports | None = None
         self._configured: tuple[Any, ...] | None = None
+        self._store = ReportStore(lambda: sources.evaluation.persistence)
         sources.evaluation.after_ticks.append(self._tick)
+        sources.evaluation.record_sources.append(self._store.take_unstored)
 
     def dashboard(
         self,
@@ -90,6 +93,26 @@ class Reports:
         }
         return Report(session_document(figures, comparison), data)
 
+    def keep(self, report: Report) -> None:
+        """Keep a report in the store, in every format; it is there after the next tick.
+
+        Raises:
+            VitalspanError: without a store.
+        """
+        counts = self._sources.evaluation.counts
+        self._store.keep(report, counts.now() + counts.epoch())
+
+    def kept(self, most: int = 100) -> list[StoredReport]:
+        """Return the latest reports in the store, the last one first.
+
+        Args:
+            most: how many at most.
+
+        Raises:
+            VitalspanError: without a store, or where it cannot be read.
+        """
+        return self._store.kept(most)
+
     def write_every(
         self,
         interval: float,
@@ -106,16 +129,18 @@ class Reports:
 
         Args:
             interval: the seconds that each report is about, 60 at least.
-            directory: where reports are written; it is made when it is needed.
-            formats: `html`, `md`, `json` or `txt`, or several of them.
+            directory: where reports are written; it is made when it is needed. `store` keeps them
+                in the store instead; see `kept`.
+            formats: `html`, `md`, `json` or `txt`, or several of them; a store has all.
             keep: how many reports are kept there.
             max_age: seconds after which a report is removed.
 
         Raises:
             ConfigurationError: for a value that cannot be used.
+            VitalspanError: for `store` without a store.
         """
         settings = Settings(
-            reports=str(Path(directory)),
+            reports=STORE if directory == STORE else str(Path(directory)),
             report_interval=interval,
             report_formats=formats if isinstance(formats, str) else ",".join(formats),
             report_keep=keep,
@@ -129,10 +154,12 @@ class Reports:
 
     def configure(self, settings: Settings) -> None:
         """Write reports at an interval as settings say, if these are others than before."""
-        wanted = None
+        wanted: tuple[Any, ...] | None = None
         if settings.reports:
             ages = (settings.report_interval, settings.report_max_age)
             wanted = (settings.reports, settings.report_endings, settings.report_keep, *ages)
+            if settings.reports == STORE:
+                wanted = (*wanted, settings.store)
         if wanted == self._configured:
             return
         self._configured = wanted
@@ -155,12 +182,17 @@ class Reports:
         history = evaluation.history
         for index in (history.operations, history.caches, history.apis):
             index.retain(interval)
-        directory = ReportDirectory(
-            Path(settings.reports),
-            settings.report_endings,
-            settings.report_keep,
-            settings.report_max_age,
-        )
+        directory: ReportDirectory | ReportShelf
+        if settings.reports == STORE:
+            self._store.retain(min(settings.report_max_age, settings.report_keep * interval))
+            directory = ReportShelf(self._store)
+        else:
+            directory = ReportDirectory(
+                Path(settings.reports),
+                settings.report_endings,
+                settings.report_keep,
+                settings.report_max_age,
+            )
         counts = evaluation.counts
         self._periodic = PeriodicReports(
             directory,

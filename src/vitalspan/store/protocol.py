@@ -60,7 +60,7 @@ class Record(NamedTuple):
     """Something that happened once.
 
     Attributes:
-        kind: `session`, `alert`, `health`, `start` or `mark`.
+        kind: `session`, `alert`, `health`, `report`, `start` or `mark`.
         at: in seconds since the Unix epoch.
         document: the rest, as JSON can say it.
     """
@@ -81,6 +81,7 @@ class Batch:
         records: new ones.
         expired_frames: for each step the time before which frames are forgotten.
         expired_records: the time before which records are forgotten.
+        expired_kinds: for kinds that are forgotten sooner, the time before which they are.
     """
 
     series: list[StoredSeries] = field(default_factory=list)
@@ -89,6 +90,7 @@ class Batch:
     records: list[Record] = field(default_factory=list)
     expired_frames: dict[int, float] = field(default_factory=dict)
     expired_records: float | None = None
+    expired_kinds: dict[str, float] = field(default_factory=dict)
 
 
 class Store(Protocol):

@@ -162,6 +162,8 @@ class RedisStore:
             for kind in self._reading.smembers(self._key("kinds")):
                 key = self._key(f"records:{kind.decode()}")
                 pipeline.zremrangebyscore(key, "-inf", f"({batch.expired_records}")
+        for name, before in batch.expired_kinds.items():
+            pipeline.zremrangebyscore(self._key(f"records:{name}"), "-inf", f"({before}")
 
     def size(self) -> int:
         """Return the bytes that the frames take in the memory of the server."""

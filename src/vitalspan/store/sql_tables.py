@@ -93,6 +93,9 @@ class Tables:
                 connection.execute(old)
         if batch.expired_records is not None:
             connection.execute(sa.delete(records).where(records.c.at < batch.expired_records))
+        for kind, before in batch.expired_kinds.items():
+            expired = sa.delete(records).where(records.c.kind == kind, records.c.at < before)
+            connection.execute(expired)
 
 
 def _replace(

@@ -291,3 +291,6 @@ def _write(connection: sqlite3.Connection, batch: Batch) -> None:
     )
     if batch.expired_records is not None:
         connection.execute("DELETE FROM records WHERE at < ?", (batch.expired_records,))
+    connection.executemany(
+        "DELETE FROM records WHERE kind = ? AND at < ?", list(batch.expired_kinds.items())
+    )

@@ -74,6 +74,7 @@ class StoreWriter:
         store: the same.
         tiers: the same.
         status: how it goes.
+        record_ages: the seconds after which records of some kinds are forgotten.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class StoreWriter:
         self._history = history
         self._max_bytes = max_bytes
         self._waiting: deque[Record] = deque()
+        self.record_ages: dict[str, float] = {}
         self.reset()
 
     def reset(self) -> None:
@@ -217,6 +219,7 @@ class StoreWriter:
         for step, age in self._former_tiers:
             batch.expired_frames.setdefault(step, wall - age * self._ages_scale)
         batch.expired_records = wall - self.tiers[-1].age * self._ages_scale
+        batch.expired_kinds = {kind: wall - age for kind, age in self.record_ages.items()}
 
     def _wrote(self, prepared: PreparedBatch) -> None:
         status, batch = self.status, prepared.batch
