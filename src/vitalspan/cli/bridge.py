@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from vitalspan.cli.command import Commands, add_command, duration
+from vitalspan.cli.command import Commands, add_command, add_duration
 from vitalspan.errors import ConfigurationError, VitalspanError
 
 if TYPE_CHECKING:
@@ -45,19 +45,8 @@ def add_to(commands: Commands[Any]) -> None:
         help="the protocol that the receiver speaks (http/protobuf)",
     )
     option("--service", metavar="NAME", help="the service.name of the targets")
-    option(
-        "--interval",
-        type=duration,
-        metavar="DURATION",
-        help="how often to scrape (OTEL_METRIC_EXPORT_INTERVAL, or 1m)",
-    )
-    option(
-        "--timeout",
-        type=duration,
-        default=10.0,
-        metavar="DURATION",
-        help="how long a scrape may take (10s)",
-    )
+    add_duration(parser, "--interval", "how often to scrape (OTEL_METRIC_EXPORT_INTERVAL, or 1m)")
+    add_duration(parser, "--timeout", "how long a scrape may take (10s)", default=10.0)
     option("--once", action="store_true", help="scrape and push once, or print what would be sent")
 
 

@@ -37,6 +37,24 @@ def add_subcommands(parser: argparse.ArgumentParser) -> Commands[Any]:
     return parser.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
 
 
+def add_duration(
+    parser: argparse.ArgumentParser,
+    flag: str,
+    help: str,  # noqa: A002 - the word of argparse
+    *,
+    default: float | str | None = None,
+) -> None:
+    """Add an option whose value is a duration such as `5m`.
+
+    Args:
+        parser: of the command.
+        flag: the option, with its hyphens.
+        help: what it is about.
+        default: seconds, or a text that is read like the option's.
+    """
+    parser.add_argument(flag, type=duration, default=default, metavar="DURATION", help=help)
+
+
 def add_metric_prefix(parser: argparse.ArgumentParser) -> None:
     """Add `--metric-prefix`."""
     parser.add_argument(

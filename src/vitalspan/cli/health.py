@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from vitalspan.cli.command import Commands, add_command, add_metric_prefix, duration
+from vitalspan.cli.command import Commands, add_command, add_duration, add_metric_prefix
 from vitalspan.errors import ConfigurationError
 
 
@@ -21,13 +21,7 @@ def add_to(commands: Commands[Any]) -> None:
     parser = add_command(commands, "health", summary, _run, more)
     option = parser.add_argument
     option("url", metavar="URL", help="the service, its metrics or its /health")
-    option(
-        "--timeout",
-        type=duration,
-        default=5.0,
-        metavar="DURATION",
-        help="how long a request may take (5s)",
-    )
+    add_duration(parser, "--timeout", "how long a request may take (5s)", default=5.0)
     option("--json", action="store_true", help="print JSON")
     add_metric_prefix(parser)
 

@@ -6,7 +6,7 @@ import argparse
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from vitalspan.cli.command import Commands, add_command, duration
+from vitalspan.cli.command import Commands, add_command, add_duration
 from vitalspan.errors import VitalspanError
 
 _FORMATS: Final = ("txt", "md", "html")
@@ -20,20 +20,13 @@ def add_to(commands: Commands[Any]) -> None:
     option = parser.add_argument
     option("url", metavar="URL", help="the service's page, such as http://localhost:9464")
     option("--format", choices=_FORMATS, default="txt", help="text, Markdown or HTML (txt)")
-    option(
+    add_duration(
+        parser,
         "--range",
-        type=duration,
+        "how much of the past the figures of operations are about (1h)",
         default=3600.0,
-        metavar="DURATION",
-        help="how much of the past the figures of operations are about (1h)",
     )
-    option(
-        "--timeout",
-        type=duration,
-        default=10.0,
-        metavar="DURATION",
-        help="how long a request may take (10s)",
-    )
+    add_duration(parser, "--timeout", "how long a request may take (10s)", default=10.0)
 
 
 def _run(arguments: argparse.Namespace) -> None:

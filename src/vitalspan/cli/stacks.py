@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from vitalspan.cli.command import Commands, add_command, duration
+from vitalspan.cli.command import Commands, add_command, add_duration
 from vitalspan.errors import VitalspanError
 
 _MOST_CALLS = 100
@@ -31,13 +31,7 @@ def add_to(commands: Commands[Any]) -> None:
         metavar="N",
         help=f"how many calls, {_MOST_CALLS} at most (20)",
     )
-    option(
-        "--timeout",
-        type=duration,
-        default=10.0,
-        metavar="DURATION",
-        help="how long the request may take (10s)",
-    )
+    add_duration(parser, "--timeout", "how long the request may take (10s)", default=10.0)
     option("--json", action="store_true", help="print JSON")
 
 

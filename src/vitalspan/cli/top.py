@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import Commands, add_command, add_metric_prefix, duration
+from vitalspan.cli.command import Commands, add_command, add_duration, add_metric_prefix
 from vitalspan.errors import ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -37,20 +37,8 @@ def add_to(commands: Commands[Any]) -> None:
     option("--apart", action="store_true", help="show each service by itself, not the sum")
     option("--sort", choices=SORT_NAMES, default="calls", help="the order to begin with (calls)")
     option("--filter", default="", metavar="TEXT", help="show only what has the text in its names")
-    option(
-        "--interval",
-        type=duration,
-        default=2.0,
-        metavar="DURATION",
-        help="from one scrape to the next (2s)",
-    )
-    option(
-        "--timeout",
-        type=duration,
-        default=5.0,
-        metavar="DURATION",
-        help="how long a scrape may take (5s)",
-    )
+    add_duration(parser, "--interval", "from one scrape to the next (2s)", default=2.0)
+    add_duration(parser, "--timeout", "how long a scrape may take (5s)", default=5.0)
     option("--once", action="store_true", help="scrape twice, print the figures and exit")
     option("--json", action="store_true", help="print JSON, one line after each scrape")
     add_metric_prefix(parser)

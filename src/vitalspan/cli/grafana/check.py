@@ -52,7 +52,6 @@ def add_to(commands: Commands[Any]) -> None:
         "--range",
         type=_range,
         default="1h",
-        metavar="TIME",
         help="how far back from now the queries look (%(default)s)",
     )
     option(

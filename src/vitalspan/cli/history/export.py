@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import add_command, add_metric_prefix, duration
+from vitalspan.cli.command import add_command, add_duration, add_metric_prefix
 from vitalspan.cli.history.store_argument import (
     add_period,
     add_store,
@@ -45,11 +45,10 @@ def add_to(commands: Commands[Any]) -> None:
     add_store(parser)
     add_period(parser)
     parser.add_argument("--format", choices=_FORMATS, default="csv", help="csv by default")
-    parser.add_argument(
+    add_duration(
+        parser,
         "--step",
-        type=duration,
-        metavar="DURATION",
-        help="the length of an interval; by default the shortest that reaches so far back",
+        "the length of an interval; by default the shortest that reaches so far back",
     )
     parser.add_argument("--to", metavar="FILE", help="the file; by default standard output")
     add_metric_prefix(parser)

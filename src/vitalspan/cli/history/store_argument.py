@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from vitalspan.cli.command import duration
+from vitalspan.cli.command import add_duration
 from vitalspan.errors import VitalspanError
 
 if TYPE_CHECKING:
@@ -41,20 +41,8 @@ def add_store(parser: argparse.ArgumentParser) -> None:
 
 def add_period(parser: argparse.ArgumentParser) -> None:
     """Add the period."""
-    parser.add_argument(
-        "--last",
-        type=duration,
-        default=86_400.0,
-        metavar="DURATION",
-        help="the length of the period, 24h by default",
-    )
-    parser.add_argument(
-        "--ago",
-        type=duration,
-        default=0.0,
-        metavar="DURATION",
-        help="how long ago the period ended, 0 by default",
-    )
+    add_duration(parser, "--last", "the length of the period, 24h by default", default=86_400.0)
+    add_duration(parser, "--ago", "how long ago the period ended, 0 by default", default=0.0)
 
 
 def opened_server(arguments: argparse.Namespace, prefix: str = "") -> PrometheusReader | None:

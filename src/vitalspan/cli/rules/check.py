@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import Commands, add_command, add_metric_prefix, duration
+from vitalspan.cli.command import Commands, add_command, add_duration, add_metric_prefix
 
 if TYPE_CHECKING:
     from vitalspan.artifacts.rule_series import SeriesSource
@@ -21,12 +21,11 @@ def add_to(commands: Commands[Any]) -> None:
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="a rule file, a directory of them, or a pattern"
     )
-    parser.add_argument(
+    add_duration(
+        parser,
         "--scrape-interval",
-        type=duration,
+        "how often Prometheus scrapes, for notes about windows (%(default)s)",
         default="15s",
-        metavar="TIME",
-        help="how often Prometheus scrapes, for notes about windows (%(default)s)",
     )
     parser.add_argument(
         "--against",

@@ -10,8 +10,8 @@ from vitalspan.cli.command import (
     Commands,
     add_command,
     add_directory,
+    add_duration,
     add_metric_prefix,
-    duration,
     export_files,
 )
 
@@ -38,19 +38,15 @@ def add_to(commands: Commands[Any]) -> None:
         help="where the runbooks are; {alertname} in it stands for the name of the alert, which is "
         "appended otherwise",
     )
-    parser.add_argument(
+    add_duration(
+        parser,
         "--interval",
-        type=duration,
-        default=None,
-        metavar="TIME",
-        help="the evaluation interval of groups that have none of their own (15s)",
+        "the evaluation interval of groups that have none of their own (15s)",
     )
-    parser.add_argument(
+    add_duration(
+        parser,
         "--scrape-interval",
-        type=duration,
-        default=None,
-        metavar="TIME",
-        help="how often Prometheus scrapes (15s, or --interval if that is less)",
+        "how often Prometheus scrapes (15s, or --interval if that is less)",
     )
     parser.add_argument(
         "--buckets",
