@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 import vitalspan as vs
 from support.application_clients import converse
+from support.ports import free_port
 
 starlette_applications = pytest.importorskip("starlette.applications")
 
@@ -91,12 +92,6 @@ def test_the_first_free_port_of_several(shop_registry: CollectorRegistry) -> Non
 def test_ports_that_cannot_be(port: Any) -> None:
     with pytest.raises(vs.ConfigurationError, match="give a whole number from 0 to 65535"):
         vs.start_http_server(port)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def test_a_start_without_threads_leaves_the_port_free(

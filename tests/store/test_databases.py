@@ -11,7 +11,7 @@ import pytest
 
 import vitalspan as vs
 from support.database_servers import run_postgresql, run_redis
-from support.stored import WALL, call, fail, reader_of, service
+from support.stored import WALL, fail, service, step, stored_calls
 from vitalspan.store import open_store as stores
 from vitalspan.store.errors import NewerStoreError, StoreError
 from vitalspan.store.open_store import open_store
@@ -61,18 +61,6 @@ def own(server):
 @pytest.fixture
 def url(database):
     return own(database)
-
-
-def step(monitor, clock, times=1):
-    for _ in range(times):
-        call(monitor, clock, [0.5])
-        clock.advance(4.5)
-        monitor.tick()
-
-
-def stored(url, clock):
-    series = reader_of(url).period(WALL, clock.wall(), clock.wall()).series
-    return sum(one.count for one in series)
 
 
 def test_what_is_written_is_read(url):
@@ -145,7 +133,7 @@ def test_a_service_goes_on_after_a_restart(url):
     assert monitor.rules.slos()[0].events == budget.events == 143
     assert monitor.statistics.operation("pay", window=1800).count == 143
     step(monitor, clock, 5)
-    assert stored(url, clock) == 148
+    assert stored_calls(url, clock) == 148
     monitor.close()
 
 
@@ -165,7 +153,7 @@ def test_a_server_that_goes_and_comes_back(server, caplog):
     step(monitor, clock, 20)
     assert status.fault == ""
     assert status.unwritten == 0
-    assert stored(url, clock) == 35
+    assert stored_calls(url, clock) == 35
     assert len([one for one in caplog.records if one.levelname == "WARNING"]) == 1
     monitor.close()
 
@@ -189,14 +177,14 @@ sys.stdin.read()
         clock, monitor = service(url, wall=WALL + 10)
         step(monitor, clock)
         assert "another process writes to it" in caplog.text
-        assert stored(url, clock) == 1
+        assert stored_calls(url, clock) == 1
     finally:
         process.kill()
         process.wait()
         process.stdout.close()
         process.stdin.close()
     step(monitor, clock, 20)
-    assert stored(url, clock) == 22
+    assert stored_calls(url, clock) == 22
     monitor.close()
 
 
@@ -205,7 +193,7 @@ def test_two_services_in_one_database(database):
     services = [service(url) for url in urls]
     for times, (clock, monitor) in enumerate(services, start=2):
         step(monitor, clock, times)
-    assert [stored(url, services[1][0]) for url in urls] == [2, 3]
+    assert [stored_calls(url, services[1][0]) for url in urls] == [2, 3]
     for _, monitor in services:
         monitor.close()
 

@@ -12,7 +12,7 @@ from contextlib import closing
 import pytest
 
 import vitalspan as vs
-from support.stored import WALL, call, reader_of, service, sqlite_url
+from support.stored import WALL, call, service, sqlite_url, step, stored_calls
 from vitalspan.store import sqlite, writer
 from vitalspan.store.errors import NewerStoreError, StoreError
 from vitalspan.store.open_store import open_store
@@ -26,18 +26,6 @@ def url(tmp_path):
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "history.db"
-
-
-def step(monitor, clock, times=1):
-    for _ in range(times):
-        call(monitor, clock, [0.5])
-        clock.advance(4.5)
-        monitor.tick()
-
-
-def stored(url, clock):
-    series = reader_of(url).period(WALL, clock.wall(), clock.wall()).series
-    return sum(one.count for one in series)
 
 
 def writes(monitor):
@@ -73,7 +61,7 @@ def test_a_refused_change_leaves_the_store_as_it_is(url):
     with pytest.raises(vs.ConfigurationError):
         monitor.configure(store_tiers="never")
     step(monitor, clock)
-    assert stored(url, clock) == 1
+    assert stored_calls(url, clock) == 1
     monitor.configure(store="")
     step(monitor, clock)
     assert monitor.evaluation.persistence is None
@@ -95,7 +83,7 @@ def test_a_locked_file_is_written_when_it_is_free(url, path, caplog, monkeypatch
         step(monitor, clock, 20)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert "locked" in caplog.records[0].getMessage()
-    assert stored(url, clock) == 51
+    assert stored_calls(url, clock) == 51
     assert monitor.evaluation.persistence.status.unwritten == 0
     assert b"vitalspan_store_unwritten_seconds 0" in monitor.generate_latest()
     monitor.close()
@@ -196,7 +184,7 @@ def test_a_folder_that_comes_later_is_used_then(tmp_path, caplog):
     assert "recording goes on" in caplog.text
     (tmp_path / "volume").mkdir()
     step(monitor, clock, 20)
-    assert stored(url, clock) == 23
+    assert stored_calls(url, clock) == 23
     monitor.close()
 
 
@@ -206,10 +194,10 @@ def test_one_process_writes(url, caplog):
     other_clock, other = service(url)
     step(other, other_clock)
     assert "another process writes to it" in caplog.text
-    assert stored(url, clock) == 1
+    assert stored_calls(url, clock) == 1
     monitor.close()
     step(other, other_clock, 20)
-    assert stored(url, other_clock) == 22
+    assert stored_calls(url, other_clock) == 22
     other.close()
 
 
@@ -237,7 +225,7 @@ monitor.close()
     )
     assert run.stdout.split() == ["0", "2"]
     clock, _ = service(url, wall=WALL + 30)
-    assert stored(url, clock) == 2
+    assert stored_calls(url, clock) == 2
 
 
 def test_reading_what_is_not_there_is_told(tmp_path, url):
@@ -256,5 +244,5 @@ def test_a_relative_path_stays_where_it_was(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "elsewhere")
     step(monitor, clock)
     assert monitor.statistics.operation("pay", window=86_400).count == 2
-    assert stored(f"sqlite:///{tmp_path}/here.db", clock) == 2
+    assert stored_calls(f"sqlite:///{tmp_path}/here.db", clock) == 2
     monitor.close()

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from support.ports import free_port
 from support.redis_server import RedisServer
 from support.waiting import wait_until
 
@@ -121,10 +121,3 @@ class SavingRedis(RedisServer):
 def run_redis(home: Path) -> SavingRedis:
     """Return a Redis that runs in a `with` statement; without the program the test is skipped."""
     return SavingRedis(program("redis-server"), "", home)
-
-
-def free_port() -> int:
-    """Return a port of the loopback address that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port

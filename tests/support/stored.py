@@ -47,6 +47,20 @@ def call(
             clock.advance(seconds)
 
 
+def step(monitor: vs.Monitor, clock: vs.ManualClock, times: int = 1) -> None:
+    """Record a call of half a second before each of some ticks, five seconds apart."""
+    for _ in range(times):
+        call(monitor, clock, [0.5])
+        clock.advance(4.5)
+        monitor.tick()
+
+
+def stored_calls(url: str, clock: vs.ManualClock) -> int:
+    """Return how many calls are in a store."""
+    series = reader_of(url).period(WALL, clock.wall(), clock.wall()).series
+    return sum(one.count for one in series)
+
+
 def fail(monitor: vs.Monitor, operation: str = "pay") -> None:
     """Record a call that fails at once."""
     try:

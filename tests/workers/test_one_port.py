@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import vitalspan as vs
+from support.ports import free_port
 from support.waiting import wait_until
 from support.worker_processes import make_monitor, publish
 from vitalspan.serve.metrics_server import MetricsServer
@@ -46,13 +47,6 @@ def count(port: int) -> float:
         for line in lines
         if line.startswith("operation_duration_seconds_count")
     )
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 @pytest.mark.once

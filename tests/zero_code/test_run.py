@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from support.ports import free_port
 from support.waiting import wait_until
 
 VITALSPAN = [sys.executable, "-m", "vitalspan"]
@@ -193,13 +193,6 @@ app = Flask(__name__)
 def handle(amount):
     return str(pay(amount))
 """
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def get(port: int, path: str) -> bytes:

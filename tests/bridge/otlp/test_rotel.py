@@ -18,6 +18,7 @@ import vitalspan as vs
 from support.everything import Broken, do_everything
 from support.otlp_decode import of_registry
 from support.otlp_metrics import MetricsReceiver, metrics_of, run_http_metrics_receiver
+from support.ports import free_port
 from vitalspan.bridge.otlp.exporter import OtlpExporter, make_transport
 from vitalspan.bridge.otlp.registry_source import RegistrySource
 from vitalspan.bridge.otlp.settings import OtlpSettings
@@ -31,11 +32,6 @@ def rotel_agent() -> str:
             pytest.fail("rotel is not installed")
         pytest.skip("rotel is not installed")
     return str(Path(found.origin).with_name("rotel-agent"))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextlib.contextmanager
