@@ -37,14 +37,6 @@ class PaymentError(Exception):
     pass
 
 
-@pytest.fixture(autouse=True)
-def _nothing_current() -> Iterator[None]:
-    """Begin without a current span, whatever ran in this thread before."""
-    token = context.attach(context.Context())
-    yield
-    context.detach(token)
-
-
 @pytest.fixture
 def exported(spans: InMemorySpanExporter) -> Callable[[], dict[str, Any]]:
     """The finished spans by name; the last one where several have the same."""
