@@ -72,6 +72,15 @@ def test_there_are_examples() -> None:
     assert len(EXAMPLES) >= 10
 
 
+def test_the_page_about_the_design_says_what_every_package_and_module_is_for() -> None:
+    page = (ROOT / "docs" / "design.md").read_text()
+    source = ROOT / "src" / "vitalspan"
+    parts = [one.name for one in source.iterdir() if one.suffix == ".py" or one.is_dir()]
+    wanted = [name for name in parts if not name.startswith(("_", "."))]
+    missing = [name for name in wanted if f"(../src/vitalspan/{name})" not in page]
+    assert missing == [], "add a row to the table of packages in docs/design.md"
+
+
 def test_every_metric_is_described() -> None:
     page = (ROOT / "docs" / "metrics.md").read_text()
     families = [value for value in vars(names).values() if isinstance(value, names.Family)]
