@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
 from vitalspan.promql.engine.float_histogram import FloatHistogram
+from vitalspan.promql.engine.histogram_arithmetic import began_anew
 from vitalspan.promql.engine.metric_labels import MetricLabels
 from vitalspan.promql.engine.series import STALE, Series, Value, is_stale
 
@@ -48,14 +49,17 @@ class KeptSeries:
             # It has become another metric, of which there are no numbers.
             return
         if value < self.value and self.seen:
-            for series in self.resolutions.values():
-                if series.resets is not None:
-                    series.resets.append((now, self.value))
-                    if len(series.resets) > 2 * len(series.values) + _SPARE_RESETS:
-                        # It is a gauge, whose falls are no resets: samples are compared then.
-                        series.resets = None
+            self._note_reset(now)
         self.value = value
         self.seen = now
+
+    def _note_reset(self, now: int) -> None:
+        for series in self.resolutions.values():
+            if series.resets is not None:
+                series.resets.append((now, self.value))
+                if len(series.resets) > 2 * len(series.values) + _SPARE_RESETS:
+                    # It is a gauge, whose falls are no resets: samples are compared then.
+                    series.resets = None
 
     def new_samples(self) -> Series:
         """Return a series without samples, for one of the slots."""
@@ -75,13 +79,19 @@ class KeptHistograms(KeptSeries):
     value: Value  # type: ignore[assignment]
 
     def read(self, value: Value, now: int) -> None:
-        """Note a value. Whether a counter begins anew is found out when it matters."""
+        """Note a value. A counter that begins anew keeps what it had counted."""
+        if (
+            isinstance(value, FloatHistogram)
+            and isinstance(self.value, FloatHistogram)
+            and began_anew(value, self.value)
+        ):
+            self._note_reset(now)
         self.value = value
         self.seen = now
 
     def new_samples(self) -> Series:
         """Return a series without samples, for one of the slots."""
-        return Series(self.labels, array("q"), [])
+        return Series(self.labels, array("q"), [], resets=[])
 
 
 _Member = tuple[KeptSeries, Series, Callable[[float], None]]

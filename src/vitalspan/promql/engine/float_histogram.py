@@ -7,6 +7,7 @@ import sys
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 CUSTOM_BUCKETS: Final = -53
@@ -170,6 +171,7 @@ class FloatHistogram:
         return f"{{count:{self.count:g}, sum:{self.total:g}{buckets}}}"
 
 
+@lru_cache(maxsize=16_384)
 def bound(index: int, schema: int) -> float:
     """Return where a bucket ends: 2^(index / 2^schema), in whole octaves exactly.
 

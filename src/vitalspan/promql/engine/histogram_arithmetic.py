@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import reduce
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from vitalspan.promql.engine.arithmetic import divide, exact_sum, mean
 from vitalspan.promql.engine.float_histogram import Counts, FloatHistogram, ResetHint
 
-Combine = Callable[[Iterable[float]], float]
+Combine = Callable[[Sequence[float]], float]
 """Makes one number of those that several histograms have in the same place."""
 
 
@@ -38,7 +38,8 @@ def added(histograms: Sequence[FloatHistogram]) -> Combined:
     Raises:
         IncompatibleHistogramsError: if exponential and custom buckets are mixed.
     """
-    return _combined(histograms, exact_sum)
+    # No digit of two numbers is lost that the sum of more could need.
+    return _combined(histograms, sum if len(histograms) <= 2 else exact_sum)
 
 
 def averaged(histograms: Sequence[FloatHistogram]) -> Combined:
@@ -56,8 +57,11 @@ def subtracted(histogram: FloatHistogram, other: FloatHistogram) -> Combined:
     Raises:
         IncompatibleHistogramsError: if one has exponential buckets and the other custom ones.
     """
-    negated = replace(scaled(other, -1.0), reset_hint=other.reset_hint)
-    return _combined([histogram, negated], exact_sum)
+    return _combined([histogram, other], _difference)
+
+
+def _difference(numbers: Sequence[float]) -> float:
+    return numbers[0] - numbers[1]
 
 
 def scaled(histogram: FloatHistogram, factor: float) -> FloatHistogram:
@@ -87,6 +91,8 @@ def _each(
 
 
 def _combined(histograms: Sequence[FloatHistogram], combine: Combine) -> Combined:
+    if len(histograms) == 1:
+        return Combined(histograms[0].compacted(), resets_collide=False, bounds_differ=False)
     alike, bounds_differ = _alike(histograms)
     hint, resets_collide = _reset_hint(histograms)
     histogram = replace(
@@ -103,7 +109,7 @@ def _combined(histograms: Sequence[FloatHistogram], combine: Combine) -> Combine
 
 def _by_index(sides: Sequence[Counts], combine: Combine) -> Counts:
     indexes = set().union(*sides)
-    return {index: combine([side.get(index, 0.0) for side in sides]) for index in sorted(indexes)}
+    return {index: combine([side.get(index, 0.0) for side in sides]) for index in indexes}
 
 
 def _alike(histograms: Sequence[FloatHistogram]) -> tuple[Sequence[FloatHistogram], bool]:

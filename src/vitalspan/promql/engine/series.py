@@ -22,6 +22,9 @@ _STALE_BYTES: Final = _STALE_BITS.to_bytes(8, "little")
 Value = float | FloatHistogram
 """What a sample has: a number, or a native histogram."""
 
+Reset = tuple[int, Value]
+"""When a counter began anew, in milliseconds since the epoch, and what it had counted."""
+
 STALE: Final[float] = _DOUBLE.unpack(_STALE_BYTES)[0]
 """The value that marks the end of a series: a NaN that no computation gives."""
 
@@ -41,7 +44,7 @@ class Series:
         values: their values, `STALE` where the series ended: an array of numbers, or a list where
             there may be native histograms.
         has_stale: whether there may be `STALE`, or native histograms, among the values.
-        resets: when the values fell below the value before, with that value; None is unknown.
+        resets: when counters began anew, with the value before; None is unknown.
     """
 
     __slots__ = ("has_stale", "labels", "resets", "times", "values")
@@ -53,7 +56,7 @@ class Series:
         values: array[float] | list[Value],
         *,
         has_stale: bool = True,
-        resets: list[tuple[int, float]] | None = None,
+        resets: list[Reset] | None = None,
     ) -> None:
         self.labels = labels
         self.times = times
@@ -100,7 +103,10 @@ class Series:
             return None
         times, values = self.times[first:last], self.values[first:last]
         if isinstance(values, list):
-            return window_of(self.labels, zip(times, values, strict=True))
+            window = window_of(self.labels, zip(times, values, strict=True))
+            if window is not None:
+                window.resets = self.resets
+            return window
         if self.has_stale and any(value != value and is_stale(value) for value in values):  # noqa: PLR0124
             return window_of(self.labels, zip(times, values, strict=True))
         return Window(self.labels, times, values)
@@ -116,6 +122,7 @@ class Window:
         values: the numbers.
         histogram_times: when the native histograms were taken.
         histograms: the native histograms.
+        resets: when the series began anew, within the range or not; None is unknown.
     """
 
     labels: MetricLabels
@@ -123,6 +130,7 @@ class Window:
     values: array[float]
     histogram_times: Sequence[int] = ()
     histograms: Sequence[FloatHistogram] = ()
+    resets: Sequence[Reset] | None = None
 
     def samples(self) -> list[tuple[int, Value]]:
         """Return the numbers and the native histograms in order of their times."""

@@ -34,35 +34,37 @@ def histogram_growth(
     histograms, labels = window.histograms, window.labels
     say_if_wrong_type(histograms, labels, context, is_counter=is_counter)
     first, last = histograms[0], histograms[-1]
-    if is_counter and began_anew(histograms[1], first):
+    lost: Sequence[FloatHistogram] = ()
+    if is_counter and window.resets is None and began_anew(histograms[1], first):
         # Whatever the first one counted, the second one began at zero.
-        second = histograms[1]
-        first = FloatHistogram(schema=second.schema, bounds=second.bounds)
+        first = FloatHistogram(schema=histograms[1].schema, bounds=histograms[1].bounds)
+    if is_counter:
+        lost = _lost_in_resets(window, first)
     if any(one.is_custom != first.is_custom for one in (*histograms[1:-1], last)):
         context.annotations.warn(mixed_schemas(labels))
         return None
     try:
         growth = subtracted(last, first)
-        if growth.bounds_differ:
-            say_how_combined(
-                growth._replace(resets_collide=False), "subtraction", context.annotations
-            )
-        result = growth.histogram
-        if is_counter:
-            for before in _lost_in_resets([first, *histograms[1:]]):
-                total = added([result, before])
-                say_how_combined(
-                    total._replace(resets_collide=False), "addition", context.annotations
-                )
-                result = total.histogram
+        say_how_combined(growth._replace(resets_collide=False), "subtraction", context.annotations)
+        if lost:
+            growth = added([growth.histogram, *lost])
+            say_how_combined(growth._replace(resets_collide=False), "addition", context.annotations)
     except IncompatibleHistogramsError:
         context.annotations.warn(mixed_schemas(labels))
         return None
-    return replace(result.compacted(), reset_hint="gauge")
+    return replace(growth.histogram, reset_hint="gauge")
 
 
-def _lost_in_resets(histograms: Sequence[FloatHistogram]) -> Sequence[FloatHistogram]:
+def _lost_in_resets(window: Window, first: FloatHistogram) -> Sequence[FloatHistogram]:
     """Return what the counter had counted each time before it began at zero again."""
+    if window.resets is not None:
+        start, end = window.histogram_times[0], window.histogram_times[-1]
+        return [
+            before
+            for time, before in window.resets
+            if start < time <= end and isinstance(before, FloatHistogram)
+        ]
+    histograms = [first, *window.histograms[1:]]
     return [before for before, after in pairwise(histograms) if began_anew(after, before)]
 
 

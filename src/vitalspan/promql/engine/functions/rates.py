@@ -155,7 +155,8 @@ class Rate(VectorNode):
             if not series.has_stale:
                 # It has only numbers then.
                 values: array[float] = series.values  # type: ignore[assignment]
-                yield series.labels, series.times, values, series.resets
+                resets: list[tuple[int, float]] | None = series.resets  # type: ignore[assignment]
+                yield series.labels, series.times, values, resets
                 continue
             samples = series.window(start, end)
             if samples is not None and samples.histograms:
