@@ -40,6 +40,7 @@ CASES = (
     Case("memory-hand", "cases.memory", "hand", processes=1),
     Case("import", "cases.imports", processes=1),
     Case("share", "cases.share"),
+    Case("profiling", "cases.profiling"),
     Case("rules-tick", "cases.rules", "tick"),
     Case("rules-growth", "cases.rules", "growth"),
     Case("rules-history", "cases.rules", "history", processes=1),

@@ -219,6 +219,15 @@ FIGURE_ROWS = (
         *(0.5, " %"),
     ),
     FigureRow(
+        *("profiling", "profiled call", "a call where slow calls are profiled to one without"),
+        *("{on:.0f} ns and {off:.0f} ns", 1.05, "x"),
+    ),
+    FigureRow(
+        *("profiling", "watching", "watching 1,000 operations with limits, all inside, of a core"),
+        *("", 2.5, " %"),
+    ),
+    FigureRow("profiling", "sampling", "sampling a call 30 frames deep", "", 10.0, " %"),
+    FigureRow(
         *(
             "store-write",
             "store write to rows",

@@ -166,8 +166,11 @@ class Capabilities(Instruments):
         """The profiles of slow calls, which the setting `profile_slow_calls` has taken."""
         with fork.imports_finish_first:
             from vitalspan.profiling.profiles import Profiles  # noqa: PLC0415 - few have any
+            from vitalspan.workers.shared_profiles import SharedProfiles  # noqa: PLC0415
 
-        return Profiles(self._recorder)
+        workers = self._workers
+        shared = None if workers is None else SharedProfiles(workers.directory.path)
+        return Profiles(self._recorder, shared)
 
     @first_use
     def sessions(self) -> Sessions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from vitalspan.profiling.watcher import Watcher
 from vitalspan.runtime import fork
@@ -24,6 +24,16 @@ _PATIENCE: Final = 2.0
 _AFTER_FAULT: Final = 1.0
 
 
+class ProfileStore(Protocol):
+    """Keeps the profiles of several processes."""
+
+    def keep(self, profile: Profile) -> None:
+        """Keep a profile; an `OSError` says that this is not possible."""
+
+    def recent(self) -> list[Profile]:
+        """Return the profiles that are kept."""
+
+
 class Profiles:
     """The object `monitor.profiles`.
 
@@ -32,12 +42,15 @@ class Profiles:
 
     Args:
         recorder: whose calls are watched.
+        shared: keeps profiles for the other processes of the service as well; None for a process by
+            itself.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, shared: ProfileStore | None = None) -> None:
         self._recorder = recorder
+        self._shared = shared
         self._kept: deque[Profile] = deque(maxlen=KEPT)
-        self._watcher = Watcher(recorder, self._kept.append)
+        self._watcher = Watcher(recorder, self._keep)
         self._should_run = False
         self._begin()
         fork.reset_in_child(self)
@@ -64,13 +77,13 @@ class Profiles:
         """
         return [
             one
-            for one in list(self._kept)
+            for one in self._all()
             if operation in (None, one.operation) and component in (None, one.component)
         ]
 
     def get(self, profile_id: str | None) -> Profile | None:
         """Return a profile by its id, such as `CallRecord.profile_id`; None if it is not kept."""
-        return next((one for one in list(self._kept) if one.id == profile_id), None)
+        return next((one for one in self._all() if one.id == profile_id), None)
 
     def close(self) -> None:
         """End the thread. The profiles stay."""
@@ -90,6 +103,23 @@ class Profiles:
         self._begin()
         if self._should_run:
             self._start()
+
+    def _keep(self, profile: Profile) -> None:
+        self._kept.append(profile)
+        if self._shared is not None:
+            try:
+                self._shared.keep(profile)
+            except OSError as refused:
+                problem = f"a profile is kept in this process alone: {refused}"
+                self._recorder.internal_errors.note("profile", problem, trace=False)
+
+    def _all(self) -> list[Profile]:
+        """Return the profiles of this process and of the others, the latest one last."""
+        own = list(self._kept)
+        if self._shared is None:
+            return own
+        found = {one.id: one for one in [*self._shared.recent(), *own]}
+        return sorted(found.values(), key=lambda one: one.start + one.duration)
 
     def _begin(self) -> None:
         self._process = os.getpid()

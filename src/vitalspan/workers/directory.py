@@ -196,7 +196,7 @@ class WorkersDirectory:
                     path.unlink()
 
     def _evaluated(self) -> list[Path]:
-        """Return the files of those who evaluate rules: the past, alerts and requests."""
+        """Return the files of those who evaluate rules, the past, alerts and requests; profiles."""
         return [path for path in self.path.iterdir() if EVALUATED.fullmatch(path.name)]
 
     def _remove_dead(self) -> None:

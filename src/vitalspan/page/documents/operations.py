@@ -94,8 +94,7 @@ class OperationDetail:
         running: the calls that are inside now in the process that has answered, the oldest first.
         recent: the calls that ended last, the latest first.
         slow: the calls over their `slow=` limit, the latest first.
-        profiles: the profiles of slow calls that the process that has answered keeps, the latest
-            first.
+        profiles: the profiles of slow calls that are kept, the latest first.
         marks: what happened on the axis.
         trace_url: the address of a trace, with `{trace_id}` where its id belongs; empty for none.
         promql: the charts in PromQL.

@@ -60,7 +60,7 @@ class ProfileSummary:
 
 @dataclass(frozen=True)
 class Profiles:
-    """The profiles that the process that has answered keeps.
+    """The profiles that are kept.
 
     Attributes:
         at: when this was written, in seconds since the Unix epoch.
@@ -177,7 +177,7 @@ def _found(monitor: Monitor, asked: dict[str, Any]) -> Profile:
     found = monitor.profiles.get(asked["id"])
     if found is None:
         raise NotFoundError(
-            "there is no profile of this id: it is kept no more, or by another process"
+            "there is no profile of this id, or it is kept no more: only the latest ones are"
         )
     return found
 

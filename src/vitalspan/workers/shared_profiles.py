@@ -1,0 +1,75 @@
+"""The profiles of slow calls of all processes, each as a file in their shared directory."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from vitalspan.profiling.profile_json import decode, encode
+from vitalspan.runtime import fork
+from vitalspan.workers.private_files import make_directory, read_file, write_file
+
+if TYPE_CHECKING:
+    from vitalspan.profiling.profile import Profile
+
+SUFFIX: Final = ".profile"
+
+KEPT: Final = 50
+"""Profiles of all processes that are kept, the latest ones."""
+
+_LARGEST: Final = 8 * 1024 * 1024
+"""Bytes of a file that is read: more than any profile has."""
+
+
+class SharedProfiles:
+    """The profiles in a directory.
+
+    Args:
+        path: of the directory; it is made when there is something to keep.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read: dict[str, Profile | None] = {}
+        fork.reset_in_child(self)
+
+    def reset(self) -> None:
+        """Forget what was read. Another thread may have been about to read more."""
+        self._read = {}
+
+    def keep(self, profile: Profile) -> None:
+        """Keep a profile for all processes.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        make_directory(self._path)
+        new = self._path / f".{profile.id}.new"
+        write_file(new, encode(profile))
+        new.replace(self._path / f"{profile.id}{SUFFIX}")
+        for path in self._files()[:-KEPT]:
+            path.unlink(missing_ok=True)
+
+    def recent(self) -> list[Profile]:
+        """Return the profiles that can be read, in the order in which they were kept."""
+        read = self._read
+        found = {path.name: read.get(path.name) or self._decoded(path) for path in self._files()}
+        # In one step, since several threads may ask.
+        self._read = found
+        return [one for one in found.values() if one is not None]
+
+    def _files(self) -> list[Path]:
+        """Return the files, the latest last."""
+        times = []
+        with suppress(OSError):
+            for path in self._path.glob(f"*{SUFFIX}"):
+                with suppress(OSError):
+                    times.append((path.stat().st_mtime_ns, path))
+        return [path for _, path in sorted(times)]
+
+    def _decoded(self, path: Path) -> Profile | None:
+        with suppress(OSError, ValueError):
+            if path.stat().st_size <= _LARGEST:
+                return decode(read_file(path))
+        return None
