@@ -28,6 +28,7 @@ from vitalspan.promql.engine.histogram_arithmetic import (
 )
 from vitalspan.promql.engine.histogram_notation import notation, parse_histogram
 from vitalspan.promql.engine.metric_labels import EMPTY
+from vitalspan.promql.engine.packed_counts import packed, unpacked
 from vitalspan.promql.engine.series_notation import parse_values
 
 SERIES = {
@@ -159,7 +160,7 @@ def histograms(draw: st.DrawFn) -> FloatHistogram:
     ]
     zero = float(draw(st.integers(0, 100)))
     count = zero + sum(sum(side.values()) for side in sides)
-    total = draw(st.floats(-1e6, 1e6))
+    total = draw(st.integers(-(10**6), 10**6)) / 8
     return FloatHistogram(schema, count, total, threshold, zero, *sides)
 
 
@@ -240,6 +241,16 @@ def test_a_notation_is_read_as_it_was_written(histogram: FloatHistogram) -> None
     [value] = parse_values(f"{{{{{notation(histogram)}}}}}")
     assert isinstance(value, FloatHistogram)
     assert value.compacted() == histogram
+
+
+@given(histograms())
+def test_packed_histograms_are_equal(histogram: FloatHistogram) -> None:
+    small = packed(histogram)
+    assert small == histogram
+    assert unpacked(small) == histogram
+    assert list(small.buckets()) == list(histogram.buckets())
+    assert not began_anew(small, histogram)
+    assert added([small, small]) == added([histogram, histogram])
 
 
 def test_custom_and_exponential_buckets_do_not_go_together() -> None:

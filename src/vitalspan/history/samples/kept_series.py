@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from vitalspan.promql.engine.float_histogram import FloatHistogram
 from vitalspan.promql.engine.histogram_arithmetic import began_anew
 from vitalspan.promql.engine.metric_labels import MetricLabels
+from vitalspan.promql.engine.packed_counts import packed
 from vitalspan.promql.engine.series import STALE, Series, Value, is_stale
 
 _CHECK = 64
@@ -73,21 +74,26 @@ class KeptHistograms(KeptSeries):
         value: when it was read last; a number where it has become one.
     """
 
-    __slots__ = ()
+    __slots__ = ("_last",)
 
-    weight = 64
+    weight = 128
     value: Value  # type: ignore[assignment]
+
+    def __init__(self, labels: MetricLabels) -> None:
+        super().__init__(labels)
+        self._last: Value = 0.0
 
     def read(self, value: Value, now: int) -> None:
         """Note a value. A counter that begins anew keeps what it had counted."""
-        if (
-            isinstance(value, FloatHistogram)
-            and isinstance(self.value, FloatHistogram)
-            and began_anew(value, self.value)
-        ):
-            self._note_reset(now)
-        self.value = value
         self.seen = now
+        last, self._last = self._last, value
+        if not isinstance(value, FloatHistogram):
+            self.value = value
+        elif value != last:
+            # One that stands still is kept once.
+            if isinstance(last, FloatHistogram) and began_anew(value, last):
+                self._note_reset(now)
+            self.value = packed(value)
 
     def new_samples(self) -> Series:
         """Return a series without samples, for one of the slots."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from vitalspan.promql.engine.arithmetic import divide, exact_sum, mean
 from vitalspan.promql.engine.float_histogram import Counts, FloatHistogram, ResetHint
+from vitalspan.promql.engine.packed_counts import unpacked
 
 Combine = Callable[[Sequence[float]], float]
 """Makes one number of those that several histograms have in the same place."""
@@ -93,7 +94,7 @@ def _each(
 def _combined(histograms: Sequence[FloatHistogram], combine: Combine) -> Combined:
     if len(histograms) == 1:
         return Combined(histograms[0].compacted(), resets_collide=False, bounds_differ=False)
-    alike, bounds_differ = _alike(histograms)
+    alike, bounds_differ = _alike([unpacked(one) for one in histograms])
     hint, resets_collide = _reset_hint(histograms)
     histogram = replace(
         alike[0],

@@ -11,6 +11,7 @@ from vitalspan.promql.engine.evaluation_context import EvaluationContext, Evalua
 from vitalspan.promql.engine.float_histogram import FloatHistogram
 from vitalspan.promql.engine.histogram_arithmetic import scaled
 from vitalspan.promql.engine.metric_labels import MetricLabels
+from vitalspan.promql.engine.packed_counts import unpacked
 from vitalspan.promql.engine.series import Demand, Series, Value, Window
 
 Vector = Sequence[tuple[MetricLabels, Value]]
@@ -173,9 +174,11 @@ class InstantSelector(VectorNode):
         for series in context.source.select(self.demand):
             sample = series.latest(at, lookback)
             if sample is not None:
-                vector.append((series.labels, sample[1]))
-                if sample[1].__class__ is not float:
+                value = sample[1]
+                if value.__class__ is FloatHistogram:
                     context.has_histograms = True
+                    value = unpacked(value)
+                vector.append((series.labels, value))
         return vector
 
     def times(self, context: EvaluationContext) -> FloatVector:
