@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from vitalspan.bridge import tracer_provider as tracing_setup
 from vitalspan.config import Settings
 from vitalspan.environment_settings import from_environment
 from vitalspan.labels import Labels
 from vitalspan.monitor import Monitor
-from vitalspan.recording.api import Api
 from vitalspan.recording.call_site_table import CallSiteTable
 from vitalspan.recording.counters import Cache
 from vitalspan.recording.operation import Operation, Unrecorded
@@ -20,6 +19,9 @@ from vitalspan.recording.rebuild import builders
 from vitalspan.recording.recorder import Recorder
 from vitalspan.recording.series import Series
 from vitalspan.runtime import fork
+
+if TYPE_CHECKING:
+    from vitalspan.recording.api import Api
 
 F = TypeVar("F", bound=Callable[..., Any])
 

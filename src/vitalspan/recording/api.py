@@ -76,10 +76,14 @@ class Recording(Protocol):
 
     enabled: bool
     now: Callable[[], float]
-    prices: PriceTable
     usage: UsageRecorder | None
     internal_errors: InternalErrors
     open_sessions: Mapping[int, EnclosingSession]
+
+    @property
+    def prices(self) -> PriceTable:
+        """The prices of models."""
+        ...
 
     def add_to_session(self, counted: CountedKey, column: str, amount: float = 1) -> None:
         """Add an amount in the sessions around what runs here; it never raises."""

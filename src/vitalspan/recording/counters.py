@@ -5,16 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from vitalspan.labels import value_text
 from vitalspan.metrics import OVERFLOW
-from vitalspan.recording.api import Api, UsageRecorder
 from vitalspan.recording.enclosing_sessions import CountedKey, EnclosingSession
 from vitalspan.recording.lock_free_counter import LockFreeCounter
-from vitalspan.recording.prices import PriceTable
 from vitalspan.recording.rebuild import Shared, rebuild
+from vitalspan.runtime import fork
+from vitalspan.runtime.first_use import first_use
 from vitalspan.runtime.internal_errors import InternalErrors, logger
+
+if TYPE_CHECKING:
+    from vitalspan.recording.api import Api, UsageRecorder
+    from vitalspan.recording.prices import PriceTable
 
 MAX_NAMES: Final = 200
 """Distinct caches, and distinct APIs, of one monitor; further ones are counted as `_overflow`."""
@@ -71,7 +75,6 @@ class CounterTable:
         now: returns the time on a steady clock, in seconds.
 
     Attributes:
-        prices: what models cost.
         usage: counts what calls to models used; None where nobody does.
         open_sessions: the sessions that are open anywhere in the process.
         enclosing_session: returns the session that what runs here belongs to; None without one.
@@ -82,7 +85,6 @@ class CounterTable:
     ) -> None:
         self.component = component
         self.now = now
-        self.prices = PriceTable()
         self.usage: UsageRecorder | None = None
         self.internal_errors = faults
         self.enabled = True
@@ -93,12 +95,23 @@ class CounterTable:
         self.caches: dict[tuple[str, str], Cache] = {}
         self.apis: dict[tuple[str, str], Api] = {}
 
+    @first_use
+    def prices(self) -> PriceTable:
+        """The prices of models."""
+        with fork.imports_finish_first:
+            from vitalspan.recording.prices import PriceTable  # noqa: PLC0415 - few call models
+
+        return PriceTable()
+
     def cache(self, name: str, component: str | None) -> Cache:
         """Return the cache of that name, the same object every time."""
         return self._one(Cache, self.caches, name, component)
 
     def api(self, name: str, component: str | None) -> Api:
         """Return the API of that name, the same object every time."""
+        with fork.imports_finish_first:
+            from vitalspan.recording.api import Api  # noqa: PLC0415 - many programs call none
+
         return self._one(Api, self.apis, name, component)
 
     def add_to_session(self, counted: CountedKey, column: str, amount: float = 1) -> None:

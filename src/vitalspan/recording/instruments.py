@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 from vitalspan.clock import Clock
 from vitalspan.config import Settings
 from vitalspan.labels import value_text
-from vitalspan.recording.api import Api
 from vitalspan.recording.boundary_table import BoundaryTable
 from vitalspan.recording.call_site_table import CallSiteTable
 from vitalspan.recording.counters import Cache, CounterTable
 from vitalspan.recording.counts import ProcessCounts
 from vitalspan.recording.operation import Operation, Unrecorded
 from vitalspan.recording.options import OperationArguments, SpanExtras, block_words, check_options
-from vitalspan.recording.prices import PriceTable
 from vitalspan.recording.recorder import Recorder
 from vitalspan.runtime import fork
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
+
+    from vitalspan.recording.api import Api
+    from vitalspan.recording.prices import PriceTable
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitalspan.errors import ConfigurationError
@@ -44,6 +43,8 @@ def join_workers(
     if sys.platform == "win32":
         raise ConfigurationError("workers: Windows has no locks of the kind that this needs")
     # Few processes have others beside them.
+    from pathlib import Path  # noqa: PLC0415
+
     from vitalspan.workers.workers import Workers  # noqa: PLC0415
 
     return Workers(

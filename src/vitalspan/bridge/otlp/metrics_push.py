@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -76,7 +75,9 @@ class MetricsPush:
             yield from self._exporter.families()
 
     def _shared_counts(self, settings: Settings) -> SharedCounts:
-        from vitalspan.bridge.otlp.shared_counts import SharedCounts  # noqa: PLC0415 - see above
+        from pathlib import Path  # noqa: PLC0415 - see above
+
+        from vitalspan.bridge.otlp.shared_counts import SharedCounts  # noqa: PLC0415
         from vitalspan.resource import external_labels, share_instance  # noqa: PLC0415
         from vitalspan.workers.leadership import PUSHER, Leadership  # noqa: PLC0415
 
