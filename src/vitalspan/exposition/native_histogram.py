@@ -50,9 +50,9 @@ class BucketSpans(NamedTuple):
 NO_BUCKETS: Final = BucketSpans()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NativeHistogram:
-    """A native histogram.
+    """A native histogram, to which nobody writes once it is made.
 
     Attributes:
         count: how many observations there are.

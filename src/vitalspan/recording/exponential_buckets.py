@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ExponentialBuckets:
-    """Counts of positive values in the buckets of an exponential histogram.
+    """Counts of positive values in the buckets of an exponential histogram; nobody writes to them.
 
     `counts[i]` is of (base^(offset + i), base^(offset + i + 1)] with base = 2^(2^-scale), as in
     OpenTelemetry's data model. Prometheus calls the scale schema, and its index of the same bucket
