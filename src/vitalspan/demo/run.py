@@ -112,6 +112,7 @@ async def _keep_shop(options: Options, say: Callable[[str], object], stop: async
     )
     mailer.start()
     instrument(name="shop")
+    vs.configure(profile_slow_calls=True)
     running = (
         load.run(),
         stop.wait(),

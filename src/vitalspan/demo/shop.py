@@ -62,7 +62,8 @@ class Shop:
             return f"<h1>{product}</h1>"
         return f"<h1>{product}</h1> goes with {advice.products}"
 
-    @vs.operation("search", component="search")
+    # A search over `slow` seconds is profiled: the page shows where its time went.
+    @vs.operation("search", component="search", slow=0.1)
     async def search(self, text: str) -> list[int]:
         """Find products; a search that takes too long shows the bestsellers instead."""
         try:
