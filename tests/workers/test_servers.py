@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import signal
 import socket
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from support.http_probe import get
 from support.paths import ROOT
 from support.waiting import wait_until
 from support.worker_processes import exposition, make_monitor
@@ -39,18 +39,6 @@ def total(directory: Path) -> float:
         return exposition(monitor).get(COUNT, 0.0)
     finally:
         monitor.close()
-
-
-def get(port: int, path: str) -> bytes:
-    """Return a body; empty if there is no response."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().read()
-    except (OSError, http.client.HTTPException):
-        return b""
-    finally:
-        connection.close()
 
 
 UWSGI = "pyuwsgi --master --enable-threads --need-app --die-on-term --disable-logging --module"

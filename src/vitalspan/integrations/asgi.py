@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, Unpack
 
+from vitalspan.integrations.asgi_lifespan import run_lifespan
 from vitalspan.integrations.asgi_routes import route_of
 from vitalspan.integrations.http_call import HttpCall, SpanRequest
 from vitalspan.integrations.http_operations import WEBSOCKET, HttpOperations, HttpOptions
@@ -53,6 +54,9 @@ class Middleware:
         """Answer what the server asks, as the application does."""
         kind = scope["type"]
         operations = self._operations
+        if kind == "lifespan":
+            await run_lifespan(self.app, scope, receive, send)
+            return
         if kind not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return

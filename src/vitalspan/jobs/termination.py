@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from vitalspan.jobs.outcome import Terminated
-from vitalspan.workers.process_exit import publish_and_terminate
+from vitalspan.runtime import sigterm
 
 
 class Termination:
@@ -31,7 +31,7 @@ class Termination:
         """Start listening for the signal."""
         main = threading.current_thread() is threading.main_thread()
         before = signal.getsignal(signal.SIGTERM)
-        if main and (before is signal.SIG_DFL or before is publish_and_terminate):
+        if main and (before is signal.SIG_DFL or before is sigterm.handle):
             self._before = before
             signal.signal(signal.SIGTERM, self._handle)
             self._installed = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import gzip
 import os
 import threading
@@ -19,8 +18,9 @@ from vitalspan.bridge.otlp.settings import OtlpSettings
 from vitalspan.bridge.otlp.transport import Transport
 from vitalspan.clock import Clock
 from vitalspan.exposition.families import CounterFamily, GaugeFamily, MetricFamily
-from vitalspan.runtime import fork
+from vitalspan.runtime import fork, sigterm
 from vitalspan.runtime.internal_errors import logger
+from vitalspan.runtime.process_end import ProcessEnd
 
 MAX_REQUEST: Final = 4_000_000
 """Bytes of a request before compression: a little less than gRPC servers take by default."""
@@ -28,8 +28,11 @@ MAX_REQUEST: Final = 4_000_000
 MAX_WAITING: Final = 8 * 2**20
 """Bytes of the requests that wait for their receiver."""
 
-_GRACE: Final = 1.0
-"""Seconds that closing waits for a request to end that it has aborted."""
+_GRACE: Final = 0.1
+"""Seconds that closing waits for a request to end by its time-out, and once it is aborted."""
+
+_HURRY: Final = 1.0
+"""Seconds from one push to the next once the process is about to end."""
 
 _COMPRESSION: Final = 1
 """The quickest level, which metrics gain most of the compression from already."""
@@ -78,7 +81,7 @@ class OtlpExporter:
             now=clock.now,
         )
         self.closed = False
-        self._was_started = False
+        self._process_end: ProcessEnd | None = None
         self._begin()
         fork.reset_in_child(self)
 
@@ -108,9 +111,10 @@ class OtlpExporter:
         with self._starting:
             if self.running or self.closed:
                 return
-            if not self._was_started:
-                self._was_started = True
-                atexit.register(self.close)
+            if self._process_end is None:
+                self._process_end = ProcessEnd(self.close)
+                self._process_end.add_finalizers()
+            sigterm.watch(self)
             self._start()
 
     def export(self) -> None:
@@ -140,34 +144,58 @@ class OtlpExporter:
     def close(self) -> None:
         """Export once more and end the thread, if it was started.
 
-        What cannot be sent at once is dropped.
+        What cannot be sent within the time-out of a request is dropped.
         """
         with self._starting:
-            if self.closed:
-                return
-            self.closed = True
-            if not self._was_started:
-                return
-        atexit.unregister(self.close)
-        self._stop.set()
-        began = self._clock.now()
-        has_lock = self._sending.acquire(timeout=self._settings.timeout)
-        if not has_lock:
-            self._transport.abort()
-            has_lock = self._sending.acquire(timeout=_GRACE)
-        if not has_lock:
+            is_first, self.closed = not self.closed, True
+        if not is_first:
+            # Who ends the process must not do so in the middle of it.
+            self._ended.wait(self._budget + _GRACE)
             return
+        try:
+            if self._process_end is not None:
+                self._process_end.close()
+                self._end_thread()
+        finally:
+            sigterm.forget(self)
+            self._ended.set()
+
+    def finish(self, *, ending: bool) -> None:
+        """Export once more, since the process ends; see `vitalspan.runtime.sigterm`."""
+        if ending:
+            self.close()
+        elif self.running and not self.closed:
+            self._pushed.clear()
+            self._hurried = True
+            self._wake.set()
+            self._pushed.wait(self._budget)
+
+    @property
+    def _budget(self) -> float:
+        """The seconds that the last export may take."""
+        return min(self._settings.timeout, self._settings.export_timeout)
+
+    def _end_thread(self) -> None:
+        self._deadline = self._clock.now() + self._budget
+        self._stopped = True
+        self._wake.set()
+        thread = self._thread
+        if thread is None or not thread.is_alive():
+            self._export_last()
+        elif thread is not threading.current_thread():
+            # There, since what is asked for its metrics may take as long as it likes.
+            thread.join(self._budget + _GRACE)
+            if thread.is_alive():
+                self._transport.abort()
+                thread.join(_GRACE)
+
+    def _export_last(self) -> None:
         try:
             if self._process == os.getpid():
                 self.export()
-                budget = min(self._settings.timeout, self._settings.export_timeout)
-                self.sender.send_last(began + budget)
+                self.sender.send_last(self._deadline)
         finally:
-            self._sending.release()
             self._end()
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(_GRACE)
 
     def reset(self) -> None:
         """Begin anew in a forked child: what waits, and what was seen, is its parent's."""
@@ -175,7 +203,8 @@ class OtlpExporter:
             return
         self._end()
         self._begin()
-        if self._was_started and not self.closed:
+        if self._process_end is not None and not self.closed:
+            self._process_end.watch_child()
             self._start()
 
     def _end(self) -> None:
@@ -185,8 +214,11 @@ class OtlpExporter:
     def _begin(self) -> None:
         self._process = os.getpid()
         self._starting = threading.Lock()
-        self._sending = threading.Lock()
-        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._pushed = threading.Event()
+        self._ended = threading.Event()
+        self._stopped = self._hurried = False
+        self._deadline = 0.0
         self._thread: threading.Thread | None = None
         self._queue.clear()
         self.sender.reset()
@@ -206,21 +238,26 @@ class OtlpExporter:
         self._thread = thread
 
     def _run(self) -> None:
-        stop, now = self._stop, self._clock.now
-        due = now() + self._settings.interval
-        while not stop.is_set():
+        now, interval = self._clock.now, self._settings.interval
+        due = now() + interval
+        while not self._stopped:
+            hurried = self._hurried and not self._pushed.is_set()
+            if hurried:
+                interval = min(interval, _HURRY)
+                due = now()
             pause = due - now()
             if self._queue.first() is not None:
                 pause = min(pause, self.sender.not_before - now())
-            if pause > 0 and stop.wait(pause):
-                return
-            with self._sending:
-                if stop.is_set():
-                    return
-                if now() >= due:
-                    self.export()
-                    due = next_time(due, self._settings.interval, now())
-                self.send()
+            if pause > 0 and self._wake.wait(pause):
+                self._wake.clear()
+                continue
+            if now() >= due:
+                self.export()
+                due = next_time(due, interval, now())
+            self.send()
+            if hurried:
+                self._pushed.set()
+        self._export_last()
 
     def _compressed(self, request: Request) -> Request:
         if not self._settings.gzip:
