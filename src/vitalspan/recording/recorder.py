@@ -217,6 +217,8 @@ class Recorder(Shared):
         Returns:
             What returns the calls so far, in the order in which they ended.
         """
+        # What has ended already is counted, so that the watch never sees it.
+        self.all_series()
         begin = self.now()
         watch = CallWatch(operation, component, calls, begin, begin + seconds)
         self.aggregator.recent.watch(watch)
