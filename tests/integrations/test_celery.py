@@ -35,10 +35,11 @@ with trace.get_tracer("test").start_as_current_span("outer") as span:
     print(f"{span.get_span_context().trace_id:032x}")
 for number in range(20):
     shop.order.delay(number)
-for name in ("excluded", "fail", "again", "reject", "slow", "stuck"):
+for name in ("excluded", "fail", "again", "reject", "slow", "stuck", "leave"):
     getattr(shop, name).delay()
 shop.order.apply_async([1], expires=datetime.now(timezone.utc) - timedelta(minutes=1))
 shop.app.send_task("nobody.knows")
+shop.unwanted.apply_async(task_id="unwanted")
 """
 
 
@@ -88,8 +89,18 @@ def test_a_pool_of_processes(redis: RedisServer, tmp_path: Path) -> None:
     ]
     process = subprocess.Popen(command, env=environ, cwd=tmp_path, stdout=subprocess.DEVNULL)
     try:
-        # The last one to end is the one that is killed.
+        wait_until((done / "unwanted").exists, 60)
+        with Celery(broker=redis.url, set_as_current=False) as sender:
+            sender.control.revoke("unwanted", terminate=True)
         wait_until((done / "trace").exists, 60)
+        for task, which in (("unwanted", "revoked"), ("leave", "failed")):
+            labels = {"task": SHOP + task, "queue": "celery", "outcome": which}
+            wait_until(
+                lambda labels=labels: merged(shared).get_sample_value(
+                    "task_outcomes_total", labels
+                ),
+                60,
+            )
         stuck = {"task": f"{SHOP}stuck", "queue": "celery", "outcome": "timed_out"}
         wait_until(lambda: merged(shared).get_sample_value("task_outcomes_total", stuck), 60)
         again = {"task": f"{SHOP}again", "queue": "celery", "outcome": "succeeded"}
@@ -118,6 +129,9 @@ def test_a_pool_of_processes(redis: RedisServer, tmp_path: Path) -> None:
     assert outcome("reject", "rejected") == 1
     assert outcome("slow", "timed_out") == 1
     assert outcome("stuck", "timed_out") == 1
+    # Of a process that ends, the main process says how its task did, and nobody says it twice.
+    assert (outcome("unwanted", "revoked"), outcome("unwanted", "failed")) == (1, 0)
+    assert (outcome("leave", "failed"), outcome("leave", "revoked")) == (1, 0)
     assert outcome("excluded", "succeeded") == 0
     unknown = {"task": "_OTHER", "queue": "celery", "outcome": "rejected"}
     assert value("task_outcomes_total", unknown) == 1
@@ -130,6 +144,8 @@ def test_a_pool_of_processes(redis: RedisServer, tmp_path: Path) -> None:
     limit = "celery.exceptions.SoftTimeLimitExceeded"
     limits = {limit, "billiard.exceptions.SoftTimeLimitExceeded"}
     assert sum(calls("operation_errors_total", "slow", error_type=one) for one in limits) == 1
+    assert calls("operation_cancellations_total", "unwanted") == 1
+    assert calls("operation_errors_total", "unwanted") == 0
     assert calls("operation_duration_seconds_count", "excluded") == 0
     waited = {"task": f"{SHOP}order", "queue": "celery"}
     assert value("task_waiting_seconds_count", waited) == 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -79,6 +80,19 @@ def slow() -> None:
 @app.task(time_limit=1)
 def stuck() -> None:
     """Take longer than the hard limit."""
+    time.sleep(60)
+
+
+@app.task
+def leave() -> None:
+    """End the process that it runs in."""
+    sys.exit(3)
+
+
+@app.task
+def unwanted() -> None:
+    """Run until somebody revokes it."""
+    (DONE / "unwanted").touch()
     time.sleep(60)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -35,6 +36,9 @@ _OUTCOMES: Final[Mapping[str, Outcome]] = {
 
 _CALL: Final = "_vitalspan_call"
 """The attribute of a task's request that holds its call."""
+
+_main_process: Final[list[int | None]] = [None]
+"""The process id of the worker that forks its pool from this one."""
 
 _operations: weakref.WeakKeyDictionary[Celery, TaskOperations] = weakref.WeakKeyDictionary()
 
@@ -135,11 +139,24 @@ def _postrun(task: Any, state: str | None, **_: Any) -> None:
     call: TaskCall | None = getattr(task.request, _CALL, None)
     if call is None:
         return
-    # Without a state, something came through that Celery does not catch, such as SystemExit.
-    outcome = _OUTCOMES.get(state or "FAILURE", "failed")
+    if not state:
+        # Something came through that Celery does not catch, such as SystemExit. The main process of
+        # a pool learns of it, and counts how the task has ended.
+        is_child = _main_process[0] not in (None, os.getpid())
+        call.end("revoked" if _is_terminated() else "failed", counted=not is_child)
+        return
+    outcome = _OUTCOMES.get(state, "failed")
     if outcome == "failed" and isinstance(call.error, SoftTimeLimitExceeded):
         outcome = "timed_out"
     call.end(outcome, call.error)
+
+
+def _is_terminated() -> bool:
+    """Return whether this process of a pool was told to end, as for a task that is revoked."""
+    from billiard import common  # type: ignore[import-untyped]  # noqa: PLC0415 - of Celery's pools
+
+    fired = getattr(common, "_should_have_exited", [False])
+    return bool(fired[0])
 
 
 def _revoked(sender: Any, request: Any, expired: bool, **_: Any) -> None:  # noqa: FBT001 - a signal's
@@ -158,6 +175,7 @@ def _unknown(sender: Any, message: Any, **_: Any) -> None:
 
 def _watch_time_limits(**_: Any) -> None:
     """Count tasks whose process is killed for their hard time limit: few versions say so."""
+    _main_process[0] = os.getpid()
     # Only workers have use for this module.
     from celery.worker.request import (  # type: ignore[import-untyped] # noqa: PLC0415
         Request,

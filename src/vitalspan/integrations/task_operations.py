@@ -202,12 +202,15 @@ class TaskCall:
         self._outer: Token[Call | None] = current_request.set(self.call)
         self._ended = False
 
-    def end(self, outcome: Outcome, error: BaseException | None = None) -> None:
+    def end(
+        self, outcome: Outcome, error: BaseException | None = None, *, counted: bool = True
+    ) -> None:
         """End the task. A second time does nothing.
 
         Args:
             outcome: how it ended.
             error: what it raised.
+            counted: whether the outcome is counted; not where another process does.
         """
         if self._ended:
             return
@@ -219,7 +222,8 @@ class TaskCall:
             self._operation.__exit__(
                 type(error) if failed else None, error if failed else None, None
             )
-            operations._metrics.ended(self.task, self.queue, outcome)  # noqa: SLF001 - see above
+            if counted:
+                operations._metrics.ended(self.task, self.queue, outcome)  # noqa: SLF001 - see above
         except Exception:  # noqa: BLE001 - the worker has to go on
             operations._note("end", "a task is not recorded as it should be")  # noqa: SLF001
         finally:
