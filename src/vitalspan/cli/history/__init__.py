@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from vitalspan.cli.command import Commands, add_command, add_subcommands
-from vitalspan.cli.history import contents, export, reports, summary
+from vitalspan.cli.history import contents, export, import_files, reports, summary
 
 
 def add_to(commands: Commands[Any]) -> None:
     """Add the command and its subcommands."""
-    text = "look into a store of history, summarise a period, and export it"
+    text = "look into a store of history, summarise a period, export and import"
     subcommands = add_subcommands(add_command(commands, "history", text))
-    for add in (contents.add_to, summary.add_to, reports.add_to, export.add_to):
+    for add in (
+        contents.add_to,
+        summary.add_to,
+        reports.add_to,
+        export.add_to,
+        import_files.add_to,
+    ):
         add(subcommands)

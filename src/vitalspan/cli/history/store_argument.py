@@ -69,6 +69,18 @@ def print_warnings(server: PrometheusReader) -> None:
         print(f"{server.name} warns: {warning}", file=sys.stderr)
 
 
+def store_url(text: str | None) -> str:
+    """Return the URL of the store that an argument names, which may be a file's name alone.
+
+    Raises:
+        VitalspanError: without one, and without the variable.
+    """
+    url = text or os.environ.get("VITALSPAN_STORE", "").strip()
+    if not url:
+        raise VitalspanError("which store? give its URL, or set VITALSPAN_STORE")
+    return url if "://" in url else f"sqlite:///{url}"
+
+
 def opened(arguments: argparse.Namespace) -> OpenedStore:
     """Return the store of the arguments, which may be a file's name alone.
 
@@ -78,10 +90,7 @@ def opened(arguments: argparse.Namespace) -> OpenedStore:
     from vitalspan.store.open_store import open_store  # noqa: PLC0415 - --help needs none of it
     from vitalspan.store.reader import StoreReader, stored_tiers  # noqa: PLC0415
 
-    url = arguments.store or os.environ.get("VITALSPAN_STORE", "").strip()
-    if not url:
-        raise VitalspanError("which store? give its URL, or set VITALSPAN_STORE")
-    store = open_store(url if "://" in url else f"sqlite:///{url}", read_only=True)
+    store = open_store(store_url(arguments.store), read_only=True)
     store.open()
     tiers = stored_tiers(store)
     return OpenedStore(store, StoreReader(store, tiers), tiers)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from vitalspan.compat.awaitable_result import NOTHING, AwaitableResult
 from vitalspan.compat.finished_calls import record_call
 from vitalspan.compat.performance_monitor.records import MIB
+from vitalspan.metrics import OPERATION
 from vitalspan.monitor import Monitor
 from vitalspan.statistics.call_statistics import CallStatistics
 
@@ -96,7 +97,7 @@ class Activities:
         """Return the report on parsing by content type, since the start or over some hours."""
         window = _seconds(hours)
         report = {}
-        for content_type in self._label_values(PARSING, "content_type"):
+        for content_type in self._label_values(PARSING, "content_type", window):
             one = self._read(PARSING, window, content_type=content_type)
             if one.count:
                 items = one.measures.get("items", 0.0)
@@ -115,9 +116,8 @@ class Activities:
         window = _seconds(hours)
         whole = self._read(GENERATION, window)
         report: dict[str, Any] = {"total_generations": whole.count}
-        others = [
-            one for one in self._label_values(GENERATION, "data_source") if one not in _SOURCES
-        ]
+        sources = self._label_values(GENERATION, "data_source", window)
+        others = [one for one in sources if one not in _SOURCES]
         for source in (*_SOURCES, *others):
             one = self._read(GENERATION, window, data_source=source)
             report[f"{_SOURCES.get(source, source)}_performance"] = {
@@ -151,10 +151,16 @@ class Activities:
     def _read(self, operation: str, window: float | None, **labels: str) -> CallStatistics:
         return self.monitor.statistics.operation(operation, labels=labels, window=window)
 
-    def _label_values(self, operation: str, label: str) -> list[str]:
+    def _label_values(self, operation: str, label: str, window: float | None) -> list[str]:
         every = self.monitor._counts.all_series()  # noqa: SLF001 - of the same package
-        found = (dict(one.labels).get(label, "") for one in every if one.operation == operation)
-        return sorted({value for value in found if value})
+        found = {dict(one.labels).get(label, "") for one in every if one.operation == operation}
+        reader = self.monitor._store_reader()  # noqa: SLF001 - of the same package
+        if window is not None and reader is not None:
+            # Those of before the last restart.
+            for series in reader.series():
+                if series.labels.get(OPERATION) == operation:
+                    found.add(series.labels.get(label, ""))
+        return sorted(filter(None, found))
 
 
 def _success_rate(calls: CallStatistics) -> float:

@@ -1,0 +1,61 @@
+"""`vitalspan history import`: the saved state of the older monitors, into a store."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitalspan.cli.command import add_command
+from vitalspan.cli.history.store_argument import store_url
+
+if TYPE_CHECKING:
+    import argparse
+
+    from vitalspan.cli.command import Commands
+
+
+def add_to(commands: Commands[Any]) -> None:
+    """Add the subcommand."""
+    parser = add_command(
+        commands,
+        "import",
+        "put what the older monitors saved into a store",
+        _import,
+        more="Files are JSON, or JSON on each line. No service may write to the store meanwhile.",
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="what was saved")
+    parser.add_argument("--store", metavar="URL", help="the store; by default $VITALSPAN_STORE")
+    parser.add_argument(
+        "--component",
+        default="default",
+        metavar="NAME",
+        help="the component of operations that name none",
+    )
+    parser.add_argument("--skip", action="store_true", help="leave out what cannot be used")
+    parser.add_argument(
+        "--again", action="store_true", help="add files that were imported before once more"
+    )
+
+
+def _import(arguments: argparse.Namespace) -> None:
+    from vitalspan.importers.saved_state.into_store import (  # noqa: PLC0415 - --help needs it not
+        ImportOptions,
+        import_files,
+    )
+    from vitalspan.store.open_store import open_store  # noqa: PLC0415
+
+    store = open_store(store_url(arguments.store))
+    options = ImportOptions(arguments.component, arguments.skip, arguments.again)
+    try:
+        done = import_files(store, arguments.files, time.time(), options)
+    finally:
+        store.close()
+    print(
+        f"imported into {store.name}: {done.calls} operations, {done.sessions} sessions, "
+        f"{done.alerts} alerts"
+    )
+    if done.too_old:
+        print(f"left out because they are older than the store keeps: {done.too_old} operations")
+    if done.mistakes:
+        print(f"left out because they cannot be used: {done.mistakes}")

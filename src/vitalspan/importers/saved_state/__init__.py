@@ -1,0 +1,1 @@
+"""Internal: the saved state of the older monitors, read for a store."""

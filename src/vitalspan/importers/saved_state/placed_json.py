@@ -1,0 +1,74 @@
+"""JSON whose objects know the line that they begin at."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections.abc import Iterator
+from json import decoder, scanner
+from typing import Any
+
+from vitalspan.importers.saved_state.mistakes import Mistake
+
+
+class PlacedObject(dict[str, Any]):
+    """An object of JSON.
+
+    Attributes:
+        line: of the file that it begins at, from 1.
+    """
+
+    line = 1
+
+
+class _Decoder(json.JSONDecoder):
+    """Decodes JSON into objects that know their line."""
+
+    def __init__(self, text: str, first_line: int) -> None:
+        super().__init__()
+        self._ends = [index for index, character in enumerate(text) if character == "\n"]
+        self._first_line = first_line
+        self.parse_object = self._object
+        # The one that is written in C does not call it.
+        self.scan_once = scanner.py_make_scanner(self)  # type: ignore[attr-defined]
+
+    def _object(self, s_and_end: tuple[str, int], *arguments: Any) -> tuple[PlacedObject, int]:
+        parsed, after = decoder.JSONObject(s_and_end, *arguments)  # type: ignore[attr-defined]
+        placed = PlacedObject(parsed)
+        placed.line = self._first_line + bisect_right(self._ends, s_and_end[1] - 1)
+        return placed, after
+
+
+def documents(text: str) -> Iterator[Any]:
+    """Yield the documents of a file: one, or one on each line.
+
+    Raises:
+        Mistake: for text that is no JSON, with its line.
+    """
+    try:
+        yield _Decoder(text, 1).decode(text)
+    except json.JSONDecodeError as mistake:
+        if "Extra data" not in mistake.msg or "\n" not in text.strip():
+            raise Mistake(mistake.lineno, f"this is no JSON: {mistake.msg}") from None
+    except RecursionError:
+        raise Mistake(1, "this is nested too deeply") from None
+    else:
+        return
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                yield _Decoder(line, number).decode(line)
+            except json.JSONDecodeError as mistake:
+                raise Mistake(number, f"this is no JSON: {mistake.msg}") from None
+
+
+def objects(document: Any) -> Iterator[PlacedObject]:
+    """Yield every object in a document, those outside first."""
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, PlacedObject):
+            yield value
+            waiting += reversed(list(value.values()))
+        elif isinstance(value, list):
+            waiting += reversed(value)
