@@ -189,6 +189,18 @@ def test_it_is_switched_on_and_off(monitor: vs.Monitor) -> None:
     assert not again.is_alive()
 
 
+def test_without_the_interpreter_lock_nothing_is_profiled(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("vitalspan.profiling.profiles.gil_is_enabled", lambda: False)
+    monitor = vs.Monitor(
+        registry=CollectorRegistry(), system_metrics=False, profile_slow_calls=True
+    )
+    assert monitor.profiles._thread is None
+    assert "only with the global interpreter lock" in caplog.text
+    monitor.close()
+
+
 def test_the_thread_survives_a_fault(
     monitor: vs.Monitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

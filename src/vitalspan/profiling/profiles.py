@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from vitalspan.profiling.watcher import Watcher
 from vitalspan.runtime import fork
+from vitalspan.runtime.free_threading import gil_is_enabled
+from vitalspan.runtime.internal_errors import logger
 
 if TYPE_CHECKING:
     from vitalspan.config import Settings
@@ -128,6 +130,10 @@ class Profiles:
         self._thread: threading.Thread | None = None
 
     def _start(self) -> None:
+        if not gil_is_enabled():
+            # To walk the frames of a thread that runs meanwhile may crash the interpreter.
+            logger.warning("slow calls are profiled only with the global interpreter lock")
+            return
         if self._thread is not None and self._thread.is_alive():
             return
         self._stop = threading.Event()
