@@ -543,3 +543,21 @@ def test_recording_goes_on_where_an_alert_cannot_be_raised(face: PerformanceMoni
     assert face.monitor.evaluation.ticker.running
     face.stop()
     assert not face.monitor.evaluation.ticker.running
+
+
+def test_a_variable_that_has_changed_counts_when_the_next_monitor_is_made(
+    monitor: vs.Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variable = "PERFORMANCE_SLOW_OPERATION_SECONDS"
+    monkeypatch.setenv(variable, "3")
+    first = PerformanceMonitor(monitor=monitor)
+    assert first.get_alert_thresholds()["slow_operation_seconds"] == 3
+    first.set_alert_threshold("slow_operation_seconds", 2)
+    # What was set by hand stays where the variable is as it was.
+    assert PerformanceMonitor(monitor=monitor).get_alert_thresholds() == (
+        first.get_alert_thresholds()
+    )
+    monkeypatch.setenv(variable, "7")
+    assert first.get_alert_thresholds()["slow_operation_seconds"] == 2
+    second = PerformanceMonitor(monitor=monitor)
+    assert second.get_alert_thresholds()["slow_operation_seconds"] == 7

@@ -163,6 +163,7 @@ def test_memory_that_leaks() -> None:
     assert (found.subject, found.component) == ("process", None)
     # 100 kB each 5 s are 72 MB an hour.
     assert "grows by 68.66 MiB/h over 29m50s" in found.evidence
+    assert "vitalspan.memory.track()" in found.suggestion
     assert "953.7 MiB are left, which is enough for 13h53m20s" in found.evidence
 
 

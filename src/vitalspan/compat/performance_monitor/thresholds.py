@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 from vitalspan.compat.performance_monitor.records import MIB, PerformanceAlert
 from vitalspan.errors import ConfigurationError
@@ -97,6 +98,10 @@ _TYPES: Final = {
 }
 
 
+_read: WeakKeyDictionary[Monitor, dict[str, float]] = WeakKeyDictionary()
+"""What the environment said when the last face of a monitor was made."""
+
+
 class Thresholds:
     """The thresholds of one face, which are rules of its monitor.
 
@@ -107,10 +112,11 @@ class Thresholds:
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
         values = {name: _from_environment(name) for name in DEFAULTS}
-        # What another face has set, or a rule file says, stays.
+        before, _read[monitor] = _read.get(monitor, values), values
+        # What another face has set, or a rule file says, stays unless a variable has changed since.
         known = self._rules()
         for name, value in values.items():
-            if THRESHOLDS[name].alertname not in known:
+            if THRESHOLDS[name].alertname not in known or value != before[name]:
                 self._add(name, value)
         if _ERRORS not in known:
             by = list(_BY_OPERATION)

@@ -75,8 +75,9 @@ class MemoryGrowth:
             f"resident memory is {value_text(present, BYTES)} and grows by "
             f"{value_text(hourly, Unit('bytes', 'h'))} over {span}; {value_text(left, BYTES)} are "
             f"left, which is enough for {duration_text(seconds)}",
-            "compare two tracemalloc snapshots to find out what is kept; until that is fixed, "
-            "restart the process",
+            "put `with vitalspan.memory.track() as tracked:` around what repeats, and "
+            "`tracked.lines()` says which lines keep memory; until that is fixed, restart the "
+            "process",
             sum(one.points_lost for one in factors_on(health, "memory_rss")),
         )
 
