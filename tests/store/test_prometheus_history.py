@@ -231,3 +231,41 @@ def test_a_summary_without_calls(capsys: pytest.CaptureFixture[str]) -> None:
         assert json.loads(capsys.readouterr().out)["operations"] == []
         assert main(["history", "list", f"prometheus+{fake.url}"]) == 0
         assert "no operations in the last 31 days" in capsys.readouterr().out
+
+
+def test_a_server_that_is_away_is_asked_again_after_a_while() -> None:
+    now = 0.0
+    target = parse_address("prometheus+http://127.0.0.1:1", {}).target
+    client = PrometheusClient(target, clock=lambda: now)
+    with pytest.raises(StoreError, match="cannot be reached"):
+        client.instant("up", 0.0)
+    with fake_prometheus(empty) as fake:
+        client._url = f"{fake.url}/api/v1/"
+        with pytest.raises(StoreError, match="cannot be reached"):
+            client.instant("up", 0.0)
+        now = 31.0
+        assert client.instant("up", 0.0) == []
+
+
+def test_whoever_reads_the_history_in_memory_does_not_ask_the_server() -> None:
+    with fake_prometheus(empty) as fake:
+        clock = vs.ManualClock()
+        url = f"prometheus+{fake.url}"
+        monitor = vs.Monitor(registry=CollectorRegistry(), clock=clock, history=url)
+        monitor.tick()
+        with monitor.evaluation.reading_history() as history:
+            assert monitor.statistics.within(history)(window=86400).count == 0
+        assert fake.requests == []
+        monitor.statistics(window=86400)
+        assert fake.requests != []
+        monitor.close()
+
+
+def test_the_address_may_be_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with fake_prometheus(empty) as fake:
+        monkeypatch.delenv("VITALSPAN_STORE", raising=False)
+        monkeypatch.setenv("VITALSPAN_HISTORY", f"prometheus+{fake.url}")
+        assert main(["history", "summary"]) == 0
+        assert "no calls" in capsys.readouterr().out

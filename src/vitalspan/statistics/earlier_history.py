@@ -35,7 +35,13 @@ class EarlierHistory(Protocol):
     """What is known of the time before the history in memory.
 
     Every method raises `StoreError` where nothing can be read now.
+
+    Attributes:
+        is_remote: whether it takes so long that nobody asks it who keeps rules from being
+            evaluated.
     """
+
+    is_remote: bool
 
     def window(self, counts: Counts, question: PeriodQuestion) -> Period:
         """Return a period.
@@ -83,6 +89,8 @@ class StoredHistory:
     Args:
         reader: reads the store.
     """
+
+    is_remote = False
 
     def __init__(self, reader: StoreReader) -> None:
         self._reader = reader

@@ -55,11 +55,15 @@ class PeriodReader:
 
         Args:
             history: the history.
-            stored: whether a store or a server is asked about what the history has not.
+            stored: whether a store is asked about what the history has not; a server never is.
         """
         return PeriodReader(
-            self.counts, lambda: nullcontext(history), self._earlier if stored else lambda: None
+            self.counts, lambda: nullcontext(history), self._nearby if stored else lambda: None
         )
+
+    def _nearby(self) -> EarlierHistory | None:
+        earlier = self._earlier()
+        return None if earlier is None or earlier.is_remote else earlier
 
     def pool(
         self,

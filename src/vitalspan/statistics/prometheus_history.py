@@ -53,6 +53,8 @@ class PrometheusHistory:
         prefix: before the names of the metrics.
     """
 
+    is_remote = True
+
     def __init__(self, reader: PrometheusReader, prefix: str = "") -> None:
         self._reader = reader
         self._context = PromqlContext(prefix=prefix)

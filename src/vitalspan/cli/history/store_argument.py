@@ -35,7 +35,7 @@ def add_store(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         metavar="URL",
         help="the store, as in configure(store=...), or a Prometheus as in configure(history=...); "
-        "by default $VITALSPAN_STORE",
+        "by default $VITALSPAN_STORE or $VITALSPAN_HISTORY",
     )
 
 
@@ -56,6 +56,8 @@ def opened_server(arguments: argparse.Namespace, prefix: str = "") -> Prometheus
         VitalspanError: for an address that cannot be used.
     """
     url = arguments.store or ""
+    if not url and not os.environ.get("VITALSPAN_STORE", "").strip():
+        url = os.environ.get("VITALSPAN_HISTORY", "").strip()
     if not url.startswith("prometheus+"):
         return None
     from vitalspan.store.prometheus.reader import PrometheusReader  # noqa: PLC0415

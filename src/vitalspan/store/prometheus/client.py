@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
@@ -23,6 +24,9 @@ _MOST_SAMPLES: Final = 200_000
 
 _MOST_BYTES: Final = 64 * 2**20
 _MOST_WARNINGS: Final = 20
+_PAUSE: Final = 30.0
+"""Seconds in which a server that has not responded is not asked again."""
+
 _ACCESS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
@@ -46,12 +50,20 @@ class PrometheusClient:
     Args:
         target: where requests go.
         timeout: the most seconds to wait for a response.
+        clock: returns the time on a steady clock in seconds.
 
     Attributes:
         warnings: what servers warned of, once each: the latest twenty.
     """
 
-    def __init__(self, target: HttpTarget, timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        target: HttpTarget,
+        timeout: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._silent: tuple[float, str] = (float("-inf"), "")
         self.shown = target.shown
         self.warnings: list[str] = []
         self._timeout = timeout
@@ -114,6 +126,9 @@ class PrometheusClient:
 
     def _ask(self, endpoint: str, form: dict[str, str], *, post: bool = True) -> Any:
         """Return the data of a response. Queries are posted, because they are long."""
+        until, reason = self._silent
+        if self._clock() < until:
+            raise StoreError(reason)
         text = urlencode(form)
         request = urllib.request.Request(  # noqa: S310 - HttpTarget has checked the URL
             self._url + endpoint + ("" if post else f"?{text}"),
@@ -177,10 +192,12 @@ class PrometheusClient:
 
     def _unreachable(self, error: Exception) -> StoreError:
         cause = getattr(error, "reason", error)
-        if isinstance(cause, TimeoutError):
-            return StoreError(f"{self.shown}: no response within {self._timeout:g} s")
         reason = getattr(cause, "strerror", None) or type(cause).__name__
-        return StoreError(f"{self.shown} cannot be reached: {reason}")
+        text = f"{self.shown} cannot be reached: {reason}"
+        if isinstance(cause, TimeoutError):
+            text = f"{self.shown}: no response within {self._timeout:g} s"
+        self._silent = self._clock() + _PAUSE, text
+        return StoreError(text)
 
 
 def _series(document: Any) -> RangeSeries:
