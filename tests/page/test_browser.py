@@ -70,7 +70,7 @@ HOSTILE = (
 
 VIEWS = (
     *("", "operations", "operation?operation=checkout&component=payments", "changes", "alerts"),
-    *("rules", "resources", "dependencies", "sessions", "workers", "configuration"),
+    *("rules", "trends", "resources", "dependencies", "sessions", "workers", "configuration"),
 )
 
 

@@ -176,12 +176,12 @@ def _figures(
 
 
 def read_signal(
-    signal_history: SignalHistory, signal: str, boundaries: Boundaries
+    signal_history: SignalHistory, signal: str, ticks: Sequence[float]
 ) -> tuple[Number, ...]:
-    """Return the means of a signal at the times of an axis."""
+    """Return the means of a signal between ticks, in seconds on the steady clock."""
     return tuple(
         None if math.isnan(start) else signal_history.mean(signal, start, end)
-        for start, end in pairwise(boundaries.ticks)
+        for start, end in pairwise(ticks)
     )
 
 

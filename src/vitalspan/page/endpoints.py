@@ -21,6 +21,7 @@ from vitalspan.page.documents import (
     sessions,
     stacks,
     status,
+    trends,
     watch,
     workers,
 )
@@ -132,6 +133,7 @@ ENDPOINTS: Final = {
         ),
         Endpoint("rules", rules.rules, rules.Rules),
         Endpoint("changes", changes.changes, changes.Changes, (RANGE,)),
+        Endpoint("trends", trends.trends, trends.Trends, (RANGE,)),
         Endpoint("resources", resources.resources, resources.Resources, (RANGE,)),
         Endpoint("dependencies", dependencies.dependencies, dependencies.Dependencies, (RANGE,)),
         Endpoint(

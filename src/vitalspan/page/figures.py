@@ -18,6 +18,9 @@ from vitalspan.page.charts import (
     read_points,
     read_signal,
 )
+from vitalspan.page.earlier_charts import EarlierCharts
+from vitalspan.statistics.periods import Window
+from vitalspan.store.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,7 +81,7 @@ class Charts:
 
     def signal(self, name: str) -> tuple[Number, ...]:
         """Return the means of a kept signal, such as `health_score`."""
-        return read_signal(self.signal_history, name, self.boundaries)
+        return read_signal(self.signal_history, name, self.boundaries.ticks)
 
     def _tracks(self, component: str | None, operation: str | None) -> list[OperationSeries]:
         return [
@@ -92,8 +95,10 @@ class Charts:
 @contextmanager
 def reading_charts(
     monitor: Monitor, seconds: float, step: float | None = None
-) -> Iterator[Charts | None]:
+) -> Iterator[Charts | EarlierCharts | None]:
     """Let nothing be noted in the history while charts are read from it.
+
+    Where memory has not all of the time, and a store or a Prometheus has, they are read from there.
 
     Args:
         monitor: whose history it is.
@@ -108,9 +113,33 @@ def reading_charts(
         if history is None:
             yield None
             return
+        earlier = _earlier_charts(monitor, history, seconds)
+        if earlier is not None:
+            yield earlier
+            return
         epoch, interval = history.counts.epoch(), evaluation.ticker.interval
         boundaries = find_boundaries(history, epoch, seconds, step, interval)
         yield Charts(boundaries.axis, history, evaluation.signal_history, boundaries)
+
+
+def _earlier_charts(monitor: Monitor, history: History, seconds: float) -> EarlierCharts | None:
+    if not Window(history, seconds, 0.0).lacks(seconds, 0.0):
+        return None
+    statistics = monitor.statistics.within(history)
+    if statistics.earlier_history is None:
+        return None
+    try:
+        slots = statistics.timeline(window=seconds).slots
+    except StoreError:
+        return None
+    if len(slots) < 2 or slots[0].start >= history.ticks.times[0] + history.counts.epoch():
+        # It has no more than memory has, and that is finer.
+        return None
+    # Before the first call the service may not have been there.
+    first = next((place for place, slot in enumerate(slots) if slot.count), len(slots) - 2)
+    slots = slots[max(0, min(first - 1, len(slots) - 2)) :]
+    signal_history = monitor.evaluation.signal_history
+    return EarlierCharts(history, signal_history, statistics, seconds, slots)
 
 
 @contextmanager

@@ -50,6 +50,11 @@ class PeriodReader:
         self._reading_history = reading_history
         self._earlier = earlier
 
+    @property
+    def earlier(self) -> EarlierHistory | None:
+        """The history before that in memory; None where there is none."""
+        return self._earlier()
+
     def within(self, history: History, *, stored: bool = True) -> PeriodReader:
         """Return the same with a history that the caller reads already, so that nothing ticks.
 

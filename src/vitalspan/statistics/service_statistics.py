@@ -23,6 +23,7 @@ from vitalspan.store.call_selection import EVERY_CALL, CallSelection
 if TYPE_CHECKING:
     from vitalspan.history.history import History
     from vitalspan.recording.recorder import Recorder
+    from vitalspan.statistics.earlier_history import EarlierHistory
 
 _Calls = Callable[[], list[CallRecord]]
 
@@ -49,6 +50,11 @@ class ServiceStatistics:
         self._periods = periods
         self._recent = recent
         self._slow = slow
+
+    @property
+    def earlier_history(self) -> EarlierHistory | None:
+        """The history before that in memory, of a store or a server; None where there is none."""
+        return self._periods.earlier
 
     def within(self, history: History, *, stored: bool = True) -> ServiceStatistics:
         """Return the same with a history that the caller reads already, so that nothing ticks.

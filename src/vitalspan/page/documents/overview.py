@@ -18,6 +18,7 @@ from vitalspan.page.documents.promql import (
     promql_of_operation,
 )
 from vitalspan.page.documents.status import Status, status
+from vitalspan.page.earlier_charts import EarlierCharts
 from vitalspan.page.figures import (
     Charts,
     figures_of_all,
@@ -245,7 +246,7 @@ def _greatest(
 def _rows(
     figures: dict[tuple[str, str], CallStatistics],
     places: dict[tuple[str, str], int],
-    charts: Charts | None,
+    charts: Charts | EarlierCharts | None,
 ) -> tuple[OperationRow, ...]:
     points = {} if charts is None else charts.operations(places)
     return tuple(OperationRow(figures[key], points.get(key)) for key in places)

@@ -48,6 +48,7 @@ class Status:
         pending: alerts that would fire if their conditions held longer.
         tick_interval: seconds between two evaluations.
         recording: whether calls are recorded.
+        earlier: whether a store or a Prometheus knows what was before the history in memory.
     """
 
     at: float
@@ -62,6 +63,7 @@ class Status:
     pending: int
     tick_interval: float
     recording: bool
+    earlier: bool
 
 
 def status(monitor: Monitor, _: dict[str, Any] | None = None) -> Status:
@@ -81,4 +83,5 @@ def status(monitor: Monitor, _: dict[str, Any] | None = None) -> Status:
         pending=states.count("pending"),
         tick_interval=monitor.evaluation.ticker.interval,
         recording=monitor.enabled,
+        earlier=monitor.statistics.earlier_history is not None,
     )

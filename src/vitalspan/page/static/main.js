@@ -18,15 +18,18 @@ import * as resources from "./views/resources.js";
 import * as rules from "./views/rules.js";
 import * as sessions from "./views/sessions.js";
 import * as stacks from "./views/stacks.js";
+import * as trends from "./views/trends.js";
 import * as workers from "./views/workers.js";
 
 /** @type {Record<string, {title: string, load: Function, view: Function}>} */
-const VIEWS = { "": overview, operations, operation, changes, alerts, rules, resources, dependencies, sessions, workers, configuration, profile, stacks };
+const VIEWS = { "": overview, operations, operation, changes, alerts, rules, trends, resources, dependencies, sessions, workers, configuration, profile, stacks };
 /** The views that belong to another one of the navigation. */
 const WITHIN = /** @type {Record<string, string>} */ ({ operation: "operations", profile: "operations", stacks: "operations" });
 /** The views that the navigation names, in order. */
-const NAMED = ["", "operations", "changes", "alerts", "rules", "resources", "dependencies", "sessions", "workers", "configuration"];
+const NAMED = ["", "operations", "changes", "alerts", "rules", "trends", "resources", "dependencies", "sessions", "workers", "configuration"];
 const RANGES = [[300, "5 min"], [900, "15 min"], [3600, "1 h"]];
+/** Those that need more of the past than memory has. */
+const EARLIER_RANGES = [[86400, "24 h"], [604800, "7 d"]];
 const USUAL_RANGE = 3600;
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
@@ -46,6 +49,10 @@ function routeOf(/** @type {string} */ hash) {
 function rangeOf() {
   const range = Number(page.route.parameters.range);
   return Number.isFinite(range) && range >= 1 ? Math.min(range, 2678400) : USUAL_RANGE;
+}
+
+function rangesOf() {
+  return page.status?.earlier || rangeOf() > USUAL_RANGE ? [...RANGES, ...EARLIER_RANGES] : RANGES;
 }
 
 /** Ask for what the view shows, and show it. */
@@ -102,7 +109,7 @@ function drawHeader() {
     h("nav", { "aria-label": "Views", class: "views" }, NAMED.map((view) =>
       h("a", { href: link(view, {}), "aria-current": (WITHIN[page.route.view] ?? page.route.view) === view ? "page" : null }, VIEWS[view].title))),
     h("div", { class: "controls" },
-      h("div", { class: "segments", role: "group", "aria-label": "Range" }, RANGES.map(([range, text]) =>
+      h("div", { class: "segments", role: "group", "aria-label": "Range" }, rangesOf().map(([range, text]) =>
         h("button", { type: "button", "aria-pressed": String(rangeOf() === range), onclick: () => go({ range }) }, text))),
       h("button", { type: "button", class: "live", "aria-pressed": String(follower.paused), onclick: () => follower.toggle() },
         h("span", { class: `dot ${follower.state}`, "aria-hidden": "true" }), stateText()),

@@ -1,0 +1,132 @@
+"""The document of trends: where signals lead, and when they were unusual."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from vitalspan.page.charts import Axis, Number
+from vitalspan.page.documents.marks import Mark, marks_of
+from vitalspan.page.figures import NO_HISTORY
+from vitalspan.reports.signal_trends import call_trends, followed_trends, operation_anomalies
+from vitalspan.reports.trends import Anomaly, SignalTrend
+
+if TYPE_CHECKING:
+    from vitalspan.monitor import Monitor
+    from vitalspan.statistics.periods import Key
+
+_OPERATIONS: Final = 20
+"""Operations that are looked at, those that took most time."""
+
+
+@dataclass(frozen=True)
+class TrendRow:
+    """The trend of a signal.
+
+    Attributes:
+        signal: its name, as in rules.
+        summary: what it is, in words.
+        unit: the base unit of its values: seconds, ratio, bytes or number, with `/s` for a rate.
+        values: at the times of the axis; None for no data.
+        slope: its growth an hour, by least squares; None for fewer than six values.
+        direction: rising, falling or steady; None without a slope.
+        forecast: the value on the same line after `forecast_seconds`.
+        forecast_seconds: how far the forecast looks ahead.
+        limit: the value at which nothing is left; None without one.
+        limit_in: seconds until the same line reaches it; None where it does not rise.
+        anomalies: when it was unusual, in order.
+    """
+
+    signal: str
+    summary: str
+    unit: str
+    values: tuple[Number, ...]
+    slope: float | None
+    direction: str | None
+    forecast: float | None
+    forecast_seconds: float | None
+    limit: float | None
+    limit_in: float | None
+    anomalies: tuple[Anomaly, ...]
+
+
+@dataclass(frozen=True)
+class AnomalyRow:
+    """A stretch of time in which an operation was unusual.
+
+    Attributes:
+        component: of the operation.
+        operation: its name.
+        signal: that was unusual.
+        unit: of its values.
+        anomaly: when, and how.
+    """
+
+    component: str
+    operation: str
+    signal: str
+    unit: str
+    anomaly: Anomaly
+
+
+@dataclass(frozen=True)
+class Trends:
+    """The trends of the service.
+
+    Attributes:
+        at: when this was written, in seconds since the Unix epoch.
+        axis: the times of the values; None without history.
+        signals: of calls, of the score and of the machine.
+        operations: when the operations that took most time were unusual, in order.
+        marks: what happened on the axis.
+        notice: what has to be said about this; None for nothing.
+    """
+
+    at: float
+    axis: Axis | None
+    signals: tuple[TrendRow, ...]
+    operations: tuple[AnomalyRow, ...]
+    marks: tuple[Mark, ...]
+    notice: str | None
+
+
+def trends(monitor: Monitor, asked: dict[str, Any]) -> Trends:
+    """Return where signals lead, and when they were unusual."""
+    at, seconds, evaluation = monitor.clock.wall(), asked["range"], monitor.evaluation
+    with evaluation.reading_any_history() as history:
+        if history is None:
+            return Trends(at, None, (), (), (), NO_HISTORY)
+        statistics = monitor.statistics.within(history)
+        listed = statistics.operations(window=seconds)[:_OPERATIONS]
+        keys: list[Key] = [(one.component, one.operation) for one in listed]
+        timeline, *timelines = statistics.timelines([(None, None), *keys], window=seconds)
+        epoch, slots = history.counts.epoch(), timeline.slots
+        earlier = statistics.earlier_history
+        followed = followed_trends(evaluation.signal_history, timeline, epoch, earlier)
+        signals = [_row(one) for one in (*call_trends(timeline), *followed)]
+    axis = None
+    if slots:
+        step = max(slot.end - slot.start for slot in slots)
+        axis = Axis(step, tuple(slot.end for slot in slots))
+    anomalies = [
+        AnomalyRow(one.component, one.operation, one.signal, str(one.unit), one.anomaly)
+        for one in operation_anomalies(timelines)
+    ]
+    marks = marks_of(monitor, axis)
+    return Trends(at, axis, tuple(signals), tuple(anomalies), marks, None if axis else NO_HISTORY)
+
+
+def _row(one: SignalTrend) -> TrendRow:
+    return TrendRow(
+        signal=one.signal,
+        summary=one.summary,
+        unit=str(one.unit),
+        values=one.values,
+        slope=one.slope,
+        direction=one.direction,
+        forecast=one.forecast,
+        forecast_seconds=one.forecast_seconds,
+        limit=one.limit,
+        limit_in=one.limit_in,
+        anomalies=one.anomalies,
+    )
