@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
-import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -21,7 +21,7 @@ import vitalspan as vs
 from support.demo_program import running
 from support.prometheus_server import (
     PrometheusServer,
-    prometheus_binary,
+    is_prometheus_2,
     run_prometheus,
 )
 from support.waiting import wait_until
@@ -44,13 +44,6 @@ PROTOCOLS = ["PrometheusProto", "OpenMetricsText1.0.0", "PrometheusText0.0.4"]
 
 WIDTH = 2 ** (1 / 8)
 """The upper bound of a native bucket of schema 3 by its lower one."""
-
-
-def is_prometheus_2() -> bool:
-    version = subprocess.run(
-        [prometheus_binary(), "--version"], capture_output=True, text=True, check=True
-    )
-    return "version 2." in version.stdout + version.stderr
 
 
 def configuration(targets: dict[str, str]) -> dict[str, Any]:
@@ -274,7 +267,8 @@ def test_dashboards_need_no_classic_histograms(scene: Scene) -> None:
     shown = [ours for ours in asked if samples_of(prometheus, filled(ours, "classic alone"))]
     assert len(shown) > 20
     for ours in shown:
-        wait_until(lambda ours=ours: samples_of(prometheus, filled(ours, "native alone")))
+        alone = filled(ours, "native alone")
+        wait_until(partial(samples_of, prometheus, alone))
     heatmap = filled(Queries().heatmap(OPERATION_DURATION), "native alone")
     (one,) = prometheus.query(heatmap)
     assert float(one["histogram"][1]["count"]) > 0

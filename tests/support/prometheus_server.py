@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 import time
 import urllib.error
 import urllib.parse
@@ -84,6 +85,14 @@ def prometheus_binary(name: str = "prometheus") -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return found
+
+
+def is_prometheus_2(name: str = "prometheus") -> bool:
+    """Whether a program of Prometheus is one of version 2."""
+    version = subprocess.run(
+        [prometheus_binary(name), "--version"], capture_output=True, text=True, check=True
+    )
+    return "version 2." in version.stdout + version.stderr
 
 
 @contextlib.contextmanager
