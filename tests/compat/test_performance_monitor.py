@@ -561,3 +561,22 @@ def test_a_variable_that_has_changed_counts_when_the_next_monitor_is_made(
     assert first.get_alert_thresholds()["slow_operation_seconds"] == 2
     second = PerformanceMonitor(monitor=monitor)
     assert second.get_alert_thresholds()["slow_operation_seconds"] == 7
+
+
+def test_limits_are_settable_and_read_when_a_monitor_is_made(
+    monitor: vs.Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERFORMANCE_MAX_RECENT_OPERATIONS", "150")
+    monkeypatch.setenv("PERFORMANCE_MAX_ALERTS", "0")
+    face = PerformanceMonitor(monitor=monitor)
+    for _ in range(200):
+        with face.measure_sync_operation("render"):
+            pass
+    assert len(face.get_dashboard_data()["recent_operations"]) == 150
+    assert len(face.get_recent_operations(7)) == 7
+    face.limits.recent_operations = 3
+    assert len(face.get_dashboard_data()["recent_operations"]) == 3
+    assert face.get_dashboard_data()["alerts"]["recent"] == []
+    monkeypatch.setenv("PERFORMANCE_MAX_TRENDS", "-1")
+    with pytest.raises(ConfigurationError, match="PERFORMANCE_MAX_TRENDS='-1': use a whole"):
+        PerformanceMonitor(monitor=monitor)

@@ -27,7 +27,7 @@ _MOST_SCORES: Final = 50_000
 """Health scores that are read of a store at most: those of a month, one a minute."""
 
 
-_MOST_ALERTS: Final = 5000
+_MOST_ALERTS: Final = 1000
 """EarlierHistory alerts that are read of a store at most, the latest ones."""
 
 

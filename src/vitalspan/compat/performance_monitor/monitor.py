@@ -12,6 +12,7 @@ from typing import Any, Final
 from vitalspan.compat.awaitable_result import NOTHING, AwaitableResult
 from vitalspan.compat.performance_monitor.activities import Activities
 from vitalspan.compat.performance_monitor.contexts import PerformanceContext
+from vitalspan.compat.performance_monitor.limits import limits_from_environment
 from vitalspan.compat.performance_monitor.records import (
     OperationMetrics,
     PerformanceAlert,
@@ -24,10 +25,6 @@ from vitalspan.compat.scores import ModelScore
 from vitalspan.default import get_monitor
 from vitalspan.monitor import Monitor
 from vitalspan.statistics.call_statistics import CallStatistics
-
-MAX_RECENT: Final = 100
-MAX_ALERTS: Final = 50
-MAX_TRENDS: Final = 10
 
 ENABLED: Final = "PERFORMANCE_MONITORING_ENABLED"
 """The environment variable that switches recording off where it is `false` or `0`."""
@@ -47,6 +44,7 @@ class StudioMonitor(MonitorSessions, Activities):
     Attributes:
         monitor: the same.
         storage_path: the same.
+        limits: how many operations, alerts and scores are shown.
     """
 
     def __init__(
@@ -56,6 +54,7 @@ class StudioMonitor(MonitorSessions, Activities):
         self.storage_path = storage_path
         if storage_path is not None and not self.monitor.settings.store:
             self.monitor.configure(store=_store_in(Path(storage_path)))
+        self.limits = limits_from_environment(self.monitor)
         self._thresholds = Thresholds(self.monitor)
         self._score = ModelScore(self.monitor, "classic")
         if os.environ.get(ENABLED, "").strip().lower() in ("0", "false", "no", "off"):
@@ -141,10 +140,11 @@ class StudioMonitor(MonitorSessions, Activities):
         names = dict.fromkeys(str(one.operation) for one in statistics.operations())
         return {name: _statistics_of(statistics.operation(name)) for name in names}
 
-    def get_recent_operations(self, limit: int = MAX_RECENT) -> list[OperationMetrics]:
-        """Return the operations that ended last, the latest one last."""
+    def get_recent_operations(self, limit: int | None = None) -> list[OperationMetrics]:
+        """Return the operations that ended last, the latest one last; a hundred by default."""
+        most = self.limits.recent_operations if limit is None else limit
         recent = self.monitor.recent_calls()
-        return [operation_of(call) for call in recent[-limit:]] if limit > 0 else []
+        return [operation_of(call) for call in recent[-most:]] if most > 0 else []
 
     # Caches and APIs
 
@@ -255,14 +255,18 @@ class StudioMonitor(MonitorSessions, Activities):
         summary = {"total": len(alerts)}
         for severity in SEVERITIES:
             summary[severity] = sum(one.severity == severity for one in alerts)
-        return {"summary": summary, "recent": [one.to_dict() for one in alerts[:MAX_ALERTS]]}
+        return {
+            "summary": summary,
+            "recent": [one.to_dict() for one in alerts[: self.limits.alerts]],
+        }
 
     def _trends(self) -> list[dict[str, Any]]:
         health = self.monitor.health.latest
-        snapshots = health.trend.snapshots
+        most = self.limits.trends
+        snapshots = health.trend.snapshots[-most:] if most else ()
         return [
             {"timestamp": one.at, "health_score": one.score, "status": one.status}
-            for one in snapshots[-MAX_TRENDS:]
+            for one in snapshots
         ]
 
 
