@@ -84,7 +84,7 @@ def crowd(port: int, tabs: int, clients: int) -> Iterator[None]:
 
 def measure(*, quick: bool) -> dict[str, Any]:
     """Ask with and without a crowd."""
-    tabs, clients, times = (8, 40, 50) if quick else (50, 200, 500)
+    tabs, clients, times = (8, 40, 50) if quick else (50, 200, 200)
     running = Service()
     figures = {}
     try:

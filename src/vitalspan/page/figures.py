@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vitalspan.signals.signal_history import SignalHistory
     from vitalspan.statistics.call_statistics import CallStatistics
     from vitalspan.statistics.service_statistics import ServiceStatistics
+    from vitalspan.statistics.timeline import Slot
 
 NO_HISTORY: Final = (
     "There is no history yet. These figures are of the whole service since its start, and have no "
@@ -123,7 +124,8 @@ def reading_charts(
 
 
 def _earlier_charts(monitor: Monitor, history: History, seconds: float) -> EarlierCharts | None:
-    if not Window(history, seconds, 0.0).lacks(seconds, 0.0):
+    window = Window(history, seconds, 0.0)
+    if not window.lacks(seconds, 0.0):
         return None
     statistics = monitor.statistics.within(history)
     if statistics.earlier_history is None:
@@ -132,14 +134,18 @@ def _earlier_charts(monitor: Monitor, history: History, seconds: float) -> Earli
         slots = statistics.timeline(window=seconds).slots
     except StoreError:
         return None
-    if len(slots) < 2 or slots[0].start >= history.ticks.times[0] + history.counts.epoch():
-        # It has no more than memory has, and that is finer.
-        return None
     # Before the first call the service may not have been there.
-    first = next((place for place, slot in enumerate(slots) if slot.count), len(slots) - 2)
-    slots = slots[max(0, min(first - 1, len(slots) - 2)) :]
+    slots = slots[first_called(slots) :]
+    if len(slots) < 2 or slots[1].start >= window.start + history.counts.epoch():
+        # It has hardly more than memory has, and that is finer.
+        return None
     signal_history = monitor.evaluation.signal_history
     return EarlierCharts(history, signal_history, statistics, seconds, slots)
+
+
+def first_called(slots: Sequence[Slot]) -> int:
+    """Return the place of the first slot with calls, or how many slots there are."""
+    return next((place for place, slot in enumerate(slots) if slot.count), len(slots))
 
 
 @contextmanager

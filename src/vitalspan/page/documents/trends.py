@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from vitalspan.page.charts import Axis, Number
 from vitalspan.page.documents.marks import Mark, marks_of
-from vitalspan.page.figures import NO_HISTORY
+from vitalspan.page.figures import NO_HISTORY, first_called
 from vitalspan.reports.signal_trends import call_trends, followed_trends, operation_anomalies
 from vitalspan.reports.trends import Anomaly, SignalTrend
 
@@ -99,7 +99,10 @@ def trends(monitor: Monitor, asked: dict[str, Any]) -> Trends:
         statistics = monitor.statistics.within(history)
         listed = statistics.operations(window=seconds)[:_OPERATIONS]
         keys: list[Key] = [(one.component, one.operation) for one in listed]
-        timeline, *timelines = statistics.timelines([(None, None), *keys], window=seconds)
+        every = statistics.timelines([(None, None), *keys], window=seconds)
+        # Before the first call the service may not have been there.
+        first = first_called(every[0].slots)
+        timeline, *timelines = [replace(one, slots=one.slots[first:]) for one in every]
         epoch, slots = history.counts.epoch(), timeline.slots
         earlier = statistics.earlier_history
         followed = followed_trends(evaluation.signal_history, timeline, epoch, earlier)
