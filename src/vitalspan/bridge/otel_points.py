@@ -49,10 +49,6 @@ class Counts(NamedTuple):
         """Return the observations up to each boundary, and all of them last."""
         return tuple(accumulate(self.counts))
 
-    def copy(self) -> Counts:
-        """Return itself: nobody changes it."""
-        return self
-
 
 class OtelHistogram(NamedTuple):
     """A histogram with its labels and its exemplars."""

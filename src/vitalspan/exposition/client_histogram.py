@@ -82,10 +82,6 @@ class ClientHistogram(LabelSet):
         """Return the observations up to each boundary, and all of them last."""
         return self._cumulative
 
-    def copy(self) -> ClientHistogram:
-        """Return this, which nobody changes."""
-        return self
-
 
 def native_of(sample: Sample) -> NativeHistogram | None:
     """Return the native histogram of a sample; None if it has none."""

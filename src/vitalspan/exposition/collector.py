@@ -174,7 +174,7 @@ class MetricVisitor(FamilyVisitor[Metric]):
     def _histogram(self, family: HistogramFamily, of_count: str, of_sum: str) -> Metric:
         metric = _metric(family.metadata)
         for index, point in enumerate(family.points):
-            labels, histogram = point.all_labels(), point.histogram.copy()
+            labels, histogram = point.all_labels(), point.histogram
             time, exemplars = _at(family.timestamps, index), family.exemplars(point)
             native = family.native(histogram) if self._native else None
             if native is not None:

@@ -58,7 +58,7 @@ class BucketBoundaries(Hashable, Protocol):
 
 
 class HistogramValue(Protocol):
-    """The counts of a histogram."""
+    """The counts of a histogram, which nobody changes any more."""
 
     @property
     def grid(self) -> BucketBoundaries:
@@ -72,10 +72,6 @@ class HistogramValue(Protocol):
 
     def cumulative(self) -> tuple[float, ...]:
         """Return the observations up to each boundary, and all of them last."""
-        ...
-
-    def copy(self) -> HistogramValue:
-        """Return what was counted until now, which nobody changes any more."""
         ...
 
 

@@ -67,8 +67,10 @@ class ProtobufFormat(FamilyVisitor[bytes]):
         created = family.created or repeat(None)
         exemplars = family.exemplars or repeat(None)
         values = (
-            wire.message(_OF_COUNTER, _counter(*details))
-            for details in zip(family.values, exemplars, created, strict=False)
+            _counter(value, begun)
+            if exemplar is None
+            else wire.message(_OF_COUNTER, _counter_content(value, exemplar, begun))
+            for value, exemplar, begun in zip(family.values, exemplars, created, strict=False)
         )
         return self._metrics(family, _COUNTER, self._labels(family.label_sets), values)
 
@@ -193,7 +195,13 @@ def _with_time(value: bytes, seconds: float | None) -> bytes:
     return value if seconds is None else value + wire.uint(6, round(seconds * 1000))
 
 
-def _counter(value: float, exemplar: Exemplar | None, created: float | None) -> bytes:
+@lru_cache(maxsize=4096)
+def _counter(value: float, created: float | None) -> bytes:
+    """Return the field of a counter without an exemplar; many do not change between scrapes."""
+    return wire.message(_OF_COUNTER, _counter_content(value, None, created))
+
+
+def _counter_content(value: float, exemplar: Exemplar | None, created: float | None) -> bytes:
     content = wire.double(1, value)
     if exemplar is not None:
         content += wire.message(2, exemplar_message(exemplar))

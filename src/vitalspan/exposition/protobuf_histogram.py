@@ -39,7 +39,7 @@ def histogram_message(
         point: what is written.
         created: when it began to count at zero, in seconds since the epoch; None if unknown.
     """
-    histogram = point.histogram.copy()
+    histogram = point.histogram
     counts, total = histogram.cumulative(), histogram.total
     native = family.native(histogram)
     exemplars = family.exemplars(point)

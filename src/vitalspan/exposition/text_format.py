@@ -171,7 +171,7 @@ class TextFormat(FamilyVisitor[Iterator[bytes]]):
 
     def _native_line(self, family: HistogramFamily, index: int) -> str:
         point = family.points[index]
-        native = family.native(point.histogram.copy())
+        native = family.native(point.histogram)
         if native is None:
             return ""
         # With classic buckets these have the exemplars.

@@ -167,11 +167,6 @@ class DurationHistogram:
         )
         return buckets if scale == SCALE else buckets.downscaled(scale)
 
-    def copy(self) -> DurationHistogram:
-        """Return a copy whose classic, exponential and total counts agree."""
-        first, fine = self._fine
-        return DurationHistogram.of(self.grid, first, fine.tolist(), self.total)
-
     @classmethod
     def of(
         cls,
