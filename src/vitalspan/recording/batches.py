@@ -124,6 +124,10 @@ def in_buckets(
         durations: in seconds, in any order.
         total: their sum.
     """
+    if len(durations) == 1:
+        # Most operations have no more calls between two looks at them.
+        seconds = durations[0]
+        return {grid.bucket(seconds): 1}, Spread(seconds**2, seconds, seconds)
     lowest, size = grid.bounds[0], len(durations)
     squares = math.hypot(*durations) ** 2
     if total > lowest * size:

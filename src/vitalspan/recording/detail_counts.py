@@ -84,15 +84,16 @@ class DetailCounts:
             noted: the records of the calls.
             grid: the buckets of the series.
         """
-        result = DetailCounts()
-        result.errors = self.errors.copy()
-        result.last_errors = self.last_errors.copy()
+        # Most of the dictionaries are empty, and a new one costs less than a copy of such a one.
+        result = DetailCounts.__new__(DetailCounts)
+        result.errors = self.errors.copy() if self.errors else {}
+        result.last_errors = self.last_errors.copy() if self.last_errors else {}
         result.cancellations = self.cancellations
         result.measured = self.measured
         result.cpu_seconds = self.cpu_seconds
         result.memory_growth = self.memory_growth
-        result.measures = self.measures.copy()
-        result.exemplars = self.exemplars.copy()
+        result.measures = self.measures.copy() if self.measures else {}
+        result.exemplars = self.exemplars.copy() if self.exemplars else {}
         result.first_bytes = self.first_bytes
         first_bytes: list[float] = []
         for record in noted:
@@ -145,9 +146,12 @@ class DetailCounts:
         if details.rss_after is not None or details.cpu_seconds is not None:
             self.measured = True
             self.cpu_seconds += details.cpu_seconds or 0.0
-            self.memory_growth += max(0, details.memory_delta or 0)
-        for name, amount in (details.measures or {}).items():
-            self.measures[name] = self.measures.get(name, 0) + amount
+            growth = details.memory_delta
+            if growth is not None and growth > 0:
+                self.memory_growth += growth
+        if details.measures:
+            for name, amount in details.measures.items():
+                self.measures[name] = self.measures.get(name, 0) + amount
 
     def _add_error(self, error_type: str, error: LastError) -> None:
         errors = self.errors

@@ -106,9 +106,13 @@ class DurationHistogram:
                 exported = self._increase_exported(bucket, durations)
         self.count += sum(buckets.values())
         self.total += total
-        self.squares += spread.squares
-        self.shortest = min(self.shortest, spread.shortest)
-        self.longest = max(self.longest, spread.longest)
+        squares, shortest, longest = spread
+        self.squares += squares
+        # Functions for the lesser and the greater would cost more than all of this.
+        if shortest < self.shortest:
+            self.shortest = shortest
+        if longest > self.longest:
+            self.longest = longest
 
     def plus(
         self, buckets: Mapping[int, int], total: float, spread: Spread = NO_SPREAD
