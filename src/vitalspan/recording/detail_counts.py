@@ -99,7 +99,7 @@ class DetailCounts:
         for record in noted:
             details = record[3]
             if details.counted:
-                result._add(details, record[0] + record[1])
+                result._add(details, record[0] + record[1])  # noqa: SLF001 - of the same class
             if details.first_byte is not None:
                 first_bytes.append(details.first_byte)
             span = details.span
@@ -111,7 +111,7 @@ class DetailCounts:
                     result.exemplars[bucket] = (span, seconds, end)
         if first_bytes:
             result.add_first_bytes(FIRST_BYTE_GRID.count(sorted(first_bytes)), sum(first_bytes))
-        result._share_what_is_empty()
+        result._share_what_is_empty()  # noqa: SLF001
         return result
 
     def add_first_bytes(self, buckets: Mapping[int, int], total: float) -> None:

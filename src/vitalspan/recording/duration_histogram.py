@@ -109,9 +109,9 @@ class DurationHistogram:
         squares, shortest, longest = spread
         self.squares += squares
         # Functions for the lesser and the greater would cost more than all of this.
-        if shortest < self.shortest:
+        if shortest < self.shortest:  # noqa: PLR1730
             self.shortest = shortest
-        if longest > self.longest:
+        if longest > self.longest:  # noqa: PLR1730
             self.longest = longest
 
     def plus(
