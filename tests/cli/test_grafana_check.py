@@ -36,6 +36,7 @@ def samples(now: float) -> Iterator[tuple[str, float, str]]:
         'calls_total{job="shop",operation="pay"}': "7",
         'calls_total{job="till",operation="sell"}': "7",
         'score{job="shop"}': "NaN",
+        'size_count{job="shop"}': "1",
         **{f'many{{which="{which}"}}': "1" for which in "abcdefgh"},
     }
     for ago in range(120, -1, -15):
@@ -92,6 +93,12 @@ def answers(
 RANGE = "[$__rate_interval]"
 
 
+def either(metric: str, matchers: str) -> str:
+    """A rate of the native or the classic histogram."""
+    native = f"histogram_count(rate({metric}{{{matchers}}}{RANGE}))"
+    return f"{native} or rate({metric}_count{{{matchers}}}{RANGE})"
+
+
 @pytest.mark.parametrize(
     ("expr", "cause", "detail"),
     [
@@ -111,6 +118,9 @@ RANGE = "[$__rate_interval]"
         ('{zone!~"a",job="shop",__name__!="calls_total"} > 1', "condition", "only NaN"),
         ('{job!~".+",__name__=~"calls.+"}', "value", "no such combination"),
         ('{__name__=~"cals.+"}', "value", 'no such value: __name__=~"cals.+"; there is'),
+        (either("size", 'job="till"'), "value", "no such value of size_count"),
+        (either("length", 'job="shop"'), "metric", "no such metric: length_count"),
+        (f"({either('size', '')}) > 9", "condition", "none that meets its conditions"),
         ("gone", "range", "no data in range of gone"),
         ("sum(calls_total offset 4d)", "range", "no data in range of calls_total offset 4d"),
         ("calls_total > 7", "condition", "none that meets its conditions"),

@@ -14,6 +14,9 @@ _LISTED: Final = 5
 _MOST: Final = 60
 """How many values of a label a message lists, and how many characters of each."""
 
+_PARTS: Final = ("_bucket", "_count", "_sum")
+"""What names of the samples of a classic histogram end in; a native one has the name alone."""
+
 _RECORDED: Final = ":"
 """What names of recorded series contain, by convention."""
 
@@ -55,8 +58,15 @@ class Causes:
         Raises:
             RefusedError: if the server refuses a request.
         """
-        causes = [self._cause(selector) for selector in selectors(query)]
-        candidates = [cause for cause in causes if cause is not None]
+        found = {selector: self._cause(selector) for selector in selectors(query)}
+        unknown = {one.name for one, cause in found.items() if cause and cause.cause == "metric"}
+        names = {selector.name for selector in found}
+        candidates = [
+            cause
+            for selector, cause in found.items()
+            if cause is not None
+            and not (cause.cause == "metric" and _has_other_form(selector.name, names, unknown))
+        ]
         if candidates:
             return min(candidates, key=lambda one: _ORDER.index(one.cause))
         return EmptyCause(
@@ -99,6 +109,23 @@ class Causes:
 
     def _is_known(self, selector: str) -> bool:
         return bool(self._server.label_values("__name__", selector))
+
+
+def _has_other_form(name: str, names: set[str], unknown: set[str]) -> bool:
+    """Return whether a query has the same histogram in the form that a server may have instead.
+
+    A server has native histograms, classic ones, or both. Where it has neither, the classic form is
+    missing.
+
+    Args:
+        name: of a metric that the server does not know.
+        names: of all metrics in the query.
+        unknown: those of them that the server does not know.
+    """
+    if any(f"{name}{part}" in names for part in _PARTS):
+        return True
+    native = next((name.removesuffix(part) for part in _PARTS if name.endswith(part)), name)
+    return native in names - unknown
 
 
 def _some(values: list[str]) -> str:
