@@ -16,15 +16,21 @@ DAY = 24 * HOUR
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """A service that has run for half a day, and fails ever more."""
+    """A service that has run for half a day, failed ever more, and has started again."""
     store = f"sqlite:///{tmp_path_factory.mktemp('store') / 'history.db'}"
     watched = Watched(store=store, tick_interval=720)
     for step in range(60):
         watched.call("checkout", 0.1, times=8, component="shop")
         watched.call("checkout", 0.1, times=step // 4, component="shop", error=ValueError("no"))
         watched.tick(seconds=720)
-    yield watched
     watched.monitor.close()
+    again = Watched(store=store, tick_interval=720)
+    again.clock.step_wall(watched.clock.wall() - again.clock.wall() + 60)
+    again.tick()
+    again.call("checkout", 0.1, times=9, component="shop", error=ValueError("no"))
+    again.tick()
+    yield again
+    again.monitor.close()
 
 
 def test_charts_reach_back_as_far_as_the_store(shop: Watched) -> None:

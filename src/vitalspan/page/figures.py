@@ -134,11 +134,13 @@ def _earlier_charts(monitor: Monitor, history: History, seconds: float) -> Earli
         slots = statistics.timeline(window=seconds).slots
     except StoreError:
         return None
-    # Before the first call the service may not have been there.
-    slots = slots[first_called(slots) :]
-    if len(slots) < 2 or slots[1].start >= window.start + history.counts.epoch():
+    first = first_called(slots)
+    begin = window.start + history.counts.epoch()
+    if len(slots) < first + 2 or slots[first + 1].start >= begin:
         # It has hardly more than memory has, and that is finer.
         return None
+    # Long before the first call the service may not have been there.
+    slots = slots[max(0, first - 1) :]
     signal_history = monitor.evaluation.signal_history
     return EarlierCharts(history, signal_history, statistics, seconds, slots)
 
