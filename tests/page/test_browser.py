@@ -81,7 +81,13 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def shop() -> Iterator[vs.Monitor]:
+def hostile() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as environment:
+        yield environment
+
+
+@pytest.fixture(scope="module")
+def shop(hostile: pytest.MonkeyPatch) -> Iterator[vs.Monitor]:
     """A service that ticks in real time, in which everything is called by hostile names."""
     monitor = vs.Monitor(registry=CollectorRegistry(), tick_interval=0.5, slow_calls=10)
     monitor.rules.add(
@@ -89,7 +95,11 @@ def shop() -> Iterator[vs.Monitor]:
     )
     monitor.rules.add_slo(name="checkouts", objective="99%", under="1s")
     monitor.rules.add_component("payments", depends_on=["bank"])
+    assert len(set(HOSTILE)) >= 40
     for text in HOSTILE:
+        with contextlib.suppress(vs.ConfigurationError):
+            # What cannot be seen is no text.
+            monitor.mark(text)
         options: dict[str, Any] = {"component": text, "labels": {"tier": text}, "slow": 1e-9}
         for _ in range(3):
             with (
@@ -112,6 +122,10 @@ def shop() -> Iterator[vs.Monitor]:
     sell(monitor)
     monitor.start()
     monitor.tick()
+    for name in ("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"):
+        hostile.setenv(
+            name, f"service.version={quote(CLICKED[2])}" if "ATTR" in name else CLICKED[0]
+        )
     inside = monitor.operation(HOSTILE[0])
     with inside:
         yield monitor
@@ -375,3 +389,38 @@ def test_figures_are_copied_as_promql_with_hostile_names(
         shown = page.locator("dialog textarea, #spoken").first.text_content() or ""
         assert 'operation="checkout"' in copied + shown or shown == "Copied: p95 as PromQL"
         assert visit.faults == []
+
+
+def test_what_is_drawn_by_ourselves(browser: Any, server: MetricsServer) -> None:
+    """The places of components, the cells of a heat map and the bars of a histogram."""
+    with visiting(browser, address_of(server)) as visit:
+        visit.show("")
+        found = visit.page.evaluate(
+            """async () => {
+            const { layout } = await import("./static/graph.js");
+            const { heatmap, histogram, labelled } = await import("./static/heatmap.js");
+            const needs = {
+                web: ["shop", "search"], shop: ["bank"], search: ["bank"], bank: [], lone: [],
+            };
+            const places = layout(
+                Object.entries(needs).map(([component, depends_on]) => ({component, depends_on}))
+            );
+            const number = (name) => (one) => Number(one.getAttribute(name));
+            const durations = {uppers: [0.1, 0.2, 0.4], counts: [[1, 0, 0], [0, 4, 0]]};
+            const map = heatmap({step: 5, times: [100, 105]}, durations);
+            const bars = [...histogram(durations).querySelectorAll("rect")];
+            return {
+            columns: Object.fromEntries([...places].map(([name, {column}]) => [name, column])),
+            cells: [...map.querySelectorAll("rect")].map(number("fill-opacity")),
+            words: map.getAttribute("aria-label"),
+            widths: bars.map(number("width")),
+            labels: labelled(20).length,
+            };
+            }"""
+        )
+        assert found["columns"] == {"web": 0, "shop": 1, "search": 1, "bank": 2, "lone": 0}
+        assert found["cells"] == [0.56, 1]
+        assert found["words"] == "How long calls took over time: 5 calls, up to 400 ms"
+        assert found["widths"][0] * 4 == pytest.approx(found["widths"][1])
+        assert found["widths"][2] == 0
+        assert found["labels"] <= 8
