@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -134,6 +135,13 @@ def test_a_report_says_what_was_slow_and_since_when(server: BackfilledServer) ->
     timeline = monitor.statistics.timeline("pack", window=HALF_DAY)
     assert sum(slot.count for slot in timeline.slots) == pytest.approx(12 * EACH_HOUR, abs=2)
     assert sum(slot.errors for slot in timeline.slots) == pytest.approx(1.2 * EACH_HOUR, abs=2)
+    # Whatever clocks show, the last slot ends with the period.
+    odd = monitor.statistics.timeline("pack", window=24 * HOUR, offset=1000)
+    assert odd.slots[-1].end == MIDNIGHT + HALF_DAY - 1000
+    counted = sum(slot.count for slot in odd.slots)
+    # Seven and a half calls in each slot are rounded up.
+    assert counted == pytest.approx((HALF_DAY - 1000) / HOUR * EACH_HOUR, rel=0.08)
+    assert all(one.end == two.start for one, two in pairwise(odd.slots))
     monitor.close()
 
 

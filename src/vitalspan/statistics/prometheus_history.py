@@ -77,18 +77,23 @@ class PrometheusHistory:
     ) -> list[Timeline]:
         """Return timelines of a period, which have the same slots, at times that clocks show."""
         reader = self._reader
-        width = max(slot_width(end - start), _SCRAPES * reader.scrape_interval)
+        least = _SCRAPES * reader.scrape_interval
+        width = max(slot_width(end - start), least)
         first = math.floor(reader.first(start, end) / width) * width
         edges = [first + number * width for number in range(math.floor((end - first) / width) + 1)]
-        if len(edges) < 2:
-            return [Timeline(*key, ()) for key in keys]
-        sums = {key: {edge: SlotSums() for edge in edges[:-1]} for key in keys}
+        stretches = [edges]
+        if end - edges[-1] >= least:
+            # The last slot ends with the period, and not where a clock shows it.
+            stretches.append([edges[-1], end])
+        slots = [pair for stretch in stretches for pair in pairwise(stretch)]
+        sums = {key: {low: SlotSums() for low, _ in slots} for key in keys}
         for (has_component, has_operation), by in _GROUPINGS.items():
             group = [key for key in keys if _kind(key) == (has_component, has_operation)]
-            if group:
-                self._add(sums, group, by, edges)
+            for stretch in stretches:
+                if group and len(stretch) > 1:
+                    self._add(sums, group, by, stretch)
         return [
-            Timeline(*key, tuple(sums[key][low].slot(low, high) for low, high in pairwise(edges)))
+            Timeline(*key, tuple(sums[key][low].slot(low, high) for low, high in slots))
             for key in keys
         ]
 
@@ -126,6 +131,9 @@ class PrometheusHistory:
         value = Aggregation(worst, (), known.promql(selection, Query(signal)))
         mean = call("avg_over_time", Subquery(value, range_text(width), math.ceil(step)))
         values = self._reader.values(str(mean), slots[0].end, slots[-1].end, width)
+        last = slots[-1].end
+        if last not in values:
+            values |= self._reader.values(str(mean), last, last, width)
         return [values.get(slot.end) for slot in slots]
 
     def alerts(self, start: float, end: float) -> list[Alert]:
