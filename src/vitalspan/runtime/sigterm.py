@@ -15,6 +15,7 @@ import signal
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any, Final, Protocol
 
@@ -174,7 +175,10 @@ def finish_all(*, ending: bool) -> None:
         threading.Thread(target=task.finish, kwargs={"ending": ending}, daemon=True)
         for task in list(_tasks)
     ]
+    # There may be no room for more threads, or the interpreter ends already.
+    with suppress(RuntimeError):
+        for thread in threads:
+            thread.start()
     for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+        if thread.ident is not None:
+            thread.join()
