@@ -13,7 +13,7 @@ from vitalspan.labels import Labels
 from vitalspan.monitor import Monitor
 from vitalspan.recording.call_site_table import CallSiteTable
 from vitalspan.recording.counters import Cache
-from vitalspan.recording.operation import Operation, Unrecorded
+from vitalspan.recording.operation import Operation, Unrecorded, define
 from vitalspan.recording.options import OperationArguments
 from vitalspan.recording.rebuild import builders
 from vitalspan.recording.recorder import Recorder
@@ -45,7 +45,7 @@ builders.update(
     api=lambda name, component: get_monitor().api(name, component=component),
     cache=lambda name, component: get_monitor().cache(name, component=component),
     call_site=lambda *definition: _call_sites().add(*definition),
-    operation=lambda options, extras: Operation(_call_sites(), None, options, extras),
+    operation=lambda options, extras: define(_call_sites(), options, extras),
     recorder=_recorder,
     series=_series,
     unrecorded=lambda: Unrecorded(_call_sites()),

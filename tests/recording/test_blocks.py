@@ -445,7 +445,7 @@ def test_a_kept_operation_in_many_threads(monitor, state, sample):
     finally:
         sys.setswitchinterval(before)
     assert failures == []
-    assert kept._open == []
+    assert kept._open_calls() == []
     assert state("b") == (8 * (600 + 6), 0, 0, 0)
     assert sample("operation_errors_total", operation="b", error_type="KeyError") == 48
     assert sample("operation_items_total", operation="b") == 2400
@@ -484,7 +484,7 @@ def test_a_kept_operation_keeps_nothing_of_calls_that_ended(monitor):
         assert _links() <= 1
 
     contextvars.copy_context().run(check)
-    assert kept._open == []
+    assert kept._open_calls() == []
 
 
 def test_out_of_order_exits_of_two_kept_operations_leave_no_chain(monitor, state):
@@ -513,7 +513,7 @@ def test_exit_in_another_context_than_entry(monitor, clock, state):
     for _ in range(2):
         contextvars.copy_context().run(kept.__exit__, None, None, None)
     assert state("b") == (3, 3, 0, 0)
-    assert kept._open == []
+    assert kept._open_calls() == []
 
 
 def test_exit_in_another_thread_than_entry(monitor, clock, state):
@@ -599,7 +599,7 @@ def test_any_schedule_of_contexts_ends_the_right_calls(schedule):
     recent = [(call.start, call.duration) for call in monitor.recent_calls()]
     epoch = clock.wall() - clock.now()
     assert sorted(recent) == sorted((began + epoch, seconds) for began, seconds in expected)
-    assert all(operation._open == [] for operation in kept)
+    assert all(operation._open_calls() == [] for operation in kept)
     monitor.close()
 
 

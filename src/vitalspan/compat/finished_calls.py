@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from vitalspan.metrics import OTHER
 from vitalspan.monitor import Monitor
-from vitalspan.recording.call import Call
+from vitalspan.recording.call import call_of
 from vitalspan.recording.call_record import IN_PROGRESS, Record
 from vitalspan.recording.call_site import OFF
 from vitalspan.recording.enclosing_sessions import enclose
@@ -54,7 +54,7 @@ def record_call(
     if recorder.open_sessions:
         enclose(record)
     site.series.records.append(record)
-    call = Call(record)
+    call = call_of(record)
     for name, amount in measures.items():
         call.add(name, amount)
     if error is not None:

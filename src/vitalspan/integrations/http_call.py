@@ -12,7 +12,7 @@ from opentelemetry.trace import SpanKind, get_current_span
 
 from vitalspan.integrations.request_call import OPENTELEMETRY, Operations, RequestCall
 from vitalspan.recording import spans
-from vitalspan.recording.call import Call
+from vitalspan.recording.call import Call, call_of
 from vitalspan.recording.call_record import CallDetails, details_of
 from vitalspan.recording.current_call import current_request
 from vitalspan.recording.measured_call import open_span
@@ -88,7 +88,7 @@ class HttpCall(RequestCall):
             self._tokens.append(spans.attach(parent))
             self._span, token = open_span(self._record[2], request.attributes)
             self._tokens.append(token)
-            self.call = Call(self._record, None, self._span)
+            self.call = call_of(self._record, None, self._span)
             current_request.set(self.call)
         except Exception:  # noqa: BLE001 - the application must not fail
             self._note("begin", "a request is recorded without its span")

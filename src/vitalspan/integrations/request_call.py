@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from vitalspan.recording.call import Call
+from vitalspan.recording.call import call_of
 from vitalspan.recording.call_record import (
     CANCELLED,
     ERROR,
@@ -65,7 +65,7 @@ class RequestCall:
         self._span: Span | None = None
         record: Record = [site.now(), IN_PROGRESS, site]
         self._record = record
-        self.call = Call(record)
+        self.call = call_of(record)
         site.series.records.append(record)
 
     @property

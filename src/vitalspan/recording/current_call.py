@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from types import CodeType, FrameType
 from typing import Any, Final
 
-from vitalspan.recording.call import Call, ended_call
+from vitalspan.recording.call import Call, call_of, ended_call
 from vitalspan.recording.call_record import IN_PROGRESS
 from vitalspan.recording.wrappers_importlib_bootstrap import functions, generators
 
@@ -49,7 +49,7 @@ def call_in_wrapper(variables: Mapping[str, Any]) -> Call | None:
     record = variables.get("record") if measured is None else measured.record
     if record is None or record[1] != IN_PROGRESS:
         return None
-    return Call(record, measured, variables.get("span"))
+    return call_of(record, measured, variables.get("span"))
 
 
 def _entered(variables: Mapping[str, Any]) -> Call | None:
@@ -59,7 +59,7 @@ def _entered(variables: Mapping[str, Any]) -> Call | None:
         values = list(variables.values())
     except Exception:  # noqa: BLE001 - the namespace of `exec` or of a class may be any mapping
         return None
-    calls = [value for value in values if type(value) is Call]
+    calls = [value for value in values if issubclass(type(value), Call)]
     running = [call for call in calls if call._record[1] == IN_PROGRESS]  # noqa: SLF001
     return max(running, key=lambda call: call._record[0], default=None)  # noqa: SLF001
 

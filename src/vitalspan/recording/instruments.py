@@ -14,7 +14,7 @@ from vitalspan.recording.boundary_table import BoundaryTable
 from vitalspan.recording.call_site_table import CallSiteTable
 from vitalspan.recording.counters import Cache, CounterTable
 from vitalspan.recording.counts import ProcessCounts
-from vitalspan.recording.operation import Operation, Unrecorded
+from vitalspan.recording.operation import Operation, Unrecorded, block, define
 from vitalspan.recording.options import OperationArguments, SpanExtras, block_words, check_options
 from vitalspan.recording.recorder import Recorder
 from vitalspan.runtime import fork
@@ -104,7 +104,7 @@ class Instruments:
             words = block_words(target, options) if options else target
             site = call_sites.blocks_by_words.get(words)
             if site is not None:
-                return Operation(call_sites, site)
+                return block(call_sites, site)
         if not options.pop("enabled", True):
             passive = Unrecorded(call_sites)
             return passive(target) if callable(target) else passive
@@ -112,7 +112,7 @@ class Instruments:
         if "attributes" in options or "links" in options:
             extras = SpanExtras(options.pop("attributes", None) or {}, options.pop("links", ()))
         checked = check_options(target if isinstance(target, str) else None, **options)
-        operation = Operation(call_sites, call_sites.blocks.get(checked), checked, extras)
+        operation = define(call_sites, checked, extras)
         return operation if target is None or isinstance(target, str) else operation(target)
 
     def cache(self, name: str, *, component: str | None = None) -> Cache:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanKind
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
     from vitalspan.recording.call_site import CallSite
     from vitalspan.recording.resource_meter import ResourceMeter
+
+
+# Reading a member of an enumeration takes longer than most of what a call does.
+_INTERNAL: Final = SpanKind.INTERNAL
 
 
 def open_span(
@@ -43,13 +47,14 @@ def open_span(
         start_with = site.span_attributes()
         if attributes:
             start_with = {**start_with, **attributes}
+        links = links or site.links
         context = spans.current()
         span = tracer.start_span(
             site.series.operation,
             context,
-            kind=site.options.kind or SpanKind.INTERNAL,
-            attributes=start_with,
-            links=[spans.link_to(one) for one in links or site.links] or None,
+            site.options.kind or _INTERNAL,
+            start_with,
+            list(map(spans.link_to, links)) if links else None,
         )
         token = spans.attach(spans.within(span, context))
         return (span if span.is_recording() else None), token
@@ -74,7 +79,8 @@ def close_span(record: Record, span: Span, error: BaseException | None = None) -
             # A signal handler had raised in this before.
             return
         details.span_closed = True
-        details.span = span.get_span_context()
+        if details.span is None:
+            details.span = span.get_span_context()
         spans.end(span, details, error)
     except Exception:  # noqa: BLE001 - the user's call must not fail
         record[2].recorder.internal_errors.note("end", "a span is not ended as it should be")

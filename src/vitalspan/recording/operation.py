@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from vitalspan.recording.call import Call, ended_call
-from vitalspan.recording.call_record import IN_PROGRESS
+from vitalspan.recording.call import Call, call_of, ended_call
+from vitalspan.recording.call_record import IN_PROGRESS, Record
 from vitalspan.recording.call_site import OFF, CallSite
 from vitalspan.recording.call_site_table import CallSiteTable
 from vitalspan.recording.decorate import decorate
@@ -25,6 +25,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 _Link = tuple[Call, list[Call], Any]
 """A call, the open calls of its operation, and the link of the call that was entered before it."""
 
+_Definition = tuple[OperationOptions, SpanExtras | None]
+
+_NO_CALLS: Final[list[Call]] = []
+"""What an operation has where nothing is entered while it is entered; nobody writes to it."""
+
 _entered: ContextVar[_Link | None] = ContextVar("vitalspan_entered", default=None)
 """Calls of kept operations that this task or thread has entered, innermost first."""
 
@@ -35,24 +40,22 @@ class Operation(Shared):
     One object can be entered again while it is entered, by the same thread or by others.
     """
 
-    __slots__ = ("_extras", "_open", "_options", "_site", "_sites")
+    # Blocks make one of these each time they run, by `block` and not by `define`. Without
+    # `__init__` that costs half as much.
+    __slots__ = ("_call", "_definition", "_more", "_site", "_sites")
 
-    def __init__(
-        self,
-        sites: CallSiteTable,
-        site: CallSite | None,
-        options: OperationOptions | None = None,
-        extras: SpanExtras | None = None,
-    ) -> None:
-        # Blocks make one of these each time they run: a site says all that options do.
-        self._sites = sites
-        self._site = site
-        self._options = options
-        self._extras = extras
-        self._open: list[Call] = []
+    _call: Call | None
+    """The call that was entered while none was open; it is in no context variable."""
+    _more: list[Call]
+    """The other open calls."""
+    _definition: _Definition | None
+    """The options and the extras; None is those of the site, and no extras."""
+    _site: CallSite | None
+    """The site of blocks without extras, once it is known."""
+    _sites: CallSiteTable
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return rebuild, ("operation", self._defined(), self._extras)
+        return rebuild, ("operation", *self._defined())
 
     def __call__(self, func: F) -> F:
         """Decorate a function of any kind.
@@ -60,26 +63,27 @@ class Operation(Shared):
         Raises:
             TypeError: for a class, a property or anything else that is not a function.
         """
-        extras = self._extras or NO_EXTRAS
-        decorated: F = decorate(func, self._sites, self._defined(), extras)
+        options, extras = self._defined()
+        decorated: F = decorate(func, self._sites, options, extras or NO_EXTRAS)
         return decorated
 
+    def _open_calls(self) -> list[Call]:
+        """Return the calls that have been entered and not left."""
+        first = self._call
+        return [*self._more] if first is None else [first, *self._more]
+
     def __enter__(self) -> Call:
-        site = self._site or self._block_site()
-        if self._extras is None and _slot._TRACER_PROVIDER is site.gate:  # noqa: SLF001
-            record = [site.now(), IN_PROGRESS, site]
-            call = Call(record)
-            site.series.records.append(record)
-        elif self._extras is None and site.is_short_in_session():
-            record = [site.now(), IN_PROGRESS, site, enclosing.get()]
-            call = Call(record)
-            site.series.records.append(record)
+        site = self._site
+        if site is None or _slot._TRACER_PROVIDER is not site.gate:  # noqa: SLF001
+            return self._enter_engaged()
+        call = Call()
+        call._record = record = [site.now(), IN_PROGRESS, site]  # noqa: SLF001
+        # No other thread comes between these two, since nothing is called in them.
+        if self._call is None and not self._more:
+            self._call = call
         else:
-            call = self._engage(site)
-        entered = self._open
-        entered.append(call)
-        if len(entered) > 1:
-            _entered.set((call, entered, _still_open(_entered.get())))
+            self._link(call)
+        site.series.records.append(record)
         return call
 
     def __exit__(
@@ -88,13 +92,15 @@ class Operation(Shared):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        entered = self._open
+        call = self._call
         # If a single call is open, it is the one that ends here. What another thread enters
         # meanwhile comes after it.
-        call = entered.pop(0) if len(entered) == 1 else self._leave()
+        if call is None or self._more:
+            call = self._leave()
+        else:
+            self._call = None
         record = call._record  # noqa: SLF001
-        plain = call._measured is None and (len(record) == 3 or not record[3].own)  # noqa: SLF001
-        if plain and error is None:
+        if error is None and type(call) is Call and (len(record) == 3 or not record[3].own):
             site = record[2]
             record[1] = seconds = site.now() - record[0]
             if seconds >= site.inspect_from:
@@ -118,19 +124,15 @@ class Operation(Shared):
             else:
                 end_with_error(site, record, error, seconds)
 
-    def _block_site(self) -> CallSite:
-        self._site = self._sites.block(self._defined())
-        return self._site
-
-    def _defined(self) -> OperationOptions:
-        if self._options is not None:
-            return self._options
+    def _defined(self) -> _Definition:
+        if self._definition is not None:
+            return self._definition
         assert self._site is not None  # noqa: S101 - one of the two is always given
-        return self._site.options
+        return self._site.options, None
 
     async def __aenter__(self) -> Call:
         call = self.__enter__()
-        if call._measured is not None:  # noqa: SLF001
+        if type(call) is not Call and call._measured is not None:  # noqa: SLF001
             call._measured.share()  # noqa: SLF001
         return call
 
@@ -142,31 +144,88 @@ class Operation(Shared):
     ) -> None:
         self.__exit__(kind, error, traceback)
 
-    def _engage(self, site: CallSite) -> Call:
-        if site.gate is OFF:
-            return ended_call(site)
-        measured = MeasuredCall(site, self._extras)
-        measured.begin()
-        measured.run()
-        return Call(measured.record, measured)
+    def _enter_engaged(self) -> Call:
+        """Enter a call that may have more to do than to take the time."""
+        options, extras = self._defined()
+        site = self._site or self._sites.block(options)
+        provider = _slot._TRACER_PROVIDER  # noqa: SLF001
+        if extras is None:
+            self._site = site
+        if extras is None and provider is site.gate:
+            call = _begin([site.now(), IN_PROGRESS, site])
+        elif extras is None and provider is site.session_gate:
+            call = _begin([site.now(), IN_PROGRESS, site, enclosing.get()])
+        elif site.gate is OFF:
+            call = ended_call(site)
+        else:
+            measured = MeasuredCall(site, extras)
+            measured.begin()
+            measured.run()
+            call = call_of(measured.record, measured)
+        if self._call is None and not self._more:
+            self._call = call
+        else:
+            self._link(call)
+        return call
+
+    def _link(self, call: Call) -> None:
+        """Note a call that is entered while others are open, so that its own task leaves it."""
+        room: list[Call] = []
+        # No other thread comes between these two, since nothing is called in them.
+        if self._more is _NO_CALLS:
+            self._more = room
+        entered = self._more
+        entered.append(call)
+        _entered.set((call, entered, _still_open(_entered.get())))
 
     def _leave(self) -> Call:
         """Return the call that the present task or thread has entered last.
 
         At most one open call is in no context variable, the one that found nothing open before it.
         """
-        entered = self._open
+        entered = self._more
         link = head = _entered.get()
         while link is not None:
             call, among, outer = link
-            if among is entered and _take(call, entered):
+            if among is entered and _take(call, among):
                 if link is head:
                     _entered.set(outer)
                 return call
             link = outer
+        first = self._call
+        if first is not None:
+            self._call = None
+            return first
         call = entered[0]
         _take(call, entered)
         return call
+
+
+def _begin(record: Record) -> Call:
+    call = call_of(record)
+    record[2].series.records.append(record)
+    return call
+
+
+def define(sites: CallSiteTable, options: OperationOptions, extras: SpanExtras | None) -> Operation:
+    """Return an operation with these options."""
+    operation = Operation()
+    operation._sites = sites  # noqa: SLF001 - of this module
+    operation._site = sites.blocks.get(options) if extras is None else None  # noqa: SLF001
+    operation._definition = options, extras  # noqa: SLF001
+    operation._call = None  # noqa: SLF001
+    operation._more = _NO_CALLS  # noqa: SLF001
+    return operation
+
+
+def block(sites: CallSiteTable, site: CallSite) -> Operation:
+    """Return the operation of blocks whose site is known."""
+    operation = Operation()
+    operation._sites = sites  # noqa: SLF001 - of this module
+    operation._site = site  # noqa: SLF001
+    operation._call = operation._definition = None  # noqa: SLF001
+    operation._more = _NO_CALLS  # noqa: SLF001
+    return operation
 
 
 def _take(call: Call, entered: list[Call]) -> bool:

@@ -161,13 +161,13 @@ def _blocks_in(one: Frame) -> Iterator[Call]:
         values = list(one.frame.f_locals.values())
     except Exception:  # noqa: BLE001 - the namespace of `exec` or of a class may be any mapping
         values = []
-    yield from (value for value in values if type(value) is Call)
+    yield from (value for value in values if issubclass(type(value), Call))
     if one.stepping is None:
         return
     # A `with` statement keeps the method that will end it, which only the collector can see.
     for held in gc.get_referents(one.stepping):
         if type(held) is MethodType and type(held.__self__) is Operation:
-            entered = list(held.__self__._open)  # noqa: SLF001
+            entered = held.__self__._open_calls()  # noqa: SLF001 - of the same package
             if len(entered) == 1:
                 yield entered[0]
 
