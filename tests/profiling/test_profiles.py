@@ -209,8 +209,8 @@ def test_the_thread_survives_a_fault(
 
     failing = monitor.profiles._watcher
     monkeypatch.setattr(failing, "step", fail)
-    wait_until(lambda: monitor._recorder.internal_errors.counts["profile"])
-    assert "a slow call is not profiled" in caplog.text
+    wait_until(lambda: "a slow call is not profiled" in caplog.text)
+    assert monitor._recorder.internal_errors.counts["profile"]
     monkeypatch.undo()
     thread = monitor.profiles._thread
     assert thread is not None
