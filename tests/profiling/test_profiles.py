@@ -238,8 +238,9 @@ monitor = vs.Monitor(registry=CollectorRegistry(), system_metrics=False, profile
 
 @monitor.operation("f", slow=0.001, resources=False)
 def f():
-    while monitor.profiles._watcher._sampler is None:
-        pass
+    sampler = None
+    while sampler is None or not sampler.is_worth_keeping:
+        sampler = monitor.profiles._watcher._sampler
 
 def profiled():
     f()

@@ -39,7 +39,9 @@ class Watch:
         self.profiles: list[Profile] = []
         self.stacks: list[MadeUpStack] = []
         self.clock = clock
-        self.watcher = Watcher(monitor._recorder, self.profiles.append, find or self._find)
+        self.watcher = Watcher(
+            monitor._recorder, self.profiles.append, find or self._find, clock.now
+        )
         self.watcher.per_hour, self.watcher.longest = 20, 30.0
         monitor._recorder.profile_of = self.watcher.profile_of
 
@@ -138,6 +140,39 @@ def test_so_many_an_hour(monitor: vs.Monitor, watch: Watch) -> None:
     slow_call()
     watch.steps(1)
     assert len(watch.profiles) == 3
+
+
+def test_calls_that_end_soon_after_their_limit_do_not_count(
+    monitor: vs.Monitor, watch: Watch
+) -> None:
+    watch.watcher.per_hour = 1
+    for _ in range(5):
+        with monitor.operation("f", slow=1):
+            watch.steps(1.03)
+        watch.steps(0.1)
+    assert len(watch.stacks) == 5
+    assert watch.profiles == []
+    with monitor.operation("f", slow=1):
+        watch.steps(1.2)
+    watch.steps(0.1)
+    assert len(watch.profiles) == 1
+    ids = [one.profile_id for one in monitor.slow_calls()]
+    assert ids == [None] * 5 + [watch.profiles[0].id]
+
+
+def test_after_calls_that_end_soon_it_pauses(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
+    class Slow(MadeUpStack):
+        def read(self) -> Stack | None:
+            clock.advance(0.005)
+            return super().read()
+
+    watch = Watch(monitor, clock, Slow)
+    with monitor.operation("f", slow=1):
+        watch.steps(1.02)
+        assert watch.watcher._sampler is not None
+    # Two samples took 5 ms each, and that times fifty is a quarter of a second for each.
+    assert watch.watcher.step() >= 0.2
+    assert watch.profiles == []
 
 
 def test_a_call_that_does_not_end_is_profiled_once(monitor: vs.Monitor, watch: Watch) -> None:

@@ -14,6 +14,9 @@ from vitalspan.statistics.call_statistics import RunningCall
 PERIOD: Final = 0.01
 """Seconds from one sample to the next: 100 Hz."""
 
+FEWEST: Final = 5
+"""Samples of a profile. A call that ends sooner after its limit has none."""
+
 ATTRIBUTE: Final = "vitalspan.profile_id"
 """The attribute of the call's span."""
 
@@ -52,6 +55,11 @@ class CallSampler:
     def has_samples(self) -> bool:
         """Whether the call was found once at least."""
         return len(self._tree) > 0
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Whether there are enough samples to say where the time went."""
+        return len(self._tree) >= FEWEST
 
     def sample(self, now: float) -> bool:
         """Look where the call is; return whether it is to be looked at again."""

@@ -12,6 +12,7 @@ from vitalspan.profiling.sampler import CallSampler
 from vitalspan.profiling.slow_calls import LONGEST_WAIT, slow_calls
 from vitalspan.recording.call_record import Record
 from vitalspan.recording.recorder import Recorder
+from vitalspan.recording.resource_meter import thread_cpu
 from vitalspan.statistics.running_calls import running_call
 
 HOUR: Final = 3600.0
@@ -39,6 +40,7 @@ class Watcher:
         recorder: whose calls are watched.
         keep: is given each profile.
         find: returns the stack of a call.
+        cpu: the CPU time of this thread in seconds. Waiting for the interpreter costs nothing.
     """
 
     def __init__(
@@ -46,10 +48,12 @@ class Watcher:
         recorder: Recorder,
         keep: Callable[[Profile], None],
         find: Callable[[Record], SampledStack] = CallStack,
+        cpu: Callable[[], float] = thread_cpu,
     ) -> None:
         self._recorder = recorder
         self._keep = keep
         self._find = find
+        self._cpu = cpu
         self.per_hour = 0
         self.longest = 0.0
         self.reset()
@@ -57,6 +61,7 @@ class Watcher:
     def reset(self) -> None:
         """Forget what was seen and what was profiled."""
         self._sampler: CallSampler | None = None
+        self._spent = 0.0
         self._starts: deque[float] = deque()
         # By the `id` of a record, which is its own as long as it is kept with it.
         self._seen: dict[int, tuple[Record, str | None]] = {}
@@ -76,14 +81,17 @@ class Watcher:
 
         A call is looked for, or one more sample is taken of the call that is profiled.
         """
-        now = self._recorder.now()
+        now, began = self._recorder.now(), self._cpu()
         sampler = self._sampler
         if sampler is None:
             wait = self._watch(now)
-            pause = 0.0 if self._sampler else _WATCH_COST * (self._recorder.now() - now)
+            self._spent = self._cpu() - began
+            pause = 0.0 if self._sampler else _WATCH_COST * self._spent
         else:
             wait = self._sample(sampler, now)
-            pause = min(_LONGEST_PAUSE, _SAMPLE_COST * (self._recorder.now() - now))
+            cost = self._cpu() - began
+            self._spent += cost
+            pause = min(_LONGEST_PAUSE, _SAMPLE_COST * cost)
         return max(0.0, wait, pause)
 
     def _watch(self, now: float) -> float:
@@ -111,22 +119,27 @@ class Watcher:
         if not sampler.sample(now) or not sampler.has_samples:
             # It has ended, or nobody can tell where it is: others may have their turn.
             return 0.0
-        self._starts.append(now)
         if len(self._last_profiles) >= _MAX_KNOWN:
             self._last_profiles.clear()
         series = record[2].series
         self._last_profiles[series.component, series.operation] = now
-        self._seen[id(record)] = (record, sampler.profile_id)
-        sampler.note_on_span()
         self._sampler = sampler
         return sampler.due - now
 
     def _sample(self, sampler: CallSampler, now: float) -> float:
-        if sampler.sample(now):
+        goes_on = sampler.sample(now)
+        if sampler.is_worth_keeping and self.profile_of(sampler.record) is None:
+            self._starts.append(now)
+            self._seen[id(sampler.record)] = (sampler.record, sampler.profile_id)
+            sampler.note_on_span()
+        if goes_on:
             return sampler.due - now
         self._sampler = None
-        self._keep(sampler.profile(now))
-        return 0.0
+        if sampler.is_worth_keeping:
+            self._keep(sampler.profile(now))
+            return 0.0
+        # Such calls do not count in the hour, so the time that they take is what bounds them.
+        return _WATCH_COST * self._spent
 
     def _forget_ended(self, now: float) -> None:
         before = now - _FORGOTTEN_AFTER
