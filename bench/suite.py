@@ -54,7 +54,6 @@ CASES = (
     Case("probes", "cases.probes", "health"),
     Case("silent", "cases.probes", "silent", processes=1),
     Case("page", "cases.page", environment=BROWSER, processes=1),
-    Case("page-crowd", "cases.page_crowd", environment=BROWSER, processes=1),
     Case("http-fastapi", "cases.http", "fastapi", environment=BESIDE),
     Case("http-flask", "cases.http", "flask", environment=BESIDE),
     Case("http-django", "cases.http", "django", environment=BESIDE),

@@ -308,14 +308,6 @@ FIGURE_ROWS = (
         *("{unseen:.1f} ms, without a server {without:.1f} ms", 3.0, " ms"),
     ),
     FigureRow(
-        *("page-crowd", "crowd probe", "p99 of `/health` while 50 tabs and 200 clients look"),
-        *("{beset:.1f} ms, alone {alone:.1f} ms", 2.0, "x"),
-    ),
-    FigureRow(
-        *("page-crowd", "crowd scrape", "p99 of a scrape of 1,000 operations likewise"),
-        *("{beset:.1f} ms, alone {alone:.1f} ms", 2.0, "x"),
-    ),
-    FigureRow(
         *("otlp-push", "push", "an OTLP push of 1,000 operations to the SDK's"),
         *("{vitalspan:.1f} ms, the SDK {sdk:.1f} ms, {series:.0f} series", 0.6, "x"),
     ),
