@@ -424,3 +424,13 @@ def test_what_is_drawn_by_ourselves(browser: Any, server: MetricsServer) -> None
         assert found["widths"][0] * 4 == pytest.approx(found["widths"][1])
         assert found["widths"][2] == 0
         assert found["labels"] <= 8
+
+
+def test_it_is_printed_on_white_paper(browser: Any, server: MetricsServer) -> None:
+    with visiting(browser, address_of(server), scheme="dark") as visit:
+        visit.show("")
+        color = "getComputedStyle(document.body).color"
+        dark = visit.page.evaluate(color)
+        visit.page.emulate_media(media="print")
+        assert visit.page.evaluate(color) != dark
+        assert not visit.page.get_by_role("navigation", name="Views").is_visible()
