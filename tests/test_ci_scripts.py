@@ -56,7 +56,7 @@ def test_without_apt_get_it_is_said_what_is_not_tested(no_apt: str, tmp_path: Pa
     ended = run("packages", PATH=no_apt, XDG_CACHE_HOME=str(tmp_path))
     assert ended.returncode == 0
     assert ended.stdout.startswith(str(tmp_path))
-    missing = "chromium postgresql prometheus prometheus-alertmanager redis-server"
+    missing = "chromium nodejs postgresql prometheus prometheus-alertmanager redis-server"
     assert f"Not installed: {missing}, and there is no apt-get" in ended.stderr
     assert "tests run on the Prometheus and Alertmanager of PATH" in ended.stderr
 
