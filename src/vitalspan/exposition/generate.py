@@ -91,9 +91,10 @@ def _collectors(registry: Collector) -> list[Any]:
     if getattr(type(registry), "collect", None) is not CollectorRegistry.collect:
         return [registry]
     own: Any = registry
-    with own._lock:  # noqa: SLF001
-        collectors = list(own._collector_to_names)  # noqa: SLF001
-        target = own._target_info_metric() if own._target_info else None  # noqa: SLF001
+    # Without the registry's lock, which a signal handler could not take where its program holds it:
+    # a dictionary is copied in one go.
+    collectors = list(own._collector_to_names)  # noqa: SLF001
+    target = own._target_info_metric() if own._target_info else None  # noqa: SLF001
     collectors = with_shared(collectors)
     return [TargetInfo([target]), *collectors] if target else collectors
 

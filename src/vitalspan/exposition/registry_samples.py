@@ -23,8 +23,7 @@ def _is_known(collector: Collector) -> bool:
 
 def registered_names(registry: CollectorRegistry) -> frozenset[str]:
     """Return the names of all samples that the collectors of a registry describe."""
-    with registry._lock:  # noqa: SLF001 - there is no other way to ask
-        return frozenset(registry._names_to_collectors)  # noqa: SLF001
+    return frozenset(list(registry._names_to_collectors))  # noqa: SLF001 - nothing public tells
 
 
 def collectors_of(registry: CollectorRegistry, names: frozenset[str] | None) -> Iterator[Collector]:
@@ -33,8 +32,9 @@ def collectors_of(registry: CollectorRegistry, names: frozenset[str] | None) -> 
     A registry knows the names of those that describe themselves.
     """
     others = names is None or any(not name.startswith(_OF_COLLECTORS) for name in names)
-    with registry._lock:  # noqa: SLF001 - a restricted registry leaves out collectors that describe nothing
-        names_by_collector = dict(registry._collector_to_names)  # noqa: SLF001
+    # A restricted registry leaves out collectors that describe nothing. Its lock is not taken: a
+    # signal handler could not where its program holds it, and a dictionary is copied in one go.
+    names_by_collector = dict(registry._collector_to_names)  # noqa: SLF001
     for collector in with_shared(names_by_collector):
         described = names_by_collector.get(collector, ())
         # One that describes nothing may be slow: it is asked for what nobody else may have.
@@ -62,5 +62,4 @@ def read_samples(registry: CollectorRegistry, names: frozenset[str]) -> Iterator
 
 def is_registered(registry: CollectorRegistry, name: str) -> bool:
     """Return whether a collector describes a metric of this name, with or without series."""
-    with registry._lock:  # noqa: SLF001 - nothing public tells
-        return name in registry._names_to_collectors  # noqa: SLF001
+    return name in registry._names_to_collectors  # noqa: SLF001 - nothing public tells
