@@ -174,7 +174,7 @@ class Tab:
 
 def measure(*, quick: bool) -> dict[str, Any]:
     """Look at a service with a browser, and not at all before."""
-    loads, seconds = (2, 4.0) if quick else (7, 12.0)
+    loads, seconds = (1, 1.0) if quick else (7, 12.0)
     turns: dict[str, list[float]] = {"without": [], "unseen": []}
     cpu: dict[str, float] = {}
     running = Service()
