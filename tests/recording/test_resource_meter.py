@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -175,3 +176,15 @@ def test_a_reading_that_fails_does_not_fail_the_call(
     assert len(monitor.slow_calls()) == 6
     assert len(caplog.records) >= 1
     monitor.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_meter_that_nobody_closes_leaves_no_file_open() -> None:
+    meter = ResourceMeter()
+    meter.rss()
+    file = meter._file
+    os.fstat(file)
+    del meter
+    gc.collect()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(file)

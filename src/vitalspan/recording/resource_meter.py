@@ -74,6 +74,12 @@ class ResourceMeter:
                 if _identity(file) == self._opened:
                     os.close(file)
 
+    def __del__(self) -> None:
+        # A monitor that nobody closes is to leave no open file behind. When the interpreter ends,
+        # what closes it may be gone.
+        with suppress(Exception):
+            self.close()
+
     def _statm(self) -> int:
         return int(os.pread(self._file, 80, 0).split()[1]) * self._page
 
