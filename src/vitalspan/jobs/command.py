@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -86,7 +87,34 @@ def _returncode(command: Sequence[str]) -> int:
             print(f"{command[0]}: {refused.strerror or refused}", file=sys.stderr)  # noqa: T201
             return _NOT_FOUND if refused.errno == errno.ENOENT else _NOT_EXECUTABLE
         started(process)
-        return process.wait()
+        return _wait(process)
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the end of a command; signals are passed on while it runs.
+
+    The main thread reads a pipe that signals write to. In a wait for the process itself, one that
+    came at the very beginning would only be handled at the end.
+    """
+    news, telling = os.pipe()
+    os.set_blocking(telling, False)
+
+    def tell_the_end() -> None:
+        process.wait()
+        os.write(telling, b"\0")
+
+    waiting = threading.Thread(target=tell_the_end, name="vitalspan-job", daemon=True)
+    before = signal.set_wakeup_fd(telling, warn_on_full_buffer=False)
+    try:
+        waiting.start()
+        while process.returncode is None:
+            os.read(news, 512)
+        waiting.join()
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(news)
+        os.close(telling)
+    return process.returncode
 
 
 @contextmanager
