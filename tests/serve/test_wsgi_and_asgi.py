@@ -102,7 +102,7 @@ class Broken(CollectorRegistry):
         pass
 
     @property
-    def _lock(self) -> Any:
+    def _collector_to_names(self) -> Any:
         raise RuntimeError("secret detail")
 
 
