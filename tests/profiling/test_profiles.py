@@ -234,6 +234,8 @@ def test_a_forked_child_profiles_its_own_calls() -> None:
         FORKING
         + """
 import threading, time
+from support.waiting import wait_until
+
 monitor = vs.Monitor(registry=CollectorRegistry(), system_metrics=False, profile_slow_calls=True)
 
 @monitor.operation("f", slow=0.001, resources=False)
@@ -244,9 +246,7 @@ def f():
 
 def profiled():
     f()
-    while not monitor.profiles.recent():
-        time.sleep(0.01)
-    return len(monitor.profiles.recent())
+    return len(wait_until(monitor.profiles.recent))
 
 assert profiled() == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
@@ -20,7 +21,31 @@ VERSION: Final = 1
 not when fields are added."""
 
 
-class Report:
+class RenderedReport(ABC):
+    """What can be read in every format, and saved in a file."""
+
+    @abstractmethod
+    def rendered(self, format: str) -> str:  # noqa: A002 - the word
+        """Return the report in a format: `html`, `md`, `json` or `txt`."""
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the report to a file, whose ending says in which format: .html, .md, .json or .txt.
+
+        The file is there as a whole or not at all.
+
+        Returns:
+            The path.
+
+        Raises:
+            ConfigurationError: for another ending.
+            OSError: if the file cannot be written.
+        """
+        target = Path(path)
+        write_atomically(target, self.rendered(format_of(target)))
+        return target
+
+
+class Report(RenderedReport):
     """A report as it was when it was made.
 
     Args:
@@ -74,22 +99,6 @@ class Report:
     def json(self) -> str:
         """Return the data of the report as JSON."""
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-    def save(self, path: str | PathLike[str]) -> Path:
-        """Write the report to a file, whose ending says in which format: .html, .md, .json or .txt.
-
-        The file is there as a whole or not at all.
-
-        Returns:
-            The path.
-
-        Raises:
-            ConfigurationError: for another ending.
-            OSError: if the file cannot be written.
-        """
-        target = Path(path)
-        write_atomically(target, self.rendered(format_of(target)))
-        return target
 
     def rendered(self, format: str) -> str:  # noqa: A002 - the word
         """Return the report in a format: `html`, `md`, `json` or `txt`."""

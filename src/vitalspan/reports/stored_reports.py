@@ -7,14 +7,11 @@ import zlib
 from base64 import b85decode, b85encode
 from collections import deque
 from collections.abc import Callable, Mapping
-from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vitalspan.config import REPORT_FORMATS
 from vitalspan.errors import VitalspanError
-from vitalspan.reports.atomic_file import write_atomically
-from vitalspan.reports.report import Report, format_of
+from vitalspan.reports.report import RenderedReport, Report
 from vitalspan.store.protocol import Record
 
 if TYPE_CHECKING:
@@ -31,7 +28,7 @@ _MOST_WAITING: Final = 100
 """Reports that wait for the store at most; the oldest are given up."""
 
 
-class StoredReport:
+class StoredReport(RenderedReport):
     """A report that a store has.
 
     Args:
@@ -80,20 +77,6 @@ class StoredReport:
     def rendered(self, format: str) -> str:  # noqa: A002 - the word
         """Return the report in a format: `html`, `md`, `json` or `txt`."""
         return zlib.decompress(b85decode(self._packed[format])).decode("utf-8")
-
-    def save(self, path: str | PathLike[str]) -> Path:
-        """Write the report to a file, whose ending says in which format: .html, .md, .json or .txt.
-
-        Returns:
-            The path.
-
-        Raises:
-            ConfigurationError: for another ending.
-            OSError: if the file cannot be written.
-        """
-        target = Path(path)
-        write_atomically(target, self.rendered(format_of(target)))
-        return target
 
 
 def report_record(report: Report, at: float) -> Record:
