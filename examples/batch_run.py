@@ -41,7 +41,9 @@ def main() -> None:
         if gateway:
             push_to_gateway(gateway, job="nightly_import", registry=REGISTRY)
         else:
-            write_to_textfile(sys.argv[1], REGISTRY)
+            file = sys.argv[1] if len(sys.argv) > 1 else "nightly_import.prom"
+            write_to_textfile(file, REGISTRY)
+            print("wrote the metrics to", file)
 
 
 if __name__ == "__main__":

@@ -112,9 +112,9 @@ def test_the_documented_boundaries_are_the_boundaries() -> None:
 
 
 def test_every_setting_is_described_with_its_default() -> None:
-    readme = (ROOT / "README.md").read_text()
+    page = (ROOT / "docs" / "configuration.md").read_text()
     for name, default in vars(Settings()).items():
-        row = next(line for line in readme.splitlines() if line.startswith(f"| `{name}` |"))
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
         assert f"`{PREFIX}{name.upper()}`" in row
         shown = str(default).lower() if isinstance(default, bool) else str(default)
         if isinstance(default, tuple):
