@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from vitalspan.promql.engine.arithmetic import format_number, quantile
+from vitalspan.promql.engine.arithmetic import format_number, largest, quantile, smallest
 from vitalspan.promql.engine.evaluation_context import EvaluationContext
-from vitalspan.promql.engine.grouping import Grouping, dropped
+from vitalspan.promql.engine.grouping import Grouping
 from vitalspan.promql.engine.plan import (
     FloatVector,
     ScalarNode,
@@ -20,35 +22,25 @@ from vitalspan.promql.engine.plan import (
 from vitalspan.promql.engine.series import Value
 
 
+@dataclass(eq=False)
 class Aggregation(VectorNode):
     """An aggregation: a value for each group, computed from the values of its elements.
 
-    Args:
+    Attributes:
         name: of the aggregation.
         aggregate: computes it from numbers; the native histograms of a group are left out.
         vector: the elements.
         grouping: makes groups of them.
     """
 
-    def __init__(
-        self,
-        name: str,
-        aggregate: Callable[[list[float]], float],
-        vector: VectorNode,
-        grouping: Grouping,
-    ) -> None:
-        self._name = name
-        self._aggregate = aggregate
-        self._vector = vector
-        self._grouping = grouping
+    name: str
+    aggregate: Callable[[list[float]], float]
+    vector: VectorNode
+    grouping: Grouping
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        aggregate = self._aggregate
-        groups = self._grouping.groups(counted_numbers(self._vector, self._name, context))
-        return [
-            (dropped(labels, group), aggregate([value for _, value in group]))
-            for labels, group in groups.items()
-        ]
+        numbers = counted_numbers(self.vector, self.name, context)
+        return self.grouping.aggregated(numbers, self.aggregate)
 
 
 def counted_numbers(vector: VectorNode, name: str, context: EvaluationContext) -> FloatVector:
@@ -59,44 +51,40 @@ def counted_numbers(vector: VectorNode, name: str, context: EvaluationContext) -
     return numbers_of(elements, context)
 
 
+@dataclass(eq=False)
 class Count(VectorNode):
     """The number of elements of each group, or just the group.
 
-    Args:
+    Attributes:
         vector: the elements.
         grouping: makes groups of them.
         always_one: whether there are only groups.
     """
 
-    def __init__(self, vector: VectorNode, grouping: Grouping, *, always_one: bool) -> None:
-        self._vector = vector
-        self._grouping = grouping
-        self._always_one = always_one
+    vector: VectorNode
+    grouping: Grouping
+    always_one: bool
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        groups = self._grouping.groups(self._vector.evaluate(context))
-        return [
-            (dropped(labels, group), 1.0 if self._always_one else float(len(group)))
-            for labels, group in groups.items()
-        ]
+        vector, always_one = self.vector.evaluate(context), self.always_one
+        return self.grouping.aggregated(
+            vector, lambda values: 1.0 if always_one else float(len(values))
+        )
 
 
+@dataclass(eq=False)
 class QuantileAggregation(VectorNode):
     """A quantile of each group."""
 
-    def __init__(self, q: ScalarNode, vector: VectorNode, grouping: Grouping) -> None:
-        self._q = q
-        self._vector = vector
-        self._grouping = grouping
+    q: ScalarNode
+    vector: VectorNode
+    grouping: Grouping
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        q = self._q.evaluate(context)
+        q = self.q.evaluate(context)
         check_quantile(q, context)
-        groups = self._grouping.groups(counted_numbers(self._vector, "quantile", context))
-        return [
-            (dropped(labels, group), quantile(q, [value for _, value in group]))
-            for labels, group in groups.items()
-        ]
+        numbers = counted_numbers(self.vector, "quantile", context)
+        return self.grouping.aggregated(numbers, partial(quantile, q))
 
 
 def check_quantile(q: float, context: EvaluationContext) -> None:
@@ -132,16 +120,6 @@ def _text(value: Value) -> str:
     return format_number(value) if isinstance(value, float) else str(value)
 
 
-def _largest(values: list[float]) -> float:
-    numbers = [value for value in values if not math.isnan(value)]
-    return max(numbers, default=math.nan)
-
-
-def _smallest(values: list[float]) -> float:
-    numbers = [value for value in values if not math.isnan(value)]
-    return min(numbers, default=math.nan)
-
-
 def _variance(values: list[float]) -> float:
     if any(not math.isfinite(value) for value in values):
         return math.nan
@@ -158,8 +136,8 @@ def _deviation(values: list[float]) -> float:
 
 
 AGGREGATES: Final[dict[str, Callable[[list[float]], float]]] = {
-    "min": _smallest,
-    "max": _largest,
+    "min": smallest,
+    "max": largest,
     "stddev": _deviation,
     "stdvar": _variance,
 }

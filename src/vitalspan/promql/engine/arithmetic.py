@@ -77,6 +77,16 @@ def smaller(left: float, right: float) -> float:
     return min(left, right)
 
 
+def largest(values: Iterable[float]) -> float:
+    """Return the largest number; NaN counts only where there is nothing else."""
+    return max([value for value in values if not math.isnan(value)], default=math.nan)
+
+
+def smallest(values: Iterable[float]) -> float:
+    """Return the smallest number; NaN counts only where there is nothing else."""
+    return min([value for value in values if not math.isnan(value)], default=math.nan)
+
+
 def add_exactly(addend: float, sum_: float, error: float) -> tuple[float, float]:
     """Add a number to a sum, and to the error of the sum what rounding has lost.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import compress
 
 from vitalspan.promql.engine.arithmetic import ARITHMETIC, COMPARISONS
@@ -33,10 +34,11 @@ class ScalarOperation(ScalarNode):
         return float(self._apply(self._left.evaluate(context), self._right.evaluate(context)))
 
 
+@dataclass(eq=False)
 class VectorScalarOperation(VectorNode):
     """An operator between each element of a vector and a number; a comparison gives 1 or 0.
 
-    Args:
+    Attributes:
         operator: one such as `+`.
         vector: the vector.
         scalar: the number.
@@ -44,37 +46,30 @@ class VectorScalarOperation(VectorNode):
         names: takes away the name of the metric.
     """
 
-    def __init__(
-        self,
-        operator: str,
-        vector: VectorNode,
-        scalar: ScalarNode,
-        *,
-        swapped: bool,
-        names: NameDropping,
-    ) -> None:
-        self._operator = operator
-        self._apply = ARITHMETIC.get(operator) or COMPARISONS[operator]
-        self._vector = vector
-        self._scalar = scalar
-        self._swapped = swapped
-        self._names = names
+    operator: str
+    vector: VectorNode
+    scalar: ScalarNode
+    swapped: bool
+    names: NameDropping
+
+    def __post_init__(self) -> None:
+        self._apply = ARITHMETIC.get(self.operator) or COMPARISONS[self.operator]
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        drop = self._names.drop
-        vector, number = self._vector.evaluate(context), self._scalar.evaluate(context)
+        drop = self.names.drop
+        vector, number = self.vector.evaluate(context), self.scalar.evaluate(context)
         numbers = numbers_of(vector, context)
         pairs = zip(numbers, self._results(numbers, number), strict=True)
         result: list[tuple[MetricLabels, Value]]
         result = [(drop(labels), float(value)) for (labels, _), value in pairs]
         for labels, outcome in self._of_histograms(vector, number, context):
             result.append((drop(labels), outcome.value))
-        return self._names.check(result)
+        return self.names.check(result)
 
     def _results(self, numbers: FloatVector, number: float) -> list[float]:
         """Return the result of the operator for each of the numbers of the vector."""
         apply = self._apply
-        if self._swapped:
+        if self.swapped:
             return [apply(number, value) for _, value in numbers]
         return [apply(value, number) for _, value in numbers]
 
@@ -85,9 +80,9 @@ class VectorScalarOperation(VectorNode):
         for labels, histogram in histograms_of(vector, context):
             left: Value = histogram
             right: Value = number
-            if self._swapped:
+            if self.swapped:
                 left, right = right, left
-            outcome = operate(self._operator, left, right, context.annotations)
+            outcome = operate(self.operator, left, right, context.annotations)
             if outcome is not None:
                 yield labels, outcome
 
@@ -96,37 +91,35 @@ class VectorScalarFilter(VectorScalarOperation):
     """A comparison of each element of a vector with a number: those stay that fulfil it."""
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        vector, number = self._vector.evaluate(context), self._scalar.evaluate(context)
+        vector, number = self.vector.evaluate(context), self.scalar.evaluate(context)
         numbers = numbers_of(vector, context)
         # No comparison makes sense between a histogram and a number, which has to be said.
         list(self._of_histograms(vector, number, context))
         return list(compress(numbers, self._results(numbers, number)))
 
 
+@dataclass(eq=False)
 class SetOperation(VectorNode):
     """The operators `and`, `or` and `unless`.
 
-    Args:
+    Attributes:
         operator: which of them.
         left: a vector.
         right: another.
         signature: the labels that elements are matched by.
     """
 
-    def __init__(
-        self, operator: str, left: VectorNode, right: VectorNode, signature: LabelCache
-    ) -> None:
-        self._operator = operator
-        self._left = left
-        self._right = right
-        self._signature = signature
+    operator: str
+    left: VectorNode
+    right: VectorNode
+    signature: LabelCache
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        signature = self._signature
-        left, right = self._left.evaluate(context), self._right.evaluate(context)
-        if self._operator == "or":
+        signature = self.signature
+        left, right = self.left.evaluate(context), self.right.evaluate(context)
+        if self.operator == "or":
             signatures = {signature[labels] for labels, _ in left}
             return [*left, *(one for one in right if signature[one[0]] not in signatures)]
-        keeps_matches = self._operator == "and"
+        keeps_matches = self.operator == "and"
         signatures = {signature[labels] for labels, _ in right}
         return [one for one in left if (signature[one[0]] in signatures) is keeps_matches]

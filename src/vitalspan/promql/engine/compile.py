@@ -19,14 +19,13 @@ from vitalspan.promql.engine.binary import (
     VectorScalarFilter,
     VectorScalarOperation,
 )
-from vitalspan.promql.engine.compile_call import compile_call
+from vitalspan.promql.engine.compile_call import ArgumentCompiler, compile_call
 from vitalspan.promql.engine.functions.sum_of_rates import sum_of
 from vitalspan.promql.engine.grouping import Grouping
 from vitalspan.promql.engine.metric_labels import NAME
 from vitalspan.promql.engine.parse import PromqlError, kind_of
 from vitalspan.promql.engine.plan import (
     InstantSelector,
-    MatrixNode,
     NameDropping,
     Negation,
     Node,
@@ -58,7 +57,7 @@ _OPERATORS: Final[dict[str, Operator]] = {
 }
 
 
-class Compiler:
+class Compiler(ArgumentCompiler):
     """Makes the nodes of a plan, and notes what the plan asks of a source.
 
     Args:
@@ -69,17 +68,12 @@ class Compiler:
     """
 
     def __init__(self, names: NameDropping) -> None:
-        self.names = names
+        super().__init__(names)
         self.demands: list[Demand] = []
         self._depth = 0
         self._back: int | None = 0
 
     def compile(self, node: Any) -> Node:
-        """Return the plan of a syntax tree.
-
-        Raises:
-            PromqlError: for what the evaluator does not have.
-        """
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise PromqlError(f"is nested too deeply: use at most {MAX_DEPTH} levels")
@@ -87,34 +81,6 @@ class Compiler:
             return cast("Node", getattr(self, f"_compile_{kind_of(node)}")(node))
         finally:
             self._depth -= 1
-
-    def scalar(self, node: Any) -> ScalarNode:
-        """Return the plan of an expression that gives a number."""
-        plan = self.compile(node)
-        if not isinstance(plan, ScalarNode):
-            raise PromqlError("is not PromQL: a number is wanted where something else stands")
-        return plan
-
-    def vector(self, node: Any) -> VectorNode:
-        """Return the plan of an expression that gives an instant vector."""
-        plan = self.compile(node)
-        if not isinstance(plan, VectorNode):
-            raise PromqlError("is not PromQL: a vector is wanted where something else stands")
-        return plan
-
-    def matrix(self, node: Any) -> MatrixNode:
-        """Return the plan of an expression that gives a range vector."""
-        plan = self.compile(node)
-        if not isinstance(plan, MatrixNode):
-            raise PromqlError("is not PromQL: a range such as [5m] is missing")
-        return plan
-
-    def text(self, node: Any) -> str:
-        """Return a string."""
-        plan = self.compile(node)
-        if not isinstance(plan, TextNode):
-            raise PromqlError("is not PromQL: a string is wanted where something else stands")
-        return plan.text
 
     def _compile_NumberLiteral(self, node: Any) -> Node:  # noqa: N802 - by the parser's names
         return NumberLiteral(float(node.val))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from vitalspan.promql.engine.functions import histograms
-from vitalspan.promql.engine.functions.dates import DATE_PARTS, DatePart
+from vitalspan.promql.engine.functions.dates import DATE_PARTS, Timestamp
 from vitalspan.promql.engine.functions.elementwise import (
     ELEMENTWISE,
     QUERY_TIMES,
@@ -22,7 +23,7 @@ from vitalspan.promql.engine.functions.elementwise import (
     VectorOfScalar,
 )
 from vitalspan.promql.engine.functions.labels import Absent, Sorted, label_join, label_replace
-from vitalspan.promql.engine.functions.native_statistics import (
+from vitalspan.promql.engine.functions.native_buckets import (
     OF_NATIVE_HISTOGRAMS,
     NativeStatistic,
 )
@@ -35,7 +36,6 @@ from vitalspan.promql.engine.functions.over_time import (
     QuantileOverTime,
 )
 from vitalspan.promql.engine.functions.rates import Rate
-from vitalspan.promql.engine.functions.timestamps import Timestamp
 from vitalspan.promql.engine.parse import PromqlError, kind_of
 from vitalspan.promql.engine.plan import (
     InstantSelector,
@@ -45,6 +45,7 @@ from vitalspan.promql.engine.plan import (
     NumberLiteral,
     RangeSelector,
     ScalarNode,
+    TextNode,
     VectorNode,
 )
 from vitalspan.promql.engine.series import Selector
@@ -53,29 +54,51 @@ from vitalspan.promql.matchers import Matcher
 Arguments = list[Any]
 
 
-class ArgumentCompiler(Protocol):
-    """Makes plans of the arguments of a call."""
+class ArgumentCompiler(ABC):
+    """Makes plans of the arguments of operators and functions, which are of some kind each.
 
-    @property
-    def names(self) -> NameDropping:
-        """The way in which operations drop the names of metrics."""
-        ...
+    Args:
+        names: how operations take away the names of metrics.
+    """
+
+    def __init__(self, names: NameDropping) -> None:
+        self.names = names
+
+    @abstractmethod
+    def compile(self, node: Any) -> Node:
+        """Return the plan of a syntax tree.
+
+        Raises:
+            PromqlError: for what the evaluator does not have.
+        """
 
     def scalar(self, node: Any) -> ScalarNode:
-        """Return the plan of an argument that is a number."""
-        ...
+        """Return the plan of an expression that gives a number."""
+        plan = self.compile(node)
+        if not isinstance(plan, ScalarNode):
+            raise PromqlError("is not PromQL: a number is wanted where something else stands")
+        return plan
 
     def vector(self, node: Any) -> VectorNode:
-        """Return the plan of an argument that is an instant vector."""
-        ...
+        """Return the plan of an expression that gives an instant vector."""
+        plan = self.compile(node)
+        if not isinstance(plan, VectorNode):
+            raise PromqlError("is not PromQL: a vector is wanted where something else stands")
+        return plan
 
     def matrix(self, node: Any) -> MatrixNode:
-        """Return the plan of an argument that is a range vector."""
-        ...
+        """Return the plan of an expression that gives a range vector."""
+        plan = self.compile(node)
+        if not isinstance(plan, MatrixNode):
+            raise PromqlError("is not PromQL: a range such as [5m] is missing")
+        return plan
 
     def text(self, node: Any) -> str:
-        """Return an argument that is a string."""
-        ...
+        """Return a string."""
+        plan = self.compile(node)
+        if not isinstance(plan, TextNode):
+            raise PromqlError("is not PromQL: a string is wanted where something else stands")
+        return plan.text
 
 
 def compile_call(compiler: ArgumentCompiler, node: Any) -> Node:
@@ -102,8 +125,8 @@ def _of_table(compiler: ArgumentCompiler, name: str, arguments: Arguments) -> No
     if name in OVER_TIME or name in KEEPING_NAME:
         return OverTime(name, compiler.matrix(arguments[0]), names)
     if name in DATE_PARTS:
-        vector = compiler.vector(arguments[0]) if arguments else None
-        return DatePart(DATE_PARTS[name], vector, names)
+        times = compiler.vector(arguments[0]) if arguments else VectorOfScalar(Now())
+        return Elementwise(DATE_PARTS[name], times, names)
     if name in OF_NATIVE_HISTOGRAMS:
         return NativeStatistic(OF_NATIVE_HISTOGRAMS[name], compiler.vector(arguments[0]), names)
     return QueryTime(QUERY_TIMES[name]) if name in QUERY_TIMES else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from vitalspan.promql.engine.series import SeriesSource
@@ -35,18 +36,17 @@ class Annotations(dict[str, Severity]):
         return [text for text, has in self.items() if has == severity]
 
 
+@dataclass(slots=True, eq=False)
 class EvaluationContext:
     """The time of an evaluation, the source of its series, and what it has to say.
 
-    Args:
+    Attributes:
         source: where series come from.
         start: the first step, in milliseconds since the epoch; `@ start()` is this time.
         end: the last step, and `@ end()`.
         step: milliseconds between the steps of a range; 0 where there is only one step.
         lookback: milliseconds that a sample holds.
         subquery_interval: milliseconds between the steps of a subquery that names none.
-
-    Attributes:
         now: the step that is evaluated, in milliseconds since the epoch.
         annotations: warnings and infos so far.
         constant: what nodes evaluate to that give the same at every step.
@@ -54,39 +54,19 @@ class EvaluationContext:
             nobody has to look for one.
     """
 
-    __slots__ = (
-        "annotations",
-        "constant",
-        "end",
-        "has_histograms",
-        "lookback",
-        "now",
-        "source",
-        "start",
-        "step",
-        "subquery_interval",
-    )
+    source: SeriesSource
+    start: int
+    end: int
+    step: int = 0
+    lookback: int = LOOKBACK
+    subquery_interval: int = SUBQUERY_INTERVAL
+    now: int = field(init=False)
+    annotations: Annotations = field(default_factory=Annotations, init=False)
+    constant: dict[object, Any] = field(default_factory=dict, init=False)
+    has_histograms: bool = field(default=False, init=False)
 
-    def __init__(
-        self,
-        source: SeriesSource,
-        start: int,
-        end: int,
-        *,
-        step: int = 0,
-        lookback: int = LOOKBACK,
-        subquery_interval: int = SUBQUERY_INTERVAL,
-    ) -> None:
-        self.source = source
-        self.start = start
-        self.end = end
-        self.step = step
-        self.lookback = lookback
-        self.subquery_interval = subquery_interval
-        self.now = start
-        self.annotations = Annotations()
-        self.constant: dict[object, Any] = {}
-        self.has_histograms = False
+    def __post_init__(self) -> None:
+        self.now = self.start
 
     @property
     def is_range(self) -> bool:

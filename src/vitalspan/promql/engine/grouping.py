@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from vitalspan.promql.engine.metric_labels import (
@@ -52,6 +52,17 @@ class Grouping:
             else:
                 group.append(element)
         return {**groups}
+
+    def aggregated(
+        self,
+        vector: Sequence[tuple[MetricLabels, AnyValue]],
+        aggregate: Callable[[list[AnyValue]], float],
+    ) -> Vector:
+        """Return a value for each group, computed from those of its elements."""
+        return [
+            (dropped(labels, group), aggregate([value for _, value in group]))
+            for labels, group in self.groups(vector).items()
+        ]
 
 
 def dropped(labels: MetricLabels, group: Vector) -> MetricLabels:

@@ -96,6 +96,12 @@ class MetricLabels:
         pairs = tuple(sorted((name, value) for name, value in mapping.items() if value))
         return _intern(pairs, drops_name=self.drops_name and NAME not in changes)
 
+    @property
+    def of_metric(self) -> str:
+        """The end of a message, which says what the metric is called; empty without a name."""
+        name = self.get(NAME)
+        return f' for metric name "{name}"' if name else ""
+
     def __str__(self) -> str:
         return f"{{{', '.join(f'{name}={quoted(value)}' for name, value in self.pairs)}}}"
 

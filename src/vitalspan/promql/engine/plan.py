@@ -151,22 +151,22 @@ class TimeShift:
         return (context.end if self.at == "end" else self.at) - self.offset
 
 
+@dataclass(eq=False)
 class NumberLiteral(ScalarNode):
     """A number."""
 
-    def __init__(self, value: float) -> None:
-        self.value = value
+    value: float
 
     def evaluate(self, context: EvaluationContext) -> float:
         return self.value
 
 
+@dataclass(eq=False)
 class InstantSelector(VectorNode):
     """The latest samples of the series that a selector selects."""
 
-    def __init__(self, demand: Demand, shift: TimeShift) -> None:
-        self.demand = demand
-        self.shift = shift
+    demand: Demand
+    shift: TimeShift
 
     def evaluate(self, context: EvaluationContext) -> Vector:
         at, lookback = self.shift.time(context), context.lookback
@@ -220,27 +220,27 @@ class RangeSelector(MatrixNode):
         return bool(self.demand.selector.name)
 
 
+@dataclass(eq=False)
 class Negation(VectorNode):
     """A vector with the sign of its values changed."""
 
-    def __init__(self, vector: VectorNode, names: NameDropping) -> None:
-        self._vector = vector
-        self._names = names
+    vector: VectorNode
+    names: NameDropping
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        drop = self._names.drop
-        vector = self._vector.evaluate(context)
+        drop = self.names.drop
+        vector = self.vector.evaluate(context)
         numbers = [(drop(labels), -value) for labels, value in numbers_of(vector, context)]
         natives = histograms_of(vector, context)
         negated = [(drop(labels), scaled(histogram, -1.0)) for labels, histogram in natives]
-        return self._names.check([*numbers, *negated] if negated else numbers)
+        return self.names.check([*numbers, *negated] if negated else numbers)
 
 
+@dataclass(eq=False)
 class ScalarNegation(ScalarNode):
     """A number with its sign changed."""
 
-    def __init__(self, scalar: ScalarNode) -> None:
-        self._scalar = scalar
+    scalar: ScalarNode
 
     def evaluate(self, context: EvaluationContext) -> float:
-        return -self._scalar.evaluate(context)
+        return -self.scalar.evaluate(context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 from vitalspan.promql.engine.aggregation import counted_numbers, short_number
@@ -14,34 +15,32 @@ from vitalspan.promql.engine.plan import FloatVector, ScalarNode, Vector, Vector
 _LARGEST_COUNT: Final = 2**62
 
 
+@dataclass(eq=False)
 class LargestOrSmallest(VectorNode):
     """The elements of each group with the largest values, or with the smallest.
 
-    Args:
+    Attributes:
         count: how many of a group.
         vector: the elements.
         grouping: makes groups of them.
         largest: whether they are the largest.
     """
 
-    def __init__(
-        self, count: ScalarNode, vector: VectorNode, grouping: Grouping, *, largest: bool
-    ) -> None:
-        self._count = count
-        self._vector = vector
-        self._grouping = grouping
-        self._largest = largest
+    count: ScalarNode
+    vector: VectorNode
+    grouping: Grouping
+    largest: bool
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        count = whole_number(self._count.evaluate(context))
+        count = whole_number(self.count.evaluate(context))
         if count < 1:
             return []
-        name = "topk" if self._largest else "bottomk"
-        groups = self._grouping.groups(counted_numbers(self._vector, name, context))
+        name = "topk" if self.largest else "bottomk"
+        groups = self.grouping.groups(counted_numbers(self.vector, name, context))
         return [
             element
             for group in groups.values()
-            for element in ordered(group, descending=self._largest)[:count]
+            for element in ordered(group, descending=self.largest)[:count]
         ]
 
 
@@ -72,17 +71,17 @@ def whole_number(value: float) -> int:
     return int(value)
 
 
+@dataclass(eq=False)
 class Limit(VectorNode):
     """Any elements of each group, up to a number of them."""
 
-    def __init__(self, count: ScalarNode, vector: VectorNode, grouping: Grouping) -> None:
-        self._count = count
-        self._vector = vector
-        self._grouping = grouping
+    count: ScalarNode
+    vector: VectorNode
+    grouping: Grouping
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        count = whole_number(self._count.evaluate(context))
+        count = whole_number(self.count.evaluate(context))
         if count < 1:
             return []
-        groups = self._grouping.groups(self._vector.evaluate(context))
+        groups = self.grouping.groups(self.vector.evaluate(context))
         return [element for group in groups.values() for element in group[:count]]

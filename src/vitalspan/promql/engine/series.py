@@ -34,6 +34,7 @@ def is_stale(value: Value) -> bool:
     return isinstance(value, float) and math.isnan(value) and _DOUBLE.pack(value) == _STALE_BYTES
 
 
+@dataclass(slots=True, eq=False)
 class Series:
     """The samples of one series.
 
@@ -47,22 +48,11 @@ class Series:
         resets: when counters began anew, with the value before; None is unknown.
     """
 
-    __slots__ = ("has_stale", "labels", "resets", "times", "values")
-
-    def __init__(
-        self,
-        labels: MetricLabels,
-        times: array[int],
-        values: array[float] | list[Value],
-        *,
-        has_stale: bool = True,
-        resets: list[Reset] | None = None,
-    ) -> None:
-        self.labels = labels
-        self.times = times
-        self.values = values
-        self.has_stale = has_stale
-        self.resets = resets
+    labels: MetricLabels
+    times: array[int]
+    values: array[float] | list[Value]
+    has_stale: bool = True
+    resets: list[Reset] | None = None
 
     @classmethod
     def of(cls, labels: MetricLabels, samples: Iterable[tuple[int, Value]]) -> Series:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from vitalspan.promql.engine.evaluation_context import EvaluationContext, EvaluationError
@@ -15,25 +15,23 @@ MAX_STEPS: Final = 11_000
 """Steps of one subquery or range; Prometheus has the same limit for ranges."""
 
 
+@dataclass(eq=False)
 class Subquery(MatrixNode):
     """An expression at the steps within a range.
 
     Steps are at multiples of the interval, as in Prometheus, whatever the time of evaluation.
     """
 
-    def __init__(
-        self, vector: VectorNode, shift: TimeShift, range_: int, interval: int | None
-    ) -> None:
-        self._vector = vector
-        self._shift = shift
-        self._interval = interval
-        self.range = range_
+    vector: VectorNode
+    shift: TimeShift
+    range: int
+    interval: int | None
 
     def end(self, context: EvaluationContext) -> int:
-        return self._shift.time(context)
+        return self.shift.time(context)
 
     def evaluate(self, context: EvaluationContext) -> Matrix:
-        if self._shift.at is None:
+        if self.shift.at is None:
             return self._evaluate(context)
         # It is the same at every step.
         matrix: Matrix | None = context.constant.get(self)
@@ -43,7 +41,7 @@ class Subquery(MatrixNode):
 
     def _evaluate(self, context: EvaluationContext) -> Matrix:
         end = self.end(context)
-        interval = self._interval or context.subquery_interval
+        interval = self.interval or context.subquery_interval
         first = ((end - self.range) // interval + 1) * interval
         if (end - first) // interval >= MAX_STEPS:
             raise EvaluationError(
@@ -54,7 +52,7 @@ class Subquery(MatrixNode):
         try:
             for step in range(first, end + 1, interval):
                 context.now = step
-                for labels, value in self._vector.evaluate(context):
+                for labels, value in self.vector.evaluate(context):
                     samples.setdefault(labels, []).append((step, _of_step(value)))
         finally:
             context.now = outer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from vitalspan.promql.engine.arithmetic import add_exactly, exact_sum, mean
 from vitalspan.promql.engine.evaluation_context import EvaluationContext
@@ -21,35 +22,31 @@ from vitalspan.promql.engine.plan import Vector, VectorNode, numbers_of
 from vitalspan.promql.engine.series import Value
 
 
+@dataclass(eq=False)
 class Average(VectorNode):
     """The average of each group."""
 
-    def __init__(self, vector: VectorNode, grouping: Grouping) -> None:
-        self._vector = vector
-        self._grouping = grouping
+    vector: VectorNode
+    grouping: Grouping
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        vector = self._vector.evaluate(context)
+        vector = self.vector.evaluate(context)
         if context.has_histograms:
-            return combined_groups(vector, self._grouping, mean, averaged, context)
-        groups = self._grouping.groups(numbers_of(vector, context))
-        return [
-            (dropped(labels, group), mean([value for _, value in group]))
-            for labels, group in groups.items()
-        ]
+            return combined_groups(vector, self.grouping, mean, averaged, context)
+        return self.grouping.aggregated(numbers_of(vector, context), mean)
 
 
+@dataclass(eq=False)
 class Sum(VectorNode):
     """The sum of each group, added up without lists in between: it is what most rules use."""
 
-    def __init__(self, vector: VectorNode, grouping: Grouping) -> None:
-        self._vector = vector
-        self._grouping = grouping
+    vector: VectorNode
+    grouping: Grouping
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        elements, keys = self._vector.evaluate(context), self._grouping.keys
+        elements, keys = self.vector.evaluate(context), self.grouping.keys
         if context.has_histograms:
-            return combined_groups(elements, self._grouping, exact_sum, added, context)
+            return combined_groups(elements, self.grouping, exact_sum, added, context)
         vector = numbers_of(elements, context)
         if keys is None:
             return [(dropped(EMPTY, vector), exact_sum([v for _, v in vector]))] if vector else []

@@ -52,10 +52,11 @@ class Matching:
         return kept_labels(self.labels) if self.on else removed_labels((*self.labels, NAME))
 
 
+@dataclass(eq=False)
 class VectorOperation(VectorNode):
     """An arithmetic operator or a comparison between two vectors.
 
-    Args:
+    Attributes:
         operator: one such as `/` or `>=`.
         left: a vector.
         right: another.
@@ -64,31 +65,23 @@ class VectorOperation(VectorNode):
         names: takes away the name of the metric.
     """
 
-    def __init__(
-        self,
-        operator: str,
-        left: VectorNode,
-        right: VectorNode,
-        matching: Matching,
-        *,
-        return_bool: bool,
-        names: NameDropping,
-    ) -> None:
-        self._left = left
-        self._right = right
-        self._matching = matching
-        self._return_bool = return_bool
-        self._names = names
-        self._operator = operator
-        self._arithmetic = ARITHMETIC.get(operator)
-        self._compare = COMPARISONS.get(operator)
-        self._signature = matching.signature()
+    operator: str
+    left: VectorNode
+    right: VectorNode
+    matching: Matching
+    return_bool: bool
+    names: NameDropping
+
+    def __post_init__(self) -> None:
+        self._arithmetic = ARITHMETIC.get(self.operator)
+        self._compare = COMPARISONS.get(self.operator)
+        self._signature = self.matching.signature()
         self._from_many = LabelCache(self._result_of_many)
         self._results: dict[tuple[MetricLabels, MetricLabels], MetricLabels] = {}
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        matching = self._matching
-        many, one = self._left.evaluate(context), self._right.evaluate(context)
+        matching = self.matching
+        many, one = self.left.evaluate(context), self.right.evaluate(context)
         fill_one, fill_many = matching.fill_right, matching.fill_left
         if matching.many == "right":
             # The values that fill are not exchanged with the sides: Prometheus does not either.
@@ -124,7 +117,7 @@ class VectorOperation(VectorNode):
             signature = self._signature[element[0]]
             if signature in ones:
                 first, second = sorted((str(element[0]), str(ones[signature][0])))
-                side = "left" if self._matching.many == "right" else "right"
+                side = "left" if self.matching.many == "right" else "right"
                 raise EvaluationError(
                     f"found duplicate series for the match group {signature} on the {side} "
                     f"hand-side of the operation: [{first}, {second}];many-to-many matching not "
@@ -143,28 +136,28 @@ class VectorOperation(VectorNode):
     ) -> Sequence[_Element]:
         """Return what two matched elements give: one element of the result, or none."""
         left, right = many[1], one[1]
-        if self._matching.many == "right":
+        if self.matching.many == "right":
             left, right = right, left
         outcome = self._outcome(left, right, context)
         if outcome is None:
             return ()
         value, keep = outcome
-        if self._return_bool:
+        if self.return_bool:
             value = float(keep)
         labels = self._labels(many[0], one[0])
         before = seen.setdefault(signature, set())
-        if self._matching.many is None and before:
+        if self.matching.many is None and before:
             raise EvaluationError(
                 _AMBIGUOUS + "many-to-one matching must be explicit (group_left/group_right)"
             )
         if labels in before:
             raise EvaluationError(_AMBIGUOUS + "grouping labels must ensure unique matches")
         before.add(labels)
-        return [(labels, value)] if keep or self._return_bool else ()
+        return [(labels, value)] if keep or self.return_bool else ()
 
     def _outcome(self, left: Value, right: Value, context: EvaluationContext) -> Outcome | None:
         if context.has_histograms and not (isinstance(left, float) and isinstance(right, float)):
-            return operate(self._operator, left, right, context.annotations)
+            return operate(self.operator, left, right, context.annotations)
         numbers = cast("tuple[float, float]", (left, right))
         if self._arithmetic is not None:
             return Outcome(self._arithmetic(*numbers))
@@ -172,7 +165,7 @@ class VectorOperation(VectorNode):
         return Outcome(left, self._compare(*numbers))
 
     def _labels(self, many: MetricLabels, one: MetricLabels) -> MetricLabels:
-        include = self._matching.include
+        include = self.matching.include
         labels = self._from_many[many]
         if include:
             key = (many, one)
@@ -187,13 +180,13 @@ class VectorOperation(VectorNode):
 
     def _result_of_many(self, labels: MetricLabels) -> MetricLabels:
         """Return the labels of a result, without those that come from the other side."""
-        matching, names = self._matching, self._names
+        matching, names = self.matching, self.names
         result = labels.kept
-        if self._arithmetic is not None or (self._return_bool and not names.delayed):
+        if self._arithmetic is not None or (self.return_bool and not names.delayed):
             result = result.without(METADATA)
         if matching.many is None:
             if matching.on:
                 result = result.only(matching.labels)
             else:
                 result = result.without(matching.labels)
-        return result.dropped if self._return_bool and names.delayed else result
+        return result.dropped if self.return_bool and names.delayed else result

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from vitalspan.promql.engine.evaluation_context import EvaluationContext
-from vitalspan.promql.engine.metric_labels import NAME, MetricLabels
+from vitalspan.promql.engine.metric_labels import MetricLabels
 
 Buckets = list[tuple[float, float]]
 """Upper bounds with the count of all observations up to each of them."""
@@ -94,12 +94,10 @@ def _make_monotonic(counts: list[float], context: EvaluationContext, labels: Met
         else:
             before = count
     if mended:
-        name = labels.get(NAME)
-        of = f' for metric name "{name}"' if name else ""
         context.annotations.inform(
             "input to histogram_quantile needed to be fixed for monotonicity (see "
             "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)"
-            + of
+            f"{labels.of_metric}"
         )
 
 

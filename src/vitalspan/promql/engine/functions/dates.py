@@ -1,41 +1,53 @@
-"""Functions of dates: what a time in seconds since the epoch is in the calendar, in UTC."""
+"""Functions of times: when samples were taken, and what a time is in the calendar, in UTC."""
 
 from __future__ import annotations
 
 import calendar
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from vitalspan.promql.engine.evaluation_context import EvaluationContext
-from vitalspan.promql.engine.metric_labels import EMPTY
-from vitalspan.promql.engine.plan import NameDropping, Vector, VectorNode
+from vitalspan.promql.engine.plan import InstantSelector, NameDropping, Vector, VectorNode
 
 
-class DatePart(VectorNode):
-    """A part of the dates that the values of a vector are, or of the time of the step."""
+@dataclass(eq=False)
+class Timestamp(VectorNode):
+    """The time at which each element was taken, in seconds since the epoch.
 
-    def __init__(
-        self, part: Callable[[datetime], int], vector: VectorNode | None, names: NameDropping
-    ) -> None:
-        self._part = part
-        self._vector = vector
-        self._names = names
+    That is when the samples of a selector were taken; an expression has the time of the step.
+
+    Attributes:
+        vector: the elements.
+        names: takes away the name of the metric.
+    """
+
+    vector: VectorNode
+    names: NameDropping
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        if self._vector is None:
-            return [(EMPTY, self._of(context.now / 1000))]
-        drop = self._names.drop
-        vector = self._vector.numbers(context)
-        return self._names.check([(drop(labels), self._of(value)) for labels, value in vector])
+        vector, drop = self.vector, self.names.drop
+        if isinstance(vector, InstantSelector):
+            times = vector.times(context)
+        else:
+            now = context.now / 1000
+            times = [(labels, now) for labels, _ in vector.evaluate(context)]
+        return self.names.check([(drop(labels), time) for labels, time in times])
 
-    def _of(self, seconds: float) -> float:
+
+def _of_time(part: Callable[[datetime], int]) -> Callable[[float], float]:
+    """Return what gives a part of the date that a time in seconds since the epoch is."""
+
+    def apply(seconds: float) -> float:
         try:
-            return float(self._part(datetime.fromtimestamp(math.trunc(seconds), UTC)))
+            return float(part(datetime.fromtimestamp(math.trunc(seconds), UTC)))
         except (ValueError, OverflowError, OSError):
             # A year that the calendar of Python does not have.
             return math.nan
+
+    return apply
 
 
 def _weekday(date: datetime) -> int:
@@ -51,13 +63,13 @@ def _day_of_year(date: datetime) -> int:
     return date.timetuple().tm_yday
 
 
-DATE_PARTS: Final[dict[str, Callable[[datetime], int]]] = {
-    "day_of_month": lambda date: date.day,
-    "day_of_week": _weekday,
-    "day_of_year": _day_of_year,
-    "days_in_month": _days,
-    "hour": lambda date: date.hour,
-    "minute": lambda date: date.minute,
-    "month": lambda date: date.month,
-    "year": lambda date: date.year,
+DATE_PARTS: Final[dict[str, Callable[[float], float]]] = {
+    "day_of_month": _of_time(lambda date: date.day),
+    "day_of_week": _of_time(_weekday),
+    "day_of_year": _of_time(_day_of_year),
+    "days_in_month": _of_time(_days),
+    "hour": _of_time(lambda date: date.hour),
+    "minute": _of_time(lambda date: date.minute),
+    "month": _of_time(lambda date: date.month),
+    "year": _of_time(lambda date: date.year),
 }

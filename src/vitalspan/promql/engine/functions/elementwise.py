@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from vitalspan.promql.engine.arithmetic import divide, larger, smaller, total
@@ -12,88 +13,80 @@ from vitalspan.promql.engine.metric_labels import EMPTY
 from vitalspan.promql.engine.plan import NameDropping, ScalarNode, Vector, VectorNode
 
 
+@dataclass(eq=False)
 class Elementwise(VectorNode):
     """A function applied to each value of a vector."""
 
-    def __init__(
-        self, function: Callable[[float], float], vector: VectorNode, names: NameDropping
-    ) -> None:
-        self._function = function
-        self._vector = vector
-        self._names = names
+    function: Callable[[float], float]
+    vector: VectorNode
+    names: NameDropping
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        function, drop = self._function, self._names.drop
-        vector = self._vector.numbers(context)
-        return self._names.check([(drop(labels), function(value)) for labels, value in vector])
+        function, drop = self.function, self.names.drop
+        vector = self.vector.numbers(context)
+        return self.names.check([(drop(labels), function(value)) for labels, value in vector])
 
 
+@dataclass(eq=False)
 class Clamp(VectorNode):
     """The values of a vector, none below a lower limit or above an upper one."""
 
-    def __init__(
-        self,
-        vector: VectorNode,
-        lower: ScalarNode | None,
-        upper: ScalarNode | None,
-        names: NameDropping,
-    ) -> None:
-        self._vector = vector
-        self._lower = lower
-        self._upper = upper
-        self._names = names
+    vector: VectorNode
+    lower: ScalarNode | None
+    upper: ScalarNode | None
+    names: NameDropping
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        lower = -math.inf if self._lower is None else self._lower.evaluate(context)
-        upper = math.inf if self._upper is None else self._upper.evaluate(context)
+        lower = -math.inf if self.lower is None else self.lower.evaluate(context)
+        upper = math.inf if self.upper is None else self.upper.evaluate(context)
         if upper < lower:
             return []
-        drop = self._names.drop
-        vector = self._vector.numbers(context)
+        drop = self.names.drop
+        vector = self.vector.numbers(context)
         result = [(drop(labels), larger(lower, smaller(upper, value))) for labels, value in vector]
-        return self._names.check(result)
+        return self.names.check(result)
 
 
+@dataclass(eq=False)
 class Round(VectorNode):
     """The values of a vector, rounded to the nearest multiple of a number, ties upwards."""
 
-    def __init__(self, vector: VectorNode, nearest: ScalarNode | None, names: NameDropping) -> None:
-        self._vector = vector
-        self._nearest = nearest
-        self._names = names
+    vector: VectorNode
+    nearest: ScalarNode | None
+    names: NameDropping
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        nearest = 1.0 if self._nearest is None else self._nearest.evaluate(context)
+        nearest = 1.0 if self.nearest is None else self.nearest.evaluate(context)
         inverse = divide(1.0, nearest)
-        drop = self._names.drop
-        vector = self._vector.numbers(context)
+        drop = self.names.drop
+        vector = self.vector.numbers(context)
         result = [(drop(labels), _rounded(value, inverse)) for labels, value in vector]
-        return self._names.check(result)
+        return self.names.check(result)
 
 
 def _rounded(value: float, inverse: float) -> float:
     return divide(floor(value * inverse + 0.5), inverse)
 
 
+@dataclass(eq=False)
 class ScalarOfVector(ScalarNode):
     """The value of the only element of a vector; NaN if there is not exactly one."""
 
-    def __init__(self, vector: VectorNode) -> None:
-        self._vector = vector
+    vector: VectorNode
 
     def evaluate(self, context: EvaluationContext) -> float:
-        vector = self._vector.numbers(context)
+        vector = self.vector.numbers(context)
         return vector[0][1] if len(vector) == 1 else math.nan
 
 
+@dataclass(eq=False)
 class VectorOfScalar(VectorNode):
     """A number as the only element of a vector, without labels."""
 
-    def __init__(self, scalar: ScalarNode) -> None:
-        self._scalar = scalar
+    scalar: ScalarNode
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        return [(EMPTY, self._scalar.evaluate(context))]
+        return [(EMPTY, self.scalar.evaluate(context))]
 
 
 class Now(ScalarNode):
@@ -103,18 +96,18 @@ class Now(ScalarNode):
         return context.now / 1000
 
 
+@dataclass(eq=False)
 class QueryTime(ScalarNode):
     """A time of the whole evaluation, in seconds: that of its first step, or its length, say.
 
-    Args:
+    Attributes:
         milliseconds: returns it.
     """
 
-    def __init__(self, milliseconds: Callable[[EvaluationContext], int]) -> None:
-        self._milliseconds = milliseconds
+    milliseconds: Callable[[EvaluationContext], int]
 
     def evaluate(self, context: EvaluationContext) -> float:
-        return self._milliseconds(context) / 1000
+        return self.milliseconds(context) / 1000
 
 
 QUERY_TIMES: Final[dict[str, Callable[[EvaluationContext], int]]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 
 from vitalspan.promql.engine.aggregation import check_quantile
@@ -17,7 +18,7 @@ from vitalspan.promql.engine.functions.classic_buckets import (
 )
 from vitalspan.promql.engine.functions.native_buckets import native_fraction, native_quantile
 from vitalspan.promql.engine.functions.sum_of_rates import Columns, SumOfRates
-from vitalspan.promql.engine.metric_labels import MAX_CACHED, NAME, MetricLabels
+from vitalspan.promql.engine.metric_labels import MAX_CACHED, MetricLabels
 from vitalspan.promql.engine.plan import (
     FloatVector,
     HistogramVector,
@@ -50,10 +51,8 @@ class HistogramGroups:
         natives = []
         for labels, histogram in histograms_of(vector, context):
             if labels in classic:
-                name = labels.get(NAME)
                 context.annotations.warn(
-                    "vector contains a mix of classic and native histograms"
-                    + (f' for metric name "{name}"' if name else "")
+                    f"vector contains a mix of classic and native histograms{labels.of_metric}"
                 )
                 del classic[labels]
             else:
@@ -99,29 +98,30 @@ def _meaning(labels: MetricLabels) -> tuple[MetricLabels, float | None]:
 
 
 def _bad_bound(labels: MetricLabels) -> str:
-    name = labels.get(NAME)
-    of = f' for metric name "{name}"' if name else ""
-    return f'bucket label "le" is missing or has a malformed value of "{labels.get("le")}"{of}'
+    text = labels.get("le")
+    return f'bucket label "le" is missing or has a malformed value of "{text}"{labels.of_metric}'
 
 
+@dataclass(eq=False)
 class HistogramQuantile(VectorNode):
     """A quantile of each histogram."""
 
-    def __init__(self, q: ScalarNode, vector: VectorNode, names: NameDropping) -> None:
-        self._q = q
-        self._vector = vector
-        self._names = names
+    q: ScalarNode
+    vector: VectorNode
+    names: NameDropping
+
+    def __post_init__(self) -> None:
         self._groups = HistogramGroups()
         self._shapes = HistogramShapes()
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        q, drop = self._q.evaluate(context), self._names.drop
+        q, drop = self.q.evaluate(context), self.names.drop
         check_quantile(q, context)
-        if isinstance(self._vector, SumOfRates):
-            columns = self._vector.columns(context)
+        if isinstance(self.vector, SumOfRates):
+            columns = self.vector.columns(context)
             if columns is not None:
                 return self._of_columns(q, columns, context)
-        classic, natives = self._groups.collect(self._vector.evaluate(context), context)
+        classic, natives = self._groups.collect(self.vector.evaluate(context), context)
         result = [
             (drop(labels), bucket_quantile(q, buckets, context, labels))
             for labels, buckets in classic.items()
@@ -130,16 +130,16 @@ class HistogramQuantile(VectorNode):
             (drop(labels), native_quantile(q, histogram, context, labels))
             for labels, histogram in natives
         ]
-        return self._names.check(result)
+        return self.names.check(result)
 
     def _of_columns(self, q: float, columns: Columns, context: EvaluationContext) -> Vector:
-        drop = self._names.drop
+        drop = self.names.drop
         labels, values = columns
         result = []
         for histogram, bounds, places in self._shapes.of(labels, context):
             counts = [values[place] for place in places]
             result.append((drop(histogram), quantile_of(q, bounds, counts, context, histogram)))
-        return self._names.check(result)
+        return self.names.check(result)
 
 
 _Shape = tuple[MetricLabels, list[float], list[int]]
@@ -176,31 +176,27 @@ class HistogramShapes:
         return shapes
 
 
+@dataclass(eq=False)
 class HistogramQuantiles(VectorNode):
     """Several quantiles of each histogram, which a label tells apart."""
 
-    def __init__(
-        self,
-        vector: VectorNode,
-        label: str,
-        quantiles: Sequence[ScalarNode],
-        names: NameDropping,
-    ) -> None:
-        self._vector = vector
-        self._label = label
-        self._quantiles = quantiles
-        self._names = names
+    vector: VectorNode
+    label: str
+    quantiles: Sequence[ScalarNode]
+    names: NameDropping
+
+    def __post_init__(self) -> None:
         self._groups = HistogramGroups()
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        quantiles = [quantile.evaluate(context) for quantile in self._quantiles]
+        quantiles = [quantile.evaluate(context) for quantile in self.quantiles]
         for q in quantiles:
             check_quantile(q, context)
-        classic, natives = self._groups.collect(self._vector.evaluate(context), context)
-        drop = self._names.drop
+        classic, natives = self._groups.collect(self.vector.evaluate(context), context)
+        drop = self.names.drop
         result = []
         for q in quantiles:
-            label = {self._label: _quantile_label(q)}
+            label = {self.label: _quantile_label(q)}
             result += [
                 (drop(labels.updated(label)), bucket_quantile(q, list(buckets), context, labels))
                 for labels, buckets in classic.items()
@@ -219,21 +215,21 @@ def _quantile_label(q: float) -> str:
     return text if any(mark in text for mark in ".eN") or math.isinf(q) else f"{text}.0"
 
 
+@dataclass(eq=False)
 class HistogramFraction(VectorNode):
     """The share of each histogram's observations that lie between two numbers."""
 
-    def __init__(
-        self, bounds: Sequence[ScalarNode], vector: VectorNode, names: NameDropping
-    ) -> None:
-        self._bounds = bounds
-        self._vector = vector
-        self._names = names
+    bounds: Sequence[ScalarNode]
+    vector: VectorNode
+    names: NameDropping
+
+    def __post_init__(self) -> None:
         self._groups = HistogramGroups()
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        lower, upper = (bound.evaluate(context) for bound in self._bounds)
-        classic, natives = self._groups.collect(self._vector.evaluate(context), context)
-        drop = self._names.drop
+        lower, upper = (bound.evaluate(context) for bound in self.bounds)
+        classic, natives = self._groups.collect(self.vector.evaluate(context), context)
+        drop = self.names.drop
         result = [
             (drop(labels), bucket_fraction(lower, upper, buckets))
             for labels, buckets in classic.items()
@@ -242,4 +238,4 @@ class HistogramFraction(VectorNode):
             (drop(labels), native_fraction(lower, upper, histogram, context, labels))
             for labels, histogram in natives
         ]
-        return self._names.check(result)
+        return self.names.check(result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from vitalspan.promql.engine.evaluation_context import EvaluationContext
@@ -21,16 +22,16 @@ from vitalspan.promql.group_references import expand
 _DIGITS: Final = re.compile(r"(\d+|\D+)")
 
 
+@dataclass(eq=False)
 class LabelChange(VectorNode):
     """A vector with labels that a function makes of those before."""
 
-    def __init__(self, vector: VectorNode, changed: LabelCache) -> None:
-        self._vector = vector
-        self._changes = changed
+    vector: VectorNode
+    changes: LabelCache
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        changed = self._changes
-        result = [(changed[labels], value) for labels, value in self._vector.evaluate(context)]
+        changed = self.changes
+        result = [(changed[labels], value) for labels, value in self.vector.evaluate(context)]
         check_unique(result)
         return result
 
@@ -94,25 +95,23 @@ def _required_labels(selector: Selector | None) -> MetricLabels:
     return metric_labels(labels)
 
 
+@dataclass(eq=False)
 class Sorted(VectorNode):
     """A vector in order of its values, or of some labels."""
 
-    def __init__(
-        self, vector: VectorNode, *, descending: bool, labels: Sequence[str] | None = None
-    ) -> None:
-        self._vector = vector
-        self._descending = descending
-        self._labels = labels
+    vector: VectorNode
+    descending: bool
+    labels: Sequence[str] | None = None
 
     def evaluate(self, context: EvaluationContext) -> Vector:
         if context.is_range:
             context.annotations.warn(
                 "sort is ineffective for range queries since results are always ordered by labels"
             )
-        if self._labels is None:
-            return ordered(self._vector.numbers(context), descending=self._descending)
-        vector = self._vector.evaluate(context)
-        names = self._labels
+        if self.labels is None:
+            return ordered(self.vector.numbers(context), descending=self.descending)
+        vector = self.vector.evaluate(context)
+        names = self.labels
 
         def key(
             element: tuple[MetricLabels, Value],
@@ -120,7 +119,7 @@ class Sorted(VectorNode):
             labels = element[0]
             return [_natural(labels.get(name)) for name in names], labels.pairs
 
-        return sorted(vector, key=key, reverse=self._descending)
+        return sorted(vector, key=key, reverse=self.descending)
 
 
 def _natural(text: str) -> list[tuple[bool, int, str]]:

@@ -1,14 +1,17 @@
-"""Quantiles, fractions and deviations of one native histogram."""
+"""Quantiles, fractions and statistics of native histograms."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
 
-from vitalspan.promql.engine.arithmetic import exact_sum
+from vitalspan.promql.engine.arithmetic import divide, exact_sum
 from vitalspan.promql.engine.evaluation_context import EvaluationContext
 from vitalspan.promql.engine.float_histogram import Bucket, FloatHistogram
-from vitalspan.promql.engine.metric_labels import NAME, MetricLabels
+from vitalspan.promql.engine.metric_labels import MetricLabels
+from vitalspan.promql.engine.plan import NameDropping, Vector, VectorNode, histograms_of
 
 
 def native_quantile(
@@ -48,7 +51,7 @@ def native_quantile(
         if is_beyond or exact_sum(one.observations for one in buckets) < histogram.count:
             context.annotations.inform(
                 "input to histogram_quantile has NaN observations, result is "
-                f"{'NaN' if is_beyond else 'skewed higher'}{_of(labels)}"
+                f"{'NaN' if is_beyond else 'skewed higher'}{labels.of_metric}"
             )
     if count < rank:
         return math.nan if has_nan else upper
@@ -118,7 +121,7 @@ def native_fraction(
         if count < histogram.count:
             context.annotations.inform(
                 "input to histogram_fraction has NaN observations, which are excluded from all "
-                f"fractions{_of(labels)}"
+                f"fractions{labels.of_metric}"
             )
     ranks = [min(_rank(value, histogram, count), count) for value in (lower, upper)]
     return (ranks[1] - ranks[0]) / histogram.count
@@ -153,7 +156,7 @@ def _share_below(value: float, lower: float, upper: float, *, is_linear: bool) -
     return 1 - (middle - high) / (low - high)
 
 
-def native_variance(histogram: FloatHistogram) -> float:
+def _variance(histogram: FloatHistogram) -> float:
     """Return the variance of a native histogram's observations, as if each were amid its bucket."""
     if not histogram.count:
         return math.nan
@@ -178,6 +181,30 @@ def _middles(histogram: FloatHistogram) -> Iterator[tuple[float, float]]:
             yield middle, count
 
 
-def _of(labels: MetricLabels) -> str:
-    name = labels.get(NAME)
-    return f' for metric name "{name}"' if name else ""
+@dataclass(eq=False)
+class NativeStatistic(VectorNode):
+    """A statistic of each native histogram; elements that are numbers are left out."""
+
+    statistic: Callable[[FloatHistogram], float]
+    vector: VectorNode
+    names: NameDropping
+
+    def evaluate(self, context: EvaluationContext) -> Vector:
+        statistic, drop = self.statistic, self.names.drop
+        natives = histograms_of(self.vector.evaluate(context), context)
+        return self.names.check([(drop(labels), statistic(one)) for labels, one in natives])
+
+
+def _deviation(histogram: FloatHistogram) -> float:
+    variance = _variance(histogram)
+    return math.sqrt(variance) if variance >= 0 else math.nan
+
+
+OF_NATIVE_HISTOGRAMS: Final[dict[str, Callable[[FloatHistogram], float]]] = {
+    "histogram_avg": lambda histogram: divide(histogram.total, histogram.count),
+    "histogram_count": lambda histogram: histogram.count,
+    "histogram_stddev": _deviation,
+    "histogram_stdvar": _variance,
+    "histogram_sum": lambda histogram: histogram.total,
+}
+"""Functions that give one number of each native histogram, by name."""

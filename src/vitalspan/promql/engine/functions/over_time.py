@@ -5,11 +5,20 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 from vitalspan.promql.engine.aggregation import check_quantile
-from vitalspan.promql.engine.arithmetic import add_exactly, exact_sum, mean, quantile, variance
+from vitalspan.promql.engine.arithmetic import (
+    add_exactly,
+    exact_sum,
+    largest,
+    mean,
+    quantile,
+    smallest,
+    variance,
+)
 from vitalspan.promql.engine.evaluation_context import EvaluationContext, EvaluationError
 from vitalspan.promql.engine.functions.histograms_over_time import (
     HISTOGRAMS_OVER_TIME,
@@ -62,53 +71,51 @@ class OverTime(VectorNode):
         return self._function(window)
 
 
+@dataclass(eq=False)
 class QuantileOverTime(VectorNode):
     """A quantile of the samples of each series in a range."""
 
-    def __init__(self, q: ScalarNode, matrix: MatrixNode, names: NameDropping) -> None:
-        self._q = q
-        self._matrix = matrix
-        self._names = names
+    q: ScalarNode
+    matrix: MatrixNode
+    names: NameDropping
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        q, drop = self._q.evaluate(context), self._names.drop
-        windows = list(windows_of_numbers(self._matrix.evaluate(context), context))
+        q, drop = self.q.evaluate(context), self.names.drop
+        windows = list(windows_of_numbers(self.matrix.evaluate(context), context))
         if windows:
             check_quantile(q, context)
-        return self._names.check([(drop(one.labels), quantile(q, one.values)) for one in windows])
+        return self.names.check([(drop(one.labels), quantile(q, one.values)) for one in windows])
 
 
+@dataclass(eq=False)
 class PredictLinear(VectorNode):
     """The value that each series will have after a number of seconds, if it goes on like this."""
 
-    def __init__(self, matrix: MatrixNode, seconds: ScalarNode, names: NameDropping) -> None:
-        self._matrix = matrix
-        self._seconds = seconds
-        self._names = names
+    matrix: MatrixNode
+    seconds: ScalarNode
+    names: NameDropping
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        seconds, drop = self._seconds.evaluate(context), self._names.drop
+        seconds, drop = self.seconds.evaluate(context), self.names.drop
         vector: list[tuple[MetricLabels, float]] = []
-        for window in windows_of_numbers(self._matrix.evaluate(context), context):
+        for window in windows_of_numbers(self.matrix.evaluate(context), context):
             if len(window.times) >= 2:
                 slope, intercept = _linear_regression(window, context.now)
                 vector.append((drop(window.labels), slope * seconds + intercept))
-        return self._names.check(vector)
+        return self.names.check(vector)
 
 
+@dataclass(eq=False)
 class DoubleExponentialSmoothing(VectorNode):
     """The smoothed value of each series, by Holt's method with factors for level and trend."""
 
-    def __init__(
-        self, matrix: MatrixNode, factors: Sequence[ScalarNode], names: NameDropping
-    ) -> None:
-        self._matrix = matrix
-        self._factors = factors
-        self._names = names
+    matrix: MatrixNode
+    factors: Sequence[ScalarNode]
+    names: NameDropping
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        smoothing, trend = (factor.evaluate(context) for factor in self._factors)
-        windows = self._matrix.evaluate(context)
+        smoothing, trend = (factor.evaluate(context) for factor in self.factors)
+        windows = self.matrix.evaluate(context)
         if not windows:
             return []
         for name, factor, short in (
@@ -119,8 +126,8 @@ class DoubleExponentialSmoothing(VectorNode):
                 raise EvaluationError(
                     f"invalid {name} factor. Expected: 0 < {short} < 1, got: {factor:f}"
                 )
-        drop = self._names.drop
-        return self._names.check(
+        drop = self.names.drop
+        return self.names.check(
             [
                 (drop(one.labels), _smoothed(one.values, smoothing, trend))
                 for one in windows_of_numbers(windows, context)
@@ -165,16 +172,6 @@ def _derivative(window: Window) -> float | None:
     if len(window.times) < 2:
         return None
     return _linear_regression(window, window.times[0])[0]
-
-
-def _largest(window: Window) -> float:
-    numbers = [value for value in window.values if not math.isnan(value)]
-    return max(numbers, default=math.nan)
-
-
-def _smallest(window: Window) -> float:
-    numbers = [value for value in window.values if not math.isnan(value)]
-    return min(numbers, default=math.nan)
 
 
 def _time_of(window: Window, extreme: float) -> float:
@@ -227,8 +224,8 @@ OVER_TIME: Final[dict[str, RangeFunction]] = {
     "idelta": _instant_delta,
     "irate": _instant_rate,
     "mad_over_time": _median_absolute_deviation,
-    "max_over_time": _largest,
-    "min_over_time": _smallest,
+    "max_over_time": lambda window: largest(window.values),
+    "min_over_time": lambda window: smallest(window.values),
     "present_over_time": lambda _: 1.0,
     "resets": _resets,
     "stddev_over_time": lambda window: math.sqrt(variance(window.values)),
@@ -236,8 +233,8 @@ OVER_TIME: Final[dict[str, RangeFunction]] = {
     "sum_over_time": lambda window: exact_sum(window.values),
     "ts_of_first_over_time": lambda window: window.times[0] / 1000,
     "ts_of_last_over_time": lambda window: window.times[-1] / 1000,
-    "ts_of_max_over_time": lambda window: _time_of(window, _largest(window)),
-    "ts_of_min_over_time": lambda window: _time_of(window, _smallest(window)),
+    "ts_of_max_over_time": lambda window: _time_of(window, largest(window.values)),
+    "ts_of_min_over_time": lambda window: _time_of(window, smallest(window.values)),
 }
 
 KEEPING_NAME: Final[dict[str, RangeFunction]] = {
