@@ -117,7 +117,14 @@ def test_names_are_taken_from_the_start(monitor: vs.Monitor, registry: Collector
     for name in ("operation_duration_seconds", "api_calls_total", "vitalspan_series"):
         with pytest.raises(ValueError, match="Duplicated"):
             Gauge(name, "Mine.", registry=registry)
-    with pytest.raises(vs.ConfigurationError, match="metric_prefix"):
+    with pytest.raises(vs.ConfigurationError, match=r"has \w+, \w+, \w+ and \d+ more names,"):
+        vs.Monitor(registry=registry, system_metrics=False)
+
+
+def test_a_metric_that_is_there_already_is_named() -> None:
+    registry = CollectorRegistry()
+    Gauge("api_calls_total", "Mine.", registry=registry)
+    with pytest.raises(vs.ConfigurationError, match="already has api_calls_total, which"):
         vs.Monitor(registry=registry, system_metrics=False)
 
 

@@ -290,3 +290,5 @@ def test_an_unknown_option_is_told(monitor: vs.Monitor) -> None:
         monitor.operation("b", lables={})  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="no option 'xyzzy': there are component"):
         monitor.operation("b", xyzzy=1)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="no option 'name': the name is its first argument"):
+        monitor.operation(name="b")  # type: ignore[call-overload]

@@ -51,7 +51,11 @@ def test_an_address_has_labels_a_tenant_and_a_token() -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("http://host", "use 'prometheus+http://"),
+        (
+            "http://host",
+            "history='http://': use the URL of a Prometheus, such as 'prometheus",
+        ),
+        ("postgresql://host/db", "a database is given as store="),
         ("prometheus+http://", "needs http:// or https:// and a host"),
         ("prometheus+http://host?a-b=1", "'a-b' is no label"),
         ("prometheus+http://host?scrape_interval=x", "use a duration"),

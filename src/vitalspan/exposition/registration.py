@@ -47,8 +47,9 @@ class Registration:
             self._registry.register(collector)
         except ValueError as clash:
             raise ConfigurationError(
-                "the registry has metrics of these names already, another monitor's perhaps: use "
-                f"another registry, or metric_prefix=, or close the other monitor ({clash})"
+                f"the registry already has {self._taken_names(collector)}, which this monitor "
+                "exposes too: close the other monitor, if they belong to one, or use another "
+                "registry or a metric_prefix"
             ) from clash
         self._collectors = [collector]
         if settings.system_metrics:
@@ -81,6 +82,13 @@ class Registration:
             # The registry's owner may have taken it out already.
             with suppress(KeyError):
                 self._registry.unregister(collector)
+
+    def _taken_names(self, collector: MonitorCollector) -> str:
+        """Return in short which names of the collector's series the registry has already."""
+        names = set(self._registry._get_names(collector))  # type: ignore[no-untyped-call]  # noqa: SLF001
+        taken = sorted(names & self._registry._names_to_collectors.keys())  # noqa: SLF001
+        more = f" and {len(taken) - 3} more names" if len(taken) > 3 else ""
+        return ", ".join(taken[:3]) + more
 
     def _is_complete(self) -> bool:
         # A fixture of a test may have emptied the registry.

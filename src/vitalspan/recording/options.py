@@ -85,6 +85,7 @@ class OperationOptions(NamedTuple):
 
 def check_options(
     name: str | None,
+    /,
     *,
     component: str | None = None,
     labels: Mapping[str, object] | None = None,
@@ -193,5 +194,7 @@ def _check_errors(errors: object) -> None:
 
 
 def _unknown(option: str) -> TypeError:
+    if option == "name":
+        return TypeError("operation() has no option 'name': the name is its first argument")
     options = [*OperationArguments.__annotations__]
     return TypeError(f"operation() has no option {option!r}: {suggestion(option, options)}")

@@ -62,7 +62,11 @@ def parse_address(url: str, environ: Mapping[str, str] = os.environ) -> Promethe
         ConfigurationError: for a URL that cannot be used; the message has no secrets.
     """
     if not is_prometheus(url):
-        raise ConfigurationError(f"history={url.partition('://')[0]!r:.40}: use {_EXAMPLE}")
+        scheme, separator, _ = url.partition("://")
+        raise ConfigurationError(
+            f"history={scheme + separator!r:.40}: use the URL of a Prometheus, such as {_EXAMPLE}; "
+            "a database is given as store="
+        )
     plain = url.removeprefix("prometheus+")
     try:
         query = urlsplit(plain).query
