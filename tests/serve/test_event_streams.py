@@ -89,7 +89,7 @@ def test_there_is_room_for_so_many(shop: vs.Monitor, registry: CollectorRegistry
         for _, lines in clients:
             next_event(lines)
         status, _, body = ask(server, path="/api/v1/events")
-        assert (status, b"too many follow" in body) == (503, True)
+        assert (status, b"too many event streams" in body) == (503, True)
         for client, lines in clients:
             client.close()
             lines.close()

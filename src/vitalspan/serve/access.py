@@ -1,4 +1,4 @@
-"""Access control: which requests are refused by the rate limit or for want of a password."""
+"""Access control: refuses requests over the rate limit and those without a valid password."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def refusal(request: Request, config: WebConfig) -> Response | None:
-    """Return the response to a client that is not let in, and None for everyone else.
+    """Return the response to a client that is not admitted; None if the request may go on.
 
-    With users it may take as long as bcrypt needs for a password.
+    With users in the configuration this may take as long as bcrypt needs to check a password.
     """
     if config.rate_limit and not config.rate_limit.admits(time.monotonic()):
         return text_response(HTTPStatus.TOO_MANY_REQUESTS, "too many requests")
     if config.users and not config.users.admits(request.headers.get("authorization")):
         return text_response(
-            HTTPStatus.UNAUTHORIZED, "a user name and its password are needed", CHALLENGE
+            HTTPStatus.UNAUTHORIZED, "a user name and password are needed", CHALLENGE
         )
     return None

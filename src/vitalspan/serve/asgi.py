@@ -1,4 +1,4 @@
-"""An ASGI application that shows metrics and probes."""
+"""An ASGI application that serves metrics and probes."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ ASGIApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
 def make_asgi_app(registry: Collector = REGISTRY, *, page: bool = False) -> ASGIApp:
-    """Make an ASGI application that shows a registry's metrics at every path below its mount.
+    """Make an ASGI application that serves a registry's metrics at every path below its mount.
 
     In Starlette and FastAPI, `app.add_route("/metrics", make_asgi_app())` serves exactly that path.
     `app.mount` redirects it to `/metrics/`, unless the application is instrumented.
 
-    Paths that end in `/-/live`, `/-/ready` or `/health` say how the process does. The metrics are
-    rendered in a thread, so that a scrape does not hold up the event loop. Lifespan events are
-    acknowledged; a websocket is refused.
+    Paths that end in `/-/live`, `/-/ready` or `/health` are probes. The metrics are rendered in a
+    thread, so that a scrape does not block the event loop. Lifespan events are acknowledged;
+    WebSocket connections are refused.
 
     Args:
-        registry: whose metrics are shown.
-        page: whether the application is what the HTTP server is: the live page at its mount with
+        registry: the registry whose metrics are served.
+        page: whether to serve everything that the HTTP server does: the live page at the mount with
             the JSON API below it, the metrics at `/metrics` and the probes at their paths. Mount it
-            with `app.mount("/vitalspan", ...)` then. Whoever may not see the page has to be kept
-            out by the application around it.
+            with `app.mount("/vitalspan", ...)` then. The application around it has to keep out
+            everyone who may not see the page.
     """
     return MetricsApp(registry, page=page)
 
 
 class MetricsApp:
-    """The application. It is no function: a router takes a function for a handler of requests.
+    """The ASGI application, as an object, because routers treat a function as a request handler.
 
     Args:
-        registry: whose metrics are shown.
-        page: whether the page is at the mount, rather than the metrics at every path.
+        registry: the registry whose metrics are served.
+        page: whether the page is at the mount, instead of the metrics at every path.
 
     Attributes:
-        page: the same.
+        page: whether the page is at the mount.
     """
 
     def __init__(self, registry: Collector, *, page: bool = False) -> None:
@@ -60,7 +60,7 @@ class MetricsApp:
         self._streams = 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer what the server asks."""
+        """Handle a connection or the lifespan events of the server."""
         if scope["type"] == "http":
             if not await self._streamed(scope, receive, send):
                 await _answer(await self._respond(scope), send)
@@ -83,7 +83,8 @@ class MetricsApp:
     async def _streamed(
         self, scope: MutableMapping[str, Any], receive: Receive, send: Send
     ) -> bool:
-        """Send events until the client has gone, if it asks for them; return whether it does."""
+        """Stream events until the client disconnects, if it asks for them; return whether it
+        did."""
         wanted = self.page and (scope["method"], _path_below_mount(scope)) == ("GET", EVENTS_PATH)
         if not wanted or self._streams >= MAX_STREAMS or not _has_event_loop():
             return False
@@ -97,7 +98,7 @@ class MetricsApp:
 
 def _path_below_mount(scope: MutableMapping[str, Any]) -> str:
     path, mount = str(scope["path"]), str(scope.get("root_path", ""))
-    # The path has the mount in it where a framework follows ASGI 2.4 or newer.
+    # Frameworks that follow ASGI 2.4 or newer leave the mount in the path.
     return path.removeprefix(mount) if f"{path}/".startswith(f"{mount}/") else path
 
 
@@ -105,7 +106,7 @@ def _has_event_loop() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        # Another async library is in charge, such as trio: what asyncio has is out of reach.
+        # Another async library runs, such as trio, so asyncio cannot be used.
         return False
     return True
 
@@ -121,7 +122,7 @@ def _request(scope: MutableMapping[str, Any]) -> Request:
 
 async def _render(request: Request, registry: Collector, *, any_path: bool) -> Response:
     if is_probe(request, any_path=any_path):
-        # It waits for nothing, whereas every thread of the pool may wait for a collector.
+        # This never blocks, while every thread of the pool may be waiting for a collector.
         return respond(request, registry, any_path=any_path)
     if not _has_event_loop():
         return respond(request, registry, any_path=any_path)

@@ -1,4 +1,4 @@
-"""Events for pages, as an ASGI application sends them."""
+"""The stream of events for pages, sent by an ASGI application."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 async def send_events(registry: object, receive: Receive, send: Send) -> None:
-    """Send events until the client has gone.
+    """Send events until the client disconnects.
 
     Args:
-        registry: whose service they are about.
-        receive: of the application.
-        send: of the application.
+        registry: the registry of the service that the events are about.
+        receive: the application's `receive`.
+        send: the application's `send`.
     """
     with fork.imports_finish_first:
-        # A process that nobody looks at needs none of this.
+        # Imported here, because a process whose page nobody opens does not need it.
         from vitalspan.page.events import (  # noqa: PLC0415
             CONTENT_TYPE,
             OPENING,
@@ -53,7 +53,7 @@ async def send_events(registry: object, receive: Receive, send: Send) -> None:
 
 
 async def _pause(gone: asyncio.Future[None], woken: threading.Event, seconds: float) -> None:
-    """Wait some seconds, or until the client has gone or a watch has begun."""
+    """Wait some seconds, or until the client disconnects or somebody else starts to watch."""
     while seconds > 0 and not gone.done() and not woken.is_set():
         await asyncio.wait([gone], timeout=min(1.0, seconds))
         seconds -= 1.0

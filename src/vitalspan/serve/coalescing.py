@@ -1,6 +1,6 @@
-"""Scrape coalescing: scrapes that ask for the same at the same time share one rendering.
+"""Scrape coalescing: identical scrapes that arrive at the same time share one rendering.
 
-A scrape never gets a rendering that had begun before the scrape arrived.
+A scrape never gets a rendering that began before the scrape arrived.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ WhenSent = Callable[[], None]
 Respond = Callable[[Response, WhenSent], None]
 
 PATIENCE: Final = 1.0
-"""Seconds after which a rendering is taken to hang, and holds up nobody any more."""
+"""Seconds after which a rendering counts as hanging, so that others no longer wait for it."""
 
 
 class _Rendering:
     """A rendering and the scrapes that share it.
 
     Args:
-        key: what is asked for.
+        key: identifies what is asked for.
         render: makes the response.
     """
 
@@ -39,16 +39,17 @@ class _Rendering:
 
 
 class ScrapeCoalescer:
-    """Lets scrapes share renderings, and bounds both.
+    """Lets scrapes share renderings, and limits the number of both.
 
-    While a rendering runs, scrapes that ask for the same gather for the next one. So there is one
-    at a time for each thing that can be asked for, unless one hangs.
+    While a rendering runs, scrapes with the same key gather for the next one. So there is one
+    rendering at a time for each key, unless one hangs.
 
     Args:
-        submit: runs a job in a thread; returns whether it will.
-        max_scrapes: how many scrapes wait for their responses or take them, at most.
-        max_renderings: how many renderings are waited for, run or being sent, at most. Each has
-            a thread until it is made, and its text is in memory until all have taken it.
+        submit: runs a job in a thread; returns whether it can.
+        max_scrapes: how many scrapes may be waiting for their responses or receiving them.
+        max_renderings: how many renderings may be pending, running or being sent. Each uses a
+            thread until it is made, and its text stays in memory until every client has received
+            it.
         now: a steady clock in seconds.
     """
 
@@ -71,16 +72,16 @@ class ScrapeCoalescer:
         self._running: dict[Hashable, _Rendering] = {}
 
     def scrape(self, key: Hashable, render: Render, respond: Respond) -> bool:
-        """Have a scrape answered by the next rendering that begins.
+        """Answer a scrape with the next rendering that begins.
 
         Args:
-            key: what is asked for; equal keys share a rendering.
+            key: identifies what is asked for; scrapes with equal keys share a rendering.
             render: makes the response, in another thread.
-            respond: is given the response, in another thread, and a function that it has called
-                once the response has been sent, or cannot be sent.
+            respond: called in another thread with the response and a function, which it calls once
+                the response has been sent or cannot be sent.
 
         Returns:
-            Whether there is room for it; `respond` is not called otherwise.
+            Whether there is room for the scrape; if not, `respond` is not called.
         """
         with self._changed:
             if self._scrapes >= self._max_scrapes:
@@ -104,10 +105,10 @@ class ScrapeCoalescer:
         self._scrapes += 1
 
     def _run(self, rendering: _Rendering) -> None:
-        """Render once it is this rendering's turn, and answer all scrapes that gathered for it."""
+        """Wait for this rendering's turn, render, and answer all scrapes that gathered for it."""
         with self._changed:
             self._wait_for_turn(rendering.key)
-            # From here on it is too late to join: what follows may read the metrics at once.
+            # No scrape can join from here on, because the metrics may be read at any moment now.
             del self._gathering[rendering.key]
             self._running[rendering.key] = rendering
             rendering.started_at = self._now()

@@ -1,7 +1,8 @@
-"""A client's connection, as a state machine that never waits.
+"""A client's connection, as a state machine that never blocks.
 
-`http.server` times each read by itself, so one byte every few seconds holds its thread for ever.
-Here a deadline holds for a whole request and for a whole response, and no byte puts it off.
+`http.server` has a timeout for each read, so a client that sends one byte every few seconds keeps
+its thread for ever. Here the deadline is for a whole request and for a whole response, and
+receiving a byte does not extend it.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ if TYPE_CHECKING:
     from vitalspan.serve.web_config.tls import TLS
 
 MAX_REQUESTS: Final = 1000
-"""Requests that one connection may bring."""
+"""The number of requests that one connection may send."""
 
 _RECEIVE_BYTES: Final = 8 * 1024
 _SEND_BYTES: Final = 64 * 1024
 _MOST_UNSENT: Final = 256 * 1024
-"""Bytes that wait for a client that takes a stream too slowly, at most."""
+"""The number of bytes that may be buffered for a client that reads a stream too slowly."""
 
 _LINGER_SECONDS: Final = 1.0
 _LINGER_BYTES: Final = 256 * 1024
 
-# A client as fast as the server must not keep the others waiting.
+# A client that is as fast as the server must not keep the others waiting.
 _STEPS_IN_A_ROW: Final = 16
 
 _log = logging.getLogger(__name__)
@@ -52,12 +53,12 @@ class State(enum.Enum):
 
 
 class Timeouts(NamedTuple):
-    """The time that a client may take, in seconds.
+    """The time limits for a client, in seconds.
 
     Attributes:
-        request: for a whole request, with the TLS handshake before the first one, and again for
-            a whole response.
-        idle: from a response to the first byte of the next request.
+        request: for receiving a whole request, including the TLS handshake before the first one,
+            and again for sending a whole response.
+        idle: from the end of a response to the first byte of the next request.
     """
 
     request: float
@@ -65,17 +66,17 @@ class Timeouts(NamedTuple):
 
 
 class Connection:
-    """A client's connection. One thread at a time uses it; only `abort` may come from another.
+    """A client's connection. One thread at a time uses it; only `abort` may be called from another.
 
     Args:
         sock: the connected socket.
-        timeouts: how long the client may take.
-        now: seconds on a steady clock, the same one that the methods are given.
-        tls: how the connection is secured; None for plain HTTP.
+        timeouts: the time limits for the client.
+        now: seconds on a steady clock, the same clock as for the methods.
+        tls: the TLS settings; None for plain HTTP.
 
     Attributes:
-        state: what it is doing.
-        deadline: until when; infinite while its response is made.
+        state: what the connection is doing.
+        deadline: when the current step times out; infinite while its response is made.
 
     Raises:
         OSError: if TLS cannot begin.
@@ -99,22 +100,22 @@ class Connection:
 
     @property
     def events(self) -> int:
-        """The events to wait for before the next `proceed`, as `selectors` has them."""
+        """The events to wait for before the next `proceed`, as in `selectors`."""
         return self._transport.events
 
     @property
     def request(self) -> Request:
-        """The request whose response is to be made."""
+        """The request that is waiting for its response."""
         if self._request is None:
             raise RuntimeError("there is no whole request yet")
         return self._request
 
     def fileno(self) -> int:
-        """Return the file descriptor, as a selector asks for it; -1 once it is closed."""
+        """Return the file descriptor, as selectors require; -1 once it is closed."""
         return self._transport.fileno()
 
     def proceed(self, now: float) -> None:
-        """Go on until the socket has to wait, a whole request is there, or the connection ends."""
+        """Proceed until the socket would block, a request is complete, or the connection ends."""
         try:
             for _ in range(_STEPS_IN_A_ROW):
                 if not self._step(now):
@@ -135,13 +136,13 @@ class Connection:
         keep_alive: bool = True,
         when_sent: Callable[[], None] | None = None,
     ) -> None:
-        """Send the response to the request, as much of it as the socket takes at once.
+        """Send the response to the request, or as much of it as the socket takes at once.
 
         Args:
-            response: what is sent.
+            response: the response to send.
             now: seconds on the steady clock.
             keep_alive: whether the connection may stay open for the next request.
-            when_sent: called once, as soon as the response is sent or the connection has ended.
+            when_sent: called once, when the response has been sent or the connection has ended.
         """
         self._when_sent = when_sent
         self._streaming = response.begin_stream is not None
@@ -155,7 +156,7 @@ class Connection:
         self.proceed(now)
 
     def push(self, data: bytes, now: float) -> None:
-        """Send more of a stream. A client that takes too little of it loses its connection."""
+        """Send more of a stream. A client that reads too slowly is disconnected."""
         if not self._streaming or self.state not in {State.SENDING, State.STREAMING}:
             return
         self._unsent.append(memoryview(data))
@@ -167,7 +168,7 @@ class Connection:
         self.proceed(now)
 
     def time_out(self, now: float) -> None:
-        """End what has taken too long: half a request gets a response that says so."""
+        """Handle a timeout: end the connection, after a response that says so to half a request."""
         if self.state is State.READING and self._parser.started:
             error = RequestError(HTTPStatus.REQUEST_TIMEOUT)
             self._send(text_response(error.status, error.reason), now, keep_alive=False)
@@ -176,17 +177,17 @@ class Connection:
             self.close()
 
     def close(self) -> None:
-        """End the connection without waiting for the client."""
+        """Close the connection without waiting for the client."""
         self.state = State.CLOSED
         self._transport.close()
         self._finish()
 
     def abort(self) -> None:
-        """End the connection from another thread; the one that uses it then sees its end."""
+        """Abort the connection from another thread; the thread that uses it then sees its end."""
         self._transport.abort()
 
     def close_in_child(self) -> None:
-        """Let go of the socket in a forked child, without a word to the client."""
+        """Close the socket in a forked child, without sending anything to the client."""
         self._transport.close_in_child()
 
     def _step(self, now: float) -> bool:
@@ -237,7 +238,7 @@ class Connection:
 
     def _send(self, response: Response, now: float, *, keep_alive: bool) -> None:
         head = response_head(response, keep_alive=keep_alive)
-        # One piece where that is small, and no copy of what is large.
+        # A small response is sent in one piece, and a large body is not copied.
         body = memoryview(response.body)
         self._unsent = [memoryview(head + body[:_SEND_BYTES]), body[_SEND_BYTES:]]
         self._keep_alive = keep_alive
@@ -268,13 +269,13 @@ class Connection:
             if unread:
                 self._parse(unread, now)
             return
-        # Closing with unread bytes in the way makes the kernel reset the connection, which throws
-        # away a response on its way. So the rest is received for a moment and not looked at.
+        # Closing a socket with unread bytes makes the kernel reset the connection, which would
+        # discard a response on its way. So the rest is received for a moment and ignored.
         self._transport.end_sending()
         self.state, self.deadline = State.LINGERING, now + _LINGER_SECONDS
 
     def _watch(self) -> bool:
-        """Notice that the client has gone. It has nothing to say while it takes a stream."""
+        """Notice when the client disconnects. It sends nothing while it receives a stream."""
         if self._transport.receive(_RECEIVE_BYTES) is not None:
             self.close()
         return False
@@ -289,7 +290,7 @@ class Connection:
         return True
 
     def _finish(self) -> None:
-        """Tell that the response needs no more room."""
+        """Report that the response no longer needs its memory."""
         self._unsent = []
         when_sent, self._when_sent = self._when_sent, None
         if when_sent is not None:

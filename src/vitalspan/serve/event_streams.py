@@ -1,4 +1,4 @@
-"""The streams of events that pages follow, fed by one thread that lives while there are any."""
+"""The event streams of pages, fed by one thread that runs while there are any."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from vitalspan.serve.messages import Response
 Push = Callable[[bytes], None]
 
 MAX_STREAMS: Final = 64
-"""Streams at a time; whoever comes then asks again and again instead."""
+"""The maximum number of streams at a time; further clients poll instead."""
 
 _log = logging.getLogger(__name__)
 
 
 class EventStreams:
-    """Sends the same events to every client that follows them.
+    """Sends the same events to every client.
 
     Args:
-        registry: whose service the events are about.
-        most: how many clients there may be.
-        wait: waits for some seconds, or until the event is set; returns whether it is.
+        registry: the registry of the service that the events are about.
+        most: the maximum number of clients.
+        wait: waits for some seconds, or until the event is set; returns whether it is set.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class EventStreams:
         return len(self._clients)
 
     def open(self) -> tuple[Response, Callable[[], None]] | None:
-        """Return the response that begins a stream, and what ends it; None where there is no room.
+        """Return the response that begins a stream, and a function to end it; None without room.
 
-        The second is called once the client has gone.
+        The function has to be called once the client has disconnected.
         """
         with fork.imports_finish_first:
-            # A process that nobody looks at needs none of this.
+            # Imported here, because a process whose page nobody opens does not need it.
             from vitalspan.page.events import CONTENT_TYPE, OPENING  # noqa: PLC0415
             from vitalspan.page.site import HEADERS  # noqa: PLC0415
 
@@ -79,18 +79,18 @@ class EventStreams:
 
     def _begin(self, client: int, push: Push) -> None:
         with self._lock:
-            # It may have gone already.
+            # The client may have disconnected already.
             if client not in self._clients:
                 return
             self._clients[client] = push
-            # Whoever comes is told at once how the service is.
+            # A new client gets the state of the service at once.
             self._woken.set()
             if not self._running:
                 thread = threading.Thread(target=self._run, name="vitalspan-events", daemon=True)
                 try:
                     thread.start()
                 except RuntimeError:
-                    _log.debug("no thread could be started: pages ask by themselves")
+                    _log.debug("no thread could be started: pages have to poll")
                 else:
                     self._running = True
 

@@ -1,4 +1,4 @@
-"""The connections that wait in a selector, and their deadlines."""
+"""The connections that wait in a selector, with their deadlines."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ NEVER: Final = float("inf")
 
 
 class HeldConnections:
-    """The connections in a selector, the one that was silent longest first.
+    """The connections that wait in a selector, the one that has been silent longest first.
 
     Args:
-        selector: that they wait in.
+        selector: the selector that they wait in.
 
     Attributes:
-        next_deadline: a time until which none of them has taken too long; infinite without any.
+        next_deadline: no connection times out before this time; infinite without any connections.
     """
 
     def __init__(self, selector: selectors.BaseSelector) -> None:
         self._selector = selector
-        # The file descriptor of each, and what it waits for.
+        # The file descriptor of each connection, and the events that it waits for.
         self._held: dict[Connection, tuple[int, int]] = {}
         self.next_deadline = NEVER
 
@@ -34,7 +34,7 @@ class HeldConnections:
         return iter(self._held)
 
     def hold(self, connection: Connection) -> None:
-        """Let a connection wait for its events, as the one that was heard of last."""
+        """Let a connection wait for its events, and count it as the one that was active last."""
         fd, registered = self._held.pop(connection, (-1, 0))
         events = connection.events
         if not registered:
@@ -46,20 +46,20 @@ class HeldConnections:
         self.next_deadline = min(self.next_deadline, connection.deadline)
 
     def release(self, connection: Connection) -> None:
-        """Take a connection out, where it is in."""
+        """Remove a connection if it is held."""
         fd, registered = self._held.pop(connection, (-1, 0))
         if registered:
             self._selector.unregister(fd)
 
     def longest_silent(self) -> Connection | None:
-        """Return the connection that has been silent longest, None where all take responses."""
+        """Return the connection that has been silent longest; None if all are taking responses."""
         silent = (held for held in self._held if held.state is not State.SENDING)
         return next(silent, None)
 
     def overdue(self, now: float) -> list[Connection]:
-        """Return the connections that have taken too long."""
+        """Return the connections whose deadlines have passed."""
         return [held for held in self._held if held.deadline <= now]
 
     def find_next_deadline(self) -> None:
-        """Find out anew when the next of them will have taken too long."""
+        """Recompute the earliest deadline."""
         self.next_deadline = min((held.deadline for held in self._held), default=NEVER)

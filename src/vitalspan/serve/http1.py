@@ -1,4 +1,4 @@
-"""The HTTP/1.1 parser: h11, with limits on what a client may send."""
+"""The HTTP/1.1 parser: h11, with limits on the size of a request."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import h11
 from vitalspan.serve.messages import Request, Response, join_headers
 
 MAX_REQUEST_LINE: Final = 8 * 1024
-"""Bytes of a request line, without its end."""
+"""The maximum length of a request line in bytes, without its line end."""
 
 MAX_HEADER_BYTES: Final = 32 * 1024
-"""Bytes of all headers of a request, line ends included."""
+"""The maximum size of all headers of a request in bytes, including line ends."""
 
 MAX_HEADERS: Final = 100
 
@@ -28,14 +28,14 @@ _REASONS: Final = {
         f"the headers are larger than {MAX_HEADER_BYTES} bytes or more than {MAX_HEADERS}"
     ),
     HTTPStatus.REQUEST_TIMEOUT: "the request took too long to arrive",
-    HTTPStatus.HTTP_VERSION_NOT_SUPPORTED: "only HTTP/1.1 and HTTP/1.0 are spoken here",
-    HTTPStatus.NOT_IMPLEMENTED: "this transfer encoding is not understood here",
+    HTTPStatus.HTTP_VERSION_NOT_SUPPORTED: "only HTTP/1.1 and HTTP/1.0 are supported",
+    HTTPStatus.NOT_IMPLEMENTED: "this transfer encoding is not supported",
     HTTPStatus.BAD_REQUEST: "this is not a well-formed HTTP/1.1 request",
 }
 
 
 class RequestError(Exception):
-    """A request that can only be answered with an error; the connection then ends."""
+    """A request that is answered with an error, after which the connection ends."""
 
     def __init__(self, status: HTTPStatus) -> None:
         self.status = status
@@ -60,7 +60,7 @@ class Http1Parser:
         self._line_ended = False
 
     def feed(self, data: bytes) -> Request | None:
-        """Take bytes from the client, and return the request once it is whole.
+        """Take bytes from the client, and return the request once it is complete.
 
         Raises:
             RequestError: if the request is malformed or too large.
@@ -83,18 +83,18 @@ class Http1Parser:
         return Request(event.method.decode("ascii"), path, query, headers)
 
     def unread(self) -> bytes:
-        """Return what the client has sent beyond this request."""
+        """Return the bytes that the client has sent after this request."""
         return self._h11.trailing_data[0]
 
     @cached_property
     def _h11(self) -> h11.Connection:
-        # Made with the first byte: most connections of an attacker never send one.
+        # Made with the first byte, because most connections of an attacker never send one.
         return h11.Connection(
             h11.SERVER, max_incomplete_event_size=MAX_REQUEST_LINE + MAX_HEADER_BYTES
         )
 
     def _after_empty_line(self, data: bytes) -> bytes:
-        """Leave out one empty line, which some clients send after a request (RFC 9112, 2.2)."""
+        """Skip one empty line, which some clients send after a request (RFC 9112, 2.2)."""
         data, self._carriage_return = self._carriage_return + data, b""
         if self._empty_line_dropped:
             return data
@@ -120,7 +120,7 @@ class Http1Parser:
         except h11.RemoteProtocolError as error:
             raise RequestError(HTTPStatus(error.error_status_hint)) from None
         except ValueError:
-            # h11 0.14 stumbles over a Content-Length of thousands of digits.
+            # h11 0.14 fails on a Content-Length of thousands of digits.
             raise RequestError(HTTPStatus.BAD_REQUEST) from None
 
     def _check(self, event: h11.Request) -> None:
@@ -134,7 +134,7 @@ class Http1Parser:
             raise RequestError(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
 
     def _ends_without_body(self) -> bool:
-        """Return whether another request can follow, which it cannot after a body."""
+        """Return whether the request has no body, so that another request can follow."""
         try:
             ended = isinstance(self._h11.next_event(), h11.EndOfMessage)
         except h11.RemoteProtocolError:
@@ -155,9 +155,9 @@ def _path_and_query(target: str) -> tuple[str, str]:
 
 
 def response_head(response: Response, *, keep_alive: bool) -> bytes:
-    """Return the status line and the headers of a response as they are sent.
+    """Return the status line and the headers of a response as bytes.
 
-    h11 could write them as well, but it takes ten times as long, and no client has a say in them.
+    h11 could write them as well, but takes ten times as long, and no client input is in them.
     """
     lines = [
         f"HTTP/1.1 {response.status} {response.reason}",

@@ -1,4 +1,4 @@
-"""The inbox of a selector loop: what other threads hand to it."""
+"""The inbox of a selector loop, which other threads put their results into."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from vitalspan.serve.connection import Connection
 
 
 class Inbox:
-    """Connections whose responses are made, and more of streams, from any thread.
+    """Holds connections whose responses are made, and further parts of streams, from any thread.
 
-    A selector can wait for it: whatever is put in makes it ready to be read.
+    A selector can wait for it: putting something in makes its file descriptor readable.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Inbox:
             end.settimeout(0)
 
     def fileno(self) -> int:
-        """Return the file descriptor, as a selector asks for it."""
+        """Return the file descriptor, as selectors require."""
         return self._woken.fileno()
 
     def __bool__(self) -> bool:
@@ -38,7 +38,7 @@ class Inbox:
         return connection in self._returned
 
     def put_back(self, connection: Connection) -> bool:
-        """Give a connection back; return False where nobody takes it any more."""
+        """Give a connection back; return False if the loop has ended."""
         with self._lock:
             if not self._ended:
                 self._returned.append(connection)
@@ -50,43 +50,43 @@ class Inbox:
         self.wake()
 
     def wake(self) -> None:
-        """Wake the loop, unless it is in this very thread."""
+        """Wake the loop, unless this is the loop's own thread."""
         if threading.get_ident() == self._reader:
             return
-        # A full pipe wakes as well, and a closed one belongs to a loop that has ended.
+        # If the pipe is full, the loop will wake anyway; if it is closed, the loop has ended.
         with contextlib.suppress(OSError):
             self._waker.send(b"\0")
 
     def read_here(self) -> None:
-        """Take this thread for the one that reads, and need not be woken."""
+        """Declare this thread the reader, which need not be woken."""
         self._reader = threading.get_ident()
 
     def drain(self) -> None:
-        """Forget that it was woken."""
+        """Clear the wake-up signal."""
         with contextlib.suppress(BlockingIOError):
             self._woken.recv(4096)
 
     def returned(self) -> Iterator[Connection]:
-        """Take out the connections that are here now."""
+        """Remove and return the connections that have been given back."""
         for _ in range(len(self._returned)):
             yield self._returned.popleft()
 
     def pushed(self) -> Iterator[tuple[Connection, bytes]]:
-        """Take out what has come of streams until now."""
+        """Remove and return the parts of streams that have been pushed."""
         for _ in range(len(self._pushed)):
             yield self._pushed.popleft()
 
     def end(self) -> None:
-        """Take no connections from now on."""
+        """Accept no more connections."""
         with self._lock:
             self._ended = True
 
     def end_in_child(self) -> None:
-        """Take nothing from now on in a forked child, where any thread may have held the lock."""
+        """Accept nothing more in a forked child, where any thread may have held the lock."""
         self._lock = threading.Lock()
         self._ended = True
 
     def close(self) -> None:
-        """Close what it is woken through."""
+        """Close the pipe that wakes the loop."""
         self._woken.close()
         self._waker.close()

@@ -1,4 +1,4 @@
-"""Opens the socket that a server listens on."""
+"""Opens the listening socket of a server."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
-# The kernel holds that many connections until they are accepted, and drops what is beyond: a
-# client then tries again after a second. The system's own limit is mostly lower.
+# The kernel keeps this many connections until they are accepted, and drops further ones, which
+# clients retry after a second. The system's own limit is usually lower.
 _BACKLOG: Final = 4096
 
 
 def listen_on_first(addr: str, ports: Sequence[int]) -> socket.socket:
-    """Listen on the first port of several that nobody else listens on.
+    """Listen on the first free port of several.
 
     Raises:
-        OSError: if that fails; the message names the address and the ports.
+        OSError: if none is free; the message names the address and the ports.
     """
     for port in ports:
         try:
@@ -30,14 +30,14 @@ def listen_on_first(addr: str, ports: Sequence[int]) -> socket.socket:
 
 
 def listen(addr: str, port: int) -> socket.socket:
-    """Listen on an address; the socket does not block.
+    """Open a non-blocking socket that listens on an address.
 
     Args:
-        addr: an IPv4 or IPv6 address or a host name; `::` takes IPv4 as well where it can.
+        addr: an IPv4 or IPv6 address or a host name; `::` includes IPv4 where the system can.
         port: the TCP port; 0 for a free one.
 
     Raises:
-        OSError: if that fails; the message names the address and the port.
+        OSError: if the address cannot be used; the message names it and the port.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(
@@ -52,11 +52,11 @@ def listen(addr: str, port: int) -> socket.socket:
         number, reason = errno.EINVAL, str(error)
         if isinstance(error, OSError) and error.errno:
             number = error.errno
-            # What create_server() says in its own words names the address a second time.
+            # The message of create_server() would repeat the address.
             reason = os.strerror(number) if number > 0 else str(error.strerror)
         message = f"cannot serve metrics at {where}: {reason}; choose another port or addr"
         raise OSError(number, message) from None
     listener.settimeout(0)
-    # Connections inherit it: the end of a response does not wait until its beginning has arrived.
+    # Connections inherit this: the last part of a response is sent without waiting for an ACK.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

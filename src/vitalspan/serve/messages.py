@@ -1,4 +1,4 @@
-"""Requests and responses, the same for the HTTP server, WSGI and ASGI."""
+"""Requests and responses, shared by the HTTP server, WSGI and ASGI."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Request(NamedTuple):
-    """A request without its body, which is never read.
+    """A request, without its body, which is never read.
 
     Attributes:
-        method: as the client wrote it; methods are case-sensitive.
-        path: with percent-encoding decoded.
-        query: what follows the question mark, still encoded.
-        headers: values by lower-case names.
-        trusted: whether the server listens for its own machine alone, or knows who asks.
+        method: the method as the client sent it; methods are case-sensitive.
+        path: the path, with percent-encoding decoded.
+        query: the part after the question mark, still encoded.
+        headers: the values by lower-case names.
+        trusted: whether the server is only reachable from its own machine, or authenticates
+            clients.
     """
 
     method: str
@@ -35,10 +36,11 @@ class Response(NamedTuple):
 
     Attributes:
         status: the status code.
-        headers: with `Content-Length` wherever `GET` would have a body, even if `HEAD` left it out.
-        body: what follows the headers.
-        begin_stream: is given the function that sends more of the body, if more of it follows until
-            one of both sides ends the connection; None for most responses.
+        headers: the headers, with `Content-Length` wherever `GET` would have a body, even for
+            `HEAD`.
+        body: the bytes after the headers.
+        begin_stream: called with a function that sends more of the body, if the response is a
+            stream that goes on until either side disconnects; None for most responses.
     """
 
     status: int
@@ -48,11 +50,11 @@ class Response(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """The phrase of the status code, as in `Not Found`."""
+        """The reason phrase of the status code, such as `Not Found`."""
         return HTTPStatus(self.status).phrase
 
     def to(self, request: Request) -> Response:
-        """Return the response as this request gets it: without a body if it is a `HEAD`."""
+        """Return the response for this request: without a body if the method is `HEAD`."""
         return self._replace(body=b"") if request.method == "HEAD" else self
 
 
@@ -65,15 +67,15 @@ def make_response(
 
 
 def text_response(status: int, text: str, *headers: tuple[str, str]) -> Response:
-    """Make a short response in plain text, for a person to read."""
+    """Make a short response in plain text, for people to read."""
     return make_response(status, f"{text}\n".encode(), TEXT, *headers)
 
 
 def join_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Put headers into a dictionary; repeated ones become one list, as RFC 9110, 5.3 allows.
+    """Put headers into a dictionary; repeated ones are joined to a list (RFC 9110, 5.3).
 
     Args:
-        pairs: names in lower case, and values.
+        pairs: pairs of a lower-case name and a value.
     """
     headers: dict[str, str] = {}
     for encoded_name, encoded_value in pairs:

@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 _PATHS: Final = ("/static/", "/api/v1/")
 
 EVENTS_PATH: Final = "/api/v1/events"
-"""Where a server that can hold connections open has events, which others do not have."""
+"""The path of the event stream, which only servers that can hold connections open have."""
 
 _COMPRESSED_FROM: Final = 1024
-"""Bytes from which on compressing is worth it."""
+"""The minimum size in bytes of a body that is compressed."""
 
 
 def is_page(path: str) -> bool:
-    """Return whether a path is one of the page or of its API."""
+    """Return whether a path belongs to the page or its API."""
     return path == "/" or path.startswith(_PATHS)
 
 
 def respond_page(request: Request, registry: Collector) -> Response:
     """Return the response to a `GET` or `HEAD` request for the page or its API."""
     with fork.imports_finish_first:
-        # A process that nobody looks at needs none of this.
+        # Imported here, because a process whose page nobody opens does not need it.
         from vitalspan.page.site import HEADERS, answer_path  # noqa: PLC0415
 
     found = answer_path(request.path, request.query, registry, trusted=request.trusted)
@@ -51,23 +51,23 @@ def respond_page(request: Request, registry: Collector) -> Response:
 
 
 def redirect_into(script_name: str) -> Response:
-    """Return the response that leads from a mount to the page below it.
+    """Return the redirect from a mount to the page below it.
 
-    Links of the page are relative, so its address has to end in a slash.
+    The page's links are relative, so its address has to end in a slash.
 
     Args:
         script_name: the path of the mount.
     """
-    # Relative, since a proxy may have taken away what is before it.
+    # The location is relative, because a proxy may have removed the beginning of the path.
     location = ("Location", f"./{script_name.rstrip('/').rpartition('/')[2]}/")
     return text_response(HTTPStatus.PERMANENT_REDIRECT, "the page is below this path", location)
 
 
 def misleading_host(request: Request) -> Response | None:
-    """Return the refusal of a request to this machine under a name of another; None for others.
+    """Return a refusal if a request to a local server names another host; None otherwise.
 
-    A site that lets its name point to 127.0.0.1 could read the page with the browser of whoever
-    visits it ("DNS rebinding"). Browsers say in `Host` which name they asked for.
+    This prevents DNS rebinding: a site whose name resolves to 127.0.0.1 could otherwise read the
+    page through its visitor's browser. Browsers send the name that they asked for in `Host`.
     """
     host = request.headers.get("host")
     if host is None or is_loopback(host):
@@ -80,7 +80,7 @@ def misleading_host(request: Request) -> Response | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether an address, or a `Host` header, is one that only this machine can reach."""
+    """Return whether an address or a `Host` header is only reachable from this machine."""
     if host.startswith("["):
         name = host[1:].partition("]")[0]
     elif host.count(":") > 1:

@@ -1,4 +1,4 @@
-"""Changes that the page asks for, which only a server that knows who asks lets through."""
+"""Changes made on the page, which are only allowed if the server authenticates its clients."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ _log = logging.getLogger(__name__)
 
 
 def is_change(request: Request) -> bool:
-    """Return whether a request asks for a change, or for the token that changes need."""
+    """Return whether a request asks for a change, or for the token that changes require."""
     if request.method == "POST":
         return request.path.startswith(_API)
     return request.method == "GET" and request.path == _TOKEN_PATH
 
 
 def knows_clients(config: WebConfig) -> bool:
-    """Return whether everybody who is answered has a password or a certificate."""
+    """Return whether every client has to have a password or a certificate."""
     return config.users is not None or (config.tls is not None and config.tls.asks_who_it_is)
 
 
 def respond_change(request: Request, registry: object, *, allowed: bool) -> Response:
-    """Return the response to a change, or to the question for the token.
+    """Return the response to a change, or to a request for the token.
 
     Args:
-        request: for which `is_change` is true.
-        registry: whose monitor is changed.
-        allowed: whether the server knows who asks.
+        request: a request for which `is_change` is true.
+        registry: the registry whose monitor is changed.
+        allowed: whether the server authenticates its clients.
     """
     with fork.imports_finish_first:
-        # A process that nobody looks at needs none of this.
+        # Imported here, because a process whose page nobody opens does not need it.
         from vitalspan.page.actions import Token, change, current_token  # noqa: PLC0415
         from vitalspan.page.json_document import dump  # noqa: PLC0415
         from vitalspan.page.site import HEADERS  # noqa: PLC0415

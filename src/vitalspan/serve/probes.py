@@ -1,7 +1,7 @@
 """Probes for load balancers, Kubernetes and people: is the process alive, ready and healthy?
 
-A response is made of what is there already. Nothing here takes a lock, asks a collector or counts a
-call, so a scrape or a tick that hangs holds up no probe.
+Responses are made of values that exist already. Nothing here takes a lock, runs a collector or
+counts a call, so a scrape or a tick that hangs does not block any probe.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ _MOST_BODIES: Final = 8
 
 
 def _body(health: Health) -> bytes:
-    """The JSON of an assessment, made once: probes come more often than ticks."""
+    """The JSON of an assessment, encoded once, because probes are more frequent than ticks."""
     entry = _bodies.get(id(health))
-    # The assessment is kept beside it, so that no other one can have its identity.
+    # The assessment is stored with it, so that no other one can get the same `id`.
     if entry is None:
         entry = (health, _json({**vars(health), "graph": health.graph()}))
         _bodies[id(health)] = entry
@@ -65,7 +65,7 @@ def _with_age(body: bytes, age: float | None) -> bytes:
 
 
 def _latest_assessment(monitor: LivingMonitor) -> tuple[Health, float | None]:
-    """A monitor's last assessment, and for how many seconds it has been the last."""
+    """A monitor's latest assessment, and its age in seconds."""
     evaluation = monitor.evaluation_if_made
     health = _UNKNOWN if evaluation is None else evaluation.health.latest
     if health.at is None:
@@ -74,17 +74,17 @@ def _latest_assessment(monitor: LivingMonitor) -> tuple[Health, float | None]:
 
 
 def _rank(assessed: tuple[Health, float | None]) -> tuple[bool, bool, float]:
-    """Sorts what fails first, then by score, then what has none."""
+    """The sort key of an assessment: failing ones first, then by score, then those without one."""
     health, _ = assessed
     return not health.failing, health.score is None, health.score or 0.0
 
 
 def _json(fields: dict[str, Any]) -> bytes:
-    # Several times as fast as what `asdict` makes, and all of Health is made of dataclasses.
+    # This is several times as fast as `asdict`, and Health consists of dataclasses only.
     try:
         text = json.dumps(fields, default=vars, allow_nan=False)
     except ValueError:
-        # A signal may be infinite, which JSON has no number for.
+        # A signal may be infinite, which JSON cannot represent.
         finite = json.loads(json.dumps(fields, default=vars), parse_constant=lambda _: None)
         text = json.dumps(finite, allow_nan=False)
     return f"{text}\n".encode()
@@ -95,4 +95,4 @@ PROBES: Final[dict[str, Callable[[Request, object], Response]]] = {
     READY_PATH: _ready,
     HEALTH_PATH: _health,
 }
-"""The probes by their paths. Each looks at the monitors of a registry."""
+"""The probes by path. Each looks at the monitors of a registry."""

@@ -1,4 +1,4 @@
-"""The refusal of a connection that there is no room for."""
+"""Refuses a connection when there is no room for it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from vitalspan.serve.messages import text_response
 
 
 def refuse(sock: socket.socket, *, secured: bool) -> None:
-    """Tell a client that there is no room for its connection, without waiting for anything.
+    """Tell a client that there is no room for its connection, without blocking.
 
     Args:
-        sock: the connected socket; it is closed.
-        secured: whether the client expects TLS, so that it would understand no word.
+        sock: the connected socket, which is closed.
+        secured: whether the client expects TLS and so could not read a plain response.
     """
     with sock, contextlib.suppress(OSError):
         sock.settimeout(0)
@@ -23,6 +23,6 @@ def refuse(sock: socket.socket, *, secured: bool) -> None:
             response = text_response(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
             head = response_head(response, keep_alive=False)
             sock.send(head + response.body)
-            # Unread bytes would make the kernel throw the response away.
+            # With unread bytes, the kernel would discard the response.
             sock.recv(65536)
         sock.shutdown(socket.SHUT_WR)

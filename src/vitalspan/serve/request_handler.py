@@ -1,4 +1,4 @@
-"""The request handler: from a whole request to its response, with limits on scrapes."""
+"""The request handler: makes the response to a complete request, with limits on scrapes."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ WhenSent = Callable[[], None]
 Send = Callable[[Response, WhenSent | None], None]
 
 MAX_THREADS: Final = 32
-"""Threads that make responses, at most."""
+"""The maximum number of threads that make responses."""
 
 MAX_PAGE_THREADS: Final = 2
-"""Threads that make what the page shows, at most: whoever looks must not slow down who works."""
+"""The maximum number of threads for the page, which must not slow down the service."""
 
 MAX_PAGE_REQUESTS: Final = 256
-"""Requests of pages that wait for their responses or take them, at most."""
+"""The maximum number of page requests that wait for their responses or receive them."""
 
 _ROOM_FOR_OTHERS: Final = 8
-"""One of so many threads and connections is kept free of scrapes; one at least if there are two."""
+"""One in so many threads and connections is reserved for everything but scrapes, at least one."""
 
 _log = logging.getLogger(__name__)
 
 
 class Exchange:
-    """A request, and the way of its response to the client.
+    """A request, and how to send its response.
 
     Args:
-        request: what the client asks.
-        config: says which headers every response has.
+        request: the request.
+        config: the web configuration, which has the headers of every response.
         send: sends the response.
     """
 
@@ -62,21 +62,21 @@ class Exchange:
         self._send(response.to(request)._replace(headers=headers), when_sent)
 
     def refuse(self, reason: str) -> None:
-        """Send a 503, for want of room."""
+        """Send a 503, because there is no room."""
         self.respond(text_response(HTTPStatus.SERVICE_UNAVAILABLE, reason))
 
 
 class RequestHandler:
     """Answers requests in worker threads.
 
-    A collector that hangs holds its scrape for ever, and scrapers come again. So an eighth of the
-    threads and of the connections is kept for everything that is no scrape.
+    A collector that hangs blocks its scrape for ever, and scrapers retry. So an eighth of the
+    threads and of the connections is reserved for everything that is not a scrape.
 
     Args:
-        registry: whose metrics are shown.
-        config: returns what the web configuration says now.
-        max_connections: how many connections the server has, at most.
-        is_local: whether it listens for this machine alone.
+        registry: the registry whose metrics are served.
+        config: returns the current web configuration.
+        max_connections: the maximum number of connections of the server.
+        is_local: whether it listens on a loopback address only.
     """
 
     def __init__(
@@ -106,21 +106,21 @@ class RequestHandler:
         )
 
     def handle(self, request: Request, send: Send) -> None:
-        """See to it that a request is answered, without waiting for anything.
+        """Arrange for a request to be answered, without blocking.
 
         Args:
             request: the request.
-            send: is called once, from any thread.
+            send: called once with the response, from any thread.
         """
         exchange = Exchange(request, self._config(), send)
         if exchange.config.users is None:
             self._admit(exchange)
         else:
-            # To check a password takes a while.
+            # Checking a password takes a while.
             self._submit(exchange, partial(self._admit, exchange))
 
     def close(self) -> None:
-        """End the threads as soon as they have finished what they do."""
+        """End the threads as soon as they have finished their jobs."""
         self._streams.close()
         self._workers.close()
         self._page_workers.close()
@@ -137,18 +137,18 @@ class RequestHandler:
         elif is_page(request.path) and request.method in {"GET", "HEAD"}:
             self._view(exchange)
         else:
-            # Everything else waits for nothing, so hanging collectors cannot hold it up.
+            # Nothing else blocks, so collectors that hang cannot delay it.
             exchange.respond(self._response(request))
 
     def _scrape(self, exchange: Exchange) -> None:
-        # Scrapes that share a rendering differ in HEAD and GET alone.
+        # Scrapes that share a rendering differ only in HEAD and GET.
         request = exchange.request._replace(method="GET")
         render = partial(self._response, request)
         if not self._scrapes.scrape(scrape_options(request), render, exchange.respond):
             exchange.refuse("too many scrapes at a time")
 
     def _view(self, exchange: Exchange) -> None:
-        """Answer with the page, or with what it shows; the same for all that ask at once."""
+        """Answer with the page or its data; simultaneous identical requests share a response."""
         request = exchange.request
         if self._refused(exchange):
             return
@@ -161,11 +161,12 @@ class RequestHandler:
         trusted = self._is_local or knows_clients(exchange.config)
         render = partial(self._response, request._replace(method="GET", trusted=trusted))
         if not self._views.scrape(key, render, exchange.respond):
-            exchange.refuse("too many look at this service")
+            exchange.refuse("too many requests for the page")
 
     def _refused(self, exchange: Exchange) -> bool:
-        """Refuse who was led here under the name of another site; return whether that was so."""
-        # A browser has no password for the name of another site, so users keep that one out.
+        """Refuse a request that another site's name led here; return whether it was refused."""
+        # A browser sends no password to another site's name, so configured users prevent that
+        # attack.
         if not self._is_local or exchange.config.users is not None:
             return False
         refused = misleading_host(exchange.request)
@@ -174,7 +175,7 @@ class RequestHandler:
         return refused is not None
 
     def _change(self, exchange: Exchange) -> None:
-        """Let somebody change something, if the server knows who it is."""
+        """Make a change, if the server authenticates its clients."""
         if self._refused(exchange):
             return
         allowed = knows_clients(exchange.config)
@@ -186,10 +187,10 @@ class RequestHandler:
             exchange.refuse("there is no thread for another request")
 
     def _stream(self, exchange: Exchange) -> None:
-        """Answer with events that go on until the client has gone."""
+        """Answer with events that go on until the client disconnects."""
         opened = self._streams.open()
         if opened is None:
-            exchange.refuse("too many follow this service: ask for its status again and again")
+            exchange.refuse("there are too many event streams: poll the status instead")
         else:
             response, end = opened
             exchange.respond(response, end)

@@ -1,4 +1,4 @@
-"""Routes: which path gets which response, the same for the HTTP server, WSGI and ASGI."""
+"""Routes: which path has which response, shared by the HTTP server, WSGI and ASGI."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ Route = Callable[[Request, "Collector"], Response]
 
 
 def respond(request: Request, registry: Collector, *, any_path: bool) -> Response:
-    """Return the response to a request; an error inside becomes a 500 that tells no details.
+    """Return the response to a request; an internal error becomes a 500 without details.
 
     Args:
         request: the request.
-        registry: whose metrics are shown.
-        any_path: whether every path shows the metrics, except those that end like a probe's, as
-            in an application that is mounted somewhere. Otherwise `/metrics` does, the probes
-            have theirs, `/` is the page with its API below it, and nothing else is found.
+        registry: the registry whose metrics are served.
+        any_path: whether every path serves the metrics, except those that end like a probe's, as in
+            an application that is mounted somewhere. Otherwise `/metrics` has the metrics, the
+            probes have their own paths, `/` is the page with its API below it, and all else is a
+            404.
     """
     try:
         response = _respond(request, registry, any_path=any_path)
@@ -75,14 +76,14 @@ def _not_found(_: Request, __: Collector) -> Response:
 
 
 def _served_route(path: str) -> Route:
-    """Return the route of a path of the HTTP server, and of an application with the page."""
+    """Return the route of a path of the HTTP server or of an application with the page."""
     return respond_page if is_page(path) else _ROUTES.get(path, _not_found)
 
 
 def _mounted_route(path: str) -> Route:
-    """Return the route of a path in an application that is mounted somewhere."""
+    """Return the route of a path in a mounted application."""
     path = path.rstrip("/")
-    # Browsers ask for the icon after every page; it should not cost a scrape.
+    # Browsers ask for the icon after every page, which should not cost a scrape.
     if path.endswith("/favicon.ico"):
         return _not_found
     return next((route for end, route in PROBES.items() if path.endswith(end)), _metrics)
@@ -91,4 +92,4 @@ def _mounted_route(path: str) -> Route:
 _EXACT: Final[dict[str, Route]] = {METRICS_PATH: _metrics, **PROBES}
 
 _ROUTES: Final = {f"{path}{slash}": _EXACT[path] for path in _EXACT for slash in ("", "/")}
-"""The routes of the HTTP server, with and without a slash at their end."""
+"""The routes of the HTTP server, with and without a trailing slash."""

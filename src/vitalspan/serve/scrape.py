@@ -1,4 +1,4 @@
-"""Scrapes: what one asks for, and the metrics as its response."""
+"""Scrapes: their options, and the metrics as their response."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from vitalspan.serve.messages import Request, Response, make_response
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
-# Text full of repeated names shrinks to a tenth at any level; higher ones only cost CPU time.
+# Text full of repeated names shrinks to a tenth at any level; higher levels only cost CPU time.
 _GZIP_LEVEL: Final = 3
 
 
 class ScrapeOptions(NamedTuple):
-    """The options that the response to a scrape depends on, beside the registry.
+    """The options that the response to a scrape depends on, besides the registry.
 
     Attributes:
         choice: the format, and how names are escaped in it.
-        names: the samples that are wanted; None for all.
-        compressed: whether the client takes gzip.
+        names: the requested samples; None for all.
+        compressed: whether the client accepts gzip.
     """
 
     choice: Choice
@@ -33,7 +33,7 @@ class ScrapeOptions(NamedTuple):
 
 
 def scrape_options(request: Request) -> ScrapeOptions:
-    """Read what a scrape asks for from its headers and its query."""
+    """Read the options of a scrape from its headers and query."""
     names = parse_qs(request.query, errors="replace").get("name[]")
     return ScrapeOptions(
         negotiate(request.headers.get("accept")),

@@ -1,6 +1,6 @@
-"""The selector loop: one thread that holds every connection no worker thread has to work for.
+"""The selector loop: one thread for every connection that no worker thread is busy with.
 
-Whoever sends nothing, sends slowly or takes a response slowly costs a socket here, and no thread.
+A connection that is idle or slow takes a socket but no thread.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WhenSent = Callable[[], None]
 Respond = Callable[[Response, WhenSent | None], None]
 
 CLOSE_SECONDS: Final = 1.0
-"""How long responses under way may take when the loop is told to stop."""
+"""Seconds that pending responses may take once the loop is told to stop."""
 
 _ACCEPTS_IN_A_ROW: Final = 64
 _RETRY_SECONDS: Final = 0.05
@@ -37,16 +37,16 @@ _log = logging.getLogger(__name__)
 
 
 class SelectorLoop:
-    """Accepts connections, reads requests, sends what is left of responses, and keeps deadlines.
+    """Accepts connections, reads requests, sends the rest of responses, and enforces deadlines.
 
     Args:
-        listener: the listening socket, which does not block. The loop closes it in the end.
-        tls: returns how a new connection is secured; None for plain HTTP.
-        handle: is given each whole request and the function that takes its response, which any
-            thread may call once. It runs in the loop, so it does not wait.
-        timeouts: how long clients may take.
-        max_connections: how many are open at a time. For one more, the connection that has been
-            silent longest is closed; where none is silent, the new one gets a 503.
+        listener: the listening socket, which is non-blocking. The loop closes it in the end.
+        tls: returns the TLS settings for a new connection; None for plain HTTP.
+        handle: called with each complete request and a function for its response, which any thread
+            may call once. It runs in the loop, so it must not block.
+        timeouts: the time limits for clients.
+        max_connections: how many may be open at a time. For one more, the connection that has been
+            silent longest is closed; if none is silent, the new one gets a 503.
         now: a steady clock in seconds.
     """
 
@@ -67,7 +67,7 @@ class SelectorLoop:
         self._max_connections = max_connections
         self._now = now
         self._connections: set[Connection] = set()
-        # Responses and more of streams come from other threads.
+        # Other threads put responses and further parts of streams into it.
         self._inbox = Inbox()
         self._stopping = threading.Event()
         self._selector = selectors.DefaultSelector()
@@ -78,16 +78,16 @@ class SelectorLoop:
 
     @property
     def connection_count(self) -> int:
-        """The number of open connections, those whose response is being made included."""
+        """The number of open connections, including those whose response is being made."""
         return len(self._connections)
 
     @property
     def stopping(self) -> bool:
-        """True if the loop was told to stop."""
+        """True once the loop has been told to stop."""
         return self._stopping.is_set()
 
     def run(self) -> None:
-        """Serve until told to stop, then let responses under way be finished, for a second."""
+        """Serve until told to stop, then give pending responses a second to finish."""
         try:
             while not self.stopping:
                 self._step_safely()
@@ -104,7 +104,7 @@ class SelectorLoop:
         self._inbox.wake()
 
     def step(self, most: float = NEVER) -> None:
-        """Wait until something happens, and see to all that has happened.
+        """Wait until something happens, and handle everything that has happened.
 
         Args:
             most: the longest time to wait, in seconds.
@@ -118,7 +118,7 @@ class SelectorLoop:
                 accepting = True
             else:
                 self._inbox.drain()
-        # What has arrived is read, and what was sent is put back, before anything makes room.
+        # Read requests and returned connections count, before others are closed to make room.
         self._take_back()
         self._push_out()
         if accepting:
@@ -127,31 +127,31 @@ class SelectorLoop:
         self._keep_deadlines()
 
     def _take_back(self) -> None:
-        """Go on with the connections whose responses were made."""
+        """Proceed with the connections whose responses have been made."""
         for connection in self._inbox.returned():
             self._proceed(connection)
 
     def _push_out(self) -> None:
-        """Send what has come of streams."""
+        """Send the further parts of streams that have arrived."""
         for connection, data in self._inbox.pushed():
             if connection in self._held:
                 connection.push(data, self._now())
                 self._place(connection)
 
     def close(self) -> None:
-        """Close everything at once; responses that come later are dropped."""
+        """Close everything at once; later responses are dropped."""
         self._inbox.end()
         for connection in self._connections:
             if connection in self._held or connection in self._inbox:
                 connection.close()
             else:
-                # A worker thread has it, and closes it when the response is made.
+                # A worker thread uses it, and closes it when the response is made.
                 connection.abort()
         for opened in (self._listener, self._selector, self._inbox):
             opened.close()
 
     def reset(self) -> None:
-        """Let go of everything in a forked child: the sockets are its parent's."""
+        """Close everything in a forked child, because the sockets belong to its parent."""
         self._inbox.end_in_child()
         self._stopping.set()
         for connection in self._connections:
@@ -182,7 +182,8 @@ class SelectorLoop:
                 return
             except OSError as error:
                 _log.debug("a connection was not accepted: %s", error)
-                # Out of file descriptors, mostly: the listener stays ready, so do not spin.
+                # Usually there are no file descriptors left. The listener stays readable, so do not
+                # spin.
                 if not self._close_silent():
                     self._selector.unregister(self._listener)
                     self._accepts_again = self._now() + _RETRY_SECONDS
@@ -192,7 +193,7 @@ class SelectorLoop:
 
     def _admit(self, sock: socket.socket) -> None:
         if len(self._connections) >= self._max_connections:
-            # Connections that were answered since the last step are silent as well.
+            # Connections that were answered since the last step count as silent as well.
             self._take_back()
         full = len(self._connections) >= self._max_connections
         if full:
@@ -220,14 +221,14 @@ class SelectorLoop:
         return True
 
     def _proceed(self, connection: Connection) -> None:
-        """Let a connection go on."""
+        """Continue with a connection."""
         if connection.state is State.READING and self.stopping:
             connection.close()
         connection.proceed(self._now())
         self._place(connection)
 
     def _place(self, connection: Connection) -> None:
-        """Put a connection where its state belongs: into the selector, to `handle`, or away."""
+        """Move a connection to where its state belongs: the selector, `handle`, or nowhere."""
         state = connection.state
         if state is State.ANSWERING:
             self._held.release(connection)
@@ -239,7 +240,7 @@ class SelectorLoop:
             self._held.hold(connection)
 
     def _hand_over(self, connection: Connection) -> None:
-        """Let the request of a connection be handled."""
+        """Have the request of a connection handled."""
         try:
             self._handle(connection.request, partial(self._respond, connection))
         except BaseException:
@@ -262,7 +263,7 @@ class SelectorLoop:
     def _respond(
         self, connection: Connection, response: Response, when_sent: WhenSent | None
     ) -> None:
-        """Send a response, from any thread; what the socket does not take at once is sent here."""
+        """Send a response, from any thread; the loop sends what the socket does not take yet."""
         keep_alive = not self.stopping
         try:
             connection.respond(response, self._now(), keep_alive=keep_alive, when_sent=when_sent)
@@ -273,12 +274,12 @@ class SelectorLoop:
             connection.close()
             return
         if response.begin_stream is not None:
-            # From here on, since nothing may be pushed before the connection is back.
+            # From here on, because nothing may be pushed before the connection is back.
             response.begin_stream(partial(self._inbox.push, connection))
         self._inbox.wake()
 
     def _stop_listening(self) -> None:
-        """Close the port, and every connection that no response is made for."""
+        """Close the port, and every connection whose response is not being made."""
         self._accepts_again = NEVER
         with contextlib.suppress(KeyError):
             self._selector.unregister(self._listener)

@@ -41,32 +41,31 @@ def start_http_server(
     timeout: float = 10.0,
     idle_timeout: float = 90.0,
 ) -> MetricsServer:
-    """Serve a registry's metrics at `/metrics` from daemon threads, and let its monitors tick.
+    """Serve a registry's metrics at `/metrics` from daemon threads, and start its monitors' ticks.
 
-    Monitors that are made later tick as well. `/-/live`, `/-/ready` and `/health` say how the
-    process does.
+    Monitors that are made later tick as well. `/-/live`, `/-/ready` and `/health` are probes.
 
     Args:
-        port: the TCP port. 0 takes a free one, which `MetricsServer.port` tells. Of several, as
-            in `range(9464, 9474)` or `"9464-9473"`, the first free one is taken.
+        port: the TCP port. 0 picks a free one; see `MetricsServer.port`. If there are several, as
+            in `range(9464, 9474)` or `"9464-9473"`, the first free one is used.
         addr: the address or host name to listen on: `0.0.0.0` for all of IPv4, `::` for all.
-        registry: whose metrics are shown.
+        registry: the registry whose metrics are served.
         web_config: a web configuration file, for TLS, client certificates and users.
-        max_connections: how many connections may be open at a time. For one more, the one that
-            has been silent longest is closed; where none is silent, the new one gets a 503. An
-            eighth is kept free of scrapes. By default 1,024, but no more than a quarter of the
+        max_connections: how many connections may be open at a time. For one more, the one that has
+            been silent longest is closed; if none is silent, the new one gets a 503. An eighth is
+            reserved for everything but scrapes. The default is 1,024, but at most a quarter of the
             files that the process may open.
-        timeout: seconds for a whole request to arrive, from its first byte, or from the
-            connection for the first one, TLS included; and again for its response to be taken.
-        idle_timeout: seconds that a connection may wait for its next request. A scraper keeps
-            its connection if this is more than its scrape interval.
+        timeout: seconds for a whole request to arrive, from its first byte on, or for the first
+            request from the connection on, including TLS; and again for its response to be sent.
+        idle_timeout: seconds that a connection may wait for its next request. A scraper keeps its
+            connection if this is longer than its scrape interval.
 
     Raises:
         ConfigurationError: if an option or the web configuration cannot be used.
         MissingExtraError: if there is a web configuration and the extra `server` is missing.
-        OSError: if the address cannot be listened on; the message names it. Where several workers
-            put their metrics together, a port that is taken is no error: the first of them serves
-            for all, and when it dies another one takes the port.
+        OSError: if the server cannot listen on the address; the message names it. If several
+            workers share their metrics, a port that is taken is not an error: the first worker
+            serves for all, and when it dies another one takes the port.
     """
     ports = _ports(port)
     if max_connections is None:
@@ -100,7 +99,7 @@ def start_http_server(
 
 
 def _has_workers(registry: object) -> bool:
-    """Return whether the metrics of a registry are those of several processes."""
+    """Return whether a registry has the metrics of several processes."""
     monitors = monitors_of(registry)
     if not monitors and registry is REGISTRY:
         return "workers" in from_environment()
@@ -110,7 +109,7 @@ def _has_workers(registry: object) -> bool:
 def _standby(
     listen: Callable[[], MetricsServer], addr: str, port: int, config: Callable[[], WebConfig]
 ) -> MetricsServer:
-    # Few processes have others beside them.
+    # Imported here, because few services have several processes.
     from vitalspan.serve.standby import StandbyServer  # noqa: PLC0415
 
     _log.info(

@@ -17,17 +17,17 @@ _RETRY_SECONDS: Final = 1.0
 
 
 class StandbyServer(MetricsServer):
-    """Takes a port as soon as the worker that has it dies, and serves for all workers then.
+    """Takes the port as soon as the worker that has it dies, and then serves for all workers.
 
-    A forked child has no part in it.
+    A forked child does not take part.
 
     Args:
-        listen: makes the server; raises OSError while the port is taken, and RuntimeError without
-            room for a thread.
-        address: what is listened on then.
+        listen: makes the server; raises OSError while the port is taken, and RuntimeError if no
+            thread can be started.
+        address: the address to listen on.
         port: the TCP port.
-        config: returns the present web configuration.
-        wait: waits for some seconds, or until the event is set; returns whether it is.
+        config: returns the current web configuration.
+        wait: waits for some seconds, or until the event is set; returns whether it is set.
     """
 
     def __init__(
@@ -56,14 +56,14 @@ class StandbyServer(MetricsServer):
         return self._server is not None
 
     def close(self) -> None:
-        """Wait no more, and serve no more."""
+        """Stop waiting and serving."""
         self._closing.set()
         self._thread.join(2 * _RETRY_SECONDS)
         if self._server is not None:
             self._server.close()
 
     def reset(self) -> None:
-        """Wait no more, as a forked child does."""
+        """Stop waiting, in a forked child."""
         self._closing = threading.Event()
         self._closing.set()
 
@@ -73,7 +73,7 @@ class StandbyServer(MetricsServer):
             try:
                 server = self._listen()
             except (OSError, RuntimeError):
-                # Taken still, or there are no more threads at this moment.
+                # The port is still taken, or no thread can be started at the moment.
                 continue
             self._server = server
             if closing.is_set():

@@ -1,4 +1,4 @@
-"""A connected socket that never waits, plain or with TLS."""
+"""A connected socket that never blocks, plain or with TLS."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ T = TypeVar("T")
 
 
 class Transport:
-    """Moves bytes without blocking: a method returns None where it would have to wait.
+    """Moves bytes without blocking: a method returns None if it would have to wait.
 
-    Every method may raise OSError or, where TLS has ended, ValueError.
+    Every method may raise OSError or, if TLS has ended, ValueError.
 
     Args:
         sock: the connected socket.
-        tls: how it is secured; None for plain bytes.
+        tls: the TLS settings; None for plain bytes.
 
     Attributes:
-        events: what to wait for, as `selectors` has it.
+        events: the events to wait for, as in `selectors`.
     """
 
     def __init__(self, sock: socket.socket, tls: TLS | None) -> None:
@@ -45,7 +45,7 @@ class Transport:
         return self._sock.fileno()
 
     def handshake(self) -> bool | None:
-        """Shake hands for TLS; return whether the client may go on."""
+        """Perform the TLS handshake; return whether the client is admitted."""
         tls, sock = self._tls, self._sock
         if tls is None or not isinstance(sock, ssl.SSLSocket):
             return True
@@ -57,23 +57,23 @@ class Transport:
         return self._attempt(shake_hands)
 
     def receive(self, size: int) -> bytes | None:
-        """Return some of the bytes that have come; none at all once the client sends no more."""
+        """Receive some bytes; they are empty once the client has finished sending."""
         return self._attempt(lambda: self._sock.recv(size))
 
     def send(self, data: memoryview) -> int | None:
-        """Send some of the data; return how many bytes that were."""
+        """Send some of the data; return the number of bytes sent."""
         return self._attempt(lambda: self._sock.send(data), selectors.EVENT_WRITE)
 
     def end_sending(self) -> None:
-        """Tell the client that nothing more comes. From now on TLS is over, too."""
+        """Tell the client that nothing more follows. This ends TLS, too."""
         if isinstance(self._sock, ssl.SSLSocket):
             with contextlib.suppress(OSError, ValueError):
                 self._sock.unwrap()
-        # The plain socket's method: that of TLS would close both directions.
+        # This is the plain socket's method, because that of TLS would close both directions.
         socket.socket.shutdown(self._sock, socket.SHUT_WR)
 
     def discard(self, size: int) -> int | None:
-        """Receive bytes that nobody looks at, encrypted or not; return how many."""
+        """Receive bytes and discard them, encrypted or not; return how many."""
         return self._attempt(lambda: len(socket.socket.recv(self._sock, size)))
 
     def close(self) -> None:
@@ -82,13 +82,13 @@ class Transport:
             self._sock.close()
 
     def abort(self) -> None:
-        """End both directions from another thread; whoever uses the socket then sees its end."""
-        # Under the lock, since the descriptor of a closed socket may already be another's.
+        """Shut down both directions from another thread; the using thread then sees the end."""
+        # Under the lock, because the descriptor of a closed socket may already be reused.
         with self._closing, contextlib.suppress(OSError):
             socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
 
     def close_in_child(self) -> None:
-        """Let go of the socket in a forked child, where any thread may have held the lock."""
+        """Close the socket in a forked child, where any thread may have held the lock."""
         self._sock.close()
 
     def _attempt(self, action: Callable[[], T], event: int = selectors.EVENT_READ) -> T | None:
@@ -104,7 +104,7 @@ class Transport:
 
 
 def _alternative_names(certificate: object) -> list[tuple[str, str]]:
-    """Return the subject alternative names in what `getpeercert()` returned."""
+    """Return the subject alternative names from the result of `getpeercert()`."""
     if not isinstance(certificate, dict):
         return []
     return [(str(kind), str(name)) for kind, name in certificate.get("subjectAltName", ())]

@@ -1,4 +1,4 @@
-"""Daemon threads that work off jobs, started when there are jobs and ended when there are none."""
+"""Daemon threads that run jobs, started on demand and ended when they are idle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 Job = Callable[[], None]
 
 IDLE_SECONDS: Final = 30.0
-"""How long a thread waits for its next job before it ends."""
+"""Seconds that a thread waits for its next job before it ends."""
 
 _log = logging.getLogger(__name__)
 
@@ -19,11 +19,11 @@ _log = logging.getLogger(__name__)
 class WorkerPool:
     """Runs jobs in threads that never keep the interpreter from exiting.
 
-    Those of `concurrent.futures` do: the interpreter waits for them when it exits, and a collector
-    may hang for ever.
+    The threads of `concurrent.futures` do: the interpreter waits for them when it exits, and a
+    collector may hang for ever.
 
     Args:
-        max_threads: how many there are at most; further jobs wait.
+        max_threads: the maximum number of threads; further jobs wait.
     """
 
     def __init__(self, max_threads: int) -> None:
@@ -35,7 +35,7 @@ class WorkerPool:
         self._closed = False
 
     def submit(self, job: Job) -> bool:
-        """Run a job in a thread; return False if the system gives out no thread for it."""
+        """Run a job in a thread; return False if no thread can be started for it."""
         with self._changed:
             if self._wants_thread() and not self._start_thread():
                 return False
@@ -44,7 +44,7 @@ class WorkerPool:
             return True
 
     def close(self) -> None:
-        """Drop the jobs that wait, and end the threads once their jobs are done."""
+        """Drop the waiting jobs, and end the threads once their current jobs are done."""
         with self._changed:
             self._closed = True
             self._jobs.clear()
@@ -69,7 +69,8 @@ class WorkerPool:
             try:
                 job()
             except BaseException:  # noqa: BLE001
-                # A collector may even raise SystemExit, and others have yet to use this thread.
+                # A collector may even raise SystemExit, and the thread is still needed for other
+                # jobs.
                 _log.exception("a job of the HTTP server failed")
             with self._changed:
                 self._idle += 1
@@ -85,6 +86,6 @@ class WorkerPool:
             self._idle -= 1
             job = self._jobs.popleft()
             if self._jobs and self._wants_thread():
-                # This job may hang, and the next one does not wait for it.
+                # This job may hang, and the next one must not wait for it.
                 self._start_thread()
             return job

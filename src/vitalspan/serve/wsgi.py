@@ -1,4 +1,4 @@
-"""A WSGI application that shows metrics and probes."""
+"""A WSGI application that serves metrics and probes."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 def make_wsgi_app(registry: Collector = REGISTRY, *, page: bool = False) -> WSGIApplication:
-    """Make a WSGI application that shows a registry's metrics at every path below its mount.
+    """Make a WSGI application that serves a registry's metrics at every path below its mount.
 
-    Paths that end in `/-/live`, `/-/ready` or `/health` say how the process does.
+    Paths that end in `/-/live`, `/-/ready` or `/health` are probes.
 
     Args:
-        registry: whose metrics are shown.
-        page: whether the application is what the HTTP server is: the live page at its mount with
-            the JSON API below it, the metrics at `/metrics` and the probes at their paths. Whoever
-            may not see the page has to be kept out by the application around it.
+        registry: the registry whose metrics are served.
+        page: whether to serve everything that the HTTP server does: the live page at the mount with
+            the JSON API below it, the metrics at `/metrics` and the probes at their paths. The
+            application around it has to keep out everyone who may not see the page.
     """
 
     def metrics_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -1,8 +1,8 @@
-"""Internal: the web configuration file that Prometheus and its exporters share.
+"""Internal: the web configuration file, as Prometheus and its exporters have it.
 
-Its format is that of Prometheus' exporter-toolkit: TLS, client certificates, users, headers and
-a rate limit. What Python cannot do is refused by name and never ignored, with one exception:
-`http2` may be true or false, and the server speaks HTTP/1.1 either way.
+The format is that of Prometheus' exporter-toolkit: TLS, client certificates, users, headers and a
+rate limit. Options that Python cannot honour are refused by name and never ignored, with one
+exception: `http2` may be true or false, and the server speaks HTTP/1.1 either way.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _HEADERS: Final[dict[str, tuple[str, ...]]] = {
     "X-Frame-Options": ("deny", "sameorigin"),
     "X-XSS-Protection": (),
 }
-"""The headers that can be set; with the values that are allowed, where not all are."""
+"""The headers that can be set, with their allowed values if there is a list of them."""
 
 _KEPT: Final = "the previous web configuration stays in force until the file is corrected"
 
@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 
 class WebConfig(NamedTuple):
-    """The contents of a web configuration file; all of them are optional."""
+    """The contents of a web configuration file; everything is optional."""
 
     tls: TLS | None = None
     headers: tuple[tuple[str, str], ...] = ()
@@ -54,20 +54,20 @@ class WebConfig(NamedTuple):
 
 
 def load_web_config(path: str | os.PathLike[str], stamps: FileStamps | None = None) -> WebConfig:
-    """Read a web configuration file and everything that it names.
+    """Read a web configuration file and all files that it names.
 
     Args:
-        path: the file; relative paths in it start at its directory.
-        stamps: takes all files that are read, to notice later that one has changed.
+        path: the file; relative paths in it are relative to its directory.
+        stamps: collects the files that are read, to notice later when one has changed.
 
     Raises:
-        ConfigFileError: if it cannot be used, with all mistakes in it.
+        ConfigFileError: if it cannot be used; the error lists all mistakes in it.
         MissingExtraError: if PyYAML, or bcrypt where there are users, is not installed.
     """
     path = Path(path)
     stamps = FileStamps() if stamps is None else stamps
     stamps.add(path)
-    # The file may contain keys, and has the hashes of passwords.
+    # The file may contain keys, and contains the hashes of passwords.
     report = Report(str(path), secret=True)
     document = load_document(path, report, "web configuration file", "server")
     root = Section(document, _SECTIONS, report, path.parent, stamps)
@@ -84,17 +84,17 @@ def load_web_config(path: str | os.PathLike[str], stamps: FileStamps | None = No
 
 
 class WebConfigFile:
-    """A web configuration file that is read again when it, or a file it names, has changed.
+    """A web configuration file that is read again when it or a file that it names has changed.
 
-    Certificates can therefore be renewed while the server runs. If the file can no longer be used,
-    or if it no longer asks for TLS or passwords although it did before, that is logged and nothing
-    changes: a half-written file must not open a server to everyone.
+    So certificates can be renewed while the server runs. If the file can no longer be used, or no
+    longer asks for TLS or passwords although it did before, an error is logged and nothing changes:
+    a half-written file must not open a server to everyone.
 
     Args:
         path: the file.
 
     Raises:
-        ConfigFileError: if it cannot be used, with all mistakes in it.
+        ConfigFileError: if it cannot be used; the error lists all mistakes in it.
         MissingExtraError: if PyYAML, or bcrypt where there are users, is not installed.
     """
 
@@ -105,7 +105,7 @@ class WebConfigFile:
         self._lock = threading.Lock()
 
     def current(self) -> WebConfig:
-        """Return the configuration of the file as it is now."""
+        """Return the current configuration of the file."""
         with self._lock:
             if self._stamps.changed():
                 self._reload()

@@ -22,7 +22,7 @@ CHALLENGE: Final = ("WWW-Authenticate", 'Basic realm="vitalspan", charset="UTF-8
 
 _HASH = re.compile(r"\$2[abxy]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 _NO_HASH: Final = "is not a bcrypt hash: make one with  htpasswd -nBC 10 '' | tr -d ':\\n'"
-# bcrypt uses so many bytes. Go cuts longer passwords silently, Python's bcrypt refuses them.
+# bcrypt uses this many bytes. Go silently cuts longer passwords, Python's bcrypt refuses them.
 _BCRYPT_BYTES: Final = 72
 _MAX_REMEMBERED: Final = 64
 
@@ -47,14 +47,14 @@ class BasicAuth:
         # Unknown users take as long as known ones, so that timing does not tell which users exist.
         cost = max(hashed.split("$")[2] for hashed in users.values())
         self._nobody = f"$2b${cost}${'.' * 53}".encode()
-        # Every scrape brings the same password. Right ones are remembered as digests, under a key
+        # Every scrape sends the same password. Correct ones are remembered as digests, with a key
         # that only this process has.
         self._key = secrets.token_bytes(32)
         self._remembered: dict[bytes, None] = {}
         self._one_at_a_time = threading.Lock()
 
     def admits(self, authorization: str | None) -> bool:
-        """Return whether an `Authorization` header names a user and the right password."""
+        """Return whether an `Authorization` header has a user and the right password."""
         credentials = _credentials(authorization)
         if credentials is None:
             return False
@@ -63,7 +63,7 @@ class BasicAuth:
         digest = self._digest(user, hashed, password)
         if digest in self._remembered:
             return True
-        # Guessing passwords must not take more than one core.
+        # Guessing passwords must not use more than one core.
         with self._one_at_a_time:
             try:
                 right = self._check(password[:_BCRYPT_BYTES], hashed)
@@ -78,13 +78,13 @@ class BasicAuth:
         return True
 
     def _digest(self, *parts: bytes) -> bytes:
-        # Each part is hashed by itself first, so that their ends cannot be confused.
+        # Each part is hashed on its own first, so that their boundaries are unambiguous.
         whole = b"".join(hashlib.sha256(part).digest() for part in parts)
         return hmac.digest(self._key, whole, "sha256")
 
 
 def build_basic_auth(section: Section) -> BasicAuth | None:
-    """Return the users of the file; None without any.
+    """Return the users of the file; None if there are none.
 
     Raises:
         MissingExtraError: if there are users and bcrypt is not installed.

@@ -1,4 +1,4 @@
-"""The `rate_limit` section: a token bucket over all requests."""
+"""The `rate_limit` section: a token bucket for all requests."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _GO_DURATION = re.compile(r"0|(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|µs|ms|s|m|h))+")
 
 
 class RateLimit:
-    """A token bucket: a request takes a token, and one comes back every interval.
+    """A token bucket: a request takes a token, and one is added every interval.
 
     Args:
-        interval: seconds until a token comes back; above 0.
-        burst: how many tokens there are at most, and at first.
+        interval: seconds until a token is added; above 0.
+        burst: the maximum number of tokens, and their number in the beginning.
     """
 
     def __init__(self, interval: float, burst: int) -> None:
@@ -31,7 +31,7 @@ class RateLimit:
         self._lock = threading.Lock()
 
     def admits(self, now: float) -> bool:
-        """Take a token if there is one.
+        """Take a token; return whether there was one.
 
         Args:
             now: seconds on a clock that never goes back.
@@ -47,7 +47,7 @@ class RateLimit:
 
 
 def build_rate_limit(section: Section) -> RateLimit | None:
-    """Return the bucket; None without one, or with an interval of 0, which turns it off."""
+    """Return the bucket; None without this section or with an interval of 0, which turns it off."""
     seconds = _seconds(section)
     burst = section.whole_number("burst", "a number of requests such as 20")
     if seconds and not burst:
@@ -56,7 +56,7 @@ def build_rate_limit(section: Section) -> RateLimit | None:
 
 
 def _seconds(section: Section) -> float | None:
-    """Return the seconds of the interval, which is a duration of Go; None without one."""
+    """Return the interval in seconds, which the file has as a Go duration; None without one."""
     node = section.get("interval")
     text = None if node is None else text_of(node, _USABLE, section.report)
     if node is None or text is None:

@@ -13,14 +13,14 @@ from vitalspan.configfile.stamp import FileStamps
 
 
 class Section(Fields):
-    """A mapping of the file. An empty value counts as none, as in the toolkit.
+    """A mapping of the file. An empty value counts as absent, as in the toolkit.
 
     Args:
-        node: the mapping.
-        known: the fields that there are; None where any name will do.
-        report: takes the mistakes.
-        folder: where relative paths start.
-        stamps: takes the files that the section names.
+        node: the YAML node of the mapping.
+        known: the known fields; None if any name is allowed.
+        report: collects the mistakes.
+        folder: the directory that relative paths start from.
+        stamps: collects the files that the section names.
     """
 
     def __init__(
@@ -41,22 +41,22 @@ class Section(Fields):
         return any(self.get(name) is not None for name, _, _ in self)
 
     def get(self, name: str) -> Node | None:
-        """Return the value of a field, None without one."""
+        """Return the value of a field; None if it is absent."""
         node = super().get(name)
         is_empty = isinstance(node, Scalar) and node.content in (None, "")
         return None if is_empty else node
 
     def refuse(self, name: str, problem: str) -> None:
-        """Report a mistake in a field, in a message that begins with its name."""
+        """Report a mistake in a field; the message begins with its name."""
         self.wrong(f"{name} {problem}", name)
 
     def section(self, name: str, names: Collection[str] | None) -> Section:
-        """Return the mapping in a field; an empty one without it."""
+        """Return the mapping in a field; an empty one if the field is absent."""
         node = self.get(name) or Scalar(self.place, None)
         return Section(node, names, self.report, self._folder, self._stamps)
 
     def file(self, name: str) -> Path | None:
-        """Return the path of a readable file; relative paths start at the configuration."""
+        """Return the path of a readable file; relative paths start at `folder`."""
         value = self.text(name, "the path of a file")
         if value is None:
             return None

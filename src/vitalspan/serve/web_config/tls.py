@@ -1,4 +1,4 @@
-"""The `tls_server_config` section: an `ssl.SSLContext` from fields that were made for Go's TLS."""
+"""The `tls_server_config` section: an `ssl.SSLContext` from options that were made for Go's TLS."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _SUITES: Final = {
     "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
     "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
 }
-"""Go's names, which the file uses, and OpenSSL's."""
+"""The names of suites in Go, which the file uses, and in OpenSSL."""
 
 _CURVES: Final = {
     "CurveP256": "prime256v1",
@@ -77,14 +77,14 @@ _CURVES: Final = {
 
 
 class TLS(NamedTuple):
-    """TLS for a server: its context, and the clients that may connect."""
+    """The TLS settings of a server: its context, and the clients that may connect."""
 
     context: ssl.SSLContext
     allowed_sans: frozenset[str]
 
     @property
     def asks_who_it_is(self) -> bool:
-        """True if every client has to show a certificate that is trusted."""
+        """True if every client has to present a trusted certificate."""
         return self.context.verify_mode is ssl.CERT_REQUIRED
 
     def admits(self, client_names: Iterable[tuple[str, str]]) -> bool:
@@ -95,9 +95,9 @@ class TLS(NamedTuple):
 
 
 def build_tls(section: Section) -> TLS | None:
-    """Return the context; None if the section does not ask for TLS.
+    """Return the TLS settings; None if the section does not ask for TLS.
 
-    After a mistake, which goes to the section's report, what is returned is of no use.
+    After a mistake, which is added to the section's report, the result must not be used.
     """
     if not section:
         return None
@@ -178,7 +178,7 @@ def _load_certificate(context: ssl.SSLContext, section: Section) -> None:
         if certificate is None or key is None:
             return
         try:
-            # Without a callback OpenSSL would ask for the password of a key on the terminal.
+            # Without a callback, OpenSSL would ask for the password of a key on the terminal.
             context.load_cert_chain(certificate, key, password=_no_password)
         except (OSError, ValueError) as error:
             section.wrong(f"certificate and key do not load: {error}", _file_name(section, "cert"))
@@ -189,7 +189,7 @@ def _no_password() -> str:
 
 
 def _pem(section: Section, name: str, directory: Path) -> Path | None:
-    """Return the file of the certificate or key; one in the configuration itself gets a file."""
+    """Return the file of a certificate or key; an inline one is written to a file."""
     in_file = f"{name}_file"
     inline = section.text(name, "a text in PEM form")
     if inline and section.get(in_file):
@@ -211,7 +211,7 @@ def _file_name(section: Section, name: str) -> str:
 
 
 def _set_client_auth(context: ssl.SSLContext, section: Section) -> list[str]:
-    """Set how clients prove who they are; return the alternative names that are let in."""
+    """Set how clients authenticate; return the alternative names that are admitted."""
     policy = section.choice("client_auth_type", (*_CLIENT_AUTH, *_UNVERIFIED), "NoClientCert")
     if policy in _UNVERIFIED:
         section.refuse(
@@ -234,7 +234,7 @@ def _set_client_auth(context: ssl.SSLContext, section: Section) -> list[str]:
 
 
 def _load_client_ca(context: ssl.SSLContext, section: Section) -> bool:
-    """Load the authorities that clients are verified against; return whether there are any."""
+    """Load the CAs that verify client certificates; return whether there are any."""
     inline = section.text("client_ca", "a text in PEM form")
     if inline and section.get("client_ca_file"):
         section.refuse("client_ca", "is given as well as client_ca_file: leave one out")
@@ -258,7 +258,7 @@ def _reported(section: Section, name: str) -> Iterator[None]:
 
 
 def _canonical(name: str) -> str:
-    """Return one spelling of an IP address, which Go and OpenSSL write differently."""
+    """Return one spelling of an IP address, because Go and OpenSSL write them differently."""
     try:
         return str(ipaddress.ip_address(name.strip()))
     except ValueError:
