@@ -83,8 +83,7 @@ class MetricsApp:
     async def _streamed(
         self, scope: MutableMapping[str, Any], receive: Receive, send: Send
     ) -> bool:
-        """Stream events until the client disconnects, if it asks for them; return whether it
-        did."""
+        """Stream events until the client has gone, if it asks for them; return whether it did."""
         wanted = self.page and (scope["method"], _path_below_mount(scope)) == ("GET", EVENTS_PATH)
         if not wanted or self._streams >= MAX_STREAMS or not _has_event_loop():
             return False
