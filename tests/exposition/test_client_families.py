@@ -18,7 +18,7 @@ from prometheus_client import (
 from prometheus_client.core import Exemplar, Metric
 
 from vitalspan.exposition.client_families import client_families
-from vitalspan.exposition.collector import MetricVisitor
+from vitalspan.exposition.collector import MetricConverter
 from vitalspan.exposition.families import HistogramFamily, MetricFamily
 from vitalspan.exposition.native_histogram import BucketSpans
 
@@ -39,7 +39,7 @@ def told(metric: Metric) -> set[Any]:
 
 def assert_same_again(metric: Metric) -> MetricFamily:
     (family,) = client_families([metric])
-    again = family.accept(MetricVisitor(created=True, native=True))
+    again = MetricConverter(created=True, native=True).convert(family)
     assert (again.name, again.type, again.documentation, again.unit) == (
         metric.name,
         metric.type,
@@ -103,7 +103,7 @@ def test_native_histograms() -> None:
     (family,) = client_families([metric])
     assert isinstance(family, HistogramFamily)
     family.classic = False
-    again = family.accept(MetricVisitor(native=True))
+    again = MetricConverter(native=True).convert(family)
     assert told(again) == told(metric)
     (point,) = family.points
     assert point.all_labels() == {"a": "b"}
@@ -112,5 +112,5 @@ def test_native_histograms() -> None:
     assert only.positive == BucketSpans(((0, 2), (3, 1)), (1, 1, -1))
     assert only.positive.counts() == {0: 1, 1: 2, 5: 1}
     # Where samples of native histograms cannot be shown, what is known of them is.
-    classic = {sample[0]: sample[2] for sample in told(family.accept(MetricVisitor()))}
+    classic = {sample[0]: sample[2] for sample in told(MetricConverter().convert(family))}
     assert classic == {"balance_bucket": 7, "balance_count": 7, "balance_sum": 3.5}

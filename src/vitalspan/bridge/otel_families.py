@@ -29,13 +29,7 @@ from vitalspan.bridge.otel_points import (
     latest_exemplar,
     native_of,
 )
-from vitalspan.exposition.families import (
-    CounterFamily,
-    GaugeFamily,
-    HistogramFamily,
-    InfoFamily,
-    MetricFamily,
-)
+from vitalspan.exposition.families import HistogramFamily, MetricFamily, ScalarFamily
 from vitalspan.exposition.points import Exemplar, LabelSet
 from vitalspan.labels import Labels
 from vitalspan.metrics import Family
@@ -74,9 +68,9 @@ class _Rows:
                 created=self.created,
             )
         if self.metadata.type == "gauge":
-            return GaugeFamily(self.metadata, self.label_sets, self.values)
+            return ScalarFamily(self.metadata, self.label_sets, self.values)
         exemplars = self.exemplars if any(self.exemplars) else ()
-        return CounterFamily(
+        return ScalarFamily(
             self.metadata,
             self.label_sets,
             self.values,
@@ -133,7 +127,7 @@ class OtelFamilies:
     def target_info(self, attributes: Mapping[str, Any]) -> MetricFamily:
         """Return the attributes of a resource as information about the target."""
         labels = LabelSet(to_labels(attributes.items(), self.strategy))
-        return InfoFamily.of_labels(Family(TARGET_INFO, "info", "Target metadata"), [labels])
+        return ScalarFamily.info(Family(TARGET_INFO, "info", "Target metadata"), [labels])
 
     def _add(
         self, metric: Any, common: Labels, rows: dict[str, _Rows], taken: Collection[str]

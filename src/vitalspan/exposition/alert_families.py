@@ -6,12 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from vitalspan import metrics as names
-from vitalspan.exposition.families import (
-    CounterFamily,
-    GaugeFamily,
-    MetricFamily,
-    SummaryFamily,
-)
+from vitalspan.exposition.families import MetricFamily, ScalarFamily, SummaryFamily
 from vitalspan.exposition.points import LabelSet, SummaryPoint
 from vitalspan.labels import Labels
 from vitalspan.recording.counts import SloCounts
@@ -54,28 +49,24 @@ def rule_families(
             key = tuple(sorted(labels.items()))
             # Two rules may make the same labels; whichever is worse counts.
             states[key] = max(states.get(key, 0), names.ALERT_STATES[phase])
-    yield GaugeFamily.of(names.ALERT_STATE, states.items())
+    yield ScalarFamily.of(names.ALERT_STATE, states.items())
     # Zeros from the start: of a counter that begins at 1, Prometheus misses the first event.
     transitions = dict.fromkeys(_possible_transitions(engine), 0) | engine.transitions
     keys = ("alertname", "severity", "state")
-    yield CounterFamily.of(
+    yield ScalarFamily.of(
         names.ALERT_TRANSITIONS,
         (
             (tuple(zip(keys, values, strict=True)), count)
             for values, count in sorted(transitions.items())
         ),
     )
-    alerts = dict.fromkeys(rule_state.alert for rule_state in engine.rule_states())
+    alerts = sorted({rule_state.alert for rule_state in engine.rule_states()})
     silent = {rule_state.alert for rule_state in without_series}
-    yield GaugeFamily.of(
-        names.RULE_WITHOUT_SERIES,
-        (((("alertname", name),), int(name in silent)) for name in sorted(alerts)),
+    yield ScalarFamily.by_label(
+        names.RULE_WITHOUT_SERIES, "alertname", {alert: int(alert in silent) for alert in alerts}
     )
     failures = dict.fromkeys(alerts, 0) | engine.failures
-    yield CounterFamily.of(
-        names.RULE_FAILURES,
-        (((("alertname", name),), count) for name, count in sorted(failures.items())),
-    )
+    yield ScalarFamily.by_label(names.RULE_FAILURES, "alertname", failures)
 
 
 def _possible_transitions(engine: RuleEngine) -> Iterator[tuple[str, str, str]]:
@@ -97,17 +88,13 @@ def slo_families(
         counts: all events so far, and the bad ones among them.
         objectives: the share of events that shall be good, by SLO.
     """
-    budgets = list(statuses)
     counted = [((("slo", slo.name), *slo.labels.items()), slo) for slo in counts]
-    yield CounterFamily.of(names.SLO_EVENTS, ((labels, one.events) for labels, one in counted))
-    yield CounterFamily.of(names.SLO_BAD_EVENTS, ((labels, one.bad) for labels, one in counted))
-    yield GaugeFamily.of(
-        names.SLO_OBJECTIVE,
-        (((("slo", name),), objective) for name, objective in objectives.items()),
-    )
-    yield GaugeFamily.of(
+    yield ScalarFamily.of(names.SLO_EVENTS, ((labels, one.events) for labels, one in counted))
+    yield ScalarFamily.of(names.SLO_BAD_EVENTS, ((labels, one.bad) for labels, one in counted))
+    yield ScalarFamily.by_label(names.SLO_OBJECTIVE, "slo", objectives)
+    yield ScalarFamily.of(
         names.SLO_BUDGET,
-        (((("slo", slo.name), *slo.labels.items()), slo.budget_remaining) for slo in budgets),
+        (((("slo", slo.name), *slo.labels.items()), slo.budget_remaining) for slo in statuses),
     )
 
 
@@ -121,7 +108,7 @@ def receiver_families(
         actions: how many actions alerts have triggered, by result.
     """
     all_receivers = list(receivers)
-    yield CounterFamily.of(
+    yield ScalarFamily.of(
         names.ALERT_NOTIFICATIONS,
         (
             ((("receiver", receiver.name), ("result", result)), count)
@@ -129,17 +116,9 @@ def receiver_families(
             for result, count in sorted(receiver.results.items())
         ),
     )
-    yield GaugeFamily.of(
-        names.RECEIVER_CIRCUIT,
-        (
-            ((("receiver", receiver.name),), names.CIRCUIT_STATES[receiver.circuit])
-            for receiver in all_receivers
-        ),
-    )
-    yield CounterFamily.of(
-        names.ALERT_ACTIONS,
-        (((("result", result),), count) for result, count in sorted(actions.items())),
-    )
+    circuits = {one.name: names.CIRCUIT_STATES[one.circuit] for one in all_receivers}
+    yield ScalarFamily.by_label(names.RECEIVER_CIRCUIT, "receiver", circuits)
+    yield ScalarFamily.by_label(names.ALERT_ACTIONS, "result", actions)
 
 
 def tick_families(ticks: int, seconds: float, *, reload_failed: bool) -> Iterator[MetricFamily]:
@@ -150,7 +129,7 @@ def tick_families(ticks: int, seconds: float, *, reload_failed: bool) -> Iterato
         seconds: that they took altogether.
         reload_failed: whether the rule file has a mistake, and older rules are in force.
     """
-    yield GaugeFamily.of(names.RULES_RELOAD_FAILED, [((), int(reload_failed))])
+    yield ScalarFamily.single(names.RULES_RELOAD_FAILED, int(reload_failed))
     yield SummaryFamily(names.TICK, [SummaryPoint(LabelSet(), ticks, seconds)])
 
 
@@ -189,14 +168,11 @@ def store_families(status: StoreStatus) -> Iterator[MetricFamily]:
     Args:
         status: how it goes.
     """
-    yield CounterFamily.of(
-        names.STORE_WRITES,
-        (((("result", result),), count) for result, count in sorted(status.writes.items())),
-    )
-    yield GaugeFamily.of(names.STORE_UNWRITTEN, [((), status.unwritten)])
-    yield CounterFamily.of(names.STORE_DROPPED, [((), status.dropped)])
+    yield ScalarFamily.by_label(names.STORE_WRITES, "result", status.writes)
+    yield ScalarFamily.single(names.STORE_UNWRITTEN, status.unwritten)
+    yield ScalarFamily.single(names.STORE_DROPPED, status.dropped)
     if status.size is not None:
-        yield GaugeFamily.of(names.STORE_SIZE, [((), status.size)])
+        yield ScalarFamily.single(names.STORE_SIZE, status.size)
     written = status.writes.get("written", 0)
     yield SummaryFamily(
         names.STORE_WRITE_SECONDS, [SummaryPoint(LabelSet(), written, status.seconds)]

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from vitalspan.exposition.client_histogram import native_of
-from vitalspan.exposition.collector import MetricVisitor, MonitorCollector
+from vitalspan.exposition.collector import MetricConverter, MonitorCollector
 from vitalspan.exposition.families import HistogramFamily, MetricFamily, ScalarFamily
 from vitalspan.exposition.native_histogram import BucketSpans, NativeHistogram
 from vitalspan.exposition.registry_samples import collectors_of
@@ -77,7 +77,7 @@ class AskedSamples:
             if wanted.wants(name):
                 self._read_scalars(family, reading)
         else:
-            _read_metric(family.accept(_AS_METRIC), wanted, reading)
+            _read_metric(_CONVERTER.convert(family), wanted, reading)
             if isinstance(family, HistogramFamily) and wanted.wants(name):
                 _read_histograms(family, reading)
 
@@ -113,7 +113,7 @@ class AskedSamples:
                 reading.samples.append((name, labels.all_labels(), value))
 
 
-_AS_METRIC: Final = MetricVisitor()
+_CONVERTER: Final = MetricConverter()
 
 
 def _read_metric(metric: Metric, wanted: NameFilter, reading: Reading) -> None:

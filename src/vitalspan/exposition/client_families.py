@@ -6,8 +6,7 @@ again: the buckets, the count and the sum of one histogram, or a counter and whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client.core import Metric, Sample
 
@@ -18,36 +17,15 @@ from vitalspan.exposition.client_histogram import (
     seconds_of,
 )
 from vitalspan.exposition.families import (
-    CounterFamily,
-    GaugeFamily,
-    GaugeHistogramFamily,
     HistogramFamily,
-    InfoFamily,
     MetricFamily,
     ScalarFamily,
-    StateSetFamily,
     SummaryFamily,
-    UnknownFamily,
 )
 from vitalspan.exposition.native_histogram import NativeHistogram
 from vitalspan.exposition.points import Exemplar, LabelSet, SummaryPoint
 from vitalspan.labels import Labels
-from vitalspan.metrics import Family
-
-_SCALARS: Final[dict[str, tuple[type[ScalarFamily], str]]] = {
-    "counter": (CounterFamily, "_total"),
-    "gauge": (GaugeFamily, ""),
-    "unknown": (UnknownFamily, ""),
-    "info": (InfoFamily, "_info"),
-    "stateset": (StateSetFamily, ""),
-}
-"""For types whose points have one value each the family, and how its samples' names end."""
-
-_HISTOGRAMS: Final[dict[str, tuple[Callable[..., HistogramFamily], str, str]]] = {
-    "histogram": (HistogramFamily, "_count", "_sum"),
-    "gaugehistogram": (GaugeHistogramFamily, "_gcount", "_gsum"),
-}
-"""For the types of histograms the family, and how the names of counts and sums end."""
+from vitalspan.metrics import SAMPLE_ENDINGS, Family
 
 
 def client_families(metrics: Iterable[Metric]) -> Iterator[MetricFamily]:
@@ -64,7 +42,7 @@ def client_families(metrics: Iterable[Metric]) -> Iterator[MetricFamily]:
         yield _family(metric, known)
         for name, samples in strange.items():
             metadata = Family(name, "unknown", metric.documentation)
-            yield _scalar_family(UnknownFamily, metadata, samples, {})
+            yield _scalar_family(metadata, samples, {})
 
 
 Point = tuple[Labels, float | None]
@@ -75,14 +53,7 @@ _Samples = dict[str, list[Sample]]
 
 def _split(metric: Metric) -> tuple[_Samples, _Samples]:
     """Return the samples by what follows the metric's name, and the strange ones by name."""
-    if metric.type in _SCALARS:
-        endings = {_SCALARS[metric.type][1], "_created"}
-    elif metric.type in _HISTOGRAMS:
-        endings = {"", "_bucket", "_created", *_HISTOGRAMS[metric.type][1:]}
-    else:
-        endings = {"", "_count", "_sum", "_created"}
-    if metric.type not in {"counter", "summary", "histogram"}:
-        endings.discard("_created")
+    endings = SAMPLE_ENDINGS[metric.type]
     known: _Samples = {}
     strange: _Samples = {}
     for sample in metric.samples:
@@ -97,25 +68,22 @@ def _split(metric: Metric) -> tuple[_Samples, _Samples]:
 def _family(metric: Metric, samples: _Samples) -> MetricFamily:
     metadata = Family(metric.name, metric.type, metric.documentation, metric.unit)
     created = {_point(sample): float(sample.value) for sample in samples.get("_created", ())}
-    if metric.type in _SCALARS:
-        kind, ending = _SCALARS[metric.type]
-        metadata = metadata._replace(name=metric.name + ending)
-        return _scalar_family(kind, metadata, samples.get(ending, ()), created)
-    if metric.type in _HISTOGRAMS:
+    if metric.type == "summary":
+        return _summary_family(metadata, samples, created)
+    if metric.type in ("histogram", "gaugehistogram"):
         return _histogram_family(metadata, samples, created)
-    return _summary_family(metadata, samples, created)
+    ending = SAMPLE_ENDINGS[metric.type][0]
+    metadata = metadata._replace(name=metric.name + ending)
+    return _scalar_family(metadata, samples.get(ending, ()), created)
 
 
 def _scalar_family(
-    kind: type[ScalarFamily],
-    metadata: Family,
-    samples: Iterable[Sample],
-    created: Mapping[Point, float],
+    metadata: Family, samples: Iterable[Sample], created: Mapping[Point, float]
 ) -> ScalarFamily:
     samples = list(samples)
     points = [_point(sample) for sample in samples]
     exemplars = [exemplar_of(sample.exemplar) for sample in samples]
-    return kind(
+    return ScalarFamily(
         metadata,
         [LabelSet(labels) for labels, _ in points],
         [float(sample.value) for sample in samples],
@@ -153,8 +121,7 @@ def _summary_family(
 def _histogram_family(
     metadata: Family, samples: _Samples, created: Mapping[Point, float]
 ) -> HistogramFamily:
-    kind, of_count, of_sum = _HISTOGRAMS[metadata.type]
-    counts, sums = _by_point(samples, of_count), _by_point(samples, of_sum)
+    counts, sums = (_by_point(samples, ending) for ending in SAMPLE_ENDINGS[metadata.type][2:4])
     buckets: dict[Point, list[tuple[float, Sample]]] = {}
     for sample in samples.get("_bucket", ()):
         bound = float(sample.labels["le"])
@@ -171,7 +138,7 @@ def _histogram_family(
         )
         for point in points
     ]
-    return kind(
+    return HistogramFamily(
         metadata,
         histograms,
         _exemplars_of,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import copy
 from typing import Any, TypeVar
 
 from prometheus_client.core import Exemplar, Metric
@@ -13,17 +12,10 @@ from prometheus_client.registry import Collector
 from vitalspan import metrics as names
 from vitalspan.exposition import points
 from vitalspan.exposition.families import (
-    CounterFamily,
-    FamilyVisitor,
-    GaugeFamily,
-    GaugeHistogramFamily,
     HistogramFamily,
-    InfoFamily,
     MetricFamily,
     ScalarFamily,
-    StateSetFamily,
     SummaryFamily,
-    UnknownFamily,
 )
 from vitalspan.exposition.monitor_families import MonitorFamilies
 from vitalspan.exposition.native_histogram import NativeHistogram
@@ -37,9 +29,6 @@ _FAMILIES = tuple(
     for family in vars(names).values()
     if isinstance(family, Family) and family not in names.SEPARATE_FAMILIES
 )
-
-_SAMPLE_SUFFIXES = {"counter": "_total", "info": "_info"}
-"""What the samples of some types have in their names beyond the name of the metric."""
 
 
 class FamilyCollector(Collector):
@@ -74,9 +63,8 @@ class FamilyCollector(Collector):
             native: whether there are samples of native histograms, which only OpenMetrics 2.0.0 can
                 show.
         """
-        visitor = MetricVisitor(created=self.created_series, native=native)
-        for family in self.read():
-            yield family.accept(visitor)
+        converter = MetricConverter(created=self.created_series, native=native)
+        return map(converter.convert, self.read())
 
 
 class MonitorCollector(FamilyCollector):
@@ -103,7 +91,7 @@ class MonitorCollector(FamilyCollector):
         return [_metric(self.families.named(family)) for family in _FAMILIES]
 
 
-class MetricVisitor(FamilyVisitor[Metric]):
+class MetricConverter:
     """Makes prometheus_client's metrics of families.
 
     Args:
@@ -115,32 +103,28 @@ class MetricVisitor(FamilyVisitor[Metric]):
         self._created = created
         self._native = native
 
-    def counter(self, family: CounterFamily, /) -> Metric:
-        """Return a counter; prometheus_client has none without `_total` in their names."""
-        if not family.metadata.name.endswith("_total"):
-            family = copy(family)
-            family.metadata = family.metadata._replace(type="unknown")
-        return self._scalar(family)
-
-    def gauge(self, family: GaugeFamily, /) -> Metric:
-        """Return a gauge."""
-        return self._scalar(family)
-
-    def unknown(self, family: UnknownFamily, /) -> Metric:
-        """Return values of unknown type."""
-        return self._scalar(family)
-
-    def info(self, family: InfoFamily, /) -> Metric:
-        """Return information."""
-        return self._scalar(family)
-
-    def state_set(self, family: StateSetFamily, /) -> Metric:
-        """Return a state set."""
-        return self._scalar(family)
-
-    def summary(self, family: SummaryFamily, /) -> Metric:
-        """Return a summary."""
+    def convert(self, family: MetricFamily) -> Metric:
+        """Return a family as prometheus_client has it."""
         metric = _metric(family.metadata)
+        match family:
+            case ScalarFamily():
+                self._add_scalars(metric, family)
+            case SummaryFamily():
+                self._add_summaries(metric, family)
+            case HistogramFamily():
+                self._add_histograms(metric, family)
+        return metric
+
+    def _add_scalars(self, metric: Metric, family: ScalarFamily) -> None:
+        for index, (label_set, value) in enumerate(
+            zip(family.label_sets, family.values, strict=True)
+        ):
+            labels, exemplar = label_set.all_labels(), _exemplar(_at(family.exemplars, index))
+            time = _at(family.timestamps, index)
+            metric.add_sample(family.metadata.name, labels, value, time, exemplar)
+            self._add_created(metric, labels, family, index)
+
+    def _add_summaries(self, metric: Metric, family: SummaryFamily) -> None:
         for index, point in enumerate(family.points):
             labels, time = point.labels.all_labels(), _at(family.timestamps, index)
             for quantile, value in point.quantiles:
@@ -150,29 +134,9 @@ class MetricVisitor(FamilyVisitor[Metric]):
                 if amount is not None:
                     metric.add_sample(metric.name + suffix, labels, amount, time)
             self._add_created(metric, labels, family, index)
-        return metric
 
-    def histogram(self, family: HistogramFamily, /) -> Metric:
-        """Return a histogram with its exemplars."""
-        return self._histogram(family, "_count", "_sum")
-
-    def gauge_histogram(self, family: GaugeHistogramFamily, /) -> Metric:
-        """Return a gauge histogram with its exemplars."""
-        return self._histogram(family, "_gcount", "_gsum")
-
-    def _scalar(self, family: ScalarFamily) -> Metric:
-        metric = _metric(family.metadata)
-        for index, (label_set, value) in enumerate(
-            zip(family.label_sets, family.values, strict=True)
-        ):
-            labels, exemplar = label_set.all_labels(), _exemplar(_at(family.exemplars, index))
-            time = _at(family.timestamps, index)
-            metric.add_sample(family.metadata.name, labels, value, time, exemplar)
-            self._add_created(metric, labels, family, index)
-        return metric
-
-    def _histogram(self, family: HistogramFamily, of_count: str, of_sum: str) -> Metric:
-        metric = _metric(family.metadata)
+    def _add_histograms(self, metric: Metric, family: HistogramFamily) -> None:
+        of_count, of_sum = family.total_endings
         for index, point in enumerate(family.points):
             labels, histogram = point.all_labels(), point.histogram
             time, exemplars = _at(family.timestamps, index), family.exemplars(point)
@@ -187,7 +151,6 @@ class MetricVisitor(FamilyVisitor[Metric]):
                 if histogram.total is not None:
                     metric.add_sample(metric.name + of_sum, labels, histogram.total, time)
             self._add_created(metric, labels, family, index)
-        return metric
 
     def _add_created(
         self, metric: Metric, labels: dict[str, str], family: MetricFamily, index: int
@@ -250,5 +213,8 @@ def _exemplar(exemplar: points.Exemplar | None) -> Exemplar | None:
 
 
 def _metric(family: Family) -> Metric:
-    name = family.name.removesuffix(_SAMPLE_SUFFIXES.get(family.type, ""))
-    return Metric(name, family.help, family.type, family.unit)
+    # prometheus_client has no counter without `_total` in its name.
+    is_strange = family.type == "counter" and not family.name.endswith("_total")
+    return Metric(
+        family.base_name, family.help, "unknown" if is_strange else family.type, family.unit
+    )

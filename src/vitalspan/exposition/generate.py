@@ -149,7 +149,7 @@ def _families(collector: Any, names: Collection[str] | None) -> Iterator[MetricF
         families = client_families(collector.collect())
     if names is None:
         return families
-    return (family for family in families if not family.sample_names().isdisjoint(names))
+    return (family for family in families if not family.metadata.sample_names.isdisjoint(names))
 
 
 def _client_text(

@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from vitalspan import metrics as names
-from vitalspan.exposition.families import (
-    GaugeFamily,
-    InfoFamily,
-    MetricFamily,
-    StateSetFamily,
-)
+from vitalspan.exposition.families import MetricFamily, ScalarFamily
 from vitalspan.exposition.points import LabelSet
 from vitalspan.health.result import Health
 from vitalspan.metrics import COMPONENT
@@ -27,20 +22,17 @@ def health_families(health: Health, levels: Iterable[str]) -> Iterator[MetricFam
     if health.at is None:
         return
     if health.score is not None:
-        yield GaugeFamily.of(names.HEALTH_SCORE, [((), health.score)])
-    statuses = (*levels, NO_DATA)
-    yield StateSetFamily.of_states(
-        names.HEALTH_STATUS, {status: status == health.status for status in statuses}
-    )
+        yield ScalarFamily.single(names.HEALTH_SCORE, health.score)
+    states = {status: int(status == health.status) for status in (*levels, NO_DATA)}
+    yield ScalarFamily.by_label(names.HEALTH_STATUS, names.HEALTH_STATUS.name, states)
     known_factors = [factor for factor in health.factors if factor.score is not None]
     for family, attribute in (
         (names.HEALTH_FACTOR_SCORE, "score"),
         (names.HEALTH_FACTOR_WEIGHT, "weight"),
         (names.HEALTH_POINTS_LOST, "points_lost"),
     ):
-        yield GaugeFamily.of(
-            family, (((("factor", one.factor),), getattr(one, attribute)) for one in known_factors)
-        )
+        values = {one.factor: getattr(one, attribute) for one in known_factors}
+        yield ScalarFamily.by_label(family, "factor", values)
     yield from _components(health)
 
 
@@ -50,17 +42,12 @@ def _components(health: Health) -> Iterator[MetricFamily]:
         (names.COMPONENT_EFFECTIVE_SCORE, "effective_score"),
         (names.COMPONENT_CONCURRENCY, "recommended_concurrency"),
     ):
-        yield GaugeFamily.of(
-            family,
-            (
-                (((COMPONENT, one.component),), value)
-                for one in health.components
-                if (value := getattr(one, attribute)) is not None
-            ),
-        )
+        values = {one.component: getattr(one, attribute) for one in health.components}
+        known = {component: value for component, value in values.items() if value is not None}
+        yield ScalarFamily.by_label(family, COMPONENT, known)
     dependencies = [
         LabelSet(((COMPONENT, one.component), ("depends_on", other)))
         for one in health.components
         for other in one.depends_on
     ]
-    yield InfoFamily.of_labels(names.COMPONENT_DEPENDENCY, dependencies)
+    yield ScalarFamily.info(names.COMPONENT_DEPENDENCY, dependencies)

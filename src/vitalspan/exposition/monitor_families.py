@@ -9,11 +9,9 @@ from vitalspan import metrics as names
 from vitalspan._version import __version__
 from vitalspan.config import Settings
 from vitalspan.exposition.families import (
-    CounterFamily,
-    GaugeFamily,
     HistogramFamily,
-    InfoFamily,
     MetricFamily,
+    ScalarFamily,
     SummaryFamily,
     no_native,
 )
@@ -107,14 +105,14 @@ class MonitorFamilies:
         yield errors
         yield first_bytes(counted, native=native, classic=self._classic)
         yield from self._requests.families(counted, epoch, native=native, classic=self._classic)
-        yield CounterFamily(names.OPERATION_CANCELLATIONS, counted, cancellations, created=created)
+        yield ScalarFamily(names.OPERATION_CANCELLATIONS, counted, cancellations, created=created)
         yield from self._in_progress(series_list)
         measured = [series for series in counted if series.details.measured]
         created = [series.created for series in measured]
         cpu_seconds = [series.details.cpu_seconds for series in measured]
-        yield CounterFamily(names.OPERATION_CPU, measured, cpu_seconds, created=created)
+        yield ScalarFamily(names.OPERATION_CPU, measured, cpu_seconds, created=created)
         growth = [series.details.memory_growth for series in measured]
-        yield CounterFamily(names.OPERATION_MEMORY_GROWTH, measured, growth, created=created)
+        yield ScalarFamily(names.OPERATION_MEMORY_GROWTH, measured, growth, created=created)
         yield from _measures(series_list)
 
     def _native_histogram(self, histogram: DurationHistogram) -> NativeHistogram:
@@ -129,22 +127,21 @@ class MonitorFamilies:
             calls[index], oldest = self.counts.in_progress(series)
             if oldest is not None:
                 ages[index] = max(0.0, now - oldest)
-        yield GaugeFamily(names.OPERATION_IN_PROGRESS, series_list, calls)
-        yield GaugeFamily(names.OPERATION_OLDEST, series_list, ages)
+        yield ScalarFamily(names.OPERATION_IN_PROGRESS, series_list, calls)
+        yield ScalarFamily(names.OPERATION_OLDEST, series_list, ages)
 
     def _vitalspan(self) -> Iterator[MetricFamily]:
         """Yield the families that vitalspan has about itself."""
         counts = self.counts.internal()
         started = counts.started
-        internal_errors = _by_key("where", counts.internal_errors)
-        yield CounterFamily.of(names.INTERNAL_ERRORS, internal_errors, started)
-        collector_errors = _by_key("collector", counts.collector_errors)
-        yield CounterFamily.of(names.COLLECTOR_ERRORS, collector_errors, started)
-        yield GaugeFamily.of(names.SERIES, [((), counts.series)])
-        yield CounterFamily.of(names.SERIES_OVERFLOWS, [((), counts.overflows)], started)
+        internal_errors, collector_errors = counts.internal_errors, counts.collector_errors
+        yield ScalarFamily.by_label(names.INTERNAL_ERRORS, "where", internal_errors, started)
+        yield ScalarFamily.by_label(names.COLLECTOR_ERRORS, "collector", collector_errors, started)
+        yield ScalarFamily.single(names.SERIES, counts.series)
+        yield ScalarFamily.single(names.SERIES_OVERFLOWS, counts.overflows, started)
         flushes = SummaryPoint(LabelSet(), counts.flushes, counts.flush_seconds)
         yield SummaryFamily(names.FOLD, [flushes], created=[started])
-        yield InfoFamily.of_labels(names.BUILD_INFO, [LabelSet(_build_info())])
+        yield ScalarFamily.info(names.BUILD_INFO, [LabelSet(_build_info())])
 
 
 def _exemplars(series: Series, epoch: float) -> Mapping[int, Exemplar]:
@@ -153,7 +150,7 @@ def _exemplars(series: Series, epoch: float) -> Mapping[int, Exemplar]:
     }
 
 
-def _errors(series_list: Iterable[Series]) -> CounterFamily:
+def _errors(series_list: Iterable[Series]) -> ScalarFamily:
     points: list[tuple[Labels, float]] = []
     created: list[float | None] = []
     for series in series_list:
@@ -162,7 +159,7 @@ def _errors(series_list: Iterable[Series]) -> CounterFamily:
             for error_type, count in sorted(series.details.errors.items()):
                 points.append(((*labels, (ERROR_TYPE, error_type)), count))
                 created.append(series.created)
-    family = CounterFamily.of(names.OPERATION_ERRORS, points)
+    family = ScalarFamily.of(names.OPERATION_ERRORS, points)
     family.created = created
     return family
 
@@ -177,7 +174,7 @@ def _measures(series_list: Iterable[Series]) -> Iterator[MetricFamily]:
                 amounts.append(amount)
                 created.append(series.created)
     for name, (label_sets, amounts, created) in sorted(by_name.items()):
-        yield CounterFamily(names.measure(name), label_sets, amounts, created=created)
+        yield ScalarFamily(names.measure(name), label_sets, amounts, created=created)
 
 
 def _caches(caches: Iterable[CacheCounts], started: float | None) -> Iterator[MetricFamily]:
@@ -186,7 +183,7 @@ def _caches(caches: Iterable[CacheCounts], started: float | None) -> Iterator[Me
         labels = ((COMPONENT, cache.component), ("cache", cache.name))
         requests.append(((*labels, ("result", "hit")), cache.hits))
         requests.append(((*labels, ("result", "miss")), cache.misses))
-    yield CounterFamily.of(names.CACHE_REQUESTS, requests, started)
+    yield ScalarFamily.of(names.CACHE_REQUESTS, requests, started)
 
 
 def _apis(apis: Iterable[ApiCounts], started: float | None) -> Iterator[MetricFamily]:
@@ -199,13 +196,9 @@ def _apis(apis: Iterable[ApiCounts], started: float | None) -> Iterator[MetricFa
         calls.append(((*labels, ("outcome", "error")), api.errors))
         tokens.append((labels, api.tokens))
         cost.append((labels, api.cost))
-    yield CounterFamily.of(names.API_CALLS, calls, started)
-    yield CounterFamily.of(names.API_TOKENS, tokens, started)
-    yield CounterFamily.of(names.API_COST, cost, started)
-
-
-def _by_key(label: str, counts: Mapping[str, int]) -> list[tuple[Labels, float]]:
-    return [(((label, key),), count) for key, count in sorted(counts.items())]
+    yield ScalarFamily.of(names.API_CALLS, calls, started)
+    yield ScalarFamily.of(names.API_TOKENS, tokens, started)
+    yield ScalarFamily.of(names.API_COST, cost, started)
 
 
 def _build_info() -> Labels:

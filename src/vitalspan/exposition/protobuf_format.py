@@ -8,44 +8,42 @@ fields below are theirs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import repeat
 from typing import Final
 
 from vitalspan.exposition import protobuf_wire as wire
 from vitalspan.exposition.escaping import DOTS, escape_label_name, escape_metric_name
 from vitalspan.exposition.families import (
-    CounterFamily,
-    FamilyVisitor,
-    GaugeFamily,
-    GaugeHistogramFamily,
     HistogramFamily,
-    InfoFamily,
     MetricFamily,
     ScalarFamily,
-    StateSetFamily,
     SummaryFamily,
-    UnknownFamily,
 )
 from vitalspan.exposition.points import Exemplar, Labelled, LabelSet, SummaryPoint
 from vitalspan.exposition.protobuf_histogram import histogram_message
 from vitalspan.exposition.protobuf_parts import exemplar_message, label_pairs, timestamp_message
+from vitalspan.metrics import Family
 
-_COUNTER, _GAUGE, _SUMMARY, _UNTYPED, _HISTOGRAM, _GAUGE_HISTOGRAM = range(6)
-"""The numbers of the types."""
-
-_OF_COUNTER, _OF_GAUGE, _OF_UNTYPED = 3, 2, 5
-"""The fields of a metric's value, by its type."""
+_TYPES: Final = {
+    "counter": (0, 3),
+    "gauge": (1, 2),
+    "summary": (2, 4),
+    "unknown": (3, 5),
+    "histogram": (4, 7),
+    "gaugehistogram": (5, 7),
+    "info": (1, 2),
+    "stateset": (1, 2),
+}
+"""The number of each type, and the field of a metric that its value is in. Information and states
+are gauges and values of unknown type are untyped, since the format has no types for them."""
 
 _MOST_LABELS: Final = 20_000
 """Series whose encoded labels are kept."""
 
 
-class ProtobufFormat(FamilyVisitor[bytes]):
+class ProtobufFormat:
     """Writes families as messages with their lengths before them.
-
-    Information and states are gauges and values of unknown type are untyped, since the format has
-    no types for them.
 
     Args:
         escaping: how names outside the classic character set are written.
@@ -58,85 +56,19 @@ class ProtobufFormat(FamilyVisitor[bytes]):
         """Yield the message of each family that has points."""
         for family in families:
             if family:
-                yield family.accept(self)
+                yield self._message(family)
 
-    def counter(self, family: CounterFamily, /) -> bytes:
-        """Return a counter with its exemplars and when it began."""
-        if not family.created and not family.exemplars:
-            return self._scalars(family, _COUNTER, _OF_COUNTER)
-        created = family.created or repeat(None)
-        exemplars = family.exemplars or repeat(None)
-        values = (
-            _counter(value, begun)
-            if exemplar is None
-            else wire.message(_OF_COUNTER, _counter_content(value, exemplar, begun))
-            for value, exemplar, begun in zip(family.values, exemplars, created, strict=False)
-        )
-        return self._metrics(family, _COUNTER, self._labels(family.label_sets), values)
-
-    def gauge(self, family: GaugeFamily, /) -> bytes:
-        """Return a gauge."""
-        return self._scalars(family, _GAUGE, _OF_GAUGE)
-
-    def unknown(self, family: UnknownFamily, /) -> bytes:
-        """Return values of unknown type."""
-        return self._scalars(family, _UNTYPED, _OF_UNTYPED)
-
-    def info(self, family: InfoFamily, /) -> bytes:
-        """Return information."""
-        return self._scalars(family, _GAUGE, _OF_GAUGE)
-
-    def state_set(self, family: StateSetFamily, /) -> bytes:
-        """Return a state set."""
-        return self._scalars(family, _GAUGE, _OF_GAUGE)
-
-    def summary(self, family: SummaryFamily, /) -> bytes:
-        """Return a summary."""
-        labels = self._labels(point.labels for point in family.points)
-        created = family.created or repeat(None)
-        values = (
-            wire.message(4, _summary(point, begun))
-            for point, begun in zip(family.points, created, strict=False)
-        )
-        return self._metrics(family, _SUMMARY, labels, values)
-
-    def histogram(self, family: HistogramFamily, /) -> bytes:
-        """Return a histogram: native, classic, or both."""
-        return self._histograms(family, _HISTOGRAM)
-
-    def gauge_histogram(self, family: GaugeHistogramFamily, /) -> bytes:
-        """Return a gauge histogram: native, classic, or both."""
-        return self._histograms(family, _GAUGE_HISTOGRAM)
-
-    def _histograms(self, family: HistogramFamily, kind: int) -> bytes:
-        created = family.created or repeat(None)
-        values = (
-            wire.message(7, histogram_message(family, point, begun))
-            for point, begun in zip(family.points, created, strict=False)
-        )
-        return self._metrics(family, kind, self._labels(family.points), values)
-
-    def _scalars(self, family: ScalarFamily, kind: int, field: int) -> bytes:
-        # Many values are the same, 0 above all.
-        encoded = {
-            value: wire.message(field, wire.double(1, value)) for value in set(family.values)
-        }
-        values = map(encoded.__getitem__, family.values)
-        return self._metrics(family, kind, self._labels(family.label_sets), values)
-
-    def _metrics(
-        self, family: MetricFamily, kind: int, labels: Iterable[bytes], values: Iterable[bytes]
-    ) -> bytes:
-        """Return the message of a family of points with these labels and values."""
+    def _message(self, family: MetricFamily) -> bytes:
+        values = _values(family)
         if family.timestamps:
             values = map(_with_time, values, family.timestamps)
-        parts = [self._head(family, kind)]
-        for pairs, value in zip(labels, values, strict=False):
+        parts = [self._head(family.metadata)]
+        for pairs, value in zip(self._labels(family.label_sets), values, strict=False):
             parts += (_metric_key(len(pairs) + len(value)), pairs, value)
         return wire.delimited(b"".join(parts))
 
-    def _head(self, family: MetricFamily, kind: int) -> bytes:
-        name, _, description, unit = family.metadata
+    def _head(self, metadata: Family) -> bytes:
+        name, kind, description, unit = metadata
         name, bare_name = escape_metric_name(name, self._escaping), name
         # Prometheus refuses the whole scrape for a unit that the name does not end in.
         if unit and not bare_name.removesuffix("_total").endswith(f"_{unit}"):
@@ -145,7 +77,7 @@ class ProtobufFormat(FamilyVisitor[bytes]):
             (
                 wire.string(1, name),
                 wire.string(2, description),
-                wire.uint(3, kind),
+                wire.uint(3, _TYPES[kind][0]),
                 wire.string(5, unit) if unit else b"",
             )
         )
@@ -174,6 +106,35 @@ class ProtobufFormat(FamilyVisitor[bytes]):
         )
 
 
+def _values(family: MetricFamily) -> Iterable[bytes]:
+    """Return the values of points as fields of their metrics."""
+    created = family.created or repeat(None)
+    match family:
+        case ScalarFamily():
+            return _scalars(family, created)
+        case SummaryFamily():
+            messages = map(_summary, family.points, created)
+        case HistogramFamily():
+            messages = map(partial(histogram_message, family), family.points, created)
+    _, field = _TYPES[family.metadata.type]
+    return (wire.message(field, message) for message in messages)
+
+
+def _scalars(family: ScalarFamily, created: Iterable[float | None]) -> Iterable[bytes]:
+    _, field = _TYPES[family.metadata.type]
+    if family.metadata.type == "counter" and (family.created or family.exemplars):
+        exemplars = family.exemplars or repeat(None)
+        return (
+            _counter(value, begun)
+            if exemplar is None
+            else wire.message(field, _counter_content(value, exemplar, begun))
+            for value, exemplar, begun in zip(family.values, exemplars, created, strict=False)
+        )
+    # Many values are the same, 0 above all.
+    encoded = {value: wire.message(field, wire.double(1, value)) for value in set(family.values)}
+    return map(encoded.__getitem__, family.values)
+
+
 _known_labels: dict[str, bytes] = {}
 """Encoded labels of series by their text; the names of labels that we declare are classic ones."""
 
@@ -198,7 +159,7 @@ def _with_time(value: bytes, seconds: float | None) -> bytes:
 @lru_cache(maxsize=4096)
 def _counter(value: float, created: float | None) -> bytes:
     """Return the field of a counter without an exemplar; many do not change between scrapes."""
-    return wire.message(_OF_COUNTER, _counter_content(value, None, created))
+    return wire.message(_TYPES["counter"][1], _counter_content(value, None, created))
 
 
 def _counter_content(value: float, exemplar: Exemplar | None, created: float | None) -> bytes:

@@ -10,18 +10,11 @@ from itertools import chain, islice, repeat
 from typing import Final
 
 from vitalspan.exposition.families import (
-    CounterFamily,
-    FamilyVisitor,
-    GaugeFamily,
-    GaugeHistogramFamily,
     HistogramFamily,
-    InfoFamily,
     MetricFamily,
     ScalarFamily,
-    StateSetFamily,
     SummaryFamily,
     Times,
-    UnknownFamily,
 )
 from vitalspan.exposition.points import Labelled
 from vitalspan.exposition.text_histogram import histogram_texts, with_details
@@ -34,7 +27,16 @@ _TEXTS: Final = 32
 to it, and its pages cost more than the text."""
 
 
-class TextFormat(FamilyVisitor[Iterator[bytes]]):
+_CLASSIC_TYPES: Final = {
+    "unknown": "untyped",
+    "info": "gauge",
+    "stateset": "gauge",
+    "gaugehistogram": "histogram",
+}
+"""What Prometheus's own format calls the types that it does not have."""
+
+
+class TextFormat:
     """Writes families as text, without the closing line of OpenMetrics.
 
     Args:
@@ -51,55 +53,33 @@ class TextFormat(FamilyVisitor[Iterator[bytes]]):
     def write(self, families: Iterable[MetricFamily]) -> Iterator[bytes]:
         """Yield the text of families, in parts of any size."""
         for family in families:
-            yield from family.accept(self)
+            yield self._head(family.metadata)
+            match family:
+                case ScalarFamily():
+                    yield from self._scalars(family)
+                case SummaryFamily():
+                    yield from self._summaries(family)
+                case HistogramFamily():
+                    yield from self._histograms(family)
+            if self._created and family.created and not self._openmetrics:
+                yield from self._created_family(family)
 
-    def counter(self, family: CounterFamily, /) -> Iterator[bytes]:
-        """Yield a counter; OpenMetrics has `_total` in the names of samples alone."""
-        name = family.metadata.name
-        bare_name = name.removesuffix("_total")
-        yield self._head(family.metadata, bare_name, name)
-        texts = [labels.text for labels in family.label_sets]
+    def _scalars(self, family: ScalarFamily) -> Iterator[bytes]:
         if self._openmetrics and self._created and family.created:
             # The samples of a point stand together.
-            created = self._created_lines(bare_name, texts, family.created)
-            for line, created_line in zip(self._detailed_lines(name, family), created, strict=True):
+            lines = zip(self._detailed_lines(family), self._created_lines(family), strict=True)
+            for line, created_line in lines:
                 yield f"{line}{created_line}".encode()
-            return
-        yield from self._scalars(name, family)
-        yield from self._created_family(family, bare_name, texts)
+        elif family.timestamps or (family.exemplars and self._openmetrics):
+            yield "".join(self._detailed_lines(family)).encode()
+        else:
+            yield _lines(family.metadata.name, family.label_sets, family.values)
 
-    def gauge(self, family: GaugeFamily, /) -> Iterator[bytes]:
-        """Yield a gauge."""
+    def _summaries(self, family: SummaryFamily) -> Iterator[bytes]:
         name = family.metadata.name
-        yield self._head(family.metadata, name)
-        yield from self._scalars(name, family)
-
-    def unknown(self, family: UnknownFamily, /) -> Iterator[bytes]:
-        """Yield values of unknown type, which Prometheus's own format calls untyped."""
-        name = family.metadata.name
-        yield self._head(family.metadata, name, classic_type="untyped")
-        yield from self._scalars(name, family)
-
-    def info(self, family: InfoFamily, /) -> Iterator[bytes]:
-        """Yield information, which only OpenMetrics has a type for."""
-        name = family.metadata.name
-        yield self._head(family.metadata, name.removesuffix("_info"), name, "gauge")
-        yield from self._scalars(name, family)
-
-    def state_set(self, family: StateSetFamily, /) -> Iterator[bytes]:
-        """Yield a state set, which only OpenMetrics has a type for."""
-        name = family.metadata.name
-        yield self._head(family.metadata, name, classic_type="gauge")
-        yield from self._scalars(name, family)
-
-    def summary(self, family: SummaryFamily, /) -> Iterator[bytes]:
-        """Yield a summary."""
-        name = family.metadata.name
-        yield self._head(family.metadata, name)
-        texts = [point.labels.text for point in family.points]
-        created = self._inline_created(name, texts, family.created)
+        created = self._inline_created(family)
         for index, point in enumerate(family.points):
-            labels, time = texts[index], self._time(family.timestamps, index)
+            labels, time = point.labels.text, self._time(family.timestamps, index)
             samples: list[tuple[str, str, float | None]] = [
                 ("", f'quantile="{number(quantile)}"', value) for quantile, value in point.quantiles
             ]
@@ -110,35 +90,21 @@ class TextFormat(FamilyVisitor[Iterator[bytes]]):
                 if value is not None
             ]
             yield "".join((*lines, created[index])).encode()
-        yield from self._created_family(family, name, texts)
 
-    def histogram(self, family: HistogramFamily, /) -> Iterator[bytes]:
-        """Yield a histogram; OpenMetrics has its exemplars as well."""
-        name = family.metadata.name
-        yield self._head(family.metadata, name)
-        labels = [point.text for point in family.points]
-        created = self._inline_created(name, labels, family.created)
-        texts = self._histogram_texts(family, ("_count", "_sum"))
-        yield from _parts(chain.from_iterable(zip(texts, created, strict=True)))
-        yield from self._created_family(family, name, labels)
-
-    def gauge_histogram(self, family: GaugeHistogramFamily, /) -> Iterator[bytes]:
-        """Yield a gauge histogram; Prometheus's own format has a histogram and two gauges."""
-        name = family.metadata.name
-        yield self._head(family.metadata, name, classic_type="histogram")
-        suffixes = ("_gcount", "_gsum") if self._openmetrics else None
-        yield from _parts(self._histogram_texts(family, suffixes))
-        if not self._openmetrics:
+    def _histograms(self, family: HistogramFamily) -> Iterator[bytes]:
+        """Yield histograms; Prometheus's own format has the totals of gauges as families."""
+        if not family.is_gauge:
+            texts = self._histogram_texts(family, family.total_endings)
+            created = self._inline_created(family)
+            yield from _parts(chain.from_iterable(zip(texts, created, strict=True)))
+        elif self._openmetrics:
+            yield from _parts(self._histogram_texts(family, family.total_endings))
+        else:
+            yield from _parts(self._histogram_texts(family, None))
             yield from self._gauges_of(family)
 
-    def _scalars(self, name: str, family: ScalarFamily) -> Iterator[bytes]:
-        if family.timestamps or (family.exemplars and self._openmetrics):
-            yield "".join(self._detailed_lines(name, family)).encode()
-        else:
-            yield _lines(name, family.label_sets, family.values)
-
-    def _detailed_lines(self, name: str, family: ScalarFamily) -> Iterator[str]:
-        exemplars = family.exemplars if self._openmetrics else ()
+    def _detailed_lines(self, family: ScalarFamily) -> Iterator[str]:
+        name, exemplars = family.metadata.name, family.exemplars if self._openmetrics else ()
         for index, (labels, value) in enumerate(zip(family.label_sets, family.values, strict=True)):
             exemplar = exemplars[index] if exemplars else None
             end = exemplar_text(exemplar) if exemplar else ""
@@ -181,40 +147,37 @@ class TextFormat(FamilyVisitor[Iterator[bytes]]):
         name, labels = family.metadata.name, braces(point.text)
         return f"{name}{labels} {native_text(native)}{time}{ends}\n"
 
-    def _gauges_of(self, family: GaugeHistogramFamily) -> Iterator[bytes]:
+    def _gauges_of(self, family: HistogramFamily) -> Iterator[bytes]:
         """Yield what a gauge histogram has beside its buckets, in families of their own."""
-        for suffix in ("_gcount", "_gsum"):
-            metadata = family.metadata._replace(name=family.metadata.name + suffix, type="gauge")
-            yield self._head(metadata, metadata.name)
+        for ending in family.total_endings:
+            metadata = family.metadata._replace(name=family.metadata.name + ending, type="gauge")
+            yield self._head(metadata)
             for index, point in enumerate(family.points):
                 histogram = point.histogram
-                value = histogram.cumulative()[-1] if suffix == "_gcount" else histogram.total
+                value = histogram.cumulative()[-1] if ending == "_gcount" else histogram.total
                 if value is not None:
                     time = self._time(family.timestamps, index)
                     yield f"{metadata.name}{braces(point.text)} {number(value)}{time}\n".encode()
 
-    def _inline_created(self, name: str, texts: Sequence[str], created: Times) -> list[str]:
+    def _inline_created(self, family: MetricFamily) -> list[str]:
         """Return the `_created` line of each point, where it stands among the point's samples."""
-        if not (self._openmetrics and self._created and created):
-            return [""] * len(texts)
-        return list(self._created_lines(name, texts, created))
+        if not (self._openmetrics and self._created and family.created):
+            return [""] * len(family)
+        return list(self._created_lines(family))
 
-    def _created_family(
-        self, family: MetricFamily, name: str, texts: Sequence[str]
-    ) -> Iterator[bytes]:
+    def _created_family(self, family: MetricFamily) -> Iterator[bytes]:
         """Yield the `_created` samples as a gauge, which they are in Prometheus's own format."""
-        if self._openmetrics or not self._created or not family.created:
-            return
-        metadata = family.metadata._replace(name=f"{name}_created", type="gauge")
-        yield self._head(metadata, metadata.name)
-        yield "".join(self._created_lines(name, texts, family.created)).encode()
+        name = f"{family.metadata.base_name}_created"
+        yield self._head(family.metadata._replace(name=name, type="gauge"))
+        yield "".join(self._created_lines(family)).encode()
 
-    def _created_lines(self, name: str, texts: Sequence[str], created: Times) -> Iterator[str]:
-        for text, begun in zip(texts, created, strict=True):
+    def _created_lines(self, family: MetricFamily) -> Iterator[str]:
+        name = family.metadata.base_name
+        for labels, begun in zip(family.label_sets, family.created, strict=True):
             if begun is None:
                 yield ""
             else:
-                yield f"{name}_created{braces(text)} {number(begun)}\n"
+                yield f"{name}_created{braces(labels.text)} {number(begun)}\n"
 
     def _time(self, timestamps: Times, index: int) -> str:
         """Return the time of a point: seconds in OpenMetrics, milliseconds otherwise."""
@@ -223,22 +186,16 @@ class TextFormat(FamilyVisitor[Iterator[bytes]]):
             return ""
         return f" {seconds!r}" if self._openmetrics else f" {int(seconds * 1000)}"
 
-    def _head(
-        self,
-        metadata: Family,
-        openmetrics_name: str,
-        classic_name: str = "",
-        classic_type: str = "",
-    ) -> bytes:
-        if self._openmetrics:
-            name, kind = openmetrics_name, metadata.type
-            unit = f"# UNIT {name} {metadata.unit}\n" if metadata.unit else ""
-        else:
-            name, kind = classic_name or openmetrics_name, classic_type or metadata.type
-            unit = ""
+    def _head(self, metadata: Family) -> bytes:
+        """Return the lines before the samples of a family."""
         help_ = metadata.help.replace("\\", r"\\").replace("\n", r"\n")
         if self._openmetrics:
+            name, kind = metadata.base_name, metadata.type
             help_ = help_.replace('"', r"\"")
+            unit = f"# UNIT {name} {metadata.unit}\n" if metadata.unit else ""
+        else:
+            name, unit = metadata.name, ""
+            kind = _CLASSIC_TYPES.get(metadata.type, metadata.type)
         return f"# HELP {name} {help_}\n# TYPE {name} {kind}\n{unit}".encode()
 
 

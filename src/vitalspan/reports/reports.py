@@ -10,7 +10,7 @@ from typing import Any
 
 from vitalspan.config import Settings
 from vitalspan.errors import ConfigurationError
-from vitalspan.exposition.families import CounterFamily, MetricFamily
+from vitalspan.exposition.families import MetricFamily, ScalarFamily
 from vitalspan.metrics import REPORTS
 from vitalspan.recording.call_record import CallRecord
 from vitalspan.reports.dashboard import dashboard
@@ -173,9 +173,7 @@ class Reports:
         periodic = self._periodic
         if periodic is not None:
             counts = {"written": periodic.written, "failed": periodic.failed}
-            yield CounterFamily.of(
-                REPORTS, (((("result", result),), count) for result, count in counts.items())
-            )
+            yield ScalarFamily.by_label(REPORTS, "result", counts)
 
     def _use(self, settings: Settings) -> None:
         evaluation, interval = self._sources.evaluation, settings.report_interval

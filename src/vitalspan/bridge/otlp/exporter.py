@@ -17,7 +17,7 @@ from vitalspan.bridge.otlp.series_tracker import SeriesTracker
 from vitalspan.bridge.otlp.settings import OtlpSettings
 from vitalspan.bridge.otlp.transport import Transport
 from vitalspan.clock import Clock
-from vitalspan.exposition.families import CounterFamily, GaugeFamily, MetricFamily
+from vitalspan.exposition.families import MetricFamily, ScalarFamily
 from vitalspan.runtime import fork, sigterm
 from vitalspan.runtime.internal_errors import logger
 from vitalspan.runtime.process_end import ProcessEnd
@@ -97,14 +97,9 @@ class OtlpExporter:
 
     def families(self) -> Iterator[MetricFamily]:
         """Yield what became of requests and data points, and how much waits."""
-        for metadata, counts in (
-            (names.OTLP_POINTS, self.sender.points),
-            (names.OTLP_REQUESTS, self.sender.requests),
-        ):
-            yield CounterFamily.of(
-                metadata, [((("result", result),), count) for result, count in counts.items()]
-            )
-        yield GaugeFamily.of(names.OTLP_WAITING, [((), self.waiting_bytes)])
+        yield ScalarFamily.by_label(names.OTLP_POINTS, "result", self.sender.points)
+        yield ScalarFamily.by_label(names.OTLP_REQUESTS, "result", self.sender.requests)
+        yield ScalarFamily.single(names.OTLP_WAITING, self.waiting_bytes)
 
     def start(self) -> None:
         """Start the thread, unless it runs or the exporter is closed."""

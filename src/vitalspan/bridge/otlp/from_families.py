@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import repeat
 from operator import sub
+from typing import Final
 
 from vitalspan.bridge.otlp.batch_builder import BatchBuilder
 from vitalspan.bridge.otlp.exemplars import nanoseconds, to_exemplar
@@ -24,17 +25,10 @@ from vitalspan.bridge.otlp.native_histograms import exponential_point
 from vitalspan.bridge.otlp.scopes import split_labels
 from vitalspan.bridge.ucum import to_ucum
 from vitalspan.exposition.families import (
-    CounterFamily,
-    FamilyVisitor,
-    GaugeFamily,
-    GaugeHistogramFamily,
     HistogramFamily,
-    InfoFamily,
     MetricFamily,
     ScalarFamily,
-    StateSetFamily,
     SummaryFamily,
-    UnknownFamily,
 )
 from vitalspan.exposition.native_histogram import NativeHistogram
 from vitalspan.exposition.points import Exemplar as FamilyExemplar
@@ -75,7 +69,17 @@ class _PointLists(dict[Scope, list[Point]]):
         return points
 
 
-class OtlpVisitor(FamilyVisitor[None]):
+_KINDS: Final = {
+    "counter": Kind.COUNTER,
+    "gauge": Kind.GAUGE,
+    "unknown": Kind.GAUGE,
+    "info": Kind.SUM,
+    "stateset": Kind.SUM,
+}
+"""What the types of families with one value for each point are."""
+
+
+class OtlpPoints:
     """Adds the points of families to a batch.
 
     Args:
@@ -91,28 +95,20 @@ class OtlpVisitor(FamilyVisitor[None]):
         self._attributes = attributes
         self._exponential = exponential
 
-    def counter(self, family: CounterFamily, /) -> None:
-        """Add a counter."""
-        self._add_scalars(family, Kind.COUNTER)
+    def add(self, family: MetricFamily) -> None:
+        """Add the points of a family."""
+        match family:
+            case ScalarFamily():
+                self._add_scalars(family, _KINDS[family.metadata.type])
+            case SummaryFamily():
+                self._add_summaries(family)
+            case HistogramFamily(is_gauge=True):
+                # OpenTelemetry does not have them.
+                self._builder.left_out += 1 if family else 0
+            case HistogramFamily():
+                self._add_histograms(family)
 
-    def gauge(self, family: GaugeFamily, /) -> None:
-        """Add a gauge."""
-        self._add_scalars(family, Kind.GAUGE)
-
-    def unknown(self, family: UnknownFamily, /) -> None:
-        """Add values of unknown type."""
-        self._add_scalars(family, Kind.GAUGE)
-
-    def info(self, family: InfoFamily, /) -> None:
-        """Add information."""
-        self._add_scalars(family, Kind.SUM)
-
-    def state_set(self, family: StateSetFamily, /) -> None:
-        """Add a state set."""
-        self._add_scalars(family, Kind.SUM)
-
-    def summary(self, family: SummaryFamily, /) -> None:
-        """Add summaries that have a count."""
+    def _add_summaries(self, family: SummaryFamily) -> None:
         description = _described(family, Kind.SUMMARY)
         for point, start, time in zip(family.points, *self._times(family), strict=False):
             if point.observations is None:
@@ -130,7 +126,7 @@ class OtlpVisitor(FamilyVisitor[None]):
                 )
             )
 
-    def histogram(self, family: HistogramFamily, /) -> None:
+    def _add_histograms(self, family: HistogramFamily) -> None:
         """Add histograms, as exponential ones where they are wanted and can be."""
         classic = _described(family, Kind.HISTOGRAM)
         lists = _PointLists(self._builder, classic)
@@ -159,10 +155,6 @@ class OtlpVisitor(FamilyVisitor[None]):
                     exemplars,
                 )
             )
-
-    def gauge_histogram(self, family: GaugeHistogramFamily, /) -> None:
-        """Leave out gauge histograms, which OpenTelemetry does not have."""
-        self._builder.left_out += 1 if family else 0
 
     def _add_scalars(self, family: ScalarFamily, kind: Kind) -> None:
         description = _described(family, kind)

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
 from vitalspan.bridge.otlp.batch_builder import BatchBuilder
-from vitalspan.bridge.otlp.from_families import AttributeCache, OtlpVisitor
+from vitalspan.bridge.otlp.from_families import AttributeCache, OtlpPoints
 from vitalspan.bridge.otlp.from_samples import add_metric
 from vitalspan.bridge.otlp.model import Batch
 from vitalspan.exposition.collector import FamilyCollector, MonitorCollector
@@ -80,7 +80,7 @@ class RegistrySource:
         """Read every collector; what raises is left out and logged once."""
         builder = BatchBuilder(time)
         self._attributes.next_generation()
-        visitor = OtlpVisitor(builder, self._attributes, exponential=self._exponential)
+        points = OtlpPoints(builder, self._attributes, exponential=self._exponential)
         for collector in self._collectors():
             if _is_from_opentelemetry(collector):
                 continue
@@ -89,7 +89,7 @@ class RegistrySource:
             try:
                 if isinstance(collector, FamilyCollector):
                     for family in collector.read():
-                        self._add(partial(family.accept, visitor), collector, builder)
+                        self._add(partial(points.add, family), collector, builder)
                 else:
                     for metric in list(collector.collect()):
                         self._add(partial(add_metric, metric, builder), collector, builder)
