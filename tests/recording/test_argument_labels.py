@@ -105,7 +105,7 @@ def test_an_argument_that_there_is_not(monitor: vs.Monitor) -> None:
 
     with pytest.raises(vs.ConfigurationError, match="not a valid name"):
         monitor.operation("f", labels={"bad name": vs.argument("a")})
-    with pytest.raises(TypeError, match="only a function has arguments"):
+    with pytest.raises(TypeError, match="a block has no arguments"):
         monitor.operation("b", labels={"a": vs.argument("a")}).__enter__()
 
 

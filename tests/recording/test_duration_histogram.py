@@ -150,9 +150,9 @@ def test_nothing_counted_has_no_buckets() -> None:
 
 def test_counts_cannot_be_told_more_finely_than_they_were_counted() -> None:
     buckets = histogram([0.1], DURATION_BOUNDARIES).exponential(0)
-    with pytest.raises(ValueError, match="scale 0 cannot be told at scale 1"):
+    with pytest.raises(ValueError, match="scale 0 cannot be converted to scale 1"):
         buckets.downscaled(1)
-    with pytest.raises(ValueError, match="scale 3 cannot be told at scale 4"):
+    with pytest.raises(ValueError, match="scale 3 cannot be converted to scale 4"):
         histogram([0.1], DURATION_BOUNDARIES).exponential(4)
     with pytest.raises(ValueError, match="1 buckets are too few"):
         buckets.fitted(1)

@@ -1,1 +1,1 @@
-"""Internal: what runs in the thread of the caller: operations, series, spans, resource readings."""
+"""Internal: everything that runs in the caller's thread: operations, series, spans, resources."""

@@ -1,4 +1,4 @@
-"""The aggregator: counts what calls have buffered, a batch at a time."""
+"""The aggregator: counts the calls in the buffers, a batch at a time."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ _start = itemgetter(0)
 _duration = itemgetter(1)
 
 _LARGE_BUFFERS: Final = 32
-"""Series that may buffer a large batch at one time, which bounds what all buffers hold."""
+"""The number of series that may have a large buffer at a time, which bounds memory."""
 
 _PRESSURE: Final = 32 * LARGE_BATCH
-"""Records of one series beyond which a caller waits for the thread that is folding."""
+"""The number of records of one series from which on a caller waits for the thread that folds."""
 
 _DEEPEST: Final = 12
-"""Calls within calls that a fold makes at most, with some to spare."""
+"""The depth of nested Python calls that a fold needs, with some to spare."""
 
 _READERS_PATIENCE: Final = 1.0
-"""Seconds that a reader waits at most, who would see old counts otherwise."""
+"""Seconds that a reader waits at most before it goes on with older counts."""
 
 
 class Aggregator(Shared):
-    """Counts what the series of one monitor have buffered, and keeps the most recent calls.
+    """Counts the buffered calls of one monitor's series, and keeps the most recent ones.
 
-    A batch is taken out of a buffer under the lock, sorted and counted without it, and merged under
-    it again by whoever gets the lock first. No caller waits for the lock, unless its buffer has
-    grown to a size that only a stalled fold explains.
+    A batch is taken out of a buffer under the lock, sorted and counted without it, and then merged
+    under it by the first thread that gets the lock. No caller waits for the lock, unless its buffer
+    has grown so large that a fold must have stalled.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Aggregator(Shared):
         self.flushes = 0
         self.seconds = 0.0
         self.first_flush: Callable[[], None] | None = None
-        """Is called once, in the first thread that counts; it must not raise."""
+        """Called once, in the first thread that counts; it must not raise."""
         self._now = now
         self._internal_errors = internal_errors
         self._relocate = relocate
@@ -69,25 +69,26 @@ class Aggregator(Shared):
         self._large = _LARGE_BUFFERS
         self.open_sessions: dict[int, EnclosingSession] = {}
         self.application_session: EnclosingSession | None = None
-        """The session of the calls that no other session encloses."""
+        """The session of all calls that are in no other session."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return rebuild, ("aggregator",)
 
     def reset(self) -> None:
-        """Begin anew, with a lock that no other thread can hold."""
+        """Start over, with a lock that no other thread can hold."""
         self._lock.reset()
         self.recent.clear()
         self.flushes = 0
         self.seconds = 0.0
 
     def flush(self, series: Series) -> None:
-        """Fold a series whose buffer has reached its limit, in the caller's thread."""
+        """Fold a series whose buffer is full, in the caller's thread."""
         batch: list[Record] = []
         try:
             find_room(_DEEPEST)
         except RecursionError:
-            # A fold that breaks off in the middle loses calls. One further up the stack will do it.
+            # A fold that stops halfway loses calls. A later call, higher up the stack, will fold
+            # instead.
             series.limit = len(series.records) + series.batch
             return
         try:
@@ -97,14 +98,14 @@ class Aggregator(Shared):
             fold_lock = self._lock
             lock = fold_lock.enter()
             if lock is None:
-                # Trying again at each call would cost every caller while another thread folds.
+                # Retrying at each call would slow down every caller while another thread folds.
                 series.limit = len(series.records) + series.batch
                 if series.limit >= _PRESSURE:
                     lock = fold_lock.enter(PATIENCE)
                 if lock is None:
                     return
-            # No loop stands in these `try` themselves: CPython 3.13 leaves its jump back out of
-            # what they protect, and a signal handler may raise there.
+            # These `try` blocks contain no loops: CPython 3.13 leaves the jump back out of the
+            # protected range, and a signal handler may raise there.
             try:
                 self._grow(series)
                 batch = self._take_batch(series)
@@ -126,15 +127,15 @@ class Aggregator(Shared):
 
     @contextmanager
     def flushed(self, all_series: Callable[[], list[Series]]) -> Iterator[list[Series] | None]:
-        """Count everything that has ended, and let no other thread count while it is read.
+        """Count everything that has ended, and keep other threads from counting during the block.
 
-        A reader that has interrupted a flush, in a signal handler say, sees what was before it.
+        A reader that interrupts a flush, for example in a signal handler, sees the previous counts.
 
         Args:
-            all_series: returns the series that are read.
+            all_series: returns the series to read.
 
         Yields:
-            The series, or None where another thread goes on counting for too long.
+            The series, or None if another thread keeps counting for too long.
         """
         lock = self._lock.enter(_READERS_PATIENCE)
         if lock is None:
@@ -147,17 +148,18 @@ class Aggregator(Shared):
             lock.release()
 
     def settled(self, all_series: list[Series]) -> Iterator[Collection[Record]]:
-        """Yield what is buffered still, series by series.
+        """Yield the records that are still buffered, series by series.
 
-        To be called within `flushed`. These are calls in progress, calls that have just ended, and
-        what other threads are counting now and will merge later.
+        Only call this within `flushed`. The records are calls in progress, calls that have just
+        ended, and calls that other threads are counting now and will merge later.
         """
         for series in all_series:
             while series.records or series.in_hand:
-                # A batch in hand goes to the pending ones before it leaves the hand.
+                # A batch in hand is added to the pending ones before it is removed from `in_hand`.
                 batches = [*list(series.in_hand.values()), list(series.records)]
                 if not series.pending:
-                    # What is put back is in the buffer before it leaves the hand.
+                    # Records that are put back are in the buffer before they are removed from
+                    # `in_hand`.
                     yield {id(record): record for batch in batches for record in batch}.values()
                     break
                 self._apply(series)
@@ -173,7 +175,8 @@ class Aggregator(Shared):
         for series in relocated:
             ended += self._flush_and_collect(series)
         if ended:
-            # All together, since what many series bring one by one is sorted again for each.
+            # All at once, because adding the calls series by series would sort again for each
+            # series.
             ended.sort(key=_start)
             self.recent.add(ended, max(map(_duration, ended)))
         self.recent.settle()
@@ -223,7 +226,7 @@ class Aggregator(Shared):
             durations = [seconds for seconds in durations if seconds != IN_PROGRESS]
             total = sum(durations)
         # The notes of a batch are counted with it, so that a scrape never shows more errors than
-        # calls. The tokens only tell whether it is worth looking for them.
+        # calls. The tokens only tell whether there are any to look for.
         noted = with_details(batch) if series.notes else []
         tokens = len(noted)
         if noted and any(map(belongs_elsewhere, noted)) and hand in series.in_hand:
@@ -244,8 +247,8 @@ class Aggregator(Shared):
                     enclosed = within_sessions(series, batch, outside=outside)
             counted.append(CountedBatch(buckets, total, spread, noted, batch, enclosed))
         limit = series.batch + 2 * len(waiting)
-        # What was begun anew meanwhile, in a forked child, is not counted. Nothing is called in
-        # these statements, so no signal handler can come between them.
+        # If counting has started over meanwhile, in a forked child, the batch is not counted. These
+        # statements call nothing, so no signal handler can run between them.
         if hand not in series.in_hand:
             return
         series.records += waiting
@@ -273,7 +276,8 @@ class Aggregator(Shared):
                 except Exception:  # noqa: BLE001 - the call itself is counted
                     self._internal_errors.note("session", "calls are missing in their session")
                 for record in counted.noted:
-                    # A reader that looks into the hand of another thread may come upon it again.
+                    # A reader that looks at the batches of other threads may meet this record
+                    # again.
                     record[3].enclosure = None
         return batch
 
@@ -281,7 +285,7 @@ class Aggregator(Shared):
         """Put back what was not counted: calls in progress, and all after a signal handler."""
         ours = isinstance(fault, Exception)
         if series.in_hand.pop(id(batch), None) is not None:
-            # What has other labels is in another series already.
+            # Calls with other labels are in another series already.
             here = [record for record in batch if record[2].series is series]
             series.records += [record for record in here if record[1] == IN_PROGRESS or not ours]
         if not ours:

@@ -1,4 +1,4 @@
-"""Calls to an API, the tokens and the dollars that they cost, and the models that answered."""
+"""Calls to an API, the tokens they use and the dollars they cost, and the models that answer."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ MODEL_AMOUNTS: Final = (
     *("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"),
     "retries",
 )
-"""The amounts of a call that are told apart by model."""
+"""The amounts that are also counted by model."""
 
 
 class ApiUsage(NamedTuple):
     """The usage of one call to an API.
 
     Attributes:
-        model: that answered; empty where the API has none.
-        operation: what the model was asked for, as `gen_ai.operation.name` has it.
-        input_tokens: all of them.
-        output_tokens: all of them.
-        cached_tokens: those of the input tokens that came from the provider's cache.
-        reasoning_tokens: those of the output tokens that were spent on reasoning.
-        cost: US dollars.
-        duration: seconds; None if nobody measured it.
-        first_token: seconds until the first token; None if nobody measured it.
-        retries: attempts beyond the first one.
-        error_type: of a call that failed; empty for one that succeeded.
+        model: the model that answered; empty if the API has no models.
+        operation: what the model was asked for, as in `gen_ai.operation.name`.
+        input_tokens: all input tokens.
+        output_tokens: all output tokens.
+        cached_tokens: the input tokens that came from the provider's cache.
+        reasoning_tokens: the output tokens that were spent on reasoning.
+        cost: the cost in US dollars.
+        duration: the duration in seconds; None if it was not measured.
+        first_token: seconds until the first token; None if that was not measured.
+        retries: the number of attempts after the first one.
+        error_type: the error of a failed call; empty if it succeeded.
     """
 
     model: str = ""
@@ -52,7 +52,7 @@ class ApiUsage(NamedTuple):
 
     @property
     def has_details(self) -> bool:
-        """True if it says more than the outcome, the tokens altogether and the cost."""
+        """True if there is more than the outcome, the total of tokens and the cost."""
         tokens = (
             self.input_tokens,
             self.output_tokens,
@@ -64,7 +64,7 @@ class ApiUsage(NamedTuple):
 
 
 class UsageRecorder(Protocol):
-    """Counts what calls to APIs used, by model."""
+    """Counts the usage of APIs by model."""
 
     def record(self, component: str, api: str, usage: ApiUsage) -> None:
         """Count one call."""
@@ -72,7 +72,7 @@ class UsageRecorder(Protocol):
 
 
 class Recording(Protocol):
-    """The parts that the APIs of one monitor share."""
+    """The parts that all APIs of one monitor share."""
 
     enabled: bool
     now: Callable[[], float]
@@ -86,12 +86,12 @@ class Recording(Protocol):
         ...
 
     def add_to_session(self, counted: CountedKey, column: str, amount: float = 1) -> None:
-        """Add an amount in the sessions around what runs here; it never raises."""
+        """Add an amount to the sessions around the current code; it never raises."""
         ...
 
 
 class Api(Shared):
-    """Calls to one API, with the tokens and the dollars they cost."""
+    """Calls to one API, with their tokens and their cost in US dollars."""
 
     __slots__ = ("_recording", "component", "cost", "errors", "name", "oks", "tokens")
 
@@ -125,22 +125,23 @@ class Api(Shared):
     ) -> None:
         """Count one call.
 
-        An amount that a counter cannot take is left out, counted as a fault of the instrumentation
-        and logged once; it never raises.
+        An amount that a counter cannot take is left out, counted as an internal error and logged
+        once; this method never raises.
 
         Args:
-            tokens: tokens that the call used; by default its input and its output tokens.
-            cost: US dollars that the call cost; by default what `monitor.prices` says of the model.
-            error: what went wrong; None for a call that succeeded.
-            model: that answered. It is a label: one of a few.
-            operation: what was asked for: `chat`, `embeddings`, ... as `gen_ai.operation.name`.
-            input_tokens: tokens of the prompt, those from the provider's cache among them.
-            output_tokens: tokens of the answer, those spent on reasoning among them.
-            cached_tokens: those of the input tokens that came from the provider's cache.
-            reasoning_tokens: those of the output tokens that were spent on reasoning.
+            tokens: the tokens that the call used; by default the sum of its input and output
+                tokens.
+            cost: the cost in US dollars; by default the model's price from `monitor.prices`.
+            error: what went wrong; None if the call succeeded.
+            model: the model that answered. It becomes a label, so there should only be a few.
+            operation: what was asked for: `chat`, `embeddings`, ... as in `gen_ai.operation.name`.
+            input_tokens: tokens of the prompt, including those from the provider's cache.
+            output_tokens: tokens of the answer, including those spent on reasoning.
+            cached_tokens: the input tokens that came from the provider's cache.
+            reasoning_tokens: the output tokens that were spent on reasoning.
             duration: seconds that the call took.
-            first_token: seconds until the first token of a streamed answer came.
-            retries: attempts beyond the first one.
+            first_token: seconds until the first token of a streamed answer arrived.
+            retries: the number of attempts after the first one.
         """
         recording = self._recording
         if not recording.enabled:
@@ -172,10 +173,10 @@ class Api(Shared):
             self._record_usage(usage)
 
     def call(self, *, model: str | None = None, operation: str = "chat") -> ApiCall:
-        """Return a call that a `with` or `async with` statement times and records.
+        """Return a context manager that times and records a call, for `with` or `async with`.
 
         Args:
-            model: that answers, if it is known before the call.
+            model: the model that answers, if it is known before the call.
             operation: what it is asked for: `chat`, `embeddings`, ...
         """
         return ApiCall(self.record, self._recording.now, model, operation)
@@ -229,5 +230,5 @@ def _error_type(error: BaseException | str | None) -> str:
         return ""
     if isinstance(error, BaseException):
         return error_type_of(error)
-    # A text may be anything, and a label must not.
+    # A text may be anything, and labels need to be bounded.
     return "_OTHER"

@@ -1,4 +1,4 @@
-"""A call to an API in progress, which says at the end what it used."""
+"""A call to an API in progress, whose usage is recorded when it ends."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from vitalspan.recording.outcome import outcome_of
 
 
 class ApiCall:
-    """A call to an API, as `with api.call(model=...) as call` gives it.
+    """A call to an API, as in `with api.call(model=...) as call`.
 
-    Its end records the call: how long it took, what `use` was told, and the exception that ended
-    the block, if one did.
+    When the block ends, the call is recorded: its duration, the usage that `use` was given, and the
+    exception that ended the block, if there was one.
 
     Args:
         record: counts the call, as `Api.record` does.
         now: returns the time on a steady clock, in seconds.
-        model: that answers; None if that is not known yet.
+        model: the model that answers; None if it is not known yet.
         operation: what it is asked for.
     """
 
@@ -75,7 +75,7 @@ class ApiCall:
         self.__exit__(kind, error, traceback)
 
     def first_token(self) -> None:
-        """Note that something of the answer has come; only the first time counts."""
+        """Note that the first part of the answer has arrived; later calls are ignored."""
         if self._first_token is None:
             self._first_token = self._now() - self._began
 
@@ -94,7 +94,7 @@ class ApiCall:
         reasoning_tokens: float | None = None,
         cost: float | None = None,
     ) -> None:
-        """Say what the call used; the arguments are those of `Api.record`, the last one counts."""
+        """Set what the call used, with the arguments of `Api.record`; later values win."""
         said = {
             "model": model,
             "tokens": tokens,

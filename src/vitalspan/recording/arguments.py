@@ -13,7 +13,7 @@ _MISSING = inspect.Parameter.empty
 
 
 class Argument(NamedTuple):
-    """A parameter of the decorated function, as the value of a label; made by `argument`."""
+    """A parameter of the decorated function that provides a label's value; made by `argument`."""
 
     name: str
     get: Callable[[Any], object] | None = None
@@ -25,12 +25,12 @@ def argument(name: str, get: Callable[[Any], object] | None = None) -> Any:
         @vs.operation(labels={"tenant": vs.argument("tenant")})
         def bill(tenant, amount): ...
 
-    The values are bounded like all labels: they are cut at 256 characters, and beyond `max_series`
-    sets of labels they share one series.
+    The values are bounded like those of all labels: they are cut at 256 characters, and beyond
+    `max_series` sets of labels they share one series.
 
     Args:
-        name: of a parameter of the function.
-        get: makes the value of the label from the argument, `lambda order: order.region` say.
+        name: the name of a parameter of the function.
+        get: makes the label's value from the argument, for example `lambda order: order.region`.
     """
     return Argument(name, get)
 
@@ -39,11 +39,11 @@ class ArgumentLabels:
     """Reads the labels of a call from its arguments.
 
     Args:
-        func: the function that is called.
-        labels: which argument makes which label.
+        func: the decorated function.
+        labels: the argument for each label.
 
     Raises:
-        TypeError: where the function has no parameter of such a name.
+        TypeError: if the function has no parameter of that name.
     """
 
     def __init__(self, func: Callable[..., Any], labels: Mapping[str, Argument]) -> None:
@@ -62,14 +62,14 @@ class ArgumentLabels:
             if not takes_any and not named:
                 names = ", ".join(parameters) or "none that can be seen"
                 raise TypeError(
-                    f"label {label!r} is to be the argument {name!r}, and the function has no such "
+                    f"label {label!r} takes the argument {name!r}, but the function has no such "
                     f"parameter: it has {names}"
                 )
             default = parameters[name].default if name in parameters else _MISSING
             self._sources.append((label, name, positions.get(name, len(parameters)), default, get))
 
     def read(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Labels:
-        """Return the labels of a call; one whose argument is missing, None or empty is left out.
+        """Return the labels of a call, without those whose argument is missing, None or empty.
 
         Raises:
             Exception: whatever a label's `get` raises.

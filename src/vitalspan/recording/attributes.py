@@ -1,4 +1,4 @@
-"""Attributes: their values as spans take them, and as they are kept for reading."""
+"""Attributes: their values for spans, and the copies that are kept for reading."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from vitalspan.runtime.internal_errors import InternalErrors
 
 MAX_KEPT: Final = 32
-"""Attributes of one call, and items of one value, that are kept for reading."""
+"""The maximum number of attributes of a call, and of items of a value, to keep for reading."""
 
 MAX_ITEMS: Final = 10_000
-"""Items of one value, on all its levels together, that a span is given."""
+"""The maximum number of items in a span attribute, on all levels together."""
 
 _DEEPEST: Final = 8
 _WIDEST_INT: Final = 64
@@ -24,13 +24,13 @@ _PLAIN: Final = frozenset({bool, int, float, str, bytes, type(None)})
 def span_attributes(
     attributes: Mapping[str, Any], internal_errors: InternalErrors
 ) -> dict[str, Any]:
-    """Return attributes as OpenTelemetry takes them: objects become their text.
+    """Return attributes that OpenTelemetry accepts: objects become their text.
 
-    An attribute that cannot be turned into text is left out and counted, and the others stay.
+    An attribute that cannot be turned into text is left out and counted.
 
     Args:
-        attributes: as they were given.
-        internal_errors: counts what is left out.
+        attributes: the attributes as they were given.
+        internal_errors: counts the attributes that are left out.
     """
     converted: dict[str, Any] = {}
     for key, value in attributes.items():
@@ -45,15 +45,15 @@ def attribute_key(key: object) -> str:
     """Return the key of an attribute.
 
     Raises:
-        TypeError: for anything but a text that is not empty, which OpenTelemetry would refuse.
+        TypeError: if the key is not a string or is empty, which OpenTelemetry would refuse.
     """
     if not isinstance(key, str) or not key:
-        raise TypeError("the key of an attribute is a text that is not empty")
+        raise TypeError("the key of an attribute has to be a string that is not empty")
     return value_text(key)
 
 
 def note_left_out(internal_errors: InternalErrors, key: object, fault: Exception) -> None:
-    """Count an attribute that cannot be set, and log the first of them."""
+    """Count an attribute that cannot be set, and log the first one."""
     internal_errors.note(
         "attribute",
         f"an attribute of a span is left out: setting {value_text(key)!r} raised "
@@ -63,10 +63,10 @@ def note_left_out(internal_errors: InternalErrors, key: object, fault: Exception
 
 
 def span_value(value: Any) -> Any:
-    """Return a value as OpenTelemetry takes it; what is no plain value becomes its text.
+    """Return a value that OpenTelemetry accepts; anything but a plain value becomes its text.
 
     Raises:
-        ValueError: for one that holds more than `MAX_ITEMS` items on all its levels together.
+        ValueError: if it has more than `MAX_ITEMS` items on all levels together.
         Exception: whatever the value raises when it is turned into text.
     """
     return value if type(value) in _PLAIN else _converted(value, iter(range(MAX_ITEMS)), 0)
@@ -81,7 +81,7 @@ def _converted(value: Any, room: Iterator[int], depth: int) -> Any:
         mapping = value if isinstance(value, Mapping) else None
         items: list[Any] = []
         for item in value if mapping is None else mapping.items():
-            # An object that refers to itself by several ways would go on for hours.
+            # An object that refers to itself in several ways would take hours.
             if next(room, None) is None:
                 raise ValueError(f"the value has more than {MAX_ITEMS} items")
             key, inner = ("", item) if mapping is None else item
@@ -92,10 +92,10 @@ def _converted(value: Any, room: Iterator[int], depth: int) -> Any:
 
 
 def kept_value(value: Any) -> Any:
-    """Return what is kept of a span's value for reading: bounded, and no object of the user's.
+    """Return a bounded copy of a span attribute for reading, without any of the user's objects.
 
-    Texts are cut to `MAX_VALUE_LENGTH` characters, sequences and mappings to `MAX_KEPT` items on
-    all their levels together.
+    Strings are cut to `MAX_VALUE_LENGTH` characters, sequences and mappings to `MAX_KEPT` items on
+    all levels together.
     """
     return _copy(value, iter(range(MAX_KEPT)))
 

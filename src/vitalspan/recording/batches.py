@@ -1,4 +1,4 @@
-"""Batches of calls that are to be counted."""
+"""Batches of calls to be counted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _duration = itemgetter(1)
 
 
 def count_calls(series: Series, records: list[Record]) -> CountedBatch:
-    """Count calls of one series, one at least."""
+    """Count some calls of one series, at least one."""
     durations = list(map(_duration, records))
     total = sum(durations)
     buckets, spread = in_buckets(series.histogram.grid, durations, total)
@@ -31,20 +31,20 @@ def count_calls(series: Series, records: list[Record]) -> CountedBatch:
 def durations_within(
     records: list[Record], sessions: Mapping[int, EnclosingSession]
 ) -> tuple[list[float], Enclosure | None]:
-    """Return the durations of calls, and their enclosure where it is the same for all of them.
+    """Return the durations of calls, and their enclosure if they all have the same one.
 
-    Looking for it while the durations are taken costs next to nothing.
+    Looking for it while the durations are read costs next to nothing.
 
     Args:
-        records: the calls, one at least.
-        sessions: those that are open; without any, no enclosure matters.
+        records: the calls, at least one.
+        sessions: the open sessions; if there are none, no enclosure matters.
     """
     if sessions and len(records[0]) > 3:
         first = records[0][3]
         try:
             durations = [record[1] for record in records if record[3] is first]
         except IndexError:
-            # Some of them began while no session was open.
+            # Some of the calls began while no session was open.
             return list(map(_duration, records)), None
         if len(durations) == len(records) and not first.own:
             return durations, first
@@ -52,12 +52,12 @@ def durations_within(
 
 
 def within_sessions(series: Series, records: list[Record], *, outside: bool) -> EnclosedCalls:
-    """Return those of some calls that began within sessions, by what is around them.
+    """Return the calls that began within sessions, by their enclosure.
 
     Args:
-        series: that they are counted in.
+        series: the series that they are counted in.
         records: the calls.
-        outside: whether those outside of any session are returned as well.
+        outside: whether calls outside of any session are returned as well.
     """
     parts: dict[Enclosure, list[Record]] = {}
     for record in records:
@@ -68,12 +68,12 @@ def within_sessions(series: Series, records: list[Record], *, outside: bool) -> 
 
 
 def with_details(records: list[Record]) -> list[Record]:
-    """Return the calls that have details of their own."""
+    """Return the calls that have details."""
     return [record for record in records if len(record) > 3 and record[3].own]
 
 
 def parted(batch: list[Record], durations: list[float]) -> tuple[list[Record], list[Record]]:
-    """Return the calls that had ended when their durations were read, and the others."""
+    """Split a batch into the calls that had ended when their durations were read, and the rest."""
     ended: list[Record] = []
     waiting: list[Record] = []
     for record, seconds in zip(batch, durations, strict=True):
@@ -82,7 +82,7 @@ def parted(batch: list[Record], durations: list[float]) -> tuple[list[Record], l
 
 
 def belongs_elsewhere(record: Record) -> bool:
-    """Return whether the operation or a label of an ended call became known during it."""
+    """Return whether an ended call got its operation or a label while it ran."""
     if len(record) < 4:
         return False
     details = record[3]
@@ -92,15 +92,15 @@ def belongs_elsewhere(record: Record) -> bool:
 def without_relocated(
     series: Series, batch: list[Record], relocate: Callable[[Record], Series]
 ) -> tuple[list[Record], list[Series]]:
-    """Hand calls to the series that became known during them.
+    """Hand calls over to the series that turned out to be theirs while they ran.
 
     Args:
-        series: that they began in.
+        series: the series that they began in.
         batch: the calls, all of which have ended.
-        relocate: hands a call to the series that it belongs to, and returns that.
+        relocate: hands a call to the series that it belongs to, and returns that series.
 
     Returns:
-        The other calls, and the series of those that were handed on.
+        The other calls, and the series of those that were handed over.
     """
     staying, relocated_to = [], []
     for record in batch:
@@ -125,7 +125,7 @@ def in_buckets(
         total: their sum.
     """
     if len(durations) == 1:
-        # Most operations have no more calls between two looks at them.
+        # Most operations have a single call between two reads.
         seconds = durations[0]
         return {grid.bucket(seconds): 1}, Spread(seconds**2, seconds, seconds)
     lowest, size = grid.bounds[0], len(durations)
@@ -133,7 +133,8 @@ def in_buckets(
     if total > lowest * size:
         ordered = sorted(durations)
         return grid.count(ordered), Spread(squares, ordered[0], ordered[-1])
-    # Most are in the first bucket, and need not be sorted: that costs twice as much as both ends.
+    # Most are in the first bucket and need no sorting, which costs twice as much as `min` and
+    # `max`.
     spread = Spread(squares, min(durations), max(durations))
     if spread.longest <= lowest:
         return {0: size}, spread

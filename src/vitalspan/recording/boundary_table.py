@@ -13,11 +13,11 @@ from vitalspan.runtime.internal_errors import logger
 _NONE: Final[frozenset[float]] = frozenset()
 
 MAX_DECLARED: Final = 10_000
-"""Operations whose own boundaries are known; further ones have the monitor's."""
+"""The maximum number of operations with boundaries of their own; others use the monitor's."""
 
 
 class BoundaryTable:
-    """Boundaries that operations declare, those of all others, and thresholds of SLOs.
+    """The boundaries that operations declare, those of all others, and the thresholds of SLOs.
 
     Args:
         default: the boundaries, in seconds, of operations that declare none.
@@ -40,7 +40,7 @@ class BoundaryTable:
         """Change the boundaries; the arguments are those of the class.
 
         Returns:
-            Whether any operation has others now.
+            Whether any operation has different boundaries now.
         """
         before = (self._default, self._added())
         self._default, self._from_slos = default, from_slos
@@ -50,7 +50,7 @@ class BoundaryTable:
         """Set the thresholds of SLOs in seconds.
 
         Returns:
-            Whether any operation has other boundaries now.
+            Whether any operation has different boundaries now.
         """
         before = self._added()
         self._thresholds = frozenset(
@@ -59,7 +59,7 @@ class BoundaryTable:
         return before != self._added()
 
     def declare(self, component: str, operation: str, boundaries: tuple[float, ...]) -> bool:
-        """Note the boundaries of an operation's own. The first place that declares them counts.
+        """Store an operation's own boundaries. The first declaration wins.
 
         Returns:
             Whether they are new.

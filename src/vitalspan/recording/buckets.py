@@ -1,9 +1,9 @@
-"""Buckets of durations: base-2 boundaries and the exported ones in one fine grid.
+"""Buckets of durations: a fine grid of the base-2 boundaries and the exported ones.
 
-A native histogram of Prometheus and an exponential histogram of OpenTelemetry have the boundaries
-2^(k/8) at scale 3; a classic histogram has those that are exported. The grid has both, so each of
-the histograms is an exact sum of the same counts. All buckets include their upper boundaries, as
-`le` does.
+Native histograms of Prometheus and exponential histograms of OpenTelemetry have the boundaries
+2^(k/8) at scale 3; classic histograms have the exported ones. The grid has both, so each of these
+histograms is an exact sum of the same counts. All buckets include their upper boundaries, like
+`le`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Final
 
 SCALE: Final = 3
-"""The scale, Prometheus's schema, of the base-2 boundaries: 2^3 of them in each octave."""
+"""The scale of the base-2 boundaries, called schema in Prometheus: 2^3 per octave."""
 
 _OCTAVE: Final = (
     0.5,
@@ -27,22 +27,22 @@ _OCTAVE: Final = (
     0.8408964152537144,
     0.9170040432046711,
 )
-"""2^((i - 8) / 8) as Prometheus has it for schema 3 (`exponentialBounds` in `model/histogram`).
+"""2^((i - 8) / 8), as in Prometheus for schema 3 (`exponentialBounds` in `model/histogram`).
 
-Multiplied by powers of two, which is exact, they are all boundaries to the last bit as Prometheus
-takes them. OpenTelemetry's SDKs compute logarithms instead: theirs are the same at powers of two,
-and within some units in the last place elsewhere.
+Multiplied by powers of two, which is exact, these are all of Prometheus' boundaries to the last
+bit. OpenTelemetry's SDKs compute logarithms instead: theirs are equal at powers of two, and differ
+by a few units in the last place elsewhere.
 """
 
 _LOWEST_EXPONENT: Final = -20
 _HIGHEST_EXPONENT: Final = 17
 
 ZERO_THRESHOLD: Final = 2.0**_LOWEST_EXPONENT
-"""Seconds, just under a microsecond, up to which durations are in the zero bucket of exponential
-histograms. Reading the clock twice takes about as long."""
+"""Durations up to this many seconds, just under a microsecond, are in the zero bucket of
+exponential histograms. Reading the clock twice takes about as long."""
 
 ZERO_INDEX: Final = _LOWEST_EXPONENT * 2**SCALE - 1
-"""Stands for the zero bucket among the indexes of exponential buckets; the others are above it."""
+"""The index that stands for the zero bucket; all other exponential buckets have higher ones."""
 
 _HALF_BUCKET: Final = 2 ** (0.5 / 2**SCALE)
 
@@ -50,30 +50,30 @@ _HALF_BUCKET: Final = 2 ** (0.5 / 2**SCALE)
 def exponential_index(seconds: float) -> int:
     """Return the index i of the exponential bucket at scale 3 for a positive duration.
 
-    The bucket is (2^(i/8), 2^((i+1)/8)], as OpenTelemetry counts them (metrics data model,
-    "ExponentialHistogram"); Prometheus's index of the same bucket is one more.
+    The bucket is (2^(i/8), 2^((i+1)/8)], as in OpenTelemetry's data model of metrics
+    ("ExponentialHistogram"); Prometheus' index of the same bucket is one more.
     """
     fraction, exponent = math.frexp(min(seconds, sys.float_info.max))
     return (exponent - 1) * 2**SCALE + bisect_left(_OCTAVE, fraction) - 1
 
 
 class BucketGrid:
-    """The fine buckets of one set of exported boundaries, numbered from 0 in ascending order.
+    """The fine buckets for a set of exported boundaries, numbered from 0 in ascending order.
 
-    The first bucket begins at 0. Beyond the highest boundary in `bounds`, 2^17 seconds or more
-    than a day at least, buckets go on in eighths of octaves without being listed.
+    The first bucket begins at 0. Above the highest boundary in `bounds`, which is 2^17 seconds
+    (more than a day) or more, the buckets go on in eighths of octaves without being listed.
 
     Args:
-        boundaries: the exported upper bounds in seconds, increasing; `+Inf` left out.
+        boundaries: the exported upper bounds in seconds, increasing, without `+Inf`.
 
     Attributes:
-        boundaries: the same.
+        boundaries: the exported upper bounds in seconds, increasing, without `+Inf`.
         bounds: the upper bounds of the fine buckets in seconds.
-        exported_of: for each fine bucket the index of the exported bucket that contains it.
-        exported_ends: for each boundary the fine bucket that ends there.
-        zero_buckets: how many fine buckets are in the zero bucket of exponential histograms.
+        exported_of: for each fine bucket, the index of the exported bucket that contains it.
+        exported_ends: for each boundary, the fine bucket that ends there.
+        zero_buckets: the number of fine buckets in the zero bucket of exponential histograms.
         divided: the fine buckets that are in the same exponential bucket as the one before,
-            increasing; those in the zero bucket left out.
+            increasing, without those in the zero bucket.
     """
 
     __slots__ = (
@@ -118,13 +118,13 @@ class BucketGrid:
         return bucket - 1 + exponential_index(seconds) - self._indexes[-1]
 
     def exported_bucket(self, seconds: float) -> int:
-        """Return the index of the exported bucket for a duration; the last one is `+Inf`'s."""
+        """Return the index of the exported bucket for a duration; the last one is for `+Inf`."""
         return bisect_left(self.boundaries, seconds)
 
     def index(self, bucket: int) -> int:
         """Return the index of the exponential bucket that contains a fine bucket.
 
-        It is as of `exponential_index`, and `ZERO_INDEX` for the zero bucket.
+        The index is that of `exponential_index`, and `ZERO_INDEX` for the zero bucket.
         """
         indexes = self._indexes
         last = len(indexes) - 1
@@ -135,14 +135,14 @@ class BucketGrid:
         if bucket < len(self.bounds):
             return self.bounds[bucket]
         octave, eighth = divmod(self.index(bucket) + 1, 2**SCALE)
-        # The last one of all would end at 2^1024, which is more than a float can be.
+        # The very last bucket would end at 2^1024, which is more than a float can be.
         return math.ldexp(_OCTAVE[eighth], octave + 1) if octave < 1024 else sys.float_info.max
 
     def middle(self, bucket: int) -> float:
-        """Return the seconds that stand for a fine bucket: its geometric middle.
+        """Return the duration that represents a fine bucket: its geometric middle, in seconds.
 
-        They are within 2^(1/16), 4.4 %, of every duration in it. The first bucket has its upper
-        bound.
+        It is within a factor of 2^(1/16), 4.4 %, of every duration in the bucket. For the first
+        bucket it is the upper bound.
         """
         if bucket < len(self._middles):
             return self._middles[bucket]
@@ -150,10 +150,10 @@ class BucketGrid:
         return math.ldexp(_OCTAVE[eighth] * _HALF_BUCKET, octave + 1)
 
     def count(self, ordered: list[float]) -> dict[int, int]:
-        """Return how many durations are in each fine bucket, none of them empty.
+        """Return how many durations are in each fine bucket, without empty buckets.
 
         Args:
-            ordered: in seconds, ascending.
+            ordered: the durations in seconds, ascending.
         """
         bounds = self.bounds
         buckets: dict[int, int] = {}
@@ -173,5 +173,5 @@ class BucketGrid:
 
 @lru_cache(maxsize=64)
 def grid_of(boundaries: tuple[float, ...]) -> BucketGrid:
-    """Return the grid of exported boundaries; series with the same ones share it."""
+    """Return the grid for exported boundaries; all series with the same boundaries share it."""
     return BucketGrid(boundaries)

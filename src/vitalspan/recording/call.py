@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 MAX_MEASURES: Final = 32
-"""Distinct measures of one series."""
+"""The maximum number of measures of one series."""
 
 
 class Call:
-    """A call in progress, as `with operation(...) as call` and `current_call()` give it.
+    """A call in progress, as returned by `with operation(...) as call` and `current_call()`.
 
-    None of its methods ever raises: what cannot be done is left out, counted in
+    Its methods never raise: what cannot be done is left out, counted in
     `vitalspan_internal_errors_total` and logged once. After the end of the call they do nothing.
     """
 
-    # Blocks make one of these each time they run. Without `__init__` that costs half as much.
+    # A block makes one of these each time it runs. Without `__init__` that costs half as much.
     __slots__ = ("_record",)
 
     _record: Record
@@ -45,16 +45,16 @@ class Call:
 
         Args:
             measure: a name of letters, digits and underscores.
-            amount: zero or more; amounts of one call are summed.
+            amount: zero or more; the amounts of one call are summed.
         """
         self._try("measure", "a measure is left out", lambda: self._add(measure, amount))
 
     def set_attribute(self, key: str, value: Any) -> None:
-        """Set an attribute of this call's span and of its entry among the recent calls.
+        """Set an attribute of this call's span and of its entry in the recent calls.
 
-        Attributes never become labels. An object that is no plain value becomes its text.
+        Attributes never become labels. An object that is not a plain value becomes its text.
         """
-        # What comes after the end is nobody's: the call may be counted already.
+        # After the end it is too late: the call may be counted already.
         if self._record[1] != IN_PROGRESS:
             return
         try:
@@ -63,14 +63,14 @@ class Call:
             note_left_out(self._record[2].recorder.internal_errors, key, fault)
 
     def set_label(self, name: str, value: object) -> None:
-        """Label this call with something that became known while it ran, a status say.
+        """Set a label that became known while the call ran, for example a status.
 
-        The call is counted in the series that have the label; while it is in progress it is in
-        those without it. Values are bounded as all labels are.
+        The call is counted in the series with this label; while it is in progress it is in the one
+        without it. Values are bounded like those of all labels.
 
         Args:
-            name: of the label.
-            value: of the label; an empty one is no label.
+            name: the name of the label.
+            value: the value of the label; an empty one leaves the label out.
         """
         self._try("label", "a label is left out", lambda: self._set_label(name, value))
 
@@ -78,18 +78,19 @@ class Call:
         """Count this call as an error, whether or not it raises.
 
         Args:
-            reason: in words, for the span's status and the recent calls.
-            error_type: the label of `operation_errors_total` and of the span; one of a few.
+            reason: a description, for the span's status and the recent calls.
+            error_type: the label of `operation_errors_total` and of the span; it should be one of a
+                few.
         """
         self._mark(ERROR, value_text(error_type) or OTHER, value_text(reason))
 
     def ok(self) -> None:
-        """Count this call as no error, even if it raises."""
+        """Count this call as successful, even if it raises."""
         self._mark(OK, None, None)
 
     @property
     def trace_id(self) -> str | None:
-        """The trace id in hexadecimal, None where there is no recording span."""
+        """The trace id in hexadecimal; None without a recording span."""
         span = self._span
         return None if span is None else f"{span.get_span_context().trace_id:032x}"
 
@@ -156,13 +157,13 @@ class Call:
 
 
 class EngagedCall(Call):
-    """A call that has a span or is measured."""
+    """A call that has a span or whose resources are measured."""
 
     __slots__ = ("_measured", "_span")
 
 
 def call_of(record: Record, measured: MeasuredCall | None = None, span: Span | None = None) -> Call:
-    """Return the call of a record, with its span and its readings if there are any."""
+    """Return the call of a record, with its span and its resource readings if there are any."""
     if measured is not None:
         span = measured.span
     if measured is None and span is None:
@@ -176,6 +177,6 @@ def call_of(record: Record, measured: MeasuredCall | None = None, span: Span | N
 
 
 def ended_call(site: Any = None) -> Call:
-    """Return a call that has ended, on which nothing has an effect."""
-    # With details, so that nothing takes it for a call in progress.
+    """Return a call that has ended, whose methods do nothing."""
+    # It has details, so that nothing takes it for a call in progress.
     return call_of([0.0, 0.0, site, CallDetails()])

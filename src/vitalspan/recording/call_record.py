@@ -1,4 +1,4 @@
-"""A call as it is buffered, and as it is shown."""
+"""Calls as they are buffered, and as they are shown."""
 
 from __future__ import annotations
 
@@ -14,48 +14,48 @@ ERROR: Final = "error"
 CANCELLED: Final = "cancelled"
 
 IN_PROGRESS: Final = float("inf")
-"""The duration of a call that has not ended."""
+"""The duration of a call that has not ended yet."""
 
 Record = list[Any]
-"""A buffered call: start on the steady clock in seconds, duration in seconds, its call site and,
-where there is more to say, its `CallDetails`. While sessions are open these may be an `Enclosure`,
-which the calls of a session share. A list, because a list is the cheapest thing that one thread can
-make, put into a buffer, and complete in place later."""
+"""A buffered call: its start on the steady clock in seconds, its duration in seconds, its call site
+and, if there is more to store, its `CallDetails`. While sessions are open the details may be an
+`Enclosure`, which all calls of a session share. It is a list, because that is the cheapest object
+that a thread can make, put into a buffer, and complete in place later."""
 
 
 class CallDetails:
-    """The details of a call beyond its start and duration.
+    """The details of a call besides its start and duration.
 
-    The defaults are the class's, since most calls that have details have few of them.
+    The defaults are class attributes, because most calls with details have few of them.
     """
 
     outcome: Outcome = OK
     error_type: str | None = None
     error_message: str | None = None
     marked: bool = False
-    """Whether the program itself has said how the call ended."""
+    """Whether the program itself has set the outcome."""
     labels: dict[str, str] | None = None
     """Labels that became known during the call."""
     site: Any = None
-    """The call site of the operation that the call turned out to be of, where that became known
-    during it."""
+    """The call site of the operation that the call turned out to belong to, if that became known
+    while it ran."""
     span: SpanContext | None = None
-    """The ids of a recording span."""
+    """The ids of the span, if it records."""
     span_closed: bool = False
-    """Whether the end of that span was taken care of."""
+    """Whether the span has been ended, or will be by other code."""
     attributes: dict[str, Any] | None = None
     measures: dict[str, float] | None = None
     first_byte: float | None = None
-    """Seconds until the response to a request began, where that is counted."""
+    """Seconds until the response to a request began, if that is measured."""
     rss_before: int | None = None
     rss_after: int | None = None
     cpu_seconds: float | None = None
     counted: bool = False
-    """Whether there is something to count: an outcome, a measure or a reading."""
+    """Whether there is something to count: an outcome, a measure or a resource reading."""
     own: bool = True
-    """Whether these are the details of one call alone."""
+    """Whether these details belong to a single call."""
     enclosure: Any = None
-    """The sessions around the call; None without any, and once it is counted in them."""
+    """The sessions around the call; None without any, and after it has been counted in them."""
 
     @property
     def trace_id(self) -> str | None:
@@ -69,49 +69,49 @@ class CallDetails:
 
     @property
     def memory_delta(self) -> int | None:
-        """Growth of resident memory in bytes, negative where it shrank."""
+        """The growth of resident memory in bytes; negative if it shrank."""
         if self.rss_before is None or self.rss_after is None:
             return None
         return self.rss_after - self.rss_before
 
 
 class CallRecord(NamedTuple):
-    """A finished call, as `Monitor.recent_calls` and `Monitor.slow_calls` show it.
+    """A finished call, as in `Monitor.recent_calls` and `Monitor.slow_calls`.
 
-    Resident memory is that of the whole process. What was not measured is None.
+    Resident memory is that of the whole process. Values that were not measured are None.
     """
 
     operation: str
     component: str
     labels: Mapping[str, str]
     start: float
-    """Seconds since the Unix epoch."""
+    """The start in seconds since the Unix epoch."""
     duration: float
     """Seconds."""
     outcome: Outcome = OK
     error_type: str | None = None
     trace_id: str | None = None
-    """Hexadecimal, of a call that had a span."""
+    """The trace id in hexadecimal, if the call had a span."""
     span_id: str | None = None
     attributes: Mapping[str, Any] = {}
     measures: Mapping[str, float] = {}
     rss_before: int | None = None
-    """Bytes."""
+    """Resident memory before the call in bytes."""
     rss_after: int | None = None
     memory_delta: int | None = None
     cpu_seconds: float | None = None
     error_message: str | None = None
-    """What was raised, or what `Call.fail` was told; at most 256 characters."""
+    """The message of the exception, or the one given to `Call.fail`; at most 256 characters."""
     profile_id: str | None = None
-    """Of a slow call that was profiled; `monitor.profiles.get` has the profile."""
+    """The id of the profile, if the call was slow and profiled; see `monitor.profiles.get`."""
     worker: int | None = None
-    """The number of the process that made the call, where several put their calls together."""
+    """The number of the process that made the call, if several processes share their calls."""
 
 
 def details_of(record: Record) -> CallDetails:
-    """Return the details of a call, which has some from now on."""
+    """Return the details of a call, and create them if it has none yet."""
     if len(record) < 4:
-        # Before the details, so that no flush can overlook them.
+        # Before the details are set, so that no flush can overlook them.
         record[2].series.notes.append(None)
         record.append(CallDetails())
     details: CallDetails = record[3]
@@ -124,7 +124,7 @@ def details_of(record: Record) -> CallDetails:
 
 
 def to_call_record(record: Record, epoch: float) -> CallRecord:
-    """Return a finished record for reading.
+    """Return a finished record as a `CallRecord`.
 
     Args:
         record: a buffered call.

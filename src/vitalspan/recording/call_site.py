@@ -1,4 +1,4 @@
-"""A call site: one place in the code that records, and what was decided when it was defined."""
+"""A call site: one place in the code that records, with everything that was decided for it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from vitalspan.recording.series import Series
 
 
 class _Gate:
-    """A value that `site.gate` takes and that no tracer provider can be."""
+    """A value of `CallSite.gate` that is never equal to a tracer provider."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def __reduce__(self) -> str:
-        # It is recognised by its identity, also in whatever is pickled with it.
+        # It is compared by identity, also after it was pickled.
         return self._name
 
 
@@ -31,30 +31,30 @@ OFF: Final = _Gate("OFF")
 """The monitor is disabled: nothing is recorded."""
 
 ENGAGED: Final = _Gate("ENGAGED")
-"""There is more to do than to take the time."""
+"""The call has more to do than to take the time."""
 
 IN_SESSION: Final = _Gate("IN_SESSION")
-"""Sessions are open, and there is no more to do than to note which of them are around a call."""
+"""Sessions are open, and the call only has to look up which of them it is in."""
 
 MAX_LABELLED_SITES: Final = 4096
-"""Sets of further labels that a call site keeps a call site for."""
+"""The maximum number of call sites that one call site keeps for sets of further labels."""
 
 _NONE: Final[dict[str, Any]] = {}
 
 
 class CallSite(Shared):
-    """A decorated function, or a name that a `with` statement records under.
+    """A decorated function, or a name that a `with` statement records.
 
-    `gate` is what a caller compares with the API's global tracer provider: if they are the same
-    object, the call has no span and nothing else to measure, and takes the shortest way. So one
-    comparison decides among everything that can be switched on and off. A call that is not so
-    compares `session_gate` next: if that is the same, it only has to note the sessions around it.
+    A caller compares `gate` with the API's global tracer provider: if they are the same object, the
+    call has no span and nothing else to measure, and takes the shortest path. So a single
+    comparison covers everything that can be switched on and off. Other calls compare `session_gate`
+    next: if that is the same object, they only have to look up their sessions.
 
     Args:
-        recorder: what all call sites of a monitor share.
-        series: that its calls are counted in.
-        options: of the operation.
-        extras: attributes and links of its spans.
+        recorder: the parts that all call sites of a monitor share.
+        series: the series that the calls are counted in.
+        options: the options of the operation.
+        extras: the attributes and links of the spans.
         code_name: the full name of the function; None for a block.
     """
 
@@ -103,8 +103,8 @@ class CallSite(Shared):
         self.code_name = code_name
         self._span_attributes: dict[str, Any] | None = None
         self._labelled: dict[Labels, CallSite] | None = None
-        # Whether a call will be long can only be told from the last one. The first is measured, so
-        # that a report that runs once is.
+        # Only the previous call can tell whether the next one will be long. The first one is
+        # measured, so that a report that runs once is measured as well.
         self.measuring = self.resources is not False
         self.inspect_from = float("inf") if self.slow is None else self.slow
         self.gate: object = None
@@ -122,7 +122,7 @@ class CallSite(Shared):
         return CallSite(self.recorder, series, self.options, extras, self.code_name)
 
     def labelled(self, labels: Labels) -> CallSite:
-        """Return the site like this one whose calls are counted with further labels."""
+        """Return a site like this one whose calls are counted with further labels."""
         if self._labelled is None:
             self._labelled = {}
             self.recorder.site_caches.add(self)
@@ -140,12 +140,12 @@ class CallSite(Shared):
         return site
 
     def clear(self) -> None:
-        """Let go of the sites that have further labels."""
+        """Drop the sites for further labels."""
         if self._labelled is not None:
             self._labelled.clear()
 
     def span_attributes(self) -> dict[str, Any]:
-        """Return what every span of this site starts with; not to be changed."""
+        """Return the attributes that every span of this site starts with; do not change them."""
         attributes = self._span_attributes
         if attributes is None:
             series = self.series
@@ -153,20 +153,20 @@ class CallSite(Shared):
             if self.code_name is not None:
                 attributes["code.function.name"] = self.code_name
             attributes.update(self.attributes)
-            # Complete, since another thread may use it at once.
+            # Only a complete mapping, because another thread may use it at once.
             self._span_attributes = attributes
         return attributes
 
     def set_gate(self) -> None:
-        """Decide again which way calls take."""
+        """Update the gates, which decide which path calls take."""
         gates = self._right_gates()
-        # Another thread may have switched recording off after that was asked, and been overwritten.
+        # Another thread may have switched recording off in between, and been overwritten.
         while self.gate is not gates[0] or self.session_gate is not gates[1]:
             self.gate, self.session_gate = gates
             gates = self._right_gates()
 
     def _right_gates(self) -> tuple[object, object]:
-        """Return `gate` and `session_gate`; one that is no tracer provider is never equal."""
+        """Return the values for `gate` and `session_gate`; see there."""
         recorder = self.recorder
         if not recorder.enabled:
             return OFF, OFF
@@ -181,12 +181,12 @@ class CallSite(Shared):
         return recorder.silent_provider, ENGAGED
 
     def is_short_in_session(self) -> bool:
-        """Return whether a call only has to take the time and to note the sessions around it."""
+        """Return whether a call only has to take the time and look up its sessions."""
         provider: object = spans.slot._TRACER_PROVIDER  # noqa: SLF001
         return provider is self.session_gate
 
     def inspect(self, record: Record) -> None:
-        """Look at a call that lasted for `inspect_from` seconds or longer."""
+        """Handle a call that took `inspect_from` seconds or longer."""
         recorder = self.recorder
         seconds = record[1]
         if self.slow is not None and seconds > self.slow and record[0] >= recorder.born:
@@ -195,7 +195,7 @@ class CallSite(Shared):
             self._measure_next(worth=seconds >= recorder.meter.worthwhile)
 
     def decide_measuring(self, seconds: float) -> None:
-        """Decide after a measured call of so many seconds whether the next one is measured."""
+        """Decide after a measured call, by its duration in seconds, whether to measure the next."""
         if self.resources is None:
             worthwhile = self.recorder.meter.worthwhile
             self.inspect_from = worthwhile if self.slow is None else min(worthwhile, self.slow)
@@ -210,10 +210,10 @@ class CallSite(Shared):
 def add_site(
     recorder: Recorder, find: Callable[[], Series], make: Callable[[Series], CallSite]
 ) -> CallSite:
-    """Make a call site whose series is in the table, even if it is forgotten meanwhile.
+    """Make a call site whose series is in the table, even if the series is forgotten meanwhile.
 
     Args:
-        recorder: whose site it is.
+        recorder: the recorder of the site.
         find: returns the series from the table.
         make: makes the site for a series.
     """
@@ -221,7 +221,7 @@ def add_site(
         series = find()
         site = make(series)
         recorder.sites.add(site)
-        # Whoever switched recording on or off meanwhile may not have seen this site.
+        # Recording may have been switched on or off before this site was in the list.
         site.set_gate()
         if recorder.series_table.is_overflow(series) or find() is series:
             return site

@@ -1,4 +1,4 @@
-"""The table of the call sites of one monitor: defines them, and keeps those of blocks for reuse."""
+"""The table of one monitor's call sites: defines them, and keeps those of blocks for reuse."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from vitalspan.recording.series import Series
 from vitalspan.runtime.internal_errors import logger
 
 MAX_BLOCK_SITES: Final = 4096
-"""Sites that `with` statements reuse; beyond it they are made anew for each call."""
+"""The maximum number of sites that `with` statements reuse; further ones are made for each call."""
 
 
 class CallSiteTable:
-    """Call sites by the options of their operations.
+    """The call sites, by the options of their operations.
 
     Args:
-        recorder: what all of them share.
+        recorder: the parts that all of them share.
         component: the component of operations that name none.
-        qualified_names: whether functions without a name are called by their modules as well.
+        qualified_names: whether default names of functions include their modules.
 
     Attributes:
         blocks: the sites of blocks, by options.
-        blocks_by_words: the same by `block_words`, which cost less to make than options.
+        blocks_by_words: the same sites by `block_words`, which is cheaper to make than options.
         unrecorded: the site of calls that are not recorded.
     """
 
@@ -46,7 +46,7 @@ class CallSiteTable:
         extras: SpanExtras = NO_EXTRAS,
         code_name: str | None = None,
     ) -> CallSite:
-        """Define a place that records; the options name the operation."""
+        """Add a call site for an operation, whose name is in the options."""
         recorder = self.recorder
         component = self.component if options.component is None else options.component
         name = value_text(options.name)
@@ -61,13 +61,13 @@ class CallSiteTable:
     def add_function(
         self, options: OperationOptions, name: str, extras: SpanExtras, code_name: str
     ) -> CallSite:
-        """Define the call site of a function.
+        """Add the call site of a function.
 
         Args:
-            options: of the operation.
-            name: the qualified name of the function, which names the operation where none is given.
-            extras: attributes and links of its spans.
-            code_name: the same with the module.
+            options: the options of the operation.
+            name: the qualified name of the function, which is the default name of the operation.
+            extras: the attributes and links of the spans.
+            code_name: the qualified name with the module.
         """
         if options.name is not None:
             return self.add(options, extras, code_name)
@@ -75,7 +75,8 @@ class CallSiteTable:
         site = self.add(options, extras, code_name)
         first = self._code_names.setdefault(site.series, code_name)
         if first != code_name and not self.recorder.series_table.is_overflow(site.series):
-            # Once for each name: the next function of this name is told of the last.
+            # Once for each name: the message for the next function of this name mentions the last
+            # one.
             self._code_names[site.series] = code_name
             logger.warning(
                 "%s and %s are both recorded as the operation %s: give one of them a name, or "
@@ -87,10 +88,10 @@ class CallSiteTable:
         return site
 
     def block(self, options: OperationOptions) -> CallSite:
-        """Return the site of a block, which further blocks with the same options will share.
+        """Return the site of a block, which later blocks with the same options will share.
 
         Raises:
-            TypeError: without a name, where a label is an argument, and with `error_results`.
+            TypeError: without a name, with a label from an argument, and with `error_results`.
         """
         site = self.blocks.get(options)
         if site is not None:
@@ -99,7 +100,7 @@ class CallSiteTable:
             raise TypeError("operation() in a with statement needs a name: operation('parse')")
         if options.argument_labels:
             raise TypeError(
-                "only a function has arguments to make labels from: give a block the value itself"
+                "a block has no arguments to make labels from: give it the value itself"
             )
         if options.error_results is not None:
             raise TypeError(
@@ -125,7 +126,7 @@ class CallSiteTable:
     ) -> list[Series]:
         """Forget series, and return them."""
         label_pairs = declared(labels) if labels is not None else None
-        # Calls that have ended are counted first, in the series of the labels they were given.
+        # Ended calls are counted first, in the series with their final labels.
         self.recorder.all_series()
         return self.recorder.series_table.forget(
             value_text(operation),
@@ -135,17 +136,17 @@ class CallSiteTable:
         )
 
     def _in_use(self, forgotten: list[Series]) -> set[int]:
-        """Drop the call sites that are merely kept for reuse; return the `id` of other series.
+        """Drop the call sites that are only kept for reuse; return the `id` of the series in use.
 
-        What still lives then belongs to a function, a block that is kept or a call in progress.
+        The remaining ones belong to functions, blocks that are kept or calls in progress.
         """
         gone = set(map(id, forgotten))
-        # No variable holds a site: it would be one that still lives.
+        # No variable holds a site here, which would keep it alive.
         for options in list(self.blocks):
             if id(self.blocks[options].series) in gone:
                 self.blocks_by_words.pop(options_words(options), None)
                 del self.blocks[options]
-        # All of them, since those that had no room for a series of their own may have it now.
+        # All of them, because those without room for their own series may get one now.
         _clear(members(self.recorder.site_caches))
         self.recorder.aggregator.recent.release_sites(gone)
         return {id(site.series) for site in members(self.recorder.sites)}

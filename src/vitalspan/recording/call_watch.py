@@ -1,4 +1,4 @@
-"""The next calls of an operation, kept as they end, for whoever watches it."""
+"""Watches: the next calls of an operation, kept as they end."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Final
 from vitalspan.recording.call_record import Record
 
 MOST_CALLS: Final = 100
-"""Calls that one watch keeps, at most."""
+"""The maximum number of calls that one watch keeps."""
 
 MOST_WATCHES: Final = 8
-"""Watches of one monitor at a time; the oldest makes room for another."""
+"""The maximum number of watches of one monitor; a further one replaces the oldest."""
 
 
 class CallWatch:
-    """The first calls of an operation that end within some time.
+    """Collects the first calls of an operation that end within some time.
 
-    A watch ends by itself, once it has its calls or sees one that ended too late.
+    A watch ends by itself, once it has its calls or sees a call that ended too late.
 
     Args:
         operation: the operation's name.
         component: the component's name; None for operations of that name in any component.
-        calls: how many it keeps.
-        begin: only calls that end from then on, in seconds on the steady clock.
-        end: only calls that end before that.
+        calls: how many to keep.
+        begin: calls that ended before this are ignored, in seconds on the steady clock.
+        end: calls that ended at this time or later are ignored, in seconds on the steady clock.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class CallWatch:
         self._kept: list[Record] = []
 
     def offer(self, batch: Iterable[Record]) -> None:
-        """Keep those of some finished calls that are watched."""
+        """Keep the watched calls among some finished ones."""
         kept = self._kept
         for record in batch:
             ended_at = record[0] + record[1]
@@ -53,7 +53,7 @@ class CallWatch:
                 ):
                     kept.append(record)
         if len(kept) >= self.most:
-            # A batch is in the order of starts.
+            # A batch is ordered by start times.
             self._kept = sorted(kept, key=_end)[: self.most]
             self.ended = True
 

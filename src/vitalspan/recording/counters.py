@@ -1,4 +1,4 @@
-"""Counters beside operations: look-ups in caches and calls to APIs."""
+"""Counters besides operations: cache lookups and calls to APIs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vitalspan.recording.prices import PriceTable
 
 MAX_NAMES: Final = 200
-"""Distinct caches, and distinct APIs, of one monitor; further ones are counted as `_overflow`."""
+"""The maximum number of caches, and of APIs, of one monitor; others are counted as `_overflow`."""
 
 
 _OVERFLOW_KEY: Final = (OVERFLOW, OVERFLOW)
@@ -45,7 +45,7 @@ class Cache(Shared):
         return rebuild, ("cache", self.name, self.component)
 
     def hit(self) -> None:
-        """Count a look-up that found its entry."""
+        """Count a lookup that found its entry."""
         recording = self._recording
         if recording.enabled:
             self.hits.add()
@@ -53,7 +53,7 @@ class Cache(Shared):
                 recording.add_to_session(("cache", self.component, self.name, ""), "hits")
 
     def miss(self) -> None:
-        """Count a look-up that did not."""
+        """Count a lookup that did not find its entry."""
         recording = self._recording
         if recording.enabled:
             self.misses.add()
@@ -61,23 +61,23 @@ class Cache(Shared):
                 recording.add_to_session(("cache", self.component, self.name, ""), "misses")
 
     def counters(self) -> Iterator[LockFreeCounter]:
-        """Yield every counter."""
+        """Yield all counters."""
         yield self.hits
         yield self.misses
 
 
 class CounterTable:
-    """The caches and APIs of one monitor, each made once.
+    """The caches and APIs of one monitor, each of which is created once.
 
     Args:
-        component: the component of those that name none.
-        faults: where impossible amounts are counted.
+        component: the default component.
+        faults: counts impossible amounts.
         now: returns the time on a steady clock, in seconds.
 
     Attributes:
-        usage: counts what calls to models used; None where nobody does.
-        open_sessions: the sessions that are open anywhere in the process.
-        enclosing_session: returns the session that what runs here belongs to; None without one.
+        usage: counts the usage of models; None if it is not counted.
+        open_sessions: all open sessions of the process.
+        enclosing_session: returns the session of the current code; None without one.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class CounterTable:
         self.enabled = True
         self.open_sessions: Mapping[int, EnclosingSession] = {}
         self.enclosing_session: Callable[[], EnclosingSession | None] = lambda: None
-        # Re-entrant, since a signal handler may name a cache while one is being named.
+        # Re-entrant, because a signal handler may name a cache while one is being named.
         self._lock = threading.RLock()
         self.caches: dict[tuple[str, str], Cache] = {}
         self.apis: dict[tuple[str, str], Api] = {}
@@ -104,22 +104,22 @@ class CounterTable:
         return PriceTable()
 
     def cache(self, name: str, component: str | None) -> Cache:
-        """Return the cache of that name, the same object every time."""
+        """Return the cache of that name, always the same object."""
         return self._one(Cache, self.caches, name, component)
 
     def api(self, name: str, component: str | None) -> Api:
-        """Return the API of that name, the same object every time."""
+        """Return the API of that name, always the same object."""
         with fork.imports_finish_first:
             from vitalspan.recording.api import Api  # noqa: PLC0415 - many programs call none
 
         return self._one(Api, self.apis, name, component)
 
     def add_to_session(self, counted: CountedKey, column: str, amount: float = 1) -> None:
-        """Add an amount in the sessions around what runs here; it never raises.
+        """Add an amount to the sessions around the current code; it never raises.
 
         Args:
             counted: the cache or the API.
-            column: what is counted of it.
+            column: what is counted.
             amount: how much.
         """
         try:
@@ -127,10 +127,10 @@ class CounterTable:
             if session is not None:
                 session.add_amount(counted, column, amount)
         except Exception:  # noqa: BLE001 - the user's code must not fail
-            self.internal_errors.note("session", "a look-up or a call is not in its session")
+            self.internal_errors.note("session", "a lookup or a call is not counted in its session")
 
     def reset(self) -> None:
-        """Begin anew from zero, with a lock that no other thread can hold."""
+        """Start over from zero, with a lock that no other thread can hold."""
         self._lock = threading.RLock()
         counted: list[Cache | Api] = [*self.caches.values(), *self.apis.values()]
         for one in counted:

@@ -1,4 +1,4 @@
-"""The counts of this process, or of several, as exposition and history read them."""
+"""The counts of this process, or of several, for exposition and history."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vitalspan.recording.slo_counter import SloCounter
 
 
 class CacheCounts(NamedTuple):
-    """Look-ups in one cache."""
+    """The lookups in one cache."""
 
     component: str
     name: str
@@ -23,7 +23,7 @@ class CacheCounts(NamedTuple):
 
 
 class ApiCounts(NamedTuple):
-    """Calls to one API, their tokens, and their cost in US dollars."""
+    """The calls to one API, their tokens, and their cost in US dollars."""
 
     component: str
     name: str
@@ -34,7 +34,7 @@ class ApiCounts(NamedTuple):
 
 
 class SloCounts(NamedTuple):
-    """Events of one SLO, for one combination of the labels that tell its budgets apart."""
+    """The events of one SLO, for one set of the labels that separate its budgets."""
 
     name: str
     labels: Mapping[str, str]
@@ -47,13 +47,13 @@ class InternalCounts:
     """The counts that vitalspan keeps about itself.
 
     Attributes:
-        internal_errors: faults of the instrumentation, by where they happened.
-        collector_errors: how often each collector was left out of a scrape, by its type.
-        series: distinct sets of operation labels.
+        internal_errors: the internal errors, by where they happened.
+        collector_errors: how often each type of collector was left out of a scrape.
+        series: the number of sets of operation labels.
         overflows: how often a set of labels was refused.
-        flushes: batches of calls that were counted.
-        flush_seconds: how long that took.
-        started: when these counts, and those of caches and APIs, began at zero, in seconds since
+        flushes: the number of batches of calls that were counted.
+        flush_seconds: the seconds that this took.
+        started: when these counts, and those of caches and APIs, started at zero, in seconds since
             the epoch; None if that is not known.
     """
 
@@ -76,7 +76,7 @@ class Counts(Protocol):
 
     @property
     def now(self) -> Callable[[], float]:
-        """Returns the time on the steady clock, in seconds."""
+        """A function that returns the time on the steady clock, in seconds."""
         ...
 
     def epoch(self) -> float:
@@ -84,10 +84,10 @@ class Counts(Protocol):
         ...
 
     def flushed(self) -> AbstractContextManager[list[Series] | None]:
-        """Count everything that has ended, and keep it as it is while it is read.
+        """Count everything that has ended, and keep the counts unchanged while they are read.
 
         Yields:
-            The series, or None where they cannot be had now.
+            The series, or None if they are not available now.
         """
         ...
 
@@ -96,7 +96,7 @@ class Counts(Protocol):
         ...
 
     def in_progress(self, series: Series) -> tuple[int, float | None]:
-        """Return how many calls are inside and, on the steady clock, when the oldest began."""
+        """Return how many calls are in progress and when the oldest began, on the steady clock."""
         ...
 
     def caches(self) -> Iterable[CacheCounts]:
@@ -111,20 +111,20 @@ class Counts(Protocol):
         """Return the counts of SLOs.
 
         Args:
-            counters: those of this process, by the names of the SLOs.
+            counters: the counters of this process, by the names of the SLOs.
         """
         ...
 
     def count_slos(self, counters: Mapping[str, SloCounter]) -> None:
-        """Let the counters of SLOs, by name, judge the calls of the series they select."""
+        """Let SLO counters, by name, judge the calls of the series that they select."""
         ...
 
     def internal(self) -> InternalCounts:
-        """Return what vitalspan has counted about itself."""
+        """Return the counts that vitalspan keeps about itself."""
         ...
 
     def note_collector_error(self, kind: str) -> None:
-        """Count that a collector of this type was left out of a scrape."""
+        """Count a collector of this type that was left out of a scrape."""
         ...
 
 
@@ -136,7 +136,7 @@ class ProcessCounts:
         counters: the caches and APIs.
 
     Attributes:
-        collector_errors: how often each collector was left out of a scrape, by its type.
+        collector_errors: how often each type of collector was left out of a scrape.
     """
 
     def __init__(self, recorder: Recorder, counters: CounterTable) -> None:
@@ -153,11 +153,11 @@ class ProcessCounts:
         return self.recorder.born
 
     def flushed(self) -> AbstractContextManager[list[Series] | None]:
-        """Count everything that has ended, and let no other thread count while it is read."""
+        """Count everything that has ended; no other thread counts during the block."""
         return self.recorder.aggregator.flushed(self.recorder.series_table.all)
 
     def in_progress(self, series: Series) -> tuple[int, float | None]:
-        """Return how many calls are inside and, on the steady clock, when the oldest began."""
+        """Return how many calls are in progress and when the oldest began, on the steady clock."""
         if series.records or series.in_hand:
             return series.in_progress()
         return 0, None
@@ -180,11 +180,11 @@ class ProcessCounts:
                 yield SloCounts(name, labels, counter.events, counter.bad)
 
     def count_slos(self, counters: Mapping[str, SloCounter]) -> None:
-        """Let the counters of SLOs, by name, judge the calls of the series they select."""
+        """Let SLO counters, by name, judge the calls of the series that they select."""
         self.recorder.count_slos(tuple(counters.values()))
 
     def internal(self) -> InternalCounts:
-        """Return what vitalspan has counted about itself."""
+        """Return the counts that vitalspan keeps about itself."""
         recorder = self.recorder
         return InternalCounts(
             recorder.internal_errors.counts,
@@ -197,9 +197,9 @@ class ProcessCounts:
         )
 
     def note_collector_error(self, kind: str) -> None:
-        """Count that a collector of this type was left out of a scrape."""
+        """Count a collector of this type that was left out of a scrape."""
         self.collector_errors[kind] = self.collector_errors.get(kind, 0) + 1
 
     def reset(self) -> None:
-        """Begin anew from zero; what it reads begins anew by itself."""
+        """Start over from zero; the recorder and the counters do so themselves."""
         self.collector_errors.clear()

@@ -1,4 +1,4 @@
-"""Finds the call that is running by the frames of the stack, so that no call has to note it."""
+"""Finds the current call by the frames of the stack, so that calls need not store it anywhere."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from vitalspan.recording.wrappers_importlib_bootstrap import functions, generato
 _NO_CALL: Final = ended_call()
 
 current_request: ContextVar[Call | None] = ContextVar("vitalspan_request", default=None)
-"""The request that is answered in this context. Frameworks run handlers in threads and in tasks of
-their own, whose frames do not lead to it."""
+"""The request that is handled in this context. Frameworks run handlers in threads and tasks of
+their own, whose frames do not lead to the request."""
 
 
 def current_call() -> Call:
     """Return the innermost call that is running here: of a decorated function or of a block.
 
-    It works in whatever the function calls, in its coroutines and generators. A block is found by
-    the name that `with operation(...) as call` gives it; without `as`, the call around it is
-    returned. Threads and tasks that are started have no part in the call. Only the request that an
-    integration records is found in whatever has its context, until it has ended. Where nothing is
-    recorded it returns a call on which nothing has an effect.
+    It works in everything that the function calls, and in its coroutines and generators. A block is
+    found by the name in `with operation(...) as call`; without `as`, the call around it is
+    returned. Threads and tasks that the call starts are not part of it; only a request recorded by
+    an integration is found in everything that has its context, until it has ended. If nothing is
+    recorded, it returns a call whose methods do nothing.
     """
     last = _outermost_frame()
-    # The frames know what runs, so that no call needs to note it.
+    # The frames show what runs, so calls need not store it.
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
     while frame is not None:
         variables = frame.f_locals
@@ -44,7 +44,7 @@ def current_call() -> Call:
 
 
 def call_in_wrapper(variables: Mapping[str, Any]) -> Call | None:
-    """Return the call that a wrapper records, from the wrapper's variables."""
+    """Return the call that a wrapper records, from the wrapper's local variables."""
     measured = variables.get("measured")
     record = variables.get("record") if measured is None else measured.record
     if record is None or record[1] != IN_PROGRESS:
@@ -53,9 +53,9 @@ def call_in_wrapper(variables: Mapping[str, Any]) -> Call | None:
 
 
 def _entered(variables: Mapping[str, Any]) -> Call | None:
-    """Return the block that was entered last of those that have a name among the variables."""
+    """Return the innermost block that a `with ... as` statement has put into some variables."""
     try:
-        # In one step: those of a module are its globals, which other threads change meanwhile.
+        # In one step: the variables of a module are its globals, which other threads may change.
         values = list(variables.values())
     except Exception:  # noqa: BLE001 - the namespace of `exec` or of a class may be any mapping
         return None
@@ -65,14 +65,14 @@ def _entered(variables: Mapping[str, Any]) -> Call | None:
 
 
 def _outermost_frame() -> Any:
-    """Return the frame at which the running task begins: what is outside is the event loop's."""
+    """Return the frame where the running task begins: frames outside belong to the event loop."""
     asyncio = sys.modules.get("asyncio")
     if asyncio is None:
         return None
     try:
         task = asyncio.current_task()
     except (RuntimeError, AttributeError):
-        # No loop runs here, or another thread is about to import asyncio.
+        # No loop runs here, or another thread is importing asyncio.
         return None
     return None if task is None else getattr(task.get_coro(), "cr_frame", None)
 

@@ -25,7 +25,7 @@ def decorate(
     options: OperationOptions,
     extras: SpanExtras,
 ) -> Any:
-    """Return what stands for `target` and records its calls.
+    """Return a wrapper that replaces `target` and records its calls.
 
     Raises:
         TypeError: for a class, a property or anything else that is not a function.
@@ -33,7 +33,7 @@ def decorate(
     if isinstance(target, (classmethod, staticmethod)):
         kind: Any = classmethod if isinstance(target, classmethod) else staticmethod
         if not issubclass(type(target), kind):
-            # A proxy: what it adds happens when it is bound.
+            # A proxy, whose own behaviour only takes effect when it is bound.
             return kind(decorate(_bound_by(target, kind), call_sites, options, extras))
         return type(target)(decorate(target.__func__, call_sites, options, extras))
     _check(target)
@@ -47,7 +47,7 @@ def decorate(
 
 
 def _bound_by(proxy: Any, kind: Any) -> Callable[..., Any]:
-    """Return a function that binds a proxy over a classmethod or staticmethod and calls it."""
+    """Return a function that binds a classmethod or staticmethod proxy and calls it."""
 
     def call_classmethod(cls: Any, /, *args: Any, **kwargs: Any) -> Any:
         return proxy.__get__(None, cls)(*args, **kwargs)
@@ -61,16 +61,16 @@ def _bound_by(proxy: Any, kind: Any) -> Callable[..., Any]:
 
 
 class _Unbound(staticmethod):  # type: ignore[type-arg]
-    """A wrapper that does not become a method, as what it stands for does not."""
+    """A wrapper that does not become a method when bound, like its target."""
 
-    # By these, `inspect` takes it for the function that it is.
+    # With these, `inspect` treats it as a function.
     __code__ = property(lambda self: self.__func__.__code__)
     __defaults__ = property(lambda self: self.__func__.__defaults__)
     __kwdefaults__ = property(lambda self: self.__func__.__kwdefaults__)
 
 
 def _dressed(wrapper: Callable[..., Any], target: Any) -> Any:
-    """Return a wrapper that looks like its target: its signature, attributes and binding."""
+    """Make a wrapper look like its target: its signature, attributes and binding."""
     functools.update_wrapper(wrapper, target)
     with suppress(TypeError, ValueError):
         wrapper.__signature__ = _signature(target)  # type: ignore[attr-defined]
@@ -78,7 +78,7 @@ def _dressed(wrapper: Callable[..., Any], target: Any) -> Any:
         for name in dir(type(target)):
             if name.startswith("__") or hasattr(types.FunctionType, name) or name in vars(wrapper):
                 continue
-            # `cache_clear` of functools.lru_cache, for example.
+            # For example `cache_clear` of functools.lru_cache.
             if not isinstance(inspect.getattr_static(target, name, None), property):
                 with suppress(Exception):
                     setattr(wrapper, name, getattr(target, name))
@@ -89,16 +89,16 @@ def _signature(target: Any) -> inspect.Signature:
     if sys.version_info >= (3, 14):
         from annotationlib import Format  # noqa: PLC0415
 
-        # Annotations stay as they are written; their names may not be defined yet.
+        # Annotations are not evaluated, because their names may not be defined yet.
         return inspect.signature(target, annotation_format=Format.FORWARDREF)
     return inspect.signature(target)
 
 
 class _LabelledSites:
-    """The call sites of one function, by the labels that its arguments make.
+    """The call sites of one function, by the labels from its arguments.
 
     Args:
-        site: of calls without such labels.
+        site: the site of calls without such labels.
         labels: reads them from the arguments.
     """
 
@@ -109,20 +109,20 @@ class _LabelledSites:
         site.recorder.site_caches.add(self)
 
     def clear(self) -> None:
-        """Let go of all call sites; further calls look up their series again."""
+        """Drop all call sites; further calls look up their series again."""
         self._wrappers.clear()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _LabelledSites, (self._site, self._labels)
 
     def site(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CallSite:
-        """Return the call site that has the labels of a call."""
+        """Return the call site for the labels of a call."""
         return self._site.labelled(self._read(args, kwargs))
 
     def chooser(
         self, func: Callable[..., Any], wrap: Callable[[CallSite, Any], Callable[..., Any]]
     ) -> Callable[[tuple[Any, ...], dict[str, Any]], Callable[..., Any]]:
-        """Return what chooses a wrapper of `func` for the labels of a call."""
+        """Return a function that chooses a wrapper of `func` for the labels of a call."""
 
         def choose(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[..., Any]:
             labels = self._read(args, kwargs)
@@ -145,7 +145,7 @@ class _LabelledSites:
 
 def _wrap(target: Any, site: CallSite, sites: _LabelledSites | None) -> Callable[..., Any]:
     inner = _inner(target)
-    # An object with `__call__` is what its `__call__` is.
+    # An object with `__call__` is treated like its `__call__`.
     bodies = (inner, type(inner).__call__)
 
     def site_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> CallSite:
@@ -178,10 +178,10 @@ def _wrap(target: Any, site: CallSite, sites: _LabelledSites | None) -> Callable
 
 
 def _is_coroutine_function(body: Any) -> bool:
-    """Return whether calling it makes a coroutine: by its code, or because it is marked so."""
+    """Return whether a function makes coroutines, by its code or because it is marked so."""
     if inspect.iscoroutinefunction(body):
         return True
-    # Before Python 3.12 libraries mark functions for asyncio alone.
+    # Before Python 3.12, libraries mark functions for asyncio only.
     mark = getattr(body, "_is_coroutine", None)
     asyncio_coroutines = sys.modules.get("asyncio.coroutines")
     return mark is not None and mark is getattr(asyncio_coroutines, "_is_coroutine", None)
@@ -190,12 +190,12 @@ def _is_coroutine_function(body: Any) -> bool:
 def _check(target: Any) -> None:
     if isinstance(target, type):
         raise TypeError(
-            f"operation cannot stand for the class {target.__qualname__}: decorate its methods, "
+            f"operation cannot decorate the class {target.__qualname__}: decorate its methods, "
             "or the function that makes the instance"
         )
     if isinstance(target, (property, functools.cached_property)):
         raise TypeError(
-            "operation cannot stand for a property: put @operation below @property, "
+            "operation cannot decorate a property: put @operation below @property, "
             "next to the function"
         )
     if not callable(target):

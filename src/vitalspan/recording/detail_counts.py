@@ -1,4 +1,4 @@
-"""The details of a series' calls beyond their durations, added up."""
+"""The details of a series' calls besides their durations, added up."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ FIRST_BYTE_GRID: Final = grid_of(DURATION_BOUNDARIES)
 """The buckets of the seconds until responses begin."""
 
 MAX_ERROR_TYPES: Final = 20
-"""Distinct error types of a series; further ones are counted as `_OTHER`."""
+"""The maximum number of error types of a series; further ones are counted as `_OTHER`."""
 
 Exemplar = tuple[SpanContext, float, float]
-"""The ids of a sampled span, its duration in seconds, its end on the steady clock."""
+"""The ids of a sampled span, its duration in seconds, and its end on the steady clock."""
 
 
 class LastError(NamedTuple):
@@ -27,8 +27,8 @@ class LastError(NamedTuple):
 
     Attributes:
         end: when it ended, on the steady clock in seconds.
-        message: what was raised, or what the program said.
-        trace_id: in hexadecimal, of a call that had a span.
+        message: the message of the exception, or the one that the program gave.
+        trace_id: the trace id in hexadecimal, if the call had a span.
     """
 
     end: float
@@ -37,21 +37,21 @@ class LastError(NamedTuple):
 
 
 class DetailCounts:
-    """Errors, cancellations, resources, measures and exemplars of the calls of a series.
+    """Errors, cancellations, resources, measures and exemplars of a series' calls.
 
-    A series replaces it by `plus`, and nobody writes to what that returns, so whoever has taken one
-    sees values that do not change.
+    A series replaces it with the result of `plus`, which is never changed, so a reader always has
+    consistent values.
 
     Attributes:
-        errors: the calls that raised, by the type of the exception.
-        last_errors: the latest of them of each type.
-        cancellations: the calls that were cancelled.
+        errors: the number of calls that raised, by the type of the exception.
+        last_errors: the latest error of each type.
+        cancellations: the number of cancelled calls.
         measured: whether the resources of any call were measured.
-        cpu_seconds: the CPU time of the measured calls.
-        memory_growth: the bytes by which resident memory grew during them, shrinking left out.
-        measures: the sums of what calls added, by name.
-        exemplars: the latest sampled call of each exported bucket, by its index.
-        first_bytes: the seconds until responses began; None where nobody counts them.
+        cpu_seconds: the CPU time of the measured calls in seconds.
+        memory_growth: the bytes by which resident memory grew during them, ignoring shrinking.
+        measures: the sums of the amounts that calls added, by name.
+        exemplars: the latest sampled call of each exported bucket, by the bucket's index.
+        first_bytes: the seconds until responses began; None if that is not counted.
     """
 
     __slots__ = (
@@ -78,13 +78,13 @@ class DetailCounts:
         self.first_bytes: DurationHistogram | None = None
 
     def plus(self, noted: Iterable[Record], grid: BucketGrid) -> DetailCounts:
-        """Return the counts with those of more calls, all of which have details.
+        """Return the sum of these counts and of further calls, all of which have details.
 
         Args:
             noted: the records of the calls.
             grid: the buckets of the series.
         """
-        # Most of the dictionaries are empty, and a new one costs less than a copy of such a one.
+        # Most dictionaries are empty, and creating one is cheaper than copying it.
         result = DetailCounts.__new__(DetailCounts)
         result.errors = self.errors.copy() if self.errors else {}
         result.last_errors = self.last_errors.copy() if self.last_errors else {}
@@ -118,7 +118,7 @@ class DetailCounts:
         """Count responses that have begun.
 
         Args:
-            buckets: how many, by the fine buckets of `FIRST_BYTE_GRID`.
+            buckets: the number of responses by fine bucket of `FIRST_BYTE_GRID`.
             total: the sum of their seconds.
         """
         known = self.first_bytes or DurationHistogram(FIRST_BYTE_GRID)
@@ -131,7 +131,7 @@ class DetailCounts:
             self.last_errors[error_type] = error
 
     def _share_what_is_empty(self) -> None:
-        """Take one empty dictionary for all: most series have nothing to put into most of these."""
+        """Replace empty dictionaries by a shared one, because most series never fill them."""
         self.errors = self.errors or _EMPTY
         self.last_errors = self.last_errors or _EMPTY
         self.measures = self.measures or _EMPTY
@@ -162,7 +162,7 @@ class DetailCounts:
 
 
 _EMPTY: Final[dict[Any, Any]] = {}
-"""What nothing is ever put into, since nobody writes to what `plus` returns."""
+"""The shared empty dictionary; nothing is added to it, because `plus` results never change."""
 
 NO_DETAILS: Final = DetailCounts()
-"""What a series has before any call with details."""
+"""The details of a series before its first call with details."""

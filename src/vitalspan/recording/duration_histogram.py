@@ -1,4 +1,4 @@
-"""A histogram of durations from which classic and exponential ones are read exactly."""
+"""A histogram of durations, from which classic and exponential ones are computed exactly."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from vitalspan.recording.buckets import (
 from vitalspan.recording.exponential_buckets import ExponentialBuckets
 
 _STEP: Final = 8
-"""Buckets that room is made for at a time, an octave at most."""
+"""The number of buckets to make room for at a time, at most an octave."""
 
 
 class Spread(NamedTuple):
-    """Exact figures about durations that buckets cannot give.
+    """Exact statistics of durations that buckets cannot provide.
 
     Attributes:
         squares: the sum of their squares, in seconds squared.
-        shortest: the least of them in seconds; infinite without any.
-        longest: the greatest of them in seconds; negative infinity without any.
+        shortest: the shortest duration in seconds; infinite without any.
+        longest: the longest duration in seconds; negative infinity without any.
     """
 
     squares: float = 0.0
@@ -35,7 +35,7 @@ class Spread(NamedTuple):
     longest: float = float("-inf")
 
     def plus(self, other: Spread) -> Spread:
-        """Return the spread of the durations of both."""
+        """Return the spread of both sets of durations."""
         return Spread(
             self.squares + other.squares,
             min(self.shortest, other.shortest),
@@ -50,20 +50,20 @@ NO_SPREAD: Final = Spread()
 class DurationHistogram:
     """The number of durations in each fine bucket of a grid, and their sum.
 
-    The aggregator replaces the histogram of a series by what `plus` returns and never writes to it,
-    so whoever has taken one sees counts that agree.
+    The aggregator replaces a series' histogram with the result of `plus` and never changes it, so a
+    reader always has consistent counts.
 
     Args:
         grid: the buckets.
 
     Attributes:
-        grid: the same.
-        exported: the durations in each exported bucket, not cumulative, `+Inf`'s last.
-        count: how many durations there are.
+        grid: the buckets.
+        exported: the durations in each exported bucket, not cumulative, with `+Inf` last.
+        count: the number of durations.
         total: their sum in seconds.
         squares: the sum of their squares.
-        shortest: the least of them in seconds; infinite without any.
-        longest: the greatest of them in seconds; negative infinity without any.
+        shortest: the shortest duration in seconds; infinite without any.
+        longest: the longest duration in seconds; negative infinity without any.
     """
 
     __slots__ = ("_fine", "count", "exported", "grid", "longest", "shortest", "squares", "total")
@@ -72,24 +72,24 @@ class DurationHistogram:
         self.grid = grid
         self.exported: array[int] = _zeros("I", len(grid.boundaries) + 1)
         self._fine: tuple[int, array[int]] = (0, array("I"))
-        """The first bucket that there is room for, and the counts from there on."""
+        """The first bucket that has room, and the counts from that bucket on."""
         self.count = 0
         self.total = 0.0
-        # Not as a `Spread`, which would take as much memory again.
+        # Separate attributes, because a `Spread` would take as much memory again.
         self.squares, self.shortest, self.longest = NO_SPREAD
 
     @property
     def spread(self) -> Spread:
-        """The sum of their squares, the shortest and the longest of them."""
+        """The sum of the squares, the shortest and the longest duration."""
         return Spread(self.squares, self.shortest, self.longest)
 
     def add(self, buckets: Mapping[int, int], total: float, spread: Spread = NO_SPREAD) -> None:
         """Add durations.
 
         Args:
-            buckets: how many, by fine bucket.
+            buckets: the number of durations by fine bucket.
             total: their sum in seconds.
-            spread: what the buckets do not say; by default it is left as it is.
+            spread: the statistics that the buckets do not provide; by default they are unchanged.
         """
         first, fine = self._fine
         exported, exported_of = self.exported, self.grid.exported_of
@@ -108,7 +108,7 @@ class DurationHistogram:
         self.total += total
         squares, shortest, longest = spread
         self.squares += squares
-        # Functions for the lesser and the greater would cost more than all of this.
+        # Calling `min` and `max` would cost more than everything else here.
         if shortest < self.shortest:  # noqa: PLR1730
             self.shortest = shortest
         if longest > self.longest:  # noqa: PLR1730
@@ -117,7 +117,7 @@ class DurationHistogram:
     def plus(
         self, buckets: Mapping[int, int], total: float, spread: Spread = NO_SPREAD
     ) -> DurationHistogram:
-        """Return a histogram of these durations and of more, given as to `add`."""
+        """Return a histogram of these durations and of more, given as in `add`."""
         result = DurationHistogram.__new__(DurationHistogram)
         first, fine = self._fine
         result.grid = self.grid
@@ -132,17 +132,17 @@ class DurationHistogram:
         return result
 
     def items(self) -> Iterator[tuple[int, int]]:
-        """Yield the fine buckets that are not empty, ascending, and their counts."""
+        """Yield the indexes of the non-empty fine buckets, ascending, and their counts."""
         first, fine = self._fine
         return ((bucket, count) for bucket, count in enumerate(fine, first) if count)
 
     def listed(self) -> tuple[int, list[int]]:
-        """Return the first bucket that is listed, and the counts of it and of those after it."""
+        """Return the first listed bucket, and the counts from that bucket on."""
         first, fine = self._fine
         return first, fine.tolist()
 
     def cumulative(self) -> tuple[int, ...]:
-        """Return what a classic histogram counts under each `le`, that of `+Inf` last."""
+        """Return the cumulative counts of a classic histogram, with `+Inf` last."""
         return tuple(accumulate(self.exported))
 
     def exponential(self, scale: int = SCALE) -> ExponentialBuckets:
@@ -160,7 +160,7 @@ class DurationHistogram:
             zeros = sum(counts[:in_zero_bucket])
             del counts[:in_zero_bucket]
             first = grid.zero_buckets
-        # From the end, since each of them moves what comes after it.
+        # From the end, because each of them moves the ones after it.
         parts = grid.divided
         for bucket in reversed(parts[bisect_right(parts, first) :]):
             if bucket < first + len(counts):
@@ -185,9 +185,9 @@ class DurationHistogram:
         Args:
             grid: the buckets.
             first: the first fine bucket that is listed.
-            fine: the counts of it and of those after it.
+            fine: the counts of this bucket and of the following ones.
             total: the sum of the durations in seconds.
-            spread: what the buckets do not say.
+            spread: the statistics that the buckets do not provide.
         """
         result = cls(grid)
         result.total = total
@@ -205,10 +205,10 @@ class DurationHistogram:
         return result
 
     def merged(self, other: DurationHistogram) -> DurationHistogram:
-        """Return the durations of both, exactly.
+        """Return the histogram of both sets of durations, exactly.
 
-        Where their exported boundaries differ, only those that both have are left, since nobody
-        knows what the other one would have counted there.
+        If their exported boundaries differ, only the common ones are kept, because the counts at
+        the others are unknown.
         """
         grid = self.grid
         if grid is not other.grid and grid.boundaries != other.grid.boundaries:
@@ -221,14 +221,14 @@ class DurationHistogram:
     def rebucketed(self, grid: BucketGrid) -> DurationHistogram:
         """Return the same durations in another grid.
 
-        It is exact for a grid whose exported boundaries are all among these.
+        It is exact if all exported boundaries of the grid are among the present ones.
         """
         result = DurationHistogram(grid)
         result.include(self)
         return result
 
     def include(self, other: DurationHistogram) -> None:
-        """Add the durations of another histogram, as `rebucketed` puts them into this grid."""
+        """Add the durations of another histogram, put into this grid as by `rebucketed`."""
         total, buckets = other.total, dict(other.items())
         if other.grid is not self.grid:
             buckets = _translated(buckets, other.grid, self.grid)
@@ -236,7 +236,7 @@ class DurationHistogram:
             self.add(buckets, total, other.spread)
 
     def _increase_fine(self, bucket: int, durations: int) -> tuple[int, array[int]]:
-        """Count durations where there is no room for the bucket yet, or for so many of them."""
+        """Count durations if there is no room for the bucket yet, or for so many durations."""
         first, fine = self._fine
         begin = bucket - bucket % _STEP
         after = max(first + len(fine), begin + _STEP)
@@ -244,12 +244,12 @@ class DurationHistogram:
         kind = fine.typecode
         fine = _zeros(kind, first - begin if fine else 0) + fine
         fine.extend(_zeros(kind, after - begin - len(fine)))
-        # Both at once, since others may read meanwhile.
+        # Both at once, because other threads may be reading.
         self._fine = begin, _increased(fine, bucket - begin, durations)
         return self._fine
 
     def _increase_exported(self, bucket: int, durations: int) -> array[int]:
-        """Count durations where the bucket is beyond the listed ones, or there is no room."""
+        """Count durations if the bucket is beyond the listed ones, or there is no room."""
         exported_of = self.grid.exported_of
         place = exported_of[bucket] if bucket < len(exported_of) else len(self.exported) - 1
         self.exported = _increased(self.exported, place, durations)
@@ -269,12 +269,12 @@ def _zeros(typecode: str, size: int) -> array[int]:
 
 
 def _smallest(counts: Iterable[int], total: int) -> array[int]:
-    """Return counts as an array of the type that histograms have for so many durations."""
+    """Return counts as an array of the type that histograms use for this many durations."""
     return array("I" if total < 1 << 32 else "Q", counts)
 
 
 def _increased(counts: array[int], place: int, durations: int) -> array[int]:
-    """Return the counts with more durations at one place, in a wider type if they need one."""
+    """Return the counts with more durations at one place, in a wider type if necessary."""
     try:
         counts[place] += durations
     except OverflowError:

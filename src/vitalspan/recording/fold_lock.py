@@ -1,4 +1,4 @@
-"""The lock under which calls are counted, for which no caller waits long."""
+"""The lock under which calls are counted. No caller waits for it for long."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Final
 from vitalspan.runtime.locks import acquire
 
 PATIENCE: Final = 0.05
-"""Seconds that a caller waits at most, so that no deadlock can come of it."""
+"""Seconds that a caller waits at most, so that there can be no deadlock."""
 
 LOST: Final = 5.0
-"""Seconds of waiting in vain, by all threads together, after which a lock is taken for lost."""
+"""Total seconds of waiting in vain, over all threads, after which a lock counts as lost."""
 
 
 class FoldLock:
-    """A lock that is replaced once nobody gets it any more.
+    """A lock that is replaced when no thread can get it any more.
 
-    An exception that a signal handler raised may have left it taken. Whoever has entered leaves by
-    two statements, since a handler could raise on the way into a function:
+    An exception in a signal handler may have left it locked. It is released with two statements
+    instead of a method, because a handler could raise on the way into a function:
 
         finally:
             fold_lock.holder = 0
@@ -26,27 +26,27 @@ class FoldLock:
 
     Attributes:
         current: the lock itself.
-        holder: the thread that has taken it; 0 is none.
+        holder: the id of the thread that has the lock; 0 if there is none.
     """
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew, with a lock that no other thread can hold."""
+        """Start over, with a lock that no other thread can hold."""
         self.current = threading.Lock()
         self.holder = 0
         self._waited = 0.0
 
     def locked(self) -> bool:
-        """Return whether it is taken."""
+        """Return whether the lock is held."""
         return self.current.locked()
 
     def enter(self, seconds: float = 0.0) -> threading.Lock | None:
-        """Return the lock, taken, or None where another or this very thread keeps it so long.
+        """Acquire and return the lock; None if another thread, or this one, holds it for too long.
 
         Args:
-            seconds: to wait for it; 0 only tries.
+            seconds: how long to wait; 0 only tries.
         """
         lock, thread = self.current, threading.get_ident()
         interrupted = thread == self.holder

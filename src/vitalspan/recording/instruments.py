@@ -1,4 +1,4 @@
-"""The instruments of one monitor: its operations, caches and APIs, with what they count in."""
+"""The instruments of one monitor: its operations, caches and APIs, and their counts."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Instruments:
-    """Records operations, caches and APIs. A monitor is this, with a registry, rules and health.
+    """Records operations, caches and APIs. A monitor adds a registry, rules and health.
 
     Args:
-        settings: of the monitor.
-        clock: where durations and dates come from.
-        tracer_provider: makes the spans; None follows the global provider.
+        settings: the settings of the monitor.
+        clock: provides durations and dates.
+        tracer_provider: makes the spans; None uses the global provider.
     """
 
     def __init__(
@@ -70,23 +70,24 @@ class Instruments:
     ) -> Operation: ...
 
     def operation(self, target: Any = None, /, **options: Unpack[OperationArguments]) -> Any:
-        """Record a function that it decorates, or a block in a `with` or `async with` statement.
+        """Record a function as a decorator, or a block as a `with` or `async with` statement.
 
         Args:
-            target: the operation's name. Without one, an operation is called by the qualified name
-                of its function; `@operation` alone decorates as well.
-            **options: what all calls of the operation have in common:
+            target: the operation's name. The default is the qualified name of the function;
+                `@operation` without parentheses decorates as well.
+            **options: the options of all calls of the operation:
 
                 `component`: the part of the service that the operation belongs to.
-                `labels`: labels of its series, as a mapping. Each set of values makes series of its
-                own. A value may be `vitalspan.argument(name)`.
+                `labels`: labels of its series, as a mapping. Each set of values has its own series.
+                A value may be `vitalspan.argument(name)`.
                 `attributes`: attributes of its spans and its recent calls, never labels.
                 `slow`: seconds; longer calls are kept in `slow_calls`.
                 `resources`: whether resident memory and CPU time are measured: True for every call,
-                False for none, None where it costs less than 0.5 % of the call.
-                `buckets`: the upper bounds in seconds of the buckets that its durations are counted
-                in; by default those of the monitor.
-                `kind`: of its spans: `internal`, `server`, `client`, `producer` or `consumer`.
+                False for none, None if it costs less than 0.5 % of the call.
+                `buckets`: the upper bounds in seconds of the buckets for its durations; by default
+                those of the monitor.
+                `kind`: the kind of its spans: `internal`, `server`, `client`, `producer` or
+                `consumer`.
                 `links`: spans that its spans are linked to, as links or span contexts.
                 `errors`: which exceptions are errors: types, or a function of the exception; by
                 default all are, except the end of an iteration and `sys.exit(0)`.
@@ -96,7 +97,7 @@ class Instruments:
         Raises:
             TypeError: for something that is not a function, such as a class, and for an unknown
                 option.
-            ConfigurationError: for a label name or another value that an option cannot have.
+            ConfigurationError: for an invalid label name or option value.
         """
         call_sites = self._call_sites
         if isinstance(target, str):
@@ -125,7 +126,7 @@ class Instruments:
 
     @property
     def prices(self) -> PriceTable:
-        """The prices of models, for calls to APIs that do not say their cost."""
+        """The prices of models, for calls to APIs that do not give their cost."""
         return self._counters.prices
 
     @property
@@ -134,7 +135,7 @@ class Instruments:
         return self._recorder.enabled
 
     def enable(self) -> None:
-        """Record the calls that begin from now on."""
+        """Start recording calls that begin from now on."""
         self._switch(enabled=True)
 
     def disable(self) -> None:
@@ -142,21 +143,21 @@ class Instruments:
         self._switch(enabled=False)
 
     def fold(self) -> None:
-        """Count every finished call now. Whatever reads the metrics does this by itself."""
+        """Count every finished call now. Reading the metrics does this by itself."""
         self._recorder.all_series()
 
     def reset(self) -> None:
-        """Begin anew from zero, as a forked child does by itself."""
+        """Start over from zero, as a forked child does by itself."""
         for part in (self._recorder, self._counters, self._process_counts):
             part.reset()
 
     def _reset_in_children(self) -> None:
-        """Let forked children begin anew. Functions keep the parts alive without their monitor."""
+        """Reset in forked children. Functions keep these parts alive without their monitor."""
         for part in (self._recorder, self._counters, self._process_counts):
             fork.reset_in_child(part)
 
     def _configure_instruments(self) -> None:
-        """Apply the settings. A new component applies to what is defined from now on."""
+        """Apply the settings. A new component only applies to later definitions."""
         settings, recorder = self._settings, self._recorder
         self._call_sites.qualified_names = settings.qualified_names
         self._call_sites.component = self._counters.component = value_text(settings.component)

@@ -12,18 +12,18 @@ from vitalspan.runtime.locks import acquire
 _BATCH: Final = 64
 
 _PATIENCE: Final = 0.1
-"""Seconds that a reader waits, who sees a sum without the latest amounts otherwise."""
+"""Seconds that a reader waits before it returns a sum without the latest amounts."""
 
 
 _EXACT: Final = 2**53
-"""The integer from which on the formats' numbers are not exact."""
+"""The integer from which on the numbers in exposition formats are not exact."""
 
 
 def amount_of(value: object) -> float:
-    """Return an amount that a counter can take: a finite number from 0 up.
+    """Return an amount that a counter can take: a finite number of at least 0.
 
     Raises:
-        ValueError: for a value that is none.
+        ValueError: if the value is not such a number.
     """
     if type(value) is int and 0 <= value < _EXACT:
         return value
@@ -39,7 +39,7 @@ def amount_of(value: object) -> float:
 class LockFreeCounter:
     """A sum of amounts.
 
-    `add` only appends, which is atomic; amounts are summed in batches and when the sum is read.
+    `add` only appends, which is atomic; amounts are summed in batches and on reading.
     """
 
     __slots__ = ("_amounts", "_lock", "_total")
@@ -53,8 +53,8 @@ class LockFreeCounter:
         """Add an amount."""
         amounts = self._amounts
         amounts.append(amount)
-        # Whoever finds the lock taken leaves its amount to the next batch: an `add` from a signal
-        # handler, inside a summing one, must not wait for itself.
+        # If the lock is taken, the amount is left to the next batch: an `add` in a signal handler
+        # that interrupts the summing must not wait for itself.
         if len(amounts) >= _BATCH:
             lock = self._lock
             if acquire(lock):
@@ -75,7 +75,7 @@ class LockFreeCounter:
             lock.release()
 
     def reset(self) -> None:
-        """Begin anew from zero, with a lock that no other thread can hold."""
+        """Start over from zero, with a lock that no other thread can hold."""
         self._lock = threading.Lock()
         self._amounts.clear()
         self._total = 0

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vitalspan.recording.resource_meter import ResourceMeter
 
 
-# Reading a member of an enumeration takes longer than most of what a call does.
+# Reading an enum member takes longer than most of the work of a call.
 _INTERNAL: Final = SpanKind.INTERNAL
 
 
@@ -36,7 +36,7 @@ def open_span(
     """Start a span as the child of the current one and make it current.
 
     Returns:
-        The span where it records, and the token of its context where it is current.
+        The span if it records, and the token of its context if it is current.
     """
     recorder = site.recorder
     try:
@@ -64,7 +64,7 @@ def open_span(
 
 
 def note_span(record: Record, span: Span) -> None:
-    """Note the ids of a call's span, so that the call can be found by them while it runs."""
+    """Store the ids of a call's span, so that the call can be found by them while it runs."""
     try:
         details_of(record).span = span.get_span_context()
     except Exception:  # noqa: BLE001 - the user's call must not fail
@@ -76,7 +76,7 @@ def close_span(record: Record, span: Span, error: BaseException | None = None) -
     try:
         details = details_of(record)
         if details.span_closed:
-            # A signal handler had raised in this before.
+            # A signal handler raised in here before.
             return
         details.span_closed = True
         if details.span is None:
@@ -87,17 +87,17 @@ def close_span(record: Record, span: Span, error: BaseException | None = None) -
 
 
 class MeasuredCall:
-    """The span, the readings and the record of one call.
+    """The span, the resource readings and the record of one call.
 
-    The body of a call may stop and go on, at each `yield` of a generator or each `await` of a
-    coroutine. `attach` and `detach` enclose the time in which the span is current, `run` and
-    `pause` the time in which the thread's CPU time is the call's own.
+    The body of a call may pause and resume, at each `yield` of a generator or each `await` of a
+    coroutine. The span is current between `attach` and `detach`, and the thread's CPU time belongs
+    to the call between `run` and `pause`.
     """
 
     __slots__ = ("_context", "_cpu_began", "_shared", "_thread", "_token", "cpu", "record", "span")
 
     def __init__(self, site: CallSite, extras: SpanExtras | None = None) -> None:
-        """Start the span, make it current, begin the readings."""
+        """Start the span, make it current, and begin the readings."""
         attributes = extras and span_attributes(extras.attributes, site.recorder.internal_errors)
         self.span, self._token = open_span(site, attributes, extras.links if extras else ())
         self._context: Any = None
@@ -116,8 +116,8 @@ class MeasuredCall:
     def begin(self) -> None:
         """Note the call as in progress.
 
-        This is not done in the making, since a signal handler may raise where that returns, and
-        then nobody would have what could be ended.
+        The constructor does not do this, because a signal handler may raise when it returns, and
+        nobody would have an object to end.
         """
         record = self.record
         site = record[2]
@@ -134,9 +134,10 @@ class MeasuredCall:
             self._token = spans.attach(self._context)
 
     def detach(self) -> None:
-        """Hand the context back to the caller."""
+        """Restore the context of the caller."""
         if self._token is not None:
-            # What the body has made current, a span of its own say, will be so when it goes on.
+            # If the body has made something else current, such as a span, that is restored when it
+            # resumes.
             self._context = spans.current()
             token, self._token = self._token, None
             spans.detach(token)
@@ -152,25 +153,25 @@ class MeasuredCall:
         if self.cpu is not None:
             self.cpu += thread_cpu() - self._cpu_began
             if get_ident() != self._thread:
-                # A block that one thread has entered and another leaves; their clocks differ.
+                # A block that one thread entered and another leaves; their CPU clocks differ.
                 self._shared = True
 
     def share(self) -> None:
-        """Give up CPU time: other tasks of this thread will run during the call."""
+        """Stop measuring CPU time: other tasks of this thread will run during the call."""
         self._shared = True
 
     def resume(self) -> None:
-        """Make the span current and count CPU time: the body goes on."""
+        """Make the span current and measure CPU time: the body resumes."""
         self.attach()
         self.run()
 
     def suspend(self) -> None:
-        """Stop counting CPU time and hand the context back: the body has stopped."""
+        """Stop measuring CPU time and restore the caller's context: the body pauses."""
         self.pause()
         self.detach()
 
     def end(self, error: BaseException | None = None) -> None:
-        """Note the end of the call, in whatever way it came. A second time does nothing."""
+        """Record the end of the call, however it ended. A second call does nothing."""
         record = self.record
         if record[1] != IN_PROGRESS:
             return

@@ -28,28 +28,28 @@ _Link = tuple[Call, list[Call], Any]
 _Definition = tuple[OperationOptions, SpanExtras | None]
 
 _NO_CALLS: Final[list[Call]] = []
-"""What an operation has where nothing is entered while it is entered; nobody writes to it."""
+"""The open calls of an operation that is not entered more than once at a time; never changed."""
 
 _entered: ContextVar[_Link | None] = ContextVar("vitalspan_entered", default=None)
-"""Calls of kept operations that this task or thread has entered, innermost first."""
+"""The calls of reused operations that this task or thread has entered, innermost first."""
 
 
 class Operation(Shared):
-    """A named operation: decorate functions with it, or record blocks by `with` or `async with`.
+    """A named operation: a decorator for functions, and a context manager for blocks.
 
-    One object can be entered again while it is entered, by the same thread or by others.
+    The same object may be entered several times at once, by the same thread or by others.
     """
 
-    # Blocks make one of these each time they run, by `block` and not by `define`. Without
+    # A block makes one of these each time it runs, with `block` instead of `define`. Without
     # `__init__` that costs half as much.
     __slots__ = ("_call", "_definition", "_more", "_site", "_sites")
 
     _call: Call | None
-    """The call that was entered while none was open; it is in no context variable."""
+    """The call that was entered while none was open; it is not in the context variable."""
     _more: list[Call]
     """The other open calls."""
     _definition: _Definition | None
-    """The options and the extras; None is those of the site, and no extras."""
+    """The options and the extras; None for those of the site without extras."""
     _site: CallSite | None
     """The site of blocks without extras, once it is known."""
     _sites: CallSiteTable
@@ -68,7 +68,7 @@ class Operation(Shared):
         return decorated
 
     def _open_calls(self) -> list[Call]:
-        """Return the calls that have been entered and not left."""
+        """Return the calls that have been entered and not left yet."""
         first = self._call
         return [*self._more] if first is None else [first, *self._more]
 
@@ -78,7 +78,7 @@ class Operation(Shared):
             return self._enter_engaged()
         call = Call()
         call._record = record = [site.now(), IN_PROGRESS, site]  # noqa: SLF001
-        # No other thread comes between these two, since nothing is called in them.
+        # No other thread can run between these two statements, because they call nothing.
         if self._call is None and not self._more:
             self._call = call
         else:
@@ -93,8 +93,8 @@ class Operation(Shared):
         traceback: TracebackType | None,
     ) -> None:
         call = self._call
-        # If a single call is open, it is the one that ends here. What another thread enters
-        # meanwhile comes after it.
+        # If a single call is open, it is the one that ends here. Calls that other threads enter in
+        # the meantime come after it.
         if call is None or self._more:
             call = self._leave()
         else:
@@ -169,9 +169,9 @@ class Operation(Shared):
         return call
 
     def _link(self, call: Call) -> None:
-        """Note a call that is entered while others are open, so that its own task leaves it."""
+        """Store a call that is entered while others are open, so that its own task leaves it."""
         room: list[Call] = []
-        # No other thread comes between these two, since nothing is called in them.
+        # No other thread can run between these two statements, because they call nothing.
         if self._more is _NO_CALLS:
             self._more = room
         entered = self._more
@@ -179,9 +179,9 @@ class Operation(Shared):
         _entered.set((call, entered, _still_open(_entered.get())))
 
     def _leave(self) -> Call:
-        """Return the call that the present task or thread has entered last.
+        """Return the call that the current task or thread has entered last.
 
-        At most one open call is in no context variable, the one that found nothing open before it.
+        At most one open call is not in the context variable, the one that was entered first.
         """
         entered = self._more
         link = head = _entered.get()
@@ -229,7 +229,7 @@ def block(sites: CallSiteTable, site: CallSite) -> Operation:
 
 
 def _take(call: Call, entered: list[Call]) -> bool:
-    """Take a call from the open ones, in one step that no other thread can come between."""
+    """Remove a call from the open ones in one atomic step; return whether it was there."""
     try:
         entered.remove(call)
     except ValueError:
@@ -238,7 +238,7 @@ def _take(call: Call, entered: list[Call]) -> bool:
 
 
 def _still_open(link: _Link | None) -> _Link | None:
-    # Calls that ended where none but them was open are in the variable still.
+    # The variable may still have calls that ended elsewhere.
     while link is not None and link[0] not in link[1]:
         link = link[2]
     return link
@@ -256,7 +256,7 @@ class Unrecorded(Shared):
         return rebuild, ("unrecorded",)
 
     def __call__(self, func: T) -> T:
-        """Return the very same function."""
+        """Return the function itself."""
         return func
 
     def __enter__(self) -> Call:

@@ -1,4 +1,4 @@
-"""The options of an operation, checked once and handed on as one value."""
+"""The options of an operation, checked once and passed on as one value."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from vitalspan.recording.arguments import Argument
 from vitalspan.words import suggestion
 
 ErrorFilter = type[BaseException] | tuple[type[BaseException], ...] | Callable[[Any], bool]
-"""Which exceptions are errors: these types, or those of which a function says so."""
+"""Which exceptions are errors: those of some types, or those for which a function returns True."""
 
 ResultFilter = Callable[[Any], bool]
-"""Says whether a call failed that returned this."""
+"""Returns whether a call with this result has failed."""
 
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
-"""Types of options that can be a part of a key."""
+"""The types of options that can be part of a key."""
 
 _COMMON: Final = frozenset({"component", "slow", "resources", "labels"})
 """The options that most blocks have."""
@@ -29,7 +29,7 @@ _KINDS: Final = {kind.name.lower(): kind for kind in SpanKind}
 
 
 class OperationArguments(TypedDict, total=False):
-    """The options that `operation` takes beside a name, as `Monitor.operation` describes them."""
+    """The options of `operation` besides the name, as described in `Monitor.operation`."""
 
     component: str | None
     labels: Mapping[str, object] | None
@@ -45,7 +45,7 @@ class OperationArguments(TypedDict, total=False):
 
 
 class SpanExtras(NamedTuple):
-    """Attributes and links of an operation's spans; blocks may differ in them each time."""
+    """Attributes and links of an operation's spans; for blocks they may differ each time."""
 
     attributes: Mapping[str, Any] = {}
     links: Sequence[Link | SpanContext] = ()
@@ -55,20 +55,20 @@ NO_EXTRAS: Final = SpanExtras()
 
 
 class OperationOptions(NamedTuple):
-    """The options that all calls of an operation have in common.
+    """The options that all calls of an operation share.
 
     Attributes:
-        name: of the operation; None is the qualified name of the decorated function.
-        component: the part of the service; None is that of the monitor.
-        labels: of its series.
-        argument_labels: labels that are made from the arguments of each call.
-        slow: seconds from which on a call is kept among the slow calls.
-        resources: whether memory and CPU time are measured; None where that is cheap.
-        kind: of its spans; None is internal.
+        name: the name; None is the qualified name of the decorated function.
+        component: the part of the service; None is the monitor's.
+        labels: the labels of the series.
+        argument_labels: the labels that are made from the arguments of each call.
+        slow: seconds; longer calls are kept in the slow calls.
+        resources: whether memory and CPU time are measured; None if that is cheap.
+        kind: the kind of the spans; None is internal.
         errors: which exceptions are errors; None is all of them.
-        error_results: says which results are errors; None is none of them.
-        buckets: the upper bounds in seconds of the buckets that durations are counted in; None is
-            those of the monitor.
+        error_results: returns whether a result is an error; None if none is.
+        buckets: the upper bounds in seconds of the buckets for durations; None for those of the
+            monitor.
     """
 
     name: str | None = None
@@ -100,8 +100,8 @@ def check_options(
     """Return the options of an operation.
 
     Raises:
-        ConfigurationError: for a value that an option cannot have.
-        TypeError: for an option that there is not.
+        ConfigurationError: for an invalid value.
+        TypeError: for an unknown option.
     """
     if unknown:
         raise _unknown(next(iter(unknown)))
@@ -111,17 +111,17 @@ def check_options(
         raise ConfigurationError(f"resources={resources!r:.80}: use True, False or None")
     if error_results is not None and not callable(error_results):
         raise ConfigurationError(
-            f"error_results={error_results!r:.80}: use a function of what the function returned"
+            f"error_results={error_results!r:.80}: use a function that takes the returned value"
         )
     if errors is not None:
         _check_errors(errors)
     from_arguments: tuple[tuple[str, Argument], ...] = ()
-    # Nearly all have none, and a block comes by here each time that it runs.
+    # Nearly no block has any, and blocks come here each time they run.
     if labels and isinstance(labels, Mapping) and Argument in map(type, labels.values()):
         from_arguments = tuple(
             (label, value) for label, value in labels.items() if isinstance(value, Argument)
         )
-        # Their names are checked with the others'.
+        # Their names are checked together with those of the other labels.
         declared({**dict.fromkeys(dict(from_arguments), "x")})
         labels = {label: one for label, one in labels.items() if not isinstance(one, Argument)}
     return OperationOptions(
@@ -139,15 +139,15 @@ def check_options(
 
 
 def block_words(name: str, options: OperationArguments) -> object:
-    """Return what tells blocks apart that have no options but the most common ones.
+    """Return a key for a block that only has the most common options.
 
     Returns:
-        A key, or None where there are other options.
+        A key, or None if there are other options.
 
     Raises:
-        ConfigurationError: for labels that cannot be.
+        ConfigurationError: for invalid labels.
     """
-    # Blocks come by here each time that they run, so types are compared, which is fastest.
+    # Blocks come here each time they run, so types are compared, which is fastest.
     if not options.keys() <= _COMMON:
         return None
     labels = options.get("labels")
@@ -161,7 +161,7 @@ def block_words(name: str, options: OperationArguments) -> object:
 
 
 def options_words(options: OperationOptions) -> object:
-    """Return what `block_words` returns of these options; None where it returns None."""
+    """Return the key that `block_words` returns for these options, or None."""
     common = options._replace(
         argument_labels=(), kind=None, errors=None, error_results=None, buckets=None
     )
@@ -188,7 +188,7 @@ def _check_errors(errors: object) -> None:
     if all(exceptions) or (callable(errors) and not isinstance(errors, type)):
         return
     raise ConfigurationError(
-        f"errors={errors!r:.80}: use exception types, or a function that says of an exception "
+        f"errors={errors!r:.80}: use exception types, or a function that returns for an exception "
         "whether it is an error"
     )
 

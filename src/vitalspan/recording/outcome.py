@@ -1,4 +1,4 @@
-"""Outcomes of calls: ok, error or cancelled, or what a call was marked as by hand."""
+"""The outcomes of calls: ok, error or cancelled, or what the program has set."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ _CANCELLATIONS: Final = (
     ("trio", "Cancelled"),
     ("greenlet", "GreenletExit"),
 )
-"""Exceptions of libraries that end a task from outside."""
+"""The exceptions with which libraries end a task from outside."""
 
 
 def outcome_of(error: BaseException) -> Literal["ok", "error", "cancelled"]:
-    """Return how a call ended that raised.
+    """Return the outcome of a call that raised.
 
-    A call is cancelled by a cancelled task, a closed generator, a killed greenlet or an interrupt
-    from the keyboard. The end of an iteration and `sys.exit(0)` are no errors.
+    A call is cancelled by a cancelled task, a closed generator, a killed greenlet or a keyboard
+    interrupt. The end of an iteration and `sys.exit(0)` are not errors.
     """
-    # By the type, since `isinstance` would ask the exception as well, which may raise.
+    # By type, because `isinstance` would call into the exception, which may raise.
     raised = type(error)
     if issubclass(raised, Exception):
         return OK if issubclass(raised, (StopIteration, StopAsyncIteration)) else ERROR
     if issubclass(raised, (GeneratorExit, KeyboardInterrupt)):
         return CANCELLED
     if issubclass(raised, SystemExit):
-        # By the class, since an attribute of the exception may be anything.
+        # Through the class, because an attribute of the exception may be anything.
         code = vars(SystemExit)["code"].__get__(error)
         return OK if type(code) in (type(None), int, bool) and not code else ERROR
-    # An exception can be a library's own only where the library is loaded; importing asyncio for
-    # this would double the time that importing vitalspan takes.
+    # An exception can only be a library's own if the library has been imported; importing asyncio
+    # for this would double the import time of vitalspan.
     for module, name in _CANCELLATIONS:
         kind = getattr(sys.modules.get(module), name, None)
         if isinstance(kind, type) and issubclass(raised, kind):
@@ -54,14 +54,14 @@ def outcome_of(error: BaseException) -> Literal["ok", "error", "cancelled"]:
 
 
 def error_type_of(error: BaseException) -> str:
-    """Return the qualified name of an exception, without `builtins`."""
+    """Return the qualified name of an exception's type, without `builtins`."""
     kind = type(error)
     name = kind.__qualname__
     return value_text(name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}")
 
 
 def classify(site: CallSite, details: CallDetails, error: BaseException) -> None:
-    """Note how a call ended that raised, unless the program itself has said so."""
+    """Set the outcome of a call that raised, unless the program has set it."""
     details.counted = True
     if details.marked:
         return
@@ -75,7 +75,7 @@ def classify(site: CallSite, details: CallDetails, error: BaseException) -> None
 
 
 def _is_error(site: CallSite, error: BaseException) -> bool:
-    """Return whether an exception is an error to the operation."""
+    """Return whether an exception counts as an error for the operation."""
     errors = site.options.errors
     if errors is None:
         return True
@@ -89,7 +89,7 @@ def _is_error(site: CallSite, error: BaseException) -> bool:
 
 
 def judge_result(site: CallSite, record: Record, result: object) -> None:
-    """Note that a call failed whose result is an error to the operation."""
+    """Mark a call as failed if its result counts as an error for the operation."""
     is_error = site.options.error_results
     try:
         if is_error is None or not is_error(result):
@@ -115,11 +115,11 @@ def end(site: CallSite, record: Record, seconds: float) -> None:
 
 
 def end_with_error(site: CallSite, record: Record, error: BaseException, seconds: float) -> None:
-    """Complete the record of a call that raised and has no span. A second time does nothing."""
+    """Complete the record of a call that raised and has no span. A second call does nothing."""
     if record[1] == IN_PROGRESS:
         try:
             classify(site, details_of(record), error)
             end(site, record, seconds)
         finally:
-            # At the recursion limit nothing in Python can be called any more.
+            # At the recursion limit no Python function can be called any more.
             record[1] = seconds

@@ -1,4 +1,4 @@
-"""Prices of calls to models: a table that the user gives, since vitalspan knows none."""
+"""Prices of model calls: a table that the user provides, because vitalspan knows no prices."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from vitalspan.words import shown, suggestion
 MILLION: Final = 1_000_000
 
 MAX_PRICES: Final = 1000
-"""Models of one table."""
+"""The maximum number of models in a table."""
 
 
 class Price(NamedTuple):
     """The price of a model, in US dollars.
 
     Attributes:
-        input: of a million input tokens.
-        output: of a million output tokens.
-        cached: of a million input tokens that came from the provider's cache; None is as `input`.
-        reasoning: of a million output tokens that were spent on reasoning; None is as `output`.
-        call: of one call, whatever it used.
+        input: the price of a million input tokens.
+        output: the price of a million output tokens.
+        cached: the price of a million input tokens from the provider's cache; None is as `input`.
+        reasoning: the price of a million output tokens spent on reasoning; None is as `output`.
+        call: the price of one call, whatever it used.
     """
 
     input: float = 0.0
@@ -35,13 +35,13 @@ class Price(NamedTuple):
     call: float = 0.0
 
     def cost(self, input_tokens: float, output_tokens: float, cached: float, of: float) -> float:
-        """Return the US dollars of one call.
+        """Return the cost of one call in US dollars.
 
         Args:
-            input_tokens: all of them.
-            output_tokens: all of them.
-            cached: those of the input tokens that came from the cache.
-            of: those of the output tokens that were spent on reasoning.
+            input_tokens: all input tokens.
+            output_tokens: all output tokens.
+            cached: the input tokens that came from the cache.
+            of: the output tokens that were spent on reasoning.
         """
         cached_price = self.input if self.cached is None else self.cached
         reasoning_price = self.output if self.reasoning is None else self.reasoning
@@ -55,9 +55,9 @@ class Price(NamedTuple):
 
 
 class PriceTable:
-    """Prices by model, which give calls their cost where they say none themselves.
+    """Prices by model, which provide the cost of calls that do not give it themselves.
 
-    Calls with other prices than those of the table say their `cost=` themselves.
+    Calls with other prices pass their own `cost=`.
     """
 
     def __init__(self) -> None:
@@ -76,18 +76,19 @@ class PriceTable:
         reasoning: float | None = None,
         call: float = 0.0,
     ) -> None:
-        """Set what a model costs, in US dollars.
+        """Set the prices of a model, in US dollars.
 
         Args:
-            model: its name, or a pattern such as `large-*`. The longest pattern that fits counts.
-            input: a million input tokens.
-            output: a million output tokens.
-            cached: a million input tokens from the provider's cache; None is as `input`.
-            reasoning: a million output tokens spent on reasoning; None is as `output`.
-            call: one call, whatever it uses.
+            model: its name, or a pattern such as `large-*`. The longest matching pattern wins.
+            input: the price of a million input tokens.
+            output: the price of a million output tokens.
+            cached: the price of a million input tokens from the provider's cache; None is as
+                `input`.
+            reasoning: the price of a million output tokens spent on reasoning; None is as `output`.
+            call: the price of one call, whatever it uses.
 
         Raises:
-            ConfigurationError: for a price that is none, and for too many models.
+            ConfigurationError: for an invalid price, and for too many models.
         """
         price = Price(input, output, cached, reasoning, call)
         for name, amount in price._asdict().items():
@@ -96,16 +97,16 @@ class PriceTable:
                     f"the {name} price of {shown(model)} is {amount!r:.80}: use dollars, 0 or more"
                 )
         if not isinstance(model, str) or not model:
-            raise ConfigurationError(f"{model!r:.80} is no model: use its name or a pattern")
+            raise ConfigurationError(f"{model!r:.80} is not a model: use its name or a pattern")
         if model not in self._prices and len(self._prices) >= MAX_PRICES:
             raise ConfigurationError(f"a price table has {MAX_PRICES} models at most")
         self._prices = {**self._prices, model: price}
 
     def replace(self, prices: Mapping[str, Mapping[str, Any]]) -> None:
-        """Set all prices anew: a mapping of models to the arguments of `set`.
+        """Replace all prices: a mapping of models to the arguments of `set`.
 
         Raises:
-            ConfigurationError: for what `set` refuses; nothing is changed then.
+            ConfigurationError: for anything that `set` refuses; the old prices are then kept.
         """
         table = PriceTable()
         for model, price in prices.items():
@@ -119,11 +120,11 @@ class PriceTable:
         self._prices = table._prices
 
     def clear(self) -> None:
-        """Forget all prices."""
+        """Remove all prices."""
         self._prices = {}
 
     def find(self, model: str) -> Price | None:
-        """Return the price of a model; None for one that the table does not know."""
+        """Return the price of a model; None if the table does not have it."""
         prices = self._prices
         if model in prices:
             return prices[model]

@@ -1,7 +1,7 @@
-"""Pickles what records as its definition, for the default monitor of the process that loads it.
+"""Pickles recording objects as their definitions, for the default monitor of the loading process.
 
-Decorated functions, operations, caches and APIs are pickled as what they were defined with. Their
-counts, and the monitor they belonged to, stay where they are.
+Decorated functions, operations, caches and APIs are pickled as their definitions. Their counts and
+the monitor that they belonged to are not pickled.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from importlib import import_module
 from typing import Any, Final
 
 builders: Final[dict[str, Callable[..., Any]]] = {}
-"""What makes each kind of object again; filled by the module of the default monitor."""
+"""The function that rebuilds each kind of object; the module of the default monitor fills this."""
 
 
 def rebuild(kind: str, *definition: Any) -> Any:
-    """Make an object of one of the kinds in `builders` again."""
+    """Rebuild an object of one of the kinds in `builders`."""
     if kind not in builders:
-        # A process that only loads what another one has pickled has no default monitor yet.
+        # A process that only unpickles has no default monitor yet.
         import_module("vitalspan.default")
     return builders[kind](*definition)
 
 
 class Shared:
-    """An object of one monitor: its copies within the process are the same object."""
+    """An object of one monitor: copying it within the process returns the same object."""
 
     __slots__ = ()
 

@@ -12,7 +12,7 @@ from vitalspan.recording.call_record import Record
 from vitalspan.recording.call_watch import MOST_WATCHES, CallWatch
 
 _ROOM: Final = 128
-"""Calls that are kept beyond four times the size before they are sorted."""
+"""The number of calls that are kept beyond four times the size before they are sorted."""
 
 
 _start = itemgetter(0)
@@ -26,9 +26,9 @@ def _end(record: Record) -> float:
 class RecentCalls:
     """The `size` calls that ended last.
 
-    Batches come in the order in which their calls began and are kept as they come. They are sorted
-    by their ends when there are many of them or somebody reads. Adding is for one thread at a time,
-    reading for any.
+    Batches arrive ordered by the starts of their calls and are kept in that order. They are sorted
+    by their ends when there are many of them or when they are read. Only one thread may add at a
+    time, while any may read.
     """
 
     def __init__(self, size: int) -> None:
@@ -36,19 +36,19 @@ class RecentCalls:
         self.clear()
 
     def clear(self) -> None:
-        """Forget every call, and whoever watches."""
+        """Drop all calls and watches."""
         self._watches: list[CallWatch] = []
         self._kept: list[Record] = []
         self._latest = float("-inf")
         self._mark = 0
 
     def resize(self, size: int) -> None:
-        """Keep that many calls from now on."""
+        """Keep this many calls from now on."""
         self.size = size
         self.settle()
 
     def add(self, batch: list[Record], longest: float) -> None:
-        """Add finished calls in the order of their starts, the longest of them so many seconds."""
+        """Add finished calls in the order of their starts; the longest took `longest` seconds."""
         if self._watches:
             self._show(batch)
         size, kept = self.size, self._kept
@@ -56,19 +56,20 @@ class RecentCalls:
             return
         latest = max(self._latest, batch[-1][0] + longest)
         if len(batch) > size:
-            # What had ended before the last `size` began is let go at once: while it is in the
-            # processor's cache, and so that its memory is used again by the next calls.
+            # Calls that ended before the last `size` began are dropped now, while they are in the
+            # processor's cache, and so that the next calls can reuse their memory.
             batch = batch[bisect_left(batch, batch[-size][0] - longest, key=_start) :]
         if batch[0][0] < self._latest:
-            # Calls of other operations ended among these.
+            # Calls of other operations ended in between.
             self._mark = 0
         elif len(batch) >= size:
-            # Everything before ended before these began. In one step, since others may read.
+            # All earlier calls ended before these began. In one step, because others may be
+            # reading.
             kept[:] = batch
             self._mark = 0
             batch = []
         elif len(kept) - self._mark >= size:
-            # What is before the mark ended before anything after it began.
+            # Calls before the mark ended before any call after it began.
             del kept[: self._mark]
             self._mark = len(kept)
         kept.extend(batch)
@@ -77,7 +78,7 @@ class RecentCalls:
             self.settle()
 
     def watch(self, watch: CallWatch) -> None:
-        """Show it the calls that are added, until it has ended."""
+        """Offer new calls to a watch until it has ended."""
         self._watches.append(watch)
         del self._watches[:-MOST_WATCHES]
 
@@ -86,20 +87,20 @@ class RecentCalls:
             watch.offer(batch)
             if watch.ended:
                 with contextlib.suppress(ValueError):
-                    # It may have made room for another.
+                    # Another watch may have replaced it.
                     self._watches.remove(watch)
 
     def settle(self) -> None:
-        """Keep no more than `size` calls."""
+        """Keep at most `size` calls."""
         if len(self._kept) > self.size:
             self._kept = self.latest()
             self._mark = 0
 
     def release_sites(self, series: AbstractSet[int]) -> None:
-        """Let go of the call sites of some series; the calls are shown as before.
+        """Drop the call sites of some series; the calls are shown as before.
 
         Args:
-            series: the `id` of each.
+            series: the `id`s of the series.
         """
         copies: dict[int, Any] = {}
         for record in list(self._kept):
@@ -108,7 +109,7 @@ class RecentCalls:
                 copy = copies.get(id(site))
                 if copy is None:
                     copy = copies[id(site)] = site.with_series(site.series)
-                    # It is known as well, should two of these calls share it already.
+                    # Copies are listed as well, in case two of these calls share one already.
                     copies[id(copy)] = copy
                 record[2] = copy
 

@@ -34,38 +34,38 @@ T = TypeVar("T")
 
 
 class Site(Protocol):
-    """A call site, as far as its recorder is concerned with it."""
+    """The methods of a call site that its recorder uses."""
 
     series: Series
 
     def set_gate(self) -> None:
-        """Decide again which way its calls take."""
+        """Update the gates, which decide which path its calls take."""
 
 
 class SiteCache(Protocol):
     """Call sites that are kept for reuse."""
 
     def clear(self) -> None:
-        """Drop all call sites that are merely kept."""
+        """Drop all call sites that are only kept for reuse."""
 
 
 class Recorder(Shared):
     """The series, the aggregator and the switches of one monitor.
 
     Args:
-        clock: where durations and dates come from.
-        tracer_provider: a provider of its own; None follows the global one.
-        max_series: distinct sets of operation labels that get series of their own.
-        recent_calls: finished calls that are kept for reading.
-        slow_calls: calls over their `slow=` limit that are kept for reading.
-        boundaries: the bucket boundaries of the operations; None has the default ones.
+        clock: provides durations and dates.
+        tracer_provider: the monitor's own provider; None uses the global one.
+        max_series: the maximum number of sets of operation labels with their own series.
+        recent_calls: the number of finished calls to keep for reading.
+        slow_calls: the number of calls over their `slow=` limit to keep for reading.
+        boundaries: the bucket boundaries of the operations; None uses the defaults.
 
     Attributes:
-        sites: every call site that somebody holds.
-        site_caches: what keeps call sites of its own for reuse.
-        open_sessions: the sessions that are open, by their `id`.
-        profile_of: returns the id of the profile of a call that has just ended, None for one
-            without; it is None itself while no calls are profiled.
+        sites: all call sites that are referenced somewhere.
+        site_caches: the caches of call sites for reuse.
+        open_sessions: the open sessions, by their `id`.
+        profile_of: returns the profile id of a call that has just ended, or None without a profile;
+            it is None itself while no calls are profiled.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Recorder(Shared):
         self.now: Callable[[], float] = clock.now
         self.born = clock.now()
         self.started = clock.wall()
-        """When everything began at zero, in seconds since the epoch."""
+        """When all counts started at zero, in seconds since the epoch."""
         self.enabled = True
         self.silent_provider: object = None
         self.tracing = spans.Tracing(tracer_provider)
@@ -97,20 +97,20 @@ class Recorder(Shared):
         self.site_caches: weakref.WeakSet[SiteCache] = weakref.WeakSet()
         self.open_sessions: dict[int, EnclosingSession] = self.aggregator.open_sessions
         self.enclosure: Callable[[], Enclosure] = enclosing.get
-        """Returns what is around this task or thread. A function that held it could not be
-        pickled."""
+        """Returns the enclosure of this task or thread. It is an attribute, because a function that
+        held the context variable could not be pickled."""
         self._looking_for_sessions = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         return rebuild, ("recorder",)
 
     def switch(self, *, enabled: bool) -> None:
-        """Begin or stop recording everywhere."""
+        """Switch recording on or off everywhere."""
         self.enabled = enabled
         self._set_gates()
 
     def open_session(self, session: EnclosingSession) -> None:
-        """Let calls look for the sessions that enclose them, from the first session on."""
+        """Add an open session; from the first one on, calls look for the sessions around them."""
         self.open_sessions[id(session)] = session
         if not self._looking_for_sessions:
             self._set_gates()
@@ -118,20 +118,20 @@ class Recorder(Shared):
             self._looking_for_sessions = True
 
     def enclosing_session(self) -> EnclosingSession | None:
-        """Return the session that what runs here belongs to; None without one."""
+        """Return the session of the current code; None without one."""
         session = innermost(enclosing.get(), self.open_sessions)
         return self.aggregator.application_session if session is None else session
 
     def close_session(self, session: EnclosingSession) -> None:
-        """Forget an open session; after the last one, calls take the shortest way again."""
+        """Remove an open session; after the last one, calls take the shortest path again."""
         self.open_sessions.pop(id(session), None)
         if not self.open_sessions:
             self._looking_for_sessions = False
-            # Another thread may have opened one meanwhile, which this takes into account.
+            # Another thread may have opened one in between, which this takes into account.
             self._set_gates()
 
     def skip_tracing(self) -> None:
-        """Take the short way from now on: the provider there is makes no spans."""
+        """Take the short path from now on, because the provider makes no spans."""
         provider = spans.slot._TRACER_PROVIDER  # noqa: SLF001
         if self.silent_provider is not provider:
             self.silent_provider = provider
@@ -149,7 +149,7 @@ class Recorder(Shared):
     def declare_buckets(
         self, component: str, operation: str, boundaries: tuple[float, ...]
     ) -> None:
-        """Give an operation bucket boundaries of its own, unless it has some already."""
+        """Give an operation its own bucket boundaries, unless it has some already."""
         if self.boundaries.declare(component, operation, boundaries):
             key = (component, operation)
             every = self.series_table.all()
@@ -157,7 +157,7 @@ class Recorder(Shared):
                 self._apply_boundaries()
 
     def count_slos(self, counters: tuple[SloCounter, ...]) -> None:
-        """Let SLO counters judge the calls of the series they select, and of later series."""
+        """Let SLO counters judge the calls of the series that they select, also of later series."""
         self.series_table.count_slos(counters)
         thresholds = (counter.under for counter in counters)
         if self.boundaries.set_thresholds(under for under in thresholds if under is not None):
@@ -169,7 +169,7 @@ class Recorder(Shared):
             self._apply_boundaries()
 
     def _apply_boundaries(self) -> None:
-        """Give every series the buckets of its operation, unless it counts in others already."""
+        """Give every series the buckets of its operation, unless it has counted calls already."""
         unchanged = []
         with self.aggregator.flushed(self.series_table.all) as flushed:
             for series in self.series_table.all() if flushed is None else flushed:
@@ -211,13 +211,13 @@ class Recorder(Shared):
         Args:
             operation: the operation's name.
             component: the component's name; None for any.
-            calls: how many are kept.
+            calls: how many to keep.
             seconds: for how long.
 
         Returns:
-            What returns the calls so far, in the order in which they ended.
+            A function that returns the calls so far, in the order in which they ended.
         """
-        # What has ended already is counted, so that the watch never sees it.
+        # Calls that have ended already are counted first, so that the watch never sees them.
         self.all_series()
         begin = self.now()
         watch = CallWatch(operation, component, calls, begin, begin + seconds)
@@ -231,7 +231,7 @@ class Recorder(Shared):
         return seen
 
     def reset(self) -> None:
-        """Begin anew from zero, as a forked child must: its parent counts what was before."""
+        """Start over from zero, as a forked child must: its parent has the earlier counts."""
         self.born = self.now()
         self.started = self.clock.wall()
         self.meter.close()
@@ -242,7 +242,7 @@ class Recorder(Shared):
 
 
 def _relocate(record: Record) -> Series:
-    """Hand an ended call to the series of the operation and labels that became known during it."""
+    """Move an ended call to the series of the operation and labels that it turned out to have."""
     site, details = record[2], record[3]
     target = details.site or site
     if details.labels:
@@ -257,8 +257,8 @@ def _relocate(record: Record) -> Series:
 
 
 def members(weak_set: weakref.WeakSet[T]) -> list[T]:
-    """Return what is in a weak set to which other threads may add meanwhile."""
+    """Return the members of a weak set to which other threads may be adding."""
     while True:
-        # It fails where a thread or a signal handler adds something in between.
+        # Iterating fails if a thread or a signal handler adds a member in between.
         with suppress(RuntimeError):
             return list(weak_set)

@@ -1,4 +1,4 @@
-"""Resident memory and CPU time of a call, measured only where it is cheap against the call."""
+"""Resident memory and CPU time of a call, measured only if that is cheap compared to the call."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from vitalspan.runtime.fork import imports_finish_first
 _STATM: Final = "/proc/self/statm"
 
 _SHARE: Final = 0.005
-"""The part of a call that measuring it may cost by default."""
+"""The share of a call's time that measuring it may cost by default."""
 
 _LEAST: Final = 0.001
-"""Seconds below which a call is never measured by default, however fast the readings."""
+"""Seconds below which a call is never measured by default, however fast the readings are."""
 
 _COLD: Final = 10
-"""How many times more two readings, and what surrounds them, cost between the steps of a real call,
-whose work has emptied the processor's caches, than they do in a loop of their own."""
+"""How many times more two readings and their overhead cost in a real call, whose work has evicted
+the processor's caches, than they do in a loop."""
 
 thread_cpu = getattr(time, "thread_time", time.process_time)
-"""CPU seconds of the calling thread."""
+"""Returns the CPU seconds of the calling thread."""
 
 
 class ResourceMeter:
     """Reads this process's resident memory.
 
-    On Linux it keeps the kernel's file open, elsewhere it asks psutil.
+    On Linux it keeps the kernel's file open, elsewhere it uses psutil.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class ResourceMeter:
             try:
                 return self._statm()
             except (OSError, ValueError, IndexError):
-                # A daemon closes every file when it starts.
+                # Daemons close all files when they start.
                 self._file = -1
                 if self._open():
                     return self._statm()
@@ -51,9 +51,9 @@ class ResourceMeter:
 
     @property
     def worthwhile(self) -> float:
-        """The seconds from which on two readings cost less than 0.5 % of a call.
+        """The duration in seconds from which on two readings cost less than 0.5 % of a call.
 
-        Where nothing can be read, no call is long enough.
+        If nothing can be read, no call is long enough.
         """
         if self._worthwhile is None:
             try:
@@ -65,18 +65,18 @@ class ResourceMeter:
     def close(self) -> None:
         """Close the kernel's file; the next reading opens it again.
 
-        A forked child must do so, since its copy still reads the parent's memory.
+        A forked child has to do this, because its copy still reads the parent's memory.
         """
         file, self._file = self._file, -1
         if file >= 0:
-            # Where a daemon has closed every file, another may have the number now.
+            # If a daemon has closed every file, another file may have this number now.
             with suppress(OSError):
                 if _identity(file) == self._opened:
                     os.close(file)
 
     def __del__(self) -> None:
-        # A monitor that nobody closes is to leave no open file behind. When the interpreter ends,
-        # what closes it may be gone.
+        # A monitor that nobody closes must not leave an open file behind. When the interpreter
+        # exits, the functions for closing it may be gone.
         with suppress(Exception):
             self.close()
 

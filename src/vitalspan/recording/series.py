@@ -17,19 +17,19 @@ from vitalspan.recording.slo_counter import AlikeCalls, JudgedCalls, SloCounter
 
 SMALL_BATCH: Final = 16
 LARGE_BATCH: Final = 256
-"""Records that a series buffers before they are counted; the large one while it is busy."""
+"""The number of records that a series buffers before they are counted, while it is busy."""
 
 
 class CountedBatch(NamedTuple):
-    """Finished calls that are counted, and wait to be merged into a series.
+    """Finished calls that have been counted and wait to be merged into a series.
 
     Attributes:
-        buckets: how many of them are in each fine bucket.
-        total: the sum of their seconds.
-        spread: the sum of the squares, the shortest and the longest of their durations.
-        noted: those that have more than a duration.
+        buckets: the number of calls in each fine bucket.
+        total: the sum of their durations in seconds.
+        spread: the sum of the squares, the shortest and the longest duration.
+        noted: the calls that have details.
         records: all of them.
-        enclosed: those of them that began within sessions, by what is around them; None for all.
+        enclosed: the calls that began within sessions, by their enclosure; None for all calls.
     """
 
     buckets: dict[int, int]
@@ -44,11 +44,11 @@ EnclosedCalls = tuple[tuple[Enclosure, CountedBatch | None], ...]
 
 
 class FreshCalls(NamedTuple):
-    """The calls since somebody asked before.
+    """The calls since the previous reading.
 
     Attributes:
-        buckets: how many of them are in each fine bucket.
-        spread: the sum of the squares, the shortest and the longest of their durations.
+        buckets: the number of calls in each fine bucket.
+        spread: the sum of the squares, the shortest and the longest duration.
     """
 
     buckets: dict[int, int]
@@ -56,7 +56,7 @@ class FreshCalls(NamedTuple):
 
 
 class RecordBuffer(list[Record]):
-    """The buffer of series, which is pickled as theirs."""
+    """The buffer of a series, which is pickled as a reference to the series."""
 
     __slots__ = ("_series",)
 
@@ -68,16 +68,16 @@ class RecordBuffer(list[Record]):
 
 
 class Series(Shared):
-    """Counts of calls, and the buffer of records that are not yet counted.
+    """The counts of a series' calls, and the buffer of records that are not counted yet.
 
-    The buffers are written by any thread with single, atomic operations. Everything else is
-    written under the aggregator's lock alone.
+    Any thread writes to the buffers, with single, atomic operations. Everything else is only
+    written under the aggregator's lock.
 
     Args:
-        component: of the operation.
-        operation: its name.
-        labels: the declared ones.
-        grid: the buckets of durations; None has those of the default boundaries.
+        component: the component of the operation.
+        operation: the name of the operation.
+        labels: the declared labels.
+        grid: the buckets of durations; None for the default boundaries.
     """
 
     __slots__ = (
@@ -109,7 +109,7 @@ class Series(Shared):
         self.operation = operation
         self.labels = labels
         self.created: float | None = None
-        """When its counts began at zero, in seconds since the epoch."""
+        """When its counts started at zero, in seconds since the epoch."""
         self.text = label_text(((COMPONENT, component), (OPERATION, operation), *labels))
         self.records = RecordBuffer(self)
         self.notes: list[None] = []
@@ -119,7 +119,7 @@ class Series(Shared):
         self.batch = SMALL_BATCH
         self.slo_counters: tuple[SloCounter | AlikeCalls, ...] = ()
         self.hidden = False
-        """Whether it was forgotten and nothing was counted since."""
+        """Whether it was forgotten and has counted nothing since."""
         self.split = False
         """Whether calls that began here were counted in series with further labels."""
         self.histogram = DurationHistogram(grid or grid_of(DURATION_BOUNDARIES))
@@ -129,14 +129,14 @@ class Series(Shared):
         return rebuild, ("series", self.component, self.operation, self.labels)
 
     def in_progress(self) -> tuple[int, float | None]:
-        """Return how many calls are inside and, on the steady clock, when the oldest began."""
+        """Return how many calls are in progress and when the oldest began, on the steady clock."""
         running = self.running()
         return len(running), min(map(itemgetter(0), running), default=None)
 
     def running(self) -> list[Record]:
-        """Return the records of the calls that are inside."""
-        # Another thread may take a call from the buffer into its hand or put it back meanwhile, so
-        # the buffer is read before the hands and after them.
+        """Return the records of the calls in progress."""
+        # Another thread may move a call from the buffer to `in_hand` or put it back at any time, so
+        # the buffer is read before `in_hand` and after it.
         records = list(self.records)
         for batch in list(self.in_hand.values()):
             records += batch
@@ -149,11 +149,11 @@ class Series(Shared):
         return not (self.records or self.in_hand or self.pending)
 
     def all_labels(self) -> dict[str, str]:
-        """Return the labels of the series, `component` and `operation` among them."""
+        """Return the labels of the series, including `component` and `operation`."""
         return {COMPONENT: self.component, OPERATION: self.operation, **dict(self.labels)}
 
     def zero(self) -> None:
-        """Forget every count and every buffered record, in place: callers hold the buffers."""
+        """Drop all counts and buffered records, in place, because callers hold the buffers."""
         self.records.clear()
         self.notes.clear()
         self.pending.clear()
@@ -165,10 +165,10 @@ class Series(Shared):
         self.details = NO_DETAILS
 
     def use_grid(self, grid: BucketGrid) -> bool:
-        """Count durations in other buckets from now on, unless some are counted already.
+        """Use other buckets for durations, unless some are counted already.
 
         Returns:
-            Whether it does.
+            Whether the buckets are used.
         """
         if self.histogram.count or self.in_hand or self.pending:
             return False
@@ -184,8 +184,8 @@ class Series(Shared):
     def merge_pending(self) -> CountedBatch:
         """Merge the batch that has been pending longest, wholly or not at all, and return it.
 
-        An exception that a signal handler raises leaves it pending. One of ours drops it, since it
-        would come again each time.
+        If a signal handler raises, the batch stays pending. If vitalspan's own code raises, it is
+        dropped, because the error would come again each time.
         """
         batch = self.pending[0]
         try:
@@ -210,7 +210,7 @@ class Series(Shared):
         details = self.details
         if batch.noted:
             details = details.plus(batch.noted, histogram.grid)
-        # Nothing is called from here on, so no signal handler can come between these statements.
+        # Nothing is called from here on, so no signal handler can run between these statements.
         self.hidden = False
         self.histogram = histogram
         self.fresh = fresh
@@ -227,9 +227,9 @@ class Series(Shared):
             del judged[-1]
 
     def take_fresh(self) -> FreshCalls:
-        """Return the calls since this was asked last; the first time, all of them.
+        """Return the calls since the previous `take_fresh`; the first time, all of them.
 
-        Until then nothing is kept for it.
+        Before the first time, nothing is kept for this.
         """
         fresh, self.fresh = self.fresh, FreshCalls({}, NO_SPREAD)
         if fresh is None:

@@ -24,9 +24,9 @@ class SeriesTable:
     """A bounded table of series.
 
     Args:
-        limit: how many distinct sets of operation labels get series of their own.
-        boundaries: the bucket boundaries of the operations; None has the default ones.
-        wall: the time of day in seconds since the epoch.
+        limit: the maximum number of sets of operation labels with their own series.
+        boundaries: the bucket boundaries of the operations; None uses the defaults.
+        wall: returns the time of day in seconds since the epoch.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class SeriesTable:
         self._overflow: Series | None = None
         self.flush_first = False
         """Whether the first call of each new series is counted at once."""
-        # Re-entrant, since a signal handler may define an operation while one is being defined.
+        # Re-entrant, because a signal handler may define an operation while one is being defined.
         self._lock = threading.RLock()
 
     def get(self, component: str, operation: str, labels: Labels) -> Series:
-        """Return the series of a set of labels, or the overflow series where there are too many."""
+        """Return the series for a set of labels, or the overflow series if there are too many."""
         key = (component, operation, labels)
         series = self._series.get(key)
         if series is not None:
@@ -65,7 +65,7 @@ class SeriesTable:
         return self._refused() if series is None else series
 
     def hidden(self, component: str, operation: str, labels: Labels) -> Series:
-        """Return the series of a set of labels; a new one is not shown before it has calls."""
+        """Return the series for a set of labels; a new one is not shown before it has calls."""
         known = (component, operation, labels) in self._series
         series = self.get(component, operation, labels)
         if not known and series is not self._overflow:
@@ -73,7 +73,7 @@ class SeriesTable:
         return series
 
     def with_labels(self, series: Series, labels: Labels) -> Series:
-        """Return the series that has further labels; an empty value takes a label away."""
+        """Return the series with further labels; an empty value removes a label."""
         if series is self._overflow:
             return series
         combined = {**dict(series.labels), **dict(labels)}
@@ -87,15 +87,15 @@ class SeriesTable:
         labels: Labels | None,
         in_use: Callable[[list[Series]], AbstractSet[int]],
     ) -> list[Series]:
-        """Take series out of the table and return them, with every count at zero.
+        """Remove series from the table and return them, with all counts at zero.
 
         Those in use are hidden in the table instead, and shown again once they have calls.
 
         Args:
-            operation: of the series.
-            component: of the series; None is any.
-            labels: those that they have among others; None is any.
-            in_use: returns the `id` of those that calls may still be counted in.
+            operation: the operation of the series.
+            component: the component of the series; None for any.
+            labels: labels that the series have among others; None for any.
+            in_use: returns the `id`s of the series that calls may still be counted in.
         """
         with self._lock:
             forgotten = {
@@ -109,7 +109,7 @@ class SeriesTable:
                 del self._series[key]
                 series.forget_counts()
                 series.created = self._wall()
-            # Whoever misses one of them from here on waits for the lock, so none is made twice.
+            # Code that misses one of them from here on waits for the lock, so none is made twice.
             used = in_use(list(forgotten.values()))
             for key, series in forgotten.items():
                 if id(series) in used:
@@ -127,7 +127,7 @@ class SeriesTable:
         return series is self._overflow
 
     def reset(self) -> None:
-        """Set every count to zero, with a lock that no other thread can hold."""
+        """Set all counts to zero, with a lock that no other thread can hold."""
         self._lock = threading.RLock()
         self.overflows = 0
         for series in self.all():
@@ -137,7 +137,7 @@ class SeriesTable:
             counter.reset()
 
     def count_slos(self, counters: tuple[SloCounter, ...]) -> None:
-        """Let SLO counters judge the calls of the series they select, also of later series."""
+        """Let SLO counters judge the calls of the series that they select, also of later series."""
         with self._lock:
             self.slo_counters = counters
             for series in self.all():
@@ -160,7 +160,7 @@ class SeriesTable:
                 series.created = self._wall()
                 self._overflow = self._with_slo_counters(series)
             self.overflows += 1
-        # Not under the lock, which a handler of another thread may want while it holds its own.
+        # Not under the lock, because a logging handler in another thread may need it.
         if first:
             logger.warning(
                 "more than %d distinct sets of operation labels: further ones are recorded as %s; "

@@ -1,4 +1,4 @@
-"""Counts the events of an SLO call by call, where buckets would be too coarse."""
+"""Counts the events of an SLO call by call, for SLOs that buckets are too coarse for."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from vitalspan.recording.call_record import CANCELLED, ERROR, Record
 
 
 class SloCounter:
-    """Counts calls and those of them that are bad. Cancelled calls are not judged.
+    """Counts calls, and the bad ones among them. Cancelled calls are not judged.
 
-    The aggregator counts, under its lock.
+    The aggregator does the counting, under its lock.
 
     Args:
-        selects: whether a series' calls are judged, by its labels.
-        objective: the share of events that shall be good.
-        under: seconds that a good call takes at most; None asks for calls that did not raise.
-        is_good: whether a series' calls are good, by its labels; None judges them one by one.
-        by: labels whose values are counted apart.
-        definition: tells it from other counters of the same name in other processes.
+        selects: returns whether a series' calls are judged, by its labels.
+        objective: the ratio of events that should be good.
+        under: the maximum duration of a good call in seconds; None counts calls that did not raise.
+        is_good: returns whether a series' calls are good, by its labels; None judges each call.
+        by: labels whose values are counted separately.
+        definition: distinguishes it from counters of the same name in other processes.
     """
 
     __slots__ = (
@@ -53,7 +53,7 @@ class SloCounter:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew from zero."""
+        """Start over from zero."""
         self.events = 0
         self.bad = 0
         for part in self.parts.values():
@@ -61,11 +61,11 @@ class SloCounter:
 
     @property
     def parts(self) -> dict[tuple[str, ...], SloCounter]:
-        """The counts, by the values of the labels that tell budgets apart."""
+        """The counters by the values of the labels that separate budgets."""
         return dict(self._parts) if self.by else {}
 
     def for_series(self, labels: dict[str, str]) -> SloCounter | AlikeCalls | None:
-        """Return what counts the calls of a series, None where they are not judged."""
+        """Return the counter for the calls of a series; None if they are not judged."""
         if not self.selects(labels):
             return None
         if self.by:
@@ -78,7 +78,7 @@ class SloCounter:
         return self if self.is_good is None else AlikeCalls(self, good=self.is_good(labels))
 
     def judge(self, batch: Iterable[Record]) -> JudgedCalls:
-        """Return how many finished calls are to be added, and to which counter."""
+        """Return how many finished calls to add, and to which counter."""
         under = self.under
         events = bad = 0
         for record in batch:
@@ -90,7 +90,7 @@ class SloCounter:
         return self, events, bad
 
     def series(self) -> Iterator[tuple[dict[str, str], SloCounter]]:
-        """Iterate over the counters that count calls, with the labels that tell them apart."""
+        """Iterate over the counters that count calls, with the labels that distinguish them."""
         if not self.by:
             yield {}, self
         for key, part in self.parts.items():
@@ -102,11 +102,11 @@ class SloCounter:
 
 
 class AlikeCalls:
-    """Counts the calls of a series whose labels say that all of them are good, or bad.
+    """Counts the calls of a series whose labels determine that all of them are good, or bad.
 
     Args:
-        counter: of the SLO.
-        good: whether they are good.
+        counter: the counter of the SLO.
+        good: whether the calls are good.
     """
 
     __slots__ = ("_counter", "_good")
@@ -116,10 +116,10 @@ class AlikeCalls:
         self._good = good
 
     def judge(self, batch: Iterable[Record]) -> JudgedCalls:
-        """Return how many finished calls are to be added, and to which counter."""
+        """Return how many finished calls to add, and to which counter."""
         events = sum(len(record) <= 3 or record[3].outcome != CANCELLED for record in batch)
         return self._counter, events, 0 if self._good else events
 
 
 JudgedCalls = tuple[SloCounter, int, int]
-"""A counter, the calls to add to its events, and those of them that are bad."""
+"""A counter, the number of calls to add to its events, and the number of bad ones among them."""

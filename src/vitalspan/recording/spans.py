@@ -1,4 +1,4 @@
-"""Spans, made by the OpenTelemetry API alone from whichever provider is configured."""
+"""Spans, made with the OpenTelemetry API only, by whichever provider is configured."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _PublicProvider:
-    """Stands in for the API's module, should it stop keeping the provider in a variable."""
+    """Replaces the API's module in case it no longer keeps the provider in a variable."""
 
     @property
     def _TRACER_PROVIDER(self) -> TracerProvider | None:  # noqa: N802 - the name of what it replaces
@@ -27,8 +27,8 @@ class _PublicProvider:
         return None if isinstance(provider, trace.ProxyTracerProvider) else provider
 
 
-# The public getter costs more than a whole call may; the variable is read at every call, so that a
-# provider that is configured late is picked up at once.
+# The public getter can cost more than a whole call; the variable is read at every call, so that a
+# provider that is configured late is used at once.
 slot: Any = trace if hasattr(trace, "_TRACER_PROVIDER") else _PublicProvider()
 
 
@@ -36,7 +36,7 @@ class Tracing:
     """The tracer of one monitor.
 
     Args:
-        provider: a provider of the monitor's own; without one the global provider is followed.
+        provider: the monitor's own provider; None uses the global provider.
     """
 
     def __init__(self, provider: TracerProvider | None) -> None:
@@ -44,11 +44,11 @@ class Tracing:
         self._provider: TracerProvider | None = None
         self._tracer: Tracer | None = None
         if provider is None and os.environ.get("OTEL_PYTHON_TRACER_PROVIDER"):
-            # The variable takes effect at the first request for a provider.
+            # The environment variable takes effect at the first request for a provider.
             trace.get_tracer_provider()
 
     def tracer(self) -> Tracer | None:
-        """Return the present tracer, or None where spans would come to nothing."""
+        """Return the current tracer, or None if its spans would not be recorded."""
         provider = self.own or slot._TRACER_PROVIDER  # noqa: SLF001
         if provider is not self._provider:
             tracer = provider.get_tracer("vitalspan", __version__) if provider else None
@@ -58,9 +58,9 @@ class Tracing:
 
 
 def end(span: Span, details: CallDetails, error: BaseException | None) -> None:
-    """Give a span its outcome and end it.
+    """Set a span's outcome and end it.
 
-    The status of a call that was cancelled or that ended well stays unset.
+    The status of a call that succeeded or was cancelled stays unset.
     """
     try:
         if details.outcome == ERROR:
@@ -98,23 +98,23 @@ def _record_exception(span: Span, error: BaseException) -> None:
 
 
 def link_to(target: Link | SpanContext) -> Link:
-    """Return a link to a span, which may be given by its ids alone."""
+    """Return a link to a span; a span context is enough."""
     return target if isinstance(target, Link) else Link(target)
 
 
 def detach(token: Any) -> None:
-    """Make current what was current before the token's span.
+    """Make current again what was current before the token's span.
 
-    A token of another context, of a generator's or coroutine's that was collected say, is dropped:
-    that context is gone, and the API would log an error with a traceback.
+    A token of another context, for example that of a garbage-collected generator or coroutine, is
+    dropped: that context is gone, and the API would log an error with a traceback.
     """
     try:
         reset = token.var.reset
     except AttributeError:
-        # The API can be given a way of its own to keep contexts.
+        # The API can be configured to store contexts in another way.
         otel_context.detach(token)
         return
-    # Every call with a span comes by here, and `contextlib.suppress` costs more than the rest.
+    # Every call with a span comes here, and `contextlib.suppress` costs more than the rest.
     try:  # noqa: SIM105
         reset(token)
     except (ValueError, RuntimeError):

@@ -1,8 +1,9 @@
 """Wrappers that record plain and coroutine functions.
 
-The two bodies differ in an `await` alone. They stay two, and do everything inline, because a shared
-helper would cost a Python call in the time that the whole of recording takes. Keywords are handed
-on only where there are some, since Python makes a dictionary for them even if there are none.
+The two bodies only differ in an `await`. They are separate, with everything inline, because a
+shared helper would cost a Python call, which takes as long as all of recording. Keyword arguments
+are only passed on if there are any, because Python would create a dictionary for them even if there
+are none.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def function(site: CallSite, func: Callable[..., Any]) -> Callable[..., Any]:
             if _slot._TRACER_PROVIDER is not site.session_gate:  # noqa: SLF001
                 if gate is OFF:
                     return func(*args, **kwargs) if kwargs else func(*args)
-                # Not by one function for both: each frame counts against the recursion limit.
+                # These are two functions, because each frame counts against the recursion limit.
                 return (_measured if site.measuring else _engaged)(site, func, args, kwargs)
             enclosure = site.recorder.enclosure
             start = now()
@@ -52,7 +53,7 @@ def function(site: CallSite, func: Callable[..., Any]) -> Callable[..., Any]:
                 try:
                     end_with_error(site, record, error, seconds)
                 finally:
-                    # At the recursion limit nothing in Python can be called any more.
+                    # At the recursion limit no Python function can be called any more.
                     record[1] = seconds
             raise
         if seconds >= site.inspect_from:
@@ -94,7 +95,7 @@ def coroutine_function(site: CallSite, func: Callable[..., Awaitable[Any]]) -> C
                 try:
                     end_with_error(site, record, error, seconds)
                 finally:
-                    # At the recursion limit nothing in Python can be called any more.
+                    # At the recursion limit no Python function can be called any more.
                     record[1] = seconds
             raise
         if seconds >= site.inspect_from:
@@ -112,7 +113,7 @@ def function_by_labels(
     """Record the calls of a function whose labels come from its arguments.
 
     Args:
-        choose: returns the wrapper that has the labels of a call.
+        choose: returns the wrapper for the labels of a call.
     """
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:

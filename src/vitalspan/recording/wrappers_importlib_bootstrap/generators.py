@@ -1,8 +1,8 @@
 """Wrappers that record generators, asynchronous generators and measured coroutines.
 
-Each step of a body is enclosed by the two halves of a measured call. Whatever is sent or thrown in,
-GeneratorExit included, reaches the body as it is. `yield from` would close the body instead: it
-would lose what a closed generator returns, and what it yields after `throw(GeneratorExit)`.
+Each step of a body is surrounded by the two halves of a measured call. Everything that is sent or
+thrown in, including GeneratorExit, reaches the body unchanged. `yield from` would close the body
+instead, and lose what a closed generator returns and what it yields after `throw(GeneratorExit)`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def generator_function(site_of: ChooseSite, func: Callable[..., Steps]) -> Calla
     """Record generators from the first step to the last.
 
     Args:
-        site_of: returns the call site that has the labels of a call.
+        site_of: returns the call site for the labels of a call.
         func: the generator function.
     """
 
@@ -51,7 +51,8 @@ def generator_function(site_of: ChooseSite, func: Callable[..., Steps]) -> Calla
                     result = stop.value
                     break
                 finally:
-                    # A frame that held what it raised would be freed by the collector alone.
+                    # A frame that held its own exception could only be freed by the garbage
+                    # collector.
                     thrown = None
                     if measured is not None:
                         measured.suspend()
@@ -62,12 +63,12 @@ def generator_function(site_of: ChooseSite, func: Callable[..., Steps]) -> Calla
                     thrown = error
                     closing = isinstance(error, GeneratorExit)
         except BaseException as error:
-            # Here and below, not in one function for both: an interrupt on the way into it, before
-            # its own `try`, would leave the call in progress for ever.
+            # Inlined here and below: if an interrupt came on the way into a shared function, before
+            # its own `try`, the call would stay in progress for ever.
             try:
                 _end(site, record, measured, error)
             finally:
-                # At the recursion limit nothing in Python can be called any more.
+                # At the recursion limit no Python function can be called any more.
                 if record is not None and record[1] == IN_PROGRESS:
                     record[1] = site.now() - record[0]
             raise
@@ -103,7 +104,8 @@ def async_generator_function(
                 except StopAsyncIteration:
                     break
                 finally:
-                    # A frame that held what it raised would be freed by the collector alone.
+                    # A frame that held its own exception could only be freed by the garbage
+                    # collector.
                     step = None
                 try:
                     step = body.asend((yield value))
@@ -115,7 +117,7 @@ def async_generator_function(
             try:
                 _end(site, record, measured, error)
             finally:
-                # At the recursion limit nothing in Python can be called any more.
+                # At the recursion limit no Python function can be called any more.
                 if record is not None and record[1] == IN_PROGRESS:
                     record[1] = site.now() - record[0]
             raise
@@ -132,19 +134,19 @@ def with_cpu_time(
     kwargs: Mapping[str, Any] = MappingProxyType({}),
     measured: MeasuredCall | None = None,
 ) -> Steps:
-    """Await what a function returns so that only its own steps count as its CPU time.
+    """Await the result of a function so that only its own steps count as its CPU time.
 
-    Those of other tasks, which run while it waits, do not.
+    The steps of other tasks, which run while it waits, do not count.
 
-    A single frame stands between the body and whoever awaits this, since each one takes from the
-    depth that recursion can have.
+    There is a single frame between the body and the code that awaits this, because each frame
+    counts against the recursion limit.
 
     Args:
-        site: of the call.
-        func: returns what is awaited.
-        args: of the function.
-        kwargs: of the function.
-        measured: the call that this is a step of; None makes it a call of its own.
+        site: the call site.
+        func: returns the awaitable.
+        args: the arguments of the function.
+        kwargs: the keyword arguments of the function.
+        measured: the call that this is a step of; None records a call of its own.
     """
     sent: Any = None
     thrown: BaseException | None = None
@@ -163,7 +165,7 @@ def with_cpu_time(
                 result = stop.value
                 break
             finally:
-                # A frame that held what it raised would be freed by the collector alone.
+                # A frame that held its own exception could only be freed by the garbage collector.
                 thrown = None
                 measured.pause()
             try:
@@ -190,7 +192,7 @@ def _end_well(site: CallSite, measured: MeasuredCall, result: object) -> None:
 
 
 def _coroutine(body: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
-    # Not every awaitable has `send` and `throw`; every coroutine has.
+    # Not every awaitable has `send` and `throw`, but every coroutine has.
     return body if isinstance(body, types.CoroutineType) else _awaiting(body)
 
 
@@ -207,7 +209,7 @@ async def _observed(step: Awaitable[Any], measured: MeasuredCall) -> Any:
 
 
 def _begin(site: CallSite) -> tuple[Record | None, MeasuredCall | None]:
-    """Note a call as in progress; return its record, and its span and readings if there are any."""
+    """Record a call as in progress; return its record, and its `MeasuredCall` if there is one."""
     gate = site.gate
     if _slot._TRACER_PROVIDER is gate:  # noqa: SLF001
         record: Record = [site.now(), IN_PROGRESS, site]
@@ -243,19 +245,19 @@ def _end(
 
 
 def _first_step(body: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
-    """Return the first step of a body that the event loop will not know of.
+    """Return the first step of a body, hidden from the event loop.
 
     The loop knows the wrapper, which closes the body. If it closed both at once, as it does when it
-    shuts down, each would be in the other's way.
+    shuts down, they would disturb each other.
     """
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(firstiter=None, finalizer=_left_alone)
     try:
-        # A body takes its hooks where its first step is made, not where it is begun.
+        # A body takes its hooks when its first step is made, not when it is started.
         return body.asend(None)
     finally:
         sys.set_asyncgen_hooks(*hooks)
 
 
 def _left_alone(body: AsyncGenerator[Any, Any]) -> None:
-    """Finalise a body that its wrapper, being finalised itself, is about to close."""
+    """Finalise a body whose wrapper is being finalised and would close it."""
