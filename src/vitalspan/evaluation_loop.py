@@ -223,7 +223,7 @@ class EvaluationLoop(Evaluator):
             self._shared.close()
 
     def reset(self) -> None:
-        """Begin anew from zero, as a forked child does by itself."""
+        """Start over from zero, as a forked child does by itself."""
         if self._lock.reset():
             self._ticking = threading.Lock()
         with self._lock:

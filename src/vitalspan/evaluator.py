@@ -149,7 +149,7 @@ class Evaluator:
         self._interval = settings.tick_interval
 
     def reset(self) -> None:
-        """Begin anew from zero."""
+        """Start over from zero."""
         self.history.reset()
         self.engine.reset()
         self.alerts.reset()

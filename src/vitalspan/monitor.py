@@ -220,7 +220,7 @@ class Monitor(Capabilities):
         self._model_usage.leave()
 
     def reset(self) -> None:
-        """Begin anew from zero, as a forked child does by itself."""
+        """Start over from zero, as a forked child does by itself."""
         super().reset()
         self._model_usage.reset()
         sessions = Monitor.sessions.if_made(self)

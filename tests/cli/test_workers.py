@@ -42,7 +42,7 @@ def test_it_shows_processes_and_what_cannot_be_read(
         assert ["living" in line for line in lines[1:4]] == [True, True, False]
         assert "evaluates rules" in lines[1]
         assert "no archive; all files: " in out
-        assert f"unreadable: {tmp_path / 'x.worker'}: it is no file of a worker" in out
+        assert f"unreadable: {tmp_path / 'x.worker'}: it is not a file of a worker" in out
         assert monitors[0].workers is not None
         monitors[0].workers.directory.archive_dead(0.0)
         assert "\narchive: " in run(str(tmp_path), capsys=capsys)[1]

@@ -92,7 +92,7 @@ class ModelUsage:
                     self._registry.unregister(one)
 
     def reset(self) -> None:
-        """Begin anew from zero, with a lock that no other thread can hold."""
+        """Start over from zero, with a lock that no other thread can hold."""
         self._lock = threading.RLock()
         self._models.clear()
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:

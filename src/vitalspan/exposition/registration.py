@@ -39,7 +39,7 @@ class Registration:
         """Register the metrics.
 
         Raises:
-            ConfigurationError: if the registry has metrics of these names already.
+            ConfigurationError: if the registry already has metrics with these names.
         """
         self._families.configure(settings)
         collector = MonitorCollector(self._families)

@@ -117,7 +117,7 @@ class History:
         return self.ticks.times[-1] - self.ticks.times[0]
 
     def reset(self) -> None:
-        """Begin anew from zero, and now: in a forked child the recorder may not know yet."""
+        """Start over from zero, and now: in a forked child the recorder may not know yet."""
         self.ticks = Ticks(self.counts.now())
         self._series.clear()
         self._tracks.clear()

@@ -91,7 +91,7 @@ class SeriesSloCounter:
         return self._total.seen, self._judged.seen
 
     def reset(self) -> None:
-        """Begin anew from zero."""
+        """Start over from zero."""
         self._total.reset()
         self._judged.reset()
         self._parts = {} if self._by else {(): CountedPart()}

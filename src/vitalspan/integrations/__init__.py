@@ -1,3 +1,3 @@
-"""Integrations with frameworks: each is a module that imports its framework when it is used."""
+"""Integrations with frameworks: each module imports its framework when it is used."""
 
 __all__: list[str] = []

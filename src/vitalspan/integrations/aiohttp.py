@@ -1,4 +1,4 @@
-"""Requests of aiohttp servers as operations, by one line, and a handler that shows the metrics."""
+"""Records the requests of aiohttp servers as operations, and serves the metrics."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 __all__ = ["instrument", "metrics_handler"]
 
 _CALL: Final = "call"
-"""Where a request keeps its call."""
+"""The key under which a request stores its call."""
 
 _Handler = Callable[["web.Request"], Awaitable["web.StreamResponse"]]
 
 
 def instrument(app: web.Application, **options: Unpack[HttpOptions]) -> None:
-    """Record every request of an application and of those that are added to it.
+    """Record all requests of an application and its sub-applications.
 
-    A second time changes nothing.
+    Calling it again changes nothing.
 
     Args:
-        app: an aiohttp application that does not run yet.
-        **options: as `vitalspan.integrations.http_operations.HttpOptions` lists them.
+        app: an aiohttp application that has not been started yet.
+        **options: see `vitalspan.integrations.http_operations.HttpOptions`.
 
     Raises:
-        ConfigurationError: for an option that cannot be used, and if the application runs.
-        TypeError: for something that is no such application.
+        ConfigurationError: for an invalid option, and if the application has been started.
+        TypeError: for any other object.
     """
-    # The framework is there where an application of it is.
+    # Imported here, because the framework is an optional dependency.
     from aiohttp.web import Application  # noqa: PLC0415
 
     if not isinstance(app, Application):
@@ -50,10 +50,10 @@ def instrument(app: web.Application, **options: Unpack[HttpOptions]) -> None:
         return
     if app.frozen:
         raise ConfigurationError(
-            "the application runs already: call instrument() before it is started"
+            "the application runs already: call instrument() before you start it"
         )
     operations = HttpOperations(**options)
-    # Outside of all others.
+    # Outside of all other middlewares.
     app.middlewares.insert(0, _recording_middleware(operations))
     app.on_response_prepare.append(_answer)
 
@@ -78,7 +78,7 @@ def _recording_middleware(operations: HttpOperations) -> Any:
         if begun is None:
             return await handler(request)
         notes[_CALL] = begun
-        # By this variable `vitalspan.current_call()` finds the request.
+        # `vitalspan.current_call()` finds the request by this variable.
         call = begun.call  # noqa: F841
         try:
             response = await handler(request)
@@ -95,10 +95,10 @@ def _recording_middleware(operations: HttpOperations) -> Any:
 
 
 def metrics_handler(monitor: Monitor | None = None) -> _Handler:
-    """Make a handler that shows a monitor's metrics, probes and health.
+    """Make a handler that serves a monitor's metrics, probes and health.
 
     Args:
-        monitor: whose registry is shown; None is the default monitor.
+        monitor: the monitor whose registry is served; None is the default monitor.
     """
     from vitalspan.default import get_monitor  # noqa: PLC0415
 
@@ -121,7 +121,7 @@ async def _respond(
         query=request.query_string,
         headers={key.lower(): value for key, value in request.headers.items()},
     )
-    # In a thread, so that a scrape does not hold up the event loop.
+    # In a thread, so that a scrape does not block the event loop.
     shown = await asyncio.to_thread(answer, asked)
     return AiohttpResponse(body=shown.body, status=shown.status, headers=dict(shown.headers))
 
@@ -140,7 +140,7 @@ def _span_request(request: web.Request) -> SpanRequest:
 
 
 async def _answer(request: web.Request, response: web.StreamResponse) -> None:
-    """Note that a response begins; that of a websocket is the beginning of its messages."""
+    """Record that a response begins; for a WebSocket connection its messages are counted."""
     begun: HttpCall | None = _notes(request).get(_CALL)
     if begun is None:
         return
@@ -150,7 +150,7 @@ async def _answer(request: web.Request, response: web.StreamResponse) -> None:
 
 
 def _notes(request: web.Request) -> dict[str, Any]:
-    """Return what integrations have noted about a request."""
+    """Return the data that integrations store in a request."""
     from vitalspan.integrations.aiohttp_notes import NOTES  # noqa: PLC0415
 
     notes: dict[str, Any] = request.setdefault(NOTES, {})
@@ -158,9 +158,9 @@ def _notes(request: web.Request) -> dict[str, Any]:
 
 
 def _route(request: web.Request) -> str:
-    """Return the template of the matched route, with the prefixes of applications around it."""
+    """Return the template of the matched route, including the prefixes of outer applications."""
     match = request.match_info
-    # A path or a method that nobody knows is matched by a route that raises an exception.
+    # Unknown paths and methods are matched by a route that raises an exception.
     if match is None or match.http_exception is not None:
         return ""
     resource = match.route.resource
@@ -172,7 +172,7 @@ def _end_with_error(call: HttpCall, request: web.Request, error: BaseException) 
 
     route = call.route(lambda: _route(request))
     if isinstance(error, HTTPException):
-        # It is a response, of which `is_error` decides.
+        # The exception is a response, whose status `is_error` judges.
         call.answer()
         call.end(route, error.status)
     else:
@@ -187,11 +187,11 @@ def _end_after(call: HttpCall, request: web.Request, response: Any) -> None:
 
     route = call.route(lambda: _route(request))
     if not isinstance(response, StreamResponse):
-        # The server will say so.
+        # The server will report the error.
         call.end(route, None)
         return
     if response.prepared:
-        # A websocket, or a stream that the handler has written.
+        # A WebSocket connection, or a stream that the handler has written.
         call.end(route, response.status)
         return
 

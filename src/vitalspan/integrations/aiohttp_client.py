@@ -1,4 +1,4 @@
-"""Requests that are made with aiohttp as operations, by one line."""
+"""Records requests of aiohttp's client as operations."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _MOVED: Final = (301, 302)
 
 
 def instrument(**options: Unpack[ClientOptions]) -> None:
-    """Record every request of every session that is made from now on.
+    """Record all requests of all sessions that are created from now on.
 
-    A second time changes nothing.
+    Calling it again changes nothing.
 
     Args:
-        **options: as `vitalspan.integrations.client_operations.ClientOptions` lists them.
+        **options: see `vitalspan.integrations.client_operations.ClientOptions`.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for an option that there is not.
+        ConfigurationError: for an invalid option.
+        TypeError: for an unknown option.
     """
-    # Only who uses it has it installed.
+    # Imported here, because it is an optional dependency.
     from aiohttp import ClientSession  # noqa: PLC0415
 
     ours = trace_config(**options)
@@ -49,14 +49,14 @@ def instrument(**options: Unpack[ClientOptions]) -> None:
 
 
 def trace_config(**options: Unpack[ClientOptions]) -> aiohttp.TraceConfig:
-    """Make the configuration by which one session records: `ClientSession(trace_configs=[it])`.
+    """Make a configuration that records one session: `ClientSession(trace_configs=[it])`.
 
     Args:
-        **options: as `vitalspan.integrations.client_operations.ClientOptions` lists them.
+        **options: see `vitalspan.integrations.client_operations.ClientOptions`.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for an option that there is not.
+        ConfigurationError: for an invalid option.
+        TypeError: for an unknown option.
     """
     from aiohttp import TraceConfig  # noqa: PLC0415
 
@@ -74,7 +74,7 @@ class _Requests:
     """The requests of sessions, each recorded as a call.
 
     Args:
-        operations: of the library.
+        operations: the operations of the library.
     """
 
     def __init__(self, operations: ClientOperations) -> None:
@@ -87,7 +87,7 @@ class _Requests:
             params.headers.update(call.headers)
 
     async def redirect(self, _: Any, context: Any, params: Any) -> None:
-        """End the call of a request that is sent on, and begin the next."""
+        """End the call of a request that is redirected, and begin the next one."""
         status = params.response.status
         self._finish(context, status)
         headers = params.response.headers
@@ -100,7 +100,7 @@ class _Requests:
         try:
             target = params.url.join(type(params.url)(location))
         except ValueError:
-            # The session will say what is wrong with it.
+            # The session will report what is wrong with the URL.
             return
         await self.start(_, context, params=_Redirected(method, target, params.headers))
 
@@ -120,7 +120,7 @@ class _Requests:
 
 
 class _Redirected:
-    """A request that another was redirected to."""
+    """The request that follows a redirect."""
 
     def __init__(self, method: str, url: URL, headers: Any) -> None:
         self.method = method

@@ -1,7 +1,7 @@
-"""The key of an aiohttp request for what integrations note about it.
+"""The key of an aiohttp request for the data that integrations store in it.
 
-It is a module of its own, since aiohttp wants such keys to be made in the body of a module, and
-since this one may only be imported where aiohttp is.
+It has a module of its own, because aiohttp wants such keys to be created at module level, and
+because this module can only be imported if aiohttp is installed.
 """
 
 from __future__ import annotations
@@ -10,5 +10,5 @@ from typing import Any, Final
 
 from aiohttp import web
 
-# Older versions take any text for a key, and newer ones would rather not.
+# Older versions accept any string as a key; newer ones warn about it.
 NOTES: Final[Any] = web.RequestKey("vitalspan", dict) if hasattr(web, "RequestKey") else "vitalspan"

@@ -1,4 +1,4 @@
-"""The messages of aiohttp's websockets, counted on the call of the connection."""
+"""Counts the messages of aiohttp's WebSockets on the call of the connection."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     from vitalspan.recording.call import Call
 
 _SENDING: Final = ("send_str", "send_bytes")
-"""The methods that those for JSON send by as well."""
+"""The methods that send; those for JSON use them, too."""
 
 
 def count_messages(socket: web.WebSocketResponse, call: Call) -> None:
-    """Count what a websocket sends and receives from now on.
+    """Count the messages that a WebSocket sends and receives from now on.
 
-    Pings, pongs and the end of the connection are no messages.
+    Pings, pongs and the end of the connection are not counted.
 
     Args:
-        socket: of the connection.
-        call: of the connection, which gets `messages_sent` and `messages_received`.
+        socket: the WebSocket.
+        call: the call of the connection, which gets `messages_sent` and `messages_received`.
     """
     for name in _SENDING:
         setattr(socket, name, _counting_sent(getattr(socket, name), call))
-    # What reads text, bytes or JSON, and the iterator, receive by this method.
+    # All other methods that receive, and the iterator, use this one.
     socket.receive = _counting_received(socket.receive, call)  # type: ignore[method-assign]
 
 

@@ -1,4 +1,4 @@
-"""An ASGI middleware that records every request and every websocket as an operation."""
+"""An ASGI middleware that records every request and WebSocket connection as an operation."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 ERROR_KEY: Final = "vitalspan.error"
-"""Where in the scope an integration keeps an exception that the framework answers by itself."""
+"""The key in the scope for an exception that the framework turns into a response."""
 
 _FAILURES: Final = frozenset({1011, 4500})
-"""The codes with which servers, and Litestar, close a websocket whose application has failed."""
+"""The codes with which servers, and Litestar, close a WebSocket whose application has failed."""
 
 
 class Middleware:
-    """Records what an ASGI application is asked: each request is a call of an operation.
+    """Records the requests of an ASGI application: each is a call of an operation.
 
-    The operation is called by method and route, such as `GET /orders/{order_id}`, and has the
-    labels `method`, `route` and `status`. The application gets the very messages that the server
-    sends, in the server's own task.
+    The operation is named after the method and route, such as `GET /orders/{order_id}`, and has the
+    labels `method`, `route` and `status`. The application gets the server's own messages, in the
+    server's own task.
 
     Args:
         app: the application.
-        **options: as `vitalspan.integrations.http_operations.HttpOptions` lists them.
+        **options: see `vitalspan.integrations.http_operations.HttpOptions`.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for an option that there is not.
+        ConfigurationError: for an invalid option.
+        TypeError: for an unknown option.
     """
 
     def __init__(self, app: ASGIApp, **options: Unpack[HttpOptions]) -> None:
@@ -51,7 +51,7 @@ class Middleware:
         self._page = make_asgi_app(registry, page=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer what the server asks, as the application does."""
+        """Handle a request, a WebSocket connection or the lifespan events."""
         kind = scope["type"]
         operations = self._operations
         if kind == "lifespan":
@@ -72,7 +72,7 @@ class Middleware:
             await self.app(scope, receive, send)
             return
         exchange = (_Exchange if kind == "http" else _Connection)(scope, receive, send, request)
-        # By this variable `vitalspan.current_call()` finds the request.
+        # `vitalspan.current_call()` finds the request by this variable.
         call = request.call  # noqa: F841
         try:
             await self.app(scope, exchange.receive, exchange.send)
@@ -85,7 +85,7 @@ class Middleware:
             request.detach()
 
     async def _answer_excluded(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Show what is shown at a path, or leave it to the application."""
+        """Serve the metrics, probes or page at a path, or leave the path to the application."""
         shown = self._operations.shown
         if scope["type"] != "http" or not shown.shows(path):
             await self.app(scope, receive, send)
@@ -97,7 +97,7 @@ class Middleware:
             await self._metrics(scope, receive, send)
 
     def _span_request(self, scope: Scope) -> SpanRequest:
-        """Return what the span of a request is made of."""
+        """Return the data for the span of a request."""
         headers: dict[str, str] = {}
         for name, value in scope["headers"]:
             key, text = name.decode("latin-1"), value.decode("latin-1")
@@ -115,7 +115,7 @@ class Middleware:
 
 
 def path_of(scope: Scope) -> str:
-    """Return the path of a request as the application knows it."""
+    """Return the path of a request as the application sees it."""
     path: str = scope["path"]
     root_path = scope.get("root_path", "")
     return path[len(root_path) :] if root_path and path.startswith(root_path) else path
@@ -125,10 +125,10 @@ class _Exchange:
     """The messages of one HTTP request.
 
     Args:
-        scope: of the request.
-        receive: of the server.
-        send: of the server.
-        request: that is recorded.
+        scope: the scope of the request.
+        receive: the server's `receive`.
+        send: the server's `send`.
+        request: the recorded request.
     """
 
     __slots__ = (
@@ -141,7 +141,7 @@ class _Exchange:
         self._receive = receive
         self._send = send
         self._request = request
-        # The application may change them.
+        # The application may change these.
         self._path = scope["path"]
         self._root_path = scope.get("root_path", "")
         self.left = False
@@ -150,14 +150,14 @@ class _Exchange:
         self.trailers = False
 
     async def receive(self) -> Message:
-        """Hand on a message of the client, and note that it has left."""
+        """Pass on a message from the client, and note if it has disconnected."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
             self.left = True
         return message
 
     async def send(self, message: Message) -> None:
-        """Hand on a message to the client, and end the request with the last of them."""
+        """Pass on a message to the client, and end the request after the last one."""
         kind = message["type"]
         if kind == "http.response.start":
             self.status = message["status"]
@@ -168,19 +168,19 @@ class _Exchange:
         try:
             await self._send(message)
         except Exception:
-            # Servers have no exception in common for a client that has gone.
+            # Servers have no common exception for a client that has disconnected.
             self.left = self.left or self.status is not None
             raise
         if kind != "http.response.start" and self._is_last(message):
             self._complete()
 
     def end(self, error: BaseException | None) -> None:
-        """Note that the application has come to its end."""
+        """Handle the end of the application."""
         if self.seconds is not None:
             if self._request.in_progress:
                 self._end(error, seconds=self.seconds)
         elif self.left or (self.status is not None and error is None):
-            # It stopped before the last part, or before the first, as it does without a client.
+            # It stopped before the last part, or before the first one, as it may without a client.
             self._end(error, cancelled=True)
         else:
             self._end(error)
@@ -189,7 +189,7 @@ class _Exchange:
         if self.seconds is not None:
             return
         self.seconds = self._request.seconds()
-        # Frameworks answer an exception with a response before they raise it.
+        # Frameworks respond to an exception before they raise it.
         if self.status is not None and self.status < 500:
             self._end(None, seconds=self.seconds)
 
@@ -211,7 +211,7 @@ class _Exchange:
 
 
 class _Connection(_Exchange):
-    """The messages of one websocket, which is one call from the first to the last."""
+    """The messages of one WebSocket connection, which is a single call."""
 
     __slots__ = ("code",)
 
@@ -220,7 +220,7 @@ class _Connection(_Exchange):
         self.code: int = 1000
 
     async def receive(self) -> Message:
-        """Hand on a message of the client, and count it."""
+        """Pass on a message from the client, and count it."""
         message = await self._receive()
         if message["type"] == "websocket.receive":
             self._request.call.add("messages_received")
@@ -229,7 +229,7 @@ class _Connection(_Exchange):
         return message
 
     async def send(self, message: Message) -> None:
-        """Hand on a message to the client, and count it."""
+        """Pass on a message to the client, and count it."""
         kind = message["type"]
         if kind == "websocket.accept":
             self.status = 101
@@ -248,7 +248,7 @@ class _Connection(_Exchange):
             self._request.call.add("messages_sent")
 
     def end(self, error: BaseException | None) -> None:
-        """Note that the application has come to its end."""
+        """Handle the end of the application."""
         if error is None and self.code in _FAILURES:
             error = self._scope.get(ERROR_KEY)
             if error is None:

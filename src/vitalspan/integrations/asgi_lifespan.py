@@ -1,4 +1,4 @@
-"""The beginning and the end of an ASGI application, as its server tells of them."""
+"""The lifespan of an ASGI application."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ Application = Callable[[Messages, Receive, Send], Awaitable[None]]
 
 
 async def run_lifespan(app: Application, scope: Messages, receive: Receive, send: Send) -> None:
-    """Run the lifespan of an application, and let pushes finish when it has shut down.
+    """Run the lifespan of an application, and wait for pushes when it has shut down.
 
     Args:
         app: the application.
-        scope: of the lifespan.
-        receive: of the server.
-        send: of the server.
+        scope: the scope of the lifespan.
+        receive: the server's `receive`.
+        send: the server's `send`.
     """
-    # Workers of gunicorn have other handlers than the process that imported the application.
+    # gunicorn's workers replace the signal handlers of the process that imported the application.
     sigterm.install()
 
     async def send_after_pushes(message: Messages) -> None:
         if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
-            # Nothing else runs in this event loop any more. The server may end the process by a
-            # signal next, which no function of `atexit` would see.
+            # Nothing else runs in this event loop any more. The server may end the process with a
+            # signal next, which `atexit` functions would not notice.
             sigterm.finish_all(ending=False)
         await send(message)
 

@@ -9,18 +9,18 @@ Scope = Mapping[str, Any]
 
 
 def route_of(scope: Scope, path: str, root_path: str) -> str:
-    """Return the template of the route that a request was handled by, with a leading slash.
+    """Return the template of the route that handled a request, with a leading slash.
 
-    Prefixes of included routers and of mounted applications are a part of it. It knows the routers
-    of Starlette, FastAPI and Litestar.
+    It includes the prefixes of included routers and of mounted applications. The routers of
+    Starlette, FastAPI and Litestar are supported.
 
     Args:
-        scope: of the request, as the application has left it.
-        path: what the scope had as `path` when the request came.
-        root_path: the same of `root_path`.
+        scope: the scope of the request, after the application has run.
+        path: the `path` of the scope when the request arrived.
+        root_path: the `root_path` of the scope when the request arrived.
 
     Returns:
-        The template, or an empty text where no route has matched.
+        The template; empty if no route matched.
     """
     template = scope.get("path_template")
     if isinstance(template, str):
@@ -35,16 +35,16 @@ def route_of(scope: Scope, path: str, root_path: str) -> str:
             return ""
         found = _included_path(scope) or getattr(route, "path", None)
     else:
-        # A mounted application has put its own in the place of the outer route.
+        # A mounted application has replaced the outer route with its own.
         before = {**scope, "path": path, "root_path": root_path, "path_params": {}}
         found = _matched_path(router.routes, before, scope)
     return "" if found is None else _with_slash(found)
 
 
 def _litestar_path(scope: Scope, path: str) -> str:
-    """Return the route of a request to which Litestar gives no template, as older versions do.
+    """Return the route of a request without a template, which older versions of Litestar have.
 
-    That is a mounted application, or a route without parameters, whose path is its template.
+    This is a mounted application, or a route without parameters, whose path is its template.
     """
     handler = scope.get("route_handler")
     if getattr(handler, "is_mount", False):
@@ -53,7 +53,7 @@ def _litestar_path(scope: Scope, path: str) -> str:
 
 
 def _matched_path(routes: Iterable[Any], scope: Scope, ended: Scope) -> str | None:
-    """Match a request once more, and return the path of its route with all prefixes."""
+    """Match a request again, and return the path of its route with all prefixes."""
     for route in routes:
         match, child_scope = route.matches(scope)
         if match.name != "FULL":
@@ -68,9 +68,9 @@ def _matched_path(routes: Iterable[Any], scope: Scope, ended: Scope) -> str | No
 
 
 def _included_path(scope: Scope) -> str | None:
-    """Return the path that a route has by the FastAPI routers that include it.
+    """Return the path of a route including the prefixes of FastAPI's routers.
 
-    FastAPI had the prefixes in the path of the route itself, until it kept routers apart.
+    Older versions of FastAPI have the prefixes in the path of the route itself.
     """
     included = scope.get("fastapi")
     context = included.get("effective_route_context") if isinstance(included, Mapping) else None

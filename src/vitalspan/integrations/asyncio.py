@@ -1,4 +1,4 @@
-"""Event loops of asyncio: how late they are, and how many tasks they have."""
+"""Measures the lag and the number of tasks of asyncio event loops."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 __all__ = ["LoopWatch", "instrument"]
 
 SPAN: Final = 60.0
-"""Seconds that a lag is remembered at least, so that a scrape sees it."""
+"""The minimum number of seconds that a lag is remembered, so that a scrape sees it."""
 
 
 class LoopWatch:
-    """Measures how late an event loop calls what is due.
+    """Measures the lag of an event loop.
 
-    A timer asks to be called at an interval. By how much it is called too late is the lag: for so
-    long something has kept the loop, such as a call that blocks. While the loop is blocked the lag
-    grows, as seen from other threads.
+    A timer fires at an interval. The time by which it is late is the lag: for that long something
+    has blocked the loop, such as a blocking call. While the loop is blocked, other threads see the
+    lag grow.
 
     Args:
         loop: the event loop.
         interval: seconds between two measurements.
-        clock: where time comes from.
+        clock: provides the time.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, interval: float, clock: Clock) -> None:
@@ -47,22 +47,22 @@ class LoopWatch:
         self.stopped = False
 
     def start(self) -> None:
-        """Begin to measure; it may be called in any thread."""
+        """Start measuring; it may be called in any thread."""
         self._loop.call_soon_threadsafe(self._schedule)
 
     def stop(self) -> None:
-        """End measuring; it has to be called in the thread of the loop."""
+        """Stop measuring; it has to be called in the thread of the loop."""
         self.stopped = True
         self._due = float("inf")
         if self._timer is not None:
             self._timer.cancel()
 
     def lag(self) -> float:
-        """Return the greatest lag of the last minute or two in seconds."""
+        """Return the greatest lag of the last minute or two, in seconds."""
         return max(self._greatest, self._greatest_before, self._now() - self._due, 0.0)
 
     def tasks(self) -> int:
-        """Return how many tasks of the loop have not ended."""
+        """Return the number of the loop's tasks that have not ended."""
         return len(asyncio.all_tasks(self._loop))
 
     def _schedule(self) -> None:
@@ -89,20 +89,20 @@ def instrument(
     interval: float = 0.5,
     monitor: Monitor | None = None,
 ) -> LoopWatch:
-    """Show the lag and the tasks of an event loop. A second time changes nothing.
+    """Show the lag and the number of tasks of an event loop. Calling it again changes nothing.
 
     Args:
-        loop: the event loop; by default the one that runs.
-        name: the label `loop` of its metrics.
+        loop: the event loop; by default the running one.
+        name: the label `loop` of the metrics.
         interval: seconds between two measurements.
-        monitor: shows them; by default the default monitor does.
+        monitor: the monitor that shows them; None is the default monitor.
 
     Returns:
-        What measures; `stop()` ends it.
+        The watch; `stop()` ends it.
 
     Raises:
-        ConfigurationError: for an interval that cannot be.
-        RuntimeError: without a loop, if none is running.
+        ConfigurationError: for an invalid interval.
+        RuntimeError: if no loop is given and none is running.
     """
     check_seconds("interval", interval, 0.01, 60)
     loop = loop or asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Background tasks of web frameworks, each an operation of its own."""
+"""Records background tasks of web frameworks, each as an operation."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
 COMPONENT: Final = "background"
 
 _MOST_WRAPPERS: Final = 8
-"""Partials and wrappers, one in the other, that a task's function is looked for in."""
+"""The depth of nested partials and wrappers to search for a task's function."""
 
 _recording: ContextVar[Monitor | None] = ContextVar("vitalspan_background", default=None)
-"""The monitor of the application whose request is answered in this context."""
+"""The monitor of the application whose request is handled in this context."""
 
 _running: ContextVar[object] = ContextVar("vitalspan_background_task", default=None)
-"""The task that is recorded in this context. Another library that wraps what we have wrapped hides
-that from us, so it may be wrapped twice."""
+"""The task that is recorded in this context. If another library wraps our wrapper, we cannot see
+it, so a task may be wrapped twice."""
 
 
 class MiddlewareWithTasks(Middleware):
-    """The middleware of a framework that runs background tasks after a response.
+    """The middleware for a framework that runs background tasks after a response.
 
     Args:
         app: the application.
-        **options: as `vitalspan.integrations.http_operations.HttpOptions` lists them.
+        **options: see `vitalspan.integrations.http_operations.HttpOptions`.
     """
 
     app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer what the server asks; tasks that come of it belong to the same monitor."""
+        """Handle a request; its background tasks use the same monitor."""
         token = _recording.set(self._operations.monitor)
         try:
             await super().__call__(scope, receive, send)
@@ -45,11 +45,11 @@ class MiddlewareWithTasks(Middleware):
 
 
 def record_tasks(task_class: Any, function: str) -> None:
-    """Record the tasks of a class; those of applications that are not instrumented run as before.
+    """Record the tasks of a class; tasks of applications without the integration run as before.
 
     Args:
-        task_class: whose instances are awaited by calling them.
-        function: the name of their attribute that holds the function to run.
+        task_class: the class; its instances are awaited by calling them.
+        function: the name of the attribute that holds the function to run.
     """
     run: Callable[..., Awaitable[None]] = task_class.__call__
     if hasattr(run, "_vitalspan"):
@@ -74,7 +74,7 @@ def record_tasks(task_class: Any, function: str) -> None:
 
 
 def _name(func: Any) -> str:
-    # What a partial or a wrapper is made of has the name. A mock is made of mocks without end.
+    # The wrapped function has the name. A mock consists of endless mocks, so the depth is limited.
     for _ in range(_MOST_WRAPPERS):
         if not hasattr(func, "func"):
             break

@@ -1,4 +1,4 @@
-"""Celery: every task as an operation, by its signals."""
+"""Records Celery tasks as operations, with Celery's signals."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ _OUTCOMES: Final[Mapping[str, Outcome]] = {
 }
 
 _CALL: Final = "_vitalspan_call"
-"""The attribute of a task's request that holds its call."""
+"""The attribute of a task's request that stores its call."""
 
 _main_process: Final[list[int | None]] = [None]
-"""The process id of the worker that forks its pool from this one."""
+"""The process id of the worker whose pool processes are forked from this one."""
 
 _operations: weakref.WeakKeyDictionary[Celery, TaskOperations] = weakref.WeakKeyDictionary()
 
 
 def instrument(app: Celery, **options: Unpack[TaskOptions]) -> None:
-    """Record the tasks that an application sends and runs. A second time changes nothing.
+    """Record the tasks that an application sends and runs. Calling it again changes nothing.
 
     Args:
         app: the application.
         **options: `monitor`, `component`, `exclude`; see docs/tasks.md.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for an option that there is not.
+        ConfigurationError: for an invalid option.
+        TypeError: for an unknown option.
     """
     if app in _operations:
         return
@@ -67,7 +67,7 @@ def instrument(app: Celery, **options: Unpack[TaskOptions]) -> None:
         (signals.task_unknown, _unknown),
         (signals.worker_init, _watch_time_limits),
     ):
-        # The same handler is connected once, however many applications there are.
+        # A handler is connected only once, however many applications there are.
         signal.connect(handler, weak=False, dispatch_uid=f"vitalspan{handler.__name__}")
 
 
@@ -80,19 +80,19 @@ def poll_queues(
 ) -> QueuePoller:
     """Show how many tasks wait in queues, as `task_queue_length`.
 
-    One process of a service is enough, since all of them see the same queues.
+    One process of a service is enough, because all of them see the same queues.
 
     Args:
         app: the application, whose broker is asked.
         queues: names of queues.
         interval: seconds between two readings.
-        monitor: shows the lengths; by default the default monitor does.
+        monitor: the monitor that shows the lengths; None is the default monitor.
 
     Returns:
-        What reads them, which `stop()` ends.
+        The poller; `stop()` ends it.
 
     Raises:
-        ConfigurationError: for names or an interval that cannot be.
+        ConfigurationError: for invalid names or an invalid interval.
     """
 
     def length(queue: str) -> int:
@@ -106,7 +106,7 @@ def poll_queues(
 
 
 def _before_publish(headers: dict[str, Any] | None = None, **_: Any) -> None:
-    # The signal does not say whose task it is.
+    # The signal does not tell which application the task belongs to.
     operations = next(iter(_operations.values()), None)
     if operations is not None and headers is not None:
         operations.publish(headers)
@@ -131,7 +131,7 @@ def _failure(sender: Any, exception: BaseException, **_: Any) -> None:
     if call is not None:
         call.error = exception
     elif not isinstance(exception, (Reject, TimeLimitExceeded)):
-        # The process that ran it was killed, and the main process says so.
+        # The process that ran it was killed, which the main process reports.
         operations.count(sender.name, _queue(sender.request), "failed")
 
 
@@ -140,8 +140,8 @@ def _postrun(task: Any, state: str | None, **_: Any) -> None:
     if call is None:
         return
     if not state:
-        # Something came through that Celery does not catch, such as SystemExit. The main process of
-        # a pool learns of it, and counts how the task has ended.
+        # Celery does not catch this exception, which is one like SystemExit. The main process of a
+        # pool notices, and counts how the task ended.
         is_child = _main_process[0] not in (None, os.getpid())
         call.end("revoked" if _is_terminated() else "failed", counted=not is_child)
         return
@@ -152,7 +152,7 @@ def _postrun(task: Any, state: str | None, **_: Any) -> None:
 
 
 def _is_terminated() -> bool:
-    """Return whether this process of a pool was told to end, as for a task that is revoked."""
+    """Return whether this pool process was told to terminate, as when a task is revoked."""
     from billiard import common  # type: ignore[import-untyped]  # noqa: PLC0415 - of Celery's pools
 
     fired = getattr(common, "_should_have_exited", [False])
@@ -174,9 +174,9 @@ def _unknown(sender: Any, message: Any, **_: Any) -> None:
 
 
 def _watch_time_limits(**_: Any) -> None:
-    """Count tasks whose process is killed for their hard time limit: few versions say so."""
+    """Count tasks that are killed at their hard time limit, which few versions report."""
     _main_process[0] = os.getpid()
-    # Only workers have use for this module.
+    # Imported here, because only workers need this module.
     from celery.worker.request import (  # type: ignore[import-untyped] # noqa: PLC0415
         Request,
     )
@@ -197,7 +197,7 @@ def _watch_time_limits(**_: Any) -> None:
 
 
 def _count_message(consumer: Any, message: Any) -> None:
-    """Count a message of no task that is known; its name is whatever somebody has sent."""
+    """Count a message without a known task; its name may be anything that a client sent."""
     operations = _operations.get(getattr(consumer, "app", None))
     if operations is not None:
         operations.count(OTHER, _queue(message), "rejected")
@@ -209,7 +209,7 @@ def _queue(request: Any) -> str:
 
 
 def _eta(text: object) -> float | None:
-    """Return when a task is to be started, in Unix seconds."""
+    """Return when a task should start, in Unix seconds."""
     with suppress(ValueError, OverflowError, OSError):
         if isinstance(text, datetime):
             return text.timestamp()

@@ -1,4 +1,4 @@
-"""The call of a request that an HTTP client makes."""
+"""The call of a request that an HTTP client sends."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 class ClientCall(RequestCall):
-    """A request that a client has sent. The end of a `with` statement ends it.
+    """A request that a client has sent. It ends with its `with` statement.
 
     Args:
-        operations: of the client.
-        method: of the request.
-        host: that is asked.
-        site: of the method and the host.
+        operations: the operations of the client.
+        method: the method of the request.
+        host: the requested host.
+        site: the call site for the method and the host.
 
     Attributes:
-        headers: what has to be sent along, so that the server's span is below that of the request.
-        status: of the response, once it is there.
+        headers: the headers to send, so that the server's span is a child of the request's.
+        status: the status of the response, once it has arrived.
     """
 
     __slots__ = ("_host", "_token", "headers", "status")
@@ -44,10 +44,10 @@ class ClientCall(RequestCall):
     def trace(self, attributes: Mapping[str, Any], *, instrumented: bool) -> None:
         """Make the span of the request.
 
-        Where OpenTelemetry's own instrumentation makes one, there is no other.
+        If OpenTelemetry's own instrumentation makes one, no other is made.
 
         Args:
-            attributes: that it begins with.
+            attributes: the initial attributes of the span.
             instrumented: whether OpenTelemetry's own instrumentation of the library is active.
         """
         try:
@@ -70,14 +70,14 @@ class ClientCall(RequestCall):
         self.finish(error)
 
     def finish(self, error: BaseException | None = None) -> None:
-        """End the request: its response has begun, or there is none. A second time does nothing."""
+        """End the request: its response has begun, or it failed. A second call does nothing."""
         token, self._token = self._token, None
         if token is not None:
             spans.detach(token)
         self.end(self._host, self.status, error)
 
     def _adopt_current_span(self) -> bool:
-        """Let the exemplar of this request be the client's span that OpenTelemetry has made."""
+        """Use the span that OpenTelemetry's instrumentation has made for the exemplar."""
         span: Any = get_current_span()
         scope = getattr(span, "instrumentation_scope", None)
         if (

@@ -25,24 +25,24 @@ _SUPPRESSED: Final = (
     "suppress_instrumentation",
     getattr(context, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation"),
 )
-"""What OpenTelemetry's exporters set while they send, so that nobody traces that."""
+"""The context keys with which OpenTelemetry's exporters suppress tracing of their own requests."""
 
 
 class ClientOptions(TypedDict, total=False):
-    """The options that every integration with an HTTP client takes.
+    """The options of all integrations with HTTP clients.
 
     Attributes:
-        monitor: records the requests; by default the default monitor does.
+        monitor: the monitor that records the requests; by default the default monitor.
         component: the component of the operations, `http_client` by default.
-        exact_status: whether the label `status` is the exact code, such as `404`, and not its
+        exact_status: whether the label `status` is the exact code, such as `404`, instead of its
             class, `4xx`.
         is_error: a function of the status code that returns whether the request failed; by default
             codes from 400 on are errors.
-        max_hosts: how many hosts get series of their own, 100 by default; the requests to any
-            further ones are counted as those to `_OTHER`.
-        opentelemetry_metrics: whether the requests are shown as OpenTelemetry's metric
-            `http_client_request_duration_seconds` as well. The label `status` is the exact code
-            then, and there is a label `scheme`.
+        max_hosts: the maximum number of hosts with their own series, 100 by default; requests to
+            other hosts are counted as `_OTHER`.
+        opentelemetry_metrics: whether the requests are also shown as OpenTelemetry's metric
+            `http_client_request_duration_seconds`. The label `status` is then the exact code, and
+            there is a label `scheme`.
     """
 
     monitor: Monitor | None
@@ -54,13 +54,13 @@ class ClientOptions(TypedDict, total=False):
 
 
 class Url(NamedTuple):
-    """The parts of a URL that are recorded. Whoever is named in it, and its query, are not.
+    """The parts of a URL that are recorded, which excludes credentials and the query.
 
     Attributes:
-        scheme: such as `https`.
-        host: its name or address.
-        port: None where it is that of the scheme.
-        path: as it is sent.
+        scheme: the scheme, such as `https`.
+        host: the name or address of the host.
+        port: the port; None if it is the default of the scheme.
+        path: the path as it is sent.
     """
 
     scheme: str
@@ -70,7 +70,7 @@ class Url(NamedTuple):
 
     @property
     def authority(self) -> str:
-        """The host, and the port unless it is that of the scheme."""
+        """The host, with the port unless it is the default of the scheme."""
         if self.port is None or self.port == _DEFAULT_PORTS.get(self.scheme):
             return self.host
         return f"{self.host}:{self.port}"
@@ -80,13 +80,13 @@ class ClientOperations(RequestOperations):
     """The operations of all requests that are made with one library.
 
     Args:
-        options: as `ClientOptions` lists them.
-        instrumentor: the module and the class of OpenTelemetry's own instrumentation of the
-            library, such as `httpx.HTTPXClientInstrumentor`.
+        options: see `ClientOptions`.
+        instrumentor: the module and class of OpenTelemetry's own instrumentation of the library,
+            such as `httpx.HTTPXClientInstrumentor`.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for an option that there is not.
+        ConfigurationError: for an invalid option.
+        TypeError: for an unknown option.
     """
 
     component = "http_client"
@@ -107,11 +107,11 @@ class ClientOperations(RequestOperations):
         """Begin the call of a request.
 
         Args:
-            method: of the request.
-            url: that is asked.
+            method: the method of the request.
+            url: the requested URL.
 
         Returns:
-            The call, which a `with` statement ends, or None where nothing is to be recorded.
+            The call, which a `with` statement ends; None if nothing is recorded.
         """
         if any(map(context.get_value, _SUPPRESSED)):
             return None
@@ -128,7 +128,7 @@ class ClientOperations(RequestOperations):
         return call
 
     def clear(self) -> None:
-        """Let go of the call sites."""
+        """Drop the call sites."""
         super().clear()
         self._begun.clear()
 

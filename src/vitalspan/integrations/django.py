@@ -1,4 +1,4 @@
-"""A Django middleware that records every request as an operation, and a view of the metrics."""
+"""A Django middleware that records every request as an operation, and a view for the metrics."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _ERROR: Final = "_vitalspan_error"
 
 
 class Middleware:
-    """Records every request, of synchronous and asynchronous views: put it first in `MIDDLEWARE`.
+    """Records all requests, of sync and async views: put it first in `MIDDLEWARE`.
 
-    The setting `VITALSPAN` is a mapping of options, as
-    `vitalspan.integrations.http_operations.HttpOptions` lists them.
+    The setting `VITALSPAN` is a mapping of options; see
+    `vitalspan.integrations.http_operations.HttpOptions`.
 
     Args:
         get_response: the next middleware, or the view.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for an option that there is not.
+        ConfigurationError: for an invalid option.
+        TypeError: for an unknown option.
     """
 
     sync_capable = True
     async_capable = True
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
-        # The framework is there where its middlewares are made.
+        # Imported here, because the framework is an optional dependency.
         from asgiref.sync import markcoroutinefunction  # noqa: PLC0415
 
         self._get_response = get_response
@@ -46,7 +46,7 @@ class Middleware:
             markcoroutinefunction(cast("Any", self))
 
     def __call__(self, request: Any) -> Any:
-        """Answer a request, or return a coroutine that does."""
+        """Handle a request, or return a coroutine that does."""
         if self._is_async:
             return self._answer_async(request)
         if self._operations.shown.shows(request.path_info):
@@ -54,7 +54,7 @@ class Middleware:
         begun = self._begin(request)
         if begun is None:
             return self._get_response(request)
-        # By this variable `vitalspan.current_call()` finds the request.
+        # `vitalspan.current_call()` finds the request by this variable.
         call = begun.call  # noqa: F841
         try:
             response = self._get_response(request)
@@ -68,12 +68,12 @@ class Middleware:
     async def _answer_async(self, request: Any) -> Any:
         get_response = cast("Callable[[Any], Awaitable[Any]]", self._get_response)
         if self._operations.shown.shows(request.path_info):
-            # In a thread, so that a scrape does not hold up the event loop.
+            # In a thread, so that a scrape does not block the event loop.
             return await asyncio.to_thread(self._show, request)
         begun = self._begin(request)
         if begun is None:
             return await get_response(request)
-        # By this variable `vitalspan.current_call()` finds the request.
+        # `vitalspan.current_call()` finds the request by this variable.
         call = begun.call  # noqa: F841
         try:
             response = await get_response(request)
@@ -85,7 +85,7 @@ class Middleware:
         return _end_when_closed(begun, request, response)
 
     def process_exception(self, request: Any, exception: Exception) -> None:
-        """Keep what a view has raised: Django makes a response of it."""
+        """Store the exception of a view, because Django turns it into a response."""
         setattr(request, _ERROR, exception)
 
     def _show(self, request: Any) -> Any:
@@ -105,11 +105,11 @@ class Middleware:
 
 
 def metrics(request: Any, *_: str) -> Any:
-    """Show the metrics, or a probe or the health where the path ends like theirs.
+    """Serve the metrics, or a probe or the health if the path ends like theirs.
 
     Args:
-        request: of Django; the monitor of the setting `VITALSPAN` is shown.
-        *_: what the pattern of the URL captures.
+        request: Django's request; the monitor from the setting `VITALSPAN` is shown.
+        *_: values that the URL pattern captures.
     """
     from vitalspan.default import get_monitor  # noqa: PLC0415
 
@@ -167,7 +167,7 @@ def _end(
 
 
 def _end_when_closed(call: HttpCall, request: Any, response: Any) -> Any:
-    """End the call when the server has sent the response, and closes it."""
+    """End the call when the server has sent the response and closes it."""
     ending = _Ending(call, request, response)
     if _is_sent_by_server(request, response):
         ending.leave_to_server()
@@ -183,13 +183,13 @@ def _end_when_closed(call: HttpCall, request: Any, response: Any) -> Any:
 
 
 def _is_sent_by_server(request: Any, response: Any) -> bool:
-    """Return whether the response is a file that a WSGI server sends by itself."""
+    """Return whether the response is a file that the WSGI server sends itself."""
     file = getattr(response, "file_to_stream", None)
     return file is not None and bool(request.META.get("wsgi.file_wrapper"))
 
 
 def _weakly(close: Callable[[], None]) -> Callable[[], None]:
-    """Return a function that does not keep the response alive which it is a method of."""
+    """Return a function that calls a method of the response without keeping the response alive."""
     if not ismethod(close):
         return close
     method = WeakMethod(close)
@@ -203,12 +203,12 @@ def _weakly(close: Callable[[], None]) -> Callable[[], None]:
 
 
 class _Ending:
-    """The end of a response: its last part, an exception in it, or a client that leaves.
+    """The end of a response: its last part, an exception in it, or a client that disconnects.
 
     Args:
-        call: that ends with it.
-        request: of Django.
-        response: of Django.
+        call: the call that ends with the response.
+        request: Django's request.
+        response: Django's response.
     """
 
     def __init__(self, call: HttpCall, request: Any, response: Any) -> None:
@@ -221,7 +221,7 @@ class _Ending:
         self._complete = not response.streaming
 
     def take(self, parts: Iterator[bytes]) -> Iterator[bytes]:
-        """Hand on the parts of a response."""
+        """Pass on the parts of a response."""
         try:
             for part in parts:
                 self._call.answer()
@@ -232,7 +232,7 @@ class _Ending:
         self._complete = True
 
     async def take_async(self, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Hand on the parts of an asynchronous response."""
+        """Pass on the parts of an asynchronous response."""
         try:
             async for part in parts:
                 self._call.answer()
@@ -243,25 +243,25 @@ class _Ending:
         self._complete = True
 
     def leave_to_server(self) -> None:
-        """Take no part in a response that the server sends: it ends where the server closes it."""
+        """Leave a response to the server that sends it: it ends when the server closes it."""
         self._complete = True
-        # The server has nothing but the file, whose method `close` becomes that of the response.
+        # The server only has the file, whose `close` method is replaced by that of the response.
         self._response = self._response_or_none()
 
     def close(self) -> None:
-        """Close the response: the server needs no further part."""
+        """Close the response, because the server needs no further part."""
         try:
             self._close()
         finally:
             self._end(cancelled=not self._complete)
 
     def __del__(self) -> None:
-        # By ASGI, Django closes no response whose client has left, and older versions not every
-        # other one.
+        # With ASGI, Django does not close a response whose client has disconnected, and older
+        # versions do not always close others.
         self._end(cancelled=not self._complete)
 
     def _broken(self, error: BaseException) -> None:
-        # A generator is closed where the client leaves.
+        # A generator is closed when the client disconnects.
         left = not isinstance(error, Exception)
         self._end(None if left else error, cancelled=left)
 

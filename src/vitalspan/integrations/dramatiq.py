@@ -1,4 +1,4 @@
-"""Dramatiq: every message as an operation, by a middleware of its broker."""
+"""Records Dramatiq messages as operations, with a middleware of the broker."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["Middleware", "instrument", "poll_queues"]
 
 _HEADERS: Final = "vitalspan"
-"""The option of a message that holds its trace."""
+"""The message option that stores the trace context."""
 
 _DELAYED: Final = ".DQ"
-"""The end of the names of queues of messages that wait for their time."""
+"""The suffix of queues with delayed messages."""
 
 
 class Middleware(dramatiq.Middleware):
@@ -32,8 +32,8 @@ class Middleware(dramatiq.Middleware):
         **options: `monitor`, `component`, `exclude`; see docs/tasks.md.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for an option that there is not.
+        ConfigurationError: for an invalid option.
+        TypeError: for an unknown option.
     """
 
     def __init__(self, **options: Unpack[TaskOptions]) -> None:
@@ -41,11 +41,11 @@ class Middleware(dramatiq.Middleware):
         self._calls: dict[str, tuple[TaskCall, int]] = {}
 
     def before_enqueue(self, broker: Any, message: Any, delay: int | None) -> None:
-        """Let a message carry the trace that it is sent in."""
+        """Add the current trace context to a message."""
         earlier = message.options.get(_HEADERS)
         headers: dict[str, Any] = {}
         if isinstance(earlier, dict) and not get_current_span().get_span_context().is_valid:
-            # Its time has come, or a worker sends it back.
+            # The delay is over, or a worker sends the message again.
             headers = earlier
         self._operations.publish(headers)
         message.options[_HEADERS] = headers
@@ -88,20 +88,21 @@ class Middleware(dramatiq.Middleware):
 def instrument(broker: Any, **options: Unpack[TaskOptions]) -> None:
     """Record the messages that a broker sends and its workers process.
 
-    A second time changes nothing.
+    Calling it again changes nothing.
 
     Args:
         broker: the broker.
         **options: `monitor`, `component`, `exclude`; see docs/tasks.md.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for an option that there is not.
+        ConfigurationError: for an invalid option.
+        TypeError: for an unknown option.
     """
     kinds = [type(one) for one in broker.middleware]
     if Middleware in kinds:
         return
-    # At the end of a message, those that come later are asked first: Retries says whether it is.
+    # After a message, later middlewares are called first, and Retries decides whether it is
+    # retried.
     before = Retries if Retries in kinds else None
     broker.add_middleware(Middleware(**options), before=before)
 
@@ -116,17 +117,17 @@ def poll_queues(
     """Show how many messages wait in queues, as `task_queue_length`.
 
     Args:
-        broker: a broker that knows, such as those for Redis and RabbitMQ.
+        broker: a broker that knows the lengths of its queues, such as those for Redis and RabbitMQ.
         queues: names of queues.
         interval: seconds between two readings.
-        monitor: shows the lengths; by default the default monitor does.
+        monitor: the monitor that shows the lengths; None is the default monitor.
 
     Returns:
-        What reads them, which `stop()` ends.
+        The poller; `stop()` ends it.
 
     Raises:
-        ConfigurationError: for a broker that does not know, and names or an interval that cannot
-            be.
+        ConfigurationError: for a broker that does not know them, and for invalid names or an
+            invalid interval.
     """
     if hasattr(broker, "do_qsize"):
         length = broker.do_qsize

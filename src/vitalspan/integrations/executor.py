@@ -1,4 +1,4 @@
-"""A thread pool whose work belongs to the trace of whoever has handed it in."""
+"""A thread pool that keeps the context of the code that submits work."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ __all__ = ["Executor", "with_context"]
 
 
 class Executor(ThreadPoolExecutor):
-    """A `ThreadPoolExecutor` that runs work in the context of whoever submits it.
+    """A `ThreadPoolExecutor` that runs work in the context of the code that submits it.
 
-    So spans in the pool have their parents, and `vitalspan.current_call()` finds the request. Its
-    queue and its threads are shown as `executor_queue_length` and `executor_threads`.
+    So spans in the pool have the right parents, and `vitalspan.current_call()` finds the request.
+    The queue and the threads are shown as `executor_queue_length` and `executor_threads`.
 
     Args:
-        max_workers: threads at most, as `ThreadPoolExecutor` has it.
-        name: the label `executor` of its metrics, and the beginning of its threads' names.
-        monitor: shows the metrics; by default the default monitor does.
-        **options: as `ThreadPoolExecutor` takes them.
+        max_workers: the maximum number of threads, as in `ThreadPoolExecutor`.
+        name: the label `executor` of its metrics, and the prefix of its threads' names.
+        monitor: the monitor that shows the metrics; None is the default monitor.
+        **options: further options of `ThreadPoolExecutor`.
 
     Raises:
-        ConfigurationError: if the registry has metrics of these names already.
+        ConfigurationError: if the registry already has metrics with these names.
     """
 
     def __init__(
@@ -54,23 +54,23 @@ class Executor(ThreadPoolExecutor):
         live_gauges(monitor or get_monitor(), "executor", families).add(value_text(name), self)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Run a function in a thread, in a copy of the present context."""
+        """Run a function in a thread, in a copy of the current context."""
         return super().submit(with_context(fn), *args, **kwargs)
 
     def queue_length(self) -> int:
-        """Return how much work waits for a thread."""
-        # A pool that is shut down has one item more, which ends its threads.
+        """Return the number of work items that wait for a thread."""
+        # A pool that is shut down has one more item, which ends its threads.
         return max(0, self._work_queue.qsize() - self._shutdown)
 
     def thread_count(self) -> int:
-        """Return how many threads there are."""
+        """Return the number of threads."""
         return len(self._threads)
 
 
 def with_context(func: Callable[P, T]) -> Callable[P, T]:
-    """Return a function that runs in a copy of the present context, wherever it is called.
+    """Return a function that runs in a copy of the current context, wherever it is called.
 
-    It is for executors of others: `pool.submit(with_context(work), order)`.
+    This is for other executors: `pool.submit(with_context(work), order)`.
     """
     context = copy_context()
 

@@ -1,4 +1,4 @@
-"""Requests, websockets and background tasks of FastAPI as operations, by one line."""
+"""Records requests, WebSockets and background tasks of FastAPI as operations."""
 
 from vitalspan.integrations.starlette import instrument
 

@@ -1,4 +1,4 @@
-"""Requests of Flask as operations, by one line."""
+"""Records requests of Flask as operations."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _EXTENSION = "vitalspan"
 
 
 def instrument(app: Flask, **options: Unpack[HttpOptions]) -> None:
-    """Record every request of an application.
+    """Record all requests of an application.
 
-    A second time changes nothing.
+    Calling it again changes nothing.
 
     Args:
         app: a Flask application.
-        **options: as `vitalspan.integrations.http_operations.HttpOptions` lists them.
+        **options: see `vitalspan.integrations.http_operations.HttpOptions`.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for something that is no such application.
+        ConfigurationError: for an invalid option.
+        TypeError: for any other object.
     """
-    # The framework is there where an application of it is.
+    # Imported here, because the framework is an optional dependency.
     from flask import Flask as Application  # noqa: PLC0415
     from flask import got_request_exception, request  # noqa: PLC0415
 
@@ -42,7 +42,7 @@ def instrument(app: Flask, **options: Unpack[HttpOptions]) -> None:
     middleware = Middleware(app.wsgi_app, **options)
 
     def keep_error(_: Any, exception: BaseException, **__: Any) -> None:
-        # Flask makes a response of it and goes on.
+        # Flask turns it into a response and goes on.
         request.environ[ERROR_KEY] = exception
 
     middleware.framework_app = app

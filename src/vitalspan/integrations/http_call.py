@@ -1,4 +1,4 @@
-"""The call of a request that a server answers."""
+"""The call of a request that a server handles."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class SpanRequest(NamedTuple):
     """The parts of a request that its span needs.
 
     Attributes:
-        headers: of the request, by their names in lower case.
-        attributes: that the span begins with.
+        headers: the headers of the request, by lower-case names.
+        attributes: the initial attributes of the span.
         instrumented: whether OpenTelemetry's own instrumentation makes the span.
     """
 
@@ -38,18 +38,18 @@ class SpanRequest(NamedTuple):
 
 
 class ServerOperations(Operations, Protocol):
-    """The operations of an application, as far as a request is concerned with them."""
+    """The methods of an application's operations that a request uses."""
 
     first_byte: bool
 
 
 class HttpCall(RequestCall):
-    """A request that is being answered. Nothing here ever raises into the application.
+    """A request in progress. Its methods never raise into the application.
 
     Args:
-        operations: of the application.
-        method: of the request.
-        site: of the method alone, since the route is known at the end.
+        operations: the operations of the application.
+        method: the method of the request.
+        site: the call site for the method only, because the route is not known before the end.
 
     Attributes:
         traced: whether there is a tracer provider.
@@ -57,7 +57,7 @@ class HttpCall(RequestCall):
 
     __slots__ = ("_context", "_outer", "_tokens", "traced")
 
-    # What a server answers where an application gives no response.
+    # The status that servers send if an application gives no response.
     status_without_response = 500
 
     _operations: ServerOperations
@@ -70,12 +70,12 @@ class HttpCall(RequestCall):
         self._outer: Token[Call | None] | None = current_request.set(self.call)
 
     def trace(self, describe: Callable[[], SpanRequest]) -> None:
-        """Make the span of the request, below the one that the client names in its headers.
+        """Make the span of the request, as a child of the span in the client's headers.
 
-        Where OpenTelemetry's own instrumentation has made the server's span, no other is made.
+        If OpenTelemetry's own instrumentation has made the server's span, no other is made.
 
         Args:
-            describe: returns what it is made of.
+            describe: returns the data for the span.
         """
         self.traced = True
         try:
@@ -94,7 +94,7 @@ class HttpCall(RequestCall):
             self._note("begin", "a request is recorded without its span")
 
     def adopt_current_span(self) -> bool:
-        """Let the exemplar of this request be the server's span that somebody else has made.
+        """Use an existing server span for the exemplar of this request.
 
         Returns:
             Whether there is one.
@@ -104,7 +104,7 @@ class HttpCall(RequestCall):
             return False
         context = span.get_span_context()
         if getattr(span, "kind", None) is not SpanKind.SERVER:
-            # OpenTelemetry's ASGI middleware makes a span below it for each message that is sent.
+            # OpenTelemetry's ASGI middleware makes a child of that span for each message sent.
             context = getattr(span, "parent", None)
             scope = getattr(span, "instrumentation_scope", None)
             name = getattr(scope, "name", "")
@@ -114,7 +114,7 @@ class HttpCall(RequestCall):
         return True
 
     def route(self, find: Callable[[], str]) -> str:
-        """Return the route that a function finds, or none where it raises."""
+        """Return the route that a function finds; empty if it raises."""
         try:
             return find()
         except Exception:  # noqa: BLE001 - the application must not fail
@@ -122,22 +122,22 @@ class HttpCall(RequestCall):
             return ""
 
     def answer(self) -> None:
-        """Note that the response begins. A second time does nothing."""
+        """Record that the response begins. A second call does nothing."""
         if self._operations.first_byte and self.in_progress:
             details = details_of(self._record)
             if details.first_byte is None:
                 details.first_byte = self.seconds()
 
     def attach(self) -> None:
-        """Make the span current again: the application goes on."""
+        """Make the span current again: the application resumes."""
         if self._context is not None:
             self._tokens.append(spans.attach(self._context))
 
     def detach(self) -> None:
-        """Make current what was before the request."""
+        """Restore the context from before the request."""
         outer, self._outer = self._outer, None
         if outer is not None:
-            # A coroutine that is thrown away is closed in any context.
+            # A coroutine that is discarded may be closed in any context.
             with suppress(ValueError):
                 current_request.reset(outer)
         if self._tokens:

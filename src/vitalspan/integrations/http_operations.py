@@ -18,34 +18,35 @@ if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
 
 _RECORDED: Final = "vitalspan.recorded"
-"""Where in a request those are noted who record it."""
+"""The key under which a request stores the recorders that already record it."""
 
 WEBSOCKET: Final = "WEBSOCKET"
-"""What stands in place of the method of a websocket."""
+"""The value of the `method` label for WebSocket connections."""
 
 
 class HttpOptions(TypedDict, total=False):
-    """The options that every integration with an HTTP server takes.
+    """The options of all integrations with HTTP servers.
 
     Attributes:
-        monitor: records the requests; by default the default monitor does.
+        monitor: the monitor that records the requests; by default the default monitor.
         component: the component of the operations, `http` by default.
         exclude: paths that are not recorded, each with everything below it: `/metrics` excludes
             `/metrics` and `/metrics/any/thing`.
-        exact_status: whether the label `status` is the exact code, such as `404`, and not its
+        exact_status: whether the label `status` is the exact code, such as `404`, instead of its
             class, `4xx`.
         is_error: a function of the status code that returns whether the request failed; by default
             codes from 500 on are errors.
-        metrics_path: where the metrics are shown, and the probes below it; none of these requests
-            is recorded. By default they are not shown.
-        probes_path: below which the probes are instead: `/` has them at `/-/live`, `/-/ready` and
-            `/health`.
-        page_path: where the live page is shown, with its JSON below it. By default it is not.
+        metrics_path: the path of the metrics, with the probes below it; these requests are not
+            recorded. By default the metrics are not served.
+        probes_path: another path for the probes to be below: `/` puts them at `/-/live`, `/-/ready`
+            and `/health`.
+        page_path: the path of the live page, with its JSON API below it. By default it is not
+            served.
         first_byte: whether the time until each response begins is counted as well, as
             `operation_time_to_first_byte_seconds`.
-        opentelemetry_metrics: whether the requests are shown as OpenTelemetry's metric
-            `http_server_request_duration_seconds` as well. The label `status` is the exact code
-            then, and there is a label `scheme`.
+        opentelemetry_metrics: whether the requests are also shown as OpenTelemetry's metric
+            `http_server_request_duration_seconds`. The label `status` is then the exact code, and
+            there is a label `scheme`.
     """
 
     monitor: Monitor | None
@@ -61,17 +62,17 @@ class HttpOptions(TypedDict, total=False):
 
 
 class HttpOperations(RequestOperations):
-    """The operations of one application, and what all of its requests have in common.
+    """The operations of one application, and everything that its requests share.
 
     Args:
-        options: as `HttpOptions` lists them.
+        options: see `HttpOptions`.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for an option that there is not.
+        ConfigurationError: for an invalid option.
+        TypeError: for an unknown option.
 
     Attributes:
-        shown: where the metrics, the probes and the page are shown.
+        shown: the paths of the metrics, the probes and the page.
         first_byte: whether the time until each response begins is counted.
     """
 
@@ -107,14 +108,14 @@ class HttpOperations(RequestOperations):
         """Begin the call of a request.
 
         Args:
-            method: of the request; `WEBSOCKET` for a connection.
-            request: keeps what integrations note about it: the scope or the environment.
-            describe: returns what a span is made of. It is called only if there is one to make.
-            scheme: of its URL.
+            method: the method of the request; `WEBSOCKET` for a WebSocket connection.
+            request: the scope or environment, in which integrations store their data.
+            describe: returns the data for a span. It is only called if a span is made.
+            scheme: the scheme of the URL.
 
         Returns:
-            The call, or None where recording is switched off, and where the same monitor records
-            this very request already.
+            The call; None if recording is disabled or the same monitor records this request
+            already.
         """
         recorders = request.get(_RECORDED, ())
         if self.recorder in recorders:

@@ -1,4 +1,4 @@
-"""Requests that are made with httpx as operations, by one line."""
+"""Records requests of httpx as operations."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ __all__ = ["instrument"]
 
 
 def instrument(**options: Unpack[ClientOptions]) -> None:
-    """Record every request of every client, synchronous and asynchronous, from now on.
+    """Record all requests of all clients, sync and async, from now on.
 
-    A request that is redirected is recorded each time that it is sent. A second time changes
-    nothing. Transports of other libraries, and those that answer by themselves, are left alone.
+    Each redirect counts as a request of its own. Calling it again changes nothing. Transports of
+    other libraries, and mock transports, are not recorded.
 
     Args:
-        **options: as `vitalspan.integrations.client_operations.ClientOptions` lists them.
+        **options: see `vitalspan.integrations.client_operations.ClientOptions`.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for an option that there is not.
+        ConfigurationError: for an invalid option.
+        TypeError: for an unknown option.
     """
-    # Only who uses it has it installed.
+    # Imported here, because it is an optional dependency.
     from httpx import AsyncHTTPTransport, HTTPTransport  # noqa: PLC0415
 
     operations = ClientOperations(options, "httpx.HTTPXClientInstrumentor")

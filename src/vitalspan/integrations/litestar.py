@@ -1,4 +1,4 @@
-"""Requests, websockets and background tasks of Litestar as operations, by one line."""
+"""Records requests, WebSockets and background tasks of Litestar as operations."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ __all__ = ["instrument"]
 
 
 def instrument(app: Litestar, **options: Unpack[HttpOptions]) -> None:
-    """Record every request of an application.
+    """Record all requests of an application.
 
-    A second time changes nothing.
+    Calling it again changes nothing.
 
     Args:
         app: a Litestar application.
-        **options: as `vitalspan.integrations.http_operations.HttpOptions` lists them.
+        **options: see `vitalspan.integrations.http_operations.HttpOptions`.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for something that is no such application.
+        ConfigurationError: for an invalid option.
+        TypeError: for any other object.
     """
-    # The framework is there where an application of it is.
+    # Imported here, because the framework is an optional dependency.
     from litestar import Litestar as Application  # noqa: PLC0415
     from litestar.background_tasks import BackgroundTask  # noqa: PLC0415
 
@@ -43,5 +43,5 @@ def instrument(app: Litestar, **options: Unpack[HttpOptions]) -> None:
 
 
 async def _keep_error(error: Exception, scope: Any) -> None:
-    """Keep what a handler has raised: Litestar makes a response of it and goes on."""
+    """Store the exception of a handler, because Litestar turns it into a response and goes on."""
     scope[ERROR_KEY] = error

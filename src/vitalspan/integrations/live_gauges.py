@@ -1,4 +1,4 @@
-"""Gauges that are read when somebody asks, of objects that come and go."""
+"""Gauges of objects that come and go, which are read at each scrape."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Read = Callable[[Any], float]
 
 
 class LiveGauges(Collector):
-    """Gauges of the living objects of one kind, with a label that says which object it is.
+    """Gauges of the living objects of one kind, with a label that tells the objects apart.
 
     Args:
         label: the name of the label.
-        families: what is read, each with the function that reads it of an object.
-        prefix: put before the names of the metrics.
+        families: the metric families, each with the function that reads an object's value.
+        prefix: the prefix of the metric names.
     """
 
     def __init__(self, label: str, families: Mapping[Family, Read], prefix: str) -> None:
@@ -36,7 +36,7 @@ class LiveGauges(Collector):
         self._objects: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 
     def add(self, name: str, one: Any) -> None:
-        """Show an object from now on, while it lives, instead of another of its name."""
+        """Show an object as long as it lives, instead of an earlier one with its name."""
         self._objects[name] = one
 
     def describe(self) -> Iterator[Metric]:
@@ -45,7 +45,7 @@ class LiveGauges(Collector):
             yield self._metric(family)
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metrics; what cannot be read of an object is left out."""
+        """Yield the metrics; values that cannot be read are left out."""
         objects = dict(self._objects)
         for family, read in self._families.items():
             metric = self._metric(family)
@@ -63,10 +63,10 @@ _making = threading.Lock()
 
 
 def live_gauges(monitor: Monitor, label: str, families: Mapping[Family, Read]) -> LiveGauges:
-    """Return the gauges of one kind of objects in a monitor's registry.
+    """Return the gauges for one kind of objects in a monitor's registry.
 
     Raises:
-        ConfigurationError: if the registry has metrics of these names already.
+        ConfigurationError: if the registry already has metrics with these names.
     """
     with _making:
         kinds = _made.setdefault(monitor, {})

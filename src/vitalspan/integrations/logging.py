@@ -1,4 +1,4 @@
-"""Logging: records that know their trace and their operation, and errors counted by logger."""
+"""Logging: adds the trace and the operation to log records, and counts errors by logger."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ FORMAT: Final = (
 )
 
 _MOST_LOGGERS: Final = 200
-"""Loggers that have series of their own."""
+"""The maximum number of loggers with their own series."""
 
 _UNKNOWN: Final = {"trace_id": "", "span_id": "", "operation": "", "component": ""}
 
 
 class ContextFilter(logging.Filter):
-    """Gives every record `trace_id`, `span_id`, `operation` and `component`, and drops none.
+    """Adds `trace_id`, `span_id`, `operation` and `component` to all records; it drops none.
 
-    They are those of the code that logs, empty where there are none, so put the filter on the
-    handler that this code calls: on a `QueueHandler`, and not on what works off its queue.
+    The values belong to the code that logs, and are empty if there are none. So add the filter to
+    the handler that this code calls: a `QueueHandler`, not the handlers behind its queue.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Complete a record; one that is complete already stays as it is."""
+        """Add the fields to a record, unless it has them already."""
         if "trace_id" not in vars(record):
             vars(record).update(_context())
         return True
@@ -48,9 +48,9 @@ class ContextFormatter(logging.Formatter):
     """Formats records with `trace_id`, `span_id`, `operation` and `component`.
 
     Args:
-        fmt: a format with any of these; by default one that has all of them.
-        *args: as `logging.Formatter` takes them.
-        **kwargs: as `logging.Formatter` takes them.
+        fmt: a format with any of these fields; by default one that has all of them.
+        *args: further arguments of `logging.Formatter`.
+        **kwargs: further arguments of `logging.Formatter`.
     """
 
     def __init__(self, fmt: str | None = FORMAT, *args: Any, **kwargs: Any) -> None:
@@ -67,11 +67,11 @@ class ErrorCounter(logging.Handler):
     """Counts records by logger and level, as `log_records_total`.
 
     Args:
-        level: from which on records are counted.
-        monitor: shows the counts; by default the default monitor does.
+        level: the lowest level that is counted.
+        monitor: the monitor that shows the counts; None is the default monitor.
 
     Raises:
-        ConfigurationError: if the registry has a metric of this name already.
+        ConfigurationError: if the registry already has a metric with this name.
     """
 
     def __init__(self, level: int | str = logging.WARNING, monitor: Monitor | None = None) -> None:
@@ -96,17 +96,17 @@ def instrument(
     level: int | str = logging.WARNING,
     monitor: Monitor | None = None,
 ) -> None:
-    """Complete the records of all handlers that a logger has, and count its errors.
+    """Add the fields to the records of all handlers of a logger, and count its errors.
 
-    Call it when logging is configured. A second time, it completes the handlers that are new.
+    Call it after logging has been configured. A second call adds them to new handlers.
 
     Args:
-        logger: whose handlers they are; by default the root logger, which nearly all records reach.
-        level: from which on records are counted.
-        monitor: shows the counts; by default the default monitor does.
+        logger: the logger; by default the root logger, which nearly all records reach.
+        level: the lowest level that is counted.
+        monitor: the monitor that shows the counts; None is the default monitor.
 
     Raises:
-        ConfigurationError: if the registry has a metric `log_records_total` already.
+        ConfigurationError: if the registry already has a metric `log_records_total`.
     """
     logger = logger or logging.getLogger()
     for handler in logger.handlers:
@@ -117,7 +117,7 @@ def instrument(
 
 
 def _context() -> dict[str, str]:
-    """Return what the code that logs belongs to."""
+    """Return the trace and the operation of the code that logs."""
     try:
         context = dict(_UNKNOWN)
         span = get_current_span().get_span_context()
@@ -134,7 +134,7 @@ def _context() -> dict[str, str]:
 
 
 def _level(number: int) -> str:
-    """Return the standard level that a number belongs to; programs may have levels of their own."""
+    """Return the standard level for a number; programs may define levels of their own."""
     for level in (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO):
         if number >= level:
             return logging.getLevelName(level).lower()

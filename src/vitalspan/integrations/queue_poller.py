@@ -1,4 +1,4 @@
-"""A poller of queue lengths: brokers are asked now and then, in a thread of its own."""
+"""A poller of queue lengths, which asks the broker at intervals in a thread of its own."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 class QueuePoller:
     """Shows how many tasks wait in queues, as `task_queue_length`.
 
-    A queue whose broker cannot be asked has no length, and the log says why, once in a row.
+    If the broker cannot be asked, the queue has no length, and the first failure in a row is
+    logged.
 
     Args:
-        read: returns the length of a queue, given its name.
-        queues: their names.
+        read: returns the length of the queue with a given name.
+        queues: the names of the queues.
         interval: seconds between two readings.
-        monitor: shows the lengths; by default the default monitor does.
+        monitor: the monitor that shows the lengths; None is the default monitor.
 
     Raises:
-        ConfigurationError: for what cannot be.
+        ConfigurationError: for invalid arguments.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class QueuePoller:
         self._ticker = Ticker(self.poll, interval, "vitalspan-queues")
 
     def start(self) -> None:
-        """Read the lengths from now on, in a daemon thread. A forked child does not go on."""
+        """Start reading the lengths in a daemon thread. It does not continue in forked children."""
         self._ticker.start()
 
     def stop(self) -> None:

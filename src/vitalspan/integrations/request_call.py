@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from vitalspan.recording.recorder import Recorder
 
 OPENTELEMETRY: Final = "opentelemetry.instrumentation."
-"""What the modules of OpenTelemetry's own instrumentation begin with."""
+"""The prefix of the modules of OpenTelemetry's own instrumentation."""
 
 
 class Operations(Protocol):
-    """The operations that a request may be of, as far as it is concerned with them."""
+    """The methods of operations that a request uses."""
 
     is_error: Callable[[int], bool]
     recorder: Recorder
@@ -36,27 +36,27 @@ class Operations(Protocol):
     def ended_site(
         self, method: str, target: str, status: int | None, scheme: str = ""
     ) -> CallSite:
-        """Return the call site of requests that ended with this status."""
+        """Return the call site for requests that ended with this status."""
 
 
 class RequestCall:
-    """A request in progress, of a server or of a client. Nothing here ever raises.
+    """A request in progress, of a server or of a client. Its methods never raise.
 
     Args:
-        operations: that it may be of.
-        method: of the request.
-        site: of what is known when it begins.
+        operations: the operations that it may belong to.
+        method: the method of the request.
+        site: the call site for what is known at the beginning.
 
     Attributes:
-        call: the same as the program sees it, with `add`, `set_attribute` and the rest.
-        method: of the request.
-        scheme: of the URL, where it is a label.
+        call: the call as the program sees it, with `add`, `set_attribute` and so on.
+        method: the method of the request.
+        scheme: the scheme of the URL, if it is a label.
     """
 
     __slots__ = ("_operations", "_record", "_span", "call", "method", "scheme")
 
     status_without_response: int | None = None
-    """What a request that nobody answered, and that raised nothing, counts as."""
+    """The status of a request that had no response and did not raise."""
 
     def __init__(self, operations: Operations, method: str, site: CallSite) -> None:
         self._operations = operations
@@ -74,7 +74,7 @@ class RequestCall:
         return bool(self._record[1] == IN_PROGRESS)
 
     def seconds(self) -> float:
-        """Return for how long the request has been in progress, in seconds."""
+        """Return how long the request has been in progress, in seconds."""
         record = self._record
         elapsed: float = record[2].now() - record[0]
         return elapsed
@@ -88,14 +88,14 @@ class RequestCall:
         cancelled: bool = False,
         seconds: float | None = None,
     ) -> None:
-        """End the request. A second time does nothing.
+        """End the request. A second call does nothing.
 
         Args:
-            target: the template of the matched route, or the host; empty where there is none.
-            status: of the response; None where there was none.
-            error: what was raised.
-            cancelled: whether it was given up.
-            seconds: for how long it was in progress; None is until now.
+            target: the template of the matched route, or the host; empty if there is none.
+            status: the status of the response; None if there was none.
+            error: the exception that was raised.
+            cancelled: whether the request was cancelled.
+            seconds: how long it was in progress; None is until now.
         """
         record = self._record
         if record[1] != IN_PROGRESS:
@@ -123,7 +123,7 @@ class RequestCall:
         *,
         cancelled: bool,
     ) -> int | None:
-        """Note the outcome, and return the status that the client will have seen."""
+        """Set the outcome, and return the status that the client has seen."""
         details.counted = True
         if cancelled:
             if not details.marked:
@@ -162,14 +162,14 @@ class RequestCall:
 
 
 def _single(error: BaseException | None) -> BaseException | None:
-    """Return the exception of a group that has no other: some frameworks make such groups."""
+    """Return the only exception of a group, because some frameworks raise such groups."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
 
 
 def is_of_opentelemetry(*things: Any) -> bool:
-    """Return whether OpenTelemetry's own instrumentation made or marked one of these."""
+    """Return whether OpenTelemetry's own instrumentation made or marked one of these objects."""
     return any(
         str(getattr(thing, "__module__", "")).startswith(OPENTELEMETRY)
         or getattr(thing, "_is_instrumented_by_opentelemetry", False) is True

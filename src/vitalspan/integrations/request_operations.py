@@ -29,30 +29,30 @@ _MAX_SITES: Final = 4096
 
 
 class RequestOperations:
-    """The operations of the requests that one application answers, or that a client makes.
+    """The operations of the requests that one application handles, or that a client sends.
 
     Args:
-        options: as a `TypedDict` lists them.
+        options: the options, which are listed in a `TypedDict`.
         known: that `TypedDict`.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for an option that there is not.
+        ConfigurationError: for an invalid option.
+        TypeError: for an unknown option.
 
     Attributes:
         monitor: records the requests.
-        recorder: of the monitor.
-        is_error: whether a status code is an error.
+        recorder: the recorder of the monitor.
+        is_error: returns whether a status code is an error.
     """
 
     component: ClassVar[str]
-    """Of the operations, where no option says so."""
+    """The component of the operations if no option sets it."""
     kind: ClassVar[SpanKind]
-    """Of the spans."""
+    """The kind of the spans."""
     target: ClassVar[str]
-    """The label that says what is asked for."""
+    """The label for what is requested."""
     errors_from: ClassVar[int]
-    """The lowest status code that is an error, where no option says so."""
+    """The lowest status code that is an error if no option sets `is_error`."""
 
     def __init__(self, options: Mapping[str, Any], known: type) -> None:
         unknown = options.keys() - known.__annotations__.keys()
@@ -79,13 +79,13 @@ class RequestOperations:
     def ended_site(
         self, method: str, target: str, status: int | None, scheme: str = ""
     ) -> CallSite:
-        """Return the call site of requests that ended with this status.
+        """Return the call site for requests that ended with this status.
 
         Args:
-            method: of the request.
-            target: what was asked for; empty where that is not known.
-            status: None where there was no response.
-            scheme: of the URL; empty where it is no label.
+            method: the method of the request.
+            target: what was requested; empty if that is not known.
+            status: the status; None if there was no response.
+            scheme: the scheme of the URL; empty if it is not a label.
         """
         text = "" if status is None else str(status)
         if text and not self._exact_status:
@@ -99,14 +99,14 @@ class RequestOperations:
         return site
 
     def clear(self) -> None:
-        """Let go of the call sites of requests that have ended."""
+        """Drop the call sites of requests that have ended."""
         self._ended.clear()
 
     def _is_error_by_default(self, status: int) -> bool:
         return status >= self.errors_from
 
     def scheme_label(self, scheme: str) -> str:
-        """Return the label of a scheme; it is empty unless OpenTelemetry's metrics are wanted."""
+        """Return the label for a scheme; it is empty unless OpenTelemetry's metrics are enabled."""
         if not self._opentelemetry_metrics:
             return ""
         return scheme if scheme in _SCHEMES else OTHER
@@ -118,7 +118,8 @@ class RequestOperations:
                 name=f"{method} {target}" if target else method,
                 component=self._component,
                 labels=declared(labels),
-                # Many requests share the process and the thread: readings would be of all of them.
+                # Many requests share the process and the thread, so readings would include all of
+                # them.
                 resources=False,
                 kind=self.kind,
             )

@@ -1,4 +1,4 @@
-"""Requests that are made with requests as operations, by one line."""
+"""Records requests of the requests library as operations."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ __all__ = ["instrument"]
 
 
 def instrument(**options: Unpack[ClientOptions]) -> None:
-    """Record every request of every session from now on.
+    """Record all requests of all sessions from now on.
 
-    A request that is redirected is recorded each time that it is sent. A second time changes
-    nothing. Adapters that do not send by the one of requests are left alone.
+    Each redirect counts as a request of its own. Calling it again changes nothing. Adapters that do
+    not use the `send` of requests are not recorded.
 
     Args:
-        **options: as `vitalspan.integrations.client_operations.ClientOptions` lists them.
+        **options: see `vitalspan.integrations.client_operations.ClientOptions`.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for an option that there is not.
+        ConfigurationError: for an invalid option.
+        TypeError: for an unknown option.
     """
-    # Only who uses it has it installed.
+    # Imported here, because it is an optional dependency.
     from requests.adapters import HTTPAdapter  # noqa: PLC0415
 
     operations = ClientOperations(options, "requests.RequestsInstrumentor")
@@ -57,5 +57,5 @@ def _url(request: requests.PreparedRequest) -> Url:
         parts = urlsplit(request.url or "")
         return Url(parts.scheme, parts.hostname or "", parts.port, parts.path)
     except ValueError:
-        # The adapter will say what is wrong with it.
+        # The adapter will report what is wrong with the URL.
         return Url("", "", None, "")

@@ -1,4 +1,4 @@
-"""RQ: every job as an operation, in whatever process a worker runs it."""
+"""Records RQ jobs as operations, in whatever process a worker runs them."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _RECORDED: Final = "_vitalspan_recorded"
 def instrument(worker_class: type[Any] | None = None, **options: Unpack[TaskOptions]) -> None:
     """Record the jobs that this process enqueues, and those that its workers run.
 
-    A second time changes nothing.
+    Calling it again changes nothing.
 
     Args:
-        worker_class: a class of workers of one's own, if it does not inherit from `rq.Worker` or
+        worker_class: your own worker class, if it does not inherit from `rq.Worker` or
             `rq.SimpleWorker`.
         **options: `monitor`, `component`, `exclude`; see docs/tasks.md.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for an option that there is not.
+        ConfigurationError: for an invalid option.
+        TypeError: for an unknown option.
     """
     operations = TaskOperations(**options)
     _record_enqueued(operations)
@@ -54,16 +54,16 @@ def poll_queues(
     """Show how many jobs wait in queues, as `task_queue_length`.
 
     Args:
-        connection: to Redis.
+        connection: the connection to Redis.
         queues: names of queues.
         interval: seconds between two readings.
-        monitor: shows the lengths; by default the default monitor does.
+        monitor: the monitor that shows the lengths; None is the default monitor.
 
     Returns:
-        What reads them, which `stop()` ends.
+        The poller; `stop()` ends it.
 
     Raises:
-        ConfigurationError: for names or an interval that cannot be.
+        ConfigurationError: for invalid names or an invalid interval.
     """
 
     def length(queue: str) -> int:
@@ -75,7 +75,7 @@ def poll_queues(
 
 
 def _record_enqueued(operations: TaskOperations) -> None:
-    """Let jobs carry the trace that they are enqueued in."""
+    """Add the current trace context to jobs that are enqueued."""
     create = Job.__dict__["create"].__func__
     if hasattr(create, _OPERATIONS):
         return
@@ -108,7 +108,7 @@ def _record_performed(worker_class: type[Any], operations: TaskOperations) -> No
     @wraps(fail)
     def handle_job_failure(worker: Any, job: Job, *args: Any, **kwargs: Any) -> Any:
         if not hasattr(job, _RECORDED):
-            # The process that ran it was killed, and its parent says so.
+            # The process that ran it was killed, which its parent reports.
             stopped = getattr(worker, "_stopped_job_id", None) == job.id
             outcome: Outcome = "revoked" if stopped else "retried" if _retries(job) else "failed"
             operations.count(_name(job), job.origin, outcome)
@@ -120,7 +120,7 @@ def _record_performed(worker_class: type[Any], operations: TaskOperations) -> No
 
 
 def _record(job: Any, queue: Queue, operations: TaskOperations) -> None:
-    """Let a job record itself when it is performed."""
+    """Make a job record itself when it is performed."""
     perform: Callable[[], Any] = job.perform
 
     def performed() -> Any:
@@ -143,7 +143,7 @@ def _record(job: Any, queue: Queue, operations: TaskOperations) -> None:
 
 
 def _outcome_of_result(job: Any, result: object) -> Outcome:
-    """Return how a job ended; one that returns a `Retry` is run again, but not for ever."""
+    """Return the outcome of a job; one that returns a `Retry` is run again, up to a limit."""
     if not isinstance(result, Retry):
         return "succeeded"
     return "failed" if (getattr(job, "number_of_retries", None) or 0) >= result.max else "retried"

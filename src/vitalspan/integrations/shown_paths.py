@@ -1,4 +1,4 @@
-"""The paths of an application at which it shows its metrics, its probes and its page."""
+"""The paths at which an application serves its metrics, its probes and its page."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 class ShownPaths:
-    """What an application shows of a registry, and where.
+    """What an application serves of a registry, and at which paths.
 
     Args:
-        metrics_path: of the metrics; None shows none.
-        probes_path: below which the probes are; None has them below the metrics.
-        page_path: of the live page and all that belongs to it; None shows none.
+        metrics_path: the path of the metrics; None for no metrics.
+        probes_path: the path that the probes are below; None puts them below the metrics.
+        page_path: the path of the live page and everything below it; None for no page.
 
     Raises:
-        ConfigurationError: for a path that cannot be used.
+        ConfigurationError: for an invalid path.
 
     Attributes:
-        metrics: all paths of metrics and probes, with and without a slash at the end.
-        page: the path of the page, without a slash at the end; empty where it is not shown.
+        metrics: all paths of metrics and probes, with and without a trailing slash.
+        page: the path of the page, without a trailing slash; empty if there is no page.
     """
 
     def __init__(
@@ -56,16 +56,16 @@ class ShownPaths:
             self.metrics |= {f"{bare}{end}{slash}" for end in ends for slash in ("", "/")} - {""}
 
     def has_page(self, path: str) -> bool:
-        """Return whether a path is that of the page, or of something that belongs to it."""
+        """Return whether a path belongs to the page."""
         page = self.page
         return bool(page) and (path == page or path.startswith(self._below_page))
 
     def shows(self, path: str) -> bool:
-        """Return whether anything is shown at a path."""
+        """Return whether anything is served at a path."""
         return path in self.metrics or self.has_page(path)
 
     def respond(self, request: Request, registry: Collector) -> Response:
-        """Return the response to a request for a path at which something is shown."""
+        """Return the response to a request for one of the paths."""
         if not self.has_page(request.path):
             return respond(request, registry, any_path=True)
         below = request.path[len(self.page) :]

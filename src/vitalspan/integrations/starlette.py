@@ -1,4 +1,4 @@
-"""Requests, websockets and background tasks of Starlette as operations, by one line."""
+"""Records requests, WebSockets and background tasks of Starlette as operations."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ __all__ = ["instrument"]
 
 
 def instrument(app: Starlette, **options: Unpack[HttpOptions]) -> None:
-    """Record every request of an application, in whatever order its middlewares are added.
+    """Record all requests of an application, whatever the order of its middlewares.
 
-    A second time changes nothing.
+    Calling it again changes nothing.
 
     Args:
         app: a Starlette or FastAPI application.
-        **options: as `vitalspan.integrations.http_operations.HttpOptions` lists them.
+        **options: see `vitalspan.integrations.http_operations.HttpOptions`.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for something that is no such application.
+        ConfigurationError: for an invalid option.
+        TypeError: for any other object.
     """
-    # The framework is there where an application of it is.
+    # Imported here, because the framework is an optional dependency.
     from starlette.applications import Starlette as Application  # noqa: PLC0415
     from starlette.background import BackgroundTask  # noqa: PLC0415
 
@@ -52,34 +52,34 @@ def instrument(app: Starlette, **options: Unpack[HttpOptions]) -> None:
     build_recorded._vitalspan = True  # type: ignore[attr-defined]  # noqa: SLF001
     app.build_middleware_stack = build_recorded  # type: ignore[method-assign]
     if app.middleware_stack is not None:
-        # It has answered a request or a lifespan event already.
+        # It has handled a request or a lifespan event already.
         middleware.slashes = _metrics_routes(app.routes)
         app.middleware_stack = _recorded_stack(middleware, app.middleware_stack)
     record_tasks(BackgroundTask, "func")
 
 
 class _StarletteMiddleware(MiddlewareWithTasks):
-    """The middleware around all others of an application.
+    """The outermost middleware of an application.
 
     Attributes:
-        slashes: paths that the router would redirect, and to which: those of metrics and probes
-            that lack the slash at their end, or have one too many.
+        slashes: paths of metrics and probes that lack a trailing slash or have one too many, so
+            that the router would redirect them, and the paths that they belong to.
     """
 
     slashes: Mapping[str, str] = MappingProxyType({})
 
     def around(self, app: Any) -> _StarletteMiddleware:
-        """Return the same middleware around something else."""
+        """Return the same middleware around another application."""
         middleware = copy(self)
         middleware.app = app
         return middleware
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer what the server asks, metrics and probes with and without a slash at the end."""
+        """Handle a request; metrics and probes are served with and without a trailing slash."""
         if self.slashes and scope["type"] == "http":
             path = path_of(scope)
             if path in self.slashes:
-                # The router would redirect it, which not every scraper follows.
+                # The router would redirect it, and not every scraper follows redirects.
                 before = scope["path"].removesuffix(path)
                 scope = {**scope, "path": before + self.slashes[path]}
         await super().__call__(scope, receive, send)
@@ -88,8 +88,9 @@ class _StarletteMiddleware(MiddlewareWithTasks):
 def _recorded_stack(middleware: _StarletteMiddleware, stack: Any) -> Any:
     """Return the middlewares of an application with ours around them.
 
-    OpenTelemetry's instrumentation of FastAPI takes them apart: it wants an error middleware, and
-    puts another one around what is in it. So what is in this one is recorded as well.
+    OpenTelemetry's instrumentation of FastAPI rebuilds the stack: it looks for the error
+    middleware, and puts another one around its content. So the content of this one is recorded as
+    well.
     """
     from starlette.middleware.errors import ServerErrorMiddleware  # noqa: PLC0415
 
@@ -106,16 +107,16 @@ def _recorded_stack(middleware: _StarletteMiddleware, stack: Any) -> Any:
 
 
 def _metrics_routes(routes: Iterable[Any]) -> dict[str, str]:
-    """Return the paths that lead to metrics but for the slash at their end, and those that do.
+    """Return the paths that only differ from those of metrics in a trailing slash, with the latter.
 
-    The links of the page lead on from a slash at the end, so its mount is to be redirected.
+    The page's links need a trailing slash, so a request for its mount should be redirected.
     """
     shown = (
         (route.path, hasattr(route, "routes"))
         for route in routes
         if isinstance(app := getattr(route, "app", None), MetricsApp) and not app.page
     )
-    # A mount matches what is below it, and a route the path alone.
+    # A mount matches everything below it, a route only its own path.
     return {
         path if is_mount else f"{path}/": f"{path}/" if is_mount else path
         for path, is_mount in shown

@@ -1,4 +1,4 @@
-"""The metrics of tasks that are not those of operations: how long they wait, and how they end."""
+"""The metrics of tasks that operations do not have: how long they wait, and how they end."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
 
 _MOST_TASKS: Final = 1000
-"""Pairs of a task and a queue that have series of their own."""
+"""The maximum number of pairs of a task and a queue with their own series."""
 
 
 class TaskMetrics:
-    """The metrics of all tasks of one monitor. They are made when the first integration is.
+    """The metrics of all tasks of one monitor, created for the first integration.
 
     Args:
-        monitor: in whose registry they are.
+        monitor: the monitor in whose registry they are.
 
     Raises:
-        ConfigurationError: if the registry has metrics of these names already.
+        ConfigurationError: if the registry already has metrics with these names.
     """
 
     def __init__(self, monitor: Monitor) -> None:
@@ -42,7 +42,7 @@ class TaskMetrics:
         )
 
     def bounded(self, task: str, queue: str) -> tuple[str, str]:
-        """Return the labels of a task, which are `_overflow` where there are too many."""
+        """Return the labels of a task, which are `_overflow` if there are too many tasks."""
         pair = (task, queue)
         if pair not in self._tasks:
             if len(self._tasks) >= _MOST_TASKS:
@@ -51,15 +51,15 @@ class TaskMetrics:
         return pair
 
     def waited(self, task: str, queue: str, seconds: float) -> None:
-        """Count how long a task has waited until it was started."""
+        """Count how long a task has waited before it was started."""
         self._waiting.labels(task, queue).observe(seconds)
 
     def ended(self, task: str, queue: str, outcome: str) -> None:
-        """Count how a task has ended."""
+        """Count how a task ended."""
         self._outcomes.labels(task, queue, outcome).inc()
 
     def set_length(self, queue: str, length: int | None) -> None:
-        """Show how many tasks wait in a queue; None shows nothing."""
+        """Set how many tasks wait in a queue; None removes the sample."""
         if length is not None:
             self._lengths.labels(queue).set(length)
             return

@@ -1,4 +1,4 @@
-"""The operations of a task queue: what all integrations with such libraries have in common."""
+"""The operations of a task queue: the common part of all integrations with task queues."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
 COMPONENT: Final = "tasks"
 
 PUBLISHED: Final = "vitalspan_published"
-"""The header of a message that says when it was sent, in Unix seconds."""
+"""The message header with the time at which the message was sent, in Unix seconds."""
 
 Outcome = Literal["succeeded", "failed", "retried", "rejected", "revoked", "expired", "timed_out"]
 
 _PAUSE: Final = 9.0
-"""Publishing takes a tenth of the time at most: it pauses for so many times as long as it took."""
+"""Publishing takes at most a tenth of the time: it pauses this many times as long as it took."""
 
 _NO_ERRORS: Final = frozenset({"retried", "rejected"})
 _CANCELLED: Final = frozenset({"revoked", "expired"})
 
 
 class TaskOptions(TypedDict, total=False):
-    """The options that every integration with a task queue takes.
+    """The options of all integrations with task queues.
 
     Attributes:
-        monitor: records the tasks; by default the default monitor does.
+        monitor: the monitor that records the tasks; by default the default monitor.
         component: the component of the operations, `tasks` by default.
-        exclude: names of tasks that are not recorded.
+        exclude: the names of tasks that are not recorded.
     """
 
     monitor: Monitor | None
@@ -51,17 +51,17 @@ class TaskOptions(TypedDict, total=False):
 
 
 class TaskOperations:
-    """The operations of one application. Nothing here ever raises into a worker.
+    """The operations of one application. Its methods never raise into a worker.
 
     Args:
-        options: as `TaskOptions` lists them.
+        options: see `TaskOptions`.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for an option that there is not.
+        ConfigurationError: for an invalid option.
+        TypeError: for an unknown option.
 
     Attributes:
-        monitor: records the tasks.
+        monitor: the monitor that records the tasks.
     """
 
     def __init__(self, **options: Unpack[TaskOptions]) -> None:
@@ -85,7 +85,7 @@ class TaskOperations:
         self._publish_after = 0.0
 
     def publish(self, headers: MutableMapping[str, Any]) -> None:
-        """Add to the headers of a message when it is sent, and the trace that it belongs to."""
+        """Add the time and the current trace context to the headers of a message."""
         try:
             headers[PUBLISHED] = repr(self.monitor.clock.wall())
             propagate.inject(headers)
@@ -104,15 +104,14 @@ class TaskOperations:
         """Begin the call of a task.
 
         Args:
-            task: its name.
-            queue: where it came from.
-            headers: of its message.
-            published: when it was put into the queue, in Unix seconds; None looks for it in the
-                headers.
-            not_before: when it was to be started, in Unix seconds.
+            task: the name of the task.
+            queue: the queue that it came from.
+            headers: the headers of its message.
+            published: when it was enqueued, in Unix seconds; None looks for it in the headers.
+            not_before: the earliest time to start it, in Unix seconds.
 
         Returns:
-            The call, or None where it is not recorded.
+            The call; None if it is not recorded.
         """
         if task in self._excluded or not self.monitor.enabled:
             return None
@@ -126,7 +125,7 @@ class TaskOperations:
         return call
 
     def count(self, task: str, queue: str, outcome: Outcome) -> None:
-        """Count a task that has no call here: it never ran, or its process was killed."""
+        """Count a task without a call here: it never ran, or its process was killed."""
         if task in self._excluded or not self.monitor.enabled:
             return
         try:
@@ -136,14 +135,14 @@ class TaskOperations:
             self._note("end", "the outcome of a task is not counted")
         now = self._now()
         if now >= self._publish_after:
-            # The main process of a worker has no thread that publishes, so that it can fork safely.
+            # The main process of a worker has no publishing thread, so that it can fork safely.
             self.publish_counts()
             self._publish_after = self._now() + _PAUSE * (self._now() - now)
 
     def publish_counts(self) -> None:
-        """Publish what this process has counted, if processes put their counts together.
+        """Publish the counts of this process, if several processes share their counts.
 
-        A process that ends by `os._exit` calls this before.
+        A process that ends with `os._exit` has to call this first.
         """
         workers = self.monitor._workers  # noqa: SLF001 - the monitor's own integration
         if workers is not None:
@@ -179,14 +178,14 @@ class TaskCall:
     """A task in progress.
 
     Args:
-        operations: of the application.
-        task: its name.
-        queue: where it came from.
-        headers: of its message, with the trace that it belongs to.
+        operations: the operations of the application.
+        task: the name of the task.
+        queue: the queue that it came from.
+        headers: the headers of its message, with the trace context.
 
     Attributes:
-        call: the same as the task sees it, with `add`, `set_attribute` and the rest.
-        error: what the task raised, if the library has said so.
+        call: the call as the task sees it, with `add`, `set_attribute` and so on.
+        error: the exception of the task, if the library has reported it.
     """
 
     def __init__(
@@ -205,12 +204,12 @@ class TaskCall:
     def end(
         self, outcome: Outcome, error: BaseException | None = None, *, counted: bool = True
     ) -> None:
-        """End the task. A second time does nothing.
+        """End the task. A second call does nothing.
 
         Args:
             outcome: how it ended.
-            error: what it raised.
-            counted: whether the outcome is counted; not where another process does.
+            error: the exception that it raised.
+            counted: whether the outcome is counted; False if another process counts it.
         """
         if self._ended:
             return
@@ -227,7 +226,7 @@ class TaskCall:
         except Exception:  # noqa: BLE001 - the worker has to go on
             operations._note("end", "a task is not recorded as it should be")  # noqa: SLF001
         finally:
-            # The library may end a task in another context than it began it in.
+            # The library may end a task in another context than it began in.
             with suppress(ValueError):
                 current_request.reset(self._outer)
             spans.detach(self._context)

@@ -1,4 +1,4 @@
-"""Taskiq: every task as an operation, by a middleware of its broker."""
+"""Records Taskiq tasks as operations, with a middleware of the broker."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Middleware(TaskiqMiddleware):
         **options: `monitor`, `component`, `exclude`; see docs/tasks.md.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for an option that there is not.
+        ConfigurationError: for an invalid option.
+        TypeError: for an unknown option.
     """
 
     def __init__(self, **options: Unpack[TaskOptions]) -> None:
@@ -31,7 +31,7 @@ class Middleware(TaskiqMiddleware):
         self._calls: dict[int, TaskCall] = {}
 
     def pre_send(self, message: TaskiqMessage) -> TaskiqMessage:
-        """Let a message carry the trace that it is sent in."""
+        """Add the current trace context to a message."""
         self._operations.publish(message.labels)
         return message
 
@@ -46,7 +46,7 @@ class Middleware(TaskiqMiddleware):
     def on_error(
         self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException
     ) -> None:
-        """Note what a task has raised."""
+        """Store the exception of a task."""
         call = self._calls.get(id(message))
         if call is not None:
             call.error = exception
@@ -63,19 +63,19 @@ class Middleware(TaskiqMiddleware):
 
 
 def instrument(broker: AsyncBroker, **options: Unpack[TaskOptions]) -> None:
-    """Record the tasks that a broker sends and its workers run. A second time changes nothing.
+    """Record the tasks that a broker sends and its workers run. Calling it again changes nothing.
 
     Args:
         broker: the broker.
         **options: `monitor`, `component`, `exclude`; see docs/tasks.md.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for an option that there is not.
+        ConfigurationError: for an invalid option.
+        TypeError: for an unknown option.
     """
     if not any(isinstance(one, Middleware) for one in broker.middlewares):
-        # The last one is the first to be asked about errors, but the end of a task comes after
-        # all of them.
+        # The last middleware is the first to be told about errors, but the end of a task comes
+        # after all of these calls.
         broker.add_middlewares(Middleware(**options))
 
 
@@ -85,6 +85,6 @@ def _outcome(error: BaseException | None, result: TaskiqResult[Any]) -> Outcome:
     if isinstance(error, NoResultError):
         return "rejected"
     if isinstance(result.error, NoResultError):
-        # A middleware has sent the task once more.
+        # A middleware has sent the task again.
         return "retried"
     return "timed_out" if isinstance(error, TimeoutError) else "failed"

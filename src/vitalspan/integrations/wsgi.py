@@ -18,38 +18,38 @@ if TYPE_CHECKING:
 __all__ = ["Middleware"]
 
 ROUTE_KEY: Final = "vitalspan.route"
-"""Where in the environment a framework's route template may be left."""
+"""The key in the environment for the route template of a framework."""
 
 ERROR_KEY: Final = "vitalspan.error"
-"""Where in the environment an integration keeps an exception that the framework answers itself."""
+"""The key in the environment for an exception that the framework turns into a response."""
 
 
 class Middleware:
-    """Records what a WSGI application is asked: each request is a call of an operation.
+    """Records the requests of a WSGI application: each is a call of an operation.
 
-    The operation is called by method and route, such as `GET /orders/<int:order_id>`, and has the
-    labels `method`, `route` and `status`. The response is handed on part by part.
+    The operation is named after the method and route, such as `GET /orders/<int:order_id>`, and has
+    the labels `method`, `route` and `status`. The response is passed on part by part.
 
     Args:
         app: the application.
-        **options: as `vitalspan.integrations.http_operations.HttpOptions` lists them.
+        **options: see `vitalspan.integrations.http_operations.HttpOptions`.
 
     Raises:
-        ConfigurationError: for an option that cannot be used.
-        TypeError: for an option that there is not.
+        ConfigurationError: for an invalid option.
+        TypeError: for an unknown option.
     """
 
     def __init__(self, app: WSGIApplication, **options: Unpack[HttpOptions]) -> None:
         self.app = app
         self._operations = HttpOperations(**options)
         self.framework_app: Any = None
-        """The application whose `wsgi_app` this is, in a framework that has such a thing."""
+        """The application whose `wsgi_app` this is, for frameworks that have this attribute."""
         registry = self._operations.monitor.registry
         self._metrics = make_wsgi_app(registry)
         self._page = make_wsgi_app(registry, page=True)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer what the server asks, as the application does."""
+        """Handle a request."""
         operations, path = self._operations, environ.get("PATH_INFO", "")
         if operations.excludes(path):
             return self._answer_excluded(path, environ, start_response)
@@ -62,7 +62,7 @@ class Middleware:
         if request is None:
             return self.app(environ, start_response)
         exchange = _Exchange(self.app, environ, start_response, request)
-        # By this variable `vitalspan.current_call()` finds the request.
+        # `vitalspan.current_call()` finds the request by this variable.
         call = request.call  # noqa: F841
         try:
             parts = self.app(environ, exchange.start_response)
@@ -73,7 +73,7 @@ class Middleware:
             request.detach()
         file_wrapper = environ.get("wsgi.file_wrapper")
         if isinstance(file_wrapper, type) and isinstance(parts, file_wrapper):
-            # The server sends the file by itself, as long as it gets this very object.
+            # The server sends the file itself, as long as it gets this very object.
             exchange.end(None)
             return parts
         return (_SizedBody if hasattr(parts, "__len__") else _Body)(parts, exchange)
@@ -81,7 +81,7 @@ class Middleware:
     def _answer_excluded(
         self, path: str, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        """Show what is shown at a path, or leave it to the application."""
+        """Serve the metrics, probes or page at a path, or leave the path to the application."""
         shown = self._operations.shown
         if not shown.shows(path):
             return self.app(environ, start_response)
@@ -92,7 +92,7 @@ class Middleware:
         return self._page(below, start_response)
 
     def _span_request(self, environ: WSGIEnvironment) -> SpanRequest:
-        """Return what the span of a request is made of."""
+        """Return the data for the span of a request."""
         headers: dict[str, str] = {
             key[5:].replace("_", "-").lower(): value
             for key, value in environ.items()
@@ -111,13 +111,13 @@ class Middleware:
 
 
 class _Exchange:
-    """A request, and its response as far as it has been sent.
+    """A request, and the part of its response that has been sent.
 
     Args:
         app: the application.
-        environ: of the request.
-        start_response: of the server.
-        request: that is recorded.
+        environ: the environment of the request.
+        start_response: the server's `start_response`.
+        request: the recorded request.
     """
 
     __slots__ = (
@@ -141,14 +141,14 @@ class _Exchange:
         self._route = ""
 
     def start_response(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-        """Hand on the beginning of a response."""
+        """Pass on the start of a response."""
         code = status[:3]
         self.status = int(code) if code.isdecimal() else None
         if exc_info and exc_info[0]:
             self._environ.setdefault(ERROR_KEY, exc_info[0][1])
         if self.request.traced:
             self.request.adopt_current_span()
-        # Flask takes its request out of the environment before the application returns.
+        # Flask removes its request from the environment before the application returns.
         self._route = self.request.route(self._find_route)
         return self._start_response(status, headers, *exc_info)
 
@@ -176,16 +176,16 @@ class _Exchange:
                 return ""
         mounts = getattr(self._app, "mounts", None)
         prefix = environ.get("SCRIPT_NAME", "")[len(self._script_name) :]
-        # A prefix that is not among these may come from a header of the client.
+        # Any other prefix may come from a header of the client.
         return prefix + route if isinstance(mounts, Mapping) and prefix in mounts else str(route)
 
 
 class _Body:
-    """The parts of a response, as the application gives them.
+    """The parts of a response, as the application yields them.
 
     Args:
-        parts: of the application.
-        exchange: that they belong to.
+        parts: the parts from the application.
+        exchange: the request that they belong to.
     """
 
     def __init__(self, parts: Iterable[bytes], exchange: _Exchange) -> None:
@@ -199,14 +199,14 @@ class _Body:
     def __next__(self) -> bytes:
         exchange = self._exchange
         exchange.request.attach()
-        # By this variable `vitalspan.current_call()` finds the request.
+        # `vitalspan.current_call()` finds the request by this variable.
         call = exchange.request.call  # noqa: F841
         try:
             if self._iterator is None:
                 self._iterator = iter(self._parts)
             part = next(self._iterator)
         except StopIteration:
-            # The server has sent the last part before it asks for another.
+            # The server has sent the last part before it asks for another one.
             exchange.end(None)
             raise
         except BaseException as error:
@@ -219,7 +219,7 @@ class _Body:
             exchange.request.detach()
 
     def close(self) -> None:
-        """End the request: the server needs no further part."""
+        """End the request, because the server needs no further part."""
         try:
             if hasattr(self._parts, "close"):
                 self._parts.close()
@@ -229,7 +229,7 @@ class _Body:
         self._exchange.end(None, cancelled=not self._is_complete())
 
     def __del__(self) -> None:
-        # A server that forgets to close it must not leave a request in progress for ever.
+        # A server that forgets to close it must not leave the request in progress for ever.
         self._exchange.end(None, cancelled=not self._is_complete())
 
     def _is_complete(self) -> bool:
@@ -237,7 +237,7 @@ class _Body:
 
 
 class _SizedBody(_Body):
-    """The parts of a response that are there already; servers may ask how many they are."""
+    """The parts of a response that is complete already; servers may ask for their number."""
 
     def __init__(self, parts: Iterable[bytes], exchange: _Exchange) -> None:
         super().__init__(parts, exchange)

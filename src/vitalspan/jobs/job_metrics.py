@@ -34,7 +34,7 @@ class JobMetrics:
         monitor: in whose registry they are.
 
     Raises:
-        ConfigurationError: if the registry has metrics of these names already.
+        ConfigurationError: if the registry already has metrics with these names.
     """
 
     def __init__(self, monitor: Monitor) -> None:

@@ -221,7 +221,7 @@ class AlertStates(ABC):
         return [change for change in changes if change is not None]
 
     def reset(self) -> None:
-        """Begin anew from zero."""
+        """Start over from zero."""
         self.instances.clear()
 
     def _change(self, key: Key, instance: AlertInstance) -> AlertChange | None:

@@ -232,7 +232,7 @@ class RuleEngine:
         self.past.clear()
 
     def reset(self) -> None:
-        """Begin anew from zero."""
+        """Start over from zero."""
         self.clear()
         self.transitions.clear()
         self.failures.clear()

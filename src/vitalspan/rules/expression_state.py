@@ -164,7 +164,7 @@ class ExpressionState(AlertStates):
             self.texts = predecessor.texts
 
     def reset(self) -> None:
-        """Begin anew from zero."""
+        """Start over from zero."""
         super().reset()
         self.texts.clear()
 

@@ -176,7 +176,7 @@ class MissingSeriesWatch:
         return self._missing.reason(state.rule, rules.slos) if isinstance(state, RuleState) else ""
 
     def reset(self) -> None:
-        """Begin anew from zero."""
+        """Start over from zero."""
         self._since.clear()
         self._states_with_series.clear()
         self._reported = {}

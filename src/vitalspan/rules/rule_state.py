@@ -93,7 +93,7 @@ class RuleState(AlertStates):
                 self.reader = predecessor.reader
 
     def reset(self) -> None:
-        """Begin anew from zero."""
+        """Start over from zero."""
         super().reset()
         self.keys = []
         self.has_series = False

@@ -14,7 +14,7 @@ class Resettable(Protocol):
     """Something that can begin anew."""
 
     def reset(self) -> None:
-        """Begin anew from zero."""
+        """Start over from zero."""
 
 
 imports_finish_first = threading.RLock()

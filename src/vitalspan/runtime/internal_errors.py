@@ -24,7 +24,7 @@ class InternalErrors:
         self.counts = dict.fromkeys(PLACES, 0)
 
     def reset(self) -> None:
-        """Begin anew from zero."""
+        """Start over from zero."""
         self.counts.update(dict.fromkeys(PLACES, 0))
 
     def note(self, where: str, message: str, *, trace: bool = True) -> None:

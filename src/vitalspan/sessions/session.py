@@ -54,7 +54,7 @@ class Session:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew from zero, as in a forked child."""
+        """Start over from zero, as in a forked child."""
         self._began = self._recorder.now()
         self._start = self._recorder.clock.wall()
         self._calls = SessionCalls()

@@ -106,7 +106,7 @@ class Sessions:
         return compare(before, after, confidence)
 
     def reset(self) -> None:
-        """Begin anew from zero, as a forked child does by itself."""
+        """Start over from zero, as a forked child does by itself."""
         self._table.reset()
         for session in self.open():
             session.reset()

@@ -1,1 +1,1 @@
-"""Internal: the processes of one service, which publish their counts and show them as one."""
+"""Internal: the processes of one service, which publish their counts and show the sums."""

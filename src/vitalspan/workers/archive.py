@@ -1,8 +1,8 @@
-"""The archive: the counts of processes that have ended, added up in one file.
+"""The archive: a file with the summed counts of processes that have ended.
 
-It names the processes in it, so that a reader who finds the file of one of them as well counts that
-process once. A new archive is written whole and renamed, before the files that went into it are
-removed.
+It names the processes in it, so that a reader who also finds the file of one of them counts that
+process only once. A new archive is written completely and renamed, before the files that it
+includes are removed.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ ARCHIVE: Final = "archive"
 
 _UNFINISHED: Final = ".archiving"
 _MAX_ARCHIVED_IDS: Final = 4096
-"""Ids of removed files that an archive remembers, for readers that have listed them before."""
+"""The number of ids of removed files to remember, for readers that listed the files before."""
 
 _MAX_ARCHIVED_SERIES: Final = 20_000
 _MAX_ARCHIVED_ERROR_TYPES: Final = 100
 
 
 class Archive:
-    """Writes the archive of a directory. Only one process at a time may do so.
+    """Writes the archive of a directory. Only one process at a time may do this.
 
     Args:
         directory: the directory.
         epoch: returns the difference between the time of day and the steady clock, in seconds.
-        reporting: reports what cannot be read of a file while it is entered.
+        reporting: a context manager that reports a file that cannot be read.
     """
 
     def __init__(
@@ -55,21 +55,23 @@ class Archive:
         self._reporting = reporting
 
     def add_dead(self, state: DirectoryState, now: float) -> int:
-        """Put the counts of dead processes into the archive and remove their files.
+        """Move the counts of dead processes into the archive and remove their files.
 
         Args:
-            state: of the directory.
+            state: the state of the directory.
             now: seconds since the Unix epoch.
 
         Returns:
-            How many processes were added.
+            The number of processes that were added.
 
         Raises:
-            OSError: if there is no room; nothing is removed then.
+            OSError: if the archive cannot be written, for example to a full disk; nothing is
+                removed then.
         """
         before = archived_ids(state.archive)
         if state.archive is None and os.path.lexists(self._directory / ARCHIVE):
-            # It cannot be read, perhaps by this version only: a new one would replace its counts.
+            # The archive cannot be read, perhaps only by this version: a new one would lose its
+            # counts.
             return 0
         try:
             if state.archive is not None:
@@ -83,14 +85,14 @@ class Archive:
             counts.archived = [*before, *ids][-_MAX_ARCHIVED_IDS:]
             _limit(counts)
             self._write(encode_counts(counts, self._epoch()), now)
-        # Those that an earlier attempt has archived but not removed are removed as well.
+        # Files that an earlier attempt has archived but not removed are removed as well.
         for one in {*before, *ids}:
             with suppress(OSError):
                 (self._directory / f"{one}{SUFFIX}").unlink(missing_ok=True)
         return len(ids)
 
     def _is_readable(self, worker: WorkerState) -> bool:
-        # One that cannot be read is kept, and the others are archived.
+        # A file that cannot be read is kept, and the others are archived.
         readable = []
         with self._reporting(self._directory / f"{worker.header.id}{SUFFIX}"):
             _check(worker.payload)
@@ -125,12 +127,12 @@ class Archive:
 
 
 def archived_ids(archive: Payload | None) -> list[str]:
-    """Return the ids of the processes that an archive contains."""
+    """Return the ids of the processes in an archive."""
     return [] if archive is None else list(archive.head.get("archived", ()))
 
 
 def _check(payload: Payload) -> None:
-    """Raise UnreadableError for a state of which a part cannot be read, since it would be lost."""
+    """Raise UnreadableError for a state that cannot be read completely, which would lose counts."""
     _ = payload.registry
     try:
         sum_of_details(payload.columns.details.values(), 0.0)
@@ -139,7 +141,7 @@ def _check(payload: Payload) -> None:
 
 
 def _limit(counts: WorkerCounts) -> None:
-    """Keep the archive from growing without bound over the processes of weeks."""
+    """Limit the size of the archive, which includes the processes of weeks."""
     for series in counts.series.values():
         if series.details is not None and len(series.details.errors) > _MAX_ARCHIVED_ERROR_TYPES:
             _limit_errors(series.details)

@@ -8,23 +8,23 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 COUNT_TYPES: Final = {array(code).itemsize: code for code in "BHIQ"}
-"""The types of counts, as `array` calls them, by the bytes that a count has."""
+"""The array type codes for counts, by the number of bytes of a count."""
 
 _BIG_ENDIAN: Final = sys.byteorder == "big"
 
 
 def row_size(types: str) -> int:
-    """Return the bytes that one value of each column has."""
+    """Return the size of a row in bytes: one value of each column."""
     return sum(array(code).itemsize for code in types)
 
 
 def columns_of(encoded: bytes, types: str, size: int) -> list[array[Any]]:
-    """Return columns that follow each other.
+    """Return consecutive columns.
 
     Args:
         encoded: the columns.
-        types: of each, as `array` calls them.
-        size: how many values each has.
+        types: the array type code of each column.
+        size: the number of values of each column.
 
     Raises:
         ValueError: if a column is cut off.
@@ -41,7 +41,7 @@ def _each_column(encoded: bytes, types: str, size: int) -> Iterator[array[Any]]:
 
 
 def packed(code: str, values: Iterable[Any]) -> bytes:
-    """Return a column of a type, encoded."""
+    """Return an encoded column of a type."""
     column: array[Any] = array(code, values)
     if _BIG_ENDIAN:
         column.byteswap()
@@ -49,10 +49,10 @@ def packed(code: str, values: Iterable[Any]) -> bytes:
 
 
 def unpacked(code: str, encoded: bytes, size: int) -> array[Any]:
-    """Return a column of a type.
+    """Return a column of a type from its encoded form.
 
     Raises:
-        ValueError: if it has another size.
+        ValueError: if its size is different.
     """
     column: array[Any] = array(code, encoded)
     if len(column) != size:
@@ -63,7 +63,7 @@ def unpacked(code: str, encoded: bytes, size: int) -> array[Any]:
 
 
 def decode_counts(encoded: bytes, width: int) -> list[int]:
-    """Return the counts that are encoded with this many bytes each."""
+    """Return counts that are encoded with `width` bytes each."""
     return unpacked(COUNT_TYPES[width], encoded, len(encoded) // width).tolist()
 
 
@@ -72,8 +72,8 @@ def widened(encoded: bytes, width: int, wanted: int) -> bytes:
 
     Args:
         encoded: the counts.
-        width: how many bytes each has.
-        wanted: how many bytes each gets.
+        width: the present number of bytes of each count.
+        wanted: the new number of bytes of each count.
     """
     if width == wanted:
         return encoded

@@ -12,7 +12,7 @@ _FIELDS: Final = tuple(name for name in CallRecord._fields if name != "worker")
 
 
 def calls_document(recent: Iterable[CallRecord], slow: Iterable[CallRecord]) -> dict[str, Any]:
-    """Return calls as JSON can say them."""
+    """Return calls as a document for JSON."""
     return {"recent": [one[:-1] for one in recent], "slow": [one[:-1] for one in slow]}
 
 
@@ -20,13 +20,13 @@ def read_calls(encoded: bytes, kind: str, worker: int) -> list[CallRecord]:
     """Return the calls that a process has published.
 
     Args:
-        encoded: what it has published.
+        encoded: the published data.
         kind: `recent` or `slow`.
-        worker: its number.
+        worker: the number of the process.
     """
     try:
         document: Mapping[str, Any] = json.loads(encoded) if encoded else {}
-        # A later version may know more of a call.
+        # A later version may publish more fields of a call.
         return [
             CallRecord(*row[: len(_FIELDS)])._replace(worker=worker)
             for row in document.get(kind, ())

@@ -1,4 +1,4 @@
-"""JSON as the files of workers have it."""
+"""JSON as it is used in the files of workers."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from typing import Any
 
 
 def dump(document: Any) -> bytes:
-    """Return compact JSON; what JSON cannot say is written as text."""
+    """Return compact JSON; values that JSON cannot represent are written as strings."""
     return json.dumps(document, separators=(",", ":"), default=str).encode()

@@ -1,4 +1,4 @@
-"""The binary form of errors, measures and exemplars, which are JSON, and their sums."""
+"""The encoding of errors, measures and exemplars as JSON, and their sums."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from vitalspan.recording.detail_counts import NO_DETAILS, DetailCounts, LastErro
 from vitalspan.workers.worker_counts import add_amounts
 
 Document = Mapping[str, Any]
-"""The details of one series: `e` has its errors, `l` the latest of each type, `c` the number of
+"""The details of one series: `e` has the errors, `l` the latest of each type, `c` the number of
 cancellations, `m` the measures, `x` the exemplars, and `f` the seconds until responses began: their
-sum, and how many are in each fine bucket."""
+sum, and the number in each fine bucket."""
 
 
 def details_document(details: DetailCounts, epoch: float) -> dict[str, Any]:
-    """Return what JSON can say of details, without resources, which have columns of their own.
+    """Return details as a document for JSON, without resources, which have their own columns.
 
     Args:
-        details: of one series.
+        details: the details of one series.
         epoch: the difference between the time of day and the steady clock in seconds.
     """
     document: dict[str, Any] = {}
@@ -47,17 +47,17 @@ def details_document(details: DetailCounts, epoch: float) -> dict[str, Any]:
 
 
 def sum_of_details(documents: Iterable[Document], epoch: float) -> DetailCounts:
-    """Return the details of one series in several processes.
+    """Return the sum of one series' details in several processes.
 
     Args:
-        documents: what each process has published.
+        documents: the documents that the processes have published.
         epoch: the difference between the time of day and the steady clock in seconds.
 
     Raises:
-        LookupError: for a document that this version cannot read, as the other exceptions are.
-        ValueError: likewise.
-        TypeError: likewise.
-        AttributeError: likewise.
+        LookupError: for a document that this version cannot read.
+        ValueError: as above.
+        TypeError: as above.
+        AttributeError: as above.
     """
     details = DetailCounts()
     exemplars: dict[int, list[Any]] = {}
@@ -74,7 +74,7 @@ def sum_of_details(documents: Iterable[Document], epoch: float) -> DetailCounts:
             kept = exemplars.get(exemplar[0])
             if kept is None or kept[4] <= exemplar[4]:
                 exemplars[exemplar[0]] = exemplar
-    # Making the context of a span takes long, so those that are not shown get none.
+    # Making the context of a span is slow, so only exemplars that are shown get one.
     for bucket, trace, span, seconds, end in exemplars.values():
         context = SpanContext(
             int(trace, 16), int(span, 16), is_remote=False, trace_flags=TraceFlags(1)

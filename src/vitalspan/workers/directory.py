@@ -1,8 +1,8 @@
-"""The directory that the processes of one service share.
+"""The shared directory of the processes of one service.
 
 Readers take no lock. They list the files, read those that have changed since the last time, and
-read the archive last: a process that was archived meanwhile is named there, and its own file is
-left out.
+read the archive last: it names the processes that were archived in the meantime, whose own files
+are then ignored.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from vitalspan.workers.state_file import (
 from vitalspan.workers.worker_counts import WorkerCounts
 
 UNUSED_AFTER: Final = 3600.0
-"""Seconds without a living process after which the next one begins anew, with an empty archive."""
+"""Seconds without a living process after which the next one starts with an empty archive."""
 
 _PATIENCE: Final = 2.0
-"""Seconds that a new process waits for the lock on the directory."""
+"""Seconds that a new process waits for the lock of the directory."""
 
 _Layouts = dict[Any, SeriesLayout]
 
@@ -45,8 +45,8 @@ class WorkersDirectory:
     """The files of a directory.
 
     Args:
-        path: the directory; it is made when the first process publishes something.
-        report: is told once of each file that cannot be read: its path, and why.
+        path: the directory; it is created when the first process publishes something.
+        report: called once for each file that cannot be read, with its path and the reason.
         epoch: returns the difference between the time of day and the steady clock, in seconds.
     """
 
@@ -61,15 +61,15 @@ class WorkersDirectory:
         self._known: dict[str, WorkerState] = {}
 
     def begin(self, now: float) -> StateFile:
-        """Make the file of this process, with the lowest number that no living one has.
+        """Create the file of this process, with the lowest number that no living one has.
 
-        A directory that nobody has used for `UNUSED_AFTER` is emptied first.
+        A directory that has been unused for `UNUSED_AFTER` is emptied first.
 
         Args:
             now: seconds since the Unix epoch.
 
         Raises:
-            OSError: if that is not possible.
+            OSError: if the file cannot be created.
         """
         make_directory(self.path)
         with locked(self.path, _PATIENCE):
@@ -81,9 +81,9 @@ class WorkersDirectory:
             return StateFile(self.path, number, os.getpid(), now)
 
     def read(self) -> DirectoryState:
-        """Read what every process has published last; what cannot be read is reported.
+        """Read the latest state of every process; files that cannot be read are reported.
 
-        A process that has published nothing since the last time has the same payload as then.
+        A process that has published nothing new has the same payload object as before.
         """
         known, layouts = self._known, self._layouts()
         found: dict[str, WorkerState] = {}
@@ -121,7 +121,7 @@ class WorkersDirectory:
             found[path.name] = WorkerState(state.header, state.commit, state.living, payload)
 
     def sum_of(self, state: DirectoryState) -> WorkerCounts:
-        """Return what all processes have counted."""
+        """Return the sum of the counts of all processes."""
         counts = state.sum_of_heads()
         sums = SeriesSums(self._epoch)
         sums.update(state.sources())
@@ -141,21 +141,21 @@ class WorkersDirectory:
         return merged
 
     def archive_dead(self, now: float) -> int:
-        """Put the counts of dead processes into the archive and remove their files.
+        """Move the counts of dead processes into the archive and remove their files.
 
-        Another process that does so at the moment is enough. What cannot be written, on a full
-        disk, stays in the files.
+        If another process is doing this at the moment, nothing is done. If the archive cannot be
+        written, for example to a full disk, the files stay.
 
         Args:
             now: seconds since the Unix epoch.
 
         Returns:
-            How many processes were archived.
+            The number of processes that were archived.
         """
         if not any(not living for _, living in self._headers()):
             return 0
         try:
-            # A child that was forked meanwhile would keep the file of the archive locked.
+            # A child that is forked in the meantime would keep the archive file locked.
             with fork.imports_finish_first, locked(self.path, 0.0):
                 return self._archive.add_dead(self.read(), now)
         except OSError:
@@ -174,7 +174,7 @@ class WorkersDirectory:
             return []
 
     def _headers(self) -> list[tuple[int, bool]]:
-        """Return the number of each process, and whether it lives."""
+        """Return the number of each process, and whether it is alive."""
         headers = []
         for path in self.files():
             with self.reporting(path):
@@ -196,7 +196,7 @@ class WorkersDirectory:
                     path.unlink()
 
     def _evaluated(self) -> list[Path]:
-        """Return the files of those who evaluate rules, the past, alerts and requests; profiles."""
+        """Return the files of the evaluation and the profiles; see `EVALUATED`."""
         return [path for path in self.path.iterdir() if EVALUATED.fullmatch(path.name)]
 
     def _remove_dead(self) -> None:
@@ -211,11 +211,11 @@ class WorkersDirectory:
 
     @contextmanager
     def reporting(self, path: Path) -> Iterator[None]:
-        """Report what cannot be read inside, once for each path, and go on."""
+        """Report a file that cannot be read in the block, once for each path, and go on."""
         try:
             yield
         except FileNotFoundError:
-            # Somebody has archived it meanwhile, or there is no archive yet.
+            # Another process has archived it in the meantime, or there is no archive yet.
             return
         except (UnreadableError, OSError) as error:
             reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)

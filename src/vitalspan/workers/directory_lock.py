@@ -1,4 +1,4 @@
-"""The lock of a shared directory, for what only one process at a time may do in it."""
+"""The lock of a shared directory, for actions that only one process at a time may take."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Final
 from vitalspan.workers.private_files import open_file
 
 LOCK: Final = "lock"
-"""The file that is locked."""
+"""The name of the lock file."""
 
 _RETRY: Final = 0.005
 
@@ -24,10 +24,10 @@ def locked(directory: Path, patience: float) -> Iterator[None]:
 
     Args:
         directory: the directory.
-        patience: seconds that this waits for another process.
+        patience: seconds to wait for another process.
 
     Raises:
-        OSError: if another process holds it that long, or the directory cannot be written to.
+        OSError: if another process holds it longer, or the directory cannot be written to.
     """
     file = open_file(directory / LOCK, os.O_RDWR | os.O_CREAT)
     try:
@@ -43,8 +43,8 @@ def locked(directory: Path, patience: float) -> Iterator[None]:
         try:
             yield
         finally:
-            # A child that was forked meanwhile has the same open file, which closing does not
-            # unlock then.
+            # A child that was forked in the meantime shares the open file, so closing it would not
+            # unlock it.
             fcntl.flock(file, fcntl.LOCK_UN)
     finally:
         os.close(file)

@@ -1,4 +1,4 @@
-"""The states of all processes of a directory, as they were read at one moment."""
+"""The states of all processes of a directory, read at one moment."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class WorkerState(NamedTuple):
     """The published state of one process.
 
     Attributes:
-        header: which process it is.
-        commit: which of its states this is.
-        living: whether it lives.
-        payload: the state, taken apart.
+        header: identifies the process.
+        commit: identifies the state.
+        living: whether the process is alive.
+        payload: the decoded state.
     """
 
     header: Header
@@ -31,7 +31,7 @@ class DirectoryState(NamedTuple):
 
     Attributes:
         workers: the processes, living and dead, that are not in the archive.
-        archive: the sum of those that have been archived; None without one.
+        archive: the sum of the archived processes; None without an archive.
     """
 
     workers: list[WorkerState]
@@ -43,7 +43,7 @@ class DirectoryState(NamedTuple):
         return [*([Source(self.archive.columns, living=False)] if self.archive else []), *sources]
 
     def sum_of_heads(self) -> WorkerCounts:
-        """Return what all processes have counted, without the series."""
+        """Return the sum of the counts of all processes, without the series."""
         counts = WorkerCounts()
         if self.archive is not None:
             self.archive.add_head(counts)

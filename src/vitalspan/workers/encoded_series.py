@@ -1,4 +1,4 @@
-"""Puts the counts of series into columns."""
+"""Encodes the counts of series into columns."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class EncodedSeries(NamedTuple):
     """One series, ready to be put into columns.
 
     Attributes:
-        key: from `encode_key`.
+        key: the key from `encode_key`.
         layout: its row in the columns of the layout.
         values: its row in the columns of values.
         fine: the counts of its fine buckets.
-        details: JSON; empty without any.
+        details: the details as JSON; empty if there are none.
     """
 
     key: bytes
@@ -44,9 +44,9 @@ def encode_series(key: bytes, series: SeriesCounts, grid: int, epoch: float) -> 
     """Return one series, ready to be put into columns.
 
     Args:
-        key: from `encode_key`.
-        series: its counts.
-        grid: the index of its bucket boundaries.
+        key: the key from `encode_key`.
+        series: the counts.
+        grid: the index of the bucket boundaries.
         epoch: the difference between the time of day and the steady clock in seconds.
     """
     fine, details = (series.fine if any(series.fine) else []), series.details
@@ -72,12 +72,12 @@ def encode_series(key: bytes, series: SeriesCounts, grid: int, epoch: float) -> 
 def encode_columns(
     series: Sequence[EncodedSeries], in_progress: Iterable[InProgress] = (), keys: bytes = b""
 ) -> bytes:
-    """Return the columns of series.
+    """Return the columns of some series.
 
     Args:
         series: the rows.
-        in_progress: the calls in progress, of the series that have any.
-        keys: from `encode_keys`, if they are at hand.
+        in_progress: the calls in progress, for series that have any.
+        keys: the result of `encode_keys`, if it is available.
     """
     keys = keys or encode_keys(one.key for one in series)
     running = [IN_PROGRESS.pack(*one) for one in in_progress]

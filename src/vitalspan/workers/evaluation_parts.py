@@ -1,4 +1,4 @@
-"""The parts of the evaluation of one process that the processes of a service share."""
+"""The parts of a process' evaluation that the processes of a service share."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class EvaluationParts:
     """The parts of an evaluation.
 
     Attributes:
-        history: what rules look back on.
-        engine: evaluates them.
-        rules: the rules in force.
+        history: the history that rules look back on.
+        engine: evaluates the rules.
+        rules: the current rules.
         assessor: scores health.
-        receivers: are notified.
-        actions: are run.
-        silences: keep alerts from receivers.
+        receivers: the receivers of notifications.
+        actions: the actions that are run.
+        silences: keep alerts from being sent.
         interval: seconds between two ticks.
     """
 

@@ -1,4 +1,4 @@
-"""The state of rules, alerts and health as the leader publishes it, and as others take it over."""
+"""The state of rules, alerts and health, as the leader publishes it and others restore it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vitalspan.rules.rule_state import RuleState
 
 
 def engine_document(engine: RuleEngine) -> dict[str, Any]:
-    """Return the state of every rule and alert as JSON can say it."""
+    """Return the state of all rules and alerts as a document for JSON."""
     return {
         "rules": {rule_digest(one): rule_document(one) for one in engine.rule_states()},
         "evaluated": engine.evaluated(),
@@ -31,7 +31,7 @@ def engine_document(engine: RuleEngine) -> dict[str, Any]:
 
 
 def restore_engine(engine: RuleEngine, document: Mapping[str, Any]) -> None:
-    """Put the rules and alerts of an engine into the state that another process has published.
+    """Restore the state of rules and alerts that another process has published.
 
     A rule that the other process does not have stays as it is.
     """
@@ -50,14 +50,14 @@ def restore_engine(engine: RuleEngine, document: Mapping[str, Any]) -> None:
 
 
 def health_document(assessor: Assessor) -> dict[str, Any]:
-    """Return the present health and its trend as JSON can say it."""
+    """Return the current health and its trend as a document for JSON."""
     latest = assessor.latest.to_dict()
     latest.pop("trend")
     return {"latest": latest, "snapshots": [[at, *astuple(one)] for at, one in assessor.snapshots]}
 
 
 def restore_health(assessor: Assessor, document: Mapping[str, Any]) -> None:
-    """Put an assessor into the state that another process has published."""
+    """Restore the state of an assessor that another process has published."""
     assessor.snapshots.restore((at, Snapshot(*snapshot)) for at, *snapshot in document["snapshots"])
     latest = dict(document["latest"])
     latest["factors"] = _factors(latest["factors"])
@@ -68,12 +68,12 @@ def restore_health(assessor: Assessor, document: Mapping[str, Any]) -> None:
 
 
 def rule_digest(rule_state: AlertStates) -> str:
-    """Return a fingerprint of a rule, which is the same in every process."""
+    """Return a fingerprint of a rule that is the same in every process."""
     return sha256(repr(rule_state.identity).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def rule_document(rule_state: AlertStates) -> dict[str, Any]:
-    """Return the state of a rule as JSON can say it."""
+    """Return the state of a rule as a document for JSON."""
     return {
         "keys": rule_state.keys if isinstance(rule_state, RuleState) else [],
         "instances": [
@@ -95,7 +95,7 @@ def rule_document(rule_state: AlertStates) -> dict[str, Any]:
 
 
 def restore_rule(rule_state: AlertStates, document: Mapping[str, Any]) -> None:
-    """Put a rule into the state of a document from `rule_document`."""
+    """Restore the state of a rule from a document of `rule_document`."""
     if isinstance(rule_state, RuleState):
         rule_state.keys = [tuple(key) for key in document["keys"]]
     rule_state.instances = {

@@ -1,4 +1,4 @@
-"""The names of the files in a shared directory, which set ours apart from those of others."""
+"""The names of the files in a shared directory, to tell ours from others."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ OURS: Final = re.compile(
     rf"{EVALUATED.pattern}|[0-9a-f]{{16}}\.(worker|archiving)|\.[0-9a-f]{{16}}\.new"
     r"|archive|lock|leader|otlp-leader"
 )
-"""Everything that processes make."""
+"""All files that processes create."""

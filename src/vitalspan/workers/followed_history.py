@@ -1,4 +1,4 @@
-"""The history of the process that evaluates, as another process reads it from the journal."""
+"""The history of the evaluating process, as another process reads it from the journal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FollowedHistory:
 
     Args:
         workers: the processes.
-        journal: of the process that evaluates.
+        journal: the journal of the evaluating process.
     """
 
     def __init__(self, workers: Workers, journal: Journal) -> None:
@@ -34,7 +34,7 @@ class FollowedHistory:
         self._place = BEGINNING
 
     def catch_up(self) -> History | None:
-        """Return the history up to the last entry of the journal; None where there is none."""
+        """Return the history up to the last entry of the journal; None if there is none."""
         for entry, place in self._journal.entries_after(self._place):
             self._place = place
             first = self._history is None
@@ -42,7 +42,7 @@ class FollowedHistory:
             if first:
                 history.ticks = Ticks(entry.now)
             elif entry.now <= history.ticks.times[-1]:
-                # A segment begins with what the one before has ended with.
+                # A segment begins with the last entry of the previous one.
                 continue
             counts = history.counts
             assert isinstance(counts, MergedCounts)  # noqa: S101 - as it was made

@@ -1,8 +1,8 @@
-"""Counts that a forked child inherited from its parent, in the metrics of a registry.
+"""Counts in a registry's metrics that a forked child has inherited from its parent.
 
-The values of prometheus_client survive a fork. They are published by the parent, so a child has to
-know them to publish only what it has added. They are read right after the fork, when the child has
-one thread.
+The values of prometheus_client survive a fork. The parent publishes them, so a child has to know
+them to publish only what it has added. They are read right after the fork, while the child has a
+single thread.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from prometheus_client.registry import Collector
 
 
 def free_locks(registry: CollectorRegistry, collectors: Iterable[Collector]) -> None:
-    """Replace the locks that another thread of the parent held when it forked.
+    """Replace the locks that other threads of the parent held when it forked.
 
-    That thread does not exist in the child, so nobody would ever give them back.
+    Those threads do not exist in the child, so nobody would ever release the locks.
 
     Args:
         registry: the registry.
-        collectors: those of its collectors that prometheus_client has made.
+        collectors: the collectors in it that belong to prometheus_client.
     """
     _free(registry)
     for one in collectors:
@@ -39,7 +39,7 @@ def has_callback(metric: Collector) -> bool:
 
 
 def with_children(metric: Any) -> Iterator[Any]:
-    """Yield a metric, and its children for values of its labels."""
+    """Yield a metric, and its children for label values."""
     yield metric
     yield from list(getattr(metric, "_metrics", {}).values())
 

@@ -1,4 +1,4 @@
-"""The content of a shared directory, for people."""
+"""Inspects and cleans a shared directory, for people."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class DirectoryReport(NamedTuple):
     """The content of a directory.
 
     Attributes:
-        members: the processes, living ones and dead ones that are not archived.
-        leader: the process id of the one that evaluates rules; None without one.
-        archived: bytes of the archive.
-        total: bytes of all files.
-        unreadable: files that cannot be read, and why.
+        members: the processes: living ones, and dead ones that are not archived.
+        leader: the process id of the leader, which evaluates rules; None without one.
+        archived: the size of the archive in bytes.
+        total: the size of all files in bytes.
+        unreadable: the files that cannot be read, with the reasons.
     """
 
     members: list[WorkerInfo]
@@ -34,7 +34,7 @@ class DirectoryReport(NamedTuple):
 
 
 def inspect(path: Path) -> DirectoryReport:
-    """Return what is in a directory."""
+    """Return the content of a directory."""
     unreadable: list[tuple[Path, str]] = []
     directory = WorkersDirectory(path, lambda *one: unreadable.append(one), lambda: 0.0)
     state = directory.read()
@@ -49,12 +49,12 @@ def inspect(path: Path) -> DirectoryReport:
 
 
 def clean(path: Path) -> list[Path]:
-    """Remove every file that processes have made there, and return their paths.
+    """Remove all files that processes have created in a directory, and return their paths.
 
-    Files of others stay. Nobody may be using the directory.
+    Other files stay. Nobody may be using the directory.
 
     Raises:
-        VitalspanError: if files have such names, but none of them is that of a process.
+        VitalspanError: if there are files with such names, but none of them belongs to a process.
     """
     ours = sorted(one for one in path.iterdir() if OURS.fullmatch(one.name))
     if ours and not any(has_magic(one) for one in ours):

@@ -1,4 +1,4 @@
-"""Joins the processes of a service, where the settings name their directory."""
+"""Joins the processes of a service, if the settings name their directory."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ def join_workers(
     counts: ProcessCounts,
     registry: CollectorRegistry,
 ) -> Workers | None:
-    """Return this process as one of those of a service; None for a process by itself.
+    """Return this process as a member of its service; None if it is the only process.
 
     Args:
-        settings: of the monitor; `workers` is the directory, if there is one.
-        recorder: the calls of this process.
-        counts: what this process publishes.
-        registry: has metrics of other sources, which are put together as well.
+        settings: the settings of the monitor; `workers` is the directory, if there is one.
+        recorder: has the calls of this process.
+        counts: the counts that this process publishes.
+        registry: has metrics of other sources, which are merged as well.
 
     Raises:
-        ConfigurationError: on a system without locks of the kind that this needs.
+        ConfigurationError: on a system without the necessary file locks.
     """
     if not settings.workers:
         _warn_of_several_processes()
         return None
     if sys.platform == "win32":
-        raise ConfigurationError("workers: Windows has no locks of the kind that this needs")
-    # Few processes have others beside them.
+        raise ConfigurationError("workers: Windows does not have the file locks that this needs")
+    # Imported here, because few services have several processes.
     from pathlib import Path  # noqa: PLC0415
 
     from vitalspan.workers.workers import Workers  # noqa: PLC0415
@@ -63,7 +63,7 @@ def _warn_of_several_processes() -> None:
     if directory and directory not in _warned:
         _warned.append(directory)
         logger.warning(
-            "PROMETHEUS_MULTIPROC_DIR is set, and vitalspan does not put the metrics of several "
-            "processes together for a monitor that is made without workers=: each process shows "
+            "PROMETHEUS_MULTIPROC_DIR is set, but vitalspan does not combine the metrics of "
+            "several processes for a monitor that is made without workers=: each process shows "
             "its own numbers"
         )

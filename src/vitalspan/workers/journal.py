@@ -1,8 +1,8 @@
-"""The journal: what the leader has noted at each tick, for the process that takes over from it.
+"""The journal: the leader's observations at each tick, for the process that takes over from it.
 
-It has segments, files that are only appended to. The first entry of a segment has every series, the
-others those that have changed; the very first one has what was counted before there was a history.
-An entry that is cut off or damaged ends the reading of its segment.
+It consists of segments, which are append-only files. The first entry of a segment has all series,
+the others those that have changed; the very first one has the counts from before the history began.
+Reading a segment stops at an entry that is truncated or damaged.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from vitalspan.workers.worker_counts import WorkerCounts
 
 _NAME: Final = "journal-"
 _ENTRY: Final = struct.Struct("<II")
-"""The length of an entry, and its checksum."""
+"""The length and the checksum of an entry."""
 
 _SEGMENT_SECONDS: Final = 1800.0
 _MAX_SEGMENTS: Final = 64
@@ -36,12 +36,12 @@ _MAX_BYTES: Final = 64 * 1024 * 1024
 
 
 class Entry(NamedTuple):
-    """One tick.
+    """The observations of one tick.
 
     Attributes:
-        now: the tick, in seconds on the steady clock.
-        samples: the metrics of the registry that rules ask for.
-        reading: the samples that expressions of rules ask for.
+        now: the time of the tick, in seconds on the steady clock.
+        samples: the registry's metrics that rules use.
+        reading: the samples that expressions of rules use.
         payload: the counts.
     """
 
@@ -52,7 +52,7 @@ class Entry(NamedTuple):
 
 
 class Place(NamedTuple):
-    """The place of an entry: the number of its segment, and where the entry ends in it."""
+    """The place of an entry: the number of its segment, and the offset of the entry's end."""
 
     segment: int
     offset: int
@@ -66,9 +66,9 @@ class Journal:
     """Writes and reads the segments of a directory.
 
     Args:
-        directory: the directory that the processes share.
-        boot: tells one run of the machine from another, between which steady times mean nothing.
-        keep: seconds of the past that are kept at least.
+        directory: the shared directory of the processes.
+        boot: the id of this boot; steady times of other boots mean nothing.
+        keep: the minimum number of seconds of the past to keep.
     """
 
     def __init__(self, directory: Path, boot: str, keep: float) -> None:
@@ -81,15 +81,15 @@ class Journal:
         self._size = 0
 
     def begin(self) -> None:
-        """Go on in a new segment, as a new leader does: the last one may end in half an entry."""
+        """Continue in a new segment, as new leaders do: the last one may end in a partial entry."""
         self._segment = None
 
     def wants_everything(self, now: float) -> bool:
-        """Whether the entry of this tick begins a segment, and has to have every series."""
+        """Whether the entry of this tick begins a segment, and so needs to have all series."""
         return (
             self._segment is None
             or now - self._began >= _SEGMENT_SECONDS
-            # Every series in every entry would be no shorter.
+            # At this size, entries with all series would be no longer.
             or self._size >= max(_MAX_BYTES // 8, 2 * self._first)
         )
 
@@ -101,17 +101,17 @@ class Journal:
         samples: Samples,
         reading: Reading,
     ) -> None:
-        """Append what was noted at a tick.
+        """Append the observations of a tick.
 
         Args:
-            now: the tick, in seconds on the steady clock.
-            counts: everything but the operations.
-            series: those that have changed, and the bucket boundaries that they refer to.
-            samples: the metrics of the registry that rules ask for.
-            reading: the samples that expressions of rules ask for.
+            now: the time of the tick, in seconds on the steady clock.
+            counts: all counts except those of the operations.
+            series: the series that have changed, and their bucket boundaries.
+            samples: the registry's metrics that rules use.
+            reading: the samples that expressions of rules use.
 
         Raises:
-            OSError: if there is no room.
+            OSError: if it cannot be written, for example to a full disk.
         """
         new = self.wants_everything(now)
         head = {
@@ -130,7 +130,7 @@ class Journal:
         try:
             entry = _ENTRY.pack(len(payload), crc32(payload)) + payload
             if os.write(file, entry) < len(entry):
-                # Nobody can read what comes after half an entry.
+                # Entries after a partial one could not be read.
                 self._segment = None
             self._size += len(entry)
             self._first = self._first or len(entry)
@@ -141,7 +141,7 @@ class Journal:
             os.close(file)
 
     def entries(self, now: float) -> Iterator[Entry]:
-        """Yield the entries of this run of the machine, in order, each later than the one before.
+        """Yield the entries since this boot, in order, each later than the one before.
 
         Args:
             now: the time, in seconds on the steady clock.
@@ -154,10 +154,10 @@ class Journal:
                     yield entry
 
     def entries_after(self, place: Place) -> Iterator[tuple[Entry, Place]]:
-        """Yield the entries that have been appended since, each with its place.
+        """Yield the entries that were appended after a place, each with its own place.
 
         Args:
-            place: of the last entry that is known; `BEGINNING` for none.
+            place: the place of the last known entry; `BEGINNING` if there is none.
         """
         for path in self._segments():
             number = int(path.name.removeprefix(_NAME))
@@ -232,11 +232,11 @@ def _read_from(path: Path, boot: str, offset: int) -> Iterator[tuple[Entry, int]
 
 
 _Flat = list[tuple[str, list[tuple[str, str]], float | str]]
-"""Names with labels, and numbers or the texts of native histograms."""
+"""Names, labels, and values, which are numbers or the text of native histograms."""
 
 
 def _flat(reading: Reading) -> _Flat:
-    """Return all samples of a reading by their names and labels."""
+    """Return all samples of a reading with their names and labels."""
     flat: _Flat = [(name, list(labels.items()), value) for name, labels, value in reading.samples]
     for name, own, histogram in reading.histograms:
         flat.append((name, list(own.items()), notation(histogram)))

@@ -1,4 +1,4 @@
-"""The election of the one process that does something for all: evaluates rules, or pushes."""
+"""The election of a leader, the process that evaluates rules or pushes metrics for all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vitalspan.workers.private_files import make_directory, open_file
 
 LEADER: Final = "leader"
 PUSHER: Final = "otlp-leader"
-"""The files whose locks say who evaluates rules and health, and who pushes metrics."""
+"""The lock files of the leader that evaluates rules and health, and of the one that pushes."""
 
 _UNUSABLE: Final = frozenset(
     {
@@ -22,16 +22,16 @@ _UNUSABLE: Final = frozenset(
         *(errno.ENOSPC, errno.EDQUOT),
     }
 )
-"""Errors of a directory that no process can use. Others, such as too many open files, are those of
-this process, and another one may lead."""
+"""Errors that affect every process that uses the directory. Others, such as too many open files,
+only affect this process, and another one may lead."""
 
 
 class Leadership:
-    """A lock that one process holds, and that the operating system takes back when it dies.
+    """A lock that one process holds, and that the operating system releases when it dies.
 
     Args:
-        directory: the directory that the processes share.
-        name: of the file that is locked.
+        directory: the shared directory of the processes.
+        name: the name of the lock file.
     """
 
     def __init__(self, directory: Path, name: str = LEADER) -> None:
@@ -44,15 +44,15 @@ class Leadership:
         return self._file is not None
 
     def acquire(self) -> bool:
-        """Lead, unless another process does; return whether this process leads.
+        """Become the leader unless another process is; return whether this process leads.
 
-        Where the directory cannot be written to, each process leads itself.
+        If the directory cannot be written to, each process leads itself.
         """
         if self._file is not None and os.fstat(self._file).st_nlink:
             return True
-        # Somebody has removed the file, and another process may lock a new one.
+        # The file has been removed, and another process may lock a new one.
         self.release()
-        # A child that was forked meanwhile would not know of the lock, and keep it.
+        # A child that is forked in the meantime would keep the lock without knowing it.
         with fork.imports_finish_first:
             return self._lock()
 
@@ -68,14 +68,14 @@ class Leadership:
             os.close(file)
             return False
         with suppress(OSError):
-            # For people, who want to know which process it is.
+            # The process id in the file is information for people.
             os.ftruncate(file, 0)
             os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         self._file = file
         return True
 
     def release(self) -> None:
-        """Stop leading. In a forked child this leaves the lock to the parent."""
+        """Stop leading. In a forked child, the parent keeps the lock."""
         if self._file is not None:
             with suppress(OSError):
                 os.close(self._file)

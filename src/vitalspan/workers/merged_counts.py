@@ -1,4 +1,4 @@
-"""The sums of all processes of a service, as exposition and history read them."""
+"""The sums of all processes of a service, for exposition and history."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from vitalspan.workers.worker_counts import SeriesCounts, WorkerCounts
 
 
 class MergedCounts:
-    """The sum of what every process has published, this one included.
+    """The sum of the counts that all processes have published, including this one.
 
     Args:
-        process: what this process has counted.
-        publisher: publishes it.
-        directory: where the others publish.
+        process: the counts of this process.
+        publisher: publishes them.
+        directory: the directory where the others publish.
 
     Attributes:
-        state: what was read last.
-        counts: the sum of it.
+        state: the latest state that was read.
+        counts: the sum of its counts.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class MergedCounts:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was read, as a forked child does."""
+        """Drop everything that was read, in a forked child."""
         self._lock = threading.RLock()
         self._series: dict[bytes, Series] = {}
         self._in_progress: dict[Series, tuple[int, float]] = {}
@@ -66,37 +66,37 @@ class MergedCounts:
 
     @property
     def born(self) -> float:
-        """When this process began to count, on the steady clock."""
+        """When this process started to count, on the steady clock."""
         return self._process.born
 
     @contextmanager
     def flushed(self) -> Iterator[list[Series]]:
-        """Publish, read what all have published, and keep it as it is meanwhile."""
+        """Publish, read what all have published, and keep it unchanged during the block."""
         with self._lock:
             yield list(self._series.values()) if self._replays else self._refresh()
 
     def all_series(self) -> list[Series]:
-        """Publish, read what all have published, and return every series."""
+        """Publish, read what all processes have published, and return all series."""
         with self._lock:
             return self._refresh()
 
     def in_progress(self, series: Series) -> tuple[int, float | None]:
-        """Return how many calls are inside and, on the steady clock, when the oldest began."""
+        """Return how many calls are in progress and when the oldest began, on the steady clock."""
         return self._in_progress.get(series, (0, None))
 
     def caches(self) -> list[CacheCounts]:
-        """Return the counts of every cache, as they were read last."""
+        """Return the counts of all caches from the last reading."""
         return [CacheCounts(*key, *values) for key, values in self.counts.caches.items()]
 
     def apis(self) -> list[ApiCounts]:
-        """Return the counts of every API, as they were read last."""
+        """Return the counts of all APIs from the last reading."""
         return [ApiCounts(*key, *values) for key, values in self.counts.apis.items()]
 
     def slos(self, counters: Mapping[str, SloCounter]) -> list[SloCounts]:
-        """Return the counts of SLOs, as they were read last.
+        """Return the counts of SLOs from the last reading.
 
         Args:
-            counters: those of this process; events of other definitions are left out.
+            counters: the counters of this process; events of other definitions are ignored.
         """
         counts = self.counts.slos
         found = {
@@ -104,26 +104,26 @@ class MergedCounts:
             for (name, definition, labels), (events, bad) in counts.items()
             if name in counters and counters[name].definition == definition
         }
-        # One without events is shown from the start.
+        # An SLO without events is shown from the start.
         for slo in self._process.slos(counters):
             found.setdefault((slo.name, tuple(slo.labels.items())), slo)
         return list(found.values())
 
     def count_slos(self, counters: Mapping[str, SloCounter]) -> None:
-        """Let the counters of SLOs, by name, judge the calls of this process."""
+        """Let SLO counters, by name, judge the calls of this process."""
         self._publisher.slo_counters = counters
         self._process.count_slos(counters)
 
     def changed_series(
         self, *, everything: bool
     ) -> tuple[list[EncodedSeries], list[tuple[float, ...]]]:
-        """Return the series that have changed since the last time, for the journal.
+        """Return the series that have changed since the previous call, for the journal.
 
         Args:
             everything: whether all series are returned.
 
         Returns:
-            The series, and the bucket boundaries that they refer to.
+            The series, and their bucket boundaries.
         """
         with self._lock:
             keys, self._changed = self._changed, set()
@@ -131,11 +131,11 @@ class MergedCounts:
             return encode_all(self.counts, wanted, self.epoch())
 
     def like_this(self) -> MergedCounts:
-        """Return a second view of the same processes, which has read nothing yet."""
+        """Return another view of the same processes, which has read nothing yet."""
         return MergedCounts(self._process, self._publisher, self._directory)
 
     def forget_series(self) -> None:
-        """Forget every series, so that the next reading reports all of them as changed."""
+        """Drop all series, so that the next reading reports all of them as changed."""
         with self._lock:
             self._series = {}
             self._in_progress = {}
@@ -144,7 +144,7 @@ class MergedCounts:
 
     @contextmanager
     def replaying(self, payload: Payload) -> Iterator[None]:
-        """Show what was counted at an earlier tick.
+        """Show the counts of an earlier tick.
 
         Args:
             payload: an entry of the journal, with the series that had changed.
@@ -161,7 +161,7 @@ class MergedCounts:
             self.counts = counts
             for key, one in counts.series.items():
                 self._series[key] = self._updated(key, self._series.get(key), one)
-            # What is shown now is not what the sums have.
+            # The counts that are shown now differ from the sums.
             self._sums = self._new_sums()
             self._replays = True
             try:
@@ -170,9 +170,9 @@ class MergedCounts:
                 self._replays = False
 
     def internal(self) -> InternalCounts:
-        """Return what vitalspan has counted about itself in all processes."""
+        """Return the counts that vitalspan keeps about itself in all processes."""
         counts = self.counts
-        # Every place is shown from the start, so that its first fault is a rise.
+        # All places are shown from the start, so that the first error is an increase.
         errors = dict.fromkeys(self._process.internal().internal_errors, 0) | counts.internal_errors
         return InternalCounts(
             errors,
@@ -190,7 +190,7 @@ class MergedCounts:
         sources = self.state.sources()
         own = self._publisher.unpublished()
         if own is not None:
-            # The directory cannot be written to: at least this process is shown.
+            # The directory cannot be written to, so at least this process is shown.
             own.add_head(counts)
             sources.append(Source(own.columns, living=True))
         sums = self._sums
@@ -235,9 +235,9 @@ class MergedCounts:
 
 
 def _fresher(fresh: FreshCalls, before: DurationHistogram, after: DurationHistogram) -> FreshCalls:
-    """Return fresh calls with those that came between two readings of all processes.
+    """Return the fresh calls, including those between two readings of all processes.
 
-    A shortest or longest call that is not the first or last of all is known by its bucket alone.
+    Unless the shortest or longest call is that of the whole series, only its bucket is known.
     """
     counted, buckets, grid = dict(before.items()), fresh.buckets.copy(), after.grid
     places = []

@@ -1,4 +1,4 @@
-"""The layout of the series of several processes together, and the places of each one's in it."""
+"""The merged layout of the series of several processes, and where each process' values go."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 
 class Placement(NamedTuple):
-    """The places of the series of one process among those of all.
+    """The places of one process' series among those of all processes.
 
     Attributes:
-        slots: for each series of all, its place in the columns of the process; one past the last
-            for a series that the process does not have. None if all have the same places.
-        ranges: of counts: where they belong, where they are, and how many. None likewise.
+        slots: for each merged series, its place in the columns of the process; one past the last
+            place if the process does not have it. None if all have the same places.
+        ranges: for counts: target, source and length. None if all have the same places.
     """
 
     slots: list[int] | None
@@ -29,18 +29,19 @@ class MergedLayout:
     """The series of several processes, each with the fine buckets that any of them has.
 
     Args:
-        layouts: of the processes.
-        before: what they were before, of which the places that are still right are kept.
+        layouts: the layouts of the processes.
+        before: the previous merged layout, whose places are reused if they are still right.
 
     Attributes:
-        keys: of each series.
-        boundaries: its bucket boundaries; of the first process that has them, if they differ.
-        created: when the first of the processes began to count; 0 if that is unknown.
-        first: its first fine bucket.
-        lengths: how many fine buckets it has; 0 if the boundaries differ.
+        keys: the keys of the series.
+        boundaries: their bucket boundaries; if they differ, those of the first process that has
+            them.
+        created: when the first of the processes started to count; 0 if that is unknown.
+        first: the first fine bucket of each series.
+        lengths: the number of fine buckets of each series; 0 if the boundaries differ.
         offsets: where they begin among those of all series.
-        flags: those that any of the processes has.
-        differing: the series whose processes have different bucket boundaries.
+        flags: the flags that any of the processes has set.
+        differing: the series whose bucket boundaries differ between processes.
     """
 
     def __init__(self, layouts: Sequence[SeriesLayout], before: MergedLayout | None = None) -> None:
@@ -67,31 +68,31 @@ class MergedLayout:
         self._placements = [placements[id(one)] for one in layouts]
 
     def is_of(self, layouts: Sequence[SeriesLayout]) -> bool:
-        """Whether these are the layouts that this one was made of."""
+        """Whether this layout was made of these layouts."""
         return len(layouts) == len(self._layouts) and all(map(is_, layouts, self._layouts))
 
     def aligned(self, index: int, column: Sequence[T], missing: T) -> Sequence[T]:
-        """Return the column of a process with a value for each series.
+        """Return a process' column with a value for each merged series.
 
         Args:
-            index: of the process among the layouts.
-            column: its values.
-            missing: stands for a series that the process does not have.
+            index: the index of the process' layout.
+            column: the values.
+            missing: the value for a series that the process does not have.
         """
         slots = self._placements[index].slots
         if slots is None:
             return column
         values = [*column, missing]
-        # It returns no tuple for a single place.
+        # For a single place, `itemgetter` does not return a tuple.
         return itemgetter(*slots)(values) if len(slots) > 1 else [values[slots[0]]]
 
     def aligned_counts(self, index: int, counts: bytes, width: int) -> bytes | bytearray:
-        """Return the counts of fine buckets of a process, each where it belongs.
+        """Return a process' fine bucket counts, each at its merged place.
 
         Args:
-            index: of the process among the layouts.
-            counts: its counts.
-            width: the bytes that each of them has.
+            index: the index of the process' layout.
+            counts: the counts.
+            width: the number of bytes of each count.
         """
         ranges = self._placements[index].ranges
         if ranges is None:

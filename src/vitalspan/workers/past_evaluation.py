@@ -1,4 +1,4 @@
-"""The history of the leader, which the process that takes over from it goes on with."""
+"""The leader's history, which is continued by the process that takes over."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 class PastEvaluation:
-    """Writes the journal of a history, and makes a history of the journal of another process.
+    """Writes the journal of a history, and restores a history from another process' journal.
 
     Args:
         workers: the processes.
-        history: of this process.
-        directory: the directory that the processes share.
-        boot: tells one run of the machine from another, between which steady times mean nothing.
+        history: the history of this process.
+        directory: the shared directory of the processes.
+        boot: the id of this boot; steady times of other boots mean nothing.
 
     Attributes:
-        followed: the history of the process that evaluates, where this one does not.
+        followed: the history of the evaluating process, if that is not this one.
     """
 
     def __init__(self, workers: Workers, history: History, directory: Path, boot: str) -> None:
@@ -42,15 +42,15 @@ class PastEvaluation:
         self._slos = SloHistory(directory, boot)
 
     def note(self, now: float, samples: Samples, reading: Reading) -> None:
-        """Write what was observed at a tick.
+        """Write the observations of a tick.
 
         Args:
-            now: the tick, in seconds on the steady clock.
-            samples: the metrics of the registry that rules ask for.
-            reading: the samples that expressions of rules ask for.
+            now: the time of the tick, in seconds on the steady clock.
+            samples: the registry's metrics that rules use.
+            reading: the samples that expressions of rules use.
 
         Raises:
-            OSError: if there is no room.
+            OSError: if it cannot be written, for example to a full disk.
         """
         counts = self._workers.counts
         everything = self._journal.wants_everything(now)
@@ -60,7 +60,7 @@ class PastEvaluation:
             self._slos.write(self._history)
 
     def restore(self, now: float, *, writes: bool) -> None:
-        """Make the history of the journal; begin anew without one.
+        """Restore the history from the journal; start over without one.
 
         Args:
             now: the time, in seconds on the steady clock.
@@ -75,7 +75,7 @@ class PastEvaluation:
         history.ticks = Ticks(min(now, counts.born))
         past = self._workers.has_past()
         if past:
-            # Nobody knows when that was counted which older processes have left.
+            # The times are unknown at which the counts of earlier processes were made.
             history.ticks = Ticks(now)
             history.observe(now)
             history.ticks = Ticks(now)
@@ -83,7 +83,7 @@ class PastEvaluation:
             self._begin_journal(history.ticks.times[0], past=past)
 
     def _replay(self, now: float) -> bool:
-        """Give the history what the journal has; return whether that is anything."""
+        """Replay the journal into the history; return whether there was anything."""
         history, replayed = self._history, False
         for entry in self._journal.entries(now):
             if not replayed:

@@ -1,6 +1,6 @@
 """The state that a process publishes, in binary form: a head, recent calls, and the series.
 
-The head and the calls are JSON, so that a later version can put more into them.
+The head and the calls are JSON, so that later versions can add to them.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _PREFIX: Final = struct.Struct("<II")
 
 
 class Payload:
-    """The state that a process has published, taken apart.
+    """A decoded state that a process has published.
 
     Args:
-        encoded: the state.
-        layouts: those of series that are known, by what they were made of.
+        encoded: the encoded state.
+        layouts: the known layouts of series, by their `source`.
 
     Attributes:
-        head: everything but the series and the calls.
-        calls: the recent calls, encoded.
+        head: everything except the series and the calls.
+        calls: the recent calls, still encoded.
         columns: the series.
 
     Raises:
@@ -61,7 +61,7 @@ class Payload:
         return rows_of(self.head)
 
     def add_head(self, counts: WorkerCounts) -> None:
-        """Add everything but the series and the calls."""
+        """Add everything except the series and the calls to some counts."""
         for name in ("caches", "apis", "slos"):
             sums: dict[Any, list[float]] = getattr(counts, name)
             for key, values in self._rows[name]:
@@ -71,11 +71,11 @@ class Payload:
 
 
 def encode(head: Mapping[str, Any], columns: bytes, calls: bytes = b"") -> bytes:
-    """Return a state.
+    """Return an encoded state.
 
     Args:
-        head: from `head_of`, with the bucket boundaries of the series as `grids`.
-        columns: from `encode_columns`.
+        head: the result of `head_of`, with the bucket boundaries of the series as `grids`.
+        columns: the result of `encode_columns`.
         calls: the recent calls, encoded.
     """
     encoded = dump(head)
@@ -83,7 +83,7 @@ def encode(head: Mapping[str, Any], columns: bytes, calls: bytes = b"") -> bytes
 
 
 def encode_counts(counts: WorkerCounts, epoch: float) -> bytes:
-    """Return the state of counts that were put together, without calls in progress.
+    """Return the encoded state of summed counts, without calls in progress.
 
     Args:
         counts: the counts.
@@ -96,11 +96,11 @@ def encode_counts(counts: WorkerCounts, epoch: float) -> bytes:
 def encode_all(
     counts: WorkerCounts, keys: Iterable[bytes], epoch: float
 ) -> tuple[list[EncodedSeries], list[tuple[float, ...]]]:
-    """Return series ready to be put into columns, and the bucket boundaries that they refer to.
+    """Return series ready to be put into columns, and their bucket boundaries.
 
     Args:
-        counts: where they are.
-        keys: of the series.
+        counts: the counts with the series.
+        keys: the keys of the series.
         epoch: the difference between the time of day and the steady clock in seconds.
     """
     grids: dict[tuple[float, ...], int] = {}
@@ -113,7 +113,7 @@ def encode_all(
 
 
 def head_of(counts: WorkerCounts) -> dict[str, Any]:
-    """Return the head for everything but the series."""
+    """Return the head for everything except the series."""
     return {
         "caches": [[*key, *values] for key, values in counts.caches.items()],
         "apis": [[*key, *values] for key, values in counts.apis.items()],
@@ -128,12 +128,12 @@ def head_of(counts: WorkerCounts) -> dict[str, Any]:
 
 @lru_cache(maxsize=64)
 def _shared(boundaries: tuple[float, ...]) -> tuple[float, ...]:
-    """Return the same object for the same boundaries, which are compared in less time then."""
+    """Return the same object for equal boundaries, which makes comparing them faster."""
     return boundaries
 
 
 def _rows(head: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the head's content, checked."""
+    """Return the content of a head after checking it."""
     return {
         "caches": [((str(one[0]), str(one[1])), _numbers(one[2:4])) for one in head["caches"]],
         "apis": [((str(one[0]), str(one[1])), _numbers(one[2:6])) for one in head["apis"]],

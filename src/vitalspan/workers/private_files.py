@@ -1,4 +1,4 @@
-"""Files in a shared directory, which other users can neither read nor put in another place."""
+"""Files in a shared directory, which other users can neither read nor redirect."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory for this user alone, unless it is there.
+    """Create a directory for this user only, unless it exists.
 
     Raises:
-        OSError: if it cannot be made, or anybody may write to it and it is not this user's.
+        OSError: if it cannot be created, or anybody may write to it and another user owns it.
     """
     path.mkdir(0o700, parents=True, exist_ok=True)
     if is_exposed(path):
@@ -21,7 +21,7 @@ def make_directory(path: Path) -> None:
 
 
 def is_exposed(path: Path) -> bool:
-    """Whether any user may write to a directory that is not this user's."""
+    """Whether any user may write to a directory that this user does not own."""
     try:
         state = path.stat()
     except OSError:
@@ -30,10 +30,10 @@ def is_exposed(path: Path) -> bool:
 
 
 def open_file(path: str | Path, flags: int) -> int:
-    """Open a file as `os.open` does, but no symbolic link; it is an opener for `open` as well.
+    """Open a file like `os.open`, but refuse symbolic links; this can be an opener for `open`.
 
-    A file that it makes is for this user alone, or for the group too if that may write to the
-    directory, as where several users share a directory with the setgid bit.
+    A new file is only accessible by this user, or also by the group if that may write to the
+    directory, as when several users share a directory with the setgid bit.
 
     Raises:
         OSError: if it cannot be opened.
@@ -42,13 +42,14 @@ def open_file(path: str | Path, flags: int) -> int:
     if flags & os.O_CREAT:
         with suppress(OSError):
             if Path(path).parent.stat().st_mode & stat.S_IWGRP:
-                # The umask has no say in this. It fails for a file of another user, which has it.
+                # Independent of the umask. It fails for another user's file, which has this mode
+                # already.
                 os.fchmod(file, 0o660)
     return file
 
 
 def read_file(path: Path) -> bytes:
-    """Return the content of a file that is no symbolic link.
+    """Return the content of a file, which must not be a symbolic link.
 
     Raises:
         OSError: if it cannot be read.
@@ -58,7 +59,7 @@ def read_file(path: Path) -> bytes:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file that is no symbolic link.
+    """Write a file, which must not be a symbolic link.
 
     Raises:
         OSError: if it cannot be written.

@@ -1,4 +1,4 @@
-"""Publishes at the end of the process, however Python lets one know of it."""
+"""Publishes when the process ends, in every way that Python can detect."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from vitalspan.workers.publisher import Publisher
 
 
 class ProcessExit(ProcessEnd):
-    """Publishes when the process ends: at exit, after a child's work, on SIGTERM.
+    """Publishes when the process ends: at exit, at the end of a child's work, and on SIGTERM.
 
     Args:
-        publisher: publishes, perhaps more than once.
+        publisher: the publisher; it may publish more than once.
     """
 
     def __init__(self, publisher: Publisher) -> None:
@@ -24,17 +24,17 @@ class ProcessExit(ProcessEnd):
         sigterm.end_with(publish_and_terminate)
 
     def close(self) -> None:
-        """Publish no more at exit."""
+        """Stop publishing at exit."""
         _publishers.discard(self._publisher)
         super().close()
 
 
 _publishers: weakref.WeakSet[Publisher] = weakref.WeakSet()
-"""Those of all monitors that are not closed: a process has one handler of a signal."""
+"""The publishers of all monitors that are not closed, because signal handlers are per process."""
 
 
 def publish_and_terminate(number: int) -> None:
-    """Publish what every monitor has counted, and end the process by the signal of this number."""
+    """Publish the counts of every monitor, and end the process with this signal."""
     interrupted: Publisher | None = None
     try:
         for publisher in list(_publishers):
@@ -46,5 +46,5 @@ def publish_and_terminate(number: int) -> None:
         if interrupted is None:
             sigterm.terminate(number)
         else:
-            # It is nearly done, and then the process ends.
+            # The publication is nearly done, and ends the process afterwards.
             interrupted.afterwards = partial(sigterm.terminate, number)

@@ -20,9 +20,9 @@ class PublishedEvaluation:
     """Writes the file, and reads it when it has changed.
 
     Args:
-        directory: the directory that the processes share.
-        boot: tells one run of the machine from another, between which steady times mean nothing.
-        report: is told the path of a file that cannot be read, and why.
+        directory: the shared directory of the processes.
+        boot: the id of this boot; steady times of other boots mean nothing.
+        report: called with the path of a file that cannot be read, and the reason.
     """
 
     def __init__(self, directory: Path, boot: str, report: Callable[[Path, str], None]) -> None:
@@ -32,14 +32,15 @@ class PublishedEvaluation:
         self._seen: _Stamp | None = None
 
     def forget(self) -> None:
-        """Read the file the next time even if it has not changed."""
+        """Read the file next time even if it has not changed."""
         self._seen = None
 
     def write(self, document: Mapping[str, Any]) -> None:
         """Publish a document.
 
         Raises:
-            OSError: if there is no room; the document before stays published.
+            OSError: if it cannot be written, for example to a full disk; the previous document
+                stays.
         """
         unfinished = self.path.with_suffix(".new")
         write_file(unfinished, dump({"format": _FORMAT, "boot": self._boot, **document}))

@@ -1,4 +1,4 @@
-"""The publisher: writes what this process has counted into the shared directory, once a second."""
+"""The publisher: writes the counts of this process to the shared directory, once a second."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from vitalspan.workers.state_file import StateFile
 from vitalspan.workers.worker_counts import SeriesCounts, WorkerCounts
 
 _PATIENCE: Final = 1.0
-"""Seconds that one publication waits for another; a signal handler may have interrupted it."""
+"""Seconds that a publication waits for another one, which a signal handler may interrupt."""
 
 
 class _Published:
-    """A series as it was published last, and what that was made of."""
+    """A series as it was published last, and the objects that it was made of."""
 
     __slots__ = ("details", "encoded", "histogram", "key", "split")
 
@@ -43,22 +43,22 @@ class _Published:
 class Publisher:
     """Publishes the counts of this process.
 
-    A process has a file once it has recorded something, or knows by `is_worker` that it serves: a
-    supervisor that has only imported the application is no worker.
+    A process has a file once it has recorded something, or once `is_worker` says that it serves: a
+    supervisor that has only imported the application is not a worker.
 
     Args:
-        directory: where its file is.
-        counts: what it has counted.
-        calls: returns the recent and the slow calls, as JSON can say them.
+        directory: the directory for its file.
+        counts: the counts of this process.
+        calls: returns the recent and slow calls as a document for JSON.
         wall: returns the time of day, in seconds since the Unix epoch.
-        fault: is told what went wrong, in words.
+        fault: called with a description of what went wrong.
         registry: the other metrics of the process.
 
     Attributes:
         is_worker: whether the process publishes even if nothing is recorded.
-        slo_counters: those of the SLOs, by name.
-        latest: the state that was made last, published or not; None if nothing is recorded.
-        afterwards: is called after the publication that runs now, and after each later one.
+        slo_counters: the counters of the SLOs, by name.
+        latest: the latest state, published or not; None if nothing has been recorded.
+        afterwards: called after the current publication, and after each later one.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Publisher:
         self._begin()
 
     def reset(self) -> None:
-        """Begin anew in a forked child: the file is its parent's."""
+        """Start over in a forked child: the file belongs to its parent."""
         if self._file is not None:
             self._file.close()
         self._file = None
@@ -115,16 +115,16 @@ class Publisher:
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether this very thread is publishing: a signal handler has interrupted it."""
+        """Whether this thread is publishing, so that a signal handler has interrupted it."""
         return self._thread == threading.get_ident()
 
     def publish(self, *, fresh: bool = True) -> bool:
-        """Publish what has been counted until now; return whether it could be published.
+        """Publish the current counts; return whether that was possible.
 
-        It never raises: what cannot be written now is published the next time.
+        It never raises: data that cannot be written now is published the next time.
 
         Args:
-            fresh: whether the metrics of the registry are read anew; not in a signal handler.
+            fresh: whether to read the registry's metrics again; False in a signal handler.
         """
         lock = self._lock
         if self.is_interrupted or not acquire(lock, _PATIENCE):
@@ -133,7 +133,7 @@ class Publisher:
             self._thread = threading.get_ident()
             self._publish(fresh=fresh)
         except BlockingIOError:
-            # Others are beginning or ending at this moment.
+            # Other processes are starting or ending at this moment.
             return False
         except OSError as error:
             if not self._failed:
@@ -168,7 +168,7 @@ class Publisher:
             return
         now = self._wall()
         if self._file is None:
-            # A child that was forked meanwhile would not know of the file, and keep it locked.
+            # A child that is forked in the meantime would keep the file locked without knowing it.
             with fork.imports_finish_first:
                 self._file = self._directory.begin(now)
         self._file.write(payload, now, self._counted)
@@ -178,11 +178,11 @@ class Publisher:
         begun = self._counts.now()
         with self._counts.flushed() as flushed:
             if flushed is not None:
-                # Every call that had ended then is counted now.
+                # All calls that had ended by then are counted now.
                 self._counted = begun
             every = self._counts.recorder.series_table.all() if flushed is None else flushed
             series = [one for each in every if (one := self._encoded(each))]
-        # Processes with the same series in the same order are added up in less time.
+        # Processes with the same series in the same order are summed faster.
         series.sort(key=_key)
         counts = WorkerCounts()
         for cache in self._counts.caches():
@@ -231,7 +231,7 @@ class Publisher:
         return self._encoded_calls[1]
 
     def _encoded(self, series: Series) -> tuple[EncodedSeries, int, float] | None:
-        """Return a series, its calls in progress, and when the oldest of them began."""
+        """Return a series, its number of calls in progress, and when the oldest of them began."""
         calls, oldest = self._counts.in_progress(series)
         histogram = series.histogram
         published = self._series.get(series)

@@ -1,9 +1,9 @@
 """The other metrics of a registry: the user's own, and those of processes and the machine.
 
 Each process publishes the metrics that prometheus_client itself has made, and those of its process.
-They are merged by rules of their own: counters, histograms and summaries are added up, gauges as
-their `multiprocess_mode` says or with the label `worker`. A collector that a user has written may
-take long, so it is not published, but shown by the process that is asked.
+They are merged by rules of their own: counters, histograms and summaries are summed, gauges follow
+their `multiprocess_mode` or get the label `worker`. A user's custom collector may be slow, so it is
+not published but shown by the process that is scraped.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _OF_PROCESS: Final = (ProcessCollector, GCCollector, PlatformCollector, Describe
 _WORKER_LABEL: Final = "worker"
 
 Row = list[Any]
-"""A family: name, type, help, unit, how it is merged, and samples of name, labels and value.
+"""A family: name, type, help, unit, merge rule, and samples of name, labels and value.
 
-Where the latest value wins, samples also have the time of its last change on the steady clock.
+If the latest value wins, samples also have the time of their last change on the steady clock.
 """
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
@@ -48,7 +48,7 @@ Key = tuple[str, tuple[tuple[str, str], ...]]
 def published_collectors(
     registry: CollectorRegistry,
 ) -> tuple[list[Collector], list[Collector]]:
-    """Return the collectors that are published: the user's metrics, and those of the process."""
+    """Return the collectors to publish: those of the user's metrics, and those of the process."""
     with registry._lock:  # noqa: SLF001 - nothing public lists them
         collectors = list(registry._collector_to_names)  # noqa: SLF001
     own = [] if is_multiprocess() else [one for one in collectors if is_metric(one)]
@@ -61,12 +61,12 @@ def is_published(collector: Collector) -> bool:
 
 
 def is_multiprocess() -> bool:
-    """Whether prometheus_client puts the values of several processes together itself."""
+    """Whether prometheus_client combines the values of several processes itself."""
     return values.ValueClass is not values.MutexValue
 
 
 def is_metric(collector: object) -> bool:
-    """Whether prometheus_client itself has made a collector, for the application."""
+    """Whether a collector is a metric of prometheus_client that the application has made."""
     return isinstance(collector, MetricWrapperBase)
 
 
@@ -80,12 +80,12 @@ class MergedFamily:
     """A family of several processes.
 
     Attributes:
-        type: of the metric.
-        help: what it is.
-        unit: its unit.
-        rule: how values of different processes become one.
-        samples: the values so far.
-        changes: when the values changed that the latest one replaces.
+        type: the type of the metric.
+        help: the help text.
+        unit: the unit.
+        rule: how the values of several processes are merged.
+        samples: the merged values so far.
+        changes: when the values changed, if the latest one wins.
     """
 
     type: str
@@ -97,10 +97,10 @@ class MergedFamily:
 
 
 class MergedRegistry:
-    """Adds up what processes have published of their registries.
+    """Merges the metrics that processes have published.
 
     Attributes:
-        families: by name.
+        families: the families by name.
     """
 
     def __init__(self) -> None:
@@ -110,9 +110,9 @@ class MergedRegistry:
         """Add the families of a process.
 
         Args:
-            rows: what it has published.
-            worker: its number.
-            living: whether it lives; of a dead one only sums are left.
+            rows: the published families.
+            worker: the number of the process.
+            living: whether it is alive; only sums are kept of a dead one.
         """
         for name, kind, documentation, unit, rule, samples in rows:
             if not living and (rule != SUM or kind == "gauge"):
@@ -121,7 +121,7 @@ class MergedRegistry:
             if family is None:
                 family = self.families[name] = MergedFamily(kind, documentation, unit, rule)
             if family.type != kind or family.rule != rule:
-                # Of two versions of the application, the one that was read first is shown.
+                # If versions of the application differ, the family that was read first is shown.
                 continue
             for sample, labels, value, changed in samples:
                 pairs = _with_worker(labels, worker) if rule == WORKER else labels
@@ -133,7 +133,7 @@ class MergedRegistry:
                 family.samples[key] = _merged(rule, sample, family.samples.get(key), value + 0)
 
     def sums(self) -> list[Row]:
-        """Return what an archive keeps."""
+        """Return the families that an archive keeps."""
         return [
             [
                 *(name, one.type, one.help, one.unit, one.rule),
@@ -144,7 +144,7 @@ class MergedRegistry:
         ]
 
     def metrics(self) -> Iterator[Metric]:
-        """Yield the families as prometheus_client has them."""
+        """Yield the families as metrics of prometheus_client."""
         for name, family in self.families.items():
             metric = Metric(name, family.help, family.type, family.unit)
             for (sample, labels), value in family.samples.items():
@@ -153,7 +153,7 @@ class MergedRegistry:
 
 
 def rows_of(head: Mapping[str, Any]) -> list[Row]:
-    """Return the families in what a process has published, checked.
+    """Return the families in the head of a published state, after checking them.
 
     Raises:
         UnreadableError: for content that this version cannot read.
@@ -184,18 +184,18 @@ class SharedRegistry(SharedMetrics):
     """The published metrics of all processes, as a collector.
 
     Args:
-        read: publishes, and returns the sum of what all have published.
+        read: publishes, and returns the sum of what all processes have published.
     """
 
     def __init__(self, read: Callable[[], MergedRegistry]) -> None:
         self._read = read
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metrics, and those that prometheus_client has in files of its own."""
+        """Yield the metrics, and those that prometheus_client keeps in its own files."""
         yield from self._read().metrics()
         path = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
         if is_multiprocess() and Path(path).is_dir():
-            # It has no types for these.
+            # The function has no type annotations.
             collector: Any = MultiProcessCollector
             yield from collector(None, path).collect()
 

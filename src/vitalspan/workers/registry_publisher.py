@@ -47,10 +47,10 @@ _ADDED_UP: Final = frozenset(
         "process_threads",
     }
 )
-"""Metrics of a process whose sums over all processes are shown as well, as `workers_*`."""
+"""Process metrics whose sums over all processes are shown as well, as `workers_*`."""
 
 _PROCESS_SECONDS: Final = 5.0
-"""Seconds between two readings of what a process and the machine use."""
+"""Seconds between two readings of the resources of the process and the machine."""
 
 
 class RegistryPublisher:
@@ -59,7 +59,7 @@ class RegistryPublisher:
     Args:
         registry: the registry.
         now: returns the time on a steady clock, in seconds.
-        note_error: is told the type of each collector that raised and was left out.
+        note_error: called with the type of each collector that raised and was left out.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class RegistryPublisher:
         self._read_at = float("-inf")
 
     def reset(self) -> None:
-        """Forget what was read, as a forked child does, and remember what its parent has counted.
+        """Drop everything that was read, in a forked child, and remember the counts of its parent.
 
         The values of prometheus_client survive a fork, and the parent publishes them.
         """
@@ -98,8 +98,8 @@ class RegistryPublisher:
         """Return the families; a collector that raises is left out.
 
         Args:
-            fresh: whether they are read; a signal handler must not, since the thread that it has
-                interrupted may hold the lock of a metric.
+            fresh: whether to read them again; a signal handler must not, because the interrupted
+                thread may hold the lock of a metric.
         """
         if fresh:
             own, process = published_collectors(self._registry)
@@ -141,7 +141,7 @@ class RegistryPublisher:
     def _changed_at(self, key: Key, value: float) -> float:
         known = self._changes.get(key)
         if known is None or known[0] != value:
-            # Nobody has set one that is zero from the beginning.
+            # A value that has always been zero has never been set.
             changed = self._now() if known is not None or value else 0.0
             known = self._changes[key] = (value, changed)
         return known[1]
@@ -159,7 +159,7 @@ class RegistryPublisher:
                 elif row[4] == LATEST:
                     known = self._changes.get(key)
                     if known is None or known[0] != value:
-                        # What the parent has set is never later than what another process has.
+                        # The parent's value is never later than another process' value.
                         self._changes[key] = (value, 0.0)
 
     def has_counts(self) -> bool:

@@ -1,4 +1,4 @@
-"""Requests to the leader, from processes that do not evaluate themselves."""
+"""Requests to the leader, from processes that do not evaluate rules themselves."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Requests:
     """Files that ask the leader to acknowledge, silence, unsilence or clear alerts.
 
     Args:
-        directory: the directory that the processes share.
-        engine: has the alerts.
-        silences: keep alerts from receivers.
-        note: is told of requests that cannot be read.
+        directory: the shared directory of the processes.
+        engine: the engine with the alerts.
+        silences: the silences.
+        note: called with a message about a request that cannot be read.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class Requests:
         self._note = note
 
     def send(self, kind: str, **arguments: Any) -> None:
-        """Ask the leader; where nothing can be written, nothing happens.
+        """Send a request to the leader; if it cannot be written, nothing happens.
 
         Args:
             kind: `acknowledge`, `silence`, `unsilence` or `clear`.
-            **arguments: what it is about.
+            **arguments: the arguments of the request.
         """
         path = self._directory / f"{secrets.token_hex(8)}{_SUFFIX}"
         unfinished = path.with_suffix(".new")

@@ -1,15 +1,15 @@
-"""The binary form of the counts of many series: a column for each quantity, all of one length.
+"""The binary form of the counts of many series: one column per quantity, all of one length.
 
-Columns are read and added up many values at a time, which takes a tenth of the time that it takes
-with a record for each series. They are little-endian, and come in this order:
+Columns are read and summed many values at a time, which takes a tenth of the time that a record per
+series would take. They are little-endian, and come in this order:
 
-- the keys of the series, compressed, since they hardly ever change and are long,
-- the columns of the layout, which change seldom: when counting began, the first fine bucket and how
-  many there are, the bucket boundaries, the bytes of a count, flags,
+- the keys of the series, compressed, because they are long and hardly ever change,
+- the columns of the layout, which rarely change: when counting began, the first fine bucket and the
+  number of fine buckets, the bucket boundaries, the bytes of a count, flags,
 - the columns of values: sums, extremes and resources,
 - the counts of the fine buckets of all series, those with one byte for a count first,
 - the calls in progress, for the few series that have any,
-- errors, measures and exemplars in JSON, likewise.
+- errors, measures and exemplars in JSON, for the few series that have any.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ from vitalspan.workers.state_file import UnreadableError
 LAYOUT_TYPES: Final = "dHHHBB"
 VALUE_TYPES: Final = "dddddq"
 IN_PROGRESS: Final = struct.Struct("<IId")
-"""The series, its calls in progress, and when the oldest began on the steady clock."""
+"""The index of the series, its number of calls in progress, and the oldest one's steady time."""
 
 SIZES: Final = struct.Struct("<III")
-"""The bytes of the keys, how many series there are, how many of them have calls in progress."""
+"""The bytes of the keys, the number of series, and how many of them have calls in progress."""
 
 SPLIT: Final = 1
 MEASURED: Final = 2
 """Flags: calls were counted in series with further labels; resources of calls were measured."""
 
 _MOST_CALLS: Final = 1 << 48
-"""In one fine bucket of one process; so the sum of all processes has room in eight bytes."""
+"""The limit for one fine bucket of a process, so that the sum fits into eight bytes."""
 
 Grids = tuple[tuple[float, ...], ...]
-"""The sets of bucket boundaries that the series of a process have, in seconds."""
+"""The sets of bucket boundaries of a process' series, in seconds."""
 
 
 class Values(NamedTuple):
@@ -58,9 +58,9 @@ class Values(NamedTuple):
     Attributes:
         total: the sum of the durations in seconds.
         squares: the sum of their squares.
-        shortest: the least of them; infinite without any.
-        longest: the greatest of them; negative infinity without any.
-        cpu_seconds: the CPU time of the calls of which it was measured.
+        shortest: the shortest duration; infinite without any.
+        longest: the longest duration; negative infinity without any.
+        cpu_seconds: the CPU time of the calls whose resources were measured.
         memory_growth: the bytes by which resident memory grew during them.
     """
 
@@ -87,24 +87,24 @@ class InProgress(NamedTuple):
 
 
 class SeriesLayout:
-    """The part of columns that changes seldom. Processes with the same one share the object.
+    """The part of the columns that rarely changes. Processes with equal ones share the object.
 
     Args:
-        keys: the keys, compressed.
+        keys: the compressed keys.
         columns: the columns of the layout, encoded.
-        size: how many series there are.
+        size: the number of series.
         grids: the bucket boundaries that the layout refers to.
 
     Attributes:
-        source: what it was made of.
-        keys: of each series.
-        boundaries: its bucket boundaries in seconds.
-        created: when it began to count, in seconds since the Unix epoch; 0 if that is unknown.
-        first: its first fine bucket.
-        lengths: how many fine buckets it has.
+        source: what the layout was made of.
+        keys: the key of each series.
+        boundaries: the bucket boundaries of each series in seconds.
+        created: when counting began, in seconds since the Unix epoch; 0 if that is unknown.
+        first: the first fine bucket of each series.
+        lengths: the number of fine buckets of each series.
         offsets: where they begin among those of all series.
         flags: `SPLIT` and `MEASURED`.
-        groups: how many counts have so many bytes each, by bytes.
+        groups: how many counts there are of each size in bytes.
 
     Raises:
         UnreadableError: for a layout that this version cannot read.
@@ -126,14 +126,14 @@ class SeriesLayout:
 
 
 class SeriesColumns:
-    """The counts of the series of one process.
+    """The counts of a process' series.
 
     Args:
-        layout: the part that changes seldom.
+        layout: the part that rarely changes.
         values: the columns of `Values`.
-        counts: of fine buckets, encoded, by how many bytes each has.
-        in_progress: of the series that have any.
-        details: of the series that have any, by their place in the columns.
+        counts: the encoded counts of fine buckets, by the number of bytes of each.
+        in_progress: the calls in progress, for series that have any.
+        details: the details, for series that have any, by their place in the columns.
     """
 
     __slots__ = ("_counts", "details", "in_progress", "layout", "values")
@@ -153,28 +153,28 @@ class SeriesColumns:
         self.details = details
 
     def counts(self, width: int) -> bytes:
-        """Return the counts of the fine buckets of all series, as the layout's offsets say.
+        """Return the fine bucket counts of all series, at the offsets of the layout.
 
         Args:
-            width: how many bytes each of them gets, at least `widest`; the least one comes first.
+            width: the number of bytes for each count, at least `widest`; little-endian.
         """
         return b"".join(widened(part, own, width) for own, part in self._counts.items())
 
     @property
     def widest(self) -> int:
-        """The bytes that the greatest of the counts has."""
+        """The number of bytes that the greatest of the counts needs."""
         return max((width for width, part in self._counts.items() if part), default=1)
 
 
 def decode_columns(
     encoded: bytes, grids: Grids, layouts: Mapping[Any, SeriesLayout]
 ) -> SeriesColumns:
-    """Return the counts of series.
+    """Return the decoded columns of series.
 
     Args:
         encoded: the columns.
         grids: the bucket boundaries that they refer to.
-        layouts: those that are known, by what they were made of.
+        layouts: the known layouts, by their `source`.
 
     Raises:
         UnreadableError: for columns that this version cannot read.
@@ -206,7 +206,7 @@ def decode_columns(
 
 
 def _placed(lengths: list[int], widths: list[int]) -> tuple[list[int], dict[int, int]]:
-    """Return where the counts of each series begin, and how many have so many bytes."""
+    """Return where the counts of each series begin, and how many counts there are of each size."""
     groups = dict.fromkeys(COUNT_TYPES, 0)
     within = []
     for length, width in zip(lengths, widths, strict=True):

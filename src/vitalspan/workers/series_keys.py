@@ -1,4 +1,4 @@
-"""The keys of series: component, operation and labels, encoded."""
+"""The encoded keys of series: component, operation and labels."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def encode_keys(keys: Iterable[bytes]) -> bytes:
 
 
 def decode_keys(encoded: bytes) -> list[bytes]:
-    """Return keys that were compressed.
+    """Return the keys from their compressed form.
 
     Raises:
-        zlib.error: for what is damaged.
+        zlib.error: if they are damaged.
     """
     return decompress(encoded).split(b"\n") if encoded else []

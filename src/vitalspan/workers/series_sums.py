@@ -1,4 +1,4 @@
-"""The sums of the series of several processes, of which only what has changed is made anew."""
+"""The sums of several processes' series; only those that have changed are computed again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vitalspan.workers.worker_counts import SeriesCounts
 
 
 def _exact_sum(values: Iterable[float]) -> float:
-    """Return the sum, rounded once, so that it does not depend on the order of the processes."""
+    """Return the sum with a single rounding, so that the order of the processes does not matter."""
     try:
         return fsum(values)
     except (OverflowError, ValueError):
@@ -32,15 +32,15 @@ _MERGING: Final[tuple[tuple[Callable[[Any], Any], Any], ...]] = (
     (_exact_sum, 0.0),
     (sum, 0),
 )
-"""For each column, the function that merges values, and the value of a series that is missing."""
+"""For each column, the function that merges values, and the value for a missing series."""
 
 
 class Source(NamedTuple):
     """The series of one process.
 
     Attributes:
-        columns: its series.
-        living: whether it lives; a dead one has no calls in progress.
+        columns: the series.
+        living: whether it is alive; a dead one has no calls in progress.
     """
 
     columns: SeriesColumns
@@ -48,7 +48,7 @@ class Source(NamedTuple):
 
 
 class _Parts(NamedTuple):
-    """The sums of one series before they are decoded; equal ones are decoded once."""
+    """The sums of one series before they are decoded; equal ones are decoded only once."""
 
     boundaries: tuple[float, ...]
     first: int
@@ -61,17 +61,17 @@ class _Parts(NamedTuple):
 
 
 class SeriesSums:
-    """Adds up the series of processes.
+    """Sums the series of several processes.
 
     Args:
         epoch: returns the difference between the time of day and the steady clock, in seconds.
-        report: is told why the details of a series could not be read.
+        report: called with the reason if the details of a series cannot be read.
 
     Attributes:
-        series: the sums by the encoded key of the series' labels. Nobody writes to one that is
-            here; another takes its place when it has changed.
-        in_progress: the calls in progress of living processes, and when the oldest of them began on
-            the steady clock, by the same keys.
+        series: the sums by the encoded key of the series' labels. They are never modified; a
+            changed one is replaced.
+        in_progress: the number of calls in progress in living processes, and when the oldest of
+            them began on the steady clock, by the same keys.
     """
 
     def __init__(
@@ -86,11 +86,11 @@ class SeriesSums:
         self._parts: dict[bytes, _Parts] = {}
 
     def update(self, sources: Sequence[Source]) -> list[bytes]:
-        """Add up processes; return the keys of the series that have changed or gone.
+        """Sum up processes; return the keys of the series that have changed or disappeared.
 
         Args:
-            sources: the series of all processes; those of a process that has published nothing
-                new are the same object as before.
+            sources: the series of all processes; a process that has published nothing new has the
+                same object as before.
         """
         self.in_progress = _in_progress(sources)
         columns = [one.columns for one in sources]
@@ -138,8 +138,8 @@ class SeriesSums:
     def _fine(self) -> list[int]:
         """Return the sums of the fine buckets of all series.
 
-        All counts of a process are taken as one number, and these numbers are added up. Each count
-        has room for its sum, so nothing is carried over from one to the next.
+        All counts of a process are read as one large integer, and these integers are added. Each
+        count has room for its sum, so there is no carry from one to the next.
         """
         layout, columns = self._layout, self._columns
         greatest = max((one.widest for one in columns), default=1)

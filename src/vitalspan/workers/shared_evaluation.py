@@ -1,4 +1,4 @@
-"""One evaluation for all processes: one of them leads, and the others take over its results."""
+"""One evaluation for all processes: one of them leads, and the others read its results."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ if TYPE_CHECKING:
 class SharedEvaluation:
     """Leads the evaluation, or follows the process that does.
 
-    The caller holds the lock under which rules are evaluated.
+    The caller holds the lock for the evaluation of rules.
 
     Args:
         workers: the processes.
-        parts: what takes part in the evaluation of this process.
+        parts: the parts of this process' evaluation.
 
     Attributes:
-        requests: to the leader.
-        statuses: of SLOs, as they were published last.
-        receiver_statuses: of receivers, as they were published last.
-        action_counts: of actions, as they were published last.
-        ticks: how many ticks there were in all processes.
-        seconds: how long they took together.
+        requests: the requests to the leader.
+        statuses: the statuses of SLOs, as last published.
+        receiver_statuses: the statuses of receivers, as last published.
+        action_counts: the counts of actions, as last published.
+        ticks: the number of ticks in all processes.
+        seconds: the total seconds that they took.
     """
 
     def __init__(self, workers: Workers, parts: EvaluationParts) -> None:
@@ -61,7 +61,7 @@ class SharedEvaluation:
         self._instance = os.fspath(directory.absolute())
         share_instance(self._instance)
         self._closed = False
-        # Silences of several processes have different numbers.
+        # Silences of several processes must have different numbers.
         parts.silences.number_from(1 + secrets.randbelow(2**40))
         self.requests = Requests(directory, parts.engine, parts.silences, workers.note)
         self._published = PublishedEvaluation(directory, self._boot, workers.report)
@@ -69,7 +69,7 @@ class SharedEvaluation:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew, as a forked child does."""
+        """Start over in a forked child."""
         self._leadership.release()
         self._leading = False
         self._past.followed.reset()
@@ -94,7 +94,7 @@ class SharedEvaluation:
         return self._leading
 
     def lead(self, now: float) -> bool:
-        """Lead if no other process does, and else follow; return whether this process leads.
+        """Lead if no other process does, and follow otherwise; return whether this process leads.
 
         Args:
             now: the time, in seconds on the steady clock.
@@ -112,7 +112,7 @@ class SharedEvaluation:
         return True
 
     def step_down(self) -> None:
-        """Let another process lead, since this one will not tick by itself."""
+        """Let another process lead, because this one will not tick by itself."""
         self._leading = False
         self._leadership.release()
 
@@ -124,7 +124,7 @@ class SharedEvaluation:
             leave_instance(self._instance)
 
     def follow(self) -> None:
-        """Take over what the leader has published, if it has changed."""
+        """Read what the leader has published, if it has changed."""
         if self._leading:
             return
         document = self._published.read()
@@ -136,12 +136,12 @@ class SharedEvaluation:
         return self._past.followed.catch_up()
 
     def publish(self, now: float, samples: Samples, reading: Reading, *, seconds: float) -> None:
-        """Publish what a tick of this process has found.
+        """Publish the results of a tick of this process.
 
         Args:
-            now: the tick, in seconds on the steady clock.
-            samples: the metrics of the registry that rules ask for.
-            reading: the samples that expressions of rules ask for.
+            now: the time of the tick, in seconds on the steady clock.
+            samples: the registry's metrics that rules use.
+            reading: the samples that expressions of rules use.
             seconds: how long the tick took.
         """
         self.ticks += 1
@@ -171,7 +171,7 @@ class SharedEvaluation:
             self._actions = Counter(self.action_counts)
         own = {one.name: Counter(one.results) for one in self._parts.receivers.snapshot()}
         for name, counts in own.items():
-            # This process may have led before, and its own counts are among those it restored.
+            # This process may have led before, and then the restored counts include its own.
             self._results.get(name, Counter()).subtract(counts)
         self._actions.subtract(self._parts.actions.counts())
         self._past.followed.reset()

@@ -1,4 +1,4 @@
-"""The profiles of slow calls of all processes, each as a file in their shared directory."""
+"""The profiles of slow calls of all processes, each in a file in their shared directory."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 SUFFIX: Final = ".profile"
 
 KEPT: Final = 50
-"""Profiles of all processes that are kept, the latest ones."""
+"""The number of profiles of all processes that are kept; the oldest are removed."""
 
 _LARGEST: Final = 8 * 1024 * 1024
-"""Bytes of a file that is read: more than any profile has."""
+"""The maximum size of a file in bytes, which is more than any profile has."""
 
 
 class SharedProfiles:
     """The profiles in a directory.
 
     Args:
-        path: of the directory; it is made when there is something to keep.
+        path: the directory; it is created with the first profile.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,11 +35,11 @@ class SharedProfiles:
         fork.reset_in_child(self)
 
     def reset(self) -> None:
-        """Forget what was read. Another thread may have been about to read more."""
+        """Drop everything that was read. Another thread may have been about to read more."""
         self._read = {}
 
     def keep(self, profile: Profile) -> None:
-        """Keep a profile for all processes.
+        """Store a profile for all processes.
 
         Raises:
             OSError: if it cannot be written.
@@ -52,10 +52,10 @@ class SharedProfiles:
             path.unlink(missing_ok=True)
 
     def recent(self) -> list[Profile]:
-        """Return the profiles that can be read, in the order in which they were kept."""
+        """Return the profiles that can be read, in the order in which they were stored."""
         read = self._read
         found = {path.name: read.get(path.name) or self._decoded(path) for path in self._files()}
-        # In one step, since several threads may ask.
+        # In one step, because several threads may ask.
         self._read = found
         return [one for one in found.values() if one is not None]
 

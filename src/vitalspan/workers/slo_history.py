@@ -1,8 +1,8 @@
 """The events of SLOs over days and weeks, which the journal is too short for.
 
-The leader writes them when it begins a segment of the journal, so that together they leave no gap.
+The leader writes them when it begins a segment of the journal, so that together they have no gap.
 The file has a checksum, a head in JSON, and columns: the ticks, and for each SLO the times of its
-entries, and by how much the events and the bad ones had grown.
+entries and the increases of the events and of the bad ones.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from vitalspan.workers.private_files import read_file, write_file
 
 _NAME: Final = "slo-history"
 _PREFIX: Final = struct.Struct("<II")
-"""The checksum of what follows the prefix, and the length of the head."""
+"""The checksum of everything after the prefix, and the length of the head."""
 
 _MAX_ENTRIES: Final = 500_000
-"""Of all SLOs together, which are 12 MB; further SLOs begin anew."""
+"""The limit of all SLOs together, which is 12 MB; further SLOs start over."""
 
 _COLUMNS: Final = ("events", "bad")
 
 
 class _Past(NamedTuple):
-    """The past of one SLO, for one combination of the labels that tell its budgets apart."""
+    """The past of one SLO, for one set of the labels that separate its budgets."""
 
     slo: str
     labels: dict[str, str]
@@ -46,8 +46,8 @@ class SloHistory:
     """Writes and reads the file.
 
     Args:
-        directory: the directory that the processes share.
-        boot: tells one run of the machine from another, between which steady times mean nothing.
+        directory: the shared directory of the processes.
+        boot: the id of this boot; steady times of other boots mean nothing.
     """
 
     def __init__(self, directory: Path, boot: str) -> None:
@@ -55,10 +55,10 @@ class SloHistory:
         self._boot = boot
 
     def write(self, history: History) -> None:
-        """Write what a history has of SLOs.
+        """Write the events of SLOs in a history.
 
         Raises:
-            OSError: if there is no room; what was written before stays.
+            OSError: if it cannot be written, for example to a full disk; the previous file stays.
         """
         ticks = history.ticks.times
         past: list[_Past] = []
@@ -82,9 +82,9 @@ class SloHistory:
         unfinished.replace(self._path)
 
     def restore(self, history: History) -> None:
-        """Put what was written before the first tick of a history.
+        """Insert the stored events before the first tick of a history.
 
-        SLOs that are defined in another way now are left out, and so is a file that cannot be read.
+        SLOs whose definition has changed are ignored.
 
         Raises:
             OSError: if there is no such file.

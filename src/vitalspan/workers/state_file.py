@@ -1,14 +1,14 @@
-"""The file in which one process publishes its state, and which is whole at every moment.
+"""The file in which one process publishes its state, and which is consistent at every moment.
 
 The file begins with a header and two commit records, of which the one with the higher sequence
-number is in force. A new state is written where the one in force is not, and then the older commit
-record is made to point to it. So a process may be killed at any point, or the disk may be full: the
-state before is still there. The file is written with `pwrite` rather than through a memory map,
+number is valid. A new state is written where the valid one is not, and then the older commit record
+is made to point to it. So a process may be killed at any point, or the disk may be full: the
+previous state is still there. The file is written with `pwrite` rather than through a memory map,
 because a store to a mapped page of a full tmpfs kills the process with SIGBUS.
 
-Whoever writes holds an exclusive lock (`flock`) on the file as long as it lives. The operating
-system takes the lock back when the process dies, however it dies, so the lock tells the living from
-the dead; process ids are recycled and cannot.
+The writer holds an exclusive lock (`flock`) on the file as long as it lives. The operating system
+releases the lock when the process dies, however it dies, so the lock tells living processes from
+dead ones; process ids are recycled and cannot.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _ATTEMPTS: Final = 5
 
 
 class UnreadableError(Exception):
-    """A file that holds no state that this version can read."""
+    """A file without a state that this version can read."""
 
 
 class Header(NamedTuple):
@@ -51,7 +51,7 @@ class Header(NamedTuple):
     worker: int
     pid: int
     started: float
-    """Seconds since the Unix epoch."""
+    """The start of the process in seconds since the Unix epoch."""
 
 
 class Commit(NamedTuple):
@@ -62,23 +62,23 @@ class Commit(NamedTuple):
     length: int
     checksum: int
     published: float
-    """Seconds since the Unix epoch."""
+    """When it was published, in seconds since the Unix epoch."""
     counted: float
-    """The time on the steady clock, in seconds, until which every call that ended is counted."""
+    """The time on the steady clock, in seconds, until which all ended calls are counted."""
 
 
 class StateFile:
     """The file of this process, which it keeps locked.
 
     Args:
-        directory: where it is made.
+        directory: the directory for the file.
         worker: the number of this process among the living ones.
-        pid: its process id, for people.
+        pid: the process id, as information for people.
         now: seconds since the Unix epoch.
-        suffix: what the name ends with.
+        suffix: the suffix of the file name.
 
     Raises:
-        OSError: if it cannot be made; nothing is left behind.
+        OSError: if it cannot be created; nothing is left behind.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class StateFile:
     ) -> None:
         self.header = Header(secrets.token_hex(8), worker, pid, now)
         self.path = directory / f"{self.header.id}{suffix}"
-        # Under another name until it is locked, or a reader would take the process for dead.
+        # Under another name until it is locked, or a reader would think that the process is dead.
         unfinished = directory / f".{self.header.id}.new"
         self._file = open_file(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         self._commit = Commit(0, _DATA, 0, 0, now, 0.0)
@@ -106,15 +106,15 @@ class StateFile:
         Args:
             payload: the state.
             now: seconds since the Unix epoch.
-            counted: the time on the steady clock until which every call that ended is counted.
+            counted: the time on the steady clock until which all ended calls are counted.
 
         Raises:
-            OSError: if there is no room; the state before stays published.
+            OSError: if it cannot be written, for example to a full disk; the previous state stays.
         """
         last = self._commit
         offset = _DATA
         if len(payload) > last.offset - _DATA:
-            # Some room before it lets states that grow a little alternate between two places.
+            # Some spare room lets states that grow a little alternate between two places.
             after = last.offset + last.length + len(payload) // 8
             offset = -(-after // _BLOCK) * _BLOCK
         _write(self._file, payload, offset)
@@ -125,13 +125,13 @@ class StateFile:
 
     @property
     def is_lost(self) -> bool:
-        """Whether somebody has removed the file, so that nobody sees what is written to it."""
+        """Whether the file has been removed, so that nobody can see what is written to it."""
         return os.fstat(self._file).st_nlink == 0
 
     def close(self) -> None:
-        """Give the file up. Its state stays, as that of a process that has ended.
+        """Close the file. Its state stays, as that of a process that has ended.
 
-        In a forked child this only lets go of it: the lock is still its parent's.
+        In a forked child, the lock stays with the parent.
         """
         with suppress(OSError):
             os.close(self._file)
@@ -146,12 +146,12 @@ def _write(file: int, data: bytes, offset: int) -> None:
 
 
 class PublishedState(NamedTuple):
-    """The state that a process has published last.
+    """The latest state that a process has published.
 
     Attributes:
-        header: which process it is.
-        commit: which of its states this is.
-        payload: the state; empty if its commit is one that is known.
+        header: identifies the process.
+        commit: identifies the state.
+        payload: the state; empty if its commit is already known.
         living: whether the process lives.
     """
 
@@ -162,20 +162,20 @@ class PublishedState(NamedTuple):
 
 
 def read_state(path: Path, known: Commit | None = None) -> PublishedState | None:
-    """Read the state that a process has published last; None if it has published none.
+    """Read the latest state that a process has published; None if it has published none.
 
     Args:
-        path: of the file.
-        known: of a state that was read before, and is not read again.
+        path: the path of the file.
+        known: the commit of a state that was read before, and is not read again.
 
     Raises:
         UnreadableError: for a file that is damaged, foreign or of another version.
-        OSError: if it cannot be opened, such as one that was removed just now.
+        OSError: if it cannot be opened, for example because it was removed just now.
     """
     file = open_file(path, os.O_RDONLY)
     try:
         header = _read_header(file)
-        # Before its state is read: a process that dies meanwhile has published no more than that.
+        # Before the state is read: a process that dies in between cannot have published more.
         living = _is_locked(file)
         for _ in range(_ATTEMPTS):
             commits = _read_commits(file)
@@ -183,7 +183,7 @@ def read_state(path: Path, known: Commit | None = None) -> PublishedState | None
                 if any(os.pread(file, _DATA - _COMMITS[0], _COMMITS[0])):
                     raise UnreadableError("both of its commit records are damaged")
                 return None
-            # Behind the newest, the one before it, in case somebody has damaged that.
+            # The previous one comes after the newest, in case that is damaged.
             for commit in commits:
                 if commit == known:
                     return PublishedState(header, commit, b"", living)
@@ -210,7 +210,7 @@ def read_header(path: Path) -> tuple[Header, bool]:
 
 
 def has_magic(path: Path) -> bool:
-    """Whether a file begins as those of workers do, in whatever version."""
+    """Whether a file begins like those of workers of any version."""
     try:
         with open(path, "rb", opener=open_file) as file:
             return file.read(len(_MAGIC)) == _MAGIC
@@ -221,7 +221,7 @@ def has_magic(path: Path) -> bool:
 def _read_header(file: int) -> Header:
     data = os.pread(file, _HEADER.size + _CHECKSUM.size, 0)
     if data[:4] != _MAGIC:
-        raise UnreadableError("it is no file of a worker")
+        raise UnreadableError("it is not a file of a worker")
     if len(data) < _HEADER.size + _CHECKSUM.size:
         raise UnreadableError("its header is cut off")
     _, version, worker, pid, started, name = _HEADER.unpack_from(data)
@@ -233,7 +233,7 @@ def _read_header(file: int) -> Header:
 
 
 def _read_commits(file: int) -> list[Commit]:
-    """Return the commit records that are whole, the newest first."""
+    """Return the intact commit records, the newest first."""
     records = os.pread(file, _DATA - _COMMITS[0], _COMMITS[0])
     commits = []
     for at in _COMMITS:
@@ -243,7 +243,7 @@ def _read_commits(file: int) -> list[Commit]:
         if _CHECKSUM.unpack_from(data, _COMMIT.size)[0] != crc32(data[: _COMMIT.size]):
             continue
         commit = Commit(*_COMMIT.unpack_from(data))
-        # What is damaged must not make the reader ask for terabytes.
+        # A damaged record must not make the reader ask for terabytes.
         if commit.offset + commit.length <= os.fstat(file).st_size:
             commits.append(commit)
     return sorted(commits, reverse=True)
@@ -254,5 +254,5 @@ def _is_locked(file: int) -> bool:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return True
-    # Closing the file gives the lock back.
+    # Closing the file releases the lock.
     return False

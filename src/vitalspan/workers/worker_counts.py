@@ -13,7 +13,7 @@ from vitalspan.recording.detail_counts import DetailCounts
 from vitalspan.recording.duration_histogram import NO_SPREAD, DurationHistogram, Spread
 
 SloKey = tuple[str, str, Labels]
-"""The name of an SLO, what it was defined as, and the labels that tell its budgets apart."""
+"""The name of an SLO, its definition, and the labels that separate its budgets."""
 
 
 class SeriesCounts:
@@ -21,14 +21,14 @@ class SeriesCounts:
 
     Attributes:
         boundaries: the exported bucket boundaries of its grid.
-        created: when the first of the processes began to count, in seconds since the Unix
-            epoch; 0 if that is unknown.
+        created: when the first of the processes started to count, in seconds since the Unix epoch;
+            0 if that is unknown.
         first: the first fine bucket that is listed.
-        fine: the calls of that fine bucket and of those after it.
+        fine: the counts of that fine bucket and of the following ones.
         total: the sum of the durations in seconds.
-        spread: the sum of their squares, the shortest and the longest of them.
+        spread: the sum of the squares, the shortest and the longest duration.
         split: whether calls that began here were counted in series with further labels.
-        details: errors, measures and so on; None without any.
+        details: errors, measures and so on; None if there are none.
     """
 
     __slots__ = (
@@ -53,7 +53,7 @@ class SeriesCounts:
         self.details: DetailCounts | None = None
 
     def histogram(self) -> DurationHistogram:
-        """Return the durations."""
+        """Return the durations as a histogram."""
         grid = grid_of(self.boundaries)
         return DurationHistogram.of(grid, self.first, self.fine, self.total, self.spread)
 
@@ -143,18 +143,18 @@ def add_columns(sums: dict[Any, list[float]], key: Any, values: list[float]) -> 
 
 @dataclass
 class WorkerCounts:
-    """Everything that one process has counted, or several together.
+    """Everything that one process, or several together, have counted.
 
     Attributes:
         series: the operations, by the encoded key of their labels.
         caches: hits and misses, by component and name.
-        apis: calls that succeeded, those that failed, tokens and cost, by component and name.
-        slos: events, and those of them that were bad.
-        internal_errors: faults of the instrumentation, by where they happened.
-        collector_errors: how often each collector was left out of a scrape, by its type.
+        apis: successful calls, failed calls, tokens and cost, by component and name.
+        slos: events, and the bad ones among them.
+        internal_errors: the internal errors, by where they happened.
+        collector_errors: how often each type of collector was left out of a scrape.
         totals: other sums, by name.
-        registry: what an archive has of other metrics; empty in other files.
-        archived: the ids of the processes that an archive contains; empty in other files.
+        registry: the other metrics in an archive; empty in other files.
+        archived: the ids of the processes in an archive; empty in other files.
     """
 
     series: dict[bytes, SeriesCounts] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The processes of a service as a monitor has them: `monitor.workers`."""
+"""The processes of a service, as a monitor shows them: `monitor.workers`."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ if TYPE_CHECKING:
     from vitalspan.recording.counts import ProcessCounts
 
 _TIDY_INTERVAL = 10.0
-"""Seconds between two looks for processes that have died."""
+"""Seconds between two searches for processes that have died."""
 
 
 class WorkerInfo(NamedTuple):
-    """One process that publishes into the directory."""
+    """One process that publishes to the directory."""
 
     worker: int
-    """A small number, which the next process takes over when this one has ended."""
+    """A small number, which is reused when this process has ended."""
     pid: int
     started: float
-    """Seconds since the Unix epoch."""
+    """The start of the process in seconds since the Unix epoch."""
     published: float
-    """When its counts changed last, in seconds since the Unix epoch."""
+    """When its counts last changed, in seconds since the Unix epoch."""
     living: bool
     size: int
-    """Bytes of what it has published."""
+    """The size of its published state in bytes."""
 
 
 def members_of(state: DirectoryState) -> list[WorkerInfo]:
-    """Return the processes of a directory, by their numbers."""
+    """Return the processes of a directory, ordered by their numbers."""
     members = [
         WorkerInfo(
             worker=one.header.worker,
@@ -68,25 +68,25 @@ def members_of(state: DirectoryState) -> list[WorkerInfo]:
 
 
 class Workers:
-    """Publishes what this process counts, and reads what all of them have published.
+    """Publishes the counts of this process, and reads what all processes have published.
 
     Args:
         path: the directory that the processes share.
         interval: seconds between two publications.
-        counts: what this process has counted.
+        counts: the counts of this process.
         recent: returns the recent calls of this process.
-        slow: returns its slow calls.
-        registry: its other metrics.
+        slow: returns the slow calls of this process.
+        registry: has the other metrics of this process.
 
     Attributes:
-        counts: what all processes have counted.
+        counts: the counts of all processes.
         publisher: publishes the counts of this process.
         directory: the files of the directory.
         registry: the other metrics of all processes.
 
     Raises:
-        ConfigurationError: if the path is that of a file, or of a directory of another user to
-            which anybody may write.
+        ConfigurationError: if the path is a file, or a directory of another user that anybody may
+            write to.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Workers:
         registry: CollectorRegistry,
     ) -> None:
         if path.exists() and not path.is_dir():
-            raise ConfigurationError(f"workers={str(path)!r}: this is a file, and not a directory")
+            raise ConfigurationError(f"workers={str(path)!r}: this is a file, not a directory")
         if is_exposed(path):
             raise ConfigurationError(
                 f"workers={str(path)!r}: any user may write to this directory, and another one "
@@ -127,25 +127,25 @@ class Workers:
 
     def start(self) -> None:
         """Publish every `publish_interval` seconds from now on."""
-        # No more threads, or the interpreter is ending: what was counted is published at exit.
+        # If no thread can be started, or the interpreter is exiting, counts are published at exit.
         with suppress(RuntimeError):
             self._ticker.start()
         self._exit.add_finalizers()
 
     def set_interval(self, seconds: float) -> None:
-        """Set the seconds between two publications from now on."""
-        # Without room for another thread, counts are published by scrapes and at exit.
+        """Set the number of seconds between two publications."""
+        # If no thread can be started, counts are published by scrapes and at exit.
         with suppress(RuntimeError):
             self._ticker.set_interval(seconds)
 
     def close(self) -> None:
-        """Publish once more, and stop."""
+        """Publish once more, and stop publishing."""
         self._ticker.stop()
         self.publisher.publish()
         self._exit.close()
 
     def reset(self) -> None:
-        """Begin anew in a forked child, which is a worker of its own."""
+        """Start over in a forked child, which is a worker of its own."""
         self.publisher.reset()
         self.publisher.is_worker = True
         self.counts.reset()
@@ -170,7 +170,7 @@ class Workers:
         )
 
     def recent_calls(self, size: int) -> list[CallRecord]:
-        """Return the calls of all processes that ended most recently, the latest one last."""
+        """Return the most recently ended calls of all processes, the latest one last."""
         return self._calls("recent", size)
 
     def slow_calls(self, size: int) -> list[CallRecord]:
@@ -208,9 +208,9 @@ class Workers:
             self.directory.archive_dead(self._recorder.clock.wall())
 
     def report(self, path: Path, reason: str) -> None:
-        """Count a file that cannot be read."""
+        """Count a file that cannot be read as an internal error."""
         self.note(f"{os.fspath(path)} could not be read and is left out: {reason}")
 
     def note(self, message: str) -> None:
-        """Count a fault, and log the first one."""
+        """Count an internal error, and log the first one."""
         self._recorder.internal_errors.note("workers", message, trace=False)

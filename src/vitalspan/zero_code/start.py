@@ -30,7 +30,7 @@ def start(instrumentation: str) -> None:
 
 
 def apply(instrumentation: Instrumentation) -> None:
-    """Instrument this process. A second time changes nothing."""
+    """Instrument this process. Calling it again changes nothing."""
     if _started:
         return
     _started.append(instrumentation)

@@ -68,7 +68,7 @@ class Sender:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew from zero."""
+        """Start over from zero."""
         self.points = dict.fromkeys(POINT_RESULTS, 0)
         self.requests = dict.fromkeys(REQUEST_RESULTS, 0)
         self.not_before = 0.0
