@@ -52,6 +52,7 @@ class HttpTarget:
         proxy: str | None = None,
     ) -> None:
         parts = _split(what, url)
+        self._what = what
         self.scheme = parts.scheme
         self.host = parts.hostname or ""
         self.port = parts.port or _PORTS[parts.scheme]
@@ -63,9 +64,9 @@ class HttpTarget:
         self._query = parts.query
         self.selector = self.at(path) if path else _selector(parts.path or "/", parts.query)
         self.proxy = None if proxy is None else Proxy(what, proxy)
-        self.tls = tls
-        if parts.scheme == "https" and tls is None:
-            self.tls = ssl.create_default_context()
+        self.tls = None
+        if parts.scheme == "https":
+            self.tls = tls or ssl.create_default_context()
         self.headers = {
             "User-Agent": f"vitalspan/{__version__}",
             "Content-Type": "application/json",
@@ -85,22 +86,45 @@ class HttpTarget:
         """Return the whole URL of a selector, as a proxy is asked for it."""
         return f"{self.scheme}://{_bracketed(self.host)}:{self.port}{selector}"
 
-    def redirected(self, location: str, selector: str) -> str | None:
-        """Return the selector that a redirection leads to; None where it leads elsewhere.
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """The scheme, the host and the port: what tells servers apart."""
+        return self.scheme, self.host, self.port
+
+    @property
+    def host_in_ascii(self) -> str:
+        """The host as it stands in a header."""
+        try:
+            return _bracketed(self.host.encode("idna").decode("ascii"))
+        except UnicodeError:
+            # It cannot be connected to, which says more than an error here.
+            return _bracketed(self.host.encode("ascii", "replace").decode("ascii"))
+
+    @property
+    def authority(self) -> str:
+        """The host, and the port unless it is that of the scheme, in ASCII."""
+        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
+        return f"{self.host_in_ascii}{port}"
+
+    def redirected(self, location: str, selector: str) -> HttpTarget:
+        """Return the target that a redirection leads to; another server is not sent the password.
 
         Args:
             location: as the answer has it.
             selector: of the request that was answered.
+
+        Raises:
+            ConfigurationError: for a location that is no URL.
         """
-        origin = f"{self.scheme}://{_bracketed(self.host)}:{self.port}"
         try:
-            parts = urlsplit(urljoin(origin + selector, location))
-            port = parts.port or _PORTS.get(parts.scheme)
+            url = urljoin(self.absolute(selector), location)
         except ValueError:
-            return None
-        if (parts.scheme, parts.hostname, port) != (self.scheme, self.host, self.port):
-            return None
-        return _selector(parts.path or "/", parts.query)
+            url = ""
+        target = HttpTarget(self._what, url, timeout=self.timeout, tls=self.tls)
+        target.proxy, target.headers = self.proxy, dict(self.headers)
+        if target.origin != self.origin:
+            target.headers.pop("Authorization", None)
+        return target
 
 
 class Proxy:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
-from vitalspan.bridge.otlp.http_exchange import Answer
 from vitalspan.cli.main import main
+from vitalspan.http_client import HttpResponse
 from vitalspan.reports.text_format import as_text
 from vitalspan.top import service_report
 from vitalspan.top.json_fields import Fields
@@ -93,7 +93,7 @@ def test_any_document_makes_a_report_without_control_characters(document: Any) -
 
 @pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b"[" * 100_000, b'{"a": ' + b"1" * 5000])
 def test_what_is_no_document(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service_report, "get", lambda *_: Answer(200, {}, body))
+    monkeypatch.setattr(service_report, "get", lambda *_: HttpResponse(200, {}, body))
     with pytest.raises(service_report.ScrapeError, match="is no document of vitalspan"):
         ServiceApi("a", timeout=1, now=lambda: 0.0).ask("health")
 

@@ -430,7 +430,8 @@ def test_a_server_that_dawdles_is_cut_off(
         dispatcher = dispatch(Webhook(url, timeout=300), retry=Retry(attempts=1))
         dispatcher.tick([firing()], START, 5.0)
         (delivery,) = dispatcher._deliveries()
-        wait_until(lambda: delivery._endpoint._client._sock is not None)
+        client = delivery._endpoint._client._client
+        wait_until(lambda: getattr(client._connection, "_sock", None) is not None)
         clock.advance(601)
         dispatcher.tick([firing()], START + 5, 5.0)
         settled(dispatcher, "webhook", failed=1)

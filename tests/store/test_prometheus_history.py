@@ -15,6 +15,8 @@ from prometheus_client import CollectorRegistry
 import vitalspan as vs
 from support.prometheus_api import Answer, fake_prometheus, matrix, vector
 from vitalspan.cli.main import main
+from vitalspan.http_target import HttpTarget
+from vitalspan.prometheus_http import PrometheusHttp
 from vitalspan.store.call_selection import CallSelection
 from vitalspan.store.errors import StoreError
 from vitalspan.store.frame import PLAIN_GRID
@@ -82,7 +84,7 @@ def test_requests_carry_credentials_and_tenant() -> None:
         reader(with_user, "?org_id=team&job=shop").period(0, 60, CallSelection())
         _, parameters, headers = fake.requests[0]
         assert headers["Authorization"] == "Basic bWU6cGFzcyB3b3Jk"
-        assert headers["X-Scope-Orgid"] == "team"
+        assert headers["X-Scope-OrgID"] == "team"
         assert 'job="shop"' in parameters["query"]
         reader(fake.url, VITALSPAN_HISTORY_TOKEN="t0k").period(0, 60, CallSelection())
         assert fake.requests[-1][2]["Authorization"] == "Bearer t0k"
@@ -244,7 +246,7 @@ def test_a_server_that_is_away_is_asked_again_after_a_while() -> None:
     with pytest.raises(StoreError, match="cannot be reached"):
         client.instant("up", 0.0)
     with fake_prometheus(empty) as fake:
-        client._url = f"{fake.url}/api/v1/"
+        client._http = PrometheusHttp(HttpTarget("history", fake.url), 1000, "")
         with pytest.raises(StoreError, match="cannot be reached"):
             client.instant("up", 0.0)
         now = 31.0

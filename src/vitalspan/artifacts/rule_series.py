@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import http.client
-import urllib.error
-import urllib.request
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from vitalspan import metrics as names
-from vitalspan.artifacts.dashboard_check.prometheus_api import PrometheusApi, RefusedError
+from vitalspan.artifacts.dashboard_check.prometheus_api import PrometheusApi
 from vitalspan.compiler.fleet_query import FleetQuery
+from vitalspan.http_client import fetch
+from vitalspan.http_connection import HttpError
 from vitalspan.http_target import HttpTarget
 from vitalspan.metrics import COMPONENT, DURATION_COUNT, OPERATION, Family, measure
+from vitalspan.prometheus_http import RefusedError, through_environment_proxy
 from vitalspan.promql.context import PromqlContext
 from vitalspan.promql.expression import VectorSelector
 from vitalspan.promql.find_selectors import selectors
@@ -232,24 +232,18 @@ def _missing_label(metric: str, matcher: Matcher, series: Sequence[dict[str, str
 def _exposition(url: str) -> str | None:
     """Return the text of a metrics endpoint, None where something else responds, or nothing."""
     target = HttpTarget("metrics endpoint", url, timeout=_SECONDS)
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    address = f"{target.scheme}://{host}:{target.port}{target.selector}"
-    headers = {"Accept": "text/plain;version=0.0.4"}
-    # HttpTarget has checked that this is an HTTP URL.
-    request = urllib.request.Request(address, headers=headers)  # noqa: S310
-    if "Authorization" in target.headers:
-        # A redirection must not send the password to another server.
-        request.add_unredirected_header("Authorization", target.headers["Authorization"])
+    accept = {"Accept": "text/plain;version=0.0.4"}
     try:
-        with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310
-            kind = response.headers.get_content_type()
-            if kind not in ("text/plain", "application/openmetrics-text"):
-                return None
-            text: str = response.read(_MOST).decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException, urllib.error.HTTPError):
+        response = fetch(
+            through_environment_proxy(target), target.selector, headers=accept, most=_MOST
+        )
+    except HttpError:
         # PrometheusApi says what is wrong with a server.
         return None
-    return text
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if response.status != 200 or kind not in ("text/plain", "application/openmetrics-text"):
+        return None
+    return response.body.decode("utf-8", "replace")
 
 
 __all__ = ["RefusedError", "SeriesFinding", "findings", "series_source"]

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 from vitalspan.http_target import HttpTarget
 from vitalspan.jobs.outcome import SUCCEEDED
 from vitalspan.jobs.report import JobReport
-from vitalspan.notify.http_client import HttpClient
+from vitalspan.notify.json_client import JsonClient
 
 
 class Ping:
@@ -42,7 +42,7 @@ class Ping:
         self._start, self._success, self._failure = (
             None
             if suffix is None
-            else HttpClient(HttpTarget("ping", _with_suffix(url, suffix), timeout=timeout))
+            else JsonClient(HttpTarget("ping", _with_suffix(url, suffix), timeout=timeout))
             for suffix in (start, success, failure)
         )
 
@@ -66,7 +66,7 @@ class Ping:
     def forget(self, report: JobReport) -> None:
         """Do nothing: whoever answers at the URL knows its checks."""
 
-    def _send(self, client: HttpClient | None, report: JobReport) -> None:
+    def _send(self, client: JsonClient | None, report: JobReport) -> None:
         if client is None:
             return
         document = {

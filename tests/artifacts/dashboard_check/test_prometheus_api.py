@@ -14,6 +14,7 @@ import pytest
 
 from vitalspan.artifacts.dashboard_check import prometheus_api as server_
 from vitalspan.cli.main import main
+from vitalspan.prometheus_http import ServerError
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_a_server_that_is_not_there(dashboards: str, capsys: pytest.CaptureFixtu
 def test_a_server_that_does_not_answer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(server_.ServerError, match=r"no response within 0\.1 s"):
+        with pytest.raises(ServerError, match=r"no response within 0\.1 s"):
             server_.PrometheusApi(url, timeout=0.1).now()
 
 
@@ -101,7 +102,7 @@ def test_an_answer_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_, "_MOST", 10)
     with (
         answering(200, b'{"data": "long enough"}') as (url, _),
-        pytest.raises(server_.ServerError, match="larger than 0 MiB"),
+        pytest.raises(ServerError, match="larger than 0 MiB"),
     ):
         server_.PrometheusApi(url).now()
 

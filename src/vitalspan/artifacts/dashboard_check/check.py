@@ -15,8 +15,9 @@ from vitalspan.artifacts.dashboard_check.panel_queries import (
     queries_of,
     variables_by_name,
 )
-from vitalspan.artifacts.dashboard_check.prometheus_api import PrometheusApi, RefusedError
+from vitalspan.artifacts.dashboard_check.prometheus_api import PrometheusApi
 from vitalspan.artifacts.dashboard_check.variable_values import VariableRange, VariableValues
+from vitalspan.prometheus_http import RefusedError
 
 Status = Literal["data", "on_purpose", "nothing", "error"]
 

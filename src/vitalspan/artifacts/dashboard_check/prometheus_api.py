@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import math
-import urllib.error
-import urllib.request
 from collections import Counter
-from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
-from vitalspan.errors import VitalspanError
 from vitalspan.http_target import HttpTarget
+from vitalspan.prometheus_http import PrometheusHttp, RefusedError, ServerError
 from vitalspan.units import parse_duration
 
-_SECONDS: Final = 30.0
 _MOST: Final = 256 * 2**20
 """The most bytes of a response; no panel needs more."""
 
 _USUAL_SCRAPE: Final = 15.0
-_ACCESS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
-class ServerError(VitalspanError):
-    """The server does not respond as Prometheus does. The message has no secrets."""
-
-
-class RefusedError(Exception):
-    """A request was refused or timed out. The message is that of the server."""
-
-
-class PrometheusApi:
+class PrometheusApi(PrometheusHttp):
     """A client of a Prometheus, or of a server with the same API.
 
     Args:
@@ -43,17 +28,9 @@ class PrometheusApi:
         ConfigurationError: for an invalid URL; the message has no secrets.
     """
 
-    def __init__(self, url: str, timeout: float = _SECONDS) -> None:
+    def __init__(self, url: str, timeout: float = 30.0) -> None:
         target = HttpTarget("Prometheus", url, timeout=timeout)
-        self.shown = target.shown
-        self._timeout = timeout
-        host = f"[{target.host}]" if ":" in target.host else target.host
-        path = target.selector.partition("?")[0].rstrip("/")
-        self._base = f"{target.scheme}://{host}:{target.port}{path}/api/v1/"
-        self._headers = {
-            name: target.headers[name] for name in ("User-Agent",) if name in target.headers
-        }
-        self._authorization = target.headers.get("Authorization")
+        super().__init__(target, _MOST, "the URL, as in https://user:password@host")
 
     def now(self) -> float:
         """Return the time of the server's clock, in Unix seconds.
@@ -66,7 +43,7 @@ class PrometheusApi:
         except RefusedError as refused:
             raise ServerError(f"{self.shown}: {refused}") from None
         except (KeyError, IndexError, TypeError, ValueError):
-            raise self._unexpected() from None
+            raise self.unexpected() from None
 
     def scrape_interval(self) -> float:
         """Return the scrape interval of most targets, in seconds."""
@@ -157,60 +134,7 @@ class PrometheusApi:
         return [dict(series["metric"]) for series in answer["result"]]
 
     def _ask(self, endpoint: str, parameters: dict[str, str], *, post: bool = True) -> Any:
-        """Return the data of a response. Queries are posted, because they are long."""
-        form = urlencode(parameters)
-        url = self._base + endpoint + ("" if post or not form else f"?{form}")
-        # HttpTarget has checked that this is an HTTP URL.
-        request = urllib.request.Request(  # noqa: S310
-            url, form.encode() if post else None, self._headers
-        )
-        if self._authorization is not None:
-            # A redirection must not send the password to another server.
-            request.add_unredirected_header("Authorization", self._authorization)
-        try:
-            with urllib.request.urlopen(request, timeout=self._timeout) as response:  # noqa: S310
-                body = response.read(_MOST + 1)
-        except urllib.error.HTTPError as error:
-            with error:
-                raise self._refusal(error) from None
-        except TimeoutError:
-            raise RefusedError(f"no response within {self._timeout:g} s") from None
-        except (OSError, http.client.HTTPException) as error:
-            raise self._unreachable(error) from None
-        if len(body) > _MOST:
-            raise RefusedError(f"the response is larger than {_MOST >> 20} MiB")
-        return self._data(body)
-
-    def _data(self, body: bytes) -> Any:
-        try:
-            answer = json.loads(body)
-            return answer["data"]
-        except (ValueError, KeyError, TypeError):
-            raise self._unexpected() from None
-
-    def _unexpected(self) -> ServerError:
-        return ServerError(f"{self.shown} responds, but not as a Prometheus does")
-
-    def _refusal(self, error: urllib.error.HTTPError) -> Exception:
-        if error.code in _ACCESS:
-            return ServerError(
-                f"{self.shown} responded with {error.code}: put a user and a password into the "
-                "URL, as in https://user:password@host"
-            )
-        try:
-            said = json.loads(error.read(65536))["error"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return ServerError(
-                f"{self.shown} responded with {error.code}, unlike a Prometheus: is the path right?"
-            )
-        return RefusedError(str(said))
-
-    def _unreachable(self, error: Exception) -> Exception:
-        cause = getattr(error, "reason", error)
-        if isinstance(cause, TimeoutError):
-            return RefusedError(f"no response within {self._timeout:g} s")
-        why = getattr(cause, "strerror", None) or type(cause).__name__
-        return ServerError(f"{self.shown} cannot be reached: {why}")
+        return self.ask(endpoint, parameters, post=post)["data"]
 
 
 def _is_value(sample: Any) -> bool:

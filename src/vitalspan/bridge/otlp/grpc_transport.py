@@ -17,15 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from vitalspan.bridge.otlp.protobuf_reader import read_fields
-from vitalspan.bridge.otlp.transport import (
-    Accepted,
-    ExportError,
-    Wire,
-    authority_of,
-    read_response,
-    reason_of,
-)
+from vitalspan.bridge.otlp.transport import Accepted, ExportError, read_response
 from vitalspan.errors import MissingExtraError
+from vitalspan.http_connection import Connection, HttpError
 from vitalspan.http_target import HttpTarget
 
 if TYPE_CHECKING:
@@ -130,8 +124,7 @@ class GrpcTransport:
         self._target = target
         self._gzip = gzip
         self._now = now
-        self._wire: Wire | None = None
-        self._authority = authority_of(target)
+        self._connection: Connection | None = None
         self._metadata = [
             (name.lower(), value.strip(" \t"))
             for name, value in target.headers.items()
@@ -145,42 +138,43 @@ class GrpcTransport:
         try:
             call = self._call(body, deadline)
         except (OSError, UnicodeError, ProtocolError) as error:
-            raise ExportError(reason_of(error), again=True) from None
+            raise ExportError(str(HttpError(error)), again=True) from None
         return _judge(call.headers, bytes(call.body))
 
     def abort(self) -> None:
         """Make a call that is under way fail."""
-        wire = self._wire
-        if wire is not None:
-            wire.abort()
+        connection = self._connection
+        if connection is not None:
+            connection.abort()
 
     def _call(self, body: bytes, deadline: float) -> _Call:
         from h2.config import H2Configuration  # noqa: PLC0415 - `require` has been asked
         from h2.connection import H2Connection  # noqa: PLC0415
 
-        wire = self._wire = Wire(self._target, self._now)
-        connection = H2Connection(H2Configuration(client_side=True, header_encoding=None))
+        connection = Connection(self._target, lambda: deadline - self._now())
+        self._connection = connection
+        protocol = H2Connection(H2Configuration(client_side=True, header_encoding=None))
         call = _Call()
-        with contextlib.closing(wire):
-            wire.connect(deadline)
-            connection.initiate_connection()
-            stream = connection.get_next_available_stream_id()
-            connection.send_headers(stream, self._headers(deadline))
+        with contextlib.closing(connection):
+            connection.connect()
+            protocol.initiate_connection()
+            stream = protocol.get_next_available_stream_id()
+            protocol.send_headers(stream, self._headers(deadline))
             message = memoryview(struct.pack(">BI", self._gzip, len(body)) + body)
             while message and not call.ended:
-                window = connection.local_flow_control_window(stream)
-                size = min(window, connection.max_outbound_frame_size, len(message))
+                window = protocol.local_flow_control_window(stream)
+                size = min(window, protocol.max_outbound_frame_size, len(message))
                 if size > 0:
                     part, message = message[:size], message[size:]
-                    connection.send_data(stream, part.tobytes(), end_stream=not message)
-                    wire.send(connection.data_to_send(), deadline)
+                    protocol.send_data(stream, part.tobytes(), end_stream=not message)
+                    connection.send(protocol.data_to_send())
                 else:
-                    _receive(connection, wire, call, deadline)
+                    _receive(protocol, connection, call)
             while not call.ended:
-                _receive(connection, wire, call, deadline)
+                _receive(protocol, connection, call)
             with contextlib.suppress(OSError):
-                connection.close_connection()
-                wire.send(connection.data_to_send(), deadline)
+                protocol.close_connection()
+                connection.send(protocol.data_to_send())
         return call
 
     def _headers(self, deadline: float) -> list[tuple[str, str]]:
@@ -190,7 +184,7 @@ class GrpcTransport:
             (":method", "POST"),
             (":scheme", target.scheme),
             (":path", _METHOD),
-            (":authority", self._authority),
+            (":authority", target.authority),
             ("te", "trailers"),
             ("content-type", "application/grpc"),
             ("user-agent", target.headers["User-Agent"].strip(" \t")),
@@ -201,17 +195,17 @@ class GrpcTransport:
         return headers + self._metadata
 
 
-def _receive(connection: H2Connection, wire: Wire, call: _Call, deadline: float) -> None:
-    data = wire.receive(deadline)
+def _receive(protocol: H2Connection, connection: Connection, call: _Call) -> None:
+    data = connection.receive()
     if not data:
         raise ConnectionError("the receiver hung up")
-    events: Iterable[Any] = connection.receive_data(data)
+    events: Iterable[Any] = protocol.receive_data(data)
     for event in events:
         call.take(event)
         received = getattr(event, "flow_controlled_length", 0)
         if received and not call.ended:
-            connection.acknowledge_received_data(received, event.stream_id)
-    wire.send(connection.data_to_send(), deadline)
+            protocol.acknowledge_received_data(received, event.stream_id)
+    connection.send(protocol.data_to_send())
 
 
 def _judge(headers: dict[str, str], body: bytes) -> Accepted:

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
-import h11
-
-from vitalspan.bridge.otlp.http_exchange import Answer, exchange, request_headers
-from vitalspan.bridge.otlp.transport import Accepted, ExportError, Wire, read_response, reason_of
+from vitalspan.bridge.otlp.transport import Accepted, ExportError, read_response
+from vitalspan.http_client import HttpClient, HttpResponse
+from vitalspan.http_connection import HttpError
 from vitalspan.http_target import HttpTarget, retry_after
 
 _AGAIN: Final = (
@@ -44,39 +43,34 @@ class HttpTransport:
         now: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
-        self._target = target
+        self._selector = target.selector
         self._now = now
         self._wall = wall
-        self._wire: Wire | None = None
-        compression = {"Content_Encoding": "gzip"} if gzip else {}
-        self._headers = request_headers(
-            target, Content_Type="application/x-protobuf", **compression
-        )
+        self._client = HttpClient(target)
+        self._headers = {"Content-Type": "application/x-protobuf"}
+        if gzip:
+            self._headers["Content-Encoding"] = "gzip"
 
     def send(self, body: bytes, deadline: float) -> Accepted:
         """Post a request; see `Transport`."""
         try:
-            answer = self._ask(body, deadline)
-        except (OSError, UnicodeError, h11.RemoteProtocolError) as error:
-            raise ExportError(reason_of(error), again=True) from None
-        except h11.LocalProtocolError:
-            # Its text has the header, which may be a secret.
-            raise ExportError("the URL or a header cannot be sent") from None
-        return self._judge(answer)
+            response = self._client.request(
+                "POST",
+                self._selector,
+                body,
+                self._headers,
+                most=_MAX_ANSWER,
+                remaining=lambda: deadline - self._now(),
+            )
+        except HttpError as error:
+            raise ExportError(str(error), again=error.again) from None
+        return self._accepted(response)
 
     def abort(self) -> None:
         """Make a request that is under way fail."""
-        wire = self._wire
-        if wire is not None:
-            wire.abort()
+        self._client.abort()
 
-    def _ask(self, body: bytes, deadline: float) -> Answer:
-        wire = self._wire = Wire(self._target, self._now)
-        headers = [*self._headers, (b"Content-Length", b"%d" % len(body))]
-        request = h11.Request(method="POST", target=self._target.selector, headers=headers)
-        return exchange(wire, request, body, deadline, most=_MAX_ANSWER)
-
-    def _judge(self, answer: Answer) -> Accepted:
+    def _accepted(self, answer: HttpResponse) -> Accepted:
         status = answer.status
         if 200 <= status < 300:
             return read_response(answer.body)

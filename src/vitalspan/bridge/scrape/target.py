@@ -6,18 +6,16 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-import h11
-
 from vitalspan.bridge.otlp.batch_builder import BatchBuilder
 from vitalspan.bridge.otlp.from_samples import Metric, add_metric
-from vitalspan.bridge.otlp.http_exchange import Answer, exchange, request_headers
 from vitalspan.bridge.otlp.model import OWN_SCOPE, Description, Kind, NumberPoint
 from vitalspan.bridge.otlp.registry_source import Reading
-from vitalspan.bridge.otlp.transport import Wire, reason_of
 from vitalspan.bridge.scrape.parse import parse_metrics
 from vitalspan.bridge.scrape.protobuf_families import CONTENT_TYPE as PROTOBUF
 from vitalspan.bridge.scrape.protobuf_families import parse_families
 from vitalspan.errors import VitalspanError
+from vitalspan.http_client import HttpClient, HttpResponse
+from vitalspan.http_connection import HttpError
 from vitalspan.http_target import HttpTarget
 
 ACCEPT_TEXT: Final = (
@@ -122,7 +120,7 @@ class ScrapeTarget:
         return metrics_of(answer)
 
 
-def get(target: HttpTarget, accept: str, now: Callable[[], float]) -> Answer:
+def get(target: HttpTarget, accept: str, now: Callable[[], float]) -> HttpResponse:
     """Return what a target answers to a GET, whatever its status.
 
     Args:
@@ -133,19 +131,21 @@ def get(target: HttpTarget, accept: str, now: Callable[[], float]) -> Answer:
     Raises:
         ScrapeError: if there is no answer.
     """
-    headers = request_headers(target, Accept=accept, Accept_Encoding="gzip")
-    headers = [pair for pair in headers if pair[0] != b"Content-Type"]
+    headers = {"Accept": accept, "Accept-Encoding": "gzip"}
     deadline = now() + target.timeout
     try:
-        request = h11.Request(method="GET", target=target.selector, headers=headers)
-        return exchange(Wire(target, now), request, b"", deadline, most=MAX_SCRAPE)
-    except (OSError, UnicodeError, h11.RemoteProtocolError) as error:
-        raise ScrapeError(reason_of(error)) from None
-    except h11.LocalProtocolError:
-        raise ScrapeError("the URL cannot be asked for") from None
+        return HttpClient(target).request(
+            "GET",
+            target.selector,
+            headers=headers,
+            most=MAX_SCRAPE,
+            remaining=lambda: deadline - now(),
+        )
+    except HttpError as error:
+        raise ScrapeError(str(error)) from None
 
 
-def text_of(answer: Answer) -> str:
+def text_of(answer: HttpResponse) -> str:
     """Return the text of an answer.
 
     Raises:
@@ -154,7 +154,7 @@ def text_of(answer: Answer) -> str:
     return _decoded(answer).decode("utf-8")
 
 
-def metrics_of(answer: Answer) -> list[Metric]:
+def metrics_of(answer: HttpResponse) -> list[Metric]:
     """Return the metrics of an answer.
 
     Raises:
@@ -180,7 +180,7 @@ def batch_of(metrics: Iterable[Metric], time: int) -> BatchBuilder:
     return builder
 
 
-def _decoded(answer: Answer) -> bytes:
+def _decoded(answer: HttpResponse) -> bytes:
     body, encoding = answer.body, answer.headers.get("content-encoding", "")
     if encoding.strip().lower() in ("gzip", "x-gzip"):
         try:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from vitalspan.checks import seconds_above_0
 from vitalspan.errors import ConfigurationError
 from vitalspan.http_target import HttpTarget, shown
-from vitalspan.notify.http_client import HttpClient
+from vitalspan.notify.json_client import JsonClient
 from vitalspan.notify.plans.resend import Batch, ResendPlan, SilenceChange
 from vitalspan.notify.receiver import Endpoint
 from vitalspan.promql.matchers import Matcher
@@ -105,7 +105,7 @@ class AlertmanagerEndpoint(Endpoint[Batch | SilenceChange]):
         self._resend = resend
         self._generator_url = generator_url
         self._external_labels = external_labels
-        self._client = HttpClient(target, explain=True)
+        self._client = JsonClient(target, explain=True)
         self._silence_ids: dict[int, str] = {}
 
     def plan(self) -> ResendPlan:

@@ -10,7 +10,7 @@ from vitalspan.checks import check_whole
 from vitalspan.errors import ConfigurationError
 from vitalspan.http_target import HttpTarget, shown
 from vitalspan.notify.bodies import Body, alertmanager
-from vitalspan.notify.http_client import HttpClient
+from vitalspan.notify.json_client import JsonClient
 from vitalspan.notify.plans.grouped import GroupPlan, Notification, group_timing
 from vitalspan.notify.receiver import Endpoint
 from vitalspan.resource import ExternalLabels
@@ -105,7 +105,7 @@ class WebhookEndpoint(Endpoint[Notification]):
     def __init__(self, webhook: Webhook) -> None:
         self.timeout = webhook.target.timeout
         self._webhook = webhook
-        self._client = HttpClient(webhook.target)
+        self._client = JsonClient(webhook.target)
 
     def plan(self) -> GroupPlan:
         """Return a new plan, for a receiver that was sent nothing yet."""

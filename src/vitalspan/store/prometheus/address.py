@@ -82,7 +82,7 @@ def parse_address(url: str, environ: Mapping[str, str] = os.environ) -> Promethe
     headers = {"X-Scope-OrgID": tenant} if tenant else {}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    target = HttpTarget("history", plain.partition("?")[0], headers=headers)
+    target = HttpTarget("history", plain.partition("?")[0], headers=headers, timeout=30.0)
     matchers = tuple(Matcher(name, "=", value) for name, value in sorted(labels.items()))
     return PrometheusAddress(target, matchers, interval)
 

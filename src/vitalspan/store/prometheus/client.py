@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from http import HTTPStatus
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from vitalspan.http_target import HttpTarget
+from vitalspan.prometheus_http import (
+    PrometheusHttp,
+    RefusedError,
+    ServerError,
+    SlowError,
+    TooLargeError,
+    UnreachableError,
+)
 from vitalspan.runtime.internal_errors import logger
 from vitalspan.store.errors import StoreError
 
@@ -27,7 +30,9 @@ _MOST_WARNINGS: Final = 20
 _PAUSE: Final = 30.0
 """Seconds in which a server that has not responded is not asked again."""
 
-_ACCESS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+_ACCESS_HINT: Final = (
+    "the URL, as in prometheus+https://user:password@host, or a token into VITALSPAN_HISTORY_TOKEN"
+)
 
 
 class RangeSeries(NamedTuple):
@@ -49,30 +54,18 @@ class PrometheusClient:
 
     Args:
         target: where requests go.
-        timeout: the most seconds to wait for a response.
         clock: returns the time on a steady clock in seconds.
 
     Attributes:
         warnings: what servers warned of, once each: the latest twenty.
     """
 
-    def __init__(
-        self,
-        target: HttpTarget,
-        timeout: float = 30.0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, target: HttpTarget, clock: Callable[[], float] = time.monotonic) -> None:
+        self._http = PrometheusHttp(target, _MOST_BYTES, _ACCESS_HINT)
         self._clock = clock
         self._silent: tuple[float, str] = (float("-inf"), "")
         self.shown = target.shown
         self.warnings: list[str] = []
-        self._timeout = timeout
-        self._url = target.absolute(target.selector.rstrip("/")) + "/api/v1/"
-        headers = dict(target.headers)
-        self._authorization = headers.pop("Authorization", None)
-        self._headers = {
-            name: headers[name] for name in ("User-Agent", "X-Scope-OrgID") if name in headers
-        }
 
     def instant(self, promql: str, at: float) -> list[RangeSeries]:
         """Return the result of a query at a time, in seconds since the Unix epoch.
@@ -122,82 +115,38 @@ class PrometheusClient:
                 return list(data["result"])
         except (KeyError, TypeError):
             pass
-        raise self._unexpected()
+        raise StoreError(str(self._http.unexpected()))
 
     def _ask(self, endpoint: str, form: dict[str, str], *, post: bool = True) -> Any:
-        """Return the data of a response. Queries are posted, because they are long."""
+        """Return the data of a response."""
         until, reason = self._silent
         if self._clock() < until:
             raise StoreError(reason)
-        text = urlencode(form)
-        request = urllib.request.Request(  # noqa: S310 - HttpTarget has checked the URL
-            self._url + endpoint + ("" if post else f"?{text}"),
-            text.encode() if post else None,
-            self._headers,
-        )
-        if self._authorization is not None:
-            # A redirection must not send the password to another server.
-            request.add_unredirected_header("Authorization", self._authorization)
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout) as response:  # noqa: S310
-                body = response.read(_MOST_BYTES + 1)
-        except urllib.error.HTTPError as error:
-            with error:
-                raise self._refusal(error) from None
-        except (OSError, http.client.HTTPException) as error:
-            raise self._unreachable(error) from None
-        if len(body) > _MOST_BYTES:
+            document = self._http.ask(endpoint, form, post=post)
+        except (SlowError, UnreachableError) as error:
+            text = f"{self.shown}: {error}" if isinstance(error, SlowError) else str(error)
+            self._silent = self._clock() + _PAUSE, text
+            raise StoreError(text) from None
+        except TooLargeError as error:
             raise StoreError(
-                f"{self.shown}: the answer is larger than {_MOST_BYTES >> 20} MiB: ask about a "
-                "shorter period, or name labels in the URL, as in ?job=shop"
-            )
-        return self._data(body)
-
-    def _data(self, body: bytes) -> Any:
-        try:
-            answer = json.loads(body)
-            data = answer["data"]
-        except (ValueError, KeyError, TypeError):
-            raise self._unexpected() from None
-        warnings = answer.get("warnings")
+                f"{self.shown}: {error}: ask about a shorter period, or name labels in the URL, "
+                "as in ?job=shop"
+            ) from None
+        except RefusedError as error:
+            raise StoreError(f"{self.shown} refuses the query: {error!s:.500}") from None
+        except ServerError as error:
+            raise StoreError(str(error)) from None
+        warnings = document.get("warnings")
         for text in warnings if isinstance(warnings, list) else ():
             self._warn(str(text)[:500])
-        return data
+        return document["data"]
 
     def _warn(self, text: str) -> None:
         if text not in self.warnings:
             self.warnings.append(text)
             del self.warnings[:-_MOST_WARNINGS]
             logger.warning("%s warns: %s", self.shown, text)
-
-    def _unexpected(self) -> StoreError:
-        return StoreError(
-            f"{self.shown} responds, but not as a Prometheus does: is the path right?"
-        )
-
-    def _refusal(self, error: urllib.error.HTTPError) -> StoreError:
-        if error.code in _ACCESS:
-            return StoreError(
-                f"{self.shown} responded with {error.code}: put a user and a password into the "
-                "URL, as in prometheus+https://user:password@host, or a token into "
-                "VITALSPAN_HISTORY_TOKEN"
-            )
-        try:
-            reason = str(json.loads(error.read(65536))["error"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return StoreError(
-                f"{self.shown} responded with {error.code}, unlike a Prometheus: is the path right?"
-            )
-        return StoreError(f"{self.shown} refuses the query: {reason:.500}")
-
-    def _unreachable(self, error: Exception) -> StoreError:
-        cause = getattr(error, "reason", error)
-        reason = getattr(cause, "strerror", None) or type(cause).__name__
-        text = f"{self.shown} cannot be reached: {reason}"
-        if isinstance(cause, TimeoutError):
-            text = f"{self.shown}: no response within {self._timeout:g} s"
-        self._silent = self._clock() + _PAUSE, text
-        return StoreError(text)
 
 
 def _series(document: Any) -> RangeSeries:

@@ -1,0 +1,186 @@
+"""An HTTP client: each request has a connection and time limits of its own, and can be aborted."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+import h11
+
+from vitalspan.http_connection import Connection, HttpError, events_of
+from vitalspan.http_target import HttpTarget
+
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+
+_OWN: Final = frozenset({"host", "content-length", "content-encoding", "transfer-encoding"})
+"""Headers that a request has by itself; those of a user would contradict them."""
+
+_FOLLOWED: Final = (301, 302, 303, 307, 308)
+_BECOMES_GET: Final = (301, 302, 303)
+_MAX_REDIRECTIONS: Final = 10
+
+
+class HttpResponse(NamedTuple):
+    """An HTTP response; the names of its headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpClient:
+    """Sends requests to one target, each over a connection of its own.
+
+    Args:
+        target: where to, and with which headers.
+    """
+
+    def __init__(self, target: HttpTarget) -> None:
+        self._target = target
+        self._connection: Connection | None = None
+
+    def request(
+        self,
+        method: str,
+        selector: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] = NO_HEADERS,
+        *,
+        most: int,
+        remaining: Callable[[], float] | None = None,
+        whole: bool = True,
+    ) -> HttpResponse:
+        """Send a request, follow no redirection, and return the response whatever its status.
+
+        Args:
+            method: of the request.
+            selector: the path and the query that are asked for.
+            body: what is sent.
+            headers: go before those of the target.
+            most: bytes of the response's body; one that is larger is cut off after them.
+            remaining: returns the seconds that the next wait may take; None gives each wait the
+                target's time-out.
+            whole: whether a body that breaks off is an error. Otherwise its beginning is returned.
+
+        Raises:
+            HttpError: if there is no response.
+        """
+        target = self._target
+        patience = remaining or (lambda: target.timeout)
+        connection = self._connection = Connection(target, patience)
+        try:
+            request = _request(target, method, selector, len(body), headers)
+            with contextlib.closing(connection):
+                return _exchange(connection, request, body, most, whole=whole)
+        except (OSError, UnicodeError, h11.ProtocolError) as error:
+            raise HttpError(error) from None
+
+    def abort(self) -> None:
+        """Make a request that is under way in another thread fail."""
+        connection = self._connection
+        if connection is not None:
+            connection.abort()
+
+
+def fetch(
+    target: HttpTarget,
+    selector: str,
+    form: bytes = b"",
+    headers: Mapping[str, str] = NO_HEADERS,
+    *,
+    most: int,
+) -> HttpResponse:
+    """Return the response to a GET, or to a POST of a form. Redirections are followed.
+
+    A redirection to another server is followed without the password.
+
+    Args:
+        target: where to, and with which headers.
+        selector: the path and the query that are asked for.
+        form: what is posted; empty for a GET.
+        headers: go before those of the target.
+        most: bytes of the response's body; one that is larger is cut off after them.
+
+    Raises:
+        ConfigurationError: for a redirection to what is no URL.
+        HttpError: if there is no response.
+    """
+    for _ in range(1 + _MAX_REDIRECTIONS):
+        method = "POST" if form else "GET"
+        response = HttpClient(target).request(method, selector, form, headers, most=most)
+        location = response.headers.get("location")
+        if response.status not in _FOLLOWED or location is None:
+            break
+        target = target.redirected(location, selector)
+        selector = target.selector
+        if response.status in _BECOMES_GET:
+            form = b""
+    return response
+
+
+def _request(
+    target: HttpTarget, method: str, selector: str, length: int, headers: Mapping[str, str]
+) -> h11.Request:
+    fields = {name.lower(): (name, value) for name, value in target.headers.items()}
+    fields = {name: pair for name, pair in fields.items() if name not in _OWN}
+    if not length:
+        fields.pop("content-type", None)
+    more = dict(headers)
+    if target.proxy is not None and target.tls is None:
+        more |= target.proxy.headers
+        selector = target.absolute(selector)
+    if length:
+        more["Content-Length"] = str(length)
+    fields |= {name.lower(): (name, value) for name, value in more.items()}
+    encoded = (
+        (name.encode("ascii"), value.strip(" \t").encode("latin-1"))
+        for name, value in fields.values()
+    )
+    host = (b"Host", target.authority.encode("ascii"))
+    return h11.Request(method=method, target=selector, headers=[host, *encoded])
+
+
+def _exchange(
+    connection: Connection, request: h11.Request, body: bytes, most: int, *, whole: bool
+) -> HttpResponse:
+    protocol = h11.Connection(h11.CLIENT)
+    connection.connect()
+    head = protocol.send(request) or b""
+    data = (protocol.send(h11.Data(data=body)) or b"") if body else b""
+    protocol.send(h11.EndOfMessage())
+    unsent: OSError | None = None
+    try:
+        connection.send(head + data)
+    except ConnectionError as broken:
+        # Who refuses a request by its head alone may answer and hang up.
+        unsent = broken
+    try:
+        return _response(events_of(protocol, connection), most, whole=whole)
+    except (OSError, h11.RemoteProtocolError):
+        if unsent is not None:
+            raise unsent from None
+        raise
+
+
+def _response(events: Iterator[Any], most: int, *, whole: bool) -> HttpResponse:
+    status, headers, body = 0, dict[str, str](), bytearray()
+    try:
+        for event in events:
+            if isinstance(event, h11.Response):
+                status = event.status_code
+                headers = {
+                    name.decode("latin-1").lower(): value.decode("latin-1")
+                    for name, value in event.headers
+                }
+            elif isinstance(event, h11.Data):
+                body += event.data
+            if isinstance(event, h11.EndOfMessage) or len(body) > most:
+                break
+            if isinstance(event, h11.ConnectionClosed):
+                raise ConnectionError("the other side hung up")
+    except (OSError, h11.RemoteProtocolError):
+        if whole or not status:
+            raise
+    return HttpResponse(status, headers, bytes(body))

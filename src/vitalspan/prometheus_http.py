@@ -1,0 +1,121 @@
+"""A client of the HTTP API of Prometheus, and of servers with the same API."""
+
+from __future__ import annotations
+
+import json
+from copy import copy
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import urlencode
+from urllib.request import getproxies, proxy_bypass
+
+from vitalspan.errors import ConfigurationError, VitalspanError
+from vitalspan.http_client import HttpResponse, fetch
+from vitalspan.http_connection import HttpError
+from vitalspan.http_target import HttpTarget, Proxy
+
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+_ACCESS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+
+
+class ServerError(VitalspanError):
+    """The server does not respond as Prometheus does. The message has no secrets."""
+
+
+class UnreachableError(ServerError):
+    """The server cannot be reached."""
+
+
+class RefusedError(Exception):
+    """A request was refused. The message is that of the server."""
+
+
+class SlowError(RefusedError):
+    """A request was not answered in time."""
+
+
+class TooLargeError(RefusedError):
+    """A response was larger than it may be."""
+
+
+def through_environment_proxy(target: HttpTarget) -> HttpTarget:
+    """Return a target whose requests go through the proxy that HTTP_PROXY and the like name.
+
+    Raises:
+        ConfigurationError: for a proxy that cannot be used; the message has no secrets.
+    """
+    address = getproxies().get(target.scheme)
+    if not address or proxy_bypass(target.host):
+        return target
+    proxied = copy(target)
+    proxied.proxy = Proxy("HTTP_PROXY", address if "://" in address else f"http://{address}")
+    return proxied
+
+
+class PrometheusHttp:
+    """Asks a server for data. Proxies are those of the environment.
+
+    Args:
+        target: the server; requests wait for it as long as its time-out says.
+        most: the most bytes of a response.
+        access_hint: how to give a password, for messages.
+
+    Attributes:
+        shown: the address of the server without secrets.
+    """
+
+    def __init__(self, target: HttpTarget, most: int, access_hint: str) -> None:
+        self._target = through_environment_proxy(target)
+        self._path = target.selector.partition("?")[0].rstrip("/")
+        self._most = most
+        self._access_hint = access_hint
+        self.shown = target.shown
+
+    def ask(self, endpoint: str, parameters: dict[str, str], *, post: bool = True) -> Any:
+        """Return the document of a response, which has `data`.
+
+        Args:
+            endpoint: below `/api/v1/`.
+            parameters: of the request.
+            post: whether they are posted, as queries are because they are long.
+
+        Raises:
+            RefusedError: if the request is refused or not answered in time.
+            ServerError: if no Prometheus responds.
+        """
+        selector, form = f"{self._path}/api/v1/{endpoint}", urlencode(parameters)
+        if form and not post:
+            selector, form = f"{selector}?{form}", ""
+        try:
+            response = fetch(self._target, selector, form.encode(), _FORM, most=self._most)
+        except HttpError as error:
+            if error.timed_out:
+                raise SlowError(f"no response within {self._target.timeout:g} s") from None
+            raise UnreachableError(f"{self.shown} cannot be reached: {error.reason}") from None
+        except ConfigurationError:
+            raise ServerError(f"{self.shown} redirects to what is no address") from None
+        if not 200 <= response.status < 300:
+            raise self._refusal(response)
+        if len(response.body) > self._most:
+            raise TooLargeError(f"the response is larger than {self._most >> 20} MiB")
+        try:
+            document = json.loads(response.body)
+            document["data"]
+        except (ValueError, KeyError, TypeError):
+            raise self.unexpected() from None
+        return document
+
+    def unexpected(self) -> ServerError:
+        """Return the error for a response that is not one of Prometheus."""
+        return ServerError(
+            f"{self.shown} responds, but not as a Prometheus does: is the path right?"
+        )
+
+    def _refusal(self, response: HttpResponse) -> Exception:
+        responded = f"{self.shown} responded with {response.status}"
+        if response.status in _ACCESS:
+            return ServerError(f"{responded}: put a user and a password into {self._access_hint}")
+        try:
+            return RefusedError(str(json.loads(response.body)["error"]))
+        except (ValueError, KeyError, TypeError):
+            return ServerError(f"{responded}, unlike a Prometheus: is the path right?")
