@@ -60,8 +60,8 @@ class ExpectedEmpty:
         self._allowed = frozenset(allowed)
         self._reasons = {
             key: reason
-            for make in DASHBOARDS.values()
-            for key, reason in _reasons(make(Queries()))
+            for dashboard in DASHBOARDS.values()
+            for key, reason in _reasons(dashboard, Queries())
             if reason
         }
 
@@ -86,12 +86,12 @@ def names_of(query: PanelQuery) -> list[str]:
     return [*names, *dashboards, *(f"{one}/{name}" for one in dashboards for name in names)]
 
 
-def _reasons(dashboard: Dashboard) -> Iterator[tuple[tuple[str, ...], str]]:
+def _reasons(dashboard: Dashboard, queries: Queries) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield the key of each query of a dashboard, with its reason."""
-    for variable in dashboard.variables:
+    for variable in (make(queries) for make in dashboard.variables):
         yield (dashboard.uid, "variable", variable.name, ""), variable.empty
-    for annotation in dashboard.annotations:
+    for annotation in (make(queries) for make in dashboard.annotations):
         yield (dashboard.uid, "annotation", annotation.name, ""), annotation.empty
-    for panel in (panel for row in dashboard.rows for panel in row.panels):
+    for panel in (panel for make in dashboard.rows for panel in make(queries).panels):
         for ref, target in targets_by_ref(panel).items():
             yield (dashboard.uid, "panel", panel.title, ref), target.empty

@@ -42,7 +42,7 @@ def alerts_of_processes(queries: Queries) -> Annotation:
     return _beginnings(f"{queries.series(metrics.ALERT_STATE, TARGETS)}%s == {FIRING}")
 
 
-def alerts_of_prometheus() -> Annotation:
+def alerts_of_prometheus(_: Queries) -> Annotation:
     """Return the beginnings of the alerts that Prometheus evaluates, for whole jobs."""
     return _beginnings('ALERTS{job=~"$job",alertstate="firing"}%s')
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import NamedTuple
 
 from vitalspan.artifacts.grafana.annotations import (
     Annotation,
@@ -11,73 +12,70 @@ from vitalspan.artifacts.grafana.annotations import (
     started_processes,
 )
 from vitalspan.artifacts.grafana.panels import Panel
-from vitalspan.artifacts.grafana.queries import Queries, Scope
-from vitalspan.artifacts.grafana.variables import Variable, label_variables
+from vitalspan.artifacts.grafana.queries import Queries
+from vitalspan.artifacts.grafana.variables import Variable
 
 
-class Row:
+class Row(NamedTuple):
     """A row of panels.
+
+    Attributes:
+        title: above it.
+        panels: from left to right; those that find no room go into lines below.
+        height: of each of them, in Grafana's units; 8 is about a quarter of a screen.
+        widths: of each of them, of 24 in all.
+    """
+
+    title: str
+    panels: Sequence[Panel]
+    height: int
+    widths: Sequence[int]
+
+
+def row(
+    title: str, *, height: int = 8, widths: Sequence[int] = ()
+) -> Callable[[Callable[[Queries], Iterable[Panel]]], Callable[[Queries], Row]]:
+    """Return a decorator, after which a function that makes panels makes a row of them.
 
     Args:
         title: above it.
-        *panels: from left to right; those that find no room go into lines below.
-        height: of each of them, in Grafana's units; 8 is about a quarter of a screen.
-        widths: of each of them, of 24 in all; without any, all are equally wide.
+        height: of each panel.
+        widths: of each panel; without any, all are equally wide.
     """
 
-    def __init__(
-        self, title: str, *panels: Panel, height: int = 8, widths: Sequence[int] = ()
-    ) -> None:
-        self.title = title
-        self.panels = panels
-        self.height = height
-        self.widths = widths or [24 // len(panels)] * len(panels)
+    def decorate(panels: Callable[[Queries], Iterable[Panel]]) -> Callable[[Queries], Row]:
+        def make(queries: Queries) -> Row:
+            all_panels = list(panels(queries))
+            equal = [24 // len(all_panels)] * len(all_panels)
+            return Row(title, all_panels, height, widths or equal)
+
+        return make
+
+    return decorate
 
 
 @dataclass(frozen=True)
 class Dashboard:
-    """A dashboard.
+    """A dashboard. Its parts are functions, which make them with the queries of an export.
 
     Attributes:
         uid: its identity, which is in its address and in links to it.
         title: above it.
         description: what it is for.
         variables: by which it can be narrowed down, beside the data source.
-        annotations: the events that are marked in its charts.
         rows: its panels.
+        annotations: the events that are marked in its charts.
         time_from: the beginning of the time that is shown at first, which ends now.
     """
 
     uid: str
     title: str
     description: str
-    variables: Sequence[Variable]
-    annotations: Sequence[Annotation]
-    rows: Sequence[Row]
+    variables: Sequence[Callable[[Queries], Variable]]
+    rows: Sequence[Callable[[Queries], Row]]
     _: KW_ONLY
-    time_from: str = "now-1h"
-
-
-def process_dashboard(
-    uid: str,
-    title: str,
-    description: str,
-    queries: Queries,
-    scope: Scope,
-    *rows: Row,
-    variables: Sequence[Variable] = (),
-    time_from: str = "now-1h",
-) -> Dashboard:
-    """Return a dashboard with a variable for each label of the scope, and further ones.
-
-    The alerts and the starts of processes are its annotations.
-    """
-    return Dashboard(
-        uid,
-        title,
-        description,
-        [*label_variables(scope, queries), *variables],
-        [alerts_of_processes(queries), started_processes(queries)],
-        rows,
-        time_from=time_from,
+    annotations: Sequence[Callable[[Queries], Annotation]] = (
+        alerts_of_processes,
+        started_processes,
     )
+    time_from: str = "now-1h"

@@ -43,7 +43,10 @@ def files(
             raise
         raise MissingExtraError("making dashboards", "grafana") from None
     queries = Queries(prefix, native_histograms)
-    content = {name: dashboard_json(make(queries), datasource) for name, make in DASHBOARDS.items()}
+    content = {
+        name: dashboard_json(dashboard, queries, datasource)
+        for name, dashboard in DASHBOARDS.items()
+    }
     return {name: json.dumps(one, indent=2, sort_keys=True) + "\n" for name, one in content.items()}
 
 

@@ -12,6 +12,7 @@ from grafana_foundation_sdk.models import dashboard as models
 from vitalspan.artifacts.grafana.annotations import STEP, Annotation
 from vitalspan.artifacts.grafana.dashboard import Dashboard
 from vitalspan.artifacts.grafana.panel_json import DATASOURCE, panel_builder
+from vitalspan.artifacts.grafana.queries import Queries
 from vitalspan.artifacts.grafana.variables import Variable
 
 TAG: Final = "vitalspan"
@@ -21,20 +22,21 @@ _REFRESH: Final = "30s"
 _ALL: Final = models.VariableOption(selected=True, text="All", value="$__all")
 
 
-def dashboard_json(dashboard: Dashboard, datasource: str) -> dict[str, Any]:
+def dashboard_json(dashboard: Dashboard, queries: Queries, datasource: str) -> dict[str, Any]:
     """Return a dashboard as Grafana's JSON has it.
 
     Args:
         dashboard: what it shows.
+        queries: that its parts are made with.
         datasource: the uid of the data source that is chosen at first.
     """
     page = builders.Dashboard(dashboard.title).uid(dashboard.uid).description(dashboard.description)
     page = page.tags([TAG]).time(dashboard.time_from, "now").refresh(_REFRESH).timezone("browser")
     page = page.tooltip(models.DashboardCursorSync.CROSSHAIR).readonly().link(_link())
     page = page.with_variable(_datasource_variable(datasource))
-    for variable in dashboard.variables:
-        page = page.with_variable(_variable(variable))
-    for row in dashboard.rows:
+    for make in dashboard.variables:
+        page = page.with_variable(_variable(make(queries)))
+    for row in (make(queries) for make in dashboard.rows):
         page = page.with_row(builders.Row(row.title))
         for width, panel in zip(row.widths, row.panels, strict=True):
             page = page.with_panel(panel_builder(panel).span(width).height(row.height))
@@ -43,7 +45,9 @@ def dashboard_json(dashboard: Dashboard, datasource: str) -> dict[str, Any]:
         panel["id"] = number
         # The builders' default, which tables have no more.
         panel.get("options", {}).pop("footer", None)
-    content["annotations"] = {"list": [_annotation(one) for one in dashboard.annotations]}
+    content["annotations"] = {
+        "list": [_annotation(make(queries)) for make in dashboard.annotations]
+    }
     return content
 
 

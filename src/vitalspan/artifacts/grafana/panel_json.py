@@ -65,7 +65,7 @@ def panel_builder(panel: Panel) -> Any:
 
 
 def _time_series(panel: TimeSeries) -> Any:
-    builder = _describe(timeseries.Panel(), panel, panel.unit, _targets(panel))
+    builder = _describe(timeseries.Panel(), panel, _targets(panel))
     builder = builder.line_width(1).fill_opacity(_STACKED_FILL if panel.stacked else _FILL)
     builder = builder.show_points(common.VisibilityMode.NEVER)
     tooltip = common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI)
@@ -73,7 +73,8 @@ def _time_series(panel: TimeSeries) -> Any:
     # The series that matter most need no scrolling.
     legend = _legend(common.LegendDisplayMode.TABLE, right=panel.legend_right)
     builder = builder.legend(legend.calcs(["lastNotNull", "max"]).sort_by("Max").sort_desc(True))
-    limits = ("min", panel.minimum), ("max", panel.maximum), ("axis_soft_max", panel.soft_maximum)
+    maximum = panel.targets[0].maximum if panel.maximum is None else panel.maximum
+    limits = ("min", panel.minimum), ("max", maximum), ("axis_soft_max", panel.soft_maximum)
     for option, value in (*limits, ("decimals", panel.decimals)):
         if value is not None:
             builder = getattr(builder, option)(value)
@@ -100,7 +101,7 @@ def _stat(panel: Stat) -> Any:
     names_shown = panel.show != "value"
     if names_shown:
         targets = [target.instant() for target in targets]
-    builder = _describe(stat.Panel(), panel, panel.unit, targets)
+    builder = _describe(stat.Panel(), panel, targets)
     latest = common_builders.ReduceDataOptions().calcs(["lastNotNull"]).values(False)
     builder = builder.reduce_options(latest).no_value(panel.no_value)
     builder = builder.thresholds(_thresholds(panel.thresholds))
@@ -116,7 +117,7 @@ def _stat(panel: Stat) -> Any:
 
 def _state_history(panel: StateHistory) -> Any:
     builder: Any = statetimeline.Panel() if panel.mappings else statushistory.Panel()
-    builder = _describe(builder, panel, panel.unit, _targets(panel))
+    builder = _describe(builder, panel, _targets(panel))
     builder = builder.legend(_legend(common.LegendDisplayMode.LIST).calcs([]))
     builder = (
         builder.show_value(common.VisibilityMode.NEVER).fill_opacity(_STATE_FILL).line_width(0)
@@ -133,16 +134,16 @@ def _state_history(panel: StateHistory) -> Any:
 
 def _heatmap(panel: Heatmap) -> Any:
     targets = [target.format(PromQueryFormat.HEATMAP) for target in _targets(panel)]
-    builder = _describe(heatmap.Panel(), panel, panel.unit, targets)
+    builder = _describe(heatmap.Panel(), panel, targets)
     color = heatmap.HeatmapColorOptions().mode(heatmap_models.HeatmapColorMode.SCHEME)
-    axis = heatmap.YAxisConfig().unit(panel.unit).axis_placement(common.AxisPlacement.LEFT)
+    axis = heatmap.YAxisConfig().unit(_unit(panel)).axis_placement(common.AxisPlacement.LEFT)
     builder = builder.color(color.scheme("Oranges").steps(64)).y_axis(axis)
     return builder.calculate(False).show_legend()
 
 
 def _table(panel: Table) -> Any:
     targets = [target.instant().format(PromQueryFormat.TABLE) for target in _targets(panel)]
-    builder = _describe(table.Panel(), panel, panel.columns[0].unit, targets)
+    builder = _describe(table.Panel(), panel, targets)
     # Joined rows have a column of each query's time and value, of which the values are kept.
     several = len(panel.columns) > 1
     values = [f"Value #{ref}" if several else "Value" for ref in targets_by_ref(panel)]
@@ -182,9 +183,13 @@ def _table(panel: Table) -> Any:
     return builder.sort_by([order])
 
 
-def _describe(builder: Any, panel: Panel, unit: str, targets: list[Any]) -> Any:
-    builder = builder.title(panel.title).description(panel.description).unit(unit)
+def _describe(builder: Any, panel: Panel, targets: list[Any]) -> Any:
+    builder = builder.title(panel.title).description(panel.description).unit(_unit(panel))
     return builder.datasource(DATASOURCE).targets(targets)
+
+
+def _unit(panel: Panel) -> str:
+    return panel.unit or panel.targets[0].unit
 
 
 def _targets(panel: Panel) -> list[prometheus.Dataquery]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from vitalspan.artifacts.grafana.styles import PLAIN, Mappings, Thresholds
 
@@ -24,6 +24,8 @@ class Target:
         expr: the query, in PromQL.
         legend: the name of each of its series, with `{{label}}` for the value of a label.
         exemplar: whether the exemplars of a histogram are shown.
+        unit: of its values, one of Grafana's; `none` is a number.
+        maximum: the greatest value that there can be; None if there is no such thing.
         empty: why it may return nothing while all is well; leave it out if it never should.
     """
 
@@ -31,6 +33,8 @@ class Target:
     legend: str
     _: KW_ONLY
     exemplar: bool = False
+    unit: str = "none"
+    maximum: float | None = None
     empty: str = ""
 
 
@@ -42,13 +46,13 @@ class _Panel:
         title: of the panel.
         description: how to read it.
         targets: its queries.
-        unit: one of Grafana's; `none` is a number.
+        unit: one of Grafana's; without it, that of the first query.
     """
 
     title: str
     description: str
     targets: Sequence[Target]
-    unit: str = "none"
+    unit: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +63,7 @@ class TimeSeries(_Panel):
         limits: values that are drawn as dashed lines, with their colours.
         stacked: whether areas are drawn on top of each other.
         minimum: where the axis begins; None leaves that to Grafana.
-        maximum: where the axis ends.
+        maximum: where the axis ends; None for the greatest value of the first query.
         soft_maximum: where the axis ends unless values are greater.
         decimals: how many digits are shown after the point.
         band: the lower and the upper of two series between which the area is filled.
@@ -146,6 +150,8 @@ class Column:
 class Table:
     """A table with a row for each combination of labels, sorted by the first column.
 
+    Each column has its unit, and the panel that of the first one.
+
     Attributes:
         title: of the panel.
         description: how to read it.
@@ -157,6 +163,7 @@ class Table:
         descending: whether the greatest value comes first.
     """
 
+    unit: ClassVar[str] = ""
     title: str
     description: str
     labels: Mapping[str, str]
@@ -170,7 +177,7 @@ class Table:
     @property
     def targets(self) -> Sequence[Target]:
         """The queries of the columns."""
-        return [Target(column.expr, "", empty=column.empty) for column in self.columns]
+        return [Target(one.expr, "", unit=one.unit, empty=one.empty) for one in self.columns]
 
 
 Panel = TimeSeries | Stat | StateHistory | Heatmap | Table

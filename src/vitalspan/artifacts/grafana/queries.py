@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any, Final
 
 from vitalspan import metrics
+from vitalspan.artifacts.grafana.panels import Target, legend
+from vitalspan.compiler.recorded_names import RecordedNames
 from vitalspan.metrics import Family
 from vitalspan.promql.context import PromqlContext
 from vitalspan.promql.matchers import Matcher
 from vitalspan.promql.selection import Selection
 from vitalspan.rules.file import build_query
 from vitalspan.signals.catalogue import signal_of
+from vitalspan.units import BYTES, PER_SECOND, RATIO, SECONDS
 
 RATE_INTERVAL: Final = "$__rate_interval"
 """Grafana's own variable: at least four scrape intervals, and no less than a pixel stands for."""
@@ -25,6 +29,9 @@ OPERATIONS: Final[Scope] = (*COMPONENTS, "operation")
 
 BY_COMPONENT: Final = ("component",)
 BY_OPERATION: Final = ("component", "operation")
+
+_UNITS: Final = {PER_SECOND: "reqps", RATIO: "percentunit", SECONDS: "s", BYTES: "bytes"}
+"""Grafana's names of the units of signals; the others are numbers."""
 
 PENDING, FIRING = (metrics.ALERT_STATES[state] for state in ("pending", "firing"))
 
@@ -46,6 +53,11 @@ class Queries:
     def context(self) -> PromqlContext:
         """The context of all queries."""
         return PromqlContext(self.prefix, native_histograms=self.native_histograms)
+
+    @property
+    def recorded(self) -> RecordedNames:
+        """The names of recorded series."""
+        return RecordedNames(self.prefix)
 
     def signal(
         self,
@@ -78,6 +90,39 @@ class Queries:
             context=replace(self.context, per_instance=apart),
         )
         return str(signal_of(query).promql(selection, query))
+
+    def target(
+        self,
+        name: str,
+        scope: Scope = OPERATIONS,
+        title: str = "",
+        *,
+        how: str = "",
+        by: tuple[str, ...] = (),
+        apart: bool = False,
+        exemplar: bool = False,
+    ) -> Target:
+        """Return the query of a panel about a signal, with what is known of its values.
+
+        Args:
+            name: of the signal.
+            scope: the variables that narrow it down.
+            title: the name of its series; without one, the labels that tell them apart.
+            how: the aggregation that makes one series of all.
+            by: the labels that stay, beside the job.
+            apart: whether instances stay apart.
+            exemplar: whether exemplars are shown.
+        """
+        expr = self.signal(name, scope, by=by, apart=apart)
+        signal = signal_of(build_query({"signal": name}))
+        highest = signal.highest_value()
+        return Target(
+            f"{how}({expr})" if how else expr,
+            title or legend(*(("instance", *by) if apart else by)),
+            exemplar=exemplar,
+            unit=_UNITS.get(signal.unit, "none"),
+            maximum=int(highest) if isfinite(highest) else None,
+        )
 
     def selection(self, scope: Scope, over: str = RATE_INTERVAL) -> Selection:
         """Return what the variables of a dashboard select."""
@@ -137,6 +182,20 @@ class Queries:
         """Return a single value, or 0 where there is none but a process is seen."""
         # Added up, since the 0 would be a series of its own beside the value.
         return f"sum({self.otherwise(vector, 'instead', 'none')})"
+
+
+def grouped(how: str, vector: str, *labels: str, empty: str = "") -> Target:
+    """Return a query that aggregates a vector by labels, after which its series are named.
+
+    Args:
+        how: the aggregation.
+        vector: what is aggregated.
+        *labels: of which `job` only keeps jobs apart, and is in no name.
+        empty: why it may return nothing while all is well.
+    """
+    named = [label for label in labels if label != "job"]
+    expr = f"{how} by ({', '.join(labels)}) ({vector})"
+    return Target(expr, legend(*named), empty=empty)
 
 
 def lowest(series: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from typing import Final
 
 from vitalspan import metrics
 from vitalspan.artifacts.grafana.panels import label_title
-from vitalspan.artifacts.grafana.queries import TARGETS, Queries, Scope
+from vitalspan.artifacts.grafana.queries import OPERATIONS, TARGETS, Queries, Scope
 from vitalspan.promql.matchers import Matcher
 
 MEASURE: Final = "measure"
@@ -51,31 +53,26 @@ def label_variable(name: str, series: str) -> Variable:
     return Variable(name, f"label_values({series}, {name})")
 
 
-def label_variables(labels: Scope, queries: Queries) -> list[Variable]:
-    """Return a variable for each label, each narrowed down by those before it."""
-
-    def series(name: str, scope: Scope) -> str:
-        # Every process has build info; the others only where something has been called.
-        if name in TARGETS:
-            return queries.series(metrics.BUILD_INFO, scope)
-        return queries.seen_calls(scope)
-
-    return [label_variable(name, series(name, labels[:place])) for place, name in enumerate(labels)]
+def label_variables(labels: Scope) -> list[Callable[[Queries], Variable]]:
+    """Return what makes a variable for each label, each narrowed down by those before it."""
+    return [partial(_narrowed, name, labels[:place]) for place, name in enumerate(labels)]
 
 
-def measure_variable(scope: Scope, queries: Queries) -> Variable:
-    """Return the variable with the names of the measures that calls counted.
+def _narrowed(name: str, scope: Scope, queries: Queries) -> Variable:
+    # Every process has build info; the others only where something has been called.
+    if name in TARGETS:
+        return label_variable(name, queries.series(metrics.BUILD_INFO, scope))
+    return label_variable(name, queries.seen_calls(scope))
 
-    Args:
-        scope: the variables that narrow it down.
-        queries: that know what the metrics are called.
-    """
+
+def measure_variable(queries: Queries) -> Variable:
+    """Return the variable with the names of the measures that operations counted."""
     begin, end = metrics.measure("|").name.split("|")
     others = "|".join(
         family.name for family in metrics.OPERATION_FAMILIES if family.type == "counter"
     )
     prefix = queries.prefix
-    counters = queries.selection(scope).recording(
+    counters = queries.selection(OPERATIONS).recording(
         "",
         Matcher("__name__", "=~", f"{prefix}{begin}.+{end}"),
         Matcher("__name__", "!~", f"{prefix}({others})"),

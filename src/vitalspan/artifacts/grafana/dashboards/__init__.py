@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
-from vitalspan.artifacts.grafana.dashboard import Dashboard
-from vitalspan.artifacts.grafana.dashboards.alerts import alerts
-from vitalspan.artifacts.grafana.dashboards.background import background
-from vitalspan.artifacts.grafana.dashboards.fleet import fleet
-from vitalspan.artifacts.grafana.dashboards.health import health
-from vitalspan.artifacts.grafana.dashboards.operation import operation
-from vitalspan.artifacts.grafana.dashboards.overview import overview
-from vitalspan.artifacts.grafana.dashboards.resources import resources
-from vitalspan.artifacts.grafana.dashboards.trends import trends
-from vitalspan.artifacts.grafana.queries import Queries
+from vitalspan.artifacts.grafana.dashboards.alerts import ALERTS
+from vitalspan.artifacts.grafana.dashboards.background import BACKGROUND
+from vitalspan.artifacts.grafana.dashboards.fleet import FLEET
+from vitalspan.artifacts.grafana.dashboards.health import HEALTH
+from vitalspan.artifacts.grafana.dashboards.operation import OPERATION
+from vitalspan.artifacts.grafana.dashboards.overview import OVERVIEW
+from vitalspan.artifacts.grafana.dashboards.resources import RESOURCES
+from vitalspan.artifacts.grafana.dashboards.trends import TRENDS
 
-DASHBOARDS: Final[dict[str, Callable[[Queries], Dashboard]]] = {
-    "overview.json": overview,
-    "operation.json": operation,
-    "resources.json": resources,
-    "health.json": health,
-    "alerts.json": alerts,
-    "trends.json": trends,
-    "background.json": background,
-    "fleet.json": fleet,
+DASHBOARDS: Final = {
+    "overview.json": OVERVIEW,
+    "operation.json": OPERATION,
+    "resources.json": RESOURCES,
+    "health.json": HEALTH,
+    "alerts.json": ALERTS,
+    "trends.json": TRENDS,
+    "background.json": BACKGROUND,
+    "fleet.json": FLEET,
 }
-"""What describes each dashboard, by the name of its file."""
+"""Each dashboard, by the name of its file."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from vitalspan import metrics
 from vitalspan.artifacts.grafana import styles
-from vitalspan.artifacts.grafana.dashboard import Dashboard, Row, process_dashboard
+from vitalspan.artifacts.grafana.dashboard import Dashboard, row
 from vitalspan.artifacts.grafana.panels import (
     Column,
     Panel,
@@ -16,11 +17,22 @@ from vitalspan.artifacts.grafana.panels import (
     Target,
     TimeSeries,
     labels,
-    legend,
 )
-from vitalspan.artifacts.grafana.queries import FIRING, PENDING, TARGETS, Queries
-from vitalspan.artifacts.grafana.rows.error_budgets import error_budget_rows, error_budget_stats
-from vitalspan.artifacts.grafana.variables import label_variable
+from vitalspan.artifacts.grafana.queries import (
+    FIRING,
+    PENDING,
+    RATE_INTERVAL,
+    TARGETS,
+    Queries,
+    grouped,
+)
+from vitalspan.artifacts.grafana.rows.error_budgets import (
+    burn_rates,
+    error_budget_stats,
+    error_budgets,
+    slos,
+)
+from vitalspan.artifacts.grafana.variables import Variable, label_variable, label_variables
 from vitalspan.metrics import CIRCUIT_STATES
 from vitalspan.promql.matchers import Matcher
 
@@ -45,185 +57,149 @@ _NOT_COUNTED: Final = "The first change of each kind after the start of a proces
 _WIDTHS: Final = {"alertname": 260, "severity": 90}
 
 
-def alerts(queries: Queries) -> Dashboard:
-    """Return the dashboard of rules, notifications and SLOs."""
-    slo = label_variable("slo", queries.series(metrics.SLO_OBJECTIVE, TARGETS))
-    return process_dashboard(
-        "vitalspan-alerts",
-        "vitalspan / Alerts and SLOs",
-        "The alerts that fire and that fired, the notifications about them, and the error budgets "
-        "of SLOs.",
-        queries,
-        TARGETS,
-        _now(queries),
-        _alerts(queries),
-        _rules(queries),
-        _changes(queries),
-        *error_budget_rows(queries),
-        _receivers(queries),
-        _actions_and_mistakes(queries),
-        variables=[slo],
-    )
+def _slo(queries: Queries) -> Variable:
+    return label_variable("slo", queries.series(metrics.SLO_OBJECTIVE, TARGETS))
 
 
-def _now(queries: Queries) -> Row:
+@row("Now", height=5)
+def _now(queries: Queries) -> Iterator[Panel]:
     state = queries.series(metrics.ALERT_STATE, TARGETS)
     left_alone = f"sum({queries.series(metrics.RECEIVER_CIRCUIT, TARGETS)} > bool 0)"
     failed = f"round(sum({queries.increase(metrics.RULE_FAILURES, TARGETS)}))"
-    return Row(
-        "Now",
-        Stat(
-            "Firing",
-            "The number of vitalspan's own alerts that fire now, in all selected instances.",
-            [Target(f"sum({state} == bool {FIRING})", "firing")],
-            no_value="no rule",
-            thresholds=styles.NONE_EXPECTED,
-        ),
-        Stat(
-            "Pending",
-            "The number of alerts whose condition holds, but not yet for long enough to fire.",
-            [Target(f"sum({state} == bool {PENDING})", "pending")],
-            no_value="no rule",
-            thresholds=styles.FEW_EXPECTED,
-        ),
-        *error_budget_stats(queries),
-        Stat(
-            "Paused receivers",
-            "The number of receivers that failed so often that vitalspan pauses before it tries "
-            "again. Alerts may reach nobody; the last row shows more.",
-            [Target(queries.value_or_zero(left_alone), "receivers")],
-            thresholds=styles.NONE_EXPECTED,
-        ),
-        Stat(
-            "Failed evaluations",
-            "The number of evaluations that failed recently. Anything above 0 is a mistake in a "
-            "rule; the last row shows in which one.",
-            [Target(queries.value_or_zero(failed), "failures")],
-            thresholds=styles.NONE_EXPECTED,
-        ),
-        height=5,
+    yield Stat(
+        "Firing",
+        "The number of vitalspan's own alerts that fire now, in all selected instances.",
+        [Target(f"sum({state} == bool {FIRING})", "firing")],
+        no_value="no rule",
+        thresholds=styles.NONE_EXPECTED,
+    )
+    yield Stat(
+        "Pending",
+        "The number of alerts whose condition holds, but not yet for long enough to fire.",
+        [Target(f"sum({state} == bool {PENDING})", "pending")],
+        no_value="no rule",
+        thresholds=styles.FEW_EXPECTED,
+    )
+    yield from error_budget_stats(queries)
+    yield Stat(
+        "Paused receivers",
+        "The number of receivers that failed so often that vitalspan pauses before it tries again. "
+        "Alerts may reach nobody; the last row shows more.",
+        [Target(queries.value_or_zero(left_alone), "receivers")],
+        thresholds=styles.NONE_EXPECTED,
+    )
+    yield Stat(
+        "Failed evaluations",
+        "The number of evaluations that failed recently. Anything above 0 is a mistake in a rule; "
+        "the last row shows in which one.",
+        [Target(queries.value_or_zero(failed), "failures")],
+        thresholds=styles.NONE_EXPECTED,
     )
 
 
-def _alerts(queries: Queries) -> Row:
+@row("Alerts")
+def _alerts(queries: Queries) -> Iterator[Panel]:
     not_well = f"{queries.series(metrics.ALERT_STATE, TARGETS)} > 0"
-    return Row(
-        "Alerts",
-        Table(
-            "Firing or pending now",
-            "The alerts that fire, and after them those that are pending. The notification of an "
-            "alert has its summary.",
-            labels(*_ALERT, "component", "operation", "slo", "long_window", "job", "instance"),
-            [Column("State", queries.otherwise(not_well, "alertname", "no alert fires"), "none")],
-            mappings={**_STATES, 0: ("all well", styles.GOOD)},
-            widths=_WIDTHS,
-        ),
+    yield Table(
+        "Firing or pending now",
+        "The alerts that fire, and after them those that are pending. The notification of an alert "
+        "has its summary.",
+        labels(*_ALERT, "component", "operation", "slo", "long_window", "job", "instance"),
+        [Column("State", queries.otherwise(not_well, "alertname", "no alert fires"), "none")],
+        mappings={**_STATES, 0: ("all well", styles.GOOD)},
+        widths=_WIDTHS,
     )
 
 
-def _rules(queries: Queries) -> Row:
-    rule = (*_ALERT, "long_window")
+@row("Rules", height=15)
+def _rules(queries: Queries) -> Iterator[Panel]:
     state = queries.series(metrics.ALERT_STATE, TARGETS)
-    return Row(
-        "Rules",
-        StateHistory(
-            "Every rule",
-            "A line for each alert and severity, and for each window of a burn rate. It is green "
-            "while all is well, yellow while the condition holds but not yet for long enough, and "
-            "red while the alert fires in any instance.",
-            [Target(f"max by ({', '.join(rule)}) ({state})", legend(*rule))],
-            "short",
-            mappings=_STATES,
-        ),
-        height=15,
+    yield StateHistory(
+        "Every rule",
+        "A line for each alert and severity, and for each window of a burn rate. It is green while "
+        "all is well, yellow while the condition holds but not yet for long enough, and red while "
+        "the alert fires in any instance.",
+        [grouped("max", state, *_ALERT, "long_window")],
+        "short",
+        mappings=_STATES,
     )
 
 
-def _changes(queries: Queries) -> Row:
-    def changes(state: str) -> Target:
+@row("Changes", widths=(10, 14))
+def _changes(queries: Queries) -> Iterator[Panel]:
+    def changes(state: str, over: str = RATE_INTERVAL) -> str:
         selected = Matcher("state", "=", state)
-        increase = queries.increase(metrics.ALERT_TRANSITIONS, TARGETS, selected)
-        return Target(queries.value_or_zero(f"sum({increase})"), state)
+        return queries.increase(metrics.ALERT_TRANSITIONS, TARGETS, selected, over=over)
 
     def times(state: str) -> str:
-        selected = Matcher("state", "=", state)
-        increase = queries.increase(metrics.ALERT_TRANSITIONS, TARGETS, selected, over="$__range")
-        return f"round(sum by (alertname, severity) ({increase}))"
+        return f"round(sum by (alertname, severity) ({changes(state, '$__range')}))"
 
     fired = queries.otherwise(times("firing"), "alertname", "no changes")
-    return Row(
-        "Changes",
-        _events(
-            "Changes of alerts",
-            "How many alerts changed to each state. Inactive ones were pending, but did not fire. "
-            f"{_NOT_COUNTED}",
-            *map(changes, _CHANGES),
-        ),
-        Table(
-            "Most restless alerts",
-            "How often each alert fired, was resolved, and became inactive before it fired, in the "
-            "selected time range. Give an alert that changes all the time a longer `for`. "
-            f"{_NOT_COUNTED}",
-            labels(*_ALERT),
-            [
-                Column("Fired", fired, "none"),
-                Column("Resolved", times("resolved"), "none"),
-                Column("Became inactive", times("inactive"), "none"),
-            ],
-            widths=_WIDTHS,
-        ),
-        widths=(10, 14),
+    yield _events(
+        "Changes of alerts",
+        "How many alerts changed to each state. Inactive ones were pending, but did not fire. "
+        f"{_NOT_COUNTED}",
+        *(Target(queries.value_or_zero(f"sum({changes(one)})"), one) for one in _CHANGES),
+    )
+    yield Table(
+        "Most restless alerts",
+        "How often each alert fired, was resolved, and became inactive before it fired, in the "
+        "selected time range. Give an alert that changes all the time a longer `for`. "
+        f"{_NOT_COUNTED}",
+        labels(*_ALERT),
+        [
+            Column("Fired", fired, "none"),
+            Column("Resolved", times("resolved"), "none"),
+            Column("Became inactive", times("inactive"), "none"),
+        ],
+        widths=_WIDTHS,
     )
 
 
-def _receivers(queries: Queries) -> Row:
+@row("Notifications and receivers")
+def _receivers(queries: Queries) -> Iterator[Panel]:
     sent = f"sum by (receiver, result) ({queries.increase(metrics.ALERT_NOTIFICATIONS, TARGETS)})"
     circuit = f"max by (receiver) ({queries.series(metrics.RECEIVER_CIRCUIT, TARGETS)})"
     nobody = ("receiver", "no receiver")
-    return Row(
-        "Notifications and receivers",
-        _events(
-            "Notifications",
-            "Notifications about alerts, by receiver and result: sent, failed after several "
-            "attempts, rejected by the receiver, or dropped because the queue was full. Without a "
-            "receiver, the processes send none.",
-            Target(queries.otherwise(sent, *nobody), "{{receiver}} {{result}}"),
-        ),
-        StateHistory(
-            "Receivers",
-            "Green means that notifications are sent. Red means that the receiver failed so often "
-            "that vitalspan pauses, and yellow that it tries again.",
-            [Target(queries.otherwise(circuit, *nobody, _NO_RECEIVER), "{{receiver}}")],
-            "short",
-            mappings=_CIRCUITS,
-        ),
+    yield _events(
+        "Notifications",
+        "Notifications about alerts, by receiver and result: sent, failed after several attempts, "
+        "rejected by the receiver, or dropped because the queue was full. Without a receiver, the "
+        "processes send none.",
+        Target(queries.otherwise(sent, *nobody), "{{receiver}} {{result}}"),
+    )
+    yield StateHistory(
+        "Receivers",
+        "Green means that notifications are sent. Red means that the receiver failed so often that "
+        "vitalspan pauses, and yellow that it tries again.",
+        [Target(queries.otherwise(circuit, *nobody, _NO_RECEIVER), "{{receiver}}")],
+        "short",
+        mappings=_CIRCUITS,
     )
 
 
-def _actions_and_mistakes(queries: Queries) -> Row:
+@row("Actions and mistakes")
+def _actions_and_mistakes(queries: Queries) -> Iterator[Panel]:
     done = f"sum by (result) ({queries.increase(metrics.ALERT_ACTIONS, TARGETS)})"
     failed = f"sum by (alertname) ({queries.increase(metrics.RULE_FAILURES, TARGETS)})"
     without = queries.series(metrics.RULE_WITHOUT_SERIES, TARGETS)
     silent = f"min by (alertname) ({without}) > 0"
-    return Row(
-        "Actions and mistakes",
-        _events(
-            "Actions",
-            "Actions of alerts by result: run, failed, or left out because they ran recently "
-            "(cooldown), too often (rate_limited), or the queue was full (dropped).",
-            Target(queries.otherwise(done, "result", "no action"), "{{result}}"),
-        ),
-        _events(
-            "Rules that failed",
-            "Evaluations that failed, by alert. The log says why. The alert stays in its state.",
-            Target(queries.otherwise(failed, "alertname", "none failed"), "{{alertname}}"),
-        ),
-        _events(
-            "Rules without series",
-            "Rules about an operation, a cache, an API or a metric that no instance has ever had. "
-            "A name may be misspelled. The log says what is missing.",
-            Target(queries.otherwise(silent, "alertname", "none"), "{{alertname}}"),
-        ),
+    yield _events(
+        "Actions",
+        "Actions of alerts by result: run, failed, or left out because they ran recently "
+        "(cooldown), too often (rate_limited), or the queue was full (dropped).",
+        Target(queries.otherwise(done, "result", "no action"), "{{result}}"),
+    )
+    yield _events(
+        "Rules that failed",
+        "Evaluations that failed, by alert. The log says why. The alert stays in its state.",
+        Target(queries.otherwise(failed, "alertname", "none failed"), "{{alertname}}"),
+    )
+    yield _events(
+        "Rules without series",
+        "Rules about an operation, a cache, an API or a metric that no instance has ever had. A "
+        "name may be misspelled. The log says what is missing.",
+        Target(queries.otherwise(silent, "alertname", "none"), "{{alertname}}"),
     )
 
 
@@ -237,3 +213,17 @@ def _events(title: str, description: str, *targets: Target) -> Panel:
         # One event is not as tall as a hundred.
         soft_maximum=5,
     )
+
+
+ALERTS: Final = Dashboard(
+    "vitalspan-alerts",
+    "vitalspan / Alerts and SLOs",
+    "The alerts that fire and that fired, the notifications about them, and the error budgets of "
+    "SLOs.",
+    (*label_variables(TARGETS), _slo),
+    (
+        *(_now, _alerts, _rules, _changes, slos, error_budgets, burn_rates, _receivers),
+        _actions_and_mistakes,
+    ),
+)
+"""The dashboard of rules, notifications and SLOs."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from vitalspan import metrics
 from vitalspan.artifacts.grafana import styles
-from vitalspan.artifacts.grafana.dashboard import Dashboard, Row, process_dashboard
+from vitalspan.artifacts.grafana.dashboard import Dashboard, row
 from vitalspan.artifacts.grafana.panels import (
     Column,
+    Panel,
     StateHistory,
     Table,
     Target,
@@ -16,7 +18,8 @@ from vitalspan.artifacts.grafana.panels import (
     labels,
     legend,
 )
-from vitalspan.artifacts.grafana.queries import TARGETS, Queries
+from vitalspan.artifacts.grafana.queries import TARGETS, Queries, grouped
+from vitalspan.artifacts.grafana.variables import label_variables
 from vitalspan.promql.matchers import Matcher
 
 _NO_TASKS: Final = "no task queue is instrumented"
@@ -27,66 +30,50 @@ _LATE: Final = ((None, styles.GOOD), (0.0, styles.BAD))
 """Colours of how late a success is, in seconds: one that is still due is below 0."""
 
 
-def background(queries: Queries) -> Dashboard:
-    """Return the dashboard of what runs behind requests."""
-    return process_dashboard(
-        "vitalspan-background",
-        "vitalspan / Background",
-        "Tasks of queues and batch jobs: how they end, how long they wait, and which are late.",
-        queries,
-        TARGETS,
-        _tasks(queries),
-        _jobs(queries),
-        time_from="now-6h",
-    )
-
-
-def _tasks(queries: Queries) -> Row:
+@row("Tasks", widths=(12, 12, 12, 12))
+def _tasks(queries: Queries) -> Iterator[Panel]:
     ends = queries.rate(metrics.TASK_OUTCOMES, TARGETS)
     bad = queries.rate(
         metrics.TASK_OUTCOMES, TARGETS, Matcher("outcome", "=~", "failed|timed_out|expired")
     )
     waiting = queries.rate(f"{metrics.TASK_WAITING.name}_bucket", TARGETS)
     p95 = f"histogram_quantile(0.95, sum by (job, queue, le) ({waiting}))"
-    length = f"max by (job, queue) ({queries.series(metrics.TASK_QUEUE_LENGTH, TARGETS)})"
-    return Row(
-        "Tasks",
-        TimeSeries(
-            "Tasks by outcome",
-            "How tasks end, a second. A retry is not an error: the task runs again.",
-            [Target(f"sum by (job, outcome) ({ends})", "{{outcome}}", empty=_NO_TASKS)],
-            "ops",
-            stacked=True,
-        ),
-        TimeSeries(
-            "Tasks that went wrong",
-            "The tasks a second that failed, ran for too long, or waited for too long.",
-            [
-                Target(
-                    f"sum by (job, task, outcome) ({bad}) > 0",
-                    legend("task", "outcome"),
-                    empty="every task has succeeded",
-                )
-            ],
-            "ops",
-        ),
-        TimeSeries(
-            "Waiting time",
-            "How long the slowest twentieth of the tasks of each queue waited until they were "
-            "started. If it rises, workers are too few or too slow.",
-            [Target(p95, "{{queue}}", empty=_NO_TASKS)],
-            "s",
-        ),
-        TimeSeries(
-            "Queue length",
-            "The tasks that wait in each queue.",
-            [Target(length, "{{queue}}", empty=_NO_POLLER)],
-        ),
-        widths=(12, 12, 12, 12),
+    length = queries.series(metrics.TASK_QUEUE_LENGTH, TARGETS)
+    yield TimeSeries(
+        "Tasks by outcome",
+        "How tasks end, a second. A retry is not an error: the task runs again.",
+        [grouped("sum", ends, "job", "outcome", empty=_NO_TASKS)],
+        "ops",
+        stacked=True,
+    )
+    yield TimeSeries(
+        "Tasks that went wrong",
+        "The tasks a second that failed, ran for too long, or waited for too long.",
+        [
+            Target(
+                f"sum by (job, task, outcome) ({bad}) > 0",
+                legend("task", "outcome"),
+                empty="every task has succeeded",
+            )
+        ],
+        "ops",
+    )
+    yield TimeSeries(
+        "Waiting time",
+        "How long the slowest twentieth of the tasks of each queue waited until they were started. "
+        "If it rises, workers are too few or too slow.",
+        [Target(p95, "{{queue}}", empty=_NO_TASKS)],
+        "s",
+    )
+    yield TimeSeries(
+        "Queue length",
+        "The tasks that wait in each queue.",
+        [grouped("max", length, "job", "queue", empty=_NO_POLLER)],
     )
 
 
-def _jobs(queries: Queries) -> Row:
+@row("Batch jobs", widths=(24, 12, 12))
+def _jobs(queries: Queries) -> Iterator[Panel]:
     # What was pushed has the labels of its gateway, which no variable is about.
     def last(family: metrics.Family, *matchers: Matcher) -> str:
         return f"max by (job_name) ({queries.series(family, (), *matchers)})"
@@ -94,37 +81,44 @@ def _jobs(queries: Queries) -> Row:
     success = last(metrics.JOB_SUCCEEDED)
     expected = f"({last(metrics.JOB_INTERVAL)} + {last(metrics.JOB_GRACE)})"
     failed = last(metrics.JOB_OUTCOME, Matcher("outcome", "!=", "succeeded"))
-    return Row(
-        "Batch jobs",
-        Table(
-            "Jobs",
-            "Each job with its last run. A success that is late by more than 0 should have come "
-            "already.",
-            labels(job_name="Job"),
-            [
-                Column(
-                    "Late by",
-                    f"time() - {success} - {expected}",
-                    "s",
-                    _LATE,
-                    empty="no job has an interval and a success",
-                ),
-                Column("Last success", f"time() - {success}", "s", empty=_NO_JOBS),
-                Column("Last duration", last(metrics.JOB_DURATION), "s", empty=_NO_JOBS),
-                Column("Exit status", last(metrics.JOB_EXIT_STATUS), "none", empty=_NO_JOBS),
-            ],
-        ),
-        StateHistory(
-            "Failed runs",
-            "Red while the last run of a job has not succeeded.",
-            [Target(failed, "{{job_name}}", empty=_NO_JOBS)],
-            thresholds=styles.NONE_EXPECTED,
-        ),
-        TimeSeries(
-            "Durations of jobs",
-            "How long the last run of each job took.",
-            [Target(last(metrics.JOB_DURATION), "{{job_name}}", empty=_NO_JOBS)],
-            "s",
-        ),
-        widths=(24, 12, 12),
+    yield Table(
+        "Jobs",
+        "Each job with its last run. A success that is late by more than 0 should have come "
+        "already.",
+        labels(job_name="Job"),
+        [
+            Column(
+                "Late by",
+                f"time() - {success} - {expected}",
+                "s",
+                _LATE,
+                empty="no job has an interval and a success",
+            ),
+            Column("Last success", f"time() - {success}", "s", empty=_NO_JOBS),
+            Column("Last duration", last(metrics.JOB_DURATION), "s", empty=_NO_JOBS),
+            Column("Exit status", last(metrics.JOB_EXIT_STATUS), "none", empty=_NO_JOBS),
+        ],
     )
+    yield StateHistory(
+        "Failed runs",
+        "Red while the last run of a job has not succeeded.",
+        [Target(failed, "{{job_name}}", empty=_NO_JOBS)],
+        thresholds=styles.NONE_EXPECTED,
+    )
+    yield TimeSeries(
+        "Durations of jobs",
+        "How long the last run of each job took.",
+        [Target(last(metrics.JOB_DURATION), "{{job_name}}", empty=_NO_JOBS)],
+        "s",
+    )
+
+
+BACKGROUND: Final = Dashboard(
+    "vitalspan-background",
+    "vitalspan / Background",
+    "Tasks of queues and batch jobs: how they end, how long they wait, and which are late.",
+    label_variables(TARGETS),
+    (_tasks, _jobs),
+    time_from="now-6h",
+)
+"""The dashboard of what runs behind requests."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from vitalspan import metrics
 from vitalspan.artifacts.grafana import styles
-from vitalspan.artifacts.grafana.dashboard import Dashboard, Row, process_dashboard
+from vitalspan.artifacts.grafana.dashboard import Dashboard, row
 from vitalspan.artifacts.grafana.panels import (
     Column,
     Panel,
@@ -18,31 +19,14 @@ from vitalspan.artifacts.grafana.panels import (
     labels,
     legend,
 )
-from vitalspan.artifacts.grafana.queries import COMPONENTS, TARGETS, Queries, lowest
+from vitalspan.artifacts.grafana.queries import COMPONENTS, TARGETS, Queries, grouped, lowest
 from vitalspan.artifacts.grafana.rows.traffic import health_score
+from vitalspan.artifacts.grafana.variables import label_variables
 from vitalspan.promql.matchers import Matcher
 from vitalspan.rules.scoring import NO_DATA
 
 _NO_SCORE_NAME: Final[styles.Mappings] = {styles.NO_SCORE: ("no score", styles.UNKNOWN)}
 _WIDE: Final = (14, 10)
-
-
-def health(queries: Queries) -> Dashboard:
-    """Return the dashboard of the health score."""
-    return process_dashboard(
-        "vitalspan-health",
-        "vitalspan / Health",
-        "How healthy the service is, what costs points, and which component causes it.",
-        queries,
-        COMPONENTS,
-        _now(queries),
-        _score(queries),
-        _factors(queries),
-        _factors_over_time(queries),
-        _components(queries),
-        _components_over_time(queries),
-        _room(queries),
-    )
 
 
 def _levels(queries: Queries) -> tuple[str, str, str]:
@@ -54,146 +38,129 @@ def _levels(queries: Queries) -> tuple[str, str, str]:
     return label, score_of_level, f"max by ({label}) ({at} * {styles.NO_SCORE})"
 
 
-def _now(queries: Queries) -> Row:
+@row("Now", height=5, widths=(5, 5, 5, 4, 5))
+def _now(queries: Queries) -> Iterator[Panel]:
     label, known, unknown = _levels(queries)
     lost = f"max by (factor) ({queries.series(metrics.HEALTH_POINTS_LOST, TARGETS)})"
     most_lost = queries.otherwise(f"topk(1, {lost} > 0)", "factor", "nothing")
     effective = queries.series(metrics.COMPONENT_EFFECTIVE_SCORE, COMPONENTS)
     below = f"sum(min by (job, component) ({effective}) < bool {styles.HEALTHY})"
     silent = queries.series(metrics.HEALTH_STATUS, TARGETS, Matcher(label, "=", NO_DATA))
-    return Row(
-        "Now",
-        health_score(queries),
-        Stat(
-            "Level",
-            "The level of the worst instance, in the colour of its score. Grey means that no "
-            "instance has a score.",
-            [Target(f"bottomk(1, {known}) or on () bottomk(1, {unknown})", legend(label))],
-            thresholds=styles.SCORE_OR_NONE,
-            show="name",
-        ),
-        Stat(
-            "Most costly factor",
-            "The factor that costs most points in any instance, and how many. Look there first.",
-            [Target(most_lost, "{{factor}}")],
-            thresholds=styles.POINTS_LOST,
-            show="value_and_name",
-            decimals=1,
-        ),
-        Stat(
-            f"Components below {styles.HEALTHY}",
-            "The number of components whose effective score, which includes all that they depend "
-            f"on, is below {styles.HEALTHY} in any instance.",
-            [Target(below, "components")],
-            thresholds=((None, styles.GOOD), (1, styles.POOR)),
-        ),
-        Stat(
-            "Instances without a score",
-            "Instances about which nothing is known, because they have just started or have no "
-            "calls.",
-            [Target(f"sum({silent})", "instances")],
-            thresholds=styles.FEW_EXPECTED,
-        ),
-        height=5,
-        widths=(5, 5, 5, 4, 5),
+    yield health_score(queries)
+    yield Stat(
+        "Level",
+        "The level of the worst instance, in the colour of its score. Grey means that no instance "
+        "has a score.",
+        [Target(f"bottomk(1, {known}) or on () bottomk(1, {unknown})", legend(label))],
+        thresholds=styles.SCORE_OR_NONE,
+        show="name",
+    )
+    yield Stat(
+        "Most costly factor",
+        "The factor that costs most points in any instance, and how many. Look there first.",
+        [Target(most_lost, "{{factor}}")],
+        thresholds=styles.POINTS_LOST,
+        show="value_and_name",
+        decimals=1,
+    )
+    yield Stat(
+        f"Components below {styles.HEALTHY}",
+        "The number of components whose effective score, which includes all that they depend on, "
+        f"is below {styles.HEALTHY} in any instance.",
+        [Target(below, "components")],
+        thresholds=((None, styles.GOOD), (1, styles.POOR)),
+    )
+    yield Stat(
+        "Instances without a score",
+        "Instances about which nothing is known, because they have just started or have no calls.",
+        [Target(f"sum({silent})", "instances")],
+        thresholds=styles.FEW_EXPECTED,
     )
 
 
-def _score(queries: Queries) -> Row:
+@row("Score", widths=_WIDE)
+def _score(queries: Queries) -> Iterator[Panel]:
     score = f"min by (job, instance) ({queries.series(metrics.HEALTH_SCORE, TARGETS)})"
     label, known, unknown = _levels(queries)
-    return Row(
-        "Score",
-        TimeSeries(
-            "Health score",
-            "The score of each instance. The dashed lines are the beginnings of the default "
-            "levels. Gaps mean that nothing was known.",
-            [Target(score, "{{job}} {{instance}}")],
-            limits=styles.SCORE,
-            maximum=100,
-            decimals=0,
-        ),
-        StateHistory(
-            "Levels",
-            "A row for each level that an instance was in, in the colour of its score, or of the "
-            "worst score if there are several. Grey, which is below 0, means that there was no "
-            "score.",
-            [Target(f"{known} or {unknown}", legend(label))],
-            thresholds=styles.SCORE_OR_NONE,
-        ),
-        widths=_WIDE,
+    yield TimeSeries(
+        "Health score",
+        "The score of each instance. The dashed lines are the beginnings of the default levels. "
+        "Gaps mean that nothing was known.",
+        [Target(score, "{{job}} {{instance}}")],
+        limits=styles.SCORE,
+        maximum=100,
+        decimals=0,
+    )
+    yield StateHistory(
+        "Levels",
+        "A row for each level that an instance was in, in the colour of its score, or of the worst "
+        "score if there are several. Grey, which is below 0, means that there was no score.",
+        [Target(f"{known} or {unknown}", legend(label))],
+        thresholds=styles.SCORE_OR_NONE,
     )
 
 
-def _factors(queries: Queries) -> Row:
-    lost = f"max by (factor) ({queries.series(metrics.HEALTH_POINTS_LOST, TARGETS)})"
+@row("Factors", height=9)
+def _factors(queries: Queries) -> Iterator[Panel]:
+    lost = grouped("max", queries.series(metrics.HEALTH_POINTS_LOST, TARGETS), "factor")
     weight = f"max by (factor) ({queries.series(metrics.HEALTH_FACTOR_WEIGHT, TARGETS)})"
     score = f"min by (factor) ({queries.series(metrics.HEALTH_FACTOR_SCORE, TARGETS)})"
-    return Row(
-        "Factors",
-        TimeSeries(
-            "Points lost",
-            "The points that each factor costs, in the instance where it costs most. For one "
-            "instance, the stacked factors are the difference between its score and 100.",
-            [Target(lost, "{{factor}}")],
-            stacked=True,
-            decimals=1,
-            legend_right=True,
-        ),
-        Table(
-            "Factors now",
-            "Each factor in its worst instance: the points that it loses, the points that it can "
-            "give, and its score. An unknown factor is absent, and the others share its points. "
-            "Factors that limit the score have no weight.",
-            labels("factor"),
-            [
-                Column("Points lost", lost, "none", styles.POINTS_LOST),
-                Column("Weight", weight, "none"),
-                Column("Factor score", score, "percentunit", styles.FACTOR_SCORE),
-            ],
-        ),
-        height=9,
+    yield TimeSeries(
+        "Points lost",
+        "The points that each factor costs, in the instance where it costs most. For one instance, "
+        "the stacked factors are the difference between its score and 100.",
+        [lost],
+        stacked=True,
+        decimals=1,
+        legend_right=True,
+    )
+    yield Table(
+        "Factors now",
+        "Each factor in its worst instance: the points that it loses, the points that it can give, "
+        "and its score. An unknown factor is absent, and the others share its points. Factors that "
+        "limit the score have no weight.",
+        labels("factor"),
+        [
+            Column("Points lost", lost.expr, "none", styles.POINTS_LOST),
+            Column("Weight", weight, "none"),
+            Column("Factor score", score, "percentunit", styles.FACTOR_SCORE),
+        ],
     )
 
 
-def _factors_over_time(queries: Queries) -> Row:
+@row("Factors over time")
+def _factors_over_time(queries: Queries) -> Iterator[Panel]:
     scores = lowest(queries.series(metrics.HEALTH_FACTOR_SCORE, TARGETS))
-    return Row(
-        "Factors over time",
-        StateHistory(
-            "Factor scores",
-            "The worst score of each factor within each cell: 100 % loses no points, 0 % loses all "
-            "of them. An empty cell means that there were too few calls.",
-            [Target(f"min by (factor) ({scores})", "{{factor}}")],
-            "percentunit",
-            thresholds=styles.FACTOR_SCORE,
-        ),
+    yield StateHistory(
+        "Factor scores",
+        "The worst score of each factor within each cell: 100 % loses no points, 0 % loses all of "
+        "them. An empty cell means that there were too few calls.",
+        [grouped("min", scores, "factor")],
+        "percentunit",
+        thresholds=styles.FACTOR_SCORE,
     )
 
 
-def _components(queries: Queries) -> Row:
+@row("Components", widths=_WIDE)
+def _components(queries: Queries) -> Iterator[Panel]:
     by = "min by (component)"
     effective = queries.series(metrics.COMPONENT_EFFECTIVE_SCORE, COMPONENTS)
     unknown = f"0 * {by} (last_over_time({effective}[$__range])) + ({styles.NO_SCORE})"
-    return Row(
-        "Components",
-        Stat(
-            "Components now",
-            "The effective score of each component in its worst instance: the lowest of its own "
-            f"score and those of all that it depends on. It is green from {styles.HEALTHY}, yellow "
-            f"from {styles.DEGRADED}, and orange from {styles.UNHEALTHY}. Grey means that there "
-            "are too few calls.",
-            [Target(f"{by} ({effective}) or {unknown}", "{{component}}")],
-            thresholds=styles.SCORE_OR_NONE,
-            mappings=_NO_SCORE_NAME,
-            no_value="no component has a score",
-            decimals=0,
-            show="value_and_name",
-            filled=True,
-        ),
-        _dependencies(queries),
-        widths=_WIDE,
+    yield Stat(
+        "Components now",
+        "The effective score of each component in its worst instance: the lowest of its own score "
+        f"and those of all that it depends on. It is green from {styles.HEALTHY}, yellow from "
+        f"{styles.DEGRADED}, and orange from {styles.UNHEALTHY}. Grey means that there are too few "
+        "calls.",
+        [Target(f"{by} ({effective}) or {unknown}", "{{component}}")],
+        thresholds=styles.SCORE_OR_NONE,
+        mappings=_NO_SCORE_NAME,
+        no_value="no component has a score",
+        decimals=0,
+        show="value_and_name",
+        filled=True,
     )
+    yield _dependencies(queries)
 
 
 def _dependencies(queries: Queries) -> Panel:
@@ -217,48 +184,53 @@ def _dependencies(queries: Queries) -> Panel:
     )
 
 
-def _components_over_time(queries: Queries) -> Row:
+@row("Components over time")
+def _components_over_time(queries: Queries) -> Iterator[Panel]:
     def history(title: str, description: str, metric: metrics.Family) -> Panel:
         scores = lowest(queries.series(metric, COMPONENTS))
-        target = Target(f"min by (component) ({scores})", "{{component}}")
+        target = grouped("min", scores, "component")
         return StateHistory(title, description, [target], thresholds=styles.SCORE)
 
-    return Row(
-        "Components over time",
-        history(
-            "Own scores",
-            "The worst own score of each component within each cell. Trouble begins where this is "
-            "not green.",
-            metrics.COMPONENT_HEALTH_SCORE,
-        ),
-        history(
-            "Effective scores",
-            "The worst effective score of each component. If this is not green while its own score "
-            "is, look at what the component depends on.",
-            metrics.COMPONENT_EFFECTIVE_SCORE,
-        ),
+    yield history(
+        "Own scores",
+        "The worst own score of each component within each cell. Trouble begins where this is not "
+        "green.",
+        metrics.COMPONENT_HEALTH_SCORE,
+    )
+    yield history(
+        "Effective scores",
+        "The worst effective score of each component. If this is not green while its own score is, "
+        "look at what the component depends on.",
+        metrics.COMPONENT_EFFECTIVE_SCORE,
     )
 
 
-def _room(queries: Queries) -> Row:
+@row("Concurrency")
+def _concurrency(queries: Queries) -> Iterator[Panel]:
     def calls(title: str, description: str, metric: metrics.Family) -> Panel:
-        expr = f"sum by (component) ({queries.series(metric, COMPONENTS)})"
-        target = Target(expr, "{{component}}")
+        target = grouped("sum", queries.series(metric, COMPONENTS), "component")
         return TimeSeries(title, description, [target], legend_right=True)
 
-    return Row(
-        "Concurrency",
-        calls(
-            "Running calls",
-            "The running calls of each component, in all instances. Compare them with the calls to "
-            "have room for.",
-            metrics.OPERATION_IN_PROGRESS,
-        ),
-        calls(
-            "Recommended concurrency",
-            "How many calls each component should be able to run at once, in all instances: the "
-            "running calls on average, by Little's law, with some to spare. Size pools and limits "
-            "by this.",
-            metrics.COMPONENT_CONCURRENCY,
-        ),
+    yield calls(
+        "Running calls",
+        "The running calls of each component, in all instances. Compare them with the calls to "
+        "have room for.",
+        metrics.OPERATION_IN_PROGRESS,
     )
+    yield calls(
+        "Recommended concurrency",
+        "How many calls each component should be able to run at once, in all instances: the "
+        "running calls on average, by Little's law, with some to spare. Size pools and limits by "
+        "this.",
+        metrics.COMPONENT_CONCURRENCY,
+    )
+
+
+HEALTH: Final = Dashboard(
+    "vitalspan-health",
+    "vitalspan / Health",
+    "How healthy the service is, what costs points, and which component causes it.",
+    label_variables(COMPONENTS),
+    (_now, _score, _factors, _factors_over_time, _components, _components_over_time, _concurrency),
+)
+"""The dashboard of the health score."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from vitalspan import metrics
 from vitalspan.artifacts.grafana import styles
-from vitalspan.artifacts.grafana.dashboard import Dashboard, Row, process_dashboard
+from vitalspan.artifacts.grafana.dashboard import Dashboard, row
 from vitalspan.artifacts.grafana.panels import Panel, Stat, Target, TimeSeries
 from vitalspan.artifacts.grafana.queries import BY_COMPONENT, COMPONENTS, TARGETS, Queries
+from vitalspan.artifacts.grafana.variables import label_variables
 
 _HOUR: Final = 3600
 _DAY: Final = 86400.0
@@ -22,123 +24,91 @@ _RESIDENT: Final = "process_resident_memory_bytes"
 _INSTANCE: Final = "{{instance}}"
 
 
-def trends(queries: Queries) -> Dashboard:
-    """Return the dashboard of what changes slowly."""
-    return process_dashboard(
-        "vitalspan-trends",
-        "vitalspan / Trends",
-        "Comparisons with a day and a week ago, slopes, forecasts, and what is unusual compared "
-        "with the last hour.",
-        queries,
-        COMPONENTS,
-        _week_over_week(queries),
-        _slopes(queries),
-        _forecasts(queries),
-        _time_to_limits(queries),
-        _unusual(queries),
-        time_from="now-6h",
-    )
-
-
-def _week_over_week(queries: Queries) -> Row:
+@row("Week over week")
+def _week_over_week(queries: Queries) -> Iterator[Panel]:
     past = "The lines of a day and a week ago appear once Prometheus has samples of that time."
 
-    def compared(name: str, how: str) -> list[Target]:
-        def expr(ago: float = 0.0) -> str:
-            return f"{how}({queries.signal(name, COMPONENTS, ago=ago)})"
+    def compared(name: str, how: str) -> Iterator[Target]:
+        yield queries.target(name, COMPONENTS, "now", how=how)
+        for title, ago in (("a day ago", _DAY), ("a week ago", 7 * _DAY)):
+            expr = f"{how}({queries.signal(name, COMPONENTS, ago=ago)})"
+            yield Target(expr, title, empty="Prometheus has no samples of then yet")
 
-        no_past = "Prometheus has no samples of then yet"
-        return [
-            Target(expr(), "now"),
-            Target(expr(_DAY), "a day ago", empty=no_past),
-            Target(expr(7 * _DAY), "a week ago", empty=no_past),
-        ]
-
-    return Row(
-        "Week over week",
-        TimeSeries(
-            "Calls",
-            f"Finished calls a second, now and in the past. {past}",
-            compared("rate", "sum"),
-            "reqps",
-        ),
-        TimeSeries(
-            "Errors",
-            "The share of calls that raised an exception in the worst job, now and in the past. "
-            f"{past}",
-            compared("error_ratio", "max"),
-            "percentunit",
-            maximum=1,
-        ),
-        TimeSeries(
-            "Duration, 95th percentile",
-            "95 % of the calls of the slowest job take no longer than this, now and in the past. "
-            f"{past}",
-            compared("latency_p95", "max"),
-            "s",
-        ),
+    yield TimeSeries(
+        "Calls",
+        f"Finished calls a second, now and in the past. {past}",
+        [*compared("rate", "sum")],
+    )
+    yield TimeSeries(
+        "Errors",
+        "The share of calls that raised an exception in the worst job, now and in the past. "
+        f"{past}",
+        [*compared("error_ratio", "max")],
+    )
+    yield TimeSeries(
+        "Duration, 95th percentile",
+        "95 % of the calls of the slowest job take no longer than this, now and in the past. "
+        f"{past}",
+        [*compared("latency_p95", "max")],
     )
 
 
-def _slopes(queries: Queries) -> Row:
+@row("Slopes")
+def _slopes(queries: Queries) -> Iterator[Panel]:
     def slope(past: str) -> str:
         return f"deriv({past}) * {_HOUR}"
 
     mean = f"({queries.signal('latency_mean', COMPONENTS, by=BY_COMPONENT)}){_PAST}"
     score = f"{queries.series(metrics.HEALTH_SCORE, TARGETS)}[1h]"
     resident = f"{queries.series(_RESIDENT, TARGETS)}[1h]"
-    return Row(
-        "Slopes",
-        TimeSeries(
-            "Slope of the mean duration",
-            "How many seconds longer calls take after an hour, by a line through the last hour. "
-            "Above 0, calls get slower.",
-            [Target(slope(mean), "{{component}}")],
-            "s",
-            minimum=None,
-        ),
-        TimeSeries(
-            "Slope of the health score",
-            "How many points the score of each instance gains or loses in an hour, by a line "
-            "through the last hour.",
-            [Target(slope(score), _INSTANCE)],
-            limits=((None, styles.FAIR), (0, styles.GOOD)),
-            minimum=None,
-        ),
-        TimeSeries(
-            "Slope of resident memory",
-            "How many bytes each process grows in an hour, by a line through the last hour. If it "
-            "stays above 0 for hours, there is a leak.",
-            [Target(slope(resident), _INSTANCE)],
-            "bytes",
-            minimum=None,
-        ),
+    yield TimeSeries(
+        "Slope of the mean duration",
+        "How many seconds longer calls take after an hour, by a line through the last hour. Above "
+        "0, calls get slower.",
+        [Target(slope(mean), "{{component}}")],
+        "s",
+        minimum=None,
+    )
+    yield TimeSeries(
+        "Slope of the health score",
+        "How many points the score of each instance gains or loses in an hour, by a line through "
+        "the last hour.",
+        [Target(slope(score), _INSTANCE)],
+        limits=((None, styles.FAIR), (0, styles.GOOD)),
+        minimum=None,
+    )
+    yield TimeSeries(
+        "Slope of resident memory",
+        "How many bytes each process grows in an hour, by a line through the last hour. If it "
+        "stays above 0 for hours, there is a leak.",
+        [Target(slope(resident), _INSTANCE)],
+        "bytes",
+        minimum=None,
     )
 
 
-def _forecasts(queries: Queries) -> Row:
+@row("Forecasts")
+def _forecasts(queries: Queries) -> Iterator[Panel]:
     score = queries.series(metrics.HEALTH_SCORE, TARGETS)
     in_an_hour = f"clamp(predict_linear({score}[1h], {_HOUR}), 0, 100)"
     resident = queries.series(_RESIDENT, TARGETS)
     later = f"predict_linear({resident}[1h], 4 * {_HOUR})"
-    return Row(
-        "Forecasts",
-        TimeSeries(
-            "Health score in an hour",
-            "The score of each instance, and where a line through its last hour leads.",
-            [Target(score, f"{_INSTANCE} now"), Target(in_an_hour, f"{_INSTANCE} in 1h")],
-            maximum=100,
-        ),
-        TimeSeries(
-            "Resident memory in 4 hours",
-            "The memory of each process, and where a line through its last hour leads.",
-            [Target(resident, f"{_INSTANCE} now"), Target(later, f"{_INSTANCE} in 4h")],
-            "bytes",
-        ),
+    yield TimeSeries(
+        "Health score in an hour",
+        "The score of each instance, and where a line through its last hour leads.",
+        [Target(score, f"{_INSTANCE} now"), Target(in_an_hour, f"{_INSTANCE} in 1h")],
+        maximum=100,
+    )
+    yield TimeSeries(
+        "Resident memory in 4 hours",
+        "The memory of each process, and where a line through its last hour leads.",
+        [Target(resident, f"{_INSTANCE} now"), Target(later, f"{_INSTANCE} in 4h")],
+        "bytes",
     )
 
 
-def _time_to_limits(queries: Queries) -> Row:
+@row("Time until full", height=5)
+def _time_to_limits(queries: Queries) -> Iterator[Panel]:
     def until(title: str, description: str, left: str, pace: str) -> Panel:
         return Stat(
             title,
@@ -152,46 +122,50 @@ def _time_to_limits(queries: Queries) -> Row:
     memory = queries.series("system_memory_available_bytes", TARGETS)
     resident = queries.series(_RESIDENT, TARGETS)
     disk = queries.series("system_filesystem_available_bytes", TARGETS)
-    return Row(
-        "Time until full",
-        until(
-            "Until memory is full",
-            "How long the memory of the machine lasts, if the process that grew fastest in the "
-            "last hour goes on growing.",
-            memory,
-            f"(deriv({resident}[1h]) > 0)",
-        ),
-        until(
-            "Until the disk is full",
-            "How long the root file system lasts, if it goes on filling up as in the last 6 hours.",
-            disk,
-            f"-(deriv({disk}[6h]) < 0)",
-        ),
-        height=5,
+    yield until(
+        "Until memory is full",
+        "How long the memory of the machine lasts, if the process that grew fastest in the last "
+        "hour goes on growing.",
+        memory,
+        f"(deriv({resident}[1h]) > 0)",
+    )
+    yield until(
+        "Until the disk is full",
+        "How long the root file system lasts, if it goes on filling up as in the last 6 hours.",
+        disk,
+        f"-(deriv({disk}[6h]) < 0)",
     )
 
 
-def _unusual(queries: Queries) -> Row:
+@row("Unusual values")
+def _unusual(queries: Queries) -> Iterator[Panel]:
     how = (
         f"The area between the dashed lines is usual: the mean of the last hour, and {_DEVIATIONS} "
         "standard deviations to each side of it. Values outside of it are unusual."
     )
 
-    def unusual(what: str, unit: str, value: str, name: str) -> Panel:
-        mean = f"avg_over_time(({value}){_PAST})"
-        width = f"{_DEVIATIONS} * stddev_over_time(({value}){_PAST})"
+    def unusual(what: str, value: Target) -> Panel:
+        mean = f"avg_over_time(({value.expr}){_PAST})"
+        width = f"{_DEVIATIONS} * stddev_over_time(({value.expr}){_PAST})"
         lower, upper = _USUAL
         targets = [
-            Target(value, name),
+            value,
             Target(f"{mean} + {width}", upper),
             Target(f"clamp_min({mean} - {width}, 0)", lower),
         ]
-        return TimeSeries(f"{what} compared with usual", how, targets, unit, band=_USUAL)
+        return TimeSeries(f"{what} compared with usual", how, targets, band=_USUAL)
 
-    rate = f"sum({queries.signal('rate', COMPONENTS)})"
-    mean = f"max({queries.signal('latency_mean', COMPONENTS)})"
-    return Row(
-        "Unusual values",
-        unusual("Calls", "reqps", rate, "calls"),
-        unusual("Mean duration", "s", mean, "mean"),
-    )
+    yield unusual("Calls", queries.target("rate", COMPONENTS, "calls", how="sum"))
+    yield unusual("Mean duration", queries.target("latency_mean", COMPONENTS, "mean", how="max"))
+
+
+TRENDS: Final = Dashboard(
+    "vitalspan-trends",
+    "vitalspan / Trends",
+    "Comparisons with a day and a week ago, slopes, forecasts, and what is unusual compared with "
+    "the last hour.",
+    label_variables(COMPONENTS),
+    (_week_over_week, _slopes, _forecasts, _time_to_limits, _unusual),
+    time_from="now-6h",
+)
+"""The dashboard of what changes slowly."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from vitalspan import metrics
 from vitalspan.artifacts.grafana import styles
-from vitalspan.artifacts.grafana.dashboard import Row
+from vitalspan.artifacts.grafana.dashboard import row
 from vitalspan.artifacts.grafana.panels import (
     Column,
     Panel,
@@ -16,28 +17,20 @@ from vitalspan.artifacts.grafana.panels import (
     TimeSeries,
     labels,
 )
-from vitalspan.artifacts.grafana.queries import RATE_INTERVAL, TARGETS, Queries
+from vitalspan.artifacts.grafana.queries import RATE_INTERVAL, TARGETS, Queries, Scope
 from vitalspan.rules.burn_rate_alerts import BURN_WINDOWS, MONTH, BurnWindow
 from vitalspan.units import duration_text
 
 _SLOS: Final = (*TARGETS, "slo")
 _COLORS: Final = {"critical": styles.BAD, "warning": styles.POOR}
 _RANGE: Final = "$__range"
+_BY_SLO: Final = ("slo",)
 _NO_SLO: Final = "no SLO"
 
 
-def error_budget_stats(queries: Queries) -> list[Panel]:
+def error_budget_stats(queries: Queries) -> Iterator[Panel]:
     """Return the least budget that any SLO has left, and the fastest burn."""
-    return [_least_budget(queries), _fastest_burn(queries)]
-
-
-def error_budget_rows(queries: Queries) -> list[Row]:
-    """Return the rows about SLOs, their budgets, and the burn rates that alerts look at."""
-    return [_slos(queries), _error_budgets(queries), _burn_rates(queries)]
-
-
-def _least_budget(queries: Queries) -> Panel:
-    return Stat(
+    yield Stat(
         "Least budget left",
         "The share of its error budget that the worst SLO has left, in any instance, over the "
         "known part of its window. Below 0, more calls failed than the objective allows.",
@@ -47,12 +40,8 @@ def _least_budget(queries: Queries) -> Panel:
         no_value=_NO_SLO,
         decimals=0,
     )
-
-
-def _fastest_burn(queries: Queries) -> Panel:
-    window = BURN_WINDOWS[0]
-    over, limit = duration_text(window.long), window.burn_rate
-    return Stat(
+    over, limit = duration_text(BURN_WINDOWS[0].long), BURN_WINDOWS[0].burn_rate
+    yield Stat(
         f"Fastest burn over {over}",
         "How many times faster than allowed the worst SLO spends its error budget. At 1, the "
         f"budget just lasts for its window. At {limit:g}, the budget of 30 days is empty after "
@@ -64,59 +53,56 @@ def _fastest_burn(queries: Queries) -> Panel:
     )
 
 
-def _slos(queries: Queries) -> Row:
-    bad, events = _bad(queries, _RANGE), _events(queries, _RANGE)
+@row("SLOs", height=6)
+def slos(queries: Queries) -> Iterator[Panel]:
+    """Return the row about the status of each SLO."""
+    bad = _counted(queries, metrics.SLO_BAD_EVENTS, _RANGE)
+    events = _counted(queries, metrics.SLO_EVENTS, _RANGE)
     left = queries.otherwise(_budget_left(queries), "slo", "none is declared")
-    return Row(
-        "SLOs",
-        Table(
-            "Status of SLOs",
-            "All SLOs, the worst first. The budget left is that of the worst instance, over the "
-            "known part of the SLO's window. All other columns are about the selected time range.",
-            labels("slo"),
-            [
-                Column("Budget left", left, "percentunit", styles.BUDGET_LEFT),
-                Column("Objective", _objective(queries), "percentunit"),
-                Column("Good", f"1 - {bad} / ({events} > 0)", "percentunit"),
-                Column("Calls", f"round({events})", "short"),
-                Column("Bad calls", f"round({bad})", "short"),
-            ],
-            descending=False,
-        ),
-        height=6,
+    yield Table(
+        "Status of SLOs",
+        "All SLOs, the worst first. The budget left is that of the worst instance, over the known "
+        "part of the SLO's window. All other columns are about the selected time range.",
+        labels("slo"),
+        [
+            Column("Budget left", left, "percentunit", styles.BUDGET_LEFT),
+            Column("Objective", _objective(queries), "percentunit"),
+            Column("Good", f"1 - {_bad_ratio(queries, _RANGE)}", "percentunit"),
+            Column("Calls", f"round({events})", "short"),
+            Column("Bad calls", f"round({bad})", "short"),
+        ],
+        descending=False,
     )
 
 
-def _error_budgets(queries: Queries) -> Row:
-    bad_ratio = f"{_bad(queries)} / ({_events(queries)} > 0)"
-    return Row(
-        "Error budgets",
-        TimeSeries(
-            "Error budget left",
-            "The error budget left of each SLO, in its worst instance. It falls while calls are "
-            "worse than the objective allows. Below the dashed line, nothing is left.",
-            [Target(_budget_left(queries), "{{slo}}")],
-            "percentunit",
-            limits=((None, styles.BAD), (0, styles.BAD)),
-            minimum=None,
-            maximum=1,
-        ),
-        TimeSeries(
-            "Bad calls",
-            "The share of calls that are bad for each SLO, and the share that its objective "
-            "allows. Gaps mean that there were no calls.",
-            [
-                Target(bad_ratio, "{{slo}}"),
-                Target(f"1 - {_objective(queries)}", "{{slo}}, allowed"),
-            ],
-            "percentunit",
-        ),
+@row("Error budgets")
+def error_budgets(queries: Queries) -> Iterator[Panel]:
+    """Return the row about what is left of error budgets."""
+    allowed = f"1 - {_objective(queries)}"
+    yield TimeSeries(
+        "Error budget left",
+        "The error budget left of each SLO, in its worst instance. It falls while calls are worse "
+        "than the objective allows. Below the dashed line, nothing is left.",
+        [Target(_budget_left(queries), "{{slo}}")],
+        "percentunit",
+        limits=((None, styles.BAD), (0, styles.BAD)),
+        minimum=None,
+        maximum=1,
+    )
+    yield TimeSeries(
+        "Bad calls",
+        "The share of calls that are bad for each SLO, and the share that its objective allows. "
+        "Gaps mean that there were no calls.",
+        [Target(_bad_ratio(queries), "{{slo}}"), Target(allowed, "{{slo}}, allowed")],
+        "percentunit",
     )
 
 
-def _burn_rates(queries: Queries) -> Row:
-    panels = [_burn_panel(queries, window) for window in BURN_WINDOWS]
-    return Row("Burn rates", *panels, widths=[12] * len(panels))
+@row("Burn rates", widths=[12] * len(BURN_WINDOWS))
+def burn_rates(queries: Queries) -> Iterator[Panel]:
+    """Return the row about the burn rates that alerts look at."""
+    for window in BURN_WINDOWS:
+        yield _burn_panel(queries, window)
 
 
 def _burn_panel(queries: Queries, window: BurnWindow) -> Panel:
@@ -138,24 +124,22 @@ def _burn_panel(queries: Queries, window: BurnWindow) -> Panel:
 def _burn_rate(queries: Queries, over: str) -> str:
     # That of one job: an SLO of the same name in another job is another one.
     by = ("job", "slo")
-    bad_ratio = f"{_bad(queries, over, by)} / ({_events(queries, over, by)} > 0)"
-    return f"max by (slo) ({bad_ratio} / (1 - {_objective(queries, by)}))"
+    return f"max by (slo) ({_bad_ratio(queries, over, by)} / (1 - {_objective(queries, by)}))"
 
 
 def _budget_left(queries: Queries) -> str:
     return f"min by (slo) ({queries.series(metrics.SLO_BUDGET, _SLOS)})"
 
 
-def _objective(queries: Queries, by: tuple[str, ...] = ("slo",)) -> str:
+def _objective(queries: Queries, by: Scope = _BY_SLO) -> str:
     return f"max by ({', '.join(by)}) ({queries.series(metrics.SLO_OBJECTIVE, _SLOS)})"
 
 
-def _bad(queries: Queries, over: str = RATE_INTERVAL, by: tuple[str, ...] = ("slo",)) -> str:
-    increase = queries.increase(metrics.SLO_BAD_EVENTS, _SLOS, over=over)
-    return f"sum by ({', '.join(by)}) ({increase})"
-
-
-def _events(queries: Queries, over: str = RATE_INTERVAL, by: tuple[str, ...] = ("slo",)) -> str:
+def _bad_ratio(queries: Queries, over: str = RATE_INTERVAL, by: Scope = _BY_SLO) -> str:
     # Increases have the same ratio as rates have, and tell how many calls there were.
-    increase = queries.increase(metrics.SLO_EVENTS, _SLOS, over=over)
-    return f"sum by ({', '.join(by)}) ({increase})"
+    bad = _counted(queries, metrics.SLO_BAD_EVENTS, over, by)
+    return f"{bad} / ({_counted(queries, metrics.SLO_EVENTS, over, by)} > 0)"
+
+
+def _counted(queries: Queries, counter: metrics.Family, over: str, by: Scope = _BY_SLO) -> str:
+    return f"sum by ({', '.join(by)}) ({queries.increase(counter, _SLOS, over=over)})"

@@ -2,78 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from vitalspan.artifacts.grafana import styles
-from vitalspan.artifacts.grafana.dashboard import Row
+from vitalspan.artifacts.grafana.dashboard import row
 from vitalspan.artifacts.grafana.panels import Column, Panel, Table, Target, TimeSeries, labels
 from vitalspan.artifacts.grafana.queries import TARGETS, Queries
 from vitalspan.promql.matchers import Matcher
 
 
-def machine_rows(queries: Queries) -> list[Row]:
-    """Return the rows about the machines that processes run on."""
-    return [_machine(queries), _inventory(queries)]
-
-
-def _machine(queries: Queries) -> Row:
+@row("Machine", widths=(8, 8, 8, 12, 12))
+def machine(queries: Queries) -> Iterator[Panel]:
+    """Return the row about the machines that processes run on."""
     time = queries.rate("system_cpu_seconds_total", TARGETS)
     busy = queries.rate("system_cpu_seconds_total", TARGETS, Matcher("mode", "!=", "idle"))
     by_mode = f"sum by (mode) ({busy}) / on () group_left () sum({time})"
-    return Row(
-        "Machine",
-        TimeSeries(
-            "CPU time by mode",
-            "The share of the machines' CPU time that was spent in each mode; the rest was idle. "
-            "Much iowait means that the disk is slow, and steal that the host gives the time to "
-            "other machines.",
-            [Target(by_mode, "{{mode}}")],
-            "percentunit",
-            stacked=True,
-            maximum=1,
-        ),
-        _usage(
-            "memory", "memory_utilization", "Above 90 %, the kernel may kill processes.", queries
-        ),
-        _usage(
-            "root file system",
-            "disk_utilization",
-            "When it is full, nothing can be written.",
-            queries,
-        ),
-        _traffic("disk", "read", "written", queries),
-        _traffic("network", "receive", "transmit", queries),
-        widths=(8, 8, 8, 12, 12),
+    yield TimeSeries(
+        "CPU time by mode",
+        "The share of the machines' CPU time that was spent in each mode; the rest was idle. Much "
+        "iowait means that the disk is slow, and steal that the host gives the time to other "
+        "machines.",
+        [Target(by_mode, "{{mode}}")],
+        "percentunit",
+        stacked=True,
+        maximum=1,
     )
+    yield _usage(
+        "memory", "memory_utilization", "Above 90 %, the kernel may kill processes.", queries
+    )
+    yield _usage(
+        "root file system",
+        "disk_utilization",
+        "When it is full, nothing can be written.",
+        queries,
+    )
+    yield _traffic("disk", "read", "written", queries)
+    yield _traffic("network", "receive", "transmit", queries)
 
 
-def _inventory(queries: Queries) -> Row:
+@row("Inventory", height=7, widths=(16, 8))
+def inventory(queries: Queries) -> Iterator[Panel]:
+    """Return the row about the sizes of machines, and what runs on them."""
+
     def column(title: str, metric: str, unit: str = "bytes") -> Column:
         return Column(title, f"max by (job, instance) ({queries.series(metric, TARGETS)})", unit)
 
     info = queries.series("python_info", TARGETS)
     processes = f"count by (implementation, version) ({info})"
-    return Row(
-        "Inventory",
-        Table(
-            "Machines",
-            "The size of the machine of each process, and what is left of it. Processes on one "
-            "machine show the same.",
-            labels("instance"),
-            [
-                column("Processors", "system_cpus", "none"),
-                column("Memory", "system_memory_size_bytes"),
-                column("Available", "system_memory_available_bytes"),
-                column("Disk", "system_filesystem_size_bytes"),
-                column("Free", "system_filesystem_available_bytes"),
-            ],
-        ),
-        Table(
-            "Interpreters",
-            "The versions of Python, and the number of processes that run each of them.",
-            labels(implementation="Python", version="Version"),
-            [Column("Processes", processes, "none")],
-        ),
-        height=7,
-        widths=(16, 8),
+    yield Table(
+        "Machines",
+        "The size of the machine of each process, and what is left of it. Processes on one machine "
+        "show the same.",
+        labels("instance"),
+        [
+            column("Processors", "system_cpus", "none"),
+            column("Memory", "system_memory_size_bytes"),
+            column("Available", "system_memory_available_bytes"),
+            column("Disk", "system_filesystem_size_bytes"),
+            column("Free", "system_filesystem_available_bytes"),
+        ],
+    )
+    yield Table(
+        "Interpreters",
+        "The versions of Python, and the number of processes that run each of them.",
+        labels(implementation="Python", version="Version"),
+        [Column("Processes", processes, "none")],
     )
 
 
@@ -81,10 +74,8 @@ def _usage(what: str, signal: str, warning: str, queries: Queries) -> Panel:
     return TimeSeries(
         f"{what.capitalize()} used",
         f"The used share of the {what}, as each process sees its machine. {warning}",
-        [Target(queries.signal(signal, TARGETS, apart=True), "{{instance}}")],
-        "percentunit",
+        [queries.target(signal, TARGETS, apart=True)],
         limits=styles.UTILIZATION,
-        maximum=1,
     )
 
 

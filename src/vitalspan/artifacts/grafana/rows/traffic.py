@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -33,43 +34,36 @@ def health_score(queries: Queries) -> Panel:
     )
 
 
-def calls_and_errors(queries: Queries, scope: Scope) -> list[Panel]:
+def calls_and_errors(queries: Queries, scope: Scope) -> Iterator[Panel]:
     """Return the rate of all calls and their error ratio."""
-    return [
-        Stat(
-            "Calls",
-            "Finished calls a second, of all selected operations. Nested operations count each.",
-            [Target(f"sum({queries.signal('rate', scope)})", "calls")],
-            "reqps",
-        ),
-        Stat(
-            "Errors",
-            "The share of calls that raised an exception. Cancelled calls are not included.",
-            [Target(f"max({queries.signal('error_ratio', scope)})", "errors")],
-            "percentunit",
-            thresholds=styles.ERROR_RATIO,
-            no_value="no calls",
-        ),
-    ]
+    yield Stat(
+        "Calls",
+        "Finished calls a second, of all selected operations. Nested operations count each.",
+        [queries.target("rate", scope, "calls", how="sum")],
+    )
+    yield Stat(
+        "Errors",
+        "The share of calls that raised an exception. Cancelled calls are not included.",
+        [queries.target("error_ratio", scope, "errors", how="max")],
+        thresholds=styles.ERROR_RATIO,
+        no_value="no calls",
+    )
 
 
-def calls_in_progress(queries: Queries, scope: Scope) -> list[Panel]:
+def calls_in_progress(queries: Queries, scope: Scope) -> Iterator[Panel]:
     """Return how many calls are in progress, and the age of the oldest."""
-    return [
-        Stat(
-            "In progress",
-            "The number of calls that are running at this moment.",
-            [Target(f"sum({queries.signal('in_progress', scope)})", "calls")],
-        ),
-        Stat(
-            "Oldest call",
-            "The age of the oldest call that is still running. If it keeps growing, a call is "
-            "stuck, which no histogram of finished calls can show.",
-            [Target(f"max({queries.signal('oldest_in_progress', scope)})", "age")],
-            "s",
-            thresholds=styles.CALL_AGE,
-        ),
-    ]
+    yield Stat(
+        "In progress",
+        "The number of calls that are running at this moment.",
+        [queries.target("in_progress", scope, "calls", how="sum")],
+    )
+    yield Stat(
+        "Oldest call",
+        "The age of the oldest call that is still running. If it keeps growing, a call is stuck, "
+        "which no histogram of finished calls can show.",
+        [queries.target("oldest_in_progress", scope, "age", how="max")],
+        thresholds=styles.CALL_AGE,
+    )
 
 
 def top_operations(title: str, description: str, ranked: Column, calls: str) -> Panel:
@@ -87,9 +81,6 @@ def top_operations(title: str, description: str, ranked: Column, calls: str) -> 
         title,
         f"{description} Each name links to its dashboard.",
         labels("component", "operation"),
-        [
-            replace(ranked, expr=top),
-            Column("Calls", calls_of_top, "reqps", empty=ranked.empty),
-        ],
+        [replace(ranked, expr=top), Column("Calls", calls_of_top, "reqps", empty=ranked.empty)],
         links={"operation": _OPERATION_PAGE},
     )

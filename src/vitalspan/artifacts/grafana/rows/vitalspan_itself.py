@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from vitalspan import metrics
 from vitalspan.artifacts.grafana import styles
-from vitalspan.artifacts.grafana.dashboard import Row
+from vitalspan.artifacts.grafana.dashboard import row
 from vitalspan.artifacts.grafana.panels import Panel, Stat, Target, TimeSeries
-from vitalspan.artifacts.grafana.queries import TARGETS, Queries
+from vitalspan.artifacts.grafana.queries import TARGETS, Queries, grouped
 from vitalspan.config import Settings
 from vitalspan.units import duration_text
 
@@ -16,95 +18,84 @@ _WORK: Final = {"counting": metrics.FOLD.name, "rules": metrics.TICK.name}
 """What vitalspan takes time for beside the calls."""
 
 
-def vitalspan_itself(queries: Queries) -> Row:
+@row("vitalspan itself", widths=(4, 4, 8, 8, 12, 12))
+def vitalspan_itself(queries: Queries) -> Iterator[Panel]:
     """Return the row about what vitalspan says of itself."""
-    return Row(
-        "vitalspan itself",
-        *_now(queries),
-        *_time(queries),
-        *_faults(queries),
-        widths=(4, 4, 8, 8, 12, 12),
+    yield from _now(queries)
+    yield from _time(queries)
+    yield from _faults(queries)
+
+
+def _now(queries: Queries) -> Iterator[Panel]:
+    failed = queries.series(metrics.RULES_RELOAD_FAILED, TARGETS)
+    yield Stat(
+        "Rule file",
+        "Whether the rule file has a mistake in any process. If it has, the process keeps the "
+        "previous rules, and its log names the mistake.",
+        [Target(f"max({failed})", "rule file")],
+        mappings={0: ("in force", styles.GOOD), 1: ("mistake", styles.BAD)},
+        no_value="no file",
+        sparkline=False,
+    )
+    yield Stat(
+        "Most label sets",
+        "The sets of operation labels in the process that has most of them. At max_series, "
+        f"{Settings.max_series:,} by default, further ones are recorded as {metrics.OVERFLOW}.",
+        [Target(f"max({queries.series(metrics.SERIES, TARGETS)})", "label sets")],
     )
 
 
-def _now(queries: Queries) -> list[Panel]:
-    failed = queries.series(metrics.RULES_RELOAD_FAILED, TARGETS)
-    return [
-        Stat(
-            "Rule file",
-            "Whether the rule file has a mistake in any process. If it has, the process keeps the "
-            "previous rules, and its log names the mistake.",
-            [Target(f"max({failed})", "rule file")],
-            mappings={0: ("in force", styles.GOOD), 1: ("mistake", styles.BAD)},
-            no_value="no file",
-            sparkline=False,
-        ),
-        Stat(
-            "Most label sets",
-            "The sets of operation labels in the process that has most of them. At max_series, "
-            f"{Settings.max_series:,} by default, further ones are recorded as {metrics.OVERFLOW}.",
-            [Target(f"max({queries.series(metrics.SERIES, TARGETS)})", "label sets")],
-        ),
-    ]
-
-
-def _time(queries: Queries) -> list[Panel]:
+def _time(queries: Queries) -> Iterator[Panel]:
     def total(metric: str, end: str) -> str:
         return f"sum by (job) ({queries.rate(f'{metric}_{end}', TARGETS)})"
 
-    return [
-        TimeSeries(
-            "Time spent",
-            "The time that vitalspan itself takes for counting calls and for evaluating rules. 100 "
-            "% is one processor.",
-            [Target(total(metric, "sum"), f"{work} {{{{job}}}}") for work, metric in _WORK.items()],
-            "percentunit",
-        ),
-        TimeSeries(
-            "Mean time per run",
-            "How long it takes to count a batch of calls, and to evaluate all rules once. A tick "
-            f"that takes longer than its interval, {duration_text(Settings.tick_interval)} by "
-            "default, is late.",
-            [
-                Target(
-                    f"{total(metric, 'sum')} / ({total(metric, 'count')} > 0)",
-                    f"{work} {{{{job}}}}",
-                )
-                for work, metric in _WORK.items()
-            ],
-            "s",
-        ),
-    ]
+    yield TimeSeries(
+        "Time spent",
+        "The time that vitalspan itself takes for counting calls and for evaluating rules. 100 % "
+        "is one processor.",
+        [Target(total(metric, "sum"), f"{work} {{{{job}}}}") for work, metric in _WORK.items()],
+        "percentunit",
+    )
+    yield TimeSeries(
+        "Mean time per run",
+        "How long it takes to count a batch of calls, and to evaluate all rules once. A tick that "
+        f"takes longer than its interval, {duration_text(Settings.tick_interval)} by default, is "
+        "late.",
+        [
+            Target(
+                f"{total(metric, 'sum')} / ({total(metric, 'count')} > 0)",
+                f"{work} {{{{job}}}}",
+            )
+            for work, metric in _WORK.items()
+        ],
+        "s",
+    )
 
 
-def _faults(queries: Queries) -> list[Panel]:
-    def total(metric: metrics.Family, by: str = "") -> str:
-        increase = queries.increase(metric, TARGETS)
-        return f"sum by ({by}) ({increase})" if by else f"sum({increase})"
+def _faults(queries: Queries) -> Iterator[Panel]:
+    def total(metric: metrics.Family, label: str, title: str = "") -> Target:
+        target = grouped("sum", queries.increase(metric, TARGETS), label)
+        return replace(target, legend=f"{title}{target.legend}")
 
-    return [
-        TimeSeries(
-            "Internal errors",
-            "Errors inside of vitalspan since the previous point, by place. They never reach your "
-            "code, and the log has each kind once. Please report anything above 0.",
-            [Target(total(metrics.INTERNAL_ERRORS, "where"), "{{where}}")],
-            "short",
-            decimals=0,
-        ),
-        TimeSeries(
-            "Left out",
-            "What was left out since the previous point: sets of labels beyond the limit, which "
-            "count as _overflow, collectors that raised an exception during a scrape, and rules "
-            "that could not be evaluated. Collectors and rules have no line until it happens.",
-            [
-                Target(total(metrics.SERIES_OVERFLOWS), "label sets"),
-                Target(
-                    total(metrics.COLLECTOR_ERRORS, "collector"),
-                    "collector {{collector}}",
-                ),
-                Target(total(metrics.RULE_FAILURES, "alertname"), "rule {{alertname}}"),
-            ],
-            "short",
-            decimals=0,
-        ),
-    ]
+    overflows = queries.increase(metrics.SERIES_OVERFLOWS, TARGETS)
+    yield TimeSeries(
+        "Internal errors",
+        "Errors inside of vitalspan since the previous point, by place. They never reach your "
+        "code, and the log has each kind once. Please report anything above 0.",
+        [total(metrics.INTERNAL_ERRORS, "where")],
+        "short",
+        decimals=0,
+    )
+    yield TimeSeries(
+        "Left out",
+        "What was left out since the previous point: sets of labels beyond the limit, which count "
+        "as _overflow, collectors that raised an exception during a scrape, and rules that could "
+        "not be evaluated. Collectors and rules have no line until it happens.",
+        [
+            Target(f"sum({overflows})", "label sets"),
+            total(metrics.COLLECTOR_ERRORS, "collector", "collector "),
+            total(metrics.RULE_FAILURES, "alertname", "rule "),
+        ],
+        "short",
+        decimals=0,
+    )
