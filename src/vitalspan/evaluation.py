@@ -53,7 +53,9 @@ class Evaluation(EvaluationLoop):
         with self._brief_lead():
             if not self.ticker.running:
                 self._tick(None, ())
-            with self._lock:
+            # A signal handler may have interrupted its thread with the lock.
+            takes_lock = shared is not None or self._lock.is_held_here
+            with self._lock if takes_lock else self._history_lock:
                 yield self.history if shared is None or shared.leads else None
 
     @contextmanager

@@ -93,7 +93,9 @@ class EvaluationLoop(Evaluator):
                 return
             # Collectors may take long, and want locks whose holders wait for this one.
             samples, reading = self.history.metrics.read(), self.history.samples.read()
-            with self._lock:
+            with self._tick_locks() as free:
+                if not free:
+                    return
                 now = self._recorder.now() if now is None else now
                 evaluated, batch = self._evaluate_for_all(now, began, samples, reading)
             if batch is not None and persistence is not None:
@@ -105,6 +107,20 @@ class EvaluationLoop(Evaluator):
                 task(now)
         finally:
             ticking.release()
+
+    @contextmanager
+    def _tick_locks(self) -> Iterator[bool]:
+        """Hold the locks of the history and of the results; yield whether that was possible."""
+        # Who reads the history may wait for the results, which this thread may have already, if
+        # this is a signal handler.
+        if self._history_lock.acquire(blocking=not self._lock.is_held_here):
+            try:
+                with self._lock:
+                    yield True
+            finally:
+                self._history_lock.release()
+        else:
+            yield False
 
     def _leads(self, now: float) -> bool:
         """Return whether this process evaluates; if another one does, take over its results."""
@@ -226,7 +242,8 @@ class EvaluationLoop(Evaluator):
         """Start over from zero, as a forked child does by itself."""
         if self._lock.reset():
             self._ticking = threading.Lock()
-        with self._lock:
+        self._history_lock.reset()
+        with self._history_lock, self._lock:
             super().reset()
             self.seconds = 0.0
             if self._shared is not None:

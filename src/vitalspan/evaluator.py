@@ -59,6 +59,9 @@ class Evaluator:
     ) -> None:
         self._recorder = recorder
         self._lock = ForkSafeLock()
+        # A tick holds both. Whoever reads the history holds one of them, and a scrape needs only
+        # the other: it does not wait until somebody has read.
+        self._history_lock = ForkSafeLock()
         self.counts = counts
         self.history = History(
             counts,

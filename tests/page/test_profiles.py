@@ -15,7 +15,7 @@ from support.page_clients import ask, checked
 from support.watched import Watched
 from vitalspan.page.api import answer
 from vitalspan.page.endpoints import ENDPOINTS
-from vitalspan.page.site import answer_path
+from vitalspan.page.routes import answer_path
 from vitalspan.profiling.profile import Profile
 from vitalspan.profiling.stack_tree import StackTree
 

@@ -14,6 +14,7 @@ from vitalspan.page.json_document import dump
 from vitalspan.page.parameters import BadRequestError, parse_query
 from vitalspan.page.problem import NotFoundError, Problem
 from vitalspan.runtime import fork
+from vitalspan.runtime.pace import giving_way
 from vitalspan.words import suggestion
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ FRESH_SECONDS: Final = 1.0
 """For how long an answer is given again to whoever asks the same, at least."""
 
 COST_FACTOR: Final = 10.0
-"""How many times as long as it took to make: looking takes a tenth of a CPU at most."""
+"""How many times as long as it took to make, for each of the answers that somebody asks for again
+and again: together they take a tenth of a CPU at most."""
 
 _MOST_ANSWERS: Final = 64
 
@@ -49,6 +51,14 @@ class Answer(NamedTuple):
     etag: str = ""
 
 
+class _Kept(NamedTuple):
+    """An answer, when it was made, and until when it is given again."""
+
+    made: float
+    until: float
+    answer: Answer
+
+
 class _Recent:
     """The latest answers, each until it is too old to be given again."""
 
@@ -59,19 +69,29 @@ class _Recent:
     def reset(self) -> None:
         """Forget them all."""
         self._lock = Lock()
-        self._answers: OrderedDict[tuple[Any, ...], tuple[float, Answer]] = OrderedDict()
+        self._answers: OrderedDict[tuple[Any, ...], _Kept] = OrderedDict()
 
     def get(self, key: tuple[Any, ...], now: float) -> Answer | None:
         """Return an answer that is fresh, or None."""
         with self._lock:
             found = self._answers.get(key)
-        return found[1] if found and now < found[0] else None
+        return found.answer if found and now < found.until else None
 
-    def put(self, key: tuple[Any, ...], until: float, answer: Answer) -> None:
-        """Keep an answer until then, in seconds on the steady clock."""
+    def put(self, key: tuple[Any, ...], now: float, cost: float, answer: Answer) -> None:
+        """Keep an answer for a while.
+
+        Args:
+            key: what was asked.
+            now: in seconds on the steady clock.
+            cost: the seconds that it took to make.
+            answer: the answer.
+        """
         with self._lock:
-            self._answers[key] = (until, answer)
-            self._answers.move_to_end(key)
+            self._answers.pop(key, None)
+            # An answer that was out of date for as long as it was fresh is not asked for any more.
+            asked = sum(now < 2 * one.until - one.made for one in self._answers.values())
+            fresh = max(FRESH_SECONDS, COST_FACTOR * cost * (1 + asked))
+            self._answers[key] = _Kept(now, now + fresh, answer)
             while len(self._answers) > _MOST_ANSWERS:
                 self._answers.popitem(last=False)
 
@@ -117,12 +137,13 @@ def _document(monitor: Monitor, endpoint: Endpoint, asked: dict[str, Any]) -> An
     known = _recent.get(key, now)
     if known is not None:
         return known
-    document = endpoint.answer(monitor, asked)
-    body = document if isinstance(document, bytes) else dump(document)
+    with giving_way():
+        document = endpoint.answer(monitor, asked)
+        body = document if isinstance(document, bytes) else dump(document)
     etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
     made = Answer(HTTPStatus.OK, body, endpoint.content_type, etag)
     ended = monitor.clock.now()
-    _recent.put(key, ended + max(FRESH_SECONDS, COST_FACTOR * (ended - now)), made)
+    _recent.put(key, ended, ended - now, made)
     return made
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
@@ -31,6 +31,17 @@ _LEAST: Final = -40
 """The bucket of all calls that took a microsecond or less."""
 
 Number = float | None
+
+Figures = tuple[Number, Number, Number, Number, Number]
+"""What `Points` has of one time."""
+
+UNKNOWN: Final[Figures] = (None,) * 5
+"""The figures of a time of which nothing is known."""
+
+Span = tuple[float, float]
+"""The ticks at which the time of a point begins and ends."""
+
+KnownPoints = dict[Span, Figures]
 
 
 @dataclass(frozen=True)
@@ -142,37 +153,59 @@ def find_boundaries(
     return Boundaries(Axis(step, (*wanted[1:], now)), (*found, ticks[-1]))
 
 
-def read_points(tracks: Iterable[OperationSeries], boundaries: Boundaries) -> Points:
+def read_points(
+    tracks: Iterable[OperationSeries], boundaries: Boundaries, known: KnownPoints | None = None
+) -> Points:
     """Return the points of the calls of some series together.
 
     Args:
         tracks: the series.
         boundaries: from `find_boundaries`; the history must not change in between.
+        known: what was read of the same series before, and is not read again.
     """
-    unknown = sum(map(math.isnan, boundaries.ticks))
-    sums = TimelineSums(boundaries.ticks[unknown:])
-    for track in tracks:
-        sums.add(track)
-    slots: list[Slot | None] = [None] * unknown
+    spans = [*pairwise(boundaries.ticks)]
+    known = {} if known is None else known
     # Between two points of the axis there may be no tick.
-    slots += [
-        slot if slot.end > slot.start else None for slot in sums.timeline(None, None, 0.0).slots
-    ]
-    return Points(
-        rate=_figures(slots, lambda slot: slot.throughput),
-        error_rate=_figures(slots, lambda slot: slot.error_rate),
-        p50=_figures(slots, lambda slot: slot.p50),
-        p95=_figures(slots, lambda slot: slot.p95),
-        p99=_figures(slots, lambda slot: slot.p99),
+    unread = [span for span in spans if span not in known and span[0] < span[1]]
+    sums = [TimelineSums(edges) for edges in _joined(unread)]
+    for track in tracks:
+        for one in sums:
+            one.add(track)
+    slots = (slot for one in sums for slot in one.timeline(None, None, 0.0).slots)
+    read = {span: figures_of(slot) for span, slot in zip(unread, slots, strict=True)}
+    points = [known.get(span) or read.get(span, UNKNOWN) for span in spans]
+    known |= read
+    for span in known.keys() - spans[:-1]:
+        # What has begun goes on, and what is over is not asked for again.
+        del known[span]
+    return Points(*zip(*points, strict=True))
+
+
+def _joined(spans: Iterable[Span]) -> list[list[float]]:
+    """Return the edges of spans, together where one begins at the end of another."""
+    edges: list[list[float]] = []
+    for start, end in spans:
+        if edges and edges[-1][-1] == start:
+            edges[-1].append(end)
+        else:
+            edges.append([start, end])
+    return edges
+
+
+def figures_of(slot: Slot) -> Figures:
+    """Return the figures of a slot, in the order of `Points`."""
+    return (
+        _rounded(slot.throughput),
+        _rounded(slot.error_rate),
+        _rounded(slot.p50),
+        _rounded(slot.p95),
+        _rounded(slot.p99),
     )
 
 
-def _figures(
-    slots: Iterable[Slot | None], figure: Callable[[Slot], float | None]
-) -> tuple[Number, ...]:
-    values = (None if slot is None else figure(slot) for slot in slots)
+def _rounded(value: Number) -> Number:
     # Nobody sees more digits, and the documents are half as long.
-    return tuple(None if value is None else float(f"{value:.5g}") for value in values)
+    return None if value is None else float(f"{value:.5g}")
 
 
 def read_signal(

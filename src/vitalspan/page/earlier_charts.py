@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from vitalspan.page.charts import Axis, Durations, Number, Points, read_signal
+from vitalspan.page.charts import (
+    UNKNOWN,
+    Axis,
+    Durations,
+    Number,
+    Points,
+    figures_of,
+    read_signal,
+)
 from vitalspan.statistics.timeline import Slot
 
 if TYPE_CHECKING:
@@ -82,16 +90,6 @@ class EarlierCharts:
         """Return the points of slots, which may be longer than those of the axis."""
         ends = [slot.end for slot in slots]
         places = [bisect_left(ends, one - self.axis.step / 2) for one in self.axis.times]
-        chosen = [slots[place] if place < len(slots) else None for place in places]
-
-        def figures(figure: Callable[[Slot], Number]) -> tuple[Number, ...]:
-            values = (None if slot is None else figure(slot) for slot in chosen)
-            return tuple(None if value is None else float(f"{value:.5g}") for value in values)
-
-        return Points(
-            rate=figures(lambda slot: slot.throughput),
-            error_rate=figures(lambda slot: slot.error_rate),
-            p50=figures(lambda slot: slot.p50),
-            p95=figures(lambda slot: slot.p95),
-            p99=figures(lambda slot: slot.p99),
-        )
+        chosen = (slots[place] if place < len(slots) else None for place in places)
+        figures = (UNKNOWN if slot is None else figures_of(slot) for slot in chosen)
+        return Points(*zip(*figures, strict=True))

@@ -19,6 +19,7 @@ from vitalspan.page.charts import (
     read_signal,
 )
 from vitalspan.page.earlier_charts import EarlierCharts
+from vitalspan.page.point_cache import point_cache
 from vitalspan.statistics.periods import Window
 from vitalspan.store.errors import StoreError
 
@@ -57,7 +58,7 @@ class Charts:
 
     def every(self) -> Points:
         """Return the chart of all calls."""
-        return read_points(self.history.operations.all, self.boundaries)
+        return self.selected(None, None)
 
     def operations(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Points]:
         """Return the chart of each operation.
@@ -70,11 +71,11 @@ class Charts:
             key = (track.series.component, track.series.operation)
             if key in tracks:
                 tracks[key].append(track)
-        return {key: read_points(found, self.boundaries) for key, found in tracks.items()}
+        return {key: self._points(found, *key) for key, found in tracks.items()}
 
     def selected(self, component: str | None, operation: str | None) -> Points:
         """Return the chart of the calls of a component, an operation, or both; None takes all."""
-        return read_points(self._tracks(component, operation), self.boundaries)
+        return self._points(self._tracks(component, operation), component, operation)
 
     def durations(self, component: str | None, operation: str | None) -> Durations:
         """Return how long the same calls took."""
@@ -83,6 +84,12 @@ class Charts:
     def signal(self, name: str) -> tuple[Number, ...]:
         """Return the means of a kept signal, such as `health_score`."""
         return read_signal(self.signal_history, name, self.boundaries.ticks)
+
+    def _points(
+        self, tracks: Iterable[OperationSeries], component: str | None, operation: str | None
+    ) -> Points:
+        known = point_cache.points(self.history, (component, operation, self.axis.step))
+        return read_points(tracks, self.boundaries, known)
 
     def _tracks(self, component: str | None, operation: str | None) -> list[OperationSeries]:
         return [
@@ -184,6 +191,18 @@ def figures_of_all(monitor: Monitor, seconds: float) -> CallStatistics:
     """Return the figures of all calls, of the past seconds or, without history, of all time."""
     with reading_statistics(monitor) as (statistics, looks_back):
         return statistics(window=seconds if looks_back else None)
+
+
+def figures_of_all_and_each(
+    monitor: Monitor, seconds: float
+) -> tuple[CallStatistics, list[CallStatistics], str | None]:
+    """Return the figures of all calls together, those of each operation, and the same words.
+
+    They are read once.
+    """
+    with reading_statistics(monitor) as (statistics, looks_back):
+        total, _, operations = statistics.by_operation(window=seconds if looks_back else None)
+    return total, operations, None if looks_back else NO_HISTORY
 
 
 def figures_of_one(

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, TypeGuard, get_args, get_origin, get_type_hints
 
 from vitalspan.reports.json_ready import json_ready
+from vitalspan.runtime.pace import pause_if_due
 
 Schema = dict[str, Any]
 
@@ -28,9 +29,30 @@ _ATTRIBUTE: Final = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
 def dump(document: object) -> bytes:
     """Return a document as JSON. Numbers that JSON does not have, such as infinity, become null."""
-    text = json.dumps(plain(document), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # A name may be half of a surrogate pair, which no encoding has.
-    return text.encode("utf-8", "replace") + b"\n"
+    return "".join(_written(plain(document))).encode("utf-8", "replace") + b"\n"
+
+
+def _written(document: Any) -> Iterator[str]:
+    """Yield JSON in pieces, since other threads have to wait while one is encoded."""
+    if isinstance(document, list):
+        opening, closing = "[", "]"
+        parts: Iterator[tuple[str, ...]] = ((_encode(one),) for one in document)
+    elif isinstance(document, dict):
+        opening, closing = "{", "}"
+        parts = ((f"{_encode(key)}:", *_written(one)) for key, one in document.items())
+    else:
+        yield _encode(document)
+        return
+    for part in parts:
+        pause_if_due()
+        yield opening
+        yield from part
+        opening = ","
+    yield closing if opening == "," else opening + closing
+
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def plain(value: Any) -> Any:
@@ -43,6 +65,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}
     if _is_record(kind):
+        pause_if_due()
         return {name: plain(getattr(value, name)) for name in _members(kind)}
     is_list = isinstance(value, (Sequence, set, frozenset))
     if is_list and not isinstance(value, (str, bytes, bytearray)):

@@ -16,9 +16,31 @@ class ForkSafeLock:
     def __init__(self) -> None:
         self._process = os.getpid()
         self._lock = threading.RLock()
+        self._holder = 0
+        self._depth = 0
+
+    @property
+    def is_held_here(self) -> bool:
+        """Whether the thread that asks holds it."""
+        return self._holder == threading.get_ident()
+
+    def acquire(self, *, blocking: bool = True) -> bool:
+        """Take it, and return whether that was possible."""
+        taken = self._lock.acquire(blocking)
+        if taken:
+            self._holder = threading.get_ident()
+            self._depth += 1
+        return taken
+
+    def release(self) -> None:
+        """Give it back, which is as often as it was taken."""
+        self._depth -= 1
+        if not self._depth:
+            self._holder = 0
+        self._lock.release()
 
     def __enter__(self) -> None:
-        self._lock.acquire()
+        self.acquire()
 
     def __exit__(
         self,
@@ -26,7 +48,7 @@ class ForkSafeLock:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._lock.release()
+        self.release()
 
     def reset(self) -> bool:
         """Begin anew in a forked child; return whether this process is one.
@@ -37,4 +59,5 @@ class ForkSafeLock:
         if forked:
             self._process = os.getpid()
             self._lock = threading.RLock()
+            self._holder = self._depth = 0
         return forked

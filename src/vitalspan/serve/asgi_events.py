@@ -30,7 +30,7 @@ async def send_events(registry: object, receive: Receive, send: Send) -> None:
             OPENING,
             EventFeed,
         )
-        from vitalspan.page.site import HEADERS  # noqa: PLC0415
+        from vitalspan.page.routes import HEADERS  # noqa: PLC0415
         from vitalspan.page.watches import watches  # noqa: PLC0415
 
     headers = [*HEADERS, ("Content-Type", CONTENT_TYPE), ("X-Accel-Buffering", "no")]

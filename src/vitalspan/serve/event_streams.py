@@ -57,7 +57,7 @@ class EventStreams:
         with fork.imports_finish_first:
             # Imported here, because a process whose page nobody opens does not need it.
             from vitalspan.page.events import CONTENT_TYPE, OPENING  # noqa: PLC0415
-            from vitalspan.page.site import HEADERS  # noqa: PLC0415
+            from vitalspan.page.routes import HEADERS  # noqa: PLC0415
 
         with self._lock:
             if len(self._clients) >= self._most or self._ended:

@@ -33,7 +33,7 @@ def respond_page(request: Request, registry: Collector) -> Response:
     """Return the response to a `GET` or `HEAD` request for the page or its API."""
     with fork.imports_finish_first:
         # Imported here, because a process whose page nobody opens does not need it.
-        from vitalspan.page.site import HEADERS, answer_path  # noqa: PLC0415
+        from vitalspan.page.routes import HEADERS, answer_path  # noqa: PLC0415
 
     found = answer_path(request.path, request.query, registry, trusted=request.trusted)
     headers = [*HEADERS, ("Vary", "Accept-Encoding")]

@@ -42,7 +42,7 @@ def respond_change(request: Request, registry: object, *, allowed: bool) -> Resp
         # Imported here, because a process whose page nobody opens does not need it.
         from vitalspan.page.actions import Token, change, current_token  # noqa: PLC0415
         from vitalspan.page.json_document import dump  # noqa: PLC0415
-        from vitalspan.page.site import HEADERS  # noqa: PLC0415
+        from vitalspan.page.routes import HEADERS  # noqa: PLC0415
 
     if request.method == "GET":
         body = dump(Token(current_token() if allowed else None))

@@ -199,6 +199,10 @@ class CallSums:
         errors = sum(details.errors.values())
         judged = count - details.cancellations
         mean = self._total / count if count else None
+        durations = self.durations()
+        p50, p95, p99 = (
+            quantile_of(durations, q, spread.shortest, spread.longest) for q in (0.5, 0.95, 0.99)
+        )
         return CallStatistics(
             component=component,
             operation=operation,
@@ -213,9 +217,9 @@ class CallSums:
             min=spread.shortest if count else None,
             max=spread.longest if count else None,
             stddev=None if mean is None else _deviation(spread.squares / count, mean),
-            p50=self.quantile(0.5),
-            p95=self.quantile(0.95),
-            p99=self.quantile(0.99),
+            p50=p50,
+            p95=p95,
+            p99=p99,
             cpu_seconds=details.cpu_seconds if details.measured else None,
             memory_growth=details.memory_growth if details.measured else None,
             measures=dict(details.measures),

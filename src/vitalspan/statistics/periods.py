@@ -11,6 +11,7 @@ from vitalspan.errors import ConfigurationError
 from vitalspan.history.ticks import LONGEST
 from vitalspan.labels import Labels
 from vitalspan.metrics import COMPONENT
+from vitalspan.runtime.pace import pause_if_due
 from vitalspan.statistics.call_statistics import ApiStatistics, CacheStatistics
 from vitalspan.statistics.call_sums import CallSums
 from vitalspan.store.call_selection import EVERY_CALL, CallSelection
@@ -150,6 +151,7 @@ class Window:
     def pool(self, sums: dict[Key, CallSums], key_of: KeyOf) -> None:
         """Add the calls that ended in it to sums."""
         for track in self._history.operations.all:
+            pause_if_due()
             key = key_of(track.series)
             if key is not None:
                 sums.setdefault(key, CallSums()).add_track(track, self._start, self._end)

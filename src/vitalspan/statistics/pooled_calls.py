@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from vitalspan.runtime.pace import pause_if_due
 from vitalspan.statistics.call_statistics import ApiStatistics, CacheStatistics, CallStatistics
 from vitalspan.statistics.call_sums import CallSums
 from vitalspan.statistics.periods import Key
@@ -39,6 +40,7 @@ class PooledCalls:
         """
         result = []
         for (component, operation), one in self.sums.items():
+            pause_if_due()
             if one.count or one.in_progress or always:
                 figures = one.statistics(component, operation, self.seconds, now, epoch)
                 if operation is None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vitalspan.history.operation_series import OperationSeries
 from vitalspan.recording.buckets import BucketGrid
+from vitalspan.runtime.pace import pause_if_due
 from vitalspan.statistics.periods import Key, Window
 from vitalspan.statistics.quantiles import quantile_of
 from vitalspan.store.frame import PLAIN_GRID, Frame
@@ -225,6 +226,7 @@ class TimelineSums:
 
     def add(self, track: OperationSeries) -> None:
         """Add what a track has noted."""
+        pause_if_due()
         edges, times = self._edges, track.times
         first = bisect_right(times, edges[0])
         while first < len(times) and times[first] <= edges[-1]:

@@ -21,8 +21,7 @@ from vitalspan.page.documents.status import Status, status
 from vitalspan.page.earlier_charts import EarlierCharts
 from vitalspan.page.figures import (
     Charts,
-    figures_of_all,
-    figures_of_operations,
+    figures_of_all_and_each,
     reading_charts,
 )
 from vitalspan.rules.alert import Alert
@@ -149,7 +148,7 @@ class Overview:
 def overview(monitor: Monitor, asked: dict[str, Any]) -> Overview:
     """Return all that the first screen shows."""
     seconds = asked["range"]
-    every, notice = figures_of_operations(monitor, seconds)
+    total, every, notice = figures_of_all_and_each(monitor, seconds)
     lists = [
         _greatest(every, lambda one: one.count),
         _greatest(every, lambda one: one.p95 or 0.0),
@@ -165,7 +164,6 @@ def overview(monitor: Monitor, asked: dict[str, Any]) -> Overview:
         points = None if charts is None else charts.every()
         scores = None if charts is None else charts.signal("health_score")
         rows = _rows(by_key, places, charts)
-    total = figures_of_all(monitor, seconds)
     return Overview(
         status=status(monitor),
         health=summary_of(monitor.health()),

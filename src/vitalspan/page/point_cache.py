@@ -1,0 +1,56 @@
+"""Points of charts that were read before: the past does not change, so only its end is read."""
+
+from __future__ import annotations
+
+import weakref
+from collections import OrderedDict
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from vitalspan.page.charts import KnownPoints
+from vitalspan.runtime import fork
+
+if TYPE_CHECKING:
+    from vitalspan.history.history import History
+    from vitalspan.history.ticks import Ticks
+
+ChartKey = tuple[str | None, str | None, float]
+"""A component, an operation, and the step of the axis; None for every component or operation."""
+
+MOST_CHARTS: Final = 256
+"""Charts of one history, those that were read last."""
+
+
+class PointCache:
+    """The known points of the charts of all histories in this process."""
+
+    def __init__(self) -> None:
+        self.reset()
+        fork.reset_in_child(self)
+
+    def reset(self) -> None:
+        """Forget them all."""
+        self._lock = Lock()
+        # A history that begins anew has other ticks.
+        self._charts: weakref.WeakKeyDictionary[Ticks, OrderedDict[ChartKey, KnownPoints]] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def points(self, history: History, key: ChartKey) -> KnownPoints:
+        """Return the points of a chart that are known, to be read and added to.
+
+        Args:
+            history: that they are of, which must not change meanwhile.
+            key: which chart.
+        """
+        with self._lock:
+            charts = self._charts.setdefault(history.ticks, OrderedDict())
+            found = charts.setdefault(key, {})
+            charts.move_to_end(key)
+            while len(charts) > MOST_CHARTS:
+                charts.popitem(last=False)
+        return found
+
+
+point_cache: Final = PointCache()
+"""That of this process."""
