@@ -119,7 +119,7 @@ def test_openmetrics_for_prometheus(url, capsys, tmp_path):
     ("arguments", "complaint"),
     [
         (["list", "nowhere.db"], "there is no such file"),
-        (["list", "ftp://x"], "is the URL of no store"),
+        (["list", "ftp://x"], "is not the URL of a store"),
         (["export", "URL", "--step", "7s"], "the store has 5s, 1m"),
     ],
 )

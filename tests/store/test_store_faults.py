@@ -35,12 +35,12 @@ def writes(monitor):
 @pytest.mark.parametrize(
     ("url", "complaint"),
     [
-        ("history.db", "is the URL of no store"),
-        ("mysql2://x", "is the URL of no store"),
+        ("history.db", "is not the URL of a store"),
+        ("mysql2://x", "is not the URL of a store"),
         ("sqlite://", "give the path of a file"),
         ("sqlite:///", "give the path of a file"),
         ("sqlite:///folder/", "give the path of a file"),
-        ("http://[", "is the URL of no store"),
+        ("http://[", "is not the URL of a store"),
     ],
 )
 def test_what_is_no_store_is_refused(url, complaint):

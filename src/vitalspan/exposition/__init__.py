@@ -1,1 +1,1 @@
-"""Internal: metric families, and the formats that they are exposed in."""
+"""Internal: metric families and the exposition formats."""

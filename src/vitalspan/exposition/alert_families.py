@@ -1,4 +1,4 @@
-"""The metric families about rules, SLOs, receivers, actions, ticks and stores."""
+"""The metric families of rules, SLOs, receivers, actions, ticks and stores."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from vitalspan.rules.error_budget import SloStatus
 
 
 class Receiver(Protocol):
-    """The numbers of a receiver that are exposed."""
+    """The values of a receiver that are exposed."""
 
     @property
     def name(self) -> str:
-        """The name of the receiver, different from all others."""
+        """The unique name of the receiver."""
         ...
 
     @property
@@ -30,27 +30,27 @@ class Receiver(Protocol):
 
     @property
     def results(self) -> Mapping[str, int]:
-        """The number of messages by their result."""
+        """The number of messages by result."""
         ...
 
 
 def rule_families(
     engine: RuleEngine, without_series: Collection[AlertStates] = ()
 ) -> Iterator[MetricFamily]:
-    """Yield the families about rules and alerts.
+    """Yield the families of rules and alerts.
 
     Args:
-        engine: evaluates the rules.
-        without_series: the rules about what has never been there.
+        engine: the engine that evaluates the rules.
+        without_series: the rules whose series have never existed.
     """
     states: dict[Labels, int] = {}
     for rule_state in engine.rule_states():
         for labels, phase in rule_state.phases():
             key = tuple(sorted(labels.items()))
-            # Two rules may make the same labels; whichever is worse counts.
+            # Two rules may result in the same labels; the worse state wins.
             states[key] = max(states.get(key, 0), names.ALERT_STATES[phase])
     yield ScalarFamily.of(names.ALERT_STATE, states.items())
-    # Zeros from the start: of a counter that begins at 1, Prometheus misses the first event.
+    # Start at zero: Prometheus would miss the first event of a counter that starts at 1.
     transitions = dict.fromkeys(_possible_transitions(engine), 0) | engine.transitions
     keys = ("alertname", "severity", "state")
     yield ScalarFamily.of(
@@ -70,7 +70,7 @@ def rule_families(
 
 
 def _possible_transitions(engine: RuleEngine) -> Iterator[tuple[str, str, str]]:
-    """Yield alert, severity and the state that is entered, of every change that there can be."""
+    """Yield the alert, severity and new state of every possible transition."""
     for rule_state in engine.rule_states():
         waiting = ("pending", "inactive") if rule_state.is_delayed else ()
         for severity in rule_state.severities:
@@ -81,12 +81,12 @@ def _possible_transitions(engine: RuleEngine) -> Iterator[tuple[str, str, str]]:
 def slo_families(
     statuses: Iterable[SloStatus], counts: Iterable[SloCounts], objectives: Mapping[str, float]
 ) -> Iterator[MetricFamily]:
-    """Yield the families about SLOs.
+    """Yield the families of SLOs.
 
     Args:
-        statuses: the present status of each SLO.
+        statuses: the current status of each SLO.
         counts: all events so far, and the bad ones among them.
-        objectives: the share of events that shall be good, by SLO.
+        objectives: the target ratio of good events, by SLO.
     """
     counted = [((("slo", slo.name), *slo.labels.items()), slo) for slo in counts]
     yield ScalarFamily.of(names.SLO_EVENTS, ((labels, one.events) for labels, one in counted))
@@ -101,11 +101,11 @@ def slo_families(
 def receiver_families(
     receivers: Iterable[Receiver], actions: Mapping[str, int]
 ) -> Iterator[MetricFamily]:
-    """Yield the families about receivers of alerts, and about actions.
+    """Yield the families of alert receivers and of actions.
 
     Args:
-        receivers: those that alerts are sent to.
-        actions: how many actions alerts have triggered, by result.
+        receivers: the receivers.
+        actions: the number of actions that alerts have triggered, by result.
     """
     all_receivers = list(receivers)
     yield ScalarFamily.of(
@@ -122,51 +122,51 @@ def receiver_families(
 
 
 def tick_families(ticks: int, seconds: float, *, reload_failed: bool) -> Iterator[MetricFamily]:
-    """Yield the families about the loop that evaluates rules.
+    """Yield the families of the evaluation loop.
 
     Args:
-        ticks: how many there were.
-        seconds: that they took altogether.
-        reload_failed: whether the rule file has a mistake, and older rules are in force.
+        ticks: the number of ticks.
+        seconds: their total duration.
+        reload_failed: whether the rule file has a mistake, so that older rules stay in force.
     """
     yield ScalarFamily.single(names.RULES_RELOAD_FAILED, int(reload_failed))
     yield SummaryFamily(names.TICK, [SummaryPoint(LabelSet(), ticks, seconds)])
 
 
 class StoreStatus(Protocol):
-    """The numbers of a store that are exposed."""
+    """The values of a store that are exposed."""
 
     @property
     def writes(self) -> Mapping[str, int]:
-        """Batches by their result."""
+        """The number of batches by result."""
         ...
 
     @property
     def unwritten(self) -> float:
-        """The seconds of the past that are not stored."""
+        """The seconds of history that are not stored yet."""
         ...
 
     @property
     def dropped(self) -> int:
-        """Records that were dropped."""
+        """The number of records that were dropped."""
         ...
 
     @property
     def size(self) -> int | None:
-        """The bytes in use."""
+        """The size in bytes."""
         ...
 
     @property
     def seconds(self) -> float:
-        """The time that writing took."""
+        """The seconds that writing took."""
         ...
 
 
 def store_families(status: StoreStatus) -> Iterator[MetricFamily]:
-    """Yield the families about a store.
+    """Yield the families of a store.
 
     Args:
-        status: how it goes.
+        status: the status of the store.
     """
     yield ScalarFamily.by_label(names.STORE_WRITES, "result", status.writes)
     yield ScalarFamily.single(names.STORE_UNWRITTEN, status.unwritten)

@@ -1,4 +1,4 @@
-"""Reads the samples that expressions of rules ask for."""
+"""Reads the samples that rules' expressions need."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SUFFIXES: Final = ("", "_bucket", "_count", "_sum", "_created", "_total", "_inf
 
 
 class AskedSamples:
-    """Reads a registry; what the values of our own histograms are is found out once.
+    """Reads a registry; the layouts of our own histograms are only determined once.
 
     Args:
         registry: the registry.
@@ -41,10 +41,10 @@ class AskedSamples:
         self._scalars: dict[str, Layout] = {}
 
     def __call__(self, wanted: NameFilter) -> Reading:
-        """Return the samples of the metrics that a filter wants."""
+        """Return the samples of the metrics that a filter accepts."""
         reading = Reading()
         for collector in collectors_of(self._registry, wanted.names):
-            # A scrape counts and logs a collector that raises.
+            # A scrape counts and logs collectors that raise.
             with suppress(Exception):
                 if isinstance(collector, MonitorCollector):
                     self._read_monitor(collector, wanted, reading)
@@ -62,7 +62,7 @@ class AskedSamples:
             if missing is not None:
                 missing.difference_update(family.metadata.name + suffix for suffix in _SUFFIXES)
                 if not missing:
-                    # Families are made one by one, and the others need not be.
+                    # Families are created one by one, so the remaining ones can be skipped.
                     return
 
     def _read_family(self, family: MetricFamily, wanted: NameFilter, reading: Reading) -> None:
@@ -135,7 +135,7 @@ def _read_histograms(family: HistogramFamily, reading: Reading) -> None:
 
 
 def _as_floats(native: NativeHistogram) -> FloatHistogram:
-    """Return a native histogram as expressions compute with it."""
+    """Return a native histogram in the form that expressions use."""
     return FloatHistogram(
         native.schema,
         float(native.count),

@@ -1,7 +1,7 @@
-"""The metrics of any prometheus_client collector as families.
+"""Converts metrics of any prometheus_client collector to families.
 
-prometheus_client hands out lists of samples, each with a name and labels. Here they become points
-again: the buckets, the count and the sum of one histogram, or a counter and when it began.
+prometheus_client returns flat lists of samples, each with a name and labels. Here they become
+points again: the buckets, count and sum of one histogram, or a counter and its creation time.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from vitalspan.metrics import SAMPLE_ENDINGS, Family
 def client_families(metrics: Iterable[Metric]) -> Iterator[MetricFamily]:
     """Yield the families of a collector's metrics.
 
-    A sample whose name does not belong to the type of its metric is shown all the same, in a family
-    of unknown type.
+    A sample whose name does not match the type of its metric is still shown, in a family of unknown
+    type.
 
     Raises:
-        ValueError: for a bucket whose bound is no number.
+        ValueError: for a bucket whose bound is not a number.
     """
     for metric in metrics:
         known, strange = _split(metric)
@@ -46,13 +46,13 @@ def client_families(metrics: Iterable[Metric]) -> Iterator[MetricFamily]:
 
 
 Point = tuple[Labels, float | None]
-"""The labels of a point, sorted by name, and its time in seconds since the epoch."""
+"""The labels of a point, sorted by name, and its timestamp in seconds since the epoch."""
 
 _Samples = dict[str, list[Sample]]
 
 
 def _split(metric: Metric) -> tuple[_Samples, _Samples]:
-    """Return the samples by what follows the metric's name, and the strange ones by name."""
+    """Return the samples by the suffix of their names, and those with other names by name."""
     endings = SAMPLE_ENDINGS[metric.type]
     known: _Samples = {}
     strange: _Samples = {}
@@ -166,5 +166,5 @@ def _point(sample: Sample, without: str = "") -> Point:
 
 
 def _column(values: list[float | None]) -> list[float | None]:
-    """Return the values of points, or nothing where all of them are None."""
+    """Return the values of points, or an empty list if all are None."""
     return values if any(value is not None for value in values) else []

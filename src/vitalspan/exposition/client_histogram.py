@@ -1,4 +1,4 @@
-"""Histograms and exemplars as the samples of prometheus_client tell them."""
+"""Histograms and exemplars from samples of prometheus_client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vitalspan.labels import Labels
 
 
 class Boundaries(NamedTuple):
-    """The upper bounds of buckets, increasing; `+Inf` left out."""
+    """The upper bounds of buckets, increasing, without `+Inf`."""
 
     boundaries: tuple[float, ...]
 
@@ -25,21 +25,21 @@ def _boundaries(bounds: tuple[float, ...]) -> Boundaries:
 
 
 class ClientHistogram(LabelSet):
-    """A histogram as the samples of one point tell it.
+    """A histogram made of the samples of one point.
 
     Args:
-        labels: of the point.
-        buckets: the upper bounds with their samples, increasing.
+        labels: the labels of the point.
+        buckets: the upper bounds and their samples, increasing.
         count: the sample of the count; None without one.
         total: the sample of the sum; None without one.
         native: the native histogram; None without one.
 
     Attributes:
         grid: the buckets.
-        total: the sum of what was observed; None if no sample says it.
-        count: how many observations there are; None if no sample says it.
+        total: the sum of the observations; None without such a sample.
+        count: the number of observations; None without such a sample.
         native: the native histogram, if there is one.
-        exemplars: by the index of their bucket.
+        exemplars: the exemplars by the index of their bucket.
     """
 
     __slots__ = ("_cumulative", "count", "exemplars", "grid", "native", "total")
@@ -75,17 +75,17 @@ class ClientHistogram(LabelSet):
 
     @property
     def histogram(self) -> ClientHistogram:
-        """The histogram itself."""
+        """The histogram itself, as `HistogramPoint` requires."""
         return self
 
     def cumulative(self) -> tuple[float, ...]:
-        """Return the observations up to each boundary, and all of them last."""
+        """Return the number of observations up to each boundary; the last one is their total."""
         return self._cumulative
 
 
 def native_of(sample: Sample) -> NativeHistogram | None:
     """Return the native histogram of a sample; None if it has none."""
-    # Older releases of prometheus_client have samples without the attribute.
+    # In older releases of prometheus_client, samples do not have the attribute.
     native: Any = getattr(sample, "native_histogram", None)
     if native is None:
         return None
@@ -114,12 +114,12 @@ def _spans(spans: Iterable[Any] | None, deltas: Iterable[float] | None) -> Bucke
 
 
 def seconds_of(timestamp: Any) -> float | None:
-    """Return a timestamp of prometheus_client in seconds since the epoch, if there is one."""
+    """Return a timestamp of prometheus_client in seconds since the epoch; None if there is none."""
     return None if timestamp is None else float(timestamp)
 
 
 def exemplar_of(exemplar: Any) -> Exemplar | None:
-    """Return an exemplar of prometheus_client, if there is one."""
+    """Return an exemplar from prometheus_client's; None if there is none."""
     if exemplar is None:
         return None
     return Exemplar(exemplar.labels, float(exemplar.value), seconds_of(exemplar.timestamp))

@@ -1,4 +1,4 @@
-"""A monitor as a collector of any prometheus_client registry."""
+"""A monitor as a collector for any prometheus_client registry."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FAMILIES = tuple(
 
 
 class FamilyCollector(Collector):
-    """A collector whose metrics are families, which our own formats write."""
+    """A collector whose metrics are families, which our own formats can write."""
 
     @property
     def created_series(self) -> bool:
@@ -41,37 +41,37 @@ class FamilyCollector(Collector):
 
     @property
     def classic_names(self) -> bool:
-        """True if all names are limited to letters, digits, `_` and `:`."""
+        """True if all names only have letters, digits, `_` and `:`."""
         return True
 
     @abstractmethod
     def read(self) -> Iterator[MetricFamily]:
-        """Yield every family that has points."""
+        """Yield all families that have points."""
 
     def describe(self) -> Iterable[Metric]:
-        """Return the families that this collector always owns, without samples."""
+        """Return the families that this collector always has, without samples."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every family that has samples."""
+        """Yield all families that have samples."""
         return self.metrics(native=False)
 
     def metrics(self, *, native: bool) -> Iterator[Metric]:
-        """Yield every family that has samples.
+        """Yield all families that have samples.
 
         Args:
-            native: whether there are samples of native histograms, which only OpenMetrics 2.0.0 can
-                show.
+            native: whether to include samples of native histograms, which only OpenMetrics 2.0.0
+                can represent.
         """
         converter = MetricConverter(created=self.created_series, native=native)
         return map(converter.convert, self.read())
 
 
 class MonitorCollector(FamilyCollector):
-    """Hands a monitor's families to prometheus_client.
+    """Passes a monitor's families to prometheus_client.
 
     Args:
-        families: of the monitor.
+        families: the families of the monitor.
     """
 
     def __init__(self, families: MonitorFamilies) -> None:
@@ -83,20 +83,20 @@ class MonitorCollector(FamilyCollector):
         return self.families.created_series
 
     def read(self) -> Iterator[MetricFamily]:
-        """Yield every family that has points."""
+        """Yield all families that have points."""
         return self.families.read()
 
     def describe(self) -> Iterable[Metric]:
-        """Return the families that this collector always owns, without samples."""
+        """Return the families that this collector always has, without samples."""
         return [_metric(self.families.named(family)) for family in _FAMILIES]
 
 
 class MetricConverter:
-    """Makes prometheus_client's metrics of families.
+    """Converts families to prometheus_client's metrics.
 
     Args:
-        created: whether there is a `_created` sample for each point that says when it began.
-        native: whether there are samples of native histograms.
+        created: whether to add a `_created` sample to each point with a creation time.
+        native: whether to add samples of native histograms.
     """
 
     def __init__(self, *, created: bool = False, native: bool = False) -> None:
@@ -104,7 +104,7 @@ class MetricConverter:
         self._native = native
 
     def convert(self, family: MetricFamily) -> Metric:
-        """Return a family as prometheus_client has it."""
+        """Return a family as a metric of prometheus_client."""
         metric = _metric(family.metadata)
         match family:
             case ScalarFamily():
@@ -175,8 +175,8 @@ def _add_buckets(
 
 
 def _client_native(native: NativeHistogram, exemplars: Iterable[points.Exemplar]) -> Any:
-    """Return prometheus_client's native histogram."""
-    # Older releases do not have it; they do not ask for it either.
+    """Return a native histogram as prometheus_client's."""
+    # Older releases do not have it, and do not ask for it either.
     from prometheus_client import samples  # noqa: PLC0415
 
     (pos_spans, pos_deltas), (neg_spans, neg_deltas) = (
@@ -202,7 +202,7 @@ def _client_native(native: NativeHistogram, exemplars: Iterable[points.Exemplar]
 
 
 def _at(column: Sequence[T | None], index: int) -> T | None:
-    """Return what a column says of a point; an empty one says nothing."""
+    """Return a point's value in a column, which may be empty."""
     return column[index] if column else None
 
 
@@ -213,7 +213,7 @@ def _exemplar(exemplar: points.Exemplar | None) -> Exemplar | None:
 
 
 def _metric(family: Family) -> Metric:
-    # prometheus_client has no counter without `_total` in its name.
+    # prometheus_client has no counters without `_total` in their names.
     is_strange = family.type == "counter" and not family.name.endswith("_total")
     return Metric(
         family.base_name, family.help, "unknown" if is_strange else family.type, family.unit

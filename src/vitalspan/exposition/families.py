@@ -1,9 +1,8 @@
-"""Metric families with their points, in no format.
+"""Metric families with their points, independent of any format.
 
-The metadata of a family says its type. Points of several types look alike, so there is a class for
-each shape of points, and a format matches on these: scalars, summaries and histograms. Points keep
-their labels as objects that live as long as what they describe, so a format may remember how it has
-encoded them.
+The type of a family is in its metadata. Points of several types look alike, so there is one class
+per shape of points, and formats match on these: scalars, summaries and histograms. The labels of
+points are objects that live as long as their series, so a format may cache their encoding.
 """
 
 from __future__ import annotations
@@ -26,17 +25,17 @@ from vitalspan.metrics import Family
 P = TypeVar("P", bound=HistogramPoint)
 
 Times = Sequence[float | None]
-"""For each point seconds since the epoch, or None; empty where no point has any."""
+"""For each point, seconds since the epoch or None; empty if no point has any."""
 
 
 class _Points:
-    """What families of all types have; one is true if it has any points.
+    """The common parts of all families; a family is true if it has any points.
 
     Args:
         metadata: the family's name, type, help and unit.
         label_sets: the labels of each point.
-        timestamps: when each point was measured, where that was not now.
-        created: when each point began to count at zero.
+        timestamps: when each point was measured, if that was not now.
+        created: when each point started to count at zero.
     """
 
     def __init__(
@@ -64,17 +63,17 @@ class _Points:
 class ScalarFamily(_Points):
     """A family whose points have one value each.
 
-    These are counters, gauges and values of unknown type; information, whose labels say something
-    by themselves and whose values are 1; and state sets, whose values are 1 for a state that holds
-    and 0 otherwise, and in which the label that names the state has the name of the family.
+    These are counters, gauges and values of unknown type; infos, which only consist of labels and
+    whose values are 1; and state sets, whose values are 1 for the current state and 0 otherwise,
+    and whose label for the state is named after the family.
 
     Args:
         metadata: the family's name, type, help and unit.
         label_sets: the labels of each point.
         values: the value of each point.
-        timestamps: when each point was measured, where that was not now.
-        created: when each point began to count at zero.
-        exemplars: of each point; empty where no point has one.
+        timestamps: when each point was measured, if that was not now.
+        created: when each point started to count at zero.
+        exemplars: the exemplar of each point; empty if no point has one.
     """
 
     def __init__(
@@ -98,7 +97,7 @@ class ScalarFamily(_Points):
         points: Iterable[tuple[Labels, float]],
         created: float | None = None,
     ) -> Self:
-        """Return a family of labels with their values, which began at one time if it is given."""
+        """Return a family of labels and values, all with the same creation time if it is given."""
         pairs = list(points)
         return cls(
             metadata,
@@ -109,7 +108,7 @@ class ScalarFamily(_Points):
 
     @classmethod
     def single(cls, metadata: Family, value: float, created: float | None = None) -> Self:
-        """Return a family of one point, which has no labels."""
+        """Return a family with one point without labels."""
         return cls.of(metadata, [((), value)], created)
 
     @classmethod
@@ -120,13 +119,13 @@ class ScalarFamily(_Points):
         values: Mapping[str, float],
         created: float | None = None,
     ) -> Self:
-        """Return a family with one label, and a value for each text that the label can have."""
+        """Return a family with one label, and a value for each value of the label."""
         points = ((((label, text),), value) for text, value in values.items())
         return cls.of(metadata, points, created)
 
     @classmethod
     def info(cls, metadata: Family, label_sets: Sequence[Labelled]) -> Self:
-        """Return information: labels that say something by themselves."""
+        """Return an info family, which only consists of labels."""
         return cls(metadata, label_sets, [1] * len(label_sets))
 
     def named(self, name: str) -> Self:
@@ -146,8 +145,8 @@ class SummaryFamily(_Points):
     Args:
         metadata: the family's name, type, help and unit.
         points: the summaries.
-        timestamps: when each point was measured, where that was not now.
-        created: when each point began to count at zero.
+        timestamps: when each point was measured, if that was not now.
+        created: when each point started to count at zero.
     """
 
     def __init__(
@@ -163,23 +162,23 @@ class SummaryFamily(_Points):
 
 
 def no_native(_: Any) -> None:
-    """Return no native histogram, whatever was counted."""
+    """Return None, for histograms without a native one."""
 
 
 class HistogramFamily(_Points):
     """Observations counted in buckets: a histogram or a gauge histogram.
 
-    The latter is of things of the moment, such as waiting requests. What was counted is read when a
-    format asks a point for it, not when the family is made.
+    A gauge histogram is about current things, such as waiting requests. The values are read when a
+    format asks a point for them, not when the family is created.
 
     Args:
         metadata: the family's name, type, help and unit.
         points: the histograms.
-        exemplars: returns the exemplars of a point by the index of their bucket.
-        native: returns the native histogram of what a point has counted, or None.
-        classic: whether the classic buckets are shown where the native histogram can be.
-        timestamps: when each point was measured, where that was not now.
-        created: when each point began to count at zero.
+        exemplars: returns the exemplars of a point, by the index of their bucket.
+        native: returns the native histogram of a point's value, or None.
+        classic: whether to show the classic buckets beside a native histogram.
+        timestamps: when each point was measured, if that was not now.
+        created: when each point started to count at zero.
     """
 
     def __init__(
@@ -201,12 +200,12 @@ class HistogramFamily(_Points):
 
     @property
     def is_gauge(self) -> bool:
-        """True for a gauge histogram, whose counts may fall."""
+        """True for a gauge histogram, whose counts may decrease."""
         return self.metadata.type == "gaugehistogram"
 
     @property
     def total_endings(self) -> tuple[str, str]:
-        """What the names of the samples of the count and of the sum end in."""
+        """The suffixes of the samples for the count and the sum."""
         return ("_gcount", "_gsum") if self.is_gauge else ("_count", "_sum")
 
 

@@ -24,5 +24,5 @@ class Format(Enum):
 
     @property
     def is_openmetrics(self) -> bool:
-        """True if exemplars, units and the `# EOF` line belong to it."""
+        """True if the format has exemplars, units and the `# EOF` line."""
         return self in {Format.OPENMETRICS_1_0_0, Format.OPENMETRICS_2_0_0}

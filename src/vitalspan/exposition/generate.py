@@ -1,7 +1,7 @@
-"""Writes a registry in any format.
+"""Generates the exposition of a registry in any format.
 
 Monitors are written by our own writers. Everything else is written by prometheus_client as text,
-and by our own writer as protobuf, which prometheus_client does not know.
+and by our own writer as protobuf, which prometheus_client does not support.
 """
 
 from __future__ import annotations
@@ -54,28 +54,28 @@ def generate_latest(
 ) -> bytes:
     """Return a registry's metrics in an exposition format.
 
-    A collector that raises is left out, counted in `vitalspan_collector_errors_total` of the
+    A collector that raises is left out, counted in the `vitalspan_collector_errors_total` of the
     monitors in the registry, and logged once; the rest is returned.
 
     Args:
-        registry: a prometheus_client registry, or one collector.
+        registry: a prometheus_client registry, or a single collector.
         format: the exposition format.
-        escaping: how names outside the classic character set are written: `underscores`,
-            `allow-utf-8`, `dots` or `values`. Releases of prometheus_client without such names
-            ignore it.
-        names: the samples to keep, as `name[]` in a scrape's address; None keeps all. In protobuf,
-            where a family is one message, all of a family is kept for any sample of it.
+        escaping: how to write names outside the classic character set: `underscores`,
+            `allow-utf-8`, `dots` or `values`. It is ignored with releases of prometheus_client that
+            do not have such names.
+        names: the samples to keep, as with `name[]` in a scrape's URL; None keeps all. In protobuf,
+            where a family is one message, one sample is enough to keep the whole family.
 
     Raises:
-        TypeError: for a registry or a format that is none.
-        ValueError: for an escaping that there is not.
+        TypeError: for an invalid registry or format.
+        ValueError: for an unknown escaping.
     """
     _check(registry, format, escaping)
     collectors = _collectors(registry)
     monitors = [collector for collector in collectors if isinstance(collector, MonitorCollector)]
     wanted = None if names is None else frozenset(names)
     parts = []
-    # Monitors last, so that they show what the others did in this very scrape.
+    # Monitors come last, so that they count what the others did in this scrape.
     for collector in sorted(collectors, key=lambda one: isinstance(one, MonitorCollector)):
         try:
             parts += _encoded(collector, format, escaping, wanted)
@@ -87,12 +87,12 @@ def generate_latest(
 
 
 def _collectors(registry: Collector) -> list[Any]:
-    # One that collects in a way of its own is asked as a whole.
+    # A registry with its own `collect` is collected as a whole.
     if getattr(type(registry), "collect", None) is not CollectorRegistry.collect:
         return [registry]
     own: Any = registry
-    # Without the registry's lock, which a signal handler could not take where its program holds it:
-    # a dictionary is copied in one go.
+    # The registry's lock is not taken, because a signal handler could not take it while its program
+    # holds it. Copying a dictionary is atomic.
     collectors = list(own._collector_to_names)  # noqa: SLF001
     target = own._target_info_metric() if own._target_info else None  # noqa: SLF001
     collectors = with_shared(collectors)
@@ -126,7 +126,7 @@ def _encoded(
     if format is Format.PROTOBUF:
         return list(ProtobufFormat(escaping).write(_families(collector, names)))
     if isinstance(collector, FamilyCollector):
-        # `dots` changes every name with an underscore; the others leave classic names as they are.
+        # `dots` changes every name with an underscore; other escapings keep classic names.
         if names is None and escaping != DOTS and collector.classic_names:
             text_format = TextFormat(
                 openmetrics=format.is_openmetrics,
@@ -134,7 +134,7 @@ def _encoded(
                 native=format is Format.OPENMETRICS_2_0_0,
             )
             return list(text_format.write(collector.read()))
-        # Releases of prometheus_client without the version have no native histograms either.
+        # Releases of prometheus_client without the parameter have no native histograms either.
         has_version = "version" in _options_of(openmetrics.generate_latest)
         metrics = collector.metrics(native=has_version and format is Format.OPENMETRICS_2_0_0)
     else:
@@ -158,14 +158,14 @@ def _client_text(
     escaping: str,
     names: Collection[str] | None,
 ) -> bytes:
-    """Return what prometheus_client writes of metrics."""
+    """Return the output of prometheus_client for metrics."""
     if names is not None:
         metrics = [kept for metric in metrics if (kept := _restricted(metric, names)).samples]
     write = openmetrics.generate_latest if format.is_openmetrics else exposition.generate_latest
     options = {"escaping": escaping, "version": "2.0.0"}
     if format is not Format.OPENMETRICS_2_0_0:
         del options["version"]
-    # Older releases know fewer options.
+    # Older releases have fewer parameters.
     parameters = _options_of(write)
     options = {name: value for name, value in options.items() if name in parameters}
     text: bytes = write(_Fixed(metrics), **options)
@@ -180,7 +180,7 @@ def _options_of(write: Callable[..., bytes]) -> Collection[str]:
 def _throttled_once(collector: Any) -> Throttled:
     wrapper = _throttled.get(collector)
     if wrapper is None:
-        # By a proxy: what the table holds must not keep its own key alive.
+        # With a proxy, because the values of a weak dictionary must not keep their own key alive.
         throttled = Throttled(weakref.proxy(collector), time.monotonic)
         wrapper = _throttled.setdefault(collector, throttled)
     return wrapper
@@ -207,7 +207,7 @@ def _first_time(collector: Any) -> bool:
         reported = collector in _reported
         _reported.add(collector)
     except TypeError:
-        # It cannot be hashed, or not be referred to weakly: its type stands for it.
+        # It cannot be hashed or weakly referenced, so its type is used instead.
         return _first_time(type(collector))
     return not reported
 
@@ -221,4 +221,4 @@ class _Fixed(Collector):
 
 
 class TargetInfo(_Fixed):
-    """The labels that a registry has for the whole target; made anew for every scrape."""
+    """The labels of a registry for the whole target, created for each scrape."""

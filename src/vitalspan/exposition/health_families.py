@@ -1,4 +1,4 @@
-"""The metric families about health."""
+"""The metric families of health."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from vitalspan.rules.scoring import NO_DATA
 
 
 def health_families(health: Health, levels: Iterable[str]) -> Iterator[MetricFamily]:
-    """Yield the families about health; what is not known has no point.
+    """Yield the families of health; unknown values have no point.
 
     Args:
-        health: as it was assessed last; before the first time there is no family.
-        levels: every status that there can be beside `no_data`.
+        health: the latest assessment; before the first one there are no families.
+        levels: all possible statuses except `no_data`.
     """
     if health.at is None:
         return

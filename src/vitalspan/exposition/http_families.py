@@ -1,4 +1,4 @@
-"""Metric families of HTTP requests, read from the series of their operations."""
+"""Metric families of HTTP requests, made of the series of their operations."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _LABELS: Final = {
     "status": "http_response_status_code",
     "scheme": "url_scheme",
 }
-"""OpenTelemetry's names of our labels, as Prometheus writes them."""
+"""OpenTelemetry's names of our labels, in Prometheus' spelling."""
 
 _ERRORS_FROM: Final = {"server": 500, "client": 400}
 
 
 def exemplar_of(kept: KeptExemplar, epoch: float) -> Exemplar:
-    """Return an exemplar as it is shown.
+    """Return an exemplar for exposition.
 
     Args:
-        kept: the same as a series keeps it.
+        kept: the exemplar as a series keeps it.
         epoch: the difference between the time of day and the steady clock in seconds.
     """
     span, seconds, end = kept
@@ -45,10 +45,10 @@ def exemplar_of(kept: KeptExemplar, epoch: float) -> Exemplar:
 
 
 class _FirstBytes:
-    """The seconds until the responses to the requests of a series began.
+    """The times until responses to the requests of a series began.
 
     Args:
-        series: which has some.
+        series: a series that has such times.
     """
 
     def __init__(self, series: Series) -> None:
@@ -59,12 +59,12 @@ class _FirstBytes:
 
 
 def first_bytes(series_list: Iterable[Series], native: Native, *, classic: bool) -> HistogramFamily:
-    """Return the family of the times until responses began, of the series that have some.
+    """Return the family of the times until responses began.
 
     Args:
-        series_list: all series.
-        native: returns the native histogram of what was counted.
-        classic: whether the classic buckets are shown beside it.
+        series_list: all series; those without such times are skipped.
+        native: returns the native histogram of a histogram.
+        classic: whether to show the classic buckets beside it.
     """
     points = [
         _FirstBytes(series) for series in series_list if series.details.first_bytes is not None
@@ -80,10 +80,10 @@ def first_bytes(series_list: Iterable[Series], native: Native, *, classic: bool)
 
 
 class _RequestDuration:
-    """The durations of the requests of a series, as OpenTelemetry names and buckets them.
+    """The request durations of a series, with OpenTelemetry's names and buckets.
 
     Args:
-        series: which has the label `scheme`.
+        series: a series that has the label `scheme`.
 
     Attributes:
         side: `server` or `client`.
@@ -107,9 +107,9 @@ class _RequestDuration:
 
     @property
     def histogram(self) -> DurationHistogram:
-        """The durations of the series, in the buckets that OpenTelemetry advises.
+        """The durations of the series, in the buckets that OpenTelemetry recommends.
 
-        Buckets that end where none of the series' does are left out.
+        Boundaries that are not boundaries of the series are left out.
         """
         counted: DurationHistogram = self.series.histogram
         if counted is not self._seen:
@@ -131,7 +131,7 @@ class _RequestDuration:
 
 
 class RequestDurations:
-    """OpenTelemetry's metrics of HTTP requests, of the series that were made for them."""
+    """OpenTelemetry's metrics of HTTP requests, for the series that were created for them."""
 
     def __init__(self) -> None:
         self._points: weakref.WeakKeyDictionary[Series, _RequestDuration | None]
@@ -145,10 +145,10 @@ class RequestDurations:
         Args:
             series_list: all series.
             epoch: the difference between the time of day and the steady clock in seconds.
-            native: returns the native histogram of what was counted.
-            classic: whether the classic buckets are shown beside it.
+            native: returns the native histogram of a histogram.
+            classic: whether to show the classic buckets beside it.
         """
-        # Most series have too few labels, which is known at once.
+        # Most series have too few labels, which is quick to check.
         known = (self._point(series) for series in series_list if len(series.labels) > 1)
         points = [point for point in known if point is not None]
         for side, metadata in names.HTTP_REQUEST_DURATIONS.items():

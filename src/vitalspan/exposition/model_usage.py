@@ -1,7 +1,7 @@
-"""Metrics of calls to models: tokens by kind, cost, retries, durations and times to first token.
+"""Metrics of model calls: tokens by kind, cost, retries, durations and times to first token.
 
-They are metrics of prometheus_client, since a call to a model takes seconds and not nanoseconds, so
-workers, OTLP and rules know them as they know any metric of the registry.
+These are metrics of prometheus_client, because a model call takes seconds, not nanoseconds. So
+workers, OTLP and rules handle them like all other metrics of the registry.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from vitalspan.recording.api import ApiUsage
 
 MAX_MODELS: Final = 100
-"""Models of all APIs together; further ones are counted as `_overflow`."""
+"""The maximum number of models of all APIs; further ones are counted as `_overflow`."""
 
 _MODEL: Final = (COMPONENT, "api", "model")
 
 _DURATIONS: Final = tuple(0.01 * 2**power for power in range(14))
-"""Seconds: the boundaries that OpenTelemetry's generative AI conventions recommend."""
+"""The boundaries in seconds that OpenTelemetry's generative AI conventions recommend."""
 
 _TOKENS: Final = tuple(4**power for power in range(14))
-"""Tokens: the boundaries that the same conventions recommend."""
+"""The boundaries in tokens that the same conventions recommend."""
 
 _GEN_AI: Final = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
 
@@ -56,11 +56,11 @@ class _GenAiMetrics(NamedTuple):
 
 
 class ModelUsage:
-    """The metrics of calls to models; they are made with the first such call.
+    """The metrics of model calls, created with the first such call.
 
     Args:
-        registry: where they appear.
-        settings: of the monitor.
+        registry: the registry of the metrics.
+        settings: the settings of the monitor.
     """
 
     def __init__(self, registry: CollectorRegistry, settings: Settings) -> None:
@@ -74,20 +74,20 @@ class ModelUsage:
         self._gen_ai: _GenAiMetrics | None = None
 
     def configure(self, settings: Settings) -> None:
-        """Follow other settings; with another prefix, everything begins anew."""
+        """Apply other settings; with another prefix, all metrics start over."""
         if settings.metric_prefix != self._prefix:
             self.leave()
         self._prefix = settings.metric_prefix
         self._with_gen_ai = settings.gen_ai_metrics
 
     def leave(self) -> None:
-        """Take the metrics out of the registry."""
+        """Unregister the metrics."""
         with self._lock:
             made, self._made = self._made, []
             self._own = self._gen_ai = None
             self._models.clear()
             for one in made:
-                # The registry's owner may have taken it out already.
+                # The owner of the registry may have removed it already.
                 with suppress(KeyError):
                     self._registry.unregister(one)
 
@@ -109,7 +109,7 @@ class ModelUsage:
         for kind, amount in zip(names.TOKEN_TYPES, usage[2:6], strict=True):
             if amount:
                 own.tokens.labels(*key, kind).inc(amount)
-        # They are there from the first call on, so that the first cost and retry are a rise.
+        # They exist from the first call on, so that the first cost and retry are an increase.
         own.cost.labels(*key).inc(usage.cost)
         own.retries.labels(*key).inc(usage.retries)
         if usage.duration is not None:

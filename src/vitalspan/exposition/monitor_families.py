@@ -1,4 +1,4 @@
-"""The metric families of one monitor, read from what it records."""
+"""The metric families of one monitor, read from its counts."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class MonitorFamilies:
     """Reads a monitor's metrics, family by family.
 
     Args:
-        counts: what has been counted.
-        settings: of the monitor.
-        more: yields the families beyond what is recorded.
+        counts: the counts.
+        settings: the settings of the monitor.
+        more: yields further families, which are not recorded.
 
     Attributes:
-        prefix: put before the name of every metric.
-        shared: the metrics of several processes that take the place of others in the registry;
-            None for a process by itself.
-        created_series: whether text has a sample for when each counter began.
+        prefix: the prefix of all metric names.
+        shared: the metrics of several processes that replace others in the registry; None for a
+            single process.
+        created_series: whether text formats have a sample for the creation time of each counter.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class MonitorFamilies:
         self._more = more
 
     def configure(self, settings: Settings) -> None:
-        """Show the metrics as settings say."""
+        """Apply settings."""
         self.prefix = settings.metric_prefix
         self.created_series = settings.created_series
         self._native = settings.native_histograms
@@ -62,13 +62,13 @@ class MonitorFamilies:
         self._most_buckets = settings.native_histogram_buckets
 
     def read(self) -> Iterator[MetricFamily]:
-        """Yield every family that has points, its name with the prefix."""
+        """Yield all families that have points, with the prefix in their names."""
         for family in self._families():
             if family:
                 yield family.named(self.prefix + family.metadata.name) if self.prefix else family
 
     def named(self, metadata: Family) -> Family:
-        """Return a family's metadata with the prefix before the name."""
+        """Return a family's metadata with the prefix in its name."""
         return metadata._replace(name=self.prefix + metadata.name)
 
     def _families(self) -> Iterator[MetricFamily]:
@@ -85,10 +85,10 @@ class MonitorFamilies:
             for series in self.counts.all_series()
             if not series.hidden or not series.is_idle()
         ]
-        # Whose labels become known during each call, nothing is counted without them.
+        # Series whose calls get their labels later have no counts of their own.
         counted = [series for series in series_list if series.histogram.count or not series.split]
-        # Threads go on counting while this is written: what is a part of the calls is read before
-        # them, so that there are never more errors than calls.
+        # Threads go on counting in the meantime: parts of the calls are read before the calls, so
+        # that there are never more errors than calls.
         errors = _errors(series_list)
         cancellations = [series.details.cancellations for series in counted]
         created = [series.created for series in counted]
@@ -131,7 +131,7 @@ class MonitorFamilies:
         yield ScalarFamily(names.OPERATION_OLDEST, series_list, ages)
 
     def _vitalspan(self) -> Iterator[MetricFamily]:
-        """Yield the families that vitalspan has about itself."""
+        """Yield the families of vitalspan itself."""
         counts = self.counts.internal()
         started = counts.started
         internal_errors, collector_errors = counts.internal_errors, counts.collector_errors
@@ -217,10 +217,10 @@ def _installed(package: str) -> str:
     if package not in _versions:
         try:
             with imports_finish_first:
-                # It brings many modules with it, and only a scrape needs it.
+                # Importing it loads many modules, and only scrapes need it.
                 from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
         except ImportError:
-            # A signal handler scrapes in the middle of this very import.
+            # A signal handler scrapes in the middle of this import.
             return "unknown"
         try:
             _versions[package] = version(package)

@@ -1,4 +1,4 @@
-"""Native histograms: counts in exponential buckets, as Prometheus has them."""
+"""Native histograms of Prometheus: counts in exponential buckets."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from vitalspan.recording.exponential_buckets import ExponentialBuckets
 
 
 class BucketSpans(NamedTuple):
-    """Counts of buckets, in runs of neighbours.
+    """The counts of buckets, in runs of adjacent buckets.
 
-    Bucket i of schema s ends at 2^(i / 2^s), its end included.
+    Bucket i of schema s ends at 2^(i / 2^s), inclusive.
 
     Attributes:
-        spans: for each run the distance to it and its length. The distance is the index of the
-            first bucket for the first run, and the number of buckets left out for the others.
-        deltas: the first count, and then the difference of each count from the one before.
+        spans: the offset and length of each run. The offset is the index of the first bucket for
+            the first run, and the number of skipped buckets for the others.
+        deltas: the first count, followed by the difference of each count from the previous one.
     """
 
     spans: tuple[tuple[int, int], ...] = ()
@@ -28,12 +28,12 @@ class BucketSpans(NamedTuple):
 
     @classmethod
     def of(cls, first: int, counts: Iterable[int]) -> BucketSpans:
-        """Return the one span of counts, the first of which is of the bucket with that index."""
+        """Return a single span of counts; `first` is the index of the first bucket."""
         counts = tuple(counts)
         if not counts:
             return NO_BUCKETS
-        # An empty bucket takes a byte or two, and a span of its own six. Prometheus makes the spans
-        # anew before it stores them.
+        # An empty bucket takes a byte or two, and a span of its own six. Prometheus computes the
+        # spans again before it stores them.
         return cls(((first, len(counts)),), tuple(map(sub, counts, (0, *counts))))
 
     def counts(self) -> dict[int, float]:
@@ -52,18 +52,18 @@ NO_BUCKETS: Final = BucketSpans()
 
 @dataclass(slots=True)
 class NativeHistogram:
-    """A native histogram, to which nobody writes once it is made.
+    """An immutable native histogram.
 
     Attributes:
-        count: how many observations there are.
-        total: their sum; None if it is not known.
-        schema: how wide the buckets are: there are 2^schema in each octave.
+        count: the number of observations.
+        total: the sum of the observations; None if it is unknown.
+        schema: the resolution: there are 2^schema buckets per octave.
         zero_threshold: the greatest absolute value of the zero bucket.
-        zero_count: the observations in the zero bucket.
+        zero_count: the number of observations in the zero bucket.
         positive: the buckets of observations above 0.
         negative: the buckets of observations below 0, by their absolute values.
-        exemplars: some of the observations, each with a time.
-        whole: whether all counts are whole numbers.
+        exemplars: some of the observations, with timestamps.
+        whole: whether all counts are integers.
     """
 
     count: float
@@ -78,8 +78,8 @@ class NativeHistogram:
 
     @classmethod
     def of(cls, buckets: ExponentialBuckets, total: float) -> NativeHistogram:
-        """Return the native histogram of exponential buckets and the sum of what is in them."""
-        # Prometheus numbers the buckets by their ends, OpenTelemetry by where they begin.
+        """Return the native histogram for exponential buckets and the sum of their values."""
+        # Prometheus numbers buckets by their ends, OpenTelemetry by their starts.
         return cls(
             buckets.count,
             total,

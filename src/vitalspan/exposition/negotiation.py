@@ -1,7 +1,7 @@
 """Content negotiation by `Accept` and `Accept-Encoding` headers (RFC 9110, 12.5).
 
-Header text comes from the network: nothing here raises, whatever it says, and nothing of it is
-repeated in an answer except words that this module knows.
+The headers come from the network: whatever they contain, nothing here raises, and nothing of them
+is repeated in a response except words that this module knows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from vitalspan.exposition.escaping import ESCAPINGS, UNDERSCORES
 from vitalspan.exposition.formats import Format
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# More than RFC 9110 allows: Java's clients send `q=.2`, and others more than three digits.
+# This allows more than RFC 9110: Java's clients send `q=.2`, and others more than three digits.
 _QUALITY = re.compile(r"[01]|[01]?\.[0-9]{1,9}|[01]\.")
 
 _PREFERENCE: Final = (
@@ -23,28 +23,28 @@ _PREFERENCE: Final = (
     Format.PROTOBUF,
     Format.OPENMETRICS_2_0_0,
 )
-"""Best first, where the scraper does not care: a browser or curl shall see the plain text."""
+"""The formats by preference if the scraper has none: browsers and curl get plain text."""
 
 _SPELLED_OUT: Final = {Format.TEXT_1_0_0, Format.PROTOBUF, Format.OPENMETRICS_2_0_0}
-"""Those that are sent to nobody who does not name all that the content type says."""
+"""The formats that are only sent to scrapers that name everything in the content type."""
 
 
 class Choice(NamedTuple):
-    """The representation that answers a request."""
+    """The representation for the response to a request."""
 
     format: Format
     escaping: str
 
     @property
     def content_type(self) -> str:
-        """The `Content-Type`, with the escaping where the format has one."""
+        """The `Content-Type`, with the escaping if the format has one."""
         if self.format is Format.TEXT_0_0_4:
             return self.format.content_type
         return f"{self.format.content_type}; escaping={self.escaping}"
 
 
 FALLBACK: Final = Choice(Format.TEXT_0_0_4, UNDERSCORES)
-"""What everybody understands; sent where nothing acceptable is left, instead of a 406."""
+"""Every scraper understands this; sent instead of a 406 if nothing is acceptable."""
 
 
 class _Weighted(NamedTuple):
@@ -56,7 +56,7 @@ class _Weighted(NamedTuple):
 
 
 class _Rank(NamedTuple):
-    """The rank of a format in a request; the greatest one wins."""
+    """The rank of a format for a request; the greatest one wins."""
 
     quality: float
     specificity: int
@@ -67,11 +67,11 @@ def negotiate(accept: str | None) -> Choice:
 
     Each format has the quality of the most specific range that matches it; 0 excludes it. The
     highest quality wins, then the more specific range, then plain text. `text/plain` 1.0.0,
-    OpenMetrics 2.0.0 and protobuf are only sent to those who name the version, or the message and
-    its encoding. Elements that cannot be understood are skipped.
+    OpenMetrics 2.0.0 and protobuf are only sent to scrapers that name the version, or the message
+    and its encoding. Malformed elements are skipped.
 
     Args:
-        accept: the header's value, several headers joined with commas; None without one.
+        accept: the value of the header, several headers joined with commas; None without one.
     """
     ranges = _elements(accept)
     best, best_rank = FALLBACK, _Rank(0.0, 0)
@@ -90,10 +90,10 @@ def negotiate(accept: str | None) -> Choice:
 
 
 def accepts_gzip(accept_encoding: str | None) -> bool:
-    """Return whether a scraper wants a gzip body at least as much as a plain one.
+    """Return whether a scraper prefers a gzip body, or likes it as much as a plain one.
 
     Args:
-        accept_encoding: the `Accept-Encoding` header's value; None without one.
+        accept_encoding: the value of the `Accept-Encoding` header; None without one.
     """
     qualities: dict[str, float] = {}
     for entry in _elements(accept_encoding):
@@ -104,7 +104,7 @@ def accepts_gzip(accept_encoding: str | None) -> bool:
 
 
 def _specificity(entry: _Weighted, candidate: Format) -> int:
-    """Return how specific a media range is: 0 if it does not match, 4 if it gives the version."""
+    """Return how specific a media range is: 0 if it does not match, 4 if it names the version."""
     media_type, parameters = _description(candidate)
     if entry.name == media_type:
         values = {key: entry.parameters.get(key) for key in parameters}
@@ -119,7 +119,7 @@ def _specificity(entry: _Weighted, candidate: Format) -> int:
 
 
 def _description(candidate: Format) -> tuple[str, dict[str, str]]:
-    """The media type of a format, and the parameters by which a scraper asks for it."""
+    """The media type of a format, and the parameters with which a scraper asks for it."""
     media_type, *parameters = candidate.content_type.lower().split("; ")
     pairs = (parameter.partition("=") for parameter in parameters)
     return media_type, {key: value for key, _, value in pairs if key != "charset"}
@@ -133,7 +133,7 @@ def _escaping(entry: _Weighted, candidate: Format) -> str:
 
 
 def _elements(header: str | None) -> list[_Weighted]:
-    """The elements of a list header that are well formed."""
+    """The well-formed elements of a list header."""
     parsed = (_element(text) for text in _split(header or "", ","))
     return [element for element in parsed if element is not None]
 
@@ -155,7 +155,7 @@ def _element(text: str) -> _Weighted | None:
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """Split at separators that stand outside quoted strings."""
+    """Split at separators that are not in quoted strings."""
     if '"' not in text:
         return text.split(separator)
     parts, start, quoted, escaped = [], 0, False, False

@@ -1,4 +1,4 @@
-"""Points of metric families: labels, exemplars, histograms and summaries, in no format."""
+"""The points of metric families: labels, exemplars, histograms and summaries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Labelled(Protocol):
 
     @property
     def text(self) -> str:
-        """The labels as the text formats write them between braces."""
+        """The labels in the syntax of the text formats, without braces."""
         ...
 
     def all_labels(self) -> dict[str, str]:
@@ -22,10 +22,10 @@ class Labelled(Protocol):
 
 
 class LabelSet:
-    """Labels that belong to no series.
+    """Labels that do not belong to a series.
 
     Args:
-        labels: names with their values.
+        labels: pairs of names and values.
     """
 
     __slots__ = ("_labels", "text")
@@ -40,38 +40,38 @@ class LabelSet:
 
 
 class Exemplar(NamedTuple):
-    """An observation of a bucket, with labels that lead to its trace."""
+    """An observation in a bucket, with labels that lead to its trace."""
 
     labels: Mapping[str, str]
     value: float
     timestamp: float | None
-    """Seconds since the epoch; None if nobody noted it."""
+    """Seconds since the epoch; None if it is unknown."""
 
 
 class BucketBoundaries(Hashable, Protocol):
-    """The upper bounds that the histograms of one or more points share."""
+    """Upper bounds that the histograms of one or more points share."""
 
     @property
     def boundaries(self) -> tuple[float, ...]:
-        """The upper bounds, increasing; `+Inf` left out."""
+        """The upper bounds, increasing, without `+Inf`."""
         ...
 
 
 class HistogramValue(Protocol):
-    """The counts of a histogram, which nobody changes any more."""
+    """The immutable counts of a histogram."""
 
     @property
     def grid(self) -> BucketBoundaries:
-        """The buckets; the same object wherever they are the same."""
+        """The buckets; equal buckets are the same object."""
         ...
 
     @property
     def total(self) -> float | None:
-        """The sum of what was observed; None if it is not known."""
+        """The sum of the observations; None if it is unknown."""
         ...
 
     def cumulative(self) -> tuple[float, ...]:
-        """Return the observations up to each boundary, and all of them last."""
+        """Return the number of observations up to each boundary; the last one is their total."""
         ...
 
 
@@ -85,12 +85,12 @@ class HistogramPoint(Labelled, Protocol):
 
 
 class SummaryPoint(NamedTuple):
-    """Labels with a number of observations and their sum.
+    """Labels, a number of observations and their sum.
 
     Attributes:
-        labels: of the point.
-        observations: their number; None if it is not known.
-        total: their sum; None if it is not known.
+        labels: the labels of the point.
+        observations: the number of observations; None if it is unknown.
+        total: the sum of the observations; None if it is unknown.
         quantiles: quantiles from 0 to 1, each with its value.
     """
 

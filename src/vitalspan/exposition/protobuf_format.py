@@ -1,8 +1,8 @@
-"""The protobuf format: `io.prometheus.client.MetricFamily` messages, each with its length.
+"""The protobuf format: length-delimited `io.prometheus.client.MetricFamily` messages.
 
-It is the format of Prometheus that has native histograms. The messages are described in
-https://github.com/prometheus/client_model, `io/prometheus/client/metrics.proto`; the numbers of
-fields below are theirs.
+This is the format of Prometheus that supports native histograms. The messages are defined in
+https://github.com/prometheus/client_model, `io/prometheus/client/metrics.proto`; the field numbers
+below come from there.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ _TYPES: Final = {
     "info": (1, 2),
     "stateset": (1, 2),
 }
-"""The number of each type, and the field of a metric that its value is in. Information and states
-are gauges and values of unknown type are untyped, since the format has no types for them."""
+"""The number of each type, and the field of a metric for its value. The format has no types for
+infos and state sets, which are gauges, and unknown values are untyped."""
 
 _MOST_LABELS: Final = 20_000
-"""Series whose encoded labels are kept."""
+"""The maximum number of series whose encoded labels are cached."""
 
 
 class ProtobufFormat:
-    """Writes families as messages with their lengths before them.
+    """Writes families as length-delimited messages.
 
     Args:
-        escaping: how names outside the classic character set are written.
+        escaping: how to write names outside the classic character set.
     """
 
     def __init__(self, escaping: str) -> None:
@@ -70,7 +70,7 @@ class ProtobufFormat:
     def _head(self, metadata: Family) -> bytes:
         name, kind, description, unit = metadata
         name, bare_name = escape_metric_name(name, self._escaping), name
-        # Prometheus refuses the whole scrape for a unit that the name does not end in.
+        # Prometheus refuses the whole scrape if a name does not end in its unit.
         if unit and not bare_name.removesuffix("_total").endswith(f"_{unit}"):
             unit = ""
         return b"".join(
@@ -86,7 +86,7 @@ class ProtobufFormat:
         cache = _known_labels
         keep = self._escaping != DOTS
         for labels in label_sets:
-            # Those of no series are made for one scrape.
+            # Labels that do not belong to a series are created for each scrape.
             if keep and not isinstance(labels, LabelSet):
                 pairs = cache.get(labels.text)
                 if pairs is None:
@@ -107,7 +107,7 @@ class ProtobufFormat:
 
 
 def _values(family: MetricFamily) -> Iterable[bytes]:
-    """Return the values of points as fields of their metrics."""
+    """Return the values of points as encoded fields of their metrics."""
     created = family.created or repeat(None)
     match family:
         case ScalarFamily():
@@ -130,13 +130,13 @@ def _scalars(family: ScalarFamily, created: Iterable[float | None]) -> Iterable[
             else wire.message(field, _counter_content(value, exemplar, begun))
             for value, exemplar, begun in zip(family.values, exemplars, created, strict=False)
         )
-    # Many values are the same, 0 above all.
+    # Many values are equal, most often 0.
     encoded = {value: wire.message(field, wire.double(1, value)) for value in set(family.values)}
     return map(encoded.__getitem__, family.values)
 
 
 _known_labels: dict[str, bytes] = {}
-"""Encoded labels of series by their text; the names of labels that we declare are classic ones."""
+"""The encoded labels of series by their text; declared label names are always classic."""
 
 
 def _keep(text: str, pairs: bytes) -> bytes:
@@ -148,7 +148,7 @@ def _keep(text: str, pairs: bytes) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _metric_key(length: int) -> bytes:
-    """Return what the message of a metric begins with in that of its family."""
+    """Return the bytes before a metric's message within its family."""
     return wire.key(4, wire.LENGTH) + wire.varint(length)
 
 
@@ -158,7 +158,7 @@ def _with_time(value: bytes, seconds: float | None) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _counter(value: float, created: float | None) -> bytes:
-    """Return the field of a counter without an exemplar; many do not change between scrapes."""
+    """Return the field of a counter without an exemplar; cached, because many never change."""
     return wire.message(_TYPES["counter"][1], _counter_content(value, None, created))
 
 

@@ -1,4 +1,4 @@
-"""Histograms in the protobuf format: the classic buckets, the native ones, or both."""
+"""Histograms in the protobuf format: with classic buckets, native ones, or both."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _BOUND_SIZE: Final = len(wire.double(2, 0))
 _ZIGZAG: Final = bytes(
     min(0xFF, wire.zigzag(byte - 0x100 if byte >= 0x80 else byte)) for byte in range(0x100)
 )
-"""For each signed byte the number that stands for it in the format."""
+"""The zigzag encoding of each signed byte."""
 
 _UNCOUNTED: Final = wire.message(12, wire.sint(1, 0) + wire.uint(2, 0))
-"""A span of no buckets: without one, a native histogram of nothing would be taken for classic."""
+"""A span of no buckets, without which an empty native histogram would count as classic."""
 
 
 def histogram_message(
@@ -31,13 +31,13 @@ def histogram_message(
 ) -> bytes:
     """Return the `Histogram` message of a point.
 
-    Exemplars are with the classic buckets where these are shown: Prometheus takes them from there
+    If the classic buckets are shown, the exemplars are in them: Prometheus reads them from there
     for native histograms as well.
 
     Args:
-        family: of the point.
-        point: what is written.
-        created: when it began to count at zero, in seconds since the epoch; None if unknown.
+        family: the family of the point.
+        point: the point to write.
+        created: when it started to count at zero, in seconds since the epoch; None if unknown.
     """
     histogram = point.histogram
     counts, total = histogram.cumulative(), histogram.total
@@ -64,7 +64,7 @@ def histogram_message(
 
 
 def _total(count: float) -> bytes:
-    """Return the number of observations, in the field for whole numbers if it is one."""
+    """Return the number of observations, in the integer field if it is an integer."""
     return wire.uint(1, count) if _is_whole(count) else wire.double(4, count)
 
 
@@ -79,7 +79,7 @@ def _is_whole(count: float) -> TypeGuard[int]:
 def _classic(
     grid: BucketBoundaries, counts: tuple[float, ...], exemplars: Mapping[int, Exemplar]
 ) -> Iterator[bytes]:
-    """Return the buckets; that of `+Inf` is the count, and has a message for its exemplar alone."""
+    """Return the buckets; `+Inf` only has a message if it has an exemplar."""
     bounds = _bounds(grid)
     if not exemplars:
         return chain.from_iterable(zip(map(_bucket_head, counts[:-1]), bounds, strict=False))
@@ -100,7 +100,7 @@ def _bucket(count: float, bound: bytes, exemplar: Exemplar | None) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _bucket_head(count: float) -> bytes:
-    """Return all of a bucket without an exemplar but its bound."""
+    """Return an encoded bucket without its exemplar and its bound."""
     cumulative = _cumulative(count)
     return wire.key(3, wire.LENGTH) + wire.varint(len(cumulative) + _BOUND_SIZE) + cumulative
 
@@ -151,9 +151,9 @@ def _span(field: int, offset: int, length: int) -> bytes:
 
 
 def _zigzag_deltas(deltas: Sequence[float]) -> bytes:
-    """Return differences of counts as `sint64` numbers."""
+    """Return differences between counts as `sint64` numbers."""
     try:
-        # Where all take one byte each, there is a way without a loop.
+        # If all of them take one byte each, no loop is necessary.
         encoded = array("b", deltas).tobytes().translate(_ZIGZAG)
         if max(encoded) < 0x80:
             return encoded

@@ -1,4 +1,4 @@
-"""Small messages that the protobuf format has in several places: labels, times and exemplars."""
+"""Small messages that occur in several places: labels, timestamps and exemplars."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NANOSECONDS = 1_000_000_000
 
 
 def label_pairs(number: int, labels: Iterable[tuple[str, str]]) -> bytes:
-    """Return labels as `LabelPair` messages in the field with that number."""
+    """Return labels as `LabelPair` messages in the field with this number."""
     return b"".join(
         wire.message(number, wire.string(1, name) + wire.string(2, value)) for name, value in labels
     )
@@ -21,7 +21,7 @@ def label_pairs(number: int, labels: Iterable[tuple[str, str]]) -> bytes:
 @lru_cache(maxsize=4096)
 def timestamp_message(seconds: float) -> bytes:
     """Return seconds since the epoch as `google.protobuf.Timestamp`, to the microsecond."""
-    # A float cannot tell nanoseconds of this century apart.
+    # A float has no nanosecond precision in this century.
     whole, nanoseconds = divmod(round(seconds * 1e6) * 1000, _NANOSECONDS)
     return wire.uint(1, whole) + wire.uint(2, nanoseconds)
 

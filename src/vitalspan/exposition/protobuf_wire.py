@@ -1,7 +1,7 @@
-"""The wire format of Protocol Buffers: fields as bytes, which are joined to make a message.
+"""The wire format of Protocol Buffers: functions that encode fields as bytes.
 
-Each function returns one whole field, its key included. A message is the concatenation of its
-fields in any order, and becomes a field of another message by `message`. The format is described
+Each function returns one complete field, including its key. A message is the concatenation of its
+fields in any order, and becomes a field of another message with `message`. The format is described
 in https://protobuf.dev/programming-guides/encoding/.
 """
 
@@ -24,9 +24,9 @@ _fixed64: Final = struct.Struct("<Q").pack
 
 
 def varint(value: int) -> bytes:
-    """Return a whole number in groups of seven bits; a negative one takes ten bytes.
+    """Return an integer in groups of seven bits; a negative one takes ten bytes.
 
-    Numbers have 64 bits: what is beyond them is cut off.
+    Numbers have 64 bits; higher bits are cut off.
     """
     if 0 <= value < 0x80:
         return _ONE_BYTE[value]
@@ -40,13 +40,13 @@ def varint(value: int) -> bytes:
 
 
 def zigzag(value: int) -> int:
-    """Return the number that stands for a signed one in `sint32` and `sint64` fields."""
+    """Return the zigzag encoding of a number, for `sint32` and `sint64` fields."""
     return value << 1 if value >= 0 else (-value << 1) - 1
 
 
 @lru_cache(maxsize=256)
 def key(number: int, wire_type: int) -> bytes:
-    """Return what a field begins with: its number, and how its value is encoded."""
+    """Return the key of a field: its number and its wire type."""
     return varint(number << 3 | wire_type)
 
 
@@ -76,17 +76,17 @@ def message(number: int, content: bytes) -> bytes:
 
 
 def string(number: int, text: str) -> bytes:
-    """Return a field of type `string`; what is no valid Unicode becomes question marks."""
+    """Return a field of type `string`; invalid Unicode becomes question marks."""
     return message(number, text.encode("utf-8", "replace"))
 
 
 def delimited(content: bytes) -> bytes:
-    """Return a message with its length before it, as streams of messages have it."""
+    """Return a length-delimited message."""
     return varint(len(content)) + content
 
 
 def packed_uint(number: int, values: Iterable[int]) -> bytes:
-    """Return a repeated field of a type that `uint` writes."""
+    """Return a repeated field of a type that `uint` supports."""
     return message(number, b"".join(map(varint, values)))
 
 

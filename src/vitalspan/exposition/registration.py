@@ -1,4 +1,4 @@
-"""The registration of a monitor's metrics in a prometheus_client registry."""
+"""Registers a monitor's metrics in a prometheus_client registry."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class Registration:
-    """Puts the metrics of one monitor into its registry, and takes them out again.
+    """Registers the metrics of one monitor, and unregisters them.
 
     Args:
-        registry: where the metrics appear.
+        registry: the registry of the metrics.
         families: the metrics.
-        now: a steady clock in seconds, for metrics that are read anew only now and then.
+        now: a steady clock in seconds, for metrics that are only read at intervals.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class Registration:
             self._collectors += system_metrics.register(self._registry, self._now)
 
     def change(self, before: Settings, wanted: Settings) -> None:
-        """Register the metrics as other settings want them; after `leave`, do nothing.
+        """Register the metrics with other settings; after `leave`, this does nothing.
 
         Raises:
-            ConfigurationError: if the registry has metrics of these names already; those of before
-                stay.
+            ConfigurationError: if the registry already has metrics with these names; the previous
+                ones stay registered.
         """
         collectors_key = (wanted.metric_prefix, wanted.system_metrics)
         if not self._collectors or (
@@ -76,21 +76,21 @@ class Registration:
             raise
 
     def leave(self) -> None:
-        """Take the metrics out of the registry."""
+        """Unregister the metrics."""
         collectors, self._collectors = self._collectors, []
         for collector in collectors:
-            # The registry's owner may have taken it out already.
+            # The owner of the registry may have removed them already.
             with suppress(KeyError):
                 self._registry.unregister(collector)
 
     def _taken_names(self, collector: MonitorCollector) -> str:
-        """Return in short which names of the collector's series the registry has already."""
+        """Return a short text with the names that the registry already has."""
         names = set(self._registry._get_names(collector))  # type: ignore[no-untyped-call]  # noqa: SLF001
         taken = sorted(names & self._registry._names_to_collectors.keys())  # noqa: SLF001
         more = f" and {len(taken) - 3} more names" if len(taken) > 3 else ""
         return ", ".join(taken[:3]) + more
 
     def _is_complete(self) -> bool:
-        # A fixture of a test may have emptied the registry.
+        # A test fixture may have emptied the registry.
         registered = self._registry._collector_to_names  # noqa: SLF001
         return all(collector in registered for collector in self._collectors)

@@ -1,6 +1,6 @@
 """Frees the locks of a prometheus_client registry in a forked child.
 
-A lock that another thread held at the fork stays taken in the child, where that thread does not
+A lock that another thread held at the fork stays locked in the child, where that thread does not
 exist: the next scrape would wait for it for ever.
 """
 
@@ -14,21 +14,21 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry
 
 _VALUES: Final = ("_value", "_sum", "_count", "_buckets", "_metrics")
-"""Where prometheus_client's metrics keep their values and children."""
+"""The attributes of prometheus_client's metrics that hold values and children."""
 
 
 class RegistryLocks:
-    """Frees the locks of one registry, and of its metrics, in every forked child.
+    """Frees the locks of one registry and of its metrics in every forked child.
 
     Args:
-        registry: that is scraped.
+        registry: the registry.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
 
     def reset(self) -> None:
-        """Replace the locks that are taken; called in a child, which has a single thread yet."""
+        """Replace locked locks; called in a child, while it has a single thread."""
         _free(self._registry, "_lock")
         for collector in list(self._registry._collector_to_names):  # noqa: SLF001
             for owner in _lock_owners(collector):
@@ -37,7 +37,7 @@ class RegistryLocks:
 
 
 def _lock_owners(metric: Any) -> Iterator[Any]:
-    """Yield a metric, its values, and all that of its children."""
+    """Yield a metric, its values, and the same of its children."""
     yield metric
     for name in _VALUES:
         values = getattr(metric, name, None)
@@ -57,7 +57,7 @@ def _free(owner: Any, name: str) -> None:
 
 
 def _free_shared(value: Any) -> None:
-    """Free the lock that all values of prometheus_client's multiprocess mode share."""
+    """Free the lock that all values share in prometheus_client's multiprocess mode."""
     get = getattr(type(value), "get", None)
     if not isinstance(get, FunctionType):
         return

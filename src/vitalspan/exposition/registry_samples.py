@@ -1,4 +1,4 @@
-"""Reads the samples of a registry that have given names."""
+"""Reads samples with given names from a registry."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vitalspan.exposition.shared_metrics import SharedMetrics, with_shared
 from vitalspan.history.registry_metrics import Found
 
 _OF_COLLECTORS: Final = ("process_", "python_", "system_")
-"""How the samples begin that the collectors of processes, interpreters and machines have."""
+"""The prefixes of the samples of process, interpreter and machine collectors."""
 
 
 def _is_known(collector: Collector) -> bool:
@@ -27,17 +27,19 @@ def registered_names(registry: CollectorRegistry) -> frozenset[str]:
 
 
 def collectors_of(registry: CollectorRegistry, names: frozenset[str] | None) -> Iterator[Collector]:
-    """Yield the collectors that may have samples of these names; None is any name.
+    """Yield the collectors that may have samples with these names; None is any name.
 
-    A registry knows the names of those that describe themselves.
+    A registry only knows the names of collectors that describe themselves.
     """
     others = names is None or any(not name.startswith(_OF_COLLECTORS) for name in names)
-    # A restricted registry leaves out collectors that describe nothing. Its lock is not taken: a
-    # signal handler could not where its program holds it, and a dictionary is copied in one go.
+    # A restricted registry leaves out collectors that describe nothing. Its lock is not taken,
+    # because a signal handler could not take it while its program holds it. Copying a dictionary is
+    # atomic.
     names_by_collector = dict(registry._collector_to_names)  # noqa: SLF001
     for collector in with_shared(names_by_collector):
         described = names_by_collector.get(collector, ())
-        # One that describes nothing may be slow: it is asked for what nobody else may have.
+        # A collector that describes nothing may be slow: it is only asked for otherwise unknown
+        # names.
         if described:
             is_wanted = names is None or not names.isdisjoint(described)
         else:
@@ -47,9 +49,9 @@ def collectors_of(registry: CollectorRegistry, names: frozenset[str] | None) -> 
 
 
 def read_samples(registry: CollectorRegistry, names: frozenset[str]) -> Iterator[Found]:
-    """Yield the samples of these names; a collector that raises is left out."""
+    """Yield the samples with these names; a collector that raises is left out."""
     for collector in collectors_of(registry, names):
-        # A scrape counts and logs it.
+        # Scrapes count and log such errors.
         with suppress(Exception):
             samples = [
                 (sample.name, sample.labels, sample.value)
@@ -61,5 +63,5 @@ def read_samples(registry: CollectorRegistry, names: frozenset[str]) -> Iterator
 
 
 def is_registered(registry: CollectorRegistry, name: str) -> bool:
-    """Return whether a collector describes a metric of this name, with or without series."""
+    """Return whether a collector describes a metric of this name, with or without samples."""
     return name in registry._names_to_collectors  # noqa: SLF001 - nothing public tells

@@ -1,4 +1,4 @@
-"""The metrics of several processes in the place of those that one process's registry has."""
+"""The metrics of several processes, which replace those in one process' registry."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class SharedMetrics(Collector):
 
     @abstractmethod
     def covers(self, collector: Collector) -> bool:
-        """Return whether the metrics of another collector are among these."""
+        """Return whether these metrics include those of another collector."""
 
 
 def with_shared(collectors: Iterable[Collector]) -> list[Collector]:
-    """Put what several processes share in the place of the collectors that it covers."""
+    """Replace the collectors that a `SharedMetrics` collector covers."""
     every = list(collectors)
     for one in every:
         shared = one.families.shared if isinstance(one, MonitorCollector) else None

@@ -1,4 +1,4 @@
-"""Metrics of the process, the interpreter and the machine, by prometheus_client and psutil."""
+"""Metrics of the process, the interpreter and the machine, from prometheus_client and psutil."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from vitalspan.runtime.fork import imports_finish_first
 
 
 class Described(Throttled):
-    """A throttled collector that tells a registry beforehand which names it takes."""
+    """A throttled collector that tells a registry its metric names on registration."""
 
     def describe(self) -> Iterable[Metric]:
-        """Return the families that the collector has now, none where it fails."""
+        """Return the families that the collector has now, or none if it fails."""
         try:
             return self.collect()
         except Exception:  # noqa: BLE001 - a scrape counts and logs it, but no program may end by it
@@ -35,12 +35,12 @@ def register(registry: CollectorRegistry, now: Callable[[], float]) -> list[Coll
     """Add the collectors whose names a registry does not have yet.
 
     Returns:
-        Those that were added, for `unregister`.
+        The added collectors, for `unregister`.
     """
     added: list[Collector] = []
     for collector in _collectors():
         described = Described(collector, now)
-        # The default registry has prometheus_client's own already.
+        # The default registry already has prometheus_client's own collectors.
         with suppress(ValueError):
             registry.register(described)
             added.append(described)
@@ -55,10 +55,10 @@ def _collectors() -> list[Collector]:
 
 
 class PsutilProcess(Collector):
-    """The standard `process_*` metrics where there is no /proc."""
+    """The standard `process_*` metrics for systems without /proc."""
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metrics that the platform can tell."""
+        """Yield the metrics that the platform provides."""
         with imports_finish_first:
             import psutil  # noqa: PLC0415 - importing it takes longer than importing vitalspan
 
@@ -71,11 +71,11 @@ class PsutilProcess(Collector):
 class System(Collector):
     """CPU, memory, disk and network of the machine, and this process's threads and connections.
 
-    What a platform cannot tell, or does not let this user see, is absent.
+    Values that the platform does not provide, or not to this user, are left out.
     """
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metrics that the platform can tell."""
+        """Yield the metrics that the platform provides."""
         with imports_finish_first:
             import psutil  # noqa: PLC0415 - importing it takes longer than importing vitalspan
 
@@ -85,7 +85,7 @@ class System(Collector):
 
 
 def _readable(metrics: Iterable[Metric]) -> list[Metric]:
-    # Beside its own errors psutil raises what files, parsers and missing functions raise.
+    # Besides its own errors, psutil raises those of files, parsers and missing functions.
     with suppress(Exception):
         return list(metrics)
     return []
@@ -129,7 +129,7 @@ def _cpu(psutil: Any) -> Iterator[Metric]:
         "system_cpu_seconds_total", "CPU time of the machine by mode.", labels=["mode"]
     )
     for mode, seconds in psutil.cpu_times()._asdict().items():
-        # The kernel counts guests within user and nice; a sum must not count them twice.
+        # The kernel includes guests in user and nice; a sum must not count them twice.
         if not mode.startswith("guest"):
             family.add_metric([mode], seconds)
     yield family
@@ -196,7 +196,7 @@ def _threads(psutil: Any) -> Iterator[Metric]:
 def _connections(psutil: Any) -> Iterator[Metric]:
     process = psutil.Process()
     connections = getattr(process, "net_connections", None) or process.connections
-    # There without a single socket as well: a registry learns the names when it is registered.
+    # Always present, even without sockets, because a registry learns the names on registration.
     states = {"established": 0, "listen": 0}
     for connection in connections(kind="inet"):
         state = connection.status.lower()

@@ -1,6 +1,6 @@
-"""The text formats: Prometheus's own, 0.0.4 and 1.0.0, and OpenMetrics 1.0.
+"""The text formats: Prometheus' own, 0.0.4 and 1.0.0, and OpenMetrics 1.0.
 
-Texts of labels are made when a series is, and numbers are written many at a time.
+Label texts are created with their series, and numbers are formatted many at a time.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from vitalspan.exposition.text_parts import braces, exemplar_text
 from vitalspan.metrics import Family
 
 _TEXTS: Final = 32
-"""Texts that are joined at a time. Memory for more of them would come from the system and go back
-to it, and its pages cost more than the text."""
+"""The number of texts to join at a time. Memory for more would be requested from the system and
+returned each time, and its page faults cost more than the text."""
 
 
 _CLASSIC_TYPES: Final = {
@@ -33,16 +33,16 @@ _CLASSIC_TYPES: Final = {
     "stateset": "gauge",
     "gaugehistogram": "histogram",
 }
-"""What Prometheus's own format calls the types that it does not have."""
+"""The type names that Prometheus' own format uses for types that it does not have."""
 
 
 class TextFormat:
     """Writes families as text, without the closing line of OpenMetrics.
 
     Args:
-        openmetrics: whether the format is OpenMetrics, rather than Prometheus's own.
-        created: whether there is a `_created` sample for each point that says when it began.
-        native: whether there are samples of native histograms, as OpenMetrics 2.0.0 has them.
+        openmetrics: whether the format is OpenMetrics, rather than Prometheus' own.
+        created: whether to add a `_created` sample to each point with a creation time.
+        native: whether to add samples of native histograms, as in OpenMetrics 2.0.0.
     """
 
     def __init__(self, *, openmetrics: bool, created: bool = False, native: bool = False) -> None:
@@ -66,7 +66,7 @@ class TextFormat:
 
     def _scalars(self, family: ScalarFamily) -> Iterator[bytes]:
         if self._openmetrics and self._created and family.created:
-            # The samples of a point stand together.
+            # The samples of a point have to be adjacent.
             lines = zip(self._detailed_lines(family), self._created_lines(family), strict=True)
             for line, created_line in lines:
                 yield f"{line}{created_line}".encode()
@@ -114,7 +114,7 @@ class TextFormat:
     def _histogram_texts(
         self, family: HistogramFamily, suffixes: tuple[str, str] | None
     ) -> Iterator[str]:
-        """Return the lines of each histogram."""
+        """Yield the lines of each histogram."""
         if not (self._openmetrics or family.timestamps):
             return histogram_texts(family.metadata.name, family.points, suffixes)
         return self._detailed_histograms(family, suffixes)
@@ -122,7 +122,7 @@ class TextFormat:
     def _detailed_histograms(
         self, family: HistogramFamily, suffixes: tuple[str, str] | None
     ) -> Iterator[str]:
-        """Yield the lines of each histogram with its exemplars and its time."""
+        """Yield the lines of each histogram, with its exemplars and timestamp."""
         name, points = family.metadata.name, family.points
         shows_classic = family.classic or not self._native
         texts = histogram_texts(name, points, suffixes) if shows_classic else repeat("")
@@ -140,7 +140,7 @@ class TextFormat:
         native = family.native(point.histogram)
         if native is None:
             return ""
-        # With classic buckets these have the exemplars.
+        # If there are classic buckets, they have the exemplars.
         exemplars = () if family.classic else family.exemplars(point).values()
         ends = "".join(exemplar_text(exemplar) for exemplar in (*native.exemplars, *exemplars))
         time = self._time(family.timestamps, index)
@@ -148,7 +148,7 @@ class TextFormat:
         return f"{name}{labels} {native_text(native)}{time}{ends}\n"
 
     def _gauges_of(self, family: HistogramFamily) -> Iterator[bytes]:
-        """Yield what a gauge histogram has beside its buckets, in families of their own."""
+        """Yield the count and the sum of gauge histograms, as families of their own."""
         for ending in family.total_endings:
             metadata = family.metadata._replace(name=family.metadata.name + ending, type="gauge")
             yield self._head(metadata)
@@ -160,13 +160,13 @@ class TextFormat:
                     yield f"{metadata.name}{braces(point.text)} {number(value)}{time}\n".encode()
 
     def _inline_created(self, family: MetricFamily) -> list[str]:
-        """Return the `_created` line of each point, where it stands among the point's samples."""
+        """Return the `_created` line of each point, for formats that have it among its samples."""
         if not (self._openmetrics and self._created and family.created):
             return [""] * len(family)
         return list(self._created_lines(family))
 
     def _created_family(self, family: MetricFamily) -> Iterator[bytes]:
-        """Yield the `_created` samples as a gauge, which they are in Prometheus's own format."""
+        """Yield the `_created` samples as a gauge, which they are in Prometheus' own format."""
         name = f"{family.metadata.base_name}_created"
         yield self._head(family.metadata._replace(name=name, type="gauge"))
         yield "".join(self._created_lines(family)).encode()
@@ -180,7 +180,7 @@ class TextFormat:
                 yield f"{name}_created{braces(labels.text)} {number(begun)}\n"
 
     def _time(self, timestamps: Times, index: int) -> str:
-        """Return the time of a point: seconds in OpenMetrics, milliseconds otherwise."""
+        """Return the timestamp of a point: seconds in OpenMetrics, milliseconds otherwise."""
         seconds = timestamps[index] if timestamps else None
         if seconds is None:
             return ""
@@ -200,7 +200,7 @@ class TextFormat:
 
 
 def _parts(texts: Iterator[str]) -> Iterator[bytes]:
-    """Yield texts, some at a time."""
+    """Yield texts joined in groups."""
     while part := list(islice(texts, _TEXTS)):
         yield "".join(part).encode()
 
@@ -210,7 +210,7 @@ def _lines(name: str, label_sets: Sequence[Labelled], values: Sequence[float]) -
     if not all(texts):
         lines = zip(texts, values, strict=True)
         return "".join(f"{name}{braces(text)} {number(value)}\n" for text, value in lines).encode()
-    # Many values are the same, 0 above all, and what comes between two labels is made once.
+    # Many values are equal, most often 0, so the text between two labels is cached.
     between = {value: f"}} {number(value)}\n{name}{{" for value in set(values)}
     after = map(between.__getitem__, values)
     body = "".join(chain.from_iterable(zip(texts, after, strict=True)))

@@ -11,7 +11,7 @@ from vitalspan.exposition.text_numbers import boundary_texts, number
 from vitalspan.exposition.text_parts import exemplar_text
 
 _PREFIX: Final = "\0"
-"""Stands in a template for what all buckets of a histogram begin with."""
+"""A placeholder in templates for the common beginning of a histogram's bucket lines."""
 
 
 def histogram_texts(
@@ -20,9 +20,9 @@ def histogram_texts(
     """Yield the lines of each histogram.
 
     Args:
-        name: of the family.
+        name: the name of the family.
         points: the histograms.
-        suffixes: those of the names of the count and of the sum; None leaves these out.
+        suffixes: the name suffixes of the count and the sum; None leaves both out.
     """
     bucket = f"{name}_bucket{{"
     of_count, of_sum = (name + suffix for suffix in suffixes or ("", ""))
@@ -30,7 +30,7 @@ def histogram_texts(
         labels, histogram = point.text, point.histogram
         prefix, own_labels = (f"{bucket}{labels},", f"{{{labels}}}") if labels else (bucket, "")
         counts, total = histogram.cumulative(), histogram.total
-        # What is named is put in last: it may contain a percent sign.
+        # The prefix is inserted last, because it may contain a percent sign.
         buckets = (_template(histogram.grid) % counts).replace(_PREFIX, prefix)
         if suffixes is None:
             yield buckets
@@ -42,12 +42,12 @@ def histogram_texts(
 
 
 def with_details(text: str, exemplars: Mapping[int, Exemplar], time: str) -> str:
-    """Return the lines of a histogram with exemplars and a time.
+    """Return the lines of a histogram with exemplars and a timestamp.
 
     Args:
         text: the lines.
-        exemplars: by the index of their bucket.
-        time: as it follows a value.
+        exemplars: the exemplars by the index of their bucket.
+        time: the timestamp as it follows a value.
     """
     lines = [f"{line}{time}" if line else "" for line in text.split("\n")]
     for bucket, exemplar in exemplars.items():

@@ -1,4 +1,4 @@
-"""Numbers, bucket boundaries and native histograms as the text formats write them."""
+"""Numbers, bucket boundaries and native histograms in the text formats."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from vitalspan.exposition.points import BucketBoundaries
 
 
 def number(value: float) -> str:
-    """Return a number as the formats write it."""
-    # Of the finite ones alone, the difference from themselves is 0.
+    """Return a number in the syntax of the formats."""
+    # Only for finite numbers, the difference from themselves is 0.
     if type(value) is float and value - value == 0:
         return repr(value)
     if type(value) is int:
         return str(value)
-    # Other kinds of numbers, NumPy's for example, do not write themselves as digits.
+    # The text of other types of numbers, such as NumPy's, may not be digits.
     value = float(value)
     if value in (float("inf"), float("-inf")):
         return "+Inf" if value > 0 else "-Inf"
@@ -24,12 +24,12 @@ def number(value: float) -> str:
 
 @lru_cache(maxsize=64)
 def boundary_texts(grid: BucketBoundaries) -> tuple[str, ...]:
-    """Return the upper bounds of buckets as their `le` labels say them, `+Inf` last."""
+    """Return the upper bounds of buckets as values of `le` labels, `+Inf` last."""
     return tuple(number(float(bound)) for bound in (*grid.boundaries, float("inf")))
 
 
 def native_text(native: NativeHistogram) -> str:
-    """Return a native histogram as the value of a sample in OpenMetrics 2.0.0."""
+    """Return a native histogram as a sample value in OpenMetrics 2.0.0."""
     total = float("nan") if native.total is None else native.total
     parts = [
         f"count:{number(native.count)}",

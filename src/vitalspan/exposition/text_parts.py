@@ -1,4 +1,4 @@
-"""Labels in braces and exemplars as the text formats write them."""
+"""Labels in braces and exemplars in the text formats."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from vitalspan.labels import label_text
 
 
 def braces(*labels: str) -> str:
-    """Return labels as they follow a name, and nothing for none."""
+    """Return labels in braces as they follow a name; empty if there are none."""
     text = ",".join(filter(None, labels))
     return f"{{{text}}}" if text else ""
 

@@ -1,4 +1,4 @@
-"""A collector that asks another one, which is expensive, once a second at most."""
+"""A collector that reads another, expensive one at most once a second."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Throttled(Collector):
     """Caches the metrics of a collector for a second.
 
     Args:
-        collector: the collector that is asked.
+        collector: the expensive collector.
         now: a steady clock in seconds.
     """
 
@@ -30,13 +30,13 @@ class Throttled(Collector):
         fork.reset_in_child(self)
 
     def reset(self) -> None:
-        """Forget the last answer: after a fork it is the parent's, and so may the lock be."""
+        """Drop the cache; after a fork, both it and the lock belong to the parent."""
         self._lock = threading.Lock()
         self._read_at = float("-inf")
         self._metrics: list[Metric] = []
 
     def collect(self) -> Iterable[Metric]:
-        """Return the present metrics, or those of less than a second ago."""
+        """Return the current metrics, or those from less than a second ago."""
         if not self._lock.acquire(timeout=INTERVAL):
             return self._metrics
         try:

@@ -1,1 +1,1 @@
-"""Internal: threads, locks, forks and internal errors, which every other package relies on."""
+"""Internal: threads, locks, forks and internal errors, which all other packages use."""

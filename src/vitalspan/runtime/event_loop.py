@@ -1,4 +1,4 @@
-"""An event loop that a worker thread has to itself, for callbacks that are coroutines."""
+"""An event loop of a worker thread, for callbacks that are coroutines."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import Any, Final
 
 _inherited: Final[list[asyncio.AbstractEventLoop]] = []
-"""Loops that a forked child shares with its parent. To close one, or to let it be collected, would
-take the parent's sockets out of a selector that both have."""
+"""Loops that a forked child shares with its parent. Closing one or garbage-collecting it would
+remove the parent's sockets from a selector that both share."""
 
 
 async def _end_others() -> None:
@@ -20,9 +20,9 @@ async def _end_others() -> None:
 
 
 class CallbackLoop:
-    """Runs awaitables one at a time in one loop, which is made when there is something to run.
+    """Runs awaitables one at a time in one loop, which is created when it is needed.
 
-    `run` and `close` belong to one thread.
+    `run` and `close` must be called by the same thread.
     """
 
     def __init__(self) -> None:
@@ -33,22 +33,22 @@ class CallbackLoop:
         """Wait for an awaitable.
 
         Raises:
-            TimeoutError: if it takes longer than `timeout` seconds; it is cancelled then.
+            TimeoutError: if it takes longer than `timeout` seconds; it is then cancelled.
         """
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
         self._loop.run_until_complete(self._bounded(awaitable, timeout))
 
     def cancel(self) -> None:
-        """Cancel what is running; any thread may call this."""
+        """Cancel the running awaitable; any thread may call this."""
         loop, task = self._loop, self._task
         if loop is not None and task is not None:
-            # The loop may have been closed meanwhile.
+            # The loop may have been closed in the meantime.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(task.cancel)
 
     def close(self) -> None:
-        """Cancel what is still running in the loop, and close it."""
+        """Cancel everything that is still running in the loop, and close it."""
         loop, self._loop = self._loop, None
         if loop is None:
             return
@@ -60,7 +60,7 @@ class CallbackLoop:
             loop.close()
 
     def abandon_in_child(self) -> None:
-        """Leave the loop to the parent of a forked child."""
+        """Leave the loop to the parent, in a forked child."""
         if self._loop is not None:
             _inherited.append(self._loop)
         self._loop = self._task = None

@@ -1,4 +1,4 @@
-"""A property whose value is made when it is first used."""
+"""A property whose value is created on first use."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 class first_use(Generic[T]):  # noqa: N801 - a decorator, as `functools.cached_property` is
-    """Make a value when it is first used, and keep it.
+    """A property that creates its value on first use and keeps it.
 
-    It is `functools.cached_property`, but two threads that use a value for the first time get the
-    same one.
+    It is like `functools.cached_property`, but threads that use it for the first time at the same
+    time get the same value.
     """
 
     def __init__(self, make: Callable[[Any], T]) -> None:
@@ -33,5 +33,5 @@ class first_use(Generic[T]):  # noqa: N801 - a decorator, as `functools.cached_p
         return value
 
     def if_made(self, instance: object) -> T | None:
-        """Return the value, or None if nothing has used it yet."""
+        """Return the value, or None if it has not been used yet."""
         return instance.__dict__.get(self._name)

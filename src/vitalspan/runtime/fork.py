@@ -1,4 +1,4 @@
-"""State that begins anew in a forked child: what was before the fork is its parent's."""
+"""State that is reset in a forked child, because the earlier state belongs to its parent."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from vitalspan.runtime.internal_errors import logger
 
 
 class Resettable(Protocol):
-    """Something that can begin anew."""
+    """Something that can be reset."""
 
     def reset(self) -> None:
         """Start over from zero."""
 
 
 imports_finish_first = threading.RLock()
-"""Is held while something is imported on first use: no process forks in the middle of it.
+"""Held during imports on first use, so that no process forks in the middle of one.
 
-A child would wait for ever for a module that another thread of its parent was importing, since that
-thread does not exist in the child.
+A child would wait for ever for a module that another thread of its parent was importing, because
+that thread does not exist in the child.
 """
 
 if hasattr(os, "register_at_fork"):
@@ -40,8 +40,8 @@ def reset_in_child(state: Resettable, *, first: bool = False) -> None:
     """Reset `state` in every child that is forked while it lives.
 
     Args:
-        state: what is reset.
-        first: whether it is reset before the others, as locks are that they may take.
+        state: the state to reset.
+        first: whether to reset it before the others, as for locks that the others may take.
     """
     (_locks if first else _living).add(state)
     if not _registered and hasattr(os, "register_at_fork"):
@@ -51,7 +51,7 @@ def reset_in_child(state: Resettable, *, first: bool = False) -> None:
 
 def _reset_all() -> None:
     for state in [*_locks, *_living]:
-        # What one of them cannot do must not keep the others from it, nor the child from starting.
+        # An error in one of them must not affect the others, nor keep the child from starting.
         try:
             state.reset()
         except Exception:  # noqa: BLE001

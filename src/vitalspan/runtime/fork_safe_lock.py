@@ -8,7 +8,7 @@ from types import TracebackType
 
 
 class ForkSafeLock:
-    """A lock that its thread may take again, and that `reset` frees in a forked child.
+    """A lock that its thread may acquire again, and that `reset` frees in a forked child.
 
     A thread that held it at the fork does not exist in the child and would never release it.
     """
@@ -51,9 +51,9 @@ class ForkSafeLock:
         self.release()
 
     def reset(self) -> bool:
-        """Begin anew in a forked child; return whether this process is one.
+        """Start over in a forked child; return whether this process is one.
 
-        In the process that made the lock, nothing changes.
+        In the process that created the lock, nothing changes.
         """
         forked = self._process != os.getpid()
         if forked:

@@ -1,4 +1,4 @@
-"""A notice for Pythons without a global interpreter lock, which recording relies on."""
+"""A warning on Pythons without a global interpreter lock, which recording relies on."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _noticed = False
 
 
 def gil_is_enabled() -> bool:
-    """Return whether the global interpreter lock is on, as always before CPython 3.13."""
+    """Return whether the global interpreter lock is enabled, as always before CPython 3.13."""
     ask = getattr(sys, "_is_gil_enabled", None)
     return ask is None or bool(ask())
 
 
 def notice_once() -> None:
-    """Log a warning, the first time that this is called without a global interpreter lock."""
+    """Log a warning on the first call without a global interpreter lock."""
     global _noticed  # noqa: PLW0603 - once in a process
     if not _noticed and not gil_is_enabled():
         _noticed = True

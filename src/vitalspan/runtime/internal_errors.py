@@ -1,4 +1,4 @@
-"""Internal errors: faults of the instrumentation, counted and logged once, never raised."""
+"""Internal errors: faults of vitalspan itself, which are counted and logged once, never raised."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ PLACES: Final = (
     *("fold", "health", "job", "label", "measure", "profile", "report", "session", "span", "store"),
     "workers",
 )
-"""Where faults are counted; each is shown from the start, so that its first fault is a rise."""
+"""The places of internal errors; all are shown from the start, so that a first one is a rise."""
 
 
 class InternalErrors:
-    """Counts of faults by where they happened."""
+    """The counts of internal errors, by the place where they happened."""
 
     def __init__(self) -> None:
         self.counts = dict.fromkeys(PLACES, 0)
@@ -28,18 +28,18 @@ class InternalErrors:
         self.counts.update(dict.fromkeys(PLACES, 0))
 
     def note(self, where: str, message: str, *, trace: bool = True) -> None:
-        """Count a fault and log the first of its place.
+        """Count an internal error, and log the first one of its place.
 
         Args:
-            where: one of `PLACES`.
-            message: what happened and what becomes of the data.
-            trace: whether to log the exception being handled.
+            where: the place, one of `PLACES`.
+            message: what happened, and what becomes of the data.
+            trace: whether to log the current exception.
         """
-        # Two threads may both read the old count: a fault too few is no loss worth a lock.
+        # Two threads may both read the old count: a missing error is not worth a lock.
         count = self.counts[where]
         self.counts[where] = count + 1
         if not count:
-            # A user's logging handler or filter may raise, which is no reason to fail a call.
+            # A user's logging handler or filter may raise, which must not make a call fail.
             with suppress(Exception):
                 logger.warning(
                     "%s (further faults of this kind are only counted)", message, exc_info=trace

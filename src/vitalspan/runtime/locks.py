@@ -1,4 +1,4 @@
-"""Taking a lock so that no exception from a signal handler can leave it taken."""
+"""Acquires a lock such that an exception in a signal handler cannot leave it locked."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from threading import Lock
 
 
 def acquire(lock: Lock, seconds: float = 0.0) -> bool:
-    """Take a lock, and return whether it was free within `seconds`; 0 only tries.
+    """Acquire a lock; return whether it was free within `seconds`; 0 only tries.
 
     The caller's next statement is the `try` whose `finally` releases the lock.
     """
-    # Signal handlers run after a call, and what one raises there would leave the lock taken for
-    # good. Unpacking an iterator takes the lock without a call.
+    # Signal handlers run after a call, and an exception in one would leave the lock locked for
+    # good. Unpacking an iterator acquires the lock without a Python call.
     [taken] = map(lock.acquire, (seconds > 0,), (seconds or -1,))
     return taken

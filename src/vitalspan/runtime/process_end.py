@@ -1,4 +1,4 @@
-"""Calls a function when the process ends, however Python lets one know of it."""
+"""Calls a function when the process ends, in every way that Python can detect."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Callable
 from typing import Any, Final
 
 _MULTIPROCESSING: Final = ("multiprocessing", "billiard")
-"""Packages whose children end by `os._exit` after running finalizers; billiard is Celery's."""
+"""Packages whose children end with `os._exit` after finalizers; billiard is Celery's."""
 
 _LAST: Final = -1000
-"""The priority of the finalizer: it runs after those of the application."""
+"""The priority of the finalizer, so that it runs after those of the application."""
 
 
 class ProcessEnd:
-    """Calls a function at exit, and after the work of a child of multiprocessing.
+    """Calls a function at exit, and after the work of a multiprocessing child.
 
-    Nothing can be done about `os._exit` elsewhere, nor about SIGKILL. For SIGTERM see
+    Other uses of `os._exit` and SIGKILL cannot be detected. For SIGTERM see
     `vitalspan.runtime.sigterm`.
 
     Args:
-        function: is called, perhaps more than once.
+        function: the function; it may be called more than once.
     """
 
     def __init__(self, function: Callable[[], object]) -> None:
@@ -31,22 +31,22 @@ class ProcessEnd:
         self.watch_child()
 
     def watch_child(self) -> None:
-        """Call the function at the end of a child of multiprocessing too, if this will be one."""
+        """Call the function at the end of a multiprocessing child too, if this will be one."""
         for package in _MULTIPROCESSING:
             util = sys.modules.get(f"{package}.util")
             if util is not None and package not in self._watched:
                 self._watched.add(package)
-                # A child forgets all finalizers when it begins, and then calls this.
+                # A child drops all finalizers when it starts, and then calls this.
                 util.register_after_fork(self, ProcessEnd.add_finalizers)
         signals: Any = sys.modules.get("celery.signals")
         if signals is not None:
-            # A process of its pool ends by `os._exit`, with no finalizers, right after this.
+            # Celery's pool processes end with `os._exit`, without finalizers, right after this.
             signals.worker_process_shutdown.connect(
                 self._on_shutdown, weak=False, dispatch_uid=f"vitalspan-{id(self)}"
             )
 
     def add_finalizers(self) -> None:
-        """Call the function at the end of this process, if it is a child of multiprocessing."""
+        """Call the function at the end of this process, if it is a multiprocessing child."""
         for package in _MULTIPROCESSING:
             util: Any = sys.modules.get(f"{package}.util")
             process: Any = sys.modules.get(f"{package}.process")
@@ -54,7 +54,7 @@ class ProcessEnd:
                 util.Finalize(None, self._function, exitpriority=_LAST)
 
     def close(self) -> None:
-        """Call the function no more at exit."""
+        """Stop calling the function at exit."""
         atexit.unregister(self._function)
 
     def _on_shutdown(self, **_: object) -> None:

@@ -1,9 +1,9 @@
-"""The handler of SIGTERM: what has to be done before the process ends by it.
+"""The handler of SIGTERM, which finishes tasks before the process ends.
 
-By default SIGTERM ends a process at once, without the functions that `atexit` knows. Where that is
-so, one handler lets everything end well that is registered here, and ends the process by the same
-signal then. A program with a handler of its own exits by itself, and is left alone, but for servers
-that restore the default and raise the signal again once they have shut down.
+By default SIGTERM ends a process at once, without calling `atexit` functions. In that case, a
+handler finishes all registered tasks, and then ends the process with the same signal. A program
+with a handler of its own exits by itself and is left alone, except for servers that restore the
+default handler and raise the signal again once they have shut down.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any, Final, Protocol
 from vitalspan.runtime import fork
 
 _RAISE_AGAIN: Final = ("uvicorn.",)
-"""Modules whose handlers are those of servers that end their process by the signal itself."""
+"""The modules of servers whose handlers end their process with the signal itself."""
 
 
 _LONGEST_WAIT: Final = 60.0
@@ -33,23 +33,23 @@ class Task(Protocol):
     """Something that has to be done in another thread, in bounded time."""
 
     def finish(self, *, ending: bool) -> None:
-        """Do it.
+        """Finish the task.
 
         Args:
-            ending: whether the process ends right after that; otherwise it does soon.
+            ending: whether the process ends right afterwards; otherwise it ends soon.
         """
         ...
 
 
 class _State:
-    """How far the end of this process has come."""
+    """The state of ending this process."""
 
     def __init__(self) -> None:
         self.reset()
         fork.reset_in_child(self)
 
     def reset(self) -> None:
-        """Begin anew in a forked child: the signal was its parent's."""
+        """Start over in a forked child, because the signal was its parent's."""
         self.begun = self.done = False
         self.ended_by: int | None = None
         self.finished = threading.Event()
@@ -60,7 +60,7 @@ _tasks: weakref.WeakSet[Task] = weakref.WeakSet()
 
 
 def terminate(number: int) -> None:
-    """End the process by a signal, as if it had no handler."""
+    """End the process with a signal, as if it had no handler."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
@@ -69,10 +69,10 @@ _last: list[Callable[[int], None]] = [terminate]
 
 
 def end_with(function: Callable[[int], None]) -> None:
-    """End the process, after all tasks, by a function that does so by `terminate`.
+    """End the process, after all tasks, with a function that calls `terminate`.
 
     Args:
-        function: is called in the handler, with the number of the signal.
+        function: called in the handler, with the number of the signal.
     """
     _last[0] = function
     if threading.current_thread() is threading.main_thread():
@@ -80,20 +80,20 @@ def end_with(function: Callable[[int], None]) -> None:
 
 
 def watch(task: Task) -> None:
-    """Let a task finish before SIGTERM ends the process, as long as the task lives."""
+    """Let a task finish before SIGTERM ends the process, as long as the task exists."""
     _tasks.add(task)
     install()
 
 
 def forget(task: Task) -> None:
-    """Let a task finish no more."""
+    """Stop waiting for a task."""
     _tasks.discard(task)
 
 
 def install() -> None:
-    """Install the handler where the default one, or that of a server, is in force.
+    """Install the handler if the default one, or that of a server, is in place.
 
-    Only the main thread can do so; in others nothing happens.
+    Only the main thread can do this; in others nothing happens.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -111,23 +111,23 @@ def _replace_default() -> None:
 
 
 def _end_by_signal() -> None:
-    """End the process by the signal that came, if it ends by itself while tasks finish."""
+    """End the process with the received signal, if it exits by itself while tasks finish."""
     if _state.ended_by is not None:
         _state.finished.wait(_LONGEST_WAIT)
         _last[0](_state.ended_by)
 
 
 def handle(number: int, _: FrameType | None) -> None:
-    """Let all tasks finish, and end the process by the same signal then."""
+    """Finish all tasks, and then end the process with the same signal."""
     if _are_done(number, ending=True):
         _last[0](number)
 
 
 class _Before:
-    """Lets all tasks finish before the handler of a server learns of the signal.
+    """Finishes all tasks before a server's handler gets the signal.
 
     Args:
-        handler: of the server.
+        handler: the handler of the server.
     """
 
     def __init__(self, handler: Any) -> None:
@@ -147,8 +147,8 @@ def _are_done(number: int, *, ending: bool) -> bool:
     _state.begun = True
     if ending:
         _state.ended_by = number
-    # The thread that is interrupted may have locks that a task needs, so it goes on meanwhile. It
-    # may be starting a thread as well, and must not begin to do so once more in the middle of it.
+    # The interrupted thread may hold locks that a task needs, so it continues in the meantime. It
+    # may also be starting a thread, and must not start another one in the middle of that.
     try:
         _thread.start_new_thread(_finish_and_signal, (number, ending))
     except RuntimeError:
@@ -166,16 +166,16 @@ def _finish_and_signal(number: int, ending: bool) -> None:  # noqa: FBT001 - thr
 
 
 def finish_all(*, ending: bool) -> None:
-    """Let all tasks finish side by side, and wait for them.
+    """Finish all tasks in parallel, and wait for them.
 
     Args:
-        ending: whether the process ends right after that; otherwise it does soon.
+        ending: whether the process ends right afterwards; otherwise it ends soon.
     """
     threads = [
         threading.Thread(target=task.finish, kwargs={"ending": ending}, daemon=True)
         for task in list(_tasks)
     ]
-    # There may be no room for more threads, or the interpreter ends already.
+    # No thread can be started, or the interpreter is exiting.
     with suppress(RuntimeError):
         for thread in threads:
             thread.start()

@@ -1,4 +1,4 @@
-"""A daemon thread that starts when there is work, and starts again if it has ended."""
+"""A daemon thread that is started when there is work, and restarted if it has ended."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from vitalspan.runtime.internal_errors import logger
 
 
 class Worker:
-    """Starts a thread at need; never two at a time. The caller holds a lock.
+    """Starts a thread on demand, never two at a time. The caller holds a lock.
 
     Args:
-        name: of the thread.
-        work: what it does until it ends.
+        name: the name of the thread.
+        work: the function that the thread runs.
     """
 
     def __init__(self, name: str, work: Callable[[], None]) -> None:
@@ -22,14 +22,14 @@ class Worker:
         self._thread: threading.Thread | None = None
 
     def ensure(self) -> None:
-        """Start the thread unless it runs."""
+        """Start the thread unless it is running."""
         if self._thread is not None and self._thread.is_alive():
             return
         thread = threading.Thread(target=self._work, name=self._name, daemon=True)
         try:
             thread.start()
         except RuntimeError as refused:
-            # The system gives out no more threads, or the interpreter ends: perhaps next time.
+            # No thread can be started, or the interpreter is exiting: it may work next time.
             logger.debug("%s could not be started: %s", self._name, refused)
             return
         self._thread = thread

@@ -1,4 +1,4 @@
-"""The ticker: the thread that calls a monitor's tick at an interval, never more than one."""
+"""The ticker: a single thread that calls a monitor's tick at an interval."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Final
 from vitalspan.runtime.internal_errors import logger
 
 _PATIENCE: Final = 2.0
-"""Seconds that stopping waits for a tick to end."""
+"""Seconds that stopping waits for the current tick."""
 
 
 class Ticker:
-    """Calls something again and again in a daemon thread.
+    """Calls a function at an interval in a daemon thread.
 
     Args:
-        tick: what is called; what it raises is logged, once in a row.
-        interval: seconds between two calls; 0 for none.
-        name: of the thread.
+        tick: the function; an exception is logged, once in a row.
+        interval: seconds between two calls; 0 turns them off.
+        name: the name of the thread.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Ticker:
 
     @property
     def interval(self) -> float:
-        """Seconds between two calls; 0 for none."""
+        """Seconds between two calls; 0 turns them off."""
         return self._interval
 
     @property
@@ -42,13 +42,13 @@ class Ticker:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Start ticking, unless it ticks already; with an interval of 0, once there is another."""
+        """Start ticking, unless it ticks already; with an interval of 0, once that is changed."""
         with self._lock:
             self._start()
             self._should_run = True
 
     def stop(self) -> None:
-        """End the thread, after the tick that it may be making."""
+        """End the thread, after the current tick if there is one."""
         with self._lock:
             self._should_run = False
             thread = self._end()
@@ -56,7 +56,7 @@ class Ticker:
             thread.join(_PATIENCE)
 
     def set_interval(self, seconds: float) -> None:
-        """Set the seconds between two ticks from now on; 0 for none."""
+        """Set the seconds between two ticks; 0 turns them off."""
         with self._lock:
             if seconds == self._interval:
                 return
@@ -66,7 +66,7 @@ class Ticker:
                 self._start()
 
     def reset(self) -> None:
-        """Begin anew in a forked child, which has none of its parent's threads."""
+        """Start over in a forked child, which has none of its parent's threads."""
         if self._process != os.getpid():
             self._begin()
             if self._should_run:

@@ -1,4 +1,4 @@
-"""A bounded queue that one daemon thread works off."""
+"""A bounded queue that one daemon thread processes."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ T = TypeVar("T")
 
 
 class WorkerQueue(Generic[T]):
-    """Handles items one after the other, in a thread that starts with the first of them.
+    """Handles items one after the other, in a thread that starts with the first one.
 
     Args:
-        name: of the thread.
-        capacity: items that wait at most.
-        handle: what is done with an item; it must not raise.
-        finish: is called in the thread when it ends.
+        name: the name of the thread.
+        capacity: the maximum number of waiting items.
+        handle: handles an item; it must not raise.
+        finish: called in the thread when it ends.
 
     Attributes:
         lock: guards the queue; its owner may guard its own state with it as well.
-        closed: is set once no more items are taken.
+        closed: set once no more items are accepted.
     """
 
     def __init__(
@@ -46,15 +46,15 @@ class WorkerQueue(Generic[T]):
         return len(self._items)
 
     def put(self, item: T, replaces: Callable[[T], bool] = lambda _: True) -> T | None:
-        """Add an item; in a full queue it takes the place of the oldest one that it may replace.
+        """Add an item; in a full queue it replaces the oldest one that it may replace.
 
         Args:
-            item: what is added.
-            replaces: whether the item may take the place of another one.
+            item: the new item.
+            replaces: returns whether the new item may replace another one.
 
         Returns:
-            What was left out: the replaced item, the new one itself where the queue is closed or
-            full of items that it may not replace, or None.
+            The item that was dropped: the replaced one, or the new one if the queue is closed or
+            full of items that it may not replace. None if no item was dropped.
         """
         with self.lock:
             if self.closed.is_set():
@@ -71,27 +71,27 @@ class WorkerQueue(Generic[T]):
             return left_out
 
     def wake(self) -> None:
-        """Make sure that a thread is working if there are items."""
+        """Make sure that the thread is running if there are items."""
         with self.lock:
             if self._items:
                 self._worker.ensure()
                 self.lock.notify_all()
 
     def clear(self) -> int:
-        """Drop the items that are waiting, and return how many there were."""
+        """Drop the waiting items, and return how many there were."""
         with self.lock:
             dropped = len(self._items)
             self._items.clear()
             return dropped
 
     def close(self) -> None:
-        """Take no more items; those that are waiting are still handled, then the thread ends."""
+        """Accept no more items; the waiting ones are still handled, then the thread ends."""
         with self.lock:
             self.closed.set()
             self.lock.notify_all()
 
     def join(self, seconds: float) -> bool:
-        """Wait for the thread's end; return whether it has ended."""
+        """Wait for the end of the thread; return whether it has ended."""
         return self._worker.join(seconds)
 
     def _work(self) -> None:

@@ -1,1 +1,1 @@
-"""Internal: history that outlives the process, in a database that a URL names."""
+"""Internal: history that outlives the process, in a database given by a URL."""

@@ -1,4 +1,4 @@
-"""The calls that a question is about."""
+"""The selection of calls for a query."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from vitalspan.store.protocol import StoredSeries
 
 @dataclass(frozen=True)
 class CallSelection:
-    """The calls that a question is about.
+    """The selection of calls for a query.
 
     Attributes:
-        component: that they belong to; None for all.
-        operation: that they are of; None for all.
-        labels: that they have, perhaps among others.
+        component: the component; None for all.
+        operation: the operation; None for all.
+        labels: labels that the calls have, among others.
     """
 
     component: str | None = None
@@ -25,7 +25,7 @@ class CallSelection:
     labels: Labels = ()
 
     def pairs(self) -> Iterator[tuple[str, str]]:
-        """Yield the labels that a series of these calls has."""
+        """Yield the labels that the series of these calls have."""
         if self.component is not None:
             yield COMPONENT, self.component
         if self.operation is not None:
@@ -33,7 +33,7 @@ class CallSelection:
         yield from self.labels
 
     def selects(self, series: StoredSeries) -> bool:
-        """Return whether a series is one of operations with these calls."""
+        """Return whether a series of operations is selected."""
         labels = series.labels
         return series.kind == "operation" and all(
             labels.get(name) == value for name, value in self.pairs()

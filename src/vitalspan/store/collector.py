@@ -1,4 +1,4 @@
-"""The counts of a history since it was stored last, as frames of the finest tier."""
+"""Collects what a history has counted since it was stored last, as frames of the finest tier."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from vitalspan.store.frame import GROUP, Frame, PlainBuckets
 from vitalspan.store.series_numbers import SeriesNumbers
 
 CALL_COLUMNS: Final = ("count", "total", "squares", "errors")
-"""The columns of an operation that frames have columns for."""
+"""The columns of an operation that have their own columns in frames."""
 
 _OF_EVERY_CALL: Final = 3
-"""Those that every operation has."""
+"""The number of columns that every operation has."""
 
 _SLACK: Final = 1e-3
 
 _MOST_TICKS: Final = 60
-"""Ticks that are collected at once; after a time without the store there are more."""
+"""The number of ticks to collect at once; after a time without the store there are more."""
 
 Slots = dict[int, dict[int, Frame]]
-"""Frames by when they begin and by group."""
+"""Frames by their start and their group."""
 
 
 class Collected(NamedTuple):
@@ -35,7 +35,7 @@ class Collected(NamedTuple):
 
     Attributes:
         slots: the frames.
-        until: the tick up to which they go, on the steady clock.
+        until: the last tick in them, on the steady clock.
     """
 
     slots: Slots
@@ -45,11 +45,11 @@ class Collected(NamedTuple):
 class Collector:
     """Collects what the series of a history have counted between two ticks.
 
-    The history itself is what waits while a store cannot be written, so nothing is kept twice.
+    The history itself keeps the data while a store cannot be written, so nothing is kept twice.
 
     Args:
-        history: whose series.
-        numbers: of the series in the store.
+        history: the history with the series.
+        numbers: the numbers of the series in the store.
         step: the length of the finest frames in seconds.
     """
 
@@ -62,13 +62,13 @@ class Collector:
         self._removals: list[int] = []
 
     def collect(self, since: float, epoch: float, earliest: int, latest: int) -> Collected:
-        """Return the frames of what was counted after a tick.
+        """Return frames with the counts after a tick.
 
         Args:
             since: the tick, on the steady clock.
             epoch: the difference between the time of day and the steady clock in seconds.
-            earliest: when the first frame may begin, in seconds since the Unix epoch.
-            latest: when the last one may.
+            earliest: the earliest start of a frame, in seconds since the Unix epoch.
+            latest: the latest start of a frame, in seconds since the Unix epoch.
         """
         times = self._history.ticks.times
         first = bisect_right(times, since)
@@ -106,7 +106,7 @@ class Collector:
         yield from (("slo", series) for series in history.slos.all)
 
     def _new_place(self, kind: str, series: TimeSeries) -> tuple[int, int]:
-        """Return the group of a series, and its place in the group, from now on."""
+        """Assign a group to a series, and a place in the group; return both."""
         place = divmod(self._numbers.number(kind, series.labels), GROUP)
         self._places[series] = place
         return place
@@ -149,12 +149,12 @@ class _Frames:
         self._step = step
         self._earliest = earliest
         self._latest = latest
-        # Nearly all series have their entry at the same tick.
+        # Nearly all series have entries at the same ticks.
         self._tick = float("nan")
         self._groups: dict[int, Frame] = {}
 
     def at(self, tick: float, group: int) -> Frame:
-        """Return the frame of a group that a tick, on the steady clock, is in."""
+        """Return the frame of a group for a tick on the steady clock."""
         if tick != self._tick:
             slot = slot_of(tick + self._epoch, self._step)
             slot = min(max(slot, self._earliest), self._latest)
@@ -166,18 +166,18 @@ class _Frames:
 
 
 def slot_of(tick: float, step: int) -> int:
-    """Return when the frame begins that has what a tick has noted.
+    """Return the start of the frame that contains a tick's observations.
 
     Args:
-        tick: in seconds since the Unix epoch.
-        step: the length of the frame.
+        tick: the tick in seconds since the Unix epoch.
+        step: the length of the frame in seconds.
     """
-    # What is noted at the very end of a frame was counted within it. Clocks are not that exact.
+    # A tick at the very end of a frame observes counts within it. Clocks are not exact.
     return math.ceil((tick - _SLACK) / step - 1) * step
 
 
 def _between(times: array[float], since: float, until: float) -> Sequence[int]:
-    """Return the entries after a tick, up to another."""
+    """Return the entries after a tick, up to another one, inclusive."""
     size = len(times)
     if times[-1] <= until and (size == 1 or times[-2] <= since):
         return (size - 1,)

@@ -1,4 +1,4 @@
-"""The faults of a store."""
+"""The errors of stores."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ class StoreError(VitalspanError):
 
 
 class NewerStoreError(StoreError):
-    """A store whose tables a newer version of vitalspan has made."""
+    """A store whose tables were made by a newer version of vitalspan."""
 
 
 class StoreInUseError(StoreError):
-    """A store that another process writes to."""
+    """A store that another process is writing to."""

@@ -1,9 +1,8 @@
-"""Frames: what a few series counted in one interval.
+"""Frames: the counts of a few series in one interval.
 
-A frame has up to 32 series, so that neither one row for each series and tick has to be written,
-nor every series has to be read when somebody asks about one. It has a column for each figure, and
-durations as counts in the base-2 buckets of scale 3, which can be added to those of any other
-frame.
+A frame has up to 32 series, so that not every series needs a row at each tick, and not all series
+have to be read for a query about one. It has a column for each value, and durations as counts in
+the base-2 buckets of scale 3, which can be added to those of any other frame.
 """
 
 from __future__ import annotations
@@ -17,32 +16,32 @@ from typing import Final
 from vitalspan.recording.buckets import ZERO_INDEX, BucketGrid, grid_of
 
 GROUP: Final = 32
-"""Series of one frame."""
+"""The number of series in a frame."""
 
 PLAIN_GRID: Final = grid_of(())
-"""The buckets of stored durations: those of scale 3 and no others."""
+"""The buckets of stored durations: only those of scale 3."""
 
 HIGHEST_BUCKET: Final = 2047
-"""The highest bucket that is stored, which ends after 10^70 seconds."""
+"""The highest bucket that can be stored, which ends at 10^70 seconds."""
 
 LANE: Final = 64
-"""Bits of each bucket in a sketch."""
+"""The number of bits for each bucket in a sketch."""
 
 Extras = dict[tuple[int, str], float]
-"""Counts beside those of durations, by series and column, such as `error:ValueError` or `hits`."""
+"""Further counts, by series and column, such as `error:ValueError` or `hits`."""
 
 
 class Frame:
-    """The sums of up to 32 series over one interval, or over several that were added up.
+    """The sums of up to 32 series over one interval, or over several.
 
     Attributes:
         counts: the calls of each series, by its place in the group.
-        errors: those that failed.
+        errors: the failed calls.
         totals: the sums of their durations in seconds.
-        squares: the sums of the squares of these.
-        shortest: the shortest of them; infinite without any.
-        longest: the longest of them; negative infinity without any.
-        extras: everything else that was counted.
+        squares: the sums of the squares of their durations.
+        shortest: the shortest durations; infinite without any.
+        longest: the longest durations; negative infinity without any.
+        extras: all other counts.
     """
 
     __slots__ = (
@@ -66,15 +65,15 @@ class Frame:
         self.longest = [float("-inf")] * GROUP
         self._sketches = [0] * GROUP
         self._added: dict[int, tuple[int, Sequence[int]]] = {}
-        """Calls of series that have no others yet: what is packed at once is not added up."""
+        """Calls of series without any others, which can be packed without adding."""
         self.extras: Extras = {}
 
     @property
     def sketches(self) -> list[int]:
         """The calls of each series by bucket.
 
-        They are numbers with a lane of 64 bits for each bucket of `PLAIN_GRID`, so that adding two
-        of them adds all buckets at once.
+        These are integers with 64 bits for each bucket of `PLAIN_GRID`, so that adding two of them
+        adds all buckets at once.
         """
         for place, (lowest, calls) in self._added.items():
             self._sketches[place] += _sketch(lowest, array("Q", calls))
@@ -82,7 +81,7 @@ class Frame:
         return self._sketches
 
     def add(self, other: Frame) -> None:
-        """Add what another frame of the same series has."""
+        """Add another frame of the same series."""
         self.counts = list(map(add, self.counts, other.counts))
         self.errors = list(map(add, self.errors, other.errors))
         self.totals = list(map(add, self.totals, other.totals))
@@ -97,9 +96,9 @@ class Frame:
         """Add calls of one series.
 
         Args:
-            place: of the series in its group.
-            lowest: the first bucket of `PLAIN_GRID` that has any.
-            calls: in this bucket and in those after it; the last one has some as well.
+            place: the place of the series in its group.
+            lowest: the first non-empty bucket of `PLAIN_GRID`.
+            calls: the counts of this bucket and the following ones; the last one is not empty.
         """
         if place in self._added or self._sketches[place]:
             self.sketches[place] += _sketch(lowest, array("Q", calls))
@@ -107,11 +106,11 @@ class Frame:
             self._added[place] = lowest, calls
 
     def lanes(self, place: int) -> tuple[int, Sequence[int]]:
-        """Return the first bucket of a series that has calls, and the calls from it on."""
+        """Return the first non-empty bucket of a series, and the counts from that bucket on."""
         return self._added.get(place) or _lanes(self._sketches[place])
 
     def add_buckets(self, place: int, buckets: Mapping[int, int]) -> None:
-        """Add calls of one series by bucket of `PLAIN_GRID`, one at least."""
+        """Add calls of one series by bucket of `PLAIN_GRID`, at least one."""
         lowest = min(buckets)
         lanes = range(lowest, max(buckets) + 1)
         self.add_calls(place, lowest, [buckets.get(bucket, 0) for bucket in lanes])
@@ -125,7 +124,7 @@ class Frame:
         }
 
     def places(self) -> list[int]:
-        """Return the places of the series that have anything."""
+        """Return the places of the series that have any data."""
         counted = {place for place, count in enumerate(self.counts) if count}
         return sorted(counted.union(place for place, _ in self.extras))
 
@@ -135,7 +134,7 @@ def _sketch(lowest: int, calls: array[int]) -> int:
 
 
 def _lanes(sketch: int) -> tuple[int, array[int]]:
-    """Return the lowest bucket of a sketch that is not 0, and the calls from it on."""
+    """Return the lowest non-empty bucket of a sketch, and the counts from that bucket on."""
     lowest = ((sketch & -sketch).bit_length() - 1) // LANE
     sketch >>= LANE * lowest
     size = -(-sketch.bit_length() // LANE)
@@ -149,7 +148,7 @@ class PlainBuckets(dict[int, int]):
     """The bucket of `PLAIN_GRID` that contains each bucket of another grid.
 
     Args:
-        grid: the other one.
+        grid: the other grid.
     """
 
     def __init__(self, grid: BucketGrid) -> None:
@@ -161,7 +160,7 @@ class PlainBuckets(dict[int, int]):
 
 
 def little_endian(column: array[int] | array[float]) -> bytes:
-    """Return the bytes of a column, the least of each number first, wherever this runs."""
+    """Return the bytes of a column in little-endian order on every platform."""
     if sys.byteorder == "big":
         column.byteswap()
     return column.tobytes()

@@ -1,4 +1,4 @@
-"""Stores by URL."""
+"""Opens stores by their URLs."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ _EXAMPLES: Final = (
 
 
 def open_store(url: str, *, read_only: bool = False) -> Store:
-    """Return the store of a URL. It is not opened yet.
+    """Return the store for a URL. It is not opened yet.
 
     Args:
-        url: such as `sqlite:///history.db`, or `sqlite:////var/lib/shop.db` for an absolute path.
+        url: the URL, such as `sqlite:///history.db`, or `sqlite:////var/lib/shop.db` for an
+            absolute path.
         read_only: whether it is only read, perhaps while another process writes.
 
     Raises:
-        ConfigurationError: for a URL of no store.
+        ConfigurationError: for a URL that is not that of a store.
     """
     try:
         scheme = urlsplit(url).scheme
     except ValueError:
         scheme = ""
-    # Before the plus is the database, after it SQLAlchemy's driver.
+    # The database is before the plus, SQLAlchemy's driver after it.
     make = _STORES.get(scheme.partition("+")[0])
     if make is None:
         shown = url.partition("://")[0] if "://" in url else url
-        raise ConfigurationError(f"store={shown!r:.80} is the URL of no store: use {_EXAMPLES}")
+        raise ConfigurationError(f"store={shown!r:.80} is not the URL of a store: use {_EXAMPLES}")
     return make(url, read_only)
 
 

@@ -1,4 +1,4 @@
-"""Frames packed into bytes, and read again column by column."""
+"""Packs frames into bytes, and reads them column by column."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _VERSION: Final = 1
 _HEADER: Final = struct.Struct("<BBBBHII")
 _FAST: Final = (1, zlib.DEFLATED, 12, 4, zlib.Z_HUFFMAN_ONLY)
 _THOROUGH: Final = (6, zlib.DEFLATED, zlib.MAX_WBITS, 4)
-"""Arguments of the compression. Small blocks, of which each has a code of its own, suit columns of
-different kinds; repetitions are rare, and looking for them saves less than a tenth."""
+"""The arguments of the compression. Small blocks with codes of their own suit columns of different
+kinds; repetitions are rare, and searching for them saves less than a tenth."""
 
 _COUNT_TYPES: Final = ((2**8, "B"), (2**16, "H"), (2**32, "I"), (2**64, "Q"))
 
@@ -30,8 +30,8 @@ def pack(frame: Frame, *, thoroughly: bool = False) -> bytes:
     """Return a frame as bytes.
 
     Args:
-        frame: which.
-        thoroughly: whether it is worth twice the time to save some percent.
+        frame: the frame.
+        thoroughly: whether to take twice the time to save a few percent.
     """
     places = [place for place, count in enumerate(frame.counts) if count]
     lowest: array[int] = array("H")
@@ -59,7 +59,7 @@ def pack(frame: Frame, *, thoroughly: bool = False) -> bytes:
         little_endian(array(count_type, counts)),
         little_endian(array(count_type, errors)),
         *(_shuffled(array("d", column)) for column in doubles),
-        # Only the standard deviation is made of these.
+        # These are only used for the standard deviation.
         _shuffled(array("f", _of_places(frame.squares, places))),
         little_endian(lowest),
         little_endian(sizes),
@@ -75,13 +75,13 @@ def _of_places(column: list[_Number], places: list[int]) -> list[_Number]:
 
 
 class PackedFrame:
-    """A frame as it is read: columns of the series that have calls.
+    """A packed frame for reading: the columns of the series that have calls.
 
     Args:
         packed: the bytes from `pack`.
 
     Raises:
-        StoreError: for bytes that are no frame.
+        StoreError: for bytes that are not a frame.
     """
 
     __slots__ = (
@@ -117,7 +117,7 @@ class PackedFrame:
         self.extras: list[tuple[int, str, float]] = json.loads(reader.rest(text)) if text else []
 
     def add_to(self, frame: Frame) -> None:
-        """Add every series to a frame."""
+        """Add all series to a frame."""
         if len(self._places) == GROUP:
             frame.counts = list(map(add, frame.counts, self._counts))
             frame.errors = list(map(add, frame.errors, self._errors))
@@ -160,7 +160,7 @@ class PackedFrame:
 
 
 class _Reader:
-    """Takes columns out of bytes, one after the other."""
+    """Reads columns from bytes, one after the other."""
 
     def __init__(self, data: bytes, offset: int) -> None:
         self._data = data
@@ -191,7 +191,7 @@ class _Reader:
         return column
 
     def take_lanes(self, typecode: str, size: int) -> bytes:
-        """Return numbers of any width as numbers of 64 bits."""
+        """Return integers of any width as integers of 64 bits."""
         width = array(typecode).itemsize
         end = self._offset + width * size
         data = self._data[self._offset : end]
@@ -208,7 +208,7 @@ class _Reader:
 
 
 def _shuffled(column: array[float]) -> bytes:
-    """Return all first bytes, then all second ones, and so on: exponents are alike."""
+    """Return all first bytes, then all second ones, and so on, because exponents are similar."""
     data = little_endian(column)
     return b"".join([data[byte :: column.itemsize] for byte in range(column.itemsize)])
 

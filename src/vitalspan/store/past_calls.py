@@ -1,4 +1,4 @@
-"""Calls of the past, put into a store that no process writes to meanwhile."""
+"""Imports past calls into a store that no other process is writing to."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class PastCall:
     """A call that has ended.
 
     Attributes:
-        operation: its name.
-        component: of the operation.
-        end: in seconds since the Unix epoch.
-        duration: in seconds.
+        operation: the name of the operation.
+        component: the component of the operation.
+        end: the end in seconds since the Unix epoch.
+        duration: the duration in seconds.
         failed: whether it failed.
-        labels: of its series.
-        measures: what it counted, by name.
-        cpu_seconds: that it took; 0 where nobody measured it.
-        memory_growth: in bytes; 0 where nobody measured it.
-        hits: look-ups in the cache of its component that found their entry.
-        misses: those that did not.
+        labels: the labels of its series.
+        measures: the amounts that it added, by name.
+        cpu_seconds: the CPU time; 0 if it was not measured.
+        memory_growth: the growth of memory in bytes; 0 if it was not measured.
+        hits: lookups in the cache of its component that found their entry.
+        misses: lookups that did not find their entry.
     """
 
     operation: str
@@ -51,14 +51,14 @@ class PastCall:
 
 
 class PastCalls:
-    """Calls of the past on their way into a store.
+    """Adds past calls to a store.
 
     Args:
-        store: takes them; it is open, and this process is the one that writes.
-        now: in seconds since the Unix epoch.
+        store: the store; it is open, and this process is the one that writes.
+        now: the current time in seconds since the Unix epoch.
 
     Attributes:
-        too_old: how many calls were left out, because the store does not keep what is so old.
+        too_old: the number of calls that were left out, because the store would not keep them.
     """
 
     def __init__(self, store: Store, now: float) -> None:
@@ -72,16 +72,16 @@ class PastCalls:
         self.too_old = 0
 
     def _rolled_up_to(self) -> dict[int, float]:
-        """Return for each length the time up to which nobody makes frames of shorter ones."""
+        """Return for each length the time up to which frames of it have been rolled up already."""
         document: Mapping[str, int] = self._store.document(ROLLED) or {}
-        # What will be written later begins with the present.
+        # Later writes begin at the present.
         return {
             tier.step: document.get(str(tier.step)) or int(self._now) // tier.step * tier.step
             for tier in self._tiers
         }
 
     def add(self, calls: Iterable[PastCall]) -> None:
-        """Add calls that ended up to now."""
+        """Add calls that have ended."""
         for call in calls:
             slots = [(tier.step, slot_of(call.end, tier.step)) for tier in self._kept(call.end)]
             if not slots:
@@ -95,7 +95,7 @@ class PastCalls:
                 self._add_lookups(call, slots)
 
     def _kept(self, end: float) -> Sequence[Tier]:
-        """Return the tiers that have frames of a time, and for which no others are added up."""
+        """Return the tiers that need frames of a time, and for which no others are rolled up."""
         finest = self._tiers[0].step
         return [
             tier
@@ -118,10 +118,10 @@ class PastCalls:
         return self._frames.setdefault((step, slot, group), Frame())
 
     def write(self, records: Iterable[Record], documents: Mapping[str, Any]) -> None:
-        """Write all calls that were added, with records and documents, wholly or not at all.
+        """Write all added calls, with records and documents, wholly or not at all.
 
         Raises:
-            StoreError: where that is not possible.
+            StoreError: if that is not possible.
         """
         store = self._store
         written = max(self._latest, store.document(WRITTEN) or 0.0)

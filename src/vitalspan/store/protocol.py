@@ -1,4 +1,4 @@
-"""The protocol of a store, and what is written to one."""
+"""The protocol of stores, and the data that is written to them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from vitalspan.store.frame import GROUP
 
 
 class StoredSeries(NamedTuple):
-    """A series that frames have a place for.
+    """A series that has a place in frames.
 
     Attributes:
-        number: of the series in its store, from 0.
+        number: the number of the series in its store, from 0.
         kind: `operation`, `cache`, `api` or `slo`.
-        labels: what tells it from others of its kind.
+        labels: the labels that identify it within its kind.
     """
 
     number: int
@@ -25,7 +25,7 @@ class StoredSeries(NamedTuple):
 
     @property
     def group(self) -> int:
-        """The group that its frames belong to."""
+        """The group of its frames."""
         return self.number // GROUP
 
     @property
@@ -35,16 +35,16 @@ class StoredSeries(NamedTuple):
 
 
 class FrameRow(NamedTuple):
-    """A frame as it is stored.
+    """A frame as a store has it.
 
     Attributes:
         step: its length in seconds.
-        start: when it begins, in seconds since the Unix epoch.
-        group: of the series.
-        calls: those of all its series.
-        errors: those that failed.
+        start: the start in seconds since the Unix epoch.
+        group: the group of the series.
+        calls: the calls of all its series.
+        errors: the failed calls.
         total: the sum of their durations in seconds.
-        packed: the frame itself.
+        packed: the packed frame.
     """
 
     step: int
@@ -57,12 +57,12 @@ class FrameRow(NamedTuple):
 
 
 class Record(NamedTuple):
-    """Something that happened once.
+    """A single event.
 
     Attributes:
         kind: `session`, `alert`, `health`, `report`, `start` or `mark`.
-        at: in seconds since the Unix epoch.
-        document: the rest, as JSON can say it.
+        at: the time in seconds since the Unix epoch.
+        document: the rest, as a document for JSON.
     """
 
     kind: str
@@ -72,16 +72,16 @@ class Record(NamedTuple):
 
 @dataclass
 class Batch:
-    """A batch that is written at once, wholly or not at all.
+    """A batch that is written in one transaction.
 
     Attributes:
-        series: new ones.
-        frames: new ones, and some that replace others of the same step, start and group.
-        documents: what is known at present, by name, in place of what was known before.
-        records: new ones.
-        expired_frames: for each step the time before which frames are forgotten.
-        expired_records: the time before which records are forgotten.
-        expired_kinds: for kinds that are forgotten sooner, the time before which they are.
+        series: new series.
+        frames: new frames, and some that replace others with the same step, start and group.
+        documents: the current documents by name, which replace the earlier ones.
+        records: new records.
+        expired_frames: for each step, the time before which frames are deleted.
+        expired_records: the time before which records are deleted.
+        expired_kinds: for kinds that are deleted sooner, the time before which they are deleted.
     """
 
     series: list[StoredSeries] = field(default_factory=list)
@@ -96,8 +96,8 @@ class Batch:
 class Store(Protocol):
     """A database that keeps series, frames, documents and records.
 
-    Every method raises `StoreError` where the database does not do it now. A later call may find it
-    well again.
+    All methods raise `StoreError` if the database does not work at the moment. It may work again at
+    a later call.
     """
 
     @property
@@ -106,11 +106,11 @@ class Store(Protocol):
         ...
 
     def open(self) -> None:
-        """Make or migrate the tables and become the one process that writes.
+        """Create or migrate the tables, and become the one process that writes.
 
         Raises:
-            NewerStoreError: where a newer version has made the tables.
-            StoreInUseError: where another process writes.
+            NewerStoreError: if a newer version has made the tables.
+            StoreInUseError: if another process writes.
         """
         ...
 
@@ -119,59 +119,59 @@ class Store(Protocol):
         ...
 
     def size(self) -> int:
-        """Return the bytes that are in use."""
+        """Return the size in bytes."""
         ...
 
     def series(self) -> list[StoredSeries]:
-        """Return every series, by number."""
+        """Return all series, ordered by number."""
         ...
 
     def frames(
         self, step: int, start: int, end: int, groups: Collection[int] | None = None
     ) -> list[FrameRow]:
-        """Return frames of one length that begin from one time up to another, by their start.
+        """Return the frames of one length that start in a period, ordered by start.
 
         Args:
-            step: their length in seconds.
-            start: in seconds since the Unix epoch.
-            end: the time before which they begin.
-            groups: of the series; None returns those of all.
+            step: the length in seconds.
+            start: the start of the period, in seconds since the Unix epoch.
+            end: the end of the period, exclusive.
+            groups: the groups of series; None for all.
         """
         ...
 
     def span(self, step: int, start: int = 0) -> tuple[int, int] | None:
-        """Return when the first and the last frame of a length begin; None without any.
+        """Return the starts of the first and last frame of a length; None if there are none.
 
         Args:
-            step: their length in seconds.
-            start: the time before which none begin that are asked about.
+            step: the length in seconds.
+            start: frames that start before this are ignored.
         """
         ...
 
     def groups(self, step: int, start: int, end: int) -> list[int]:
-        """Return the groups that have frames of a length, from one time up to another."""
+        """Return the groups that have frames of a length starting in a period."""
         ...
 
     def document(self, name: str) -> Any:
-        """Return a document; None where there is none."""
+        """Return a document; None if there is none."""
         ...
 
     def records(self, kind: str, start: float, end: float, most: int) -> list[Record]:
-        """Return the latest records of a kind from one time up to another, in their order.
+        """Return the latest records of a kind in a period, in order.
 
         Args:
-            kind: of the records.
-            start: in seconds since the Unix epoch.
-            end: the time before which they were.
-            most: how many at most.
+            kind: the kind of the records.
+            start: the start of the period, in seconds since the Unix epoch.
+            end: the end of the period, exclusive.
+            most: the maximum number of records.
         """
         ...
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connection to the database."""
         ...
 
 
 def labels_text(labels: Mapping[str, str]) -> str:
-    """Return labels as text that is the same for the same labels."""
+    """Return labels as text that is equal for equal labels."""
     return json.dumps(dict(labels), sort_keys=True)

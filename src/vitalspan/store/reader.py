@@ -1,4 +1,4 @@
-"""The reader: adds up what a store has of a period."""
+"""The reader: adds up the stored counts of a period."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from vitalspan.store.tiers import DEFAULT_TIERS, Part, Tier, parse_tiers, parts_
 from vitalspan.store.writer import TIERS, WRITTEN
 
 Wanted = Callable[[StoredSeries], bool]
-"""Returns True for a series that is asked about."""
+"""Returns True for a series to be read."""
 
 _FEW: Final = 4
-"""Series of a group up to which they are read one by one."""
+"""The number of a group's series up to which they are read one by one."""
 
 
 @dataclass
@@ -28,15 +28,15 @@ class StoredSums:
     """The counts of one series in a period.
 
     Attributes:
-        series: which.
-        count: the calls.
-        errors: those that failed.
+        series: the series.
+        count: the number of calls.
+        errors: the number of failed calls.
         total: the sum of their durations in seconds.
-        squares: the sum of the squares of these.
-        shortest: the shortest of them; infinite without any.
-        longest: the longest of them; negative infinity without any.
+        squares: the sum of the squares of their durations.
+        shortest: the shortest duration; infinite without any.
+        longest: the longest duration; negative infinity without any.
         buckets: the calls by bucket of `PLAIN_GRID`.
-        extras: everything else that was counted, by column.
+        extras: all other counts, by column.
     """
 
     series: StoredSeries
@@ -50,10 +50,10 @@ class StoredSums:
     extras: Mapping[str, float] = field(default_factory=dict)
 
     def quantile(self, q: float) -> float | None:
-        """Return the duration in seconds that a share of the calls does not exceed.
+        """Return a quantile of the durations in seconds.
 
-        It is within 4.4 % of the duration of the call at that rank, and never beyond the shortest
-        and the longest call; None without calls.
+        It is within 4.4 % of the duration of the call at that rank, and between the shortest and
+        the longest call; None without calls.
         """
         rank, below = q * sum(self.buckets.values()), 0
         for bucket, calls in sorted(self.buckets.items()):
@@ -73,7 +73,7 @@ class StoredSums:
 
     @property
     def measures(self) -> dict[str, float]:
-        """The sums of what calls added, by name."""
+        """The sums of the amounts that calls added, by name."""
         return {
             column.removeprefix(MEASURE_COLUMN): amount
             for column, amount in self.extras.items()
@@ -86,9 +86,9 @@ class StoredPeriod:
     """The counts of a period.
 
     Attributes:
-        start: when it really begins, in seconds since the Unix epoch.
-        end: when it really ends.
-        series: the sums of each series that counted anything.
+        start: the actual start, in seconds since the Unix epoch.
+        end: the actual end.
+        series: the sums of each series that has counted anything.
     """
 
     start: float
@@ -97,10 +97,10 @@ class StoredPeriod:
 
 
 def stored_tiers(store: Store) -> tuple[Tier, ...]:
-    """Return the tiers of a store as the process had them that wrote last.
+    """Return the tiers of a store, as the last writer had them.
 
     Raises:
-        StoreError: where the store cannot be read.
+        StoreError: if the store cannot be read.
     """
     document = store.document(TIERS)
     return tuple(Tier(*tier) for tier in document) if document else parse_tiers(DEFAULT_TIERS)
@@ -111,7 +111,7 @@ class StoreReader:
 
     Args:
         store: the store.
-        tiers: the finest first.
+        tiers: the tiers, the finest first.
     """
 
     def __init__(self, store: Store, tiers: Sequence[Tier]) -> None:
@@ -121,16 +121,16 @@ class StoreReader:
     def period(
         self, start: float, end: float, now: float, wanted: Wanted | None = None
     ) -> StoredPeriod:
-        """Return the sums of a period: coarse frames inside of it, and finer ones at its ends.
+        """Return the sums of a period, from coarse frames inside and finer ones at both ends.
 
         Args:
-            start: in seconds since the Unix epoch.
-            end: the same.
-            now: the same, the present.
+            start: the start in seconds since the Unix epoch.
+            end: the end in seconds since the Unix epoch.
+            now: the current time in seconds since the Unix epoch.
             wanted: selects the series; None takes all.
 
         Raises:
-            StoreError: where the store cannot be read.
+            StoreError: if the store cannot be read.
         """
         selected = _by_group(self._store.series(), wanted)
         groups = None if wanted is None else sorted(selected)
@@ -148,34 +148,34 @@ class StoreReader:
         return StoredPeriod(first, max(first, last), sums)
 
     def series(self) -> list[StoredSeries]:
-        """Return every series that was ever stored.
+        """Return all series that were ever stored.
 
         Raises:
-            StoreError: where the store cannot be read.
+            StoreError: if the store cannot be read.
         """
         return self._store.series()
 
     def span(self) -> tuple[float, float] | None:
-        """Return when the history begins and ends, in seconds since the Unix epoch.
+        """Return the start and end of the history, in seconds since the Unix epoch.
 
         Raises:
-            StoreError: where the store cannot be read.
+            StoreError: if the store cannot be read.
         """
         spans = [self._store.span(tier.step) for tier in self._tiers]
         starts = [span[0] for span in spans if span is not None]
         return (float(min(starts)), self.written()) if starts else None
 
     def parts(self, start: float, end: float, now: float, coarsest: int) -> list[Part]:
-        """Return which frames make up a period.
+        """Return the frames that make up a period.
 
         Args:
-            start: in seconds since the Unix epoch.
-            end: the same.
-            now: the same, the present.
-            coarsest: the seconds that a frame may be long, where there are any so short.
+            start: the start in seconds since the Unix epoch.
+            end: the end in seconds since the Unix epoch.
+            now: the current time in seconds since the Unix epoch.
+            coarsest: the maximum length of the frames in seconds, if there are any that short.
 
         Raises:
-            StoreError: where the store cannot be read.
+            StoreError: if the store cannot be read.
         """
         rolled = self.rolled()
         kept = [place for place, tier in enumerate(self._tiers) if tier.step <= coarsest]
@@ -185,16 +185,16 @@ class StoreReader:
     def points(
         self, step: int, start: float, end: float, wanted: Wanted | None = None
     ) -> Iterator[tuple[int, list[StoredSums]]]:
-        """Yield the sums of each interval of a length, as far as frames of that length go.
+        """Yield the sums of each interval of a length, as far as there are frames of that length.
 
         Args:
-            step: the length, of one of the tiers.
-            start: in seconds since the Unix epoch.
-            end: the same.
+            step: the length in seconds, which one of the tiers has.
+            start: the start in seconds since the Unix epoch.
+            end: the end in seconds since the Unix epoch.
             wanted: selects the series; None takes all.
 
         Raises:
-            StoreError: where the store cannot be read.
+            StoreError: if the store cannot be read.
         """
         selected = _by_group(self._store.series(), wanted)
         current: int | None = None
@@ -212,34 +212,34 @@ class StoreReader:
             yield current, sums
 
     def frames(self, part: Part, groups: Collection[int]) -> Iterator[tuple[int, int, PackedFrame]]:
-        """Yield frames, each with the time at which it begins and the group of its series.
+        """Yield frames, each with its start and its group.
 
         Args:
-            part: which frames.
-            groups: of the series.
+            part: selects the frames.
+            groups: the groups of series.
 
         Raises:
-            StoreError: where the store cannot be read.
+            StoreError: if the store cannot be read.
         """
         for row in self._store.frames(part.step, part.start, part.end, groups):
             yield row.start, row.group, PackedFrame(row.packed)
 
     def records(self, kind: str, start: float, end: float, most: int) -> list[Record]:
-        """Return the latest records of a kind from one time up to another, in their order.
+        """Return the latest records of a kind in a period, in order.
 
         Args:
-            kind: of the records.
-            start: in seconds since the Unix epoch.
-            end: the time before which they were.
-            most: how many at most.
+            kind: the kind of the records.
+            start: the start of the period, in seconds since the Unix epoch.
+            end: the end of the period, exclusive.
+            most: the maximum number of records.
 
         Raises:
-            StoreError: where the store cannot be read.
+            StoreError: if the store cannot be read.
         """
         return self._store.records(kind, start, end, most)
 
     def close(self) -> None:
-        """Let go of the database; it is connected to again when somebody asks."""
+        """Disconnect from the database; the next reading connects again."""
         with suppress(StoreError):
             self._store.close()
 
@@ -249,7 +249,7 @@ class StoreReader:
         return [document.get(str(tier.step), 0) for tier in self._tiers]
 
     def written(self) -> float:
-        """Return up to when everything is stored, in seconds since the Unix epoch."""
+        """Return the time up to which everything is stored, in seconds since the Unix epoch."""
         written: Any = self._store.document(WRITTEN)
         return float(written or 0.0)
 

@@ -23,16 +23,16 @@ VERSION: Final = 1
 """The version of the keys."""
 
 _SCHEMA: Final = "schema"
-"""The document that says of which version the keys are."""
+"""The document with the version of the keys."""
 
 _PATIENCE: Final = 3.0
-"""Seconds to wait for an answer."""
+"""Seconds to wait for a response."""
 
 _LEASE: Final = 60
-"""Seconds after which another process may write, where the server does not tell who is alive."""
+"""Seconds after which another process may write, if the server does not list its clients."""
 
 _ROW: Final = struct.Struct("<qqqd")
-"""The start of a frame, its calls, errors and seconds; the packed frame follows."""
+"""The start of a frame, its calls, errors and total seconds; the packed frame follows."""
 
 _BATCH: Final = 500
 
@@ -40,15 +40,15 @@ _BATCH: Final = 500
 class RedisStore:
     """A store in the keys of one Redis database.
 
-    Frames are in a sorted set for each length and group, by their start. Documents, series and
-    groups are in hashes and sets.
+    The frames of each length and group are in a sorted set, ordered by their start. Documents,
+    series and groups are in hashes and sets.
 
     Args:
-        url: as redis-py has it; `name=` in its query is put before the names of the keys.
+        url: the URL for redis-py; `name=` in its query is the prefix of the keys.
         read_only: whether it is only read, perhaps while another process writes.
 
     Raises:
-        ConfigurationError: for a URL that redis-py does not understand.
+        ConfigurationError: for a URL that redis-py does not accept.
     """
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
@@ -81,10 +81,10 @@ class RedisStore:
         return self._name
 
     def open(self) -> None:
-        """Check the version of the keys and become the one process that writes.
+        """Check the version of the keys, and become the one process that writes.
 
         Raises:
-            StoreError: where that is not possible now.
+            StoreError: if that is not possible now.
         """
         with self._faults():
             version = self.document(_SCHEMA)
@@ -121,7 +121,7 @@ class RedisStore:
         try:
             return bool(writing.client_list(client_id=[holder.decode()]))
         except redis.ResponseError:
-            # Some servers that others run do not tell. The lease ends by itself.
+            # Some managed servers do not list their clients. The lease expires by itself.
             return True
 
     def write(self, batch: Batch) -> None:
@@ -130,7 +130,7 @@ class RedisStore:
             writing = self._writing
             if writing is None:
                 raise StoreError(f"{self.name}: it is not open")
-            # A connection that was lost and is there again is another one to the server.
+            # To the server, a connection that was restored is a new one.
             self._take_lease(writing)
             pipeline = writing.pipeline(transaction=True)
             self._queue(pipeline, batch)
@@ -150,7 +150,7 @@ class RedisStore:
             pipeline.hset(self._key("documents"), name, json.dumps(document))
         pipeline.hset(self._key("documents"), _SCHEMA, json.dumps(VERSION))
         for record in batch.records:
-            # Equal ones are two.
+            # Without this, equal records would be one.
             number = os.urandom(4).hex()
             text = json.dumps([record.at, record.document, number])
             pipeline.zadd(self._key(f"records:{record.kind}"), {text: record.at})
@@ -166,7 +166,7 @@ class RedisStore:
             pipeline.zremrangebyscore(self._key(f"records:{name}"), "-inf", f"({before}")
 
     def size(self) -> int:
-        """Return the bytes that the frames take in the memory of the server."""
+        """Return the memory that the frames take in the server, in bytes."""
         with self._faults():
             keys = list(self._reading.scan_iter(f"{self._prefix}frames:*", count=_BATCH))
             pipeline = self._reading.pipeline(transaction=False)
@@ -175,7 +175,7 @@ class RedisStore:
             return sum(size or 0 for size in pipeline.execute())
 
     def series(self) -> list[StoredSeries]:
-        """Return every series, by number."""
+        """Return all series, ordered by number."""
         with self._faults():
             stored: dict[bytes, bytes] = self._reading.hgetall(self._key("series"))
             rows = ((int(number), *json.loads(text)) for number, text in stored.items())
@@ -187,7 +187,7 @@ class RedisStore:
     def frames(
         self, step: int, start: int, end: int, groups: Collection[int] | None = None
     ) -> list[FrameRow]:
-        """Return frames of one length that begin from one time up to another, by their start."""
+        """Return the frames of one length that start in a period, ordered by start."""
         with self._faults():
             numbers = self._groups(step) if groups is None else sorted(groups)
             pipeline = self._reading.pipeline(transaction=False)
@@ -202,7 +202,7 @@ class RedisStore:
         return sorted(rows, key=lambda row: (row.start, row.group))
 
     def span(self, step: int, start: int = 0) -> tuple[int, int] | None:
-        """Return when the first and the last frame of a length begin; None without any."""
+        """Return the starts of the first and last frame of a length; None if there are none."""
         with self._faults():
             pipeline = self._reading.pipeline(transaction=False)
             for group in self._groups(step):
@@ -213,7 +213,7 @@ class RedisStore:
             return (min(starts), max(starts)) if starts else None
 
     def groups(self, step: int, start: int, end: int) -> list[int]:
-        """Return the groups that have frames of a length, from one time up to another."""
+        """Return the groups that have frames of a length starting in a period."""
         with self._faults():
             numbers = self._groups(step)
             pipeline = self._reading.pipeline(transaction=False)
@@ -223,13 +223,13 @@ class RedisStore:
             return [group for group, count in zip(numbers, counts, strict=True) if count]
 
     def document(self, name: str) -> Any:
-        """Return a document; None where there is none."""
+        """Return a document; None if there is none."""
         with self._faults():
             text = self._reading.hget(self._key("documents"), name)
             return None if text is None else json.loads(text)
 
     def records(self, kind: str, start: float, end: float, most: int) -> list[Record]:
-        """Return the latest records of a kind from one time up to another, in their order."""
+        """Return the latest records of a kind in a period, in order."""
         with self._faults():
             texts = self._reading.zrevrangebyscore(
                 self._key(f"records:{kind}"), f"({end}", start, start=0, num=most
@@ -238,7 +238,7 @@ class RedisStore:
             return [Record(kind, at, document) for at, document, _ in documents]
 
     def close(self) -> None:
-        """Let go of the server; a forked child only forgets its parent's connection."""
+        """Disconnect from the server; a forked child only drops its parent's connection."""
         writing, self._writing = self._writing, None
         if writing is not None and self._process == os.getpid():
             with self._faults():

@@ -1,4 +1,4 @@
-"""The history of an earlier process, put before what this one has counted."""
+"""Restores the history of an earlier process, before the counts of this one."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from vitalspan.store.reader import StoredSums, StoreReader, Wanted
 from vitalspan.store.tiers import Part
 
 SeriesOf = Callable[[str, str, Labels], Series]
-"""Returns the series of a component, an operation and declared labels."""
+"""Returns the series for a component, an operation and declared labels."""
 
 _FINE: Final = 900.0
-"""Seconds of the past that are restored as finely as they are stored."""
+"""Seconds of the past that are restored at the finest resolution."""
 
 _MINUTES: Final = 6 * 3600.0
-"""Seconds of the past that are restored to the minute at least."""
+"""Seconds of the past that are restored at least to the minute."""
 
 _Entries = dict[int, list[tuple[float, StoredSums]]]
-"""The counts of each series, with the ticks that they go up to, by the series' number."""
+"""The counts of each series with the ticks at which they end, by the number of the series."""
 
 
 class HistoryRestorer:
-    """Gives a history what a store has of the time before.
+    """Adds earlier counts from a store to a history.
 
     Args:
         reader: reads the store.
-        history: that is given it.
-        series_of: finds the series of operations, or makes them.
+        history: the history to restore.
+        series_of: finds or creates the series of operations.
     """
 
     def __init__(self, reader: StoreReader, history: History, series_of: SeriesOf) -> None:
@@ -47,14 +47,14 @@ class HistoryRestorer:
         self._written = self._began = 0.0
 
     def restore(self, now: float, epoch: float) -> None:
-        """Restore what rules look back on; the counters of this process begin at zero all the same.
+        """Restore the past that rules look back on; this process' counters still start at zero.
 
         Args:
-            now: the present, on the steady clock.
+            now: the current time on the steady clock.
             epoch: the difference between the time of day and the steady clock in seconds.
 
         Raises:
-            StoreError: where the store cannot be read.
+            StoreError: if the store cannot be read.
         """
         history = self._history
         written = self._reader.written() - epoch
@@ -81,7 +81,7 @@ class HistoryRestorer:
         entries: _Entries = {}
         for part in self._parts(now + epoch, retention):
             for start, sums in self._reader.points(part.step, part.start, part.end, wanted):
-                # The last frame ends after what it has.
+                # The last frame ends after its last count.
                 self._began = min(self._began, start - epoch)
                 end = min(start + part.step - epoch, self._written)
                 for one in sums:
@@ -89,7 +89,7 @@ class HistoryRestorer:
         return entries
 
     def _parts(self, wall: float, retention: float) -> list[Part]:
-        """Return which frames are read: coarse ones for what is long ago."""
+        """Return the frames to read: coarse ones for the distant past."""
         ages = sorted({min(age, retention) for age in (_FINE, _MINUTES, LONGEST)})
         coarsest = (1, 60, 3600)
         parts: list[Part] = []
@@ -159,7 +159,7 @@ def _grown(sums: StoredSums) -> Iterator[tuple[str, float]]:
 
 
 def _ticks(began: float, written: float, now: float) -> Iterator[float]:
-    """Yield the ticks that windows can begin at, as far apart as their age asks for."""
+    """Yield ticks at which windows can begin, spaced according to their age."""
     tick = began
     while tick < written:
         yield tick

@@ -1,4 +1,4 @@
-"""Frames of longer intervals, made of the finer ones that are stored."""
+"""Rolls up stored frames into frames of longer intervals."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from vitalspan.store.protocol import FrameRow, Store
 from vitalspan.store.tiers import Tier
 
 ROLLED: Final = "rolled"
-"""The document that says for each length up to when there are frames of it."""
+"""The document with the time up to which there are frames of each length."""
 
 _AT_ONCE: Final = 2
-"""Frames that are made in one tick at least."""
+"""The minimum number of frames to make in one tick."""
 
 _MOST: Final = 256
-"""Frames that are made in one tick at most."""
+"""The maximum number of frames to make in one tick."""
 
 _SHARE: Final = 10
-"""The ticks in which the frames of one interval are made, while there are many series.
+"""The number of ticks over which the frames of one interval are spread, if there are many series.
 
-There are twelve, and those that are left are for the longer intervals.
+There are twelve ticks in an interval, and the others are for the longer intervals.
 """
 
 
 class _Due(NamedTuple):
-    """Groups of one interval that are still to be rolled up."""
+    """The groups of one interval that are still to be rolled up."""
 
     place: int
     start: int
@@ -39,25 +39,25 @@ class _Due(NamedTuple):
     size: int
 
     def share(self, ticks: int) -> int:
-        """Return how many groups have their turn in so many ticks, at an even pace."""
+        """Return how many groups to do in this many ticks, at an even pace."""
         done = self.size - len(self.groups)
         until = math.ceil(self.size * (done * _SHARE // max(1, self.size) + ticks) / _SHARE)
         return max(_AT_ONCE * ticks, until - done)
 
 
 class RollUp:
-    """Makes the frames of each tier from those of the one before, a few at a time.
+    """Makes the frames of each tier from those of the previous tier, a few at a time.
 
     It reads them from the store, so that nothing is lost with the process and nothing is held in
-    memory. Doing it again changes nothing.
+    memory. Repeating it changes nothing.
 
     Args:
-        store: that has the frames.
-        tiers: the finest first.
+        store: the store with the frames.
+        tiers: the tiers, the finest first.
 
     Attributes:
-        rolled: for each tier the time up to which its frames have been made. The finest is not made
-            of others.
+        rolled: for each tier, the time up to which its frames have been made. The finest tier is
+            not made from others.
     """
 
     def __init__(self, store: Store, tiers: Sequence[Tier]) -> None:
@@ -75,7 +75,7 @@ class RollUp:
         return first // tier.step * tier.step
 
     def begin(self, now: float) -> None:
-        """Begin with the interval of a time, where nothing was stored before."""
+        """Begin with the interval of a time, if nothing was stored before."""
         self.rolled = [
             rolled or int(now) // tier.step * tier.step
             for rolled, tier in zip(self.rolled, self._tiers, strict=True)
@@ -85,8 +85,8 @@ class RollUp:
         """Return some frames that are due.
 
         Args:
-            complete: the time up to which the finest frames will not change any more.
-            seconds: the time since this was asked last.
+            complete: the time up to which the finest frames are final.
+            seconds: the time since the previous call.
         """
         ahead, due, rows = list(self.rolled), self._due, list[FrameRow]()
         ticks = math.ceil(seconds / self._tiers[0].step) if seconds < math.inf else _MOST
@@ -107,26 +107,26 @@ class RollUp:
         return rows
 
     def done(self) -> None:
-        """Note that what `next_frames` returned is stored."""
+        """Record that the result of `next_frames` has been stored."""
         self.rolled, self._due = self._next
 
     def document(self) -> dict[str, Any]:
-        """Return what the store keeps of this, together with what `next_frames` returned."""
+        """Return the document to store together with the result of `next_frames`."""
         return {
             str(tier.step): rolled for tier, rolled in zip(self._tiers, self._next[0], strict=True)
         }
 
     def unused(self) -> list[float]:
-        """Return for each tier the time up to which no frames are needed for others."""
+        """Return for each tier the time up to which its frames are not needed for other tiers."""
         return [float(rolled) for rolled in self.rolled[1:]] + [math.inf]
 
     def _next_due(self, complete: int, ahead: list[int]) -> _Due | None:
-        """Return what is due next, of what can be made from frames that are stored.
+        """Return what is due next and can be made from stored frames.
 
         Args:
-            complete: the time up to which the finest frames will not change any more.
-            ahead: for each tier the time up to which frames are made already; it is moved on over
-                times without any calls.
+            complete: the time up to which the finest frames are final.
+            ahead: for each tier, the time up to which its frames have been made; it is advanced
+                over times without calls.
         """
         for place, (finer, coarser) in enumerate(pairwise(self._tiers), start=1):
             start, step = ahead[place], coarser.step
@@ -144,14 +144,14 @@ class RollUp:
 def rolled_up(
     store: Store, tiers: Sequence[Tier], place: int, start: int, groups: Sequence[int]
 ) -> list[FrameRow]:
-    """Return the frames of one interval.
+    """Return the rolled-up frames of one interval.
 
     Args:
-        store: that has the finer ones.
-        tiers: the finest first.
-        place: which of them the frames belong to, not the first.
-        start: of the interval.
-        groups: whose frames.
+        store: the store with the finer frames.
+        tiers: the tiers, the finest first.
+        place: the index of the frames' tier, which is not 0.
+        start: the start of the interval.
+        groups: the groups of the frames.
     """
     finer, step = tiers[place - 1].step, tiers[place].step
     sums: dict[int, Frame] = {group: Frame() for group in groups}
@@ -159,7 +159,7 @@ def rolled_up(
         try:
             PackedFrame(row.packed).add_to(sums[row.group])
         except StoreError as fault:
-            # One that is damaged must not keep everything after it from being stored.
+            # A damaged frame must not keep everything after it from being stored.
             logger.warning("%s: a frame of %d s is left out: %s", store.name, finer, fault)
     return [frame_row(step, start, group, frame) for group, frame in sums.items()]
 
@@ -167,6 +167,6 @@ def rolled_up(
 def frame_row(
     step: int, start: int, group: int, frame: Frame, *, thoroughly: bool = True
 ) -> FrameRow:
-    """Return a frame as it is stored."""
+    """Return a frame as a row for the store."""
     totals = sum(frame.counts), sum(frame.errors), sum(frame.totals)
     return FrameRow(step, start, group, *totals, pack(frame, thoroughly=thoroughly))

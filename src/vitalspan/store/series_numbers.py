@@ -1,4 +1,4 @@
-"""The numbers of series in a store."""
+"""Assigns the numbers of series in a store."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from vitalspan.store.protocol import StoredSeries
 
 MAX_SERIES: Final = 65_536
-"""Series of a store at most; what further ones count is added to one that stands for all."""
+"""The maximum number of series in a store; further ones are counted in an overflow series."""
 
 _OTHER_LABELS: Final = {"component": "_overflow", "operation": "_overflow"}
 
@@ -16,17 +16,17 @@ _Key = tuple[str, frozenset[tuple[str, str]]]
 
 
 class SeriesNumbers:
-    """Gives each series a number, the same for good.
+    """Assigns each series a permanent number.
 
     Args:
-        known: the series that the store has.
+        known: the series in the store.
     """
 
     def __init__(self, known: Iterable[StoredSeries]) -> None:
         self._numbers = {_key(one.kind, one.labels): one.number for one in known}
         self._next = 1 + max(self._numbers.values(), default=-1)
         self.fresh: list[StoredSeries] = []
-        """Those that the store does not have yet."""
+        """The series that the store does not have yet."""
 
     def number(self, kind: str, labels: Mapping[str, str]) -> int:
         """Return the number of a series."""

@@ -1,4 +1,4 @@
-"""A store in a database that SQLAlchemy speaks to, such as PostgreSQL."""
+"""A store in a database that SQLAlchemy supports, such as PostgreSQL."""
 
 from __future__ import annotations
 
@@ -35,33 +35,33 @@ _CONNECT: Final[dict[str, dict[str, Any]]] = {
     },
     "mysql": {"connect_timeout": _PATIENCE, "read_timeout": 5, "write_timeout": 5},
 }
-"""Arguments of drivers that keep a database from holding up the evaluation of rules."""
+"""Arguments of drivers that keep a slow database from delaying the evaluation of rules."""
 
 _LOCKS: Final = {
     "postgresql": "SELECT pg_try_advisory_lock(:number)",
     "mysql": "SELECT GET_LOCK(:number, 0)",
 }
-"""The locks that are free again when their process has died."""
+"""The locks, which are released when their process dies."""
 
 
 def _dispose(engine: sa.Engine, process: int) -> None:
-    """Close the connections of a store that nobody has any more, in the process that made them."""
+    """Close the connections of an abandoned store, in the process that opened them."""
     engine.dispose(close=process == os.getpid())
 
 
 _inherited: list[Any] = []
-"""Keeps a parent's connections from being closed by a forked child."""
+"""Keeps a forked child from closing its parent's connections."""
 
 
 class SqlStore:
     """A store in four tables of a database.
 
     Args:
-        url: as SQLAlchemy has it; `name=` in its query is put before the names of the tables.
+        url: the URL for SQLAlchemy; `name=` in its query is the prefix of the tables.
         read_only: whether it is only read, perhaps while another process writes.
 
     Raises:
-        ConfigurationError: for a URL that SQLAlchemy does not understand, or a driver that is not
+        ConfigurationError: for a URL that SQLAlchemy does not accept, or a driver that is not
             installed.
     """
 
@@ -94,10 +94,10 @@ class SqlStore:
         return self._url.render_as_string(hide_password=True)
 
     def open(self) -> None:
-        """Make or migrate the tables and become the one process that writes.
+        """Create or migrate the tables, and become the one process that writes.
 
         Raises:
-            StoreError: where that is not possible now.
+            StoreError: if that is not possible now.
         """
         with self._faults():
             if self._read_only:
@@ -152,14 +152,15 @@ class SqlStore:
                 self._tables.write(connection, batch)
                 connection.commit()
             except BaseException:
-                # The lock goes with the connection, which may be lost; the next write takes both.
+                # The lock belongs to the connection, which may be lost; the next write gets both
+                # again.
                 self._writing = None
                 connection.invalidate()
                 connection.close()
                 raise
 
     def size(self) -> int:
-        """Return the bytes that are in use, of the frames alone where that is all one can know."""
+        """Return the size in bytes, or only that of the frames if no more is known."""
         frames = self._tables.frames
         with self._faults(), self._engine.connect() as connection:
             if self._engine.dialect.name == "postgresql":
@@ -175,7 +176,7 @@ class SqlStore:
             return connection.execute(total).scalar() or 0
 
     def series(self) -> list[StoredSeries]:
-        """Return every series, by number."""
+        """Return all series, ordered by number."""
         table = self._tables.series
         with self._faults(), self._engine.connect() as connection:
             rows = connection.execute(sa.select(table).order_by(table.c.number))
@@ -184,7 +185,7 @@ class SqlStore:
     def frames(
         self, step: int, start: int, end: int, groups: Collection[int] | None = None
     ) -> list[FrameRow]:
-        """Return frames of one length that begin from one time up to another, by their start."""
+        """Return the frames of one length that start in a period, ordered by start."""
         table = self._tables.frames
         query = sa.select(table).where(
             table.c.step == step, table.c.start >= start, table.c.start < end
@@ -196,7 +197,7 @@ class SqlStore:
             return [FrameRow(*row) for row in rows]
 
     def span(self, step: int, start: int = 0) -> tuple[int, int] | None:
-        """Return when the first and the last frame of a length begin; None without any."""
+        """Return the starts of the first and last frame of a length; None if there are none."""
         table = self._tables.frames
         query = sa.select(sa.func.min(table.c.start), sa.func.max(table.c.start))
         with self._faults(), self._engine.connect() as connection:
@@ -206,7 +207,7 @@ class SqlStore:
             return None if row[0] is None else (row[0], row[1])
 
     def groups(self, step: int, start: int, end: int) -> list[int]:
-        """Return the groups that have frames of a length, from one time up to another."""
+        """Return the groups that have frames of a length starting in a period."""
         table = self._tables.frames
         query = sa.select(table.c.grp).distinct()
         query = query.where(table.c.step == step, table.c.start >= start, table.c.start < end)
@@ -214,7 +215,7 @@ class SqlStore:
             return list(connection.execute(query.order_by(table.c.grp)).scalars())
 
     def document(self, name: str) -> Any:
-        """Return a document; None where there is none."""
+        """Return a document; None if there is none."""
         table = self._tables.documents
         query = sa.select(table.c.document).where(table.c.name == name)
         with self._faults(), self._engine.connect() as connection:
@@ -222,7 +223,7 @@ class SqlStore:
             return None if text is None else json.loads(text)
 
     def records(self, kind: str, start: float, end: float, most: int) -> list[Record]:
-        """Return the latest records of a kind from one time up to another, in their order."""
+        """Return the latest records of a kind in a period, in order."""
         table = self._tables.records
         query = sa.select(table.c.kind, table.c.at, table.c.document).where(
             table.c.kind == kind, table.c.at >= start
@@ -235,7 +236,7 @@ class SqlStore:
             return [Record(kind, at, json.loads(text)) for kind, at, text in reversed(rows)]
 
     def close(self) -> None:
-        """Let go of the database; a forked child only forgets its parent's connections."""
+        """Disconnect from the database; a forked child only drops its parent's connections."""
         connection, self._writing = self._writing, None
         if self._process != os.getpid():
             _inherited.append(connection)

@@ -1,4 +1,4 @@
-"""The tables of a store in a database that SQLAlchemy speaks to."""
+"""The tables of a store in a database that SQLAlchemy supports."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ VERSION: Final = 1
 """The version of the tables."""
 
 SCHEMA: Final = "schema"
-"""The document that says of which version the tables are."""
+"""The document with the version of the tables."""
 
 
 class Tables:
     """The tables of a store.
 
     Args:
-        name: before their names.
+        name: the prefix of their names.
     """
 
     def __init__(self, name: str) -> None:
         self.metadata = metadata = sa.MetaData()
-        # MySQL's own are too short for a frame.
+        # MySQL's default type is too short for a frame.
         binary = sa.LargeBinary().with_variant(sa.LargeBinary(2**24 - 1), "mysql", "mariadb")
         text = sa.Text().with_variant(sa.Text(2**24 - 1), "mysql", "mariadb")
         self.series = sa.Table(
@@ -72,7 +72,7 @@ class Tables:
             rows = [(one.number, one.kind, labels_text(one.labels)) for one in batch.series]
             _replace(connection, self.series, ("number",), rows)
         if batch.frames:
-            # Of two with the same key, the later one counts.
+            # If two have the same key, the later one wins.
             latest = {row[:3]: row for row in batch.frames}
             _replace(connection, frames, ("step", "start", "grp"), list(latest.values()))
         texts = [(name, json.dumps(one)) for name, one in batch.documents.items()]
@@ -101,7 +101,7 @@ class Tables:
 def _replace(
     connection: Connection, table: sa.Table, key: tuple[str, ...], rows: list[Any]
 ) -> None:
-    """Insert rows in the place of those with the same key, in every dialect."""
+    """Insert rows, replacing those with the same keys, in every dialect."""
     names = [column.name for column in table.columns]
     values = [dict(zip(names, row, strict=True)) for row in rows]
     same = [table.c[name] == sa.bindparam(f"key_{name}") for name in key]

@@ -15,7 +15,7 @@ from vitalspan.store.errors import NewerStoreError, StoreError, StoreInUseError
 from vitalspan.store.protocol import Batch, FrameRow, Record, StoredSeries, labels_text
 
 _APPLICATION: Final = 0x76747370
-"""The mark that tells these files from other SQLite files: `vtsp`."""
+"""The application id of these files: `vtsp`."""
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
@@ -34,25 +34,25 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX records_key ON records (kind, at)",
     ),
 )
-"""The statements that make the tables of each version from those of the one before."""
+"""The statements that migrate the tables to each version from the previous one."""
 
 _PATIENCE: Final = 1.0
-"""Seconds to wait for somebody else who has locked the file."""
+"""Seconds to wait for another process that has locked the file."""
 
 _PAGE: Final = 16384
-"""Bytes of a page, of which seven or so frames fill one: larger than usual, so that less is lost
-at their ends."""
+"""The page size in bytes; a page holds about seven frames. It is larger than the default, so that
+less space is lost at the ends of pages."""
 
 _LOG_PAGES: Final = 128
-"""Pages after which the write-ahead log is put into the file, 2 MiB."""
+"""The number of pages, 2 MiB, after which the write-ahead log is merged into the file."""
 
 
 class SqliteStore:
     """A store in one SQLite file with a write-ahead log.
 
     Args:
-        path: of the file; it is made if there is none.
-        read_only: whether the file is only read, perhaps while another process writes.
+        path: the path of the file, which is created if it does not exist.
+        read_only: whether it is only read, perhaps while another process writes.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
@@ -68,10 +68,10 @@ class SqliteStore:
         return f"sqlite:///{self._path}"
 
     def open(self) -> None:
-        """Make or migrate the tables and become the one process that writes.
+        """Create or migrate the tables, and become the one process that writes.
 
         Raises:
-            StoreError: where that is not possible now.
+            StoreError: if that is not possible now.
         """
         with self._faults():
             if self._read_only:
@@ -87,7 +87,7 @@ class SqliteStore:
             except BaseException:
                 self._let_lock_go()
                 raise
-            # Python warns of a connection that is collected while it is open.
+            # Python warns about a connection that is garbage-collected while it is open.
             weakref.finalize(self, _close_abandoned, connection, self._process).atexit = False
 
     def _opened(self) -> sqlite3.Connection:
@@ -98,7 +98,7 @@ class SqliteStore:
             connection.execute(f"PRAGMA page_size={_PAGE}")
             version = self._version(connection)
             connection.execute("PRAGMA journal_mode=WAL")
-            # After a loss of power the last transactions may be missing, and the file is whole.
+            # After a power loss the last transactions may be missing, but the file is intact.
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
             if version < len(MIGRATIONS):
@@ -140,13 +140,13 @@ class SqliteStore:
                 _write(connection, batch)
                 connection.execute("COMMIT")
             except BaseException:
-                # A full disk may have ended the transaction by itself.
+                # A full disk may have ended the transaction already.
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
 
     def size(self) -> int:
-        """Return the bytes that are in use."""
+        """Return the size in bytes."""
         with self._faults(), self._reading() as connection:
             pages, free, size = (
                 connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -156,7 +156,7 @@ class SqliteStore:
             return used
 
     def series(self) -> list[StoredSeries]:
-        """Return every series, by number."""
+        """Return all series, ordered by number."""
         with self._faults(), self._reading() as connection:
             rows = connection.execute("SELECT number, kind, labels FROM series ORDER BY number")
             return [StoredSeries(number, kind, json.loads(text)) for number, kind, text in rows]
@@ -164,7 +164,7 @@ class SqliteStore:
     def frames(
         self, step: int, start: int, end: int, groups: Collection[int] | None = None
     ) -> list[FrameRow]:
-        """Return frames of one length that begin from one time up to another, by their start."""
+        """Return the frames of one length that start in a period, ordered by start."""
         query = "SELECT * FROM frames WHERE step = ? AND start >= ? AND start < ?"
         if groups is not None:
             query += f" AND grp IN ({','.join(str(int(group)) for group in groups)})"
@@ -173,7 +173,7 @@ class SqliteStore:
             return [FrameRow(*row) for row in rows]
 
     def span(self, step: int, start: int = 0) -> tuple[int, int] | None:
-        """Return when the first and the last frame of a length begin; None without any."""
+        """Return the starts of the first and last frame of a length; None if there are none."""
         query = "SELECT start FROM frames WHERE step = ? AND start >= ? ORDER BY start"
         with self._faults(), self._reading() as connection:
             first, last = (
@@ -183,21 +183,21 @@ class SqliteStore:
             return None if first is None or last is None else (first[0], last[0])
 
     def groups(self, step: int, start: int, end: int) -> list[int]:
-        """Return the groups that have frames of a length, from one time up to another."""
+        """Return the groups that have frames of a length starting in a period."""
         query = "SELECT DISTINCT grp FROM frames WHERE step = ? AND start >= ? AND start < ?"
         with self._faults(), self._reading() as connection:
             rows = connection.execute(f"{query} ORDER BY grp", (step, start, end))
             return [group for (group,) in rows]
 
     def document(self, name: str) -> Any:
-        """Return a document; None where there is none."""
+        """Return a document; None if there is none."""
         with self._faults(), self._reading() as connection:
             query = "SELECT document FROM documents WHERE name = ?"
             row = connection.execute(query, (name,)).fetchone()
             return None if row is None else json.loads(row[0])
 
     def records(self, kind: str, start: float, end: float, most: int) -> list[Record]:
-        """Return the latest records of a kind from one time up to another, in their order."""
+        """Return the latest records of a kind in a period, in order."""
         query = (
             "SELECT kind, at, document FROM records WHERE kind = ? AND at >= ? AND at < ?"
             " ORDER BY at DESC, rowid DESC LIMIT ?"
@@ -207,7 +207,7 @@ class SqliteStore:
             return [Record(kind, at, json.loads(text)) for kind, at, text in reversed(rows)]
 
     def close(self) -> None:
-        """Close the file; a forked child only forgets its parent's connection and lock."""
+        """Close the file; a forked child only drops its parent's connection and lock."""
         connection, self._connection = self._connection, None
         if self._process != os.getpid():
             _inherited.append(connection)
@@ -218,7 +218,7 @@ class SqliteStore:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        """Yield a connection that reads, in whichever thread this is."""
+        """Yield a connection for reading, in any thread."""
         uri = f"{self._path.absolute().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, timeout=_PATIENCE, uri=True)) as connection:
             yield connection
@@ -235,7 +235,7 @@ class SqliteStore:
             raise StoreError(f"{self.name}: it is damaged: {error}") from None
 
     def _take_lock(self) -> None:
-        """Lock a file beside the database, as long as this process lives."""
+        """Lock a file beside the database for the lifetime of this process."""
         if self._lock is not None:
             return
         import fcntl  # noqa: PLC0415 - not every system has it
@@ -259,11 +259,11 @@ class SqliteStore:
 
 
 _inherited: list[sqlite3.Connection | None] = []
-"""Keeps connections of a parent from being closed, which would take its locks away."""
+"""Keeps a parent's connections from being closed, which would release its locks."""
 
 
 def _close_abandoned(connection: sqlite3.Connection, process: int) -> None:
-    """Close the connection of a store that nobody has closed, in the process that opened it."""
+    """Close the connection of an abandoned store, in the process that opened it."""
     if process == os.getpid():
         connection.close()
     else:

@@ -1,4 +1,4 @@
-"""Tiers: how finely the past is kept by its age, and which of them answer a question."""
+"""Tiers: how finely the past is kept by its age, and which tiers answer a query."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from vitalspan.units import duration_text, parse_duration
 DEFAULT_TIERS: Final = "5s:2h,1m:48h,1h:30d"
 
 _WIDEST: Final = 12
-"""The number of frames that may become one of the next tier; above it, there is one in between."""
+"""The maximum number of frames per frame of the next tier; above it, a tier is inserted."""
 
 _MOST_POINTS: Final = 144
-"""Frames of the coarsest tier; where there are more, another tier is added above it."""
+"""The maximum number of frames in the coarsest tier; above it, another tier is added."""
 
 _ABOVE: Final = 6
 
 
 class Tier(NamedTuple):
-    """Frames of one length.
+    """A tier: frames of one length.
 
     Attributes:
         step: their length in seconds.
-        age: the seconds after which they are forgotten.
+        age: the seconds after which they are deleted.
     """
 
     step: int
@@ -34,7 +34,7 @@ class Tier(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Frames of one tier, from a time up to another, in seconds since the Unix epoch."""
+    """Frames of one tier in a period, in seconds since the Unix epoch."""
 
     step: int
     start: int
@@ -42,16 +42,16 @@ class Part(NamedTuple):
 
 
 def parse_tiers(text: str) -> tuple[Tier, ...]:
-    """Return the tiers that a setting names, and those between them, the finest first.
+    """Return the tiers of a setting, with those inserted between them, the finest first.
 
-    Tiers in between make questions about long periods cheap: an hour of minutes is six frames of
-    ten minutes rather than sixty.
+    Tiers in between make queries about long periods cheap: an hour of minutes is six frames of ten
+    minutes rather than sixty.
 
     Args:
-        text: such as `5s:2h,1m:48h,1h:30d`: lengths, and how long frames of that length are kept.
+        text: lengths and how long their frames are kept, such as `5s:2h,1m:48h,1h:30d`.
 
     Raises:
-        ConfigurationError: for a text that names no tiers.
+        ConfigurationError: for an invalid text.
     """
     named = sorted(_tier(part) for part in text.split(",") if part.strip())
     if not named:
@@ -59,7 +59,7 @@ def parse_tiers(text: str) -> tuple[Tier, ...]:
     for finer, coarser in pairwise(named):
         if coarser.step == finer.step or coarser.step % finer.step:
             raise ConfigurationError(
-                f"store_tiers={text!r:.80}: {duration_text(coarser.step)} is no multiple of "
+                f"store_tiers={text!r:.80}: {duration_text(coarser.step)} is not a multiple of "
                 f"{duration_text(finer.step)}"
             )
         if coarser.age <= finer.age:
@@ -79,17 +79,17 @@ def parse_tiers(text: str) -> tuple[Tier, ...]:
 def parts_of(
     tiers: Sequence[Tier], rolled: Sequence[int], start: float, end: float, now: float
 ) -> list[Part]:
-    """Return which frames make up a period: coarse ones inside, and finer ones at its ends.
+    """Return the frames that make up a period: coarse ones inside, and finer ones at both ends.
 
-    The period begins at the frame in which it starts, among the finest of that age, and ends in the
-    same way; it has one frame at least.
+    The period begins with the frame that contains its start, among the finest of that age, and ends
+    in the same way; it has at least one frame.
 
     Args:
-        tiers: the finest first.
-        rolled: for each tier the time up to which its frames have been made.
-        start: in seconds since the Unix epoch.
-        end: the same.
-        now: the same.
+        tiers: the tiers, the finest first.
+        rolled: for each tier, the time up to which its frames have been made.
+        start: the start in seconds since the Unix epoch.
+        end: the end in seconds since the Unix epoch.
+        now: the current time in seconds since the Unix epoch.
     """
     start_step = _finest_at(tiers, now - start)
     end_step = _finest_at(tiers, now - end)
@@ -104,7 +104,7 @@ def parts_of(
 
 
 def _finest_at(tiers: Sequence[Tier], age: float) -> int:
-    """Return the length of the finest frames that are kept of so many seconds ago."""
+    """Return the length of the finest frames that are kept for this age in seconds."""
     return next((tier.step for tier in tiers if age <= tier.age - tier.step), tiers[-1].step)
 
 
@@ -129,7 +129,7 @@ def _cover(
 
 
 def steps(tiers: Iterable[Tier]) -> list[int]:
-    """Return the length of the frames of each tier in seconds."""
+    """Return the frame length of each tier in seconds."""
     return [tier.step for tier in tiers]
 
 
@@ -141,14 +141,14 @@ def _tier(text: str) -> Tier:
         colon, step, age = "", 0.0, 0.0
     if not colon or step != int(step) or step < 1 or age != int(age) or age < 2 * step:
         raise ConfigurationError(
-            f"store_tiers: {text.strip()!r:.80} is no tier: give a length in whole seconds and "
-            "how long such frames are kept, '1m:48h' say"
+            f"store_tiers: {text.strip()!r:.80} is not a tier: give a length in whole seconds and "
+            "how long such frames are kept, for example '1m:48h'"
         )
     return Tier(int(step), int(age))
 
 
 def _factor_between(finer: Tier, coarser: Tier | None) -> int | None:
-    """Return how many frames one of a tier in between is made of; None where there is none."""
+    """Return how many frames to combine for a tier in between; None if there is none."""
     if coarser is None:
         return _ABOVE if finer.age / finer.step > _MOST_POINTS else None
     ratio = coarser.step // finer.step

@@ -1,4 +1,4 @@
-"""The writer: stores what a tick has found, and goes on when the store cannot be written."""
+"""The writer: stores the data of each tick, and goes on if the store cannot be written."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from vitalspan.store.series_numbers import SeriesNumbers
 from vitalspan.store.tiers import Tier
 
 WRITTEN: Final = "written"
-"""The document that says up to when everything is stored."""
+"""The document with the time up to which everything is stored."""
 
 TIERS: Final = "tiers"
-"""The document that says how long the frames are, and how long they are kept."""
+"""The document with the lengths of frames and how long they are kept."""
 
 MAX_WAITING: Final = 1000
-"""Records that wait for the store at most; the oldest are dropped beyond it."""
+"""The maximum number of records that wait for the store; beyond it, the oldest are dropped."""
 
 _FIRST_PAUSE: Final = 5.0
 _LONGEST_PAUSE: Final = 60.0
-"""Seconds without another attempt after one that failed; they double from the first on."""
+"""The maximum pause in seconds after a failed attempt; it doubles with every failure."""
 
 _HOUSEKEEPING: Final = 60.0
-"""Seconds between two looks at what has become too old, and at the size."""
+"""Seconds between two checks for expired data and of the size."""
 
 _SHRINK: Final = 0.9
-"""The factor by which ages shrink where the store is too large."""
+"""The factor by which ages shrink if the store is too large."""
 
 
 @dataclass
 class StoreStatus:
-    """The figures of a store.
+    """The status of a store.
 
     Attributes:
-        name: of the store.
-        writes: batches by what became of them: `written` or `failed`.
-        seconds: that writing took.
-        unwritten: the seconds of the past that are in memory alone.
-        dropped: records that were dropped, because too many waited.
-        size: the bytes that are in use; None while that is not known.
-        fault: why it could not be written last; empty while all is well.
+        name: the name of the store.
+        writes: the number of batches by result: `written` or `failed`.
+        seconds: the seconds that writing took.
+        unwritten: the seconds of the past that are only in memory.
+        dropped: the records that were dropped, because too many were waiting.
+        size: the size in bytes; None if it is not known.
+        fault: why the last write failed; empty if it did not.
     """
 
     name: str
@@ -66,15 +66,15 @@ class StoreWriter:
 
     Args:
         store: the store.
-        tiers: the finest first.
-        history: what is stored of.
-        max_bytes: the size above which old frames are forgotten sooner; 0 for any.
+        tiers: the tiers, the finest first.
+        history: the history to store.
+        max_bytes: the size above which old frames are deleted sooner; 0 for no limit.
 
     Attributes:
-        store: the same.
-        tiers: the same.
-        status: how it goes.
-        record_ages: the seconds after which records of some kinds are forgotten.
+        store: the store.
+        tiers: the tiers, the finest first.
+        status: the status of the store.
+        record_ages: the seconds after which records of some kinds are deleted.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class StoreWriter:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew, as a forked child does."""
+        """Start over, in a forked child."""
         self.is_open = False
         self.status = StoreStatus(self.store.name)
         self._pause = 0.0
@@ -104,17 +104,17 @@ class StoreWriter:
 
     @property
     def rolled(self) -> list[int]:
-        """For each tier the time up to which it has frames."""
+        """For each tier, the time up to which it has frames."""
         return self._roll_up.rolled if self.is_open else [0] * len(self.tiers)
 
     def prepare(self, now: float) -> bool:
-        """Open the store, unless it is open or an attempt has failed not long ago.
+        """Open the store, unless it is open or an attempt has failed recently.
 
         Args:
             now: the tick, on the steady clock.
 
         Returns:
-            Whether it was opened now.
+            Whether it was opened by this call.
         """
         if self.is_open or now < self._next_attempt:
             return False
@@ -132,16 +132,16 @@ class StoreWriter:
         self._former_tiers = [(step, age) for step, age in self.store.document(TIERS) or ()]
         self._roll_up = RollUp(self.store, self.tiers)
         span = self.store.span(self.tiers[0].step)
-        # What another process has written is not replaced.
+        # Frames of another process are not replaced.
         self._last_slot = 0 if span is None else span[1] + self.tiers[0].step
         self.is_open = True
 
     def leave_out(self, until: float) -> None:
-        """Take what was counted up to a tick, on the steady clock, for stored."""
+        """Treat everything up to a tick, on the steady clock, as stored."""
         self._since = max(self._since, until)
 
     def record(self, records: Iterable[Record]) -> None:
-        """Let something be stored that has happened."""
+        """Add records to store."""
         for one in records:
             if len(self._waiting) >= MAX_WAITING:
                 self._waiting.popleft()
@@ -151,12 +151,12 @@ class StoreWriter:
     def collect(
         self, now: float, epoch: float, documents: Mapping[str, Any]
     ) -> PreparedBatch | None:
-        """Return what is to be written at a tick; None where it is not the time to try.
+        """Return the batch to write at a tick; None if it is not time to try.
 
         Args:
-            now: the tick, on the steady clock; the history has observed it.
+            now: the tick, on the steady clock, which the history has observed.
             epoch: the difference between the time of day and the steady clock in seconds.
-            documents: what is known at present, by name.
+            documents: the current documents by name.
         """
         self.status.unwritten = now - max(self._since, self._history.ticks.times[0])
         if not self.is_open or now < self._next_attempt:
@@ -188,7 +188,7 @@ class StoreWriter:
         return PreparedBatch(batch, slots, until, now, epoch)
 
     def write(self, prepared: PreparedBatch) -> None:
-        """Write a batch. It never raises; what could not be written is tried again."""
+        """Write a batch. It never raises; data that could not be written is tried again."""
         began = perf_counter()
         batch, now = prepared.batch, prepared.now
         try:
@@ -207,7 +207,7 @@ class StoreWriter:
         self.status.seconds += perf_counter() - began
 
     def _complete(self, prepared: PreparedBatch) -> int:
-        """Return the time up to which the finest frames are stored and will not change."""
+        """Return the time up to which the finest frames are stored and final."""
         step = self.tiers[0].step
         return min([*prepared.slots, slot_of(prepared.until + prepared.epoch, step)])
 
@@ -270,7 +270,7 @@ class StoreWriter:
         self._next_attempt = now + self._pause
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         try:
             self.store.close()
         except StoreError as fault:
@@ -280,13 +280,13 @@ class StoreWriter:
 
 @dataclass
 class PreparedBatch:
-    """A batch for one tick, with the time that it is about.
+    """A batch for one tick, with its times.
 
     Attributes:
-        batch: what is written.
+        batch: the batch to write.
         slots: the frames of the finest tier.
-        until: the tick up to which they go, on the steady clock.
-        now: the present tick.
+        until: the last tick in them, on the steady clock.
+        now: the current tick.
         epoch: the difference between the time of day and the steady clock in seconds.
     """
 

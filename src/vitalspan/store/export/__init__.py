@@ -1,1 +1,1 @@
-"""Internal: stored history in the formats of other programs."""
+"""Internal: exports stored history to the formats of other programs."""

@@ -1,4 +1,4 @@
-"""Stored history as OpenMetrics with timestamps, for Prometheus to make blocks of."""
+"""Exports stored history as OpenMetrics with timestamps, which Prometheus can import as blocks."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from vitalspan.store.reader import StoredSums, StoreReader
 _Pairs = tuple[tuple[str, str], ...]
 
 Sample = tuple[str, _Pairs, float]
-"""The ending of a sample's name, its labels, and its growth in an interval."""
+"""The suffix of a sample's name, its labels, and its increase in an interval."""
 
 SamplesOf = Callable[[StoredSums], Iterable[Sample]]
-"""Returns the samples of one family that a series has."""
+"""Returns the samples of one family for a series."""
 
 _INFINITE: Final = float("inf")
 
@@ -33,17 +33,17 @@ def write_openmetrics(
 ) -> None:
     """Write counters and histograms as they would have been scraped at the end of each interval.
 
-    They begin at zero at the start. A call counts in the bucket that the middle of its stored one
-    is in, so that at a boundary it may count in the next one.
+    They start at zero at the start of the selection. A call is counted in the bucket that contains
+    the middle of its stored bucket, so near a boundary it may be counted in the next one.
 
     Args:
         reader: reads the store.
-        selection: the part that is written.
-        file: takes the text.
-        prefix: before the names of the metrics.
+        selection: the part of the history to write.
+        file: the file to write to.
+        prefix: the prefix of the metric names.
 
     Raises:
-        StoreError: where the store cannot be read.
+        StoreError: if the store cannot be read.
     """
     series = reader.series()
     for family, kind, samples_of in _FAMILIES:
@@ -65,7 +65,7 @@ def write_openmetrics(
 def _points(
     reader: StoreReader, selection: Selection, kind: str, group: int
 ) -> Iterable[Mapping[int, StoredSums]]:
-    """Return the intervals of each series of a group; no others are in memory meanwhile."""
+    """Return the intervals of each series of a group; only one group is in memory at a time."""
 
     def wanted(series: StoredSeries) -> bool:
         return series.kind == kind and series.group == group
@@ -80,7 +80,7 @@ def _points(
 def _lines(
     selection: Selection, points: Mapping[int, StoredSums], name: str, samples_of: SamplesOf
 ) -> Iterator[str]:
-    """Yield the samples of one series, all of one label set after the other."""
+    """Yield the samples of one series, one label set after the other."""
     step = selection.step
     first, last = min(points), max(points)
     values: dict[tuple[str, _Pairs], dict[int, float]] = {}
@@ -149,4 +149,4 @@ _FAMILIES: Final = (
     (names.SLO_EVENTS, "slo", _column("events")),
     (names.SLO_BAD_EVENTS, "slo", _column("bad")),
 )
-"""The families, the kind of series that they are made of, and how."""
+"""The families, with the kind of series and the function for their samples."""

@@ -1,4 +1,4 @@
-"""Stored history as a Parquet file."""
+"""Exports stored history as a Parquet file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vitalspan.errors import MissingExtraError
 from vitalspan.store.export.rows import COLUMNS, flat_rows
 
 _ROWS: Final = 50_000
-"""Rows of a group in the file, all of which are in memory at once."""
+"""The number of rows in a row group of the file, all of which are in memory at once."""
 
 _TYPES: Final = {"start": "int64", "end": "int64", "count": "int64", "errors": "int64"}
 _TEXTS: Final = ("component", "operation", "labels")

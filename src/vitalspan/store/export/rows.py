@@ -14,20 +14,20 @@ COLUMNS: Final = (
     *("start", "end", "component", "operation", "labels", "count", "errors"),
     *("total_seconds", "min_seconds", "max_seconds", "p50_seconds", "p95_seconds", "p99_seconds"),
 )
-"""The columns of the rows of operations; times are in seconds since the Unix epoch."""
+"""The columns in the rows of operations; times are in seconds since the Unix epoch."""
 
 
 Points = Iterable[tuple[float, list[StoredSums]]]
-"""The sums of operations in each interval, with the time at which it begins."""
+"""The sums of operations in each interval, with the start of the interval."""
 
 
 class Selection(NamedTuple):
-    """The part of a history that is exported.
+    """The part of a history to export.
 
     Attributes:
         step: the length of the intervals in seconds.
-        start: in seconds since the Unix epoch.
-        end: the same.
+        start: the start in seconds since the Unix epoch.
+        end: the end in seconds since the Unix epoch.
     """
 
     step: int
@@ -36,14 +36,14 @@ class Selection(NamedTuple):
 
 
 def operation_rows(points: Points, step: int) -> Iterator[dict[str, Any]]:
-    """Yield a row for each operation and interval with calls, as `COLUMNS` name its fields.
+    """Yield a row for each operation and interval with calls; its fields are `COLUMNS`.
 
     Args:
         points: the intervals.
-        step: their length in seconds.
+        step: the length of the intervals in seconds.
 
     Raises:
-        StoreError: where the history cannot be read.
+        StoreError: if the history cannot be read.
     """
     for start, sums in points:
         for one in sums:
@@ -69,20 +69,20 @@ def _figures(sums: StoredSums) -> dict[str, Any]:
 
 
 def flat_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield rows with their labels as JSON, for formats that have no mappings."""
+    """Yield rows with their labels as JSON, for formats without mappings."""
     for row in rows:
         yield {**row, "labels": json.dumps(row["labels"], sort_keys=True)}
 
 
 def write_csv(rows: Iterable[Mapping[str, Any]], file: IO[str]) -> None:
-    """Write rows as comma-separated values, the names of the columns first."""
+    """Write rows as comma-separated values, with a header row."""
     writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(flat_rows(rows))
 
 
 def write_json(rows: Iterable[Mapping[str, Any]], file: IO[str]) -> None:
-    """Write rows as JSON, one object on each line of a list."""
+    """Write rows as a JSON array, with one object per line."""
     before = "[\n"
     for row in rows:
         file.write(before + json.dumps(row))

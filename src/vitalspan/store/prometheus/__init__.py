@@ -1,1 +1,1 @@
-"""Internal: the history that a Prometheus, Thanos or Mimir has, read by its HTTP API."""
+"""Internal: reads the history in a Prometheus, Thanos or Mimir with its HTTP API."""

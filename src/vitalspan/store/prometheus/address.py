@@ -1,4 +1,4 @@
-"""The address of a Prometheus that has the history: a URL with the series that are of interest."""
+"""The address of a Prometheus that has the history: a URL with matchers for the series."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from vitalspan.promql.matchers import Matcher
 from vitalspan.units import parse_duration
 
 SCHEMES: Final = ("prometheus+http", "prometheus+https")
-"""What the URL of such a history begins with."""
+"""The schemes of the URL of such a history."""
 
 TOKEN: Final = "VITALSPAN_HISTORY_TOKEN"  # noqa: S105 - the name of a variable
-"""The environment variable with a bearer token."""
+"""The environment variable for a bearer token."""
 
 _EXAMPLE: Final = "'prometheus+http://prometheus:9090?job=shop'"
 
@@ -29,11 +29,11 @@ _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 
 @dataclass(frozen=True)
 class PrometheusAddress:
-    """A server, and the series that are read of it.
+    """A server, and the series to read from it.
 
     Attributes:
-        target: where requests go, with their headers.
-        matchers: the labels that all series have, such as their job.
+        target: the target of requests, with their headers.
+        matchers: labels that all series have, such as their job.
         scrape_interval: the seconds between two samples of a series.
     """
 
@@ -48,18 +48,18 @@ def is_prometheus(url: str) -> bool:
 
 
 def parse_address(url: str, environ: Mapping[str, str] = os.environ) -> PrometheusAddress:
-    """Return the address that a URL names.
+    """Return the address for a URL.
 
     A user and a password in it become basic authentication, and `VITALSPAN_HISTORY_TOKEN` a bearer
-    token. In its query, `org_id` is the tenant, sent as `X-Scope-OrgID`, `scrape_interval` is how
-    often the series are scraped, and everything else is a label that the series have.
+    token. In its query, `org_id` is the tenant, sent as `X-Scope-OrgID`, `scrape_interval` is the
+    scrape interval of the series, and everything else is a label that the series have.
 
     Args:
-        url: such as `prometheus+https://user:password@host/prometheus?job=shop`.
+        url: the URL, such as `prometheus+https://user:password@host/prometheus?job=shop`.
         environ: the environment.
 
     Raises:
-        ConfigurationError: for a URL that cannot be used; the message has no secrets.
+        ConfigurationError: for an invalid URL; the message has no secrets.
     """
     if not is_prometheus(url):
         scheme, separator, _ = url.partition("://")
@@ -77,7 +77,7 @@ def parse_address(url: str, environ: Mapping[str, str] = os.environ) -> Promethe
     interval = _interval(labels.pop(_SCRAPES, "15s"))
     for name in labels:
         if not _LABEL.fullmatch(name):
-            raise ConfigurationError(f"history: {name!r:.80} is no label: use {_EXAMPLE}")
+            raise ConfigurationError(f"history: {name!r:.80} is not a label: use {_EXAMPLE}")
     token = environ.get(TOKEN, "").strip()
     headers = {"X-Scope-OrgID": tenant} if tenant else {}
     if token:

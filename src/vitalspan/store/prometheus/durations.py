@@ -1,4 +1,4 @@
-"""Durations that Prometheus has in buckets of any width, in those of `PLAIN_GRID`."""
+"""Converts durations in buckets of Prometheus to those of `PLAIN_GRID`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vitalspan.store.frame import PLAIN_GRID
 
 
 class Bucket(NamedTuple):
-    """Calls that took longer than one time and no longer than another, in seconds."""
+    """The number of calls with durations in an interval, which is given in seconds."""
 
     low: float
     high: float
@@ -21,10 +21,10 @@ class Durations(NamedTuple):
     """Durations by bucket.
 
     Attributes:
-        calls: all of them.
+        calls: the number of all calls.
         buckets: the calls by bucket of `PLAIN_GRID`.
-        shortest: what no call was shorter than, in seconds; infinite without calls.
-        longest: what no call was longer than, as far as buckets end; negative infinity without any.
+        shortest: a lower bound of the durations in seconds; infinite without calls.
+        longest: an upper bound, as far as buckets end; negative infinity without any.
     """
 
     calls: int
@@ -41,14 +41,14 @@ def classic_buckets(below: Mapping[float, float]) -> list[Bucket]:
     """
     buckets, low, before = [], 0.0, 0.0
     for bound, calls in sorted(below.items()):
-        # What is extrapolated need not grow from one bound to the next.
+        # Extrapolated counts need not increase from one bound to the next.
         buckets.append(Bucket(low, bound, max(0.0, calls - before)))
         low, before = bound, max(before, calls)
     return buckets
 
 
 def native_buckets(histogram: Any) -> list[Bucket]:
-    """Return the buckets of a native histogram, as the HTTP API has it."""
+    """Return the buckets of a native histogram from the HTTP API."""
     return [
         Bucket(max(0.0, float(low)), max(0.0, float(high)), float(calls))
         for _, low, high, calls in histogram.get("buckets") or ()
@@ -58,7 +58,7 @@ def native_buckets(histogram: Any) -> list[Bucket]:
 def durations_of(buckets: Iterable[Bucket]) -> Durations:
     """Return calls in the buckets of `PLAIN_GRID`, spread evenly over each bucket of Prometheus.
 
-    So does `histogram_quantile`. Numbers of calls become whole; the sum is kept.
+    `histogram_quantile` does the same. Counts are rounded to integers; their sum is kept.
     """
     plain: dict[int, int] = {}
     shortest, longest = math.inf, -math.inf
@@ -69,7 +69,7 @@ def durations_of(buckets: Iterable[Bucket]) -> Durations:
         end = high if math.isfinite(high) else max(low, PLAIN_GRID.bounds[0])
         for bucket, part in _parts(low, end):
             total += calls * part
-            # Whatever is rounded here is made good by the next one.
+            # Rounding errors carry over to the next bucket.
             added = round(total) - whole
             if added > 0:
                 plain[bucket] = plain.get(bucket, 0) + added
@@ -79,7 +79,7 @@ def durations_of(buckets: Iterable[Bucket]) -> Durations:
 
 
 def _parts(low: float, high: float) -> Iterable[tuple[int, float]]:
-    """Yield the buckets of `PLAIN_GRID` between two times, and the share that each has of it."""
+    """Yield the buckets of `PLAIN_GRID` between two durations, and the share of each."""
     if high <= low:
         yield PLAIN_GRID.bucket(high), 1.0
         return

@@ -1,4 +1,4 @@
-"""What the queries about a history have returned, put together into the sums of each series."""
+"""Combines query results about a history into the sums of each series."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from vitalspan.store.reader import StoredSums
 _Labels = tuple[tuple[str, str], ...]
 
 _FRACTIONS: Final = frozenset({"cost", "cpu_seconds"})
-"""Columns that need not be whole numbers, beside measures."""
+"""Columns besides measures that need not be integers."""
 
 
 @dataclass
 class _Growth:
-    """What one series has counted in one interval."""
+    """The counts of one series in one interval."""
 
     below: dict[float, float] = field(default_factory=dict)
     native: Any = None
@@ -37,7 +37,7 @@ class _Growth:
 
 
 class GrowthTable:
-    """The growth of each series in each interval, by the time at which the interval ends."""
+    """The increase of each series in each interval, by the end of the interval."""
 
     def __init__(self) -> None:
         self._table: dict[tuple[str, _Labels], dict[float, _Growth]] = {}
@@ -55,11 +55,11 @@ class GrowthTable:
                     row.setdefault(when, _Growth()).native = histogram
 
     def times(self) -> list[float]:
-        """Return when intervals end, in order."""
+        """Return the ends of the intervals, in order."""
         return sorted({when for row in self._table.values() for when in row})
 
     def at(self, time: float) -> Iterator[StoredSums]:
-        """Yield the sums of each series that has counted anything in the interval of a time."""
+        """Yield the sums of each series that has counted anything in the interval with this end."""
         for number, ((kind, labels), row) in enumerate(self._table.items()):
             growth = row.get(time)
             if growth is not None:
@@ -85,7 +85,7 @@ def _sums(series: StoredSeries, growth: _Growth) -> StoredSums:
     buckets: list[Bucket] = classic_buckets(growth.below)
     total = growth.total
     if growth.native is not None:
-        # Where a server has both, the native buckets are the finer ones.
+        # If a server has both, the native buckets are finer.
         buckets = native_buckets(growth.native)
         total = float(growth.native.get("sum", 0.0))
     count, plain, shortest, longest = durations_of(buckets)
@@ -111,6 +111,6 @@ def _sums(series: StoredSeries, growth: _Growth) -> StoredSums:
 
 
 def _whole(column: str, amount: float) -> float:
-    """Return an amount that is extrapolated as the whole number that it is of."""
+    """Return an extrapolated amount as an integer if it counts something."""
     is_whole = column not in _FRACTIONS and not column.startswith(MEASURE_COLUMN)
     return float(round(amount)) if is_whole else amount

@@ -1,4 +1,4 @@
-"""The queries about a history, and what of a stored series each of their results is."""
+"""The queries about a history, and the part of a stored series that each result belongs to."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from vitalspan.units import range_text
 BUCKETS: Final = "buckets"
 NATIVE: Final = "native"
 TOTAL: Final = "total"
-"""The columns that are no extras."""
+"""The columns that are not extras."""
 
 _OF_OPERATION: Final = (names.COMPONENT, names.OPERATION)
 
 
 class Question(NamedTuple):
-    """A query, and what its result is.
+    """A query, and the meaning of its result.
 
     Attributes:
-        kind: of the series: `operation`, `cache` or `api`.
-        metric: the sample's name, without the prefix of the metrics.
-        column: what grows; a label in braces stands for its value, as in `error:{error_type}`.
-        by: the labels that tell the series apart.
+        kind: the kind of the series: `operation`, `cache` or `api`.
+        metric: the name of the sample, without the prefix.
+        column: the column; a label in braces stands for its value, as in `error:{error_type}`.
+        by: the labels that identify the series.
         more: further labels of the result.
     """
 
@@ -40,36 +40,36 @@ class Question(NamedTuple):
 
 @dataclass(frozen=True)
 class QueryBuilder:
-    """Writes queries.
+    """Builds queries.
 
     Attributes:
-        prefix: before the names of metrics.
-        matchers: conditions that all series fulfil.
+        prefix: the prefix of the metric names.
+        matchers: matchers for all series.
     """
 
     prefix: str
     matchers: tuple[Matcher, ...]
 
     def growth(self, question: Question, seconds: float, more: Iterable[Matcher] = ()) -> str:
-        """Return the query for what was counted within some seconds."""
+        """Return the query for the increase within some seconds."""
         matchers = (*self.matchers, *more)
         selector = VectorSelector(self.prefix + question.metric, matchers, range_text(seconds))
         labels = (*question.by, *question.more)
         return str(Aggregation("sum", labels, call("increase", selector)))
 
     def operations(self, seconds: float, more: Iterable[Matcher] = ()) -> str:
-        """Return the query for how many operations there were within some seconds."""
+        """Return the query for the number of operations within some seconds."""
         matchers = (*self.matchers, *more)
         metric = self.prefix + names.OPERATION_IN_PROGRESS.name
         there = call("present_over_time", VectorSelector(metric, matchers, range_text(seconds)))
         return str(call("count", Aggregation("count", _OF_OPERATION, there)))
 
     def series(self, metric: str, *, over: str = "") -> VectorSelector:
-        """Return the series of a metric.
+        """Return the selector of a metric's series.
 
         Args:
-            metric: without the prefix.
-            over: the range of a range vector, as PromQL writes it.
+            metric: the name without the prefix.
+            over: the range of a range vector, in PromQL's syntax.
         """
         return VectorSelector(self.prefix + metric, self.matchers, over)
 
@@ -79,7 +79,7 @@ class QueryBuilder:
         return str(VectorSelector("", (names_matcher, *self.matchers)))
 
     def measure_questions(self, metrics: Iterable[str]) -> Iterator[Question]:
-        """Yield the questions about measures, of the names of metrics."""
+        """Yield the questions about measures, from the names of metrics."""
         for metric in metrics:
             bare = metric.removeprefix(self.prefix)
             measure = bare.removeprefix("operation_").removesuffix("_total")
@@ -106,7 +106,7 @@ RESOURCES: Final = (
     Question("operation", names.OPERATION_CPU.name, "cpu_seconds", _OF_OPERATION),
     Question("operation", names.OPERATION_MEMORY_GROWTH.name, "memory_growth", _OF_OPERATION),
 )
-"""Those about what calls took."""
+"""The questions about the resources of calls."""
 
 _CACHE: Final = (names.COMPONENT, "cache")
 _API: Final = (names.COMPONENT, "api")
@@ -117,9 +117,9 @@ CACHES_AND_APIS: Final = (
     Question("api", names.API_TOKENS.name, "tokens", _API),
     Question("api", names.API_COST.name, "cost", _API),
 )
-"""Those about caches and APIs."""
+"""The questions about caches and APIs."""
 
 _NO_MEASURES: Final = frozenset(question.metric for question in (*CALLS, *RESOURCES))
 
 RENAMED: Final = {"hit": "hits", "miss": "misses", "ok": "oks", "error": "errors"}
-"""The columns that series of caches and APIs have in a store, by the value of their label."""
+"""The columns of caches and APIs in a store, by the value of their label."""

@@ -1,4 +1,4 @@
-"""The reader of a history that a Prometheus has, with the sums that a store would return."""
+"""Reads a history from a Prometheus, with the same sums as from a store."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ from vitalspan.store.prometheus.queries import (
 from vitalspan.store.reader import StoredPeriod, StoredSums
 
 _LOOKS: Final = 96
-"""Times at which it is looked whether a service was there yet."""
+"""The number of times at which the beginning of the history is searched."""
 
 _MOST_MEASURES: Final = 50
-"""Measures that are asked about at most."""
+"""The maximum number of measures to query."""
 
 _BUCKETS_EACH: Final = 24
-"""Series of a histogram, roughly."""
+"""The approximate number of series of a histogram."""
 
 
 class PrometheusReader:
-    """Reads a history that a Prometheus, Thanos or Mimir has.
+    """Reads the history in a Prometheus, Thanos or Mimir.
 
-    Counts are what `increase` says of a period, so they are rounded, and what a process counted
-    before its first scrape is not among them.
+    Counts come from `increase`, so they are rounded, and counts from before the first scrape of a
+    process are missing.
 
     Args:
-        url: of the server, as `parse_address` takes it.
-        prefix: before the names of the metrics.
-        environ: the environment, where a token may be.
+        url: the URL of the server, as in `parse_address`.
+        prefix: the prefix of the metric names.
+        environ: the environment, which may have a token.
 
     Attributes:
-        name: of the server for people, without a password.
-        builder: writes its queries.
+        name: the name of the server for people, without a password.
+        builder: builds the queries.
         scrape_interval: the seconds between two samples of a series.
 
     Raises:
-        ConfigurationError: for a URL that cannot be used.
+        ConfigurationError: for an invalid URL.
     """
 
     def __init__(self, url: str, prefix: str = "", environ: Mapping[str, str] = os.environ) -> None:
@@ -61,19 +61,19 @@ class PrometheusReader:
 
     @property
     def warnings(self) -> list[str]:
-        """What the server has warned of, once each."""
+        """The distinct warnings from the server."""
         return list(self._client.warnings)
 
     def period(self, start: float, end: float, selection: CallSelection) -> StoredPeriod:
         """Return the sums of a period.
 
         Args:
-            start: in seconds since the Unix epoch.
-            end: the same.
-            selection: the calls; caches and APIs are there as well unless it names an operation.
+            start: the start in seconds since the Unix epoch.
+            end: the end in seconds since the Unix epoch.
+            selection: the calls; caches and APIs are included unless it names an operation.
 
         Raises:
-            StoreError: where the server does not respond, or refuses a query.
+            StoreError: if the server does not respond, or refuses a query.
         """
         start = self.first(start, end)
         if start >= end:
@@ -101,25 +101,25 @@ class PrometheusReader:
         by: Sequence[str] | None = None,
         more: Iterable[Matcher] = (),
     ) -> Iterator[tuple[float, list[StoredSums]]]:
-        """Yield the sums of each interval of a length, with the time at which it begins.
+        """Yield the sums of each interval of a length, with the start of the interval.
 
         Args:
             step: the length in seconds.
-            start: of the first interval, in seconds since the Unix epoch.
-            end: up to which intervals end.
+            start: the start of the first interval, in seconds since the Unix epoch.
+            end: the latest end of an interval.
             selection: the calls.
-            by: the labels that tell series apart; by default component and operation.
-            more: further conditions that the series fulfil.
+            by: the labels that identify series; by default component and operation.
+            more: further matchers of the series.
 
         Raises:
-            StoreError: where the server does not respond, or refuses a query.
+            StoreError: if the server does not respond, or refuses a query.
         """
         questions = [
             question if by is None else question._replace(by=tuple(by)) for question in CALLS
         ]
         series = 1 if by == () else self.operations(start, end, selection)
         matchers, table = tuple(more), GrowthTable()
-        # All questions are about one part of the time before the next one is asked about.
+        # All queries about one part of the time come before those about the next part.
         parts = [
             self._client.range(
                 self.builder.growth(question, step, (*_matchers(question, selection), *matchers)),
@@ -138,16 +138,16 @@ class PrometheusReader:
                 yield time - step, list(table.at(time))
 
     def values(self, promql: str, start: float, end: float, step: float) -> dict[float, float]:
-        """Return the values of a query that has one series at most, by their time.
+        """Return the values of a query with at most one series, by their times.
 
         Args:
             promql: the query.
             start: the first time, in seconds since the Unix epoch.
-            end: the last one.
-            step: the seconds between two.
+            end: the last time.
+            step: the seconds between two times.
 
         Raises:
-            StoreError: where the server does not respond, or refuses the query.
+            StoreError: if the server does not respond, or refuses the query.
         """
         found: dict[float, float] = {}
         for result in self._client.range(promql, start, end, step):
@@ -160,22 +160,22 @@ class PrometheusReader:
     ) -> Iterator[tuple[dict[str, str], list[tuple[float, float]]]]:
         """Yield the series of a query over time, each with its points.
 
-        A long time is asked about in parts, so that a series may come several times.
+        A long range is queried in parts, so that a series may occur several times.
 
         Raises:
-            StoreError: where the server does not respond, or refuses the query.
+            StoreError: if the server does not respond, or refuses the query.
         """
         for result in self._client.range(promql, start, end, step):
             for series in result:
                 yield series.labels, series.points
 
     def first(self, start: float, end: float) -> float:
-        """Return from when on there is a history, between two times; the later one without any.
+        """Return when the history begins, between two times; the later one if there is no history.
 
-        It is known to a ninety-sixth of the time.
+        The result is accurate to a ninety-sixth of the range.
 
         Raises:
-            StoreError: where the server does not respond, or refuses the query.
+            StoreError: if the server does not respond, or refuses the query.
         """
         step = max(self.scrape_interval, (end - start) / _LOOKS)
         query = self.builder.operations(step)
@@ -183,10 +183,10 @@ class PrometheusReader:
         return max(start, min(there) - step) if there else end
 
     def operations(self, start: float, end: float, selection: CallSelection = EVERY_CALL) -> int:
-        """Return how many operations there were between two times.
+        """Return the number of operations between two times.
 
         Raises:
-            StoreError: where the server does not respond, or refuses the query.
+            StoreError: if the server does not respond, or refuses the query.
         """
         matchers = (Matcher(name, "=", value) for name, value in selection.pairs())
         query = self.builder.operations(end - start, matchers)
@@ -205,7 +205,7 @@ class PrometheusReader:
 
 
 def _matchers(question: Question, selection: CallSelection) -> Iterator[Matcher]:
-    """Yield the conditions that a selection makes for series of a kind."""
+    """Yield the matchers of a selection for series of a kind."""
     for name, value in selection.pairs():
         if question.kind == "operation" or name == COMPONENT:
             yield Matcher(name, "=", value)
