@@ -59,7 +59,7 @@ def test_an_address_has_labels_a_tenant_and_a_token() -> None:
         ),
         ("postgresql://host/db", "a database is given as store="),
         ("prometheus+http://", "needs http:// or https:// and a host"),
-        ("prometheus+http://host?a-b=1", "'a-b' is no label"),
+        ("prometheus+http://host?a-b=1", "'a-b' is not a label"),
         ("prometheus+http://host?scrape_interval=x", "use a duration"),
         ("prometheus+http://host?org_id=a%0Ab", "X-Scope-OrgID must be a string of one line"),
     ],

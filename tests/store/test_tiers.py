@@ -26,13 +26,13 @@ def test_the_default_has_what_it_names_and_tiers_between():
     ("text", "complaint"),
     [
         ("", "for example"),
-        ("5s", "no tier"),
-        ("5s:forever", "no tier"),
+        ("5s", "not a tier"),
+        ("5s:forever", "not a tier"),
         ("0.5s:1h", "whole seconds"),
-        ("1m:1m", "no tier"),
-        ("7s:1h,1m:2h", "no multiple"),
+        ("1m:1m", "not a tier"),
+        ("7s:1h,1m:2h", "not a multiple"),
         ("5s:2h,1m:1h", "for longer than"),
-        ("5s:2h,5s:3h", "no multiple"),
+        ("5s:2h,5s:3h", "not a multiple"),
     ],
 )
 def test_what_is_no_tier_is_refused(text, complaint):

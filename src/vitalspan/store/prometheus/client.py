@@ -1,4 +1,4 @@
-"""A client of the HTTP API of Prometheus for histories, which shows the warnings of the server."""
+"""A client of Prometheus' HTTP API for histories, which collects the warnings of the server."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from vitalspan.runtime.internal_errors import logger
 from vitalspan.store.errors import StoreError
 
 MAX_POINTS: Final = 11_000
-"""The points of each series that a Prometheus returns at most."""
+"""The maximum number of points per series that a Prometheus returns."""
 
 _MOST_SAMPLES: Final = 200_000
-"""Samples that one response should have at most; a long range is asked about in parts."""
+"""The number of samples that one response should have; long ranges are queried in parts."""
 
 _MOST_BYTES: Final = 64 * 2**20
 _MOST_WARNINGS: Final = 20
 _PAUSE: Final = 30.0
-"""Seconds in which a server that has not responded is not asked again."""
+"""Seconds in which a server that did not respond is not asked again."""
 
 _ACCESS_HINT: Final = (
     "the URL, as in prometheus+https://user:password@host, or a token into VITALSPAN_HISTORY_TOKEN"
@@ -36,12 +36,12 @@ _ACCESS_HINT: Final = (
 
 
 class RangeSeries(NamedTuple):
-    """A series of a range query.
+    """A series in the result of a range query.
 
     Attributes:
-        labels: of the series.
+        labels: the labels of the series.
         points: times in seconds since the Unix epoch, and values.
-        histograms: times, and native histograms as the API has them.
+        histograms: times, and native histograms as in the API.
     """
 
     labels: dict[str, str]
@@ -53,11 +53,11 @@ class PrometheusClient:
     """A client of a Prometheus, Thanos or Mimir.
 
     Args:
-        target: where requests go.
+        target: the target of requests.
         clock: returns the time on a steady clock in seconds.
 
     Attributes:
-        warnings: what servers warned of, once each: the latest twenty.
+        warnings: the latest twenty distinct warnings from servers.
     """
 
     def __init__(self, target: HttpTarget, clock: Callable[[], float] = time.monotonic) -> None:
@@ -71,7 +71,7 @@ class PrometheusClient:
         """Return the result of a query at a time, in seconds since the Unix epoch.
 
         Raises:
-            StoreError: where the server does not respond, or refuses the query.
+            StoreError: if the server does not respond, or refuses the query.
         """
         data = self._ask("query", {"query": promql, "time": f"{at:.3f}"})
         return [_series(one) for one in self._result(data, "vector")]
@@ -79,17 +79,17 @@ class PrometheusClient:
     def range(
         self, promql: str, start: float, end: float, step: float, *, series: int = 1
     ) -> Iterator[list[RangeSeries]]:
-        """Yield the results of a query over time, in parts that a server returns.
+        """Yield the result of a query over time, in parts that the server can return.
 
         Args:
             promql: the query.
             start: the first time, in seconds since the Unix epoch.
-            end: the time up to which it goes, with it.
+            end: the last time, inclusive.
             step: the seconds between two points.
-            series: how many series the result is likely to have.
+            series: the number of series that the result probably has.
 
         Raises:
-            StoreError: where the server does not respond, or refuses the query.
+            StoreError: if the server does not respond, or refuses the query.
         """
         points = min(MAX_POINTS, max(1, _MOST_SAMPLES // max(1, series)))
         last = int((end - start) / step + 1e-6)
@@ -100,10 +100,10 @@ class PrometheusClient:
             yield [_series(one) for one in self._result(self._ask("query_range", form), "matrix")]
 
     def names(self, selector: str, start: float, end: float) -> list[str]:
-        """Return the names of metrics that have had series in a time.
+        """Return the names of metrics that had series in a period.
 
         Raises:
-            StoreError: where the server does not respond, or refuses the request.
+            StoreError: if the server does not respond, or refuses the request.
         """
         form = {"match[]": selector, "start": f"{start:.3f}", "end": f"{end:.3f}"}
         data = self._ask(f"label/{quote('__name__')}/values", form, post=False)
