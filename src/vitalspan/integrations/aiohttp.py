@@ -8,10 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 
 from vitalspan.errors import ConfigurationError
-from vitalspan.integrations.aiohttp_websockets import count_messages
-from vitalspan.integrations.http_call import HttpCall, SpanRequest
-from vitalspan.integrations.http_operations import WEBSOCKET, HttpOperations, HttpOptions
-from vitalspan.integrations.request_call import is_of_opentelemetry
+from vitalspan.integrations.http_operations import (
+    WEBSOCKET,
+    HttpCall,
+    HttpOperations,
+    HttpOptions,
+    SpanRequest,
+)
+from vitalspan.integrations.request_operations import is_of_opentelemetry
 from vitalspan.serve.messages import Request, Response
 from vitalspan.serve.routes import respond
 
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from vitalspan.monitor import Monitor
+    from vitalspan.recording.call import Call
 
 __all__ = ["instrument", "metrics_handler"]
 
@@ -146,14 +151,46 @@ async def _answer(request: web.Request, response: web.StreamResponse) -> None:
         return
     begun.answer()
     if begun.method == WEBSOCKET and hasattr(response, "receive"):
-        count_messages(cast("web.WebSocketResponse", response), begun.call)
+        _count_messages(cast("web.WebSocketResponse", response), begun.call)
+
+
+def _count_messages(socket: web.WebSocketResponse, call: Call) -> None:
+    """Count the messages that a WebSocket sends and receives from now on.
+
+    Pings, pongs and the end of the connection are not counted.
+    """
+    # Those for JSON send by them as well.
+    for name in ("send_str", "send_bytes"):
+        setattr(socket, name, _counting_sent(getattr(socket, name), call))
+    # All other methods that receive, and the iterator, use this one.
+    socket.receive = _counting_received(socket.receive, call)  # type: ignore[method-assign]
+
+
+def _counting_sent(send: Callable[..., Awaitable[None]], call: Call) -> Any:
+    async def sent(*args: Any, **kwargs: Any) -> None:
+        await send(*args, **kwargs)
+        call.add("messages_sent")
+
+    return sent
+
+
+def _counting_received(receive: Callable[..., Awaitable[Any]], call: Call) -> Any:
+    from aiohttp import WSMsgType  # noqa: PLC0415 - the framework is there where its requests are
+
+    async def received(*args: Any, **kwargs: Any) -> Any:
+        message = await receive(*args, **kwargs)
+        if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+            call.add("messages_received")
+        return message
+
+    return received
 
 
 def _notes(request: web.Request) -> dict[str, Any]:
     """Return the data that integrations store in a request."""
-    from vitalspan.integrations.aiohttp_notes import NOTES  # noqa: PLC0415
+    from vitalspan.integrations.aiohttp_request_key import REQUEST_KEY  # noqa: PLC0415
 
-    notes: dict[str, Any] = request.setdefault(NOTES, {})
+    notes: dict[str, Any] = request.setdefault(REQUEST_KEY, {})
     return notes
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, Unpack
 
-from vitalspan.integrations.asgi_lifespan import run_lifespan
 from vitalspan.integrations.asgi_routes import route_of
-from vitalspan.integrations.http_call import HttpCall, SpanRequest
-from vitalspan.integrations.http_operations import WEBSOCKET, HttpOperations, HttpOptions
-from vitalspan.integrations.request_call import is_of_opentelemetry
+from vitalspan.integrations.http_operations import (
+    WEBSOCKET,
+    HttpCall,
+    HttpOperations,
+    HttpOptions,
+    SpanRequest,
+)
+from vitalspan.integrations.request_operations import is_of_opentelemetry
+from vitalspan.runtime import sigterm
 from vitalspan.serve.asgi import make_asgi_app
 
 __all__ = ["Middleware"]
@@ -55,7 +60,7 @@ class Middleware:
         kind = scope["type"]
         operations = self._operations
         if kind == "lifespan":
-            await run_lifespan(self.app, scope, receive, send)
+            await _run_lifespan(self.app, scope, receive, send)
             return
         if kind not in ("http", "websocket"):
             await self.app(scope, receive, send)
@@ -112,6 +117,21 @@ class Middleware:
             attributes["user_agent.original"] = headers["user-agent"]
         instrumented = is_of_opentelemetry(self.app, scope.get("app"))
         return SpanRequest(headers, attributes, instrumented)
+
+
+async def _run_lifespan(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Run the lifespan of an application, and let pushes finish when it has shut down."""
+    # Workers of gunicorn have other handlers than the process that imported the application.
+    sigterm.install()
+
+    async def send_after_pushes(message: Message) -> None:
+        if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+            # Nothing else runs in this event loop any more. The server may end the process by a
+            # signal next, which no function of `atexit` would see.
+            sigterm.finish_all(ending=False)
+        await send(message)
+
+    await app(scope, receive, send_after_pushes)
 
 
 def path_of(scope: Scope) -> str:

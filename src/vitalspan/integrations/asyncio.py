@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vitalspan.checks import check_seconds
 from vitalspan.default import get_monitor
-from vitalspan.integrations.live_gauges import live_gauges
+from vitalspan.integrations.live_gauges import LiveGauges
 from vitalspan.labels import value_text
 from vitalspan.metrics import EVENT_LOOP_LAG, EVENT_LOOP_TASKS
+from vitalspan.monitor_metrics import OnePerMonitor
 
 if TYPE_CHECKING:
     from vitalspan.clock import Clock
@@ -79,6 +80,11 @@ class LoopWatch:
         self._schedule()
 
 
+_gauges: Final = OnePerMonitor(
+    lambda monitor: LiveGauges(
+        monitor, "loop", {EVENT_LOOP_LAG: LoopWatch.lag, EVENT_LOOP_TASKS: LoopWatch.tasks}
+    )
+)
 _watched: weakref.WeakKeyDictionary[Any, LoopWatch] = weakref.WeakKeyDictionary()
 
 
@@ -110,7 +116,6 @@ def instrument(
     if watch is None or watch.stopped:
         monitor = monitor or get_monitor()
         watch = _watched[loop] = LoopWatch(loop, interval, monitor.clock)
-        families = {EVENT_LOOP_LAG: LoopWatch.lag, EVENT_LOOP_TASKS: LoopWatch.tasks}
-        live_gauges(monitor, "loop", families).add(value_text(name), watch)
+        _gauges(monitor).add(value_text(name), watch)
         watch.start()
     return watch

@@ -100,9 +100,7 @@ def poll_queues(
             declared = connection.default_channel.queue_declare(queue, passive=True)
             return int(declared.message_count)
 
-    poller = QueuePoller(length, queues, interval, monitor)
-    poller.start()
-    return poller
+    return QueuePoller(length, queues, interval, monitor).start()
 
 
 def _before_publish(headers: dict[str, Any] | None = None, **_: Any) -> None:

@@ -8,8 +8,12 @@ from inspect import iscoroutinefunction, ismethod
 from typing import Any, Final, cast
 from weakref import WeakMethod, ref
 
-from vitalspan.integrations.http_call import HttpCall, SpanRequest
-from vitalspan.integrations.http_operations import HttpOperations, HttpOptions
+from vitalspan.integrations.http_operations import (
+    HttpCall,
+    HttpOperations,
+    HttpOptions,
+    SpanRequest,
+)
 from vitalspan.serve.messages import Request, Response
 from vitalspan.serve.routes import respond
 

@@ -138,9 +138,7 @@ def poll_queues(
 
     else:
         raise ConfigurationError(f"{type(broker).__qualname__} does not know how long queues are")
-    poller = QueuePoller(length, queues, interval, monitor)
-    poller.start()
-    return poller
+    return QueuePoller(length, queues, interval, monitor).start()
 
 
 def _outcome(message: Any, exception: BaseException | None, retries: int) -> Outcome:

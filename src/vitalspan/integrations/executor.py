@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from vitalspan.default import get_monitor
-from vitalspan.integrations.live_gauges import live_gauges
+from vitalspan.integrations.live_gauges import LiveGauges
 from vitalspan.labels import value_text
 from vitalspan.metrics import EXECUTOR_QUEUE_LENGTH, EXECUTOR_THREADS
+from vitalspan.monitor_metrics import OnePerMonitor
 
 if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
@@ -47,11 +48,7 @@ class Executor(ThreadPoolExecutor):
     ) -> None:
         options.setdefault("thread_name_prefix", name)
         super().__init__(max_workers, **options)
-        families = {
-            EXECUTOR_QUEUE_LENGTH: Executor.queue_length,
-            EXECUTOR_THREADS: Executor.thread_count,
-        }
-        live_gauges(monitor or get_monitor(), "executor", families).add(value_text(name), self)
+        _gauges(monitor or get_monitor()).add(value_text(name), self)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run a function in a thread, in a copy of the current context."""
@@ -65,6 +62,18 @@ class Executor(ThreadPoolExecutor):
     def thread_count(self) -> int:
         """Return the number of threads."""
         return len(self._threads)
+
+
+_gauges: Final = OnePerMonitor(
+    lambda monitor: LiveGauges(
+        monitor,
+        "executor",
+        {
+            EXECUTOR_QUEUE_LENGTH: Executor.queue_length,
+            EXECUTOR_THREADS: Executor.thread_count,
+        },
+    )
+)
 
 
 def with_context(func: Callable[P, T]) -> Callable[P, T]:

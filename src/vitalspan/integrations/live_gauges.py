@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -24,16 +23,23 @@ class LiveGauges(Collector):
     """Gauges of the living objects of one kind, with a label that tells the objects apart.
 
     Args:
+        monitor: the monitor in whose registry the gauges are.
         label: the name of the label.
         families: the metric families, each with the function that reads an object's value.
-        prefix: the prefix of the metric names.
+
+    Raises:
+        ConfigurationError: if the registry has metrics with these names already.
     """
 
-    def __init__(self, label: str, families: Mapping[Family, Read], prefix: str) -> None:
+    def __init__(self, monitor: Monitor, label: str, families: Mapping[Family, Read]) -> None:
         self._label = label
         self._families = families
-        self._prefix = prefix
+        self._prefix = monitor.settings.metric_prefix
         self._objects: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+        try:
+            monitor.registry.register(self)
+        except ValueError as taken:
+            raise name_is_taken(taken) from None
 
     def add(self, name: str, one: Any) -> None:
         """Show an object as long as it lives, instead of an earlier one with its name."""
@@ -56,25 +62,3 @@ class LiveGauges(Collector):
 
     def _metric(self, family: Family) -> GaugeMetricFamily:
         return GaugeMetricFamily(self._prefix + family.name, family.help, labels=[self._label])
-
-
-_made: weakref.WeakKeyDictionary[Monitor, dict[str, LiveGauges]] = weakref.WeakKeyDictionary()
-_making = threading.Lock()
-
-
-def live_gauges(monitor: Monitor, label: str, families: Mapping[Family, Read]) -> LiveGauges:
-    """Return the gauges for one kind of objects in a monitor's registry.
-
-    Raises:
-        ConfigurationError: if the registry already has metrics with these names.
-    """
-    with _making:
-        kinds = _made.setdefault(monitor, {})
-        if label not in kinds:
-            gauges = LiveGauges(label, families, monitor.settings.metric_prefix)
-            try:
-                monitor.registry.register(gauges)
-            except ValueError as taken:
-                raise name_is_taken(taken) from None
-            kinds[label] = gauges
-        return kinds[label]

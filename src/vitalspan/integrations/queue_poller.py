@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from vitalspan.checks import check_seconds
 from vitalspan.default import get_monitor
@@ -51,9 +51,10 @@ class QueuePoller:
         self._failing: set[str] = set()
         self._ticker = Ticker(self.poll, interval, "vitalspan-queues")
 
-    def start(self) -> None:
+    def start(self) -> Self:
         """Start reading the lengths in a daemon thread. It does not continue in forked children."""
         self._ticker.start()
+        return self
 
     def stop(self) -> None:
         """Stop reading."""

@@ -69,9 +69,7 @@ def poll_queues(
     def length(queue: str) -> int:
         return int(Queue(queue, connection=connection).count)
 
-    poller = QueuePoller(length, queues, interval, monitor)
-    poller.start()
-    return poller
+    return QueuePoller(length, queues, interval, monitor).start()
 
 
 def _record_enqueued(operations: TaskOperations) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
-from vitalspan.integrations.http_call import SpanRequest
-from vitalspan.integrations.http_operations import HttpOperations, HttpOptions
-from vitalspan.integrations.request_call import is_of_opentelemetry
+from vitalspan.integrations.http_operations import (
+    HttpCall,
+    HttpOperations,
+    HttpOptions,
+    SpanRequest,
+)
+from vitalspan.integrations.request_operations import is_of_opentelemetry
 from vitalspan.serve.wsgi import make_wsgi_app
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-    from vitalspan.integrations.http_call import HttpCall
 
 __all__ = ["Middleware"]
 

@@ -11,4 +11,6 @@ from typing import Any, Final
 from aiohttp import web
 
 # Older versions accept any string as a key; newer ones warn about it.
-NOTES: Final[Any] = web.RequestKey("vitalspan", dict) if hasattr(web, "RequestKey") else "vitalspan"
+REQUEST_KEY: Final[Any] = (
+    web.RequestKey("vitalspan", dict) if hasattr(web, "RequestKey") else "vitalspan"
+)
