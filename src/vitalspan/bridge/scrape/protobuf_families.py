@@ -7,8 +7,8 @@ text cannot say: native histograms, and when each series began to count.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, TypeVar
 
 from vitalspan.bridge.otlp.protobuf_reader import read_fields, read_varint
 from vitalspan.bridge.scrape.scraped_metric import (
@@ -29,9 +29,15 @@ _TYPES: Final = ("counter", "gauge", "summary", "unknown", "histogram", "gaugehi
 _FLOATS: Final = frozenset({4, 8, 11, 14})
 """Fields of a histogram whose counts are floats: they come in place of those of whole numbers."""
 
-_GAUGE, _COUNTER, _SUMMARY, _UNTYPED, _TIMESTAMP, _HISTOGRAM = 2, 3, 4, 5, 6, 7
+_TIMESTAMP, _SUMMARY, _HISTOGRAM = 6, 4, 7
+_SCALARS: Final = (2, 3, 5)
+"""Fields of a metric: its time and its values; those of gauges, counters and untyped ones."""
 
 Value = int | bytes
+Fields = Mapping[int, Sequence[Value]]
+"""The values of a message by the numbers of their fields, in the order of the message."""
+
+T = TypeVar("T")
 
 
 def parse_families(data: bytes) -> Iterator[ScrapedMetric]:
@@ -52,130 +58,124 @@ def parse_families(data: bytes) -> Iterator[ScrapedMetric]:
         position += length
 
 
+def _fields(data: bytes) -> Fields:
+    fields: dict[int, list[Value]] = {}
+    for number, value in read_fields(data):
+        fields.setdefault(number, []).append(value)
+    return fields
+
+
+def _last(fields: Fields, number: int, read: Callable[[Value], T], default: T) -> T:
+    """Return what the last value of a field says, as Protocol Buffers demand."""
+    return read(fields[number][-1]) if number in fields else default
+
+
 def _family(data: bytes) -> ScrapedMetric:
-    texts = {1: "", 2: "", 5: ""}
-    number, metrics = 0, list[bytes]()
-    for field, value in read_fields(data):
-        if field in texts:
-            texts[field] = _text(value)
-        elif field == 3:
-            number = _whole(value)
-        elif field == 4:
-            metrics.append(_bytes(value))
-    name, type_ = texts[1], _TYPES[number] if number < len(_TYPES) else "unknown"
+    fields = _fields(data)
+    name, help_, unit = (_last(fields, number, _text, "") for number in (1, 2, 5))
+    number = _last(fields, 3, _whole, 0)
+    type_ = _TYPES[number] if number < len(_TYPES) else "unknown"
     if not name:
         raise ValueError("a metric has no name")
-    samples = [sample for metric in metrics for sample in _samples(name, metric)]
-    return ScrapedMetric(name, texts[2], type_, texts[5], samples)
+    samples = [sample for metric in fields.get(4, ()) for sample in _samples(name, _bytes(metric))]
+    return ScrapedMetric(name, help_, type_, unit, samples)
 
 
 def _samples(name: str, data: bytes) -> Iterator[ScrapedSample]:
-    labels: dict[str, str] = {}
-    time, parts = None, list[tuple[int, bytes]]()
-    for field, value in read_fields(data):
-        if field == 1:
-            label, text = _pair(_bytes(value))
-            labels[label] = text
-        elif field == _TIMESTAMP:
-            milliseconds = _signed(_whole(value))
-            time = Moment(milliseconds // 1000, milliseconds % 1000 * 1_000_000)
-        elif field in (_GAUGE, _COUNTER, _SUMMARY, _UNTYPED, _HISTOGRAM):
-            parts.append((field, _bytes(value)))
-    for field, part in parts:
-        if field == _HISTOGRAM:
-            yield from _histogram(name, labels, time, part)
-        elif field == _SUMMARY:
-            yield from _summary(name, labels, time, part)
-        else:
-            yield from _scalar(name, labels, time, part)
+    fields = _fields(data)
+    labels, time = _labels(fields), _last(fields, _TIMESTAMP, _milliseconds, None)
+    for number, values in fields.items():
+        for part in values:
+            if number == _HISTOGRAM:
+                yield from _histogram(name, labels, time, _fields(_bytes(part)))
+            elif number == _SUMMARY:
+                yield from _summary(name, labels, time, _fields(_bytes(part)))
+            elif number in _SCALARS:
+                yield from _scalar(name, labels, time, _fields(_bytes(part)))
 
 
-def _scalar(name: str, labels: Labels, time: Moment | None, data: bytes) -> Iterator[ScrapedSample]:
-    number, exemplar = 0.0, None
-    for field, value in read_fields(data):
-        if field == 1:
-            number = _double(value)
-        elif field == 2:
-            exemplar = _exemplar(_bytes(value))
-        elif field == 3:
-            yield ScrapedSample(f"{name}_created", labels, _moment(_bytes(value)))
-    yield ScrapedSample(name, labels, number, time, exemplar)
+def _scalar(
+    name: str, labels: Labels, time: Moment | None, fields: Fields
+) -> Iterator[ScrapedSample]:
+    yield from _created(name, labels, fields, 3)
+    exemplar = _last(fields, 2, _exemplar, None)
+    yield ScrapedSample(name, labels, _last(fields, 1, _double, 0.0), time, exemplar)
 
 
 def _summary(
-    name: str, labels: Labels, time: Moment | None, data: bytes
+    name: str, labels: Labels, time: Moment | None, fields: Fields
 ) -> Iterator[ScrapedSample]:
-    for field, value in read_fields(data):
-        if field == 1:
-            yield ScrapedSample(f"{name}_count", labels, float(_whole(value)), time)
-        elif field == 2:
-            yield ScrapedSample(f"{name}_sum", labels, _double(value), time)
-        elif field == 3:
-            both = {number: _double(part) for number, part in read_fields(_bytes(value))}
-            at = {**labels, "quantile": repr(both.get(1, 0.0))}
-            yield ScrapedSample(name, at, both.get(2, 0.0), time)
-        elif field == 4:
-            yield ScrapedSample(f"{name}_created", labels, _moment(_bytes(value)))
+    if 1 in fields:
+        count = float(_whole(fields[1][-1]))
+        yield ScrapedSample(f"{name}_count", labels, count, time)
+    if 2 in fields:
+        yield ScrapedSample(f"{name}_sum", labels, _double(fields[2][-1]), time)
+    for value in fields.get(3, ()):
+        both = _fields(_bytes(value))
+        quantile, amount = (_last(both, number, _double, 0.0) for number in (1, 2))
+        yield ScrapedSample(name, {**labels, "quantile": repr(quantile)}, amount, time)
+    yield from _created(name, labels, fields, 4)
 
 
 def _histogram(
-    name: str, labels: Labels, time: Moment | None, data: bytes
+    name: str, labels: Labels, time: Moment | None, fields: Fields
 ) -> Iterator[ScrapedSample]:
-    fields: dict[int, list[Value]] = {}
-    for field, value in read_fields(data):
-        fields.setdefault(field, []).append(value)
     native = _native(fields)
     if native is not None:
         yield ScrapedSample(name, labels, 0.0, time, None, native)
-    if 4 in fields:
-        yield ScrapedSample(f"{name}_count", labels, _double(fields[4][-1]), time)
-    elif 1 in fields:
-        yield ScrapedSample(f"{name}_count", labels, float(_whole(fields[1][-1])), time)
+    if 1 in fields or 4 in fields:
+        yield ScrapedSample(f"{name}_count", labels, _count(fields, 1, 4), time)
     if 2 in fields:
         yield ScrapedSample(f"{name}_sum", labels, _double(fields[2][-1]), time)
-    for bucket in fields.get(3, ()):
-        bound, count, exemplar = _bucket(_bytes(bucket))
+    for value in fields.get(3, ()):
+        bucket = _fields(_bytes(value))
         # Those of the native histogram are the same, and more.
-        shown = None if native is not None and native.nh_exemplars else exemplar
-        at = {**labels, "le": repr(bound)}
-        yield ScrapedSample(f"{name}_bucket", at, count, time, shown)
-    if 15 in fields:
-        yield ScrapedSample(f"{name}_created", labels, _moment(_bytes(fields[15][-1])))
+        has_own = native is None or not native.nh_exemplars
+        exemplar = _last(bucket, 3, _exemplar, None) if has_own else None
+        at = {**labels, "le": repr(_last(bucket, 2, _double, 0.0))}
+        yield ScrapedSample(f"{name}_bucket", at, _count(bucket, 1, 4), time, exemplar)
+    yield from _created(name, labels, fields, 15)
 
 
-def _native(fields: Mapping[int, Sequence[Value]]) -> ScrapedHistogram | None:
+def _native(fields: Fields) -> ScrapedHistogram | None:
     """Return the native histogram of a message; None for one that is classic alone.
 
     One has spans, or something about its zero bucket, as Prometheus demands.
     """
-    zero_threshold = _last_double(fields, 6)
-    zero_count = float(_whole(fields[7][-1])) if 7 in fields else _last_double(fields, 8)
+    zero_threshold = _last(fields, 6, _double, 0.0)
+    zero_count = float(_whole(fields[7][-1])) if 7 in fields else _last(fields, 8, _double, 0.0)
     if not (9 in fields or 12 in fields or zero_threshold > 0 or zero_count > 0):
         return None
-    exemplars = (_exemplar(_bytes(value)) for value in fields.get(16, ()))
+    exemplars = (_exemplar(value) for value in fields.get(16, ()))
     return ScrapedHistogram(
-        float(_whole(fields[1][-1])) if 1 in fields else _last_double(fields, 4),
-        _last_double(fields, 2),
-        _zigzag(_whole(fields[5][-1])) if 5 in fields else 0,
+        float(_whole(fields[1][-1])) if 1 in fields else _last(fields, 4, _double, 0.0),
+        _last(fields, 2, _double, 0.0),
+        _last(fields, 5, _zigzag, 0),
         zero_threshold,
         zero_count,
-        [_span(_bytes(value)) for value in fields.get(12, ())],
+        [_span(_fields(_bytes(value))) for value in fields.get(12, ())],
         list(_deltas(fields.get(13, ()))),
-        [_span(_bytes(value)) for value in fields.get(9, ())],
+        [_span(_fields(_bytes(value))) for value in fields.get(9, ())],
         list(_deltas(fields.get(10, ()))),
         [exemplar for exemplar in exemplars if exemplar.timestamp is not None],
         counts_are_floats=not _FLOATS.isdisjoint(fields),
     )
 
 
-def _span(data: bytes) -> Span:
-    offset, length = 0, 0
-    for field, value in read_fields(data):
-        if field == 1:
-            offset = _zigzag(_whole(value))
-        elif field == 2:
-            length = _whole(value)
-    return Span(offset, length)
+def _count(fields: Fields, whole: int, fraction: int) -> float:
+    """Return a count, which is a float in one field or a whole number in another."""
+    if fraction in fields:
+        return _double(fields[fraction][-1])
+    return float(_last(fields, whole, _whole, 0))
+
+
+def _created(name: str, labels: Labels, fields: Fields, number: int) -> Iterator[ScrapedSample]:
+    if number in fields:
+        yield ScrapedSample(f"{name}_created", labels, _moment(fields[number][-1]))
+
+
+def _span(fields: Fields) -> Span:
+    return Span(_last(fields, 1, _zigzag, 0), _last(fields, 2, _whole, 0))
 
 
 def _deltas(values: Sequence[Value]) -> Iterator[int]:
@@ -190,46 +190,25 @@ def _deltas(values: Sequence[Value]) -> Iterator[int]:
             yield _zigzag(delta)
 
 
-def _bucket(data: bytes) -> tuple[float, float, ScrapedExemplar | None]:
-    bound, count, exemplar = 0.0, 0.0, None
-    for field, value in read_fields(data):
-        if field == 1:
-            count = float(_whole(value))
-        elif field == 2:
-            bound = _double(value)
-        elif field == 3:
-            exemplar = _exemplar(_bytes(value))
-        elif field == 4:
-            count = _double(value)
-    return bound, count, exemplar
+def _exemplar(value: Value) -> ScrapedExemplar:
+    fields = _fields(_bytes(value))
+    time = _last(fields, 3, _moment, None)
+    return ScrapedExemplar(_labels(fields), _last(fields, 2, _double, 0.0), time)
 
 
-def _exemplar(data: bytes) -> ScrapedExemplar:
-    labels: dict[str, str] = {}
-    number, time = 0.0, None
-    for field, value in read_fields(data):
-        if field == 1:
-            label, text = _pair(_bytes(value))
-            labels[label] = text
-        elif field == 2:
-            number = _double(value)
-        elif field == 3:
-            time = _moment(_bytes(value))
-    return ScrapedExemplar(labels, number, time)
+def _labels(fields: Fields) -> Labels:
+    pairs = (_fields(_bytes(pair)) for pair in fields.get(1, ()))
+    return {_last(pair, 1, _text, ""): _last(pair, 2, _text, "") for pair in pairs}
 
 
-def _moment(data: bytes) -> Moment:
-    parts = {number: _signed(_whole(value)) for number, value in read_fields(data)}
-    return Moment(parts.get(1, 0), parts.get(2, 0))
+def _moment(value: Value) -> Moment:
+    fields = _fields(_bytes(value))
+    return Moment(_last(fields, 1, _signed, 0), _last(fields, 2, _signed, 0))
 
 
-def _pair(data: bytes) -> tuple[str, str]:
-    texts = {number: _text(value) for number, value in read_fields(data)}
-    return texts.get(1, ""), texts.get(2, "")
-
-
-def _last_double(fields: Mapping[int, Sequence[Value]], number: int) -> float:
-    return _double(fields[number][-1]) if number in fields else 0.0
+def _milliseconds(value: Value) -> Moment:
+    milliseconds = _signed(value)
+    return Moment(milliseconds // 1000, milliseconds % 1000 * 1_000_000)
 
 
 def _whole(value: Value) -> int:
@@ -256,9 +235,11 @@ def _double(value: Value) -> float:
     return number
 
 
-def _signed(value: int) -> int:
-    return value - (1 << 64) if value >> 63 else value
+def _signed(value: Value) -> int:
+    number = _whole(value)
+    return number - (1 << 64) if number >> 63 else number
 
 
-def _zigzag(value: int) -> int:
-    return (value >> 1) ^ -(value & 1)
+def _zigzag(value: Value) -> int:
+    number = _whole(value)
+    return (number >> 1) ^ -(number & 1)
