@@ -89,13 +89,13 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what has this name: a program that uses little of the package imports little of it."""
+    """Import a member on first use, because most programs use little of the package."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     fork = import_module(f"{__name__}.runtime.fork")
     with fork.imports_finish_first:
         module = import_module(f"{__name__}.{_MODULES[name]}")
-    # The next look-up finds it without coming here.
+    # The next lookup finds it without calling this function.
     member = globals()[name] = getattr(module, name)
     return member
 

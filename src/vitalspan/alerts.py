@@ -1,4 +1,4 @@
-"""The alerts of a monitor: active and past ones, silences, and actions that they trigger."""
+"""The alerts of a monitor: active and past ones, silences, and actions on alerts."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class Alerts:
-    """The alerts of a monitor, as `monitor.alerts`.
+    """The alerts of a monitor, available as `monitor.alerts`.
 
     Args:
-        engine: evaluates the rules that alerts come from.
-        actions: runs what alerts trigger.
-        clock: of the monitor.
+        engine: the engine that evaluates the rules.
+        actions: runs the actions of alerts.
+        clock: the clock of the monitor.
         lock: held while rules are evaluated.
 
     Attributes:
-        shared: the evaluation of several processes; None for a process by itself.
+        shared: the evaluation of several processes; None for a single process.
         kept_silences: the silences.
     """
 
@@ -51,13 +51,14 @@ class Alerts:
         state: str | None = None,
         operation: str | None = None,
     ) -> list[Alert]:
-        """Return the alerts that are pending, firing, or resolved less than 15 minutes ago.
+        """Return the alerts that are pending, firing, or were resolved less than 15 minutes ago.
 
         Args:
-            type: only those of this signal.
-            severity: only those that are info, warning, error or critical now.
-            state: only those that are pending, firing or resolved.
-            operation: only those about this operation.
+            type: only alerts of this signal.
+            severity: only alerts whose current severity is this one: info, warning, error or
+                critical.
+            state: only alerts in this state: pending, firing or resolved.
+            operation: only alerts about this operation.
         """
         conditions = {"type": type, "severity": severity, "state": state, "operation": operation}
         with self._lock:
@@ -70,7 +71,7 @@ class Alerts:
         ]
 
     def history(self) -> list[Alert]:
-        """Return past alerts as they were when they fired, changed and ended, the latest last."""
+        """Return past alerts as they were when they fired, changed or ended, the latest last."""
         with self._lock:
             self._follow()
         return list(self._engine.past)
@@ -79,10 +80,10 @@ class Alerts:
         """Acknowledge an alert, so that no reminders of it are sent.
 
         Args:
-            alert: its id.
+            alert: the id of the alert.
 
         Returns:
-            Whether there is an alert of that id.
+            Whether there is an alert with this id.
         """
         with self._lock:
             self._follow()
@@ -92,18 +93,18 @@ class Alerts:
         return is_known
 
     def silence(self, where: Mapping[str, str], seconds: float, comment: str = "") -> Silence:
-        """Keep alerts from all receivers for a while. They are still evaluated and shown.
+        """Silence alerts for all receivers for a while. They are still evaluated and shown.
 
-        An Alertmanager that is a receiver gets the same silence, for the alerts of this process.
+        Alertmanagers among the receivers get the same silence, for the alerts of this process.
 
         Args:
-            where: `alertname`, `severity` or any label of the alerts, with a value or with `!=`,
-                `=~` or `!~` and a value.
-            seconds: for how long, above 0.
-            comment: why.
+            where: `alertname`, `severity` or any label of the alerts, with a value, or with a value
+                after `!=`, `=~` or `!~`.
+            seconds: the duration, above 0.
+            comment: the reason.
 
         Raises:
-            ValueError: for a duration that is none, for no condition or conditions that an alert
+            ValueError: for an invalid duration, for no condition or conditions that an alert
                 without labels fulfils, and for a matcher that cannot be parsed.
         """
         if not 0 < seconds < math.inf:
@@ -120,7 +121,7 @@ class Alerts:
         return self.kept_silences.active(self._clock.wall())
 
     def unsilence(self, silence: int) -> bool:
-        """End the silence of this id; return whether there is one."""
+        """End the silence with this id; return whether there is one."""
         is_known = self.kept_silences.remove(silence)
         if is_known:
             self._request("unsilence", silence=silence)
@@ -134,37 +135,37 @@ class Alerts:
         cooldown: float = 300.0,
         max_per_hour: int | None = 60,
     ) -> None:
-        """Run a function when an alert begins to fire or becomes more severe.
+        """Run a function when an alert starts firing or becomes more severe.
 
-        Functions run one after the other, in a thread of their own.
+        The functions run one after the other, in a thread of their own.
 
         Args:
-            match: an alert's name, conditions on its labels, or a function of it.
+            match: the name of an alert, conditions on its labels, or a function of it.
             action: a function of the alert, or a coroutine function.
             cooldown: seconds before it runs for the same alert again.
-            max_per_hour: how often it runs at most; None for any number.
+            max_per_hour: the maximum number of runs per hour; None for no limit.
 
         Raises:
-            ConfigurationError: for a condition, a function or a number that cannot be used.
+            ConfigurationError: for an invalid condition, function or number.
         """
         self._actions.add(match, action, cooldown=cooldown, max_per_hour=max_per_hour)
 
     def actions(self) -> list[ActionRecord]:
-        """Return which actions ran lately, and which were left out and why, the latest one last."""
+        """Return which actions ran recently, and which were skipped and why, the latest last."""
         return self._actions.records()
 
     def clear(self) -> None:
-        """Forget every alert, past ones included. Conditions that still hold begin anew."""
+        """Remove all alerts, including past ones. Alerts whose conditions still hold start over."""
         with self._lock:
             self._engine.clear()
         self._request("clear")
 
     def reset(self) -> None:
-        """Forget the silences, as a forked child does."""
+        """Drop the silences, in a forked child."""
         self.kept_silences.reset()
 
     def _follow(self) -> None:
-        """Take over the results of the process that evaluates for all, if this one does not."""
+        """Read the results of the process that evaluates for all, if this one does not."""
         if self.shared is not None:
             self.shared.follow()
 

@@ -1,4 +1,4 @@
-"""Checks of the bucket boundaries that users set."""
+"""Checks the bucket boundaries that users set."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, Final
 from vitalspan.errors import ConfigurationError
 
 MAX_BOUNDARIES: Final = 100
-"""Boundaries that a histogram can have. Each of them is a series in Prometheus."""
+"""The maximum number of boundaries of a histogram, each of which is a series in Prometheus."""
 
 LONGEST: Final = 1e9
-"""The greatest boundary in seconds, some 31 years."""
+"""The greatest boundary in seconds, about 31 years."""
 
 _EXAMPLE: Final = "use seconds in increasing order, such as (0.1, 0.5, 1, 5)"
 
@@ -22,8 +22,8 @@ def check_boundaries(boundaries: Any, name: str = "buckets") -> tuple[float, ...
     """Return bucket boundaries, in seconds, as a tuple of floats.
 
     Args:
-        boundaries: the upper bounds of all buckets but the last one, which has none.
-        name: what messages call them.
+        boundaries: the upper bounds of all buckets except the last one, which has none.
+        name: the name of the setting in messages.
 
     Raises:
         ConfigurationError: for boundaries that are not numbers, not positive, not finite or not

@@ -39,15 +39,15 @@ if TYPE_CHECKING:
 
 
 class Capabilities(Instruments):
-    """What a monitor can do with what it records, one object for each capability.
+    """Everything that a monitor does with its records, with one object per capability.
 
-    Each object is made when it is first used. A monitor is this, with its metrics and its threads.
+    Each object is created on first use. A monitor adds its metrics and its threads.
 
     Args:
-        settings: of the monitor.
-        clock: where durations and dates come from.
-        tracer_provider: makes the spans; None follows the global provider.
-        registry: where the metrics appear.
+        settings: the settings of the monitor.
+        clock: provides durations and dates.
+        tracer_provider: makes the spans; None uses the global provider.
+        registry: the registry of the metrics.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Capabilities(Instruments):
         self._counts: Counts = self._workers.counts if self._workers else counts
 
     def recent_calls(self) -> list[CallRecord]:
-        """Return the calls that ended most recently, the latest one last."""
+        """Return the calls that ended most recently, the latest last."""
         if self._workers is not None:
             return self._workers.recent_calls(self._settings.recent_calls)
         return self._recorder.recent()
@@ -78,9 +78,9 @@ class Capabilities(Instruments):
 
     @first_use
     def evaluation(self) -> Evaluation:
-        """The loop that evaluates rules and health; it is made when it is first used."""
+        """The loop that evaluates rules and health, which is created on first use."""
         with fork.imports_finish_first:
-            # Importing what this needs takes longer than everything else together.
+            # Importing it takes longer than all other imports together.
             from vitalspan.evaluation import Evaluation  # noqa: PLC0415
 
         evaluation = Evaluation(
@@ -91,17 +91,17 @@ class Capabilities(Instruments):
 
     @property
     def evaluation_if_made(self) -> Evaluation | None:
-        """The loop that evaluates rules and health, or None if nothing has used it yet."""
+        """The loop that evaluates rules and health; None if it has not been used yet."""
         return Capabilities.evaluation.if_made(self)
 
     @property
     def rules(self) -> RuleBook:
-        """The rules in force: load a rule file, add and remove rules and SLOs, read signals."""
+        """The current rules: load a rule file, add and remove rules and SLOs, read signals."""
         return self.evaluation.rules
 
     @property
     def alerts(self) -> Alerts:
-        """The alerts, active and past: read, acknowledge and silence them, or run a function."""
+        """The active and past alerts: read, acknowledge, silence them, or run functions on them."""
         return self.evaluation.alerts
 
     @property
@@ -111,32 +111,32 @@ class Capabilities(Instruments):
 
     @property
     def health(self) -> ServiceHealth:
-        """The health of the service: `monitor.health()` is the score and its reasons."""
+        """The health of the service: `monitor.health()` returns the score and its reasons."""
         return self.evaluation.health
 
     @first_use
     def statistics(self) -> ServiceStatistics:
-        """The figures of all calls, of components and of operations, and the calls running now."""
+        """Statistics of all calls, of components and of operations, and the running calls."""
         with fork.imports_finish_first:
-            # A program that nobody asks needs none of this.
+            # Imported here, because many programs never use it.
             from vitalspan.statistics.period_reader import PeriodReader  # noqa: PLC0415
             from vitalspan.statistics.service_statistics import ServiceStatistics  # noqa: PLC0415
 
-        # Totals since the start need no evaluation, which is made only for a window.
+        # Totals since the start need no evaluation, which is only created for a window.
         reading = lambda: self.evaluation.reading_history()  # noqa: E731, PLW0108
         periods = PeriodReader(self._counts, reading, self._earlier_history)
         return ServiceStatistics(self._recorder, periods, self.recent_calls, self.slow_calls)
 
     def stacks(self) -> list[RunningStack]:
-        """Return where every call is that is inside now in this process, the oldest call first.
+        """Return the stacks of all calls that are running in this process, the oldest call first.
 
-        Each has the stack from its function to the line that it is at, across the awaits of a task.
+        A stack goes from the function of the call to the current line, across the awaits of a task.
         """
         return self.statistics.stacks()
 
     @first_use
     def marks(self) -> Marks:
-        """The moments that charts mark: starts of the service, and what `mark` was told."""
+        """The moments marked on charts: starts of the service, and those of `mark`."""
         with fork.imports_finish_first:
             from vitalspan.marks import Marks  # noqa: PLC0415 - few programs look at charts
 
@@ -149,21 +149,21 @@ class Capabilities(Instruments):
         )
 
     def mark(self, text: str) -> None:
-        """Mark this moment on the charts of the page, such as a migration or a switched flag.
+        """Mark this moment on the charts of the page, such as a migration or a feature flag change.
 
-        It is kept in the store, where there is one. The last 200 are shown.
+        It is kept in the store, if there is one. The last 200 are shown.
 
         Args:
-            text: what happened, in a few words; at most 256 characters of it are kept.
+            text: a short description; at most 256 characters of it are kept.
 
         Raises:
-            ConfigurationError: for what is no text.
+            ConfigurationError: if the text is not a string or is empty.
         """
         self.marks.add(text)
 
     @first_use
     def profiles(self) -> Profiles:
-        """The profiles of slow calls, which the setting `profile_slow_calls` has taken."""
+        """The profiles of slow calls, which the setting `profile_slow_calls` turns on."""
         with fork.imports_finish_first:
             from vitalspan.profiling.profiles import Profiles  # noqa: PLC0415 - few have any
             from vitalspan.workers.shared_profiles import SharedProfiles  # noqa: PLC0415
@@ -174,25 +174,25 @@ class Capabilities(Instruments):
 
     @first_use
     def sessions(self) -> Sessions:
-        """The sessions: those that are open, the history of closed ones, and comparisons."""
+        """The sessions: the open ones, the history of closed ones, and comparisons."""
         with fork.imports_finish_first:
             from vitalspan.sessions.sessions import Sessions  # noqa: PLC0415 - few open one
 
         return Sessions(self._recorder, self._store_reader)
 
     def session(self, name: str) -> Session:
-        """Return a session, a named stretch of work that a `with` statement opens and closes.
+        """Return a session, a named stretch of work, as a context manager.
 
-        It has statistics of its own, of the calls that begin within it.
+        It has its own statistics of the calls that begin within it.
 
         Args:
-            name: of the session; several may have the same.
+            name: the name of the session; several sessions may have the same.
         """
         return self.sessions.session(name)
 
     @first_use
     def reports(self) -> Reports:
-        """The reports: what is said about now, a session or a period of the past."""
+        """The reports: about now, a session or a period of the past."""
         with fork.imports_finish_first:
             from vitalspan.reports.gather_overview import Sources  # noqa: PLC0415
             from vitalspan.reports.reports import Reports  # noqa: PLC0415 - few programs ask
@@ -212,18 +212,18 @@ class Capabilities(Instruments):
     def dashboard(
         self, *, window: float | None = 3600.0, offset: float = 0.0, operations: int = 100
     ) -> dict[str, Any]:
-        """Return everything that a dashboard shows, in types that JSON has.
+        """Return all data of a dashboard, in types that JSON has.
 
         The schema is documented and has a version. A monitor that does not tick by itself ticks
         first.
 
         Args:
-            window: the length of the period in seconds; None for all time since the start.
+            window: the length of the period in seconds; None for the whole time since the start.
             offset: the seconds since its end.
-            operations: how many operations are listed at most, those that took most time.
+            operations: the maximum number of operations, by the time that they took.
 
         Raises:
-            ConfigurationError: for a period that cannot be looked back on.
+            ConfigurationError: for a period that is not available.
         """
         return self.reports.dashboard(window=window, offset=offset, operations=operations)
 
@@ -236,16 +236,16 @@ class Capabilities(Instruments):
     ) -> Report:
         """Return a report for people: as text, Markdown, JSON or one HTML file.
 
-        Without arguments it is about all time since the start. A monitor that does not tick by
+        Without arguments it covers the whole time since the start. A monitor that does not tick by
         itself ticks first.
 
         Args:
-            window: the length of the period in seconds; None for all time since the start.
+            window: the length of the period in seconds; None for the whole time since the start.
             offset: the seconds since its end.
-            session: reports on this session instead of a period.
+            session: a session to report on, instead of a period.
 
         Raises:
-            ConfigurationError: for a period that cannot be looked back on, or something that is no
+            ConfigurationError: for a period that is not available, or something that is not a
                 session.
             VitalspanError: for a window if another process has the history.
         """
@@ -255,7 +255,7 @@ class Capabilities(Instruments):
 
     @property
     def workers(self) -> Workers | None:
-        """The processes that put their counts together; None for a process by itself."""
+        """The processes that share their counts; None for a single process."""
         return self._workers
 
     def _unstored_sessions(self) -> list[Record]:
@@ -266,7 +266,7 @@ class Capabilities(Instruments):
         return self.marks.take_unstored()
 
     def _earlier_history(self) -> EarlierHistory | None:
-        """Return the history before that in memory; None where there is none."""
+        """Return the history from before the one in memory; None if there is none."""
         reader = self._store_reader()
         if self._server_history is not None or reader is None:
             return self._server_history
@@ -276,7 +276,7 @@ class Capabilities(Instruments):
         return StoredHistory(reader)
 
     def _history_of_server(self, settings: Settings) -> EarlierHistory | None:
-        """Return the history that the Prometheus of some settings has; None without one."""
+        """Return the history in the Prometheus that is set; None without one."""
         if not settings.history:
             return None
         with fork.imports_finish_first:

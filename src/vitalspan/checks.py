@@ -1,4 +1,4 @@
-"""Checks of the numbers that a program gives, with the same messages wherever they are given."""
+"""Checks numbers that a program passes, with the same messages everywhere."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from vitalspan.errors import ConfigurationError
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Return whether a value is a number. True and False are none."""
+    """Return whether a value is a number. True and False are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def check_whole(name: str, value: object, least: int = 1, most: int | None = None) -> None:
-    """Check a whole number.
+    """Check an integer.
 
     Args:
-        name: what messages call it.
-        value: what was given.
-        least: the least value that it can have.
-        most: the greatest; None for any.
+        name: its name in messages.
+        value: the value.
+        least: the minimum.
+        most: the maximum; None for no limit.
 
     Raises:
         ConfigurationError: for anything else.
@@ -35,11 +35,11 @@ def check_seconds(name: str, value: object, least: float, most: float, otherwise
     """Check a number of seconds.
 
     Args:
-        name: what messages call it.
-        value: what was given.
-        least: the least value that it can have.
-        most: the greatest.
-        otherwise: the end of the message, about what else can be given.
+        name: its name in messages.
+        value: the value.
+        least: the minimum.
+        most: the maximum.
+        otherwise: the end of the message, about other allowed values.
 
     Raises:
         ConfigurationError: for anything else.
@@ -53,8 +53,8 @@ def seconds_above_0(name: str, value: float) -> float:
     """Return a number of seconds that a thread can wait for.
 
     Args:
-        name: what messages call it.
-        value: what was given.
+        name: its name in messages.
+        value: the value.
 
     Raises:
         ConfigurationError: for anything that is not above 0.

@@ -1,4 +1,4 @@
-"""Clocks: the source of time, which everything else takes as an argument."""
+"""Clocks: the source of time, which is passed to everything else."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Two readings in seconds: a steady one for durations and the time of day for dates."""
+    """Two readings in seconds: a steady one for durations, and the time of day for dates."""
 
     def now(self) -> float:
-        """Seconds on a clock that never goes back; its zero means nothing."""
+        """Seconds on a clock that never goes back; its zero has no meaning."""
         ...
 
     def wall(self) -> float:
@@ -21,17 +21,17 @@ class Clock(Protocol):
 class SystemClock:
     """The operating system's clocks."""
 
-    # Class attributes keep the builtins: a bound Python method would cost a frame a call.
+    # Class attributes keep the builtins: a Python method would cost a frame per call.
     now = staticmethod(time.perf_counter)
     wall = staticmethod(time.time)
 
 
 class ManualClock:
-    """A clock that moves only when told to, for tests.
+    """A clock that only moves when told to, for tests.
 
     Args:
-        start: what `now()` reads at first, in seconds.
-        wall: what `wall()` reads at first, in seconds since the Unix epoch.
+        start: the first value of `now()`, in seconds.
+        wall: the first value of `wall()`, in seconds since the Unix epoch.
     """
 
     def __init__(self, start: float = 1000.0, wall: float = 1_700_000_000.0) -> None:
@@ -57,5 +57,5 @@ class ManualClock:
         self._now += seconds
 
     def step_wall(self, seconds: float) -> None:
-        """Set the time of day forward or back, as an NTP correction does; durations are unmoved."""
+        """Set the time of day forward or back, as NTP may do; durations are not affected."""
         self._offset += seconds

@@ -15,7 +15,7 @@ from vitalspan.metrics import DURATION_BOUNDARIES
 from vitalspan.words import suggestion
 
 _MOST: Final = 1_000_000
-"""The greatest value of most settings that are whole numbers."""
+"""The greatest value of most integer settings."""
 
 _COUNTS: Final = (
     ("max_series", 1, _MOST),
@@ -28,13 +28,13 @@ _COUNTS: Final = (
     ("report_keep", 1, _MOST),
     ("profiles_per_hour", 1, 3600),
 )
-"""Settings that are whole numbers, with their least and their greatest values."""
+"""The integer settings, with their minimum and maximum values."""
 
 _TEXTS: Final = (
     *("component", "rules", "alertmanager", "webhook", "workers"),
     *("prices", "reports", "store", "store_tiers", "history", "trace_url"),
 )
-"""Settings that are any text."""
+"""The settings that may be any string."""
 
 _SHORTEST_TICK: Final = 0.1
 _LONGEST_TICK: Final = 3600
@@ -43,7 +43,7 @@ _LONGEST_SPAN: Final = 86400
 
 _SHORTEST_PROFILE: Final = 0.1
 _LONGEST_PROFILE: Final = 120
-"""With 100 samples a second it is large enough already."""
+"""With 100 samples per second, this is large enough."""
 
 _SHORTEST_REPORT: Final = 60
 _LONGEST_REPORT: Final = 31 * 86400
@@ -60,7 +60,7 @@ _SECONDS: Final = (
     ("report_interval", _SHORTEST_REPORT, _LONGEST_REPORT),
     ("report_max_age", _SHORTEST_REPORT, _LONGEST_AGE),
 )
-"""Settings in seconds, with their least and their greatest values."""
+"""The settings in seconds, with their minimum and maximum values."""
 
 REPORT_FORMATS: Final = ("html", "md", "json", "txt")
 
@@ -78,67 +78,67 @@ class Settings:
     """The settings of a monitor.
 
     Attributes:
-        component: the component of operations that are given none.
-        metric_prefix: put before the name of every metric, such as `shop_`.
-        max_series: sets of operation labels that get series of their own.
-        recent_calls: finished calls that are kept for reading.
-        slow_calls: calls over their `slow=` limit that are kept for reading.
+        component: the component of operations that set none.
+        metric_prefix: the prefix of all metric names, such as `shop_`.
+        max_series: the maximum number of sets of operation labels with their own series.
+        recent_calls: the number of finished calls to keep for reading.
+        slow_calls: the number of calls over their `slow=` limit to keep for reading.
         system_metrics: whether `process_*`, `python_*` and `system_*` are collected.
         enabled: whether calls are recorded.
-        qualified_names: whether functions without a name are called by module and qualified name,
-            `shop.cart.checkout`, rather than by qualified name alone.
-        buckets: the upper bounds in seconds, without `+Inf`, of the buckets that durations are
-            counted in where an operation has none of its own.
+        qualified_names: whether the default names of functions are the module and the qualified
+            name, `shop.cart.checkout`, rather than only the qualified name.
+        buckets: the upper bounds in seconds, without `+Inf`, of the buckets for durations of
+            operations that set none.
         buckets_from_slos: whether the `under` of every SLO is a boundary of every operation, so
-            that its good calls can be read from the histogram.
-        native_histograms: whether durations are native histograms in the formats that have them.
-        classic_histograms: whether classic buckets stand beside the native ones.
-        native_histogram_buckets: buckets of a native histogram at most; where more are needed they
-            become wider.
-        created_series: whether the text formats say when each counter, histogram and summary began,
-            in a `_created` sample. The protobuf format always does.
+            that the number of its good calls can be read from the histogram.
+        native_histograms: whether durations are native histograms in formats that support them.
+        classic_histograms: whether classic buckets are shown beside the native ones.
+        native_histogram_buckets: the maximum number of buckets of a native histogram; if more would
+            be needed, they become wider.
+        created_series: whether the text formats have the creation time of each counter, histogram
+            and summary in a `_created` sample. The protobuf format always does.
         rules: rule files, directories of them and patterns such as `rules/*.yml`, separated by
-            commas, which are read again whenever they change.
-        tick_interval: seconds between two evaluations of rules and health; 0 for none by itself.
-        alert_history: past alerts that are kept for reading.
-        alertmanager: addresses of Alertmanagers that are sent alerts, separated by commas.
-        webhook: the address of a webhook that is sent alerts.
-        group_wait: seconds from the first alert of a group to the webhook's first message of it.
-        group_interval: seconds from one message of a group to the next at least.
-        metrics: `otlp` pushes the metrics of the registry to an OpenTelemetry receiver, as the
-            `OTEL_*` variables say; nothing is pushed by default.
-        health_model: what the health score is made of, unless the rule file says so: `service`,
+            commas, which are read again when they change.
+        tick_interval: seconds between two evaluations of rules and health; 0 turns them off.
+        alert_history: the number of past alerts to keep for reading.
+        alertmanager: the URLs of Alertmanagers to send alerts to, separated by commas.
+        webhook: the URL of a webhook to send alerts to.
+        group_wait: seconds between the first alert of a group and the webhook's first message.
+        group_interval: the minimum number of seconds between two messages of a group.
+        metrics: `otlp` pushes the metrics of the registry to an OpenTelemetry receiver, which the
+            `OTEL_*` variables configure; by default nothing is pushed.
+        health_model: the factors of the health score, unless the rule file sets them: `service`,
             `classic`, `pipeline` or `slo`; `off` for no score.
-        health_snapshots: past scores that are kept for the trend.
+        health_snapshots: the number of past scores to keep for the trend.
         health_snapshot_interval: seconds between two of them; 0 for one at every tick.
-        prices: a YAML file with what models cost, for calls that do not say their cost.
-        gen_ai_metrics: whether calls to models are counted by the names of OpenTelemetry's
-            generative AI conventions as well.
-        workers: the directory in which the processes of one service publish what they count, so
-            that each of them shows all; empty for a process by itself.
+        prices: a YAML file with the prices of models, for calls that do not give their cost.
+        gen_ai_metrics: whether model calls are also counted under the names of OpenTelemetry's
+            generative AI conventions.
+        workers: the shared directory in which the processes of one service publish their counts, so
+            that each of them shows the sums; empty for a single process.
         publish_interval: seconds between two publications there.
-        store: the URL of a store where the history, alerts, silences and error budgets are kept,
-            `sqlite:///history.db` for example; empty for none.
-        store_tiers: how finely the past is stored, and how long: pairs of both, separated by
-            commas.
-        store_max_bytes: the size of the store above which old history is forgotten sooner; 0 for
-            any size.
-        history: the URL of a Prometheus, Thanos or Mimir that is asked about the time that memory
-            has not, `prometheus+http://prometheus:9090?job=shop` for example; empty for none.
-        reports: the directory in which reports are written at an interval; `store` keeps them in
-            the store; empty for none.
-        report_interval: seconds that each of them is about.
+        store: the URL of a store for the history, alerts, silences and error budgets, for example
+            `sqlite:///history.db`; empty for none.
+        store_tiers: pairs of the resolution at which the past is stored and how long it is kept,
+            separated by commas.
+        store_max_bytes: the size of the store above which old history is deleted sooner; 0 for no
+            limit.
+        history: the URL of a Prometheus, Thanos or Mimir that provides the history that is not in
+            memory, for example `prometheus+http://prometheus:9090?job=shop`; empty for none.
+        reports: the directory for reports at an interval; `store` keeps them in the store; empty
+            for none.
+        report_interval: the number of seconds that each report covers.
         report_formats: `html`, `md`, `json` and `txt`, separated by commas.
-        report_keep: reports that are kept there.
-        report_max_age: seconds after which a report is removed.
-        trace_url: the address of a trace in your tracing system, with `{trace_id}` where its id
-            belongs; the page links to it.
-        profile_slow_calls: whether calls that pass their `slow=` limit are profiled while they are
-            slow, one at a time.
-        profiles_per_hour: how many of them in an hour, at most.
-        profile_seconds: for how many seconds each of them, at most.
-        show_stacks: whether the page and its API show stacks and profiles to clients of which the
-            server knows nothing as well.
+        report_keep: the number of reports to keep there.
+        report_max_age: seconds after which a report is deleted.
+        trace_url: the URL of a trace in your tracing system, with `{trace_id}` in the place of its
+            id; the page links to it.
+        profile_slow_calls: whether calls that exceed their `slow=` limit are profiled from then on,
+            one at a time.
+        profiles_per_hour: the maximum number of profiles per hour.
+        profile_seconds: the maximum number of seconds of a profile.
+        show_stacks: whether the page and its API also show stacks and profiles to clients that are
+            not authenticated.
     """
 
     component: str = "default"
@@ -187,7 +187,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         self._check_numbers()
-        # Any sequence of numbers is taken; equal settings are equal all the same.
+        # Any sequence of numbers is accepted; equal settings have to compare equal.
         object.__setattr__(self, "buckets", check_boundaries(self.buckets))
         for field in fields(self):
             value = getattr(self, field.name)
@@ -240,27 +240,27 @@ class Settings:
 
     @property
     def rule_paths(self) -> tuple[str, ...]:
-        """The rule files, directories and patterns of `rules`."""
+        """The rule files, directories and patterns in `rules`."""
         if os.path.exists(self.rules):  # noqa: PTH110 - a name may be no path at all
             return (self.rules,)
         return tuple(path.strip() for path in self.rules.split(",") if path.strip())
 
     @property
     def report_endings(self) -> tuple[str, ...]:
-        """The formats of `report_formats`; empty if one of them is none."""
+        """The formats in `report_formats`; empty if one of them is invalid."""
         formats = tuple(one.strip().lower() for one in self.report_formats.split(","))
         return formats if set(formats) <= set(REPORT_FORMATS) else ()
 
     @property
     def alerting(self) -> bool:
-        """True if rules, receivers or a store are set."""
+        """True if there are rules, receivers or a store."""
         return bool(self.rules or self.alertmanager or self.webhook or self.store)
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
-        """Return these settings with some changed.
+        """Return a copy of these settings with some changed.
 
         Raises:
-            ConfigurationError: for an unknown setting, or a value that it cannot have.
+            ConfigurationError: for an unknown setting, or an invalid value.
         """
         names = sorted(field.name for field in fields(self))
         unknown = sorted(set(changes) - set(names))

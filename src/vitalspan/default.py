@@ -1,4 +1,4 @@
-"""The default monitor behind `operation`, `cache` and `api`, which is made on first use."""
+"""The default monitor behind `operation`, `cache` and `api`, which is created on first use."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ builders.update(
 
 
 class _Making:
-    """The lock that keeps two threads from making two default monitors."""
+    """The lock that keeps two threads from creating two default monitors."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew in a forked child, with a lock that no other thread can hold."""
+        """Start over in a forked child, with a lock that no other thread can hold."""
         self.lock = threading.RLock()
 
 
@@ -67,10 +67,10 @@ _making = _Making()
 
 
 def get_monitor() -> Monitor:
-    """Return the default monitor, which is made on first use in prometheus_client's registry.
+    """Return the default monitor, which is created on first use in the default registry.
 
     Raises:
-        ConfigurationError: for a `VITALSPAN_*` variable that cannot be used.
+        ConfigurationError: for an invalid `VITALSPAN_*` variable.
     """
     return _monitors[0] if _monitors else _make({})
 
@@ -78,15 +78,15 @@ def get_monitor() -> Monitor:
 def configure(*, tracing: str | None = None, **settings: Any) -> Monitor:
     """Change settings of the default monitor, and start it.
 
-    What is given here takes precedence over environment variables.
+    The arguments take precedence over environment variables.
 
     Args:
-        tracing: `otlp` configures a tracer provider that exports by OTLP, if there is none yet.
-        **settings: as `vitalspan.config.Settings` lists them.
+        tracing: `otlp` sets up a tracer provider that exports with OTLP, if there is none yet.
+        **settings: see `vitalspan.config.Settings`.
 
     Raises:
-        ConfigurationError: for a setting that cannot be used; nothing is changed then.
-        MissingExtraError: if `tracing="otlp"` has no exporter installed.
+        ConfigurationError: for an invalid setting; nothing is changed then.
+        MissingExtraError: if `tracing="otlp"` is given and no exporter is installed.
     """
     fork.reset_in_child(_making)
     with _making.lock:

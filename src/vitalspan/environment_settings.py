@@ -1,4 +1,4 @@
-"""The environment variables that set the settings of the default monitor."""
+"""The environment variables for the settings of the default monitor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vitalspan.errors import ConfigurationError
 PREFIX: Final = "VITALSPAN_"
 
 _MULTIPROC_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""What sets the directory of several processes for prometheus_client."""
+"""The variable with prometheus_client's directory for several processes."""
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     Spaces around a value are ignored.
 
     Raises:
-        ConfigurationError: for a value that the setting cannot have.
+        ConfigurationError: for an invalid value.
     """
     settings: dict[str, Any] = {}
     for field in fields(Settings):
@@ -36,7 +36,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
             settings[field.name] = value
     shared = environ.get(_MULTIPROC_DIR, "").strip()
     if shared and "workers" not in settings and sys.platform != "win32":
-        # What is of vitalspan stays apart from the files of prometheus_client.
+        # vitalspan's files are kept separate from those of prometheus_client.
         settings["workers"] = os.path.join(shared, "vitalspan")  # noqa: PTH118 - a setting is text
     return settings
 

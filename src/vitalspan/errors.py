@@ -6,15 +6,15 @@ __all__ = ["ConfigurationError", "MissingExtraError", "VitalspanError"]
 
 
 class VitalspanError(Exception):
-    """Base of every exception that vitalspan raises."""
+    """The base class of all exceptions that vitalspan raises."""
 
 
 class ConfigurationError(VitalspanError, ValueError):
-    """A name, option, file or environment variable that cannot be used; the message says which."""
+    """A name, option, file or environment variable is invalid; the message says which one."""
 
 
 class MissingExtraError(VitalspanError, ImportError):
-    """An optional dependency is not installed; the message is the command that installs it."""
+    """An optional dependency is not installed; the message has the command that installs it."""
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""The evaluation of a monitor: its loop, and what others read of its results."""
+"""The evaluation of a monitor: its loop, and access to its results."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from vitalspan.rules.error_budget import SloStatus
 
 
 class Evaluation(EvaluationLoop):
-    """Evaluates at each tick, or has another process do it, and lets others read the results."""
+    """Evaluates at each tick, or lets another process do it, and provides the results."""
 
     @contextmanager
     def reading_history(self) -> Iterator[History]:
-        """Let nothing be noted in the history while it is read; tick first unless a thread does.
+        """Keep the history unchanged while it is read; tick first unless a thread does.
 
         Yields:
             The history.
 
         Raises:
-            VitalspanError: where another process has it, since that one evaluates for all.
+            VitalspanError: if another process has the history, because that one evaluates for all.
         """
         with self.reading_history_if_here() as history:
             if history is None:
@@ -44,7 +44,7 @@ class Evaluation(EvaluationLoop):
 
     @contextmanager
     def reading_history_if_here(self) -> Iterator[History | None]:
-        """Do the same as `reading_history`, and yield None where another process has the history.
+        """Do the same as `reading_history`, but yield None if another process has the history.
 
         Yields:
             The history, or None.
@@ -53,17 +53,17 @@ class Evaluation(EvaluationLoop):
         with self._brief_lead():
             if not self.ticker.running:
                 self._tick(None, ())
-            # A signal handler may have interrupted its thread with the lock.
+            # A signal handler may have interrupted a thread that holds the lock.
             takes_lock = shared is not None or self._lock.is_held_here
             with self._lock if takes_lock else self._history_lock:
                 yield self.history if shared is None or shared.leads else None
 
     @contextmanager
     def reading_any_history(self) -> Iterator[History | None]:
-        """Do the same, and read the history of another process from its journal where it has it.
+        """Do the same, but read the history of another process from its journal if necessary.
 
         Yields:
-            The history, or None where there is none yet.
+            The history, or None if there is none yet.
         """
         with self.reading_history_if_here() as history:
             shared = self._shared
@@ -71,10 +71,10 @@ class Evaluation(EvaluationLoop):
 
     @contextmanager
     def reading_rules(self) -> Iterator[RuleEngine]:
-        """Let no rule be evaluated while the state of the rules is read.
+        """Keep the rules from being evaluated while their state is read.
 
         Yields:
-            The engine; in a process that does not evaluate, with what the one that does has found.
+            The engine; if another process evaluates the rules, it has the results of that process.
         """
         with self._lock:
             if self._shared is not None:
@@ -82,7 +82,7 @@ class Evaluation(EvaluationLoop):
             yield self.engine
 
     def slo_statuses(self) -> list[SloStatus]:
-        """Return how every error budget stands, in the process that evaluates for all."""
+        """Return the status of every error budget, from the process that evaluates for all."""
         return self.rules.slos() if self._shared is None else self._shared.statuses
 
     def families(self) -> Iterator[MetricFamily]:

@@ -1,4 +1,4 @@
-"""The evaluation loop: at each tick one of the processes evaluates, and stores the results."""
+"""The evaluation loop: at each tick one of the processes evaluates and stores the results."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ class EvaluationLoop(Evaluator):
 
     Args:
         recorder: the operations of this process.
-        counts: what has been counted, by this process or by several.
-        registry: its other metrics can be used by rules too.
+        counts: the counts of this process or of several.
+        registry: a registry whose other metrics can also be used by rules.
         settings: the settings of the monitor.
-        workers: the processes that evaluate together; None for a process by itself.
+        workers: the processes that evaluate together; None for a single process.
 
     Attributes:
         health: the score, with its reasons.
         persistence: stores the results; None without a store.
-        record_sources: return what else is stored.
-        after_ticks: what is called after each tick, with its time on the steady clock. It raises
-            nothing.
+        record_sources: functions that return further records to store.
+        after_ticks: functions that are called after each tick, with its time on the steady clock;
+            they must not raise.
         ticker: the thread that ticks.
-        seconds: how long the ticks took together.
+        seconds: the total duration of the ticks.
     """
 
     def __init__(
@@ -73,14 +73,14 @@ class EvaluationLoop(Evaluator):
         """Run a tick: observe, evaluate the rules that are due, assess health, notify.
 
         Args:
-            now: seconds on the monitor's steady clock; None reads it. A time that is not after
-                that of the last tick is left out.
+            now: seconds on the monitor's steady clock; None reads it. The tick is skipped if this
+                is not later than the previous tick.
         """
         self._tick(now, self.after_ticks)
 
     def _tick(self, now: float | None, tasks: Iterable[Callable[[float], None]]) -> None:
-        """Run a tick, and then the tasks that come after it."""
-        # A tick within a tick, from a signal handler say, or beside one, adds nothing.
+        """Run a tick, and then the tasks after it."""
+        # A tick during another one, for example in a signal handler or another thread, is skipped.
         ticking = self._ticking
         if not ticking.acquire(blocking=False):
             return
@@ -91,7 +91,7 @@ class EvaluationLoop(Evaluator):
                 if persistence is not None:
                     persistence.let_go()
                 return
-            # Collectors may take long, and want locks whose holders wait for this one.
+            # Collectors may take long, and may need locks whose holders wait for this one.
             samples, reading = self.history.metrics.read(), self.history.samples.read()
             with self._tick_locks() as free:
                 if not free:
@@ -99,7 +99,7 @@ class EvaluationLoop(Evaluator):
                 now = self._recorder.now() if now is None else now
                 evaluated, batch = self._evaluate_for_all(now, began, samples, reading)
             if batch is not None and persistence is not None:
-                # Nobody who reads alerts waits for a disk.
+                # Readers of alerts must not wait for a disk.
                 with self._storing():
                     persistence.write(batch)
             self.seconds += self._recorder.now() - began
@@ -111,8 +111,8 @@ class EvaluationLoop(Evaluator):
     @contextmanager
     def _tick_locks(self) -> Iterator[bool]:
         """Hold the locks of the history and of the results; yield whether that was possible."""
-        # Who reads the history may wait for the results, which this thread may have already, if
-        # this is a signal handler.
+        # A reader of the history may be waiting for the results, whose lock this thread may hold
+        # already if this is a signal handler.
         if self._history_lock.acquire(blocking=not self._lock.is_held_here):
             try:
                 with self._lock:
@@ -123,7 +123,7 @@ class EvaluationLoop(Evaluator):
             yield False
 
     def _leads(self, now: float) -> bool:
-        """Return whether this process evaluates; if another one does, take over its results."""
+        """Return whether this process evaluates; if another one does, read its results."""
         if self._shared is None:
             return True
         with self._lock:
@@ -135,7 +135,7 @@ class EvaluationLoop(Evaluator):
         """Evaluate, and publish the results to other processes.
 
         Returns:
-            Whether an evaluation was possible, and what is to be stored of it.
+            Whether the evaluation was possible, and the batch to store.
         """
         persistence, batch = self.persistence, None
         if persistence is not None:
@@ -164,7 +164,7 @@ class EvaluationLoop(Evaluator):
     def _persist(self, settings: Settings) -> Persistence | None:
         if not settings.store:
             return None
-        # Few programs have a store.
+        # Imported here, because few programs have a store.
         from vitalspan.persistence import Persisted, Persistence  # noqa: PLC0415
 
         parts = Persisted(
@@ -181,7 +181,7 @@ class EvaluationLoop(Evaluator):
         return Persistence(settings, parts, self.record_sources)
 
     def _share(self, workers: Workers, settings: Settings) -> SharedEvaluation:
-        # Few processes have others beside them.
+        # Imported here, because few services have several processes.
         from vitalspan.workers.evaluation_parts import EvaluationParts  # noqa: PLC0415
         from vitalspan.workers.shared_evaluation import SharedEvaluation  # noqa: PLC0415
 
@@ -213,8 +213,8 @@ class EvaluationLoop(Evaluator):
         """Apply settings: load the rule file, add the receivers, set the interval.
 
         Raises:
-            ConfigurationError: for a rule file with mistakes, or an address that is none. Nothing
-                is changed then.
+            ConfigurationError: for a rule file with mistakes, or an invalid URL. Nothing is changed
+                then.
         """
         stored = (settings.store, settings.store_tiers, settings.store_max_bytes)
         former = persistence = self.persistence
@@ -227,7 +227,7 @@ class EvaluationLoop(Evaluator):
         self.ticker.set_interval(settings.tick_interval)
 
     def close(self) -> None:
-        """End every thread; for a short while, receivers are still sent what is queued."""
+        """End all threads; queued messages are still sent to receivers for a short while."""
         self.ticker.stop()
         if self.persistence is not None:
             self.persistence.let_go()

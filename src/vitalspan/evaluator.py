@@ -33,25 +33,25 @@ if TYPE_CHECKING:
 
 
 class Evaluator:
-    """Turns what a monitor records into alerts and a health score. Time is an argument.
+    """Turns the records of a monitor into alerts and a health score. Time is an argument.
 
     Args:
         recorder: the operations of this process.
-        counts: what has been counted, by this process or by several.
-        registry: its other metrics can be used by rules too.
+        counts: the counts of this process or of several.
+        registry: a registry whose other metrics can also be used by rules.
         settings: the settings of the monitor.
 
     Attributes:
-        counts: what has been counted.
-        history: what rules look back on.
-        rules: the rules in force.
-        engine: evaluates them.
+        counts: the counts.
+        history: the history that rules look back on.
+        rules: the current rules.
+        engine: evaluates the rules.
         assessor: scores health.
         alerts: active and past alerts.
-        signal_history: what the score and the machine were like.
+        signal_history: the past of the score and of the machine.
         receivers: notifies the receivers of alerts.
-        actions: runs what alerts trigger.
-        ticks: how many ticks there were.
+        actions: runs the actions of alerts.
+        ticks: the number of ticks.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class Evaluator:
     ) -> None:
         self._recorder = recorder
         self._lock = ForkSafeLock()
-        # A tick holds both. Whoever reads the history holds one of them, and a scrape needs only
-        # the other: it does not wait until somebody has read.
+        # A tick holds both locks. Readers of the history hold one of them, and scrapes only need
+        # the other, so they do not wait for readers.
         self._history_lock = ForkSafeLock()
         self.counts = counts
         self.history = History(
@@ -91,12 +91,12 @@ class Evaluator:
     def evaluate(self, now: float, samples: Samples, reading: Reading) -> bool:
         """Evaluate at a tick; return whether that was possible.
 
-        The caller holds the lock under which rules are evaluated.
+        The caller holds the lock for the evaluation of rules.
 
         Args:
             now: seconds on the monitor's steady clock.
-            samples: what was read of the metrics that rules are about.
-            reading: what was read of the samples that expressions are about.
+            samples: the readings of metrics that rules use.
+            reading: the readings of samples that expressions use.
         """
         if not self._recorder.enabled or now <= self.history.ticks.times[-1]:
             return False
@@ -132,8 +132,8 @@ class Evaluator:
         """Apply settings: load the rule file, and add the receivers.
 
         Raises:
-            ConfigurationError: for a rule file with mistakes, or an address that is none. Nothing
-                is changed then.
+            ConfigurationError: for a rule file with mistakes, or an invalid URL. Nothing is changed
+                then.
         """
         self.rules.set_metric_prefix(settings.metric_prefix)
         receivers = self._configured_receivers.prepare(settings)

@@ -1,4 +1,4 @@
-"""An HTTP client: each request has a connection and time limits of its own, and can be aborted."""
+"""An HTTP client whose requests have their own connections and time limits, and can be aborted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vitalspan.http_target import HttpTarget
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 _OWN: Final = frozenset({"host", "content-length", "content-encoding", "transfer-encoding"})
-"""Headers that a request has by itself; those of a user would contradict them."""
+"""Headers that a request has anyway; those of a user would contradict them."""
 
 _FOLLOWED: Final = (301, 302, 303, 307, 308)
 _BECOMES_GET: Final = (301, 302, 303)
@@ -31,10 +31,10 @@ class HttpResponse(NamedTuple):
 
 
 class HttpClient:
-    """Sends requests to one target, each over a connection of its own.
+    """Sends requests to one target, each over its own connection.
 
     Args:
-        target: where to, and with which headers.
+        target: the target, with the headers to send.
     """
 
     def __init__(self, target: HttpTarget) -> None:
@@ -52,17 +52,17 @@ class HttpClient:
         remaining: Callable[[], float] | None = None,
         whole: bool = True,
     ) -> HttpResponse:
-        """Send a request, follow no redirection, and return the response whatever its status.
+        """Send a request without following redirects, and return the response whatever its status.
 
         Args:
-            method: of the request.
-            selector: the path and the query that are asked for.
-            body: what is sent.
-            headers: go before those of the target.
-            most: bytes of the response's body; one that is larger is cut off after them.
+            method: the method of the request.
+            selector: the path and the query of the request.
+            body: the body of the request.
+            headers: headers that take precedence over those of the target.
+            most: the maximum size of the response's body in bytes; a larger one is cut off.
             remaining: returns the seconds that the next wait may take; None gives each wait the
-                target's time-out.
-            whole: whether a body that breaks off is an error. Otherwise its beginning is returned.
+                target's timeout.
+            whole: whether an incomplete body is an error; otherwise the part of it is returned.
 
         Raises:
             HttpError: if there is no response.
@@ -78,7 +78,7 @@ class HttpClient:
             raise HttpError(error) from None
 
     def abort(self) -> None:
-        """Make a request that is under way in another thread fail."""
+        """Make a request that is running in another thread fail."""
         connection = self._connection
         if connection is not None:
             connection.abort()
@@ -92,19 +92,19 @@ def fetch(
     *,
     most: int,
 ) -> HttpResponse:
-    """Return the response to a GET, or to a POST of a form. Redirections are followed.
+    """Return the response to a GET, or to a POST of a form. Redirects are followed.
 
-    A redirection to another server is followed without the password.
+    Redirects to another server are followed without the password.
 
     Args:
-        target: where to, and with which headers.
-        selector: the path and the query that are asked for.
-        form: what is posted; empty for a GET.
-        headers: go before those of the target.
-        most: bytes of the response's body; one that is larger is cut off after them.
+        target: the target, with the headers to send.
+        selector: the path and the query of the request.
+        form: the form to post; empty for a GET.
+        headers: headers that take precedence over those of the target.
+        most: the maximum size of the response's body in bytes; a larger one is cut off.
 
     Raises:
-        ConfigurationError: for a redirection to what is no URL.
+        ConfigurationError: for a redirect to an invalid URL.
         HttpError: if there is no response.
     """
     for _ in range(1 + _MAX_REDIRECTIONS):
@@ -154,7 +154,7 @@ def _exchange(
     try:
         connection.send(head + data)
     except ConnectionError as broken:
-        # Who refuses a request by its head alone may answer and hang up.
+        # A server that refuses a request by its headers may respond and disconnect.
         unsent = broken
     try:
         return _response(events_of(protocol, connection), most, whole=whole)

@@ -1,4 +1,4 @@
-"""A connection to a URL, whose waits have time limits and can be aborted, and how it fails."""
+"""A connection to a URL, whose waits have time limits and can be aborted."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from vitalspan.http_target import HttpTarget, Proxy
 
 
 class HttpError(Exception):
-    """A request without an answer; says why, without secrets.
+    """A request without a response; the message says why, without secrets.
 
     Attributes:
-        reason: the same without the kind of error.
-        timed_out: whether no answer came in time.
+        reason: the message without the type of the error.
+        timed_out: whether there was no response in time.
         again: whether another attempt may succeed.
     """
 
@@ -38,11 +38,11 @@ class HttpError(Exception):
 
 
 class Connection:
-    """A connection to a target, by TLS and through a proxy if it says so.
+    """A connection to a target, with TLS and through a proxy if the target has them.
 
     Args:
-        target: where to.
-        remaining: returns the seconds that the next wait may take; none are left at 0 and below.
+        target: the target.
+        remaining: returns the seconds that the next wait may take; 0 or less is a timeout.
     """
 
     def __init__(self, target: HttpTarget, remaining: Callable[[], float]) -> None:
@@ -71,7 +71,7 @@ class Connection:
             raise OSError("the host's name cannot be one") from None
 
     def send(self, data: bytes) -> None:
-        """Send all of it.
+        """Send all of the data.
 
         Raises:
             OSError: if that fails.
@@ -79,7 +79,7 @@ class Connection:
         self._open().sendall(data)
 
     def receive(self) -> bytes:
-        """Return what arrives next; nothing at the end.
+        """Return the next data; empty at the end.
 
         Raises:
             OSError: if that fails.
@@ -93,10 +93,10 @@ class Connection:
             sock.close()
 
     def abort(self) -> None:
-        """Make the other thread that waits for the connection stop waiting."""
+        """Make another thread that waits for the connection stop waiting."""
         sock = self._sock
         if sock is not None:
-            # The plain method, since that of TLS sockets is not safe while another thread reads.
+            # The plain socket's method, because that of TLS is not safe while another thread reads.
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
@@ -127,11 +127,11 @@ class Connection:
 
 
 def events_of(protocol: h11.Connection, connection: Connection) -> Iterator[Any]:
-    """Yield the events of HTTP/1.1 that arrive over a connection.
+    """Yield the HTTP/1.1 events that arrive over a connection.
 
     Raises:
         OSError: if the network fails.
-        h11.RemoteProtocolError: for what is no HTTP.
+        h11.RemoteProtocolError: for anything that is not HTTP.
     """
     while True:
         event = protocol.next_event()

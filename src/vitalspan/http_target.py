@@ -1,4 +1,4 @@
-"""A URL that requests go to, checked once, and what may be shown of it without secrets."""
+"""The URL of a server, which is checked once and can be shown without secrets."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _NOT_IN_URL: Final = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 
 
 class HttpTarget:
-    """A URL to post to, and the headers to send.
+    """A URL for requests, and the headers to send.
 
     Args:
-        what: the receiver's kind, for messages.
+        what: the kind of the receiver, for messages.
         url: `http://` or `https://`; a user and a password in it become basic authentication.
-        path: put after the URL's path, unless that ends with it already.
+        path: appended to the URL's path, unless that ends with it already.
         headers: sent with each request.
         basic_auth: a user and a password.
-        timeout: seconds that each wait for the network takes at most.
-        tls: a context of one's own; the system's authorities are trusted otherwise.
-        proxy: the `http://` URL of a proxy that requests go through, with a user and a password
-            if it wants some. Proxies of the environment are not used.
+        timeout: the maximum number of seconds of each wait for the network.
+        tls: your own context; the default trusts the system's certificate authorities.
+        proxy: the `http://` URL of a proxy for the requests, with a user and a password if it needs
+            them. Proxies from the environment are not used.
 
     Raises:
-        ConfigurationError: for what cannot be; the message has no secrets.
+        ConfigurationError: for an invalid argument; the message has no secrets.
     """
 
     def __init__(
@@ -83,38 +83,38 @@ class HttpTarget:
         return _selector(self._base + path, self._query)
 
     def absolute(self, selector: str) -> str:
-        """Return the whole URL of a selector, as a proxy is asked for it."""
+        """Return the full URL of a selector, as requests to proxies have it."""
         return f"{self.scheme}://{_bracketed(self.host)}:{self.port}{selector}"
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """The scheme, the host and the port: what tells servers apart."""
+        """The scheme, the host and the port, which identify a server."""
         return self.scheme, self.host, self.port
 
     @property
     def host_in_ascii(self) -> str:
-        """The host as it stands in a header."""
+        """The host as it is written in a header."""
         try:
             return _bracketed(self.host.encode("idna").decode("ascii"))
         except UnicodeError:
-            # It cannot be connected to, which says more than an error here.
+            # A connection will fail, with a better message than an error here.
             return _bracketed(self.host.encode("ascii", "replace").decode("ascii"))
 
     @property
     def authority(self) -> str:
-        """The host, and the port unless it is that of the scheme, in ASCII."""
+        """The host, with the port unless it is the default of the scheme, in ASCII."""
         port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
         return f"{self.host_in_ascii}{port}"
 
     def redirected(self, location: str, selector: str) -> HttpTarget:
-        """Return the target that a redirection leads to; another server is not sent the password.
+        """Return the target of a redirect, without the password if it is another server.
 
         Args:
-            location: as the answer has it.
-            selector: of the request that was answered.
+            location: the location in the response.
+            selector: the selector of the request.
 
         Raises:
-            ConfigurationError: for a location that is no URL.
+            ConfigurationError: for an invalid location.
         """
         try:
             url = urljoin(self.absolute(selector), location)
@@ -128,14 +128,14 @@ class HttpTarget:
 
 
 class Proxy:
-    """A proxy that requests go through.
+    """A proxy for requests.
 
     Args:
-        what: the receiver's kind, for messages.
+        what: the kind of the receiver, for messages.
         url: `http://`, a host and a port; a user and a password in it are sent to the proxy.
 
     Raises:
-        ConfigurationError: for another URL; the message has no secrets.
+        ConfigurationError: for an invalid URL; the message has no secrets.
     """
 
     def __init__(self, what: str, url: str) -> None:
@@ -153,7 +153,7 @@ class Proxy:
 
 
 def shown(url: str) -> str:
-    """Return what may be shown of a URL: where it leads to, not the secrets that it may carry."""
+    """Return the part of a URL that may be shown: its destination, without possible secrets."""
     try:
         parts = urlsplit(url)
         port = "" if parts.port is None else f":{parts.port}"
@@ -166,10 +166,10 @@ def shown(url: str) -> str:
 
 
 def retry_after(text: str | None, now: float) -> float:
-    """Return the seconds from now on that a server asks to be left alone for.
+    """Return the seconds for which a server asks not to be contacted.
 
     Args:
-        text: its header `Retry-After`, which has seconds or a date; None without one.
+        text: the value of its `Retry-After` header, seconds or a date; None without one.
         now: the time of day, in seconds since the Unix epoch.
     """
     if text is None:
@@ -220,7 +220,7 @@ def _basic(what: str, basic_auth: tuple[str, str]) -> str:
 
 
 def _checked(what: str, headers: Mapping[str, str]) -> dict[str, str]:
-    """Return headers that can be sent, each in the spelling that replaces the default."""
+    """Return headers that can be sent, in the spelling of the defaults that they replace."""
     usual = {name.lower(): name for name in ("User-Agent", "Content-Type", "Authorization")}
     valid_headers = {}
     for name, value in headers.items():

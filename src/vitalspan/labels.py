@@ -1,4 +1,4 @@
-"""Label names are checked when they are declared; label values may be anything."""
+"""Checks label names when they are declared; label values may be anything."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from vitalspan.errors import ConfigurationError
 from vitalspan.metrics import RESERVED_LABELS
 
 MAX_VALUE_LENGTH: Final = 256
-"""Characters of a label value that are kept."""
+"""The maximum length of a label value in characters; longer ones are cut."""
 
 MAX_LABELS: Final = 16
-"""Labels that one operation can declare."""
+"""The maximum number of labels that one operation can declare."""
 
 _NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 
 Labels = tuple[tuple[str, str], ...]
-"""Label names with their values, sorted by name."""
+"""Label names and values, sorted by name."""
 
 
 def value_text(value: object) -> str:
-    """Return any object as a label value: valid UTF-8, at most `MAX_VALUE_LENGTH` characters.
+    """Return any object as a label value: valid UTF-8 of at most `MAX_VALUE_LENGTH` characters.
 
-    An object that cannot be turned into text is named by its type.
+    If an object cannot be turned into text, the value is the name of its type.
     """
     if type(value) is not str:
         try:
-            # The text may be an instance of a subclass, with methods of its own.
+            # The text may be an instance of a subclass with its own methods.
             value = str.__str__(str(value))
         except Exception:  # noqa: BLE001 - a user's __str__ may raise anything
             value = f"<unprintable {type(value).__qualname__}>"
@@ -46,12 +46,12 @@ def check_name(name: str, what: str) -> None:
 
 
 def declared(labels: Mapping[str, object] | None) -> Labels:
-    """Return the labels that a user declares, sorted by name, with values made safe.
+    """Return declared labels, sorted by name and with valid values.
 
-    A label with an empty value is left out: to Prometheus the two are the same.
+    A label with an empty value is left out, which is the same to Prometheus.
 
     Raises:
-        ConfigurationError: for a name that Prometheus or vitalspan cannot take, or too many.
+        ConfigurationError: for a name that Prometheus or vitalspan does not allow, or too many.
     """
     if not labels:
         return ()
@@ -73,7 +73,7 @@ def declared(labels: Mapping[str, object] | None) -> Labels:
 
 
 _checked: set[str] = set()
-"""Names that can be labels: blocks declare the same few again and again."""
+"""Valid label names, because blocks declare the same few again and again."""
 
 _MAX_CHECKED: Final = 1000
 
@@ -92,7 +92,7 @@ def check_label(name: str) -> None:
 
 
 def label_text(labels: Labels) -> str:
-    """Return labels as the exposition formats write them between braces."""
+    """Return labels in the syntax of the exposition formats, without braces."""
     return ",".join(f'{name}="{_escaped(value)}"' for name, value in labels)
 
 

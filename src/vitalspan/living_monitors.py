@@ -1,4 +1,4 @@
-"""The monitors that live in this process, by the registry that their metrics are in."""
+"""The monitors in this process, by the registry of their metrics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class LivingMonitor(Protocol):
-    """The part of a monitor that this module and probes use."""
+    """The parts of a monitor that this module and probes use."""
 
     registry: Any
     clock: Clock
@@ -24,31 +24,31 @@ class LivingMonitor(Protocol):
 
     @property
     def evaluation_if_made(self) -> Evaluation | None:
-        """The loop that evaluates rules and health, or None if nothing has used it yet."""
+        """The loop that evaluates rules and health; None if it has not been used yet."""
 
     @property
     def workers(self) -> object:
-        """The processes that put their counts together; None for a process by itself."""
+        """The processes that share their counts; None for a single process."""
 
     def start(self) -> None:
-        """Start to tick."""
+        """Start ticking."""
 
 
 _living: weakref.WeakSet[LivingMonitor] = weakref.WeakSet()
 _started: weakref.WeakSet[Any] = weakref.WeakSet()
-"""Registries whose monitors tick, also those that are made later."""
+"""The registries whose monitors tick, including later ones."""
 
 
 def add(monitor: LivingMonitor) -> None:
-    """Add a monitor, and start it if the monitors of its registry were started."""
+    """Add a monitor, and start it if the monitors of its registry have been started."""
     _living.add(monitor)
     if monitor.registry in _started:
         monitor.start()
 
 
 def start_monitors_of(registry: object) -> None:
-    """Start the monitors of a registry, and also those that are made later."""
-    # An object without weak references is no registry that a monitor could be in.
+    """Start the monitors of a registry, including later ones."""
+    # An object without weak references cannot be the registry of a monitor.
     with suppress(TypeError):
         _started.add(registry)
     for monitor in monitors_of(registry):
@@ -56,8 +56,8 @@ def start_monitors_of(registry: object) -> None:
 
 
 def monitors_of(registry: object) -> list[LivingMonitor]:
-    """Return the monitors whose metrics are in a registry, without waiting for anything."""
+    """Return the monitors whose metrics are in a registry, without blocking."""
     while True:
-        # It fails when another thread makes a monitor at this moment.
+        # This fails if another thread creates a monitor at the same moment.
         with suppress(RuntimeError):
             return [one for one in list(_living) if one.registry is registry and not one.closed]

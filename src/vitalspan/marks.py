@@ -1,4 +1,4 @@
-"""Marks: starts of the service, and what a program says has happened, as charts show them."""
+"""Marks on charts: starts of the service, and moments that the program marks."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ START: Final = "start"
 MARK: Final = "mark"
 
 MOST: Final = 200
-"""Marks that are kept of each process, and read of each kind from a store."""
+"""The number of marks to keep per process, and to read of each kind from a store."""
 
 _CHECK_SECONDS: Final = 60.0
-"""Seconds after which a store is asked again, where other processes may have written to it."""
+"""Seconds after which a store is read again, because other processes may have written to it."""
 
 _AT_ONCE: Final = 60.0
-"""Seconds within which processes of one version that start are one start of the service."""
+"""Seconds within which the starts of processes of one version are one start of the service."""
 
 _LONGEST: Final = 31 * 86400.0
 
@@ -36,10 +36,10 @@ class Happening(NamedTuple):
     """Something that happened to the service at one time.
 
     Attributes:
-        at: when, in seconds since the Unix epoch.
-        kind: `start` of the first process that is known of, `restart` with the version of before,
-            `deploy` of another version, or `mark` for what the program has said.
-        text: in words.
+        at: the time in seconds since the Unix epoch.
+        kind: `start` for the first known process, `restart` with the previous version, `deploy`
+            with another version, or `mark` for one of the program's.
+        text: a description.
     """
 
     at: float
@@ -54,7 +54,7 @@ class Marks:
         started: returns when counting began, in seconds since the Unix epoch.
         now: returns the time on the steady clock, in seconds.
         wall: returns the time of day, in seconds since the Unix epoch.
-        stored: returns what reads the store; None where nothing is stored.
+        stored: returns the reader of the store; None if nothing is stored.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Marks:
         fork.reset_in_child(self)
 
     def reset(self) -> None:
-        """Begin anew, as a forked child does."""
+        """Start over, in a forked child."""
         self._own: deque[Record] = deque(maxlen=MOST)
         self._unstored: deque[Record] = deque(maxlen=MOST)
         self._start: Record | None = None
@@ -83,24 +83,24 @@ class Marks:
         """Mark this moment.
 
         Raises:
-            ConfigurationError: for what is no text.
+            ConfigurationError: if the text is not a string or is empty.
         """
         if not isinstance(text, str) or not text.strip():
             raise ConfigurationError(f"mark({text!r:.80}): use a few words that say what happened")
         self._keep(Record(MARK, self._wall(), {"text": value_text(text.strip())}))
 
     def take_unstored(self) -> list[Record]:
-        """Return what is to be stored, once."""
+        """Return the records that have not been stored yet, and remember that they are."""
         self._note_start()
         unstored, self._unstored = self._unstored, deque(maxlen=MOST)
         return list(unstored)
 
     def between(self, start: float, end: float) -> list[Happening]:
-        """Return what happened from one time up to another, in order.
+        """Return what happened in a period, in order.
 
         Args:
-            start: in seconds since the Unix epoch.
-            end: the same.
+            start: the start in seconds since the Unix epoch.
+            end: the end in seconds since the Unix epoch.
         """
         self._note_start()
         every = {(one.kind, one.at): one for one in [*self._read(), *self._own.copy()]}
@@ -134,13 +134,13 @@ class Marks:
                     for record in reader.records(kind, wall - _LONGEST, wall, MOST)
                 ]
             except StoreError:
-                # What this process has seen itself is better than nothing.
+                # The marks of this process are better than nothing.
                 self._past = []
         return self._past
 
 
 def _starts(records: Iterable[Record]) -> list[Happening]:
-    """Return the starts of a service, each compared with the one before it."""
+    """Return the starts of a service, each compared with the previous one."""
     starts: list[Record] = []
     for one in records:
         if starts and _version(one) == _version(starts[-1]) and one.at - starts[-1].at < _AT_ONCE:

@@ -1,4 +1,4 @@
-"""The monitor: its settings, its metrics in a registry, and the threads that it starts and ends."""
+"""The monitor: its settings, its metrics in a registry, and its threads."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class Monitor(Capabilities):
     """Records operations and shows them in a prometheus_client registry.
 
     Args:
-        registry: where the metrics appear; None is prometheus_client's default registry.
-        tracer_provider: makes the spans; None follows the global provider, whenever one is
-            configured.
-        clock: where durations and dates come from; tests give a `ManualClock`.
-        **settings: as `vitalspan.config.Settings` lists them.
+        registry: the registry of the metrics; None is prometheus_client's default registry.
+        tracer_provider: makes the spans; None uses the global provider, even if that is configured
+            later.
+        clock: provides durations and dates; tests pass a `ManualClock`.
+        **settings: see `vitalspan.config.Settings`.
 
     Raises:
-        ConfigurationError: for a setting that cannot be used, or if the registry has metrics of
-            these names already.
+        ConfigurationError: for an invalid setting, or if the registry already has metrics with
+            these names.
 
     Attributes:
-        registry: where the metrics appear.
-        clock: where durations and dates come from.
-        closed: whether the monitor has left its registry.
+        registry: the registry of the metrics.
+        clock: provides durations and dates.
+        closed: whether the monitor has been closed.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Monitor(Capabilities):
         self._not_ready: str | None = None
         self._load_prices("", self._settings.prices)
         if self._settings.alerting:
-            # A rule file with mistakes must leave nothing of this in the registry.
+            # A rule file with mistakes must not leave anything in the registry.
             self.evaluation.configure(self._settings)
         exporter = self._push.prepare(None, self._settings)
         try:
@@ -90,7 +90,7 @@ class Monitor(Capabilities):
         fork.reset_in_child(self._registry_locks, first=True)
         self._reset_in_children()
         if self._workers is None:
-            # Otherwise what the parent has counted is left out when the child publishes.
+            # Without this, the child would leave out the parent's counts when it publishes.
             fork.reset_in_child(self._model_usage)
         living_monitors.add(self)
 
@@ -101,18 +101,18 @@ class Monitor(Capabilities):
         component: str | None = None,
         labels: Mapping[str, object] | None = None,
     ) -> int:
-        """Forget series of an operation, such as those of a customer who has left.
+        """Remove series of an operation, such as those of a customer who has left.
 
-        They disappear from the metrics with all their counts. If they are counted in again, they
-        begin at zero.
+        They disappear from the metrics with all their counts. If they are used again, they start at
+        zero.
 
         Args:
-            operation: its name.
-            component: its component; None forgets the operation in all components.
-            labels: labels that the series have, perhaps among others; None forgets all series.
+            operation: the name of the operation.
+            component: its component; None removes the operation from all components.
+            labels: labels that the series have, among others; None removes all series.
 
         Returns:
-            How many series were forgotten.
+            The number of removed series.
         """
         forgotten = self._call_sites.forget(operation, component, labels)
         if self.evaluation_if_made is not None:
@@ -122,16 +122,16 @@ class Monitor(Capabilities):
     def generate_latest(self, format: Format = Format.TEXT_0_0_4) -> bytes:  # noqa: A002 - the word
         """Return the metrics of this monitor's registry in an exposition format."""
         with fork.imports_finish_first:
-            # Whoever starts a server, or leaves writing to prometheus_client, never comes here.
+            # Imported here, because programs with a server or another writer never need it.
             from vitalspan.exposition.generate import generate_latest  # noqa: PLC0415
 
         return generate_latest(self.registry, format=format)
 
     def configure(self, **settings: Any) -> None:
-        """Change settings. A new `component` applies to what is defined from now on.
+        """Change settings. A new `component` only applies to later definitions.
 
         Raises:
-            ConfigurationError: for a setting that cannot be used; nothing is changed then.
+            ConfigurationError: for an invalid setting; nothing is changed then.
         """
         wanted = self._settings.changed(settings)
         if wanted.workers != self._settings.workers:
@@ -158,11 +158,11 @@ class Monitor(Capabilities):
 
     @property
     def settings(self) -> Settings:
-        """The settings in force; `configure` changes them."""
+        """The current settings; `configure` changes them."""
         return self._settings
 
     def tick(self, now: float | None = None) -> None:
-        """Evaluate once: count what has ended, evaluate rules and health, notify the receivers.
+        """Evaluate once: count ended calls, evaluate rules and health, notify the receivers.
 
         `start` does this every few seconds.
 
@@ -174,7 +174,7 @@ class Monitor(Capabilities):
     def start(self) -> None:
         """Start a daemon thread that ticks every `tick_interval` seconds, unless there is one.
 
-        With `metrics="otlp"`, start the one that pushes metrics as well.
+        With `metrics="otlp"`, also start the thread that pushes metrics.
         """
         if self._workers is not None:
             self._workers.start()
@@ -187,12 +187,12 @@ class Monitor(Capabilities):
             self.evaluation.ticker.stop()
 
     def set_ready(self, ready: bool, reason: str = "") -> None:  # noqa: FBT001 - the one thing it sets
-        """Set whether the service can take requests, which is what `/-/ready` answers.
+        """Set whether the service can take requests, which is the response of `/-/ready`.
 
-        It can until told otherwise.
+        By default it can.
 
         Args:
-            ready: whether it can.
+            ready: whether it can take requests.
             reason: why it cannot.
         """
         self._not_ready = None if ready else value_text(reason) or "no reason was given"
@@ -205,7 +205,7 @@ class Monitor(Capabilities):
     def close(self) -> None:
         """Remove this monitor from its registry and end its threads. Calls are still recorded.
 
-        With `metrics="otlp"`, metrics are pushed once more.
+        With `metrics="otlp"`, metrics are pushed one last time.
         """
         self.closed = True
         self._push.use(None)

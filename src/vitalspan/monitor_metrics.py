@@ -1,4 +1,4 @@
-"""Metrics of prometheus_client that integrations and jobs keep in the registry of a monitor."""
+"""Metrics of prometheus_client that integrations and jobs add to a monitor's registry."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def register(
 
     Args:
         kind: `Counter`, `Gauge` or `Histogram` of prometheus_client.
-        monitor: whose registry and prefix are used.
+        monitor: the monitor with the registry and the prefix.
         family: the name and the help of the metric.
         labels: the names of its labels.
         **options: further arguments of the metric.
 
     Raises:
-        ConfigurationError: if the registry has a metric of this name already.
+        ConfigurationError: if the registry already has a metric with this name.
     """
     prefix = monitor.settings.metric_prefix
     try:
@@ -42,19 +42,19 @@ def register(
 
 
 def name_is_taken(taken: ValueError) -> ConfigurationError:
-    """Return the error for a metric whose name the registry has already."""
+    """Return the error for a metric whose name is already in the registry."""
     return ConfigurationError(
         f"a metric cannot be registered: {taken}: rename yours, or set metric_prefix"
     )
 
 
 class OnePerMonitor(Generic[T]):
-    """A function that returns what a monitor has one of, and makes it the first time.
+    """A function that returns the single object of a monitor, and creates it on first use.
 
-    What was made goes when its monitor does.
+    The object is dropped with its monitor.
 
     Args:
-        make: makes it for a monitor.
+        make: creates the object for a monitor.
     """
 
     def __init__(self, make: Callable[[Monitor], T]) -> None:
@@ -63,7 +63,7 @@ class OnePerMonitor(Generic[T]):
         self._lock = threading.Lock()
 
     def __call__(self, monitor: Monitor) -> T:
-        """Return what this monitor has."""
+        """Return the object of this monitor."""
         with self._lock:
             if monitor not in self._made:
                 self._made[monitor] = self._make(monitor)

@@ -1,4 +1,4 @@
-"""Persistence: what a monitor keeps in its store, and what it takes from there after a restart."""
+"""Persistence: stores the state of a monitor, and restores it after a restart."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from vitalspan.store.writer import PreparedBatch, StoreStatus, StoreWriter
 from vitalspan.stored_alerts import alerts_document, alerts_since, restore_alerts
 
 _HEALTH_INTERVAL: Final = 60.0
-"""Seconds between two scores that are stored."""
+"""Seconds between two stored scores."""
 
 RecordSource = Callable[[], Iterable[Record]]
-"""Returns what has happened since it was asked last."""
+"""Returns what has happened since the previous call."""
 
 
 @dataclass
@@ -36,15 +36,15 @@ class Persisted:
     """The parts of an evaluation that are stored.
 
     Attributes:
-        history: what rules look back on.
-        engine: evaluates them.
+        history: the history that rules look back on.
+        engine: evaluates the rules.
         assessor: scores health.
-        receivers: are notified.
-        actions: are run.
-        silences: keep alerts from receivers.
-        series_of: finds the series of operations, or makes them.
+        receivers: the receivers of notifications.
+        actions: the actions of alerts.
+        silences: keep alerts from being sent.
+        series_of: finds or creates the series of operations.
         interval: returns the seconds between two ticks.
-        has_workers: whether other processes evaluate in turn with this one.
+        has_workers: whether other processes may take over the evaluation.
     """
 
     history: History
@@ -59,18 +59,18 @@ class Persisted:
 
 
 class Persistence:
-    """Stores what a monitor has found, and restores it.
+    """Stores the results of a monitor, and restores them.
 
-    The caller holds the lock under which rules are evaluated, except for `write`.
+    The caller holds the lock for the evaluation of rules, except for `write`.
 
     Args:
-        settings: name the store.
-        parts: what is stored.
-        sources: return what else is stored.
+        settings: the settings, which name the store.
+        parts: the parts to store.
+        sources: return further records to store.
 
     Raises:
-        ConfigurationError: for a URL of no store.
-        MissingExtraError: where the store needs a package that is not installed.
+        ConfigurationError: for a URL that is not that of a store.
+        MissingExtraError: if the store needs a package that is not installed.
     """
 
     def __init__(
@@ -87,23 +87,23 @@ class Persistence:
 
     @property
     def status(self) -> StoreStatus:
-        """The figures of the store."""
+        """The status of the store."""
         return self._writer.status
 
     @property
     def reader(self) -> StoreReader:
-        """Reads what is stored."""
+        """The reader of the store."""
         return self._reader
 
     def keep_records(self, kind: str, age: float) -> None:
-        """Let records of a kind be forgotten after so many seconds, if they are not before."""
+        """Delete records of a kind after this many seconds at the latest."""
         self._writer.record_ages[kind] = age
 
     def prepare(self, now: float, epoch: float, *, is_first: bool) -> None:
-        """Open the store, if it is not open, and restore what an earlier process has left there.
+        """Open the store if it is not open, and restore what an earlier process has stored.
 
         Args:
-            now: the present, on the steady clock.
+            now: the current time on the steady clock.
             epoch: the difference between the time of day and the steady clock in seconds.
             is_first: whether nothing has been evaluated yet.
         """
@@ -116,7 +116,7 @@ class Persistence:
             if is_first:
                 self._restore(written, now, epoch)
         except StoreError as fault:
-            logger.warning("%s: alerts and history begin anew", fault)
+            logger.warning("%s: alerts and history start over", fault)
 
     def _restore(self, written: float, now: float, epoch: float) -> None:
         parts, store = self._parts, self._writer.store
@@ -147,12 +147,12 @@ class Persistence:
         restore_alerts(engine, store.document("alerts") or {}, written, now, epoch)
         told = [alert for alert in engine.alerts(now) if alert.state != "pending"]
         if told:
-            # What was not due when the process ended has not been sent.
+            # Messages that were not due when the process ended have not been sent.
             parts.receivers.adopt(told, written, parts.interval())
             parts.actions.adopt(told)
 
     def collect(self, now: float, epoch: float) -> PreparedBatch | None:
-        """Return what is to be stored at a tick; None where nothing is.
+        """Return the batch to store at a tick; None if there is none.
 
         Args:
             now: the tick, on the steady clock.
@@ -184,17 +184,17 @@ class Persistence:
             self._writer.record([Record("health", wall, document)])
 
     def write(self, batch: PreparedBatch) -> None:
-        """Store what was collected; it never raises."""
+        """Store a batch; it never raises."""
         self._writer.write(batch)
 
     def let_go(self) -> None:
-        """Close the store, since another process writes from now on, or none does."""
+        """Close the store, because another process writes from now on, or none does."""
         if self._writer.is_open:
             self._writer.close()
         self._reader.close()
 
     def reset(self) -> None:
-        """Begin anew, as a forked child does, which leaves the store to its parent."""
+        """Start over, in a forked child, which leaves the store to its parent."""
         self._writer.close()
         self._writer.reset()
         self._last_alert = None

@@ -1,4 +1,4 @@
-"""Reads the file that says what models cost."""
+"""Reads the file with the prices of models."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _MOST = 1_000_000.0
 
 
 def load_prices(table: PriceTable, path: str) -> None:
-    """Set the prices of a table to those of a YAML file.
+    """Replace the prices of a table by those in a YAML file.
 
     Args:
-        table: of the monitor.
+        table: the price table of the monitor.
         path: the file; empty leaves the table without prices.
 
     Raises:
-        ConfigFileError: if it cannot be read, with all mistakes; nothing is changed then.
+        ConfigFileError: if it cannot be used; the error lists all mistakes, and nothing is changed.
         MissingExtraError: if PyYAML is not installed.
     """
     if not path:

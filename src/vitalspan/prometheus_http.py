@@ -1,4 +1,4 @@
-"""A client of the HTTP API of Prometheus, and of servers with the same API."""
+"""A client of the HTTP API of Prometheus and compatible servers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ACCESS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 class ServerError(VitalspanError):
-    """The server does not respond as Prometheus does. The message has no secrets."""
+    """The server does not respond like Prometheus. The message has no secrets."""
 
 
 class UnreachableError(ServerError):
@@ -27,7 +27,7 @@ class UnreachableError(ServerError):
 
 
 class RefusedError(Exception):
-    """A request was refused. The message is that of the server."""
+    """A request was refused. The message comes from the server."""
 
 
 class SlowError(RefusedError):
@@ -35,14 +35,14 @@ class SlowError(RefusedError):
 
 
 class TooLargeError(RefusedError):
-    """A response was larger than it may be."""
+    """A response was too large."""
 
 
 def through_environment_proxy(target: HttpTarget) -> HttpTarget:
-    """Return a target whose requests go through the proxy that HTTP_PROXY and the like name.
+    """Return a target whose requests use the proxy in HTTP_PROXY and similar variables.
 
     Raises:
-        ConfigurationError: for a proxy that cannot be used; the message has no secrets.
+        ConfigurationError: for an invalid proxy; the message has no secrets.
     """
     address = getproxies().get(target.scheme)
     if not address or proxy_bypass(target.host):
@@ -53,15 +53,15 @@ def through_environment_proxy(target: HttpTarget) -> HttpTarget:
 
 
 class PrometheusHttp:
-    """Asks a server for data. Proxies are those of the environment.
+    """Requests data from a server. Proxies from the environment are used.
 
     Args:
-        target: the server; requests wait for it as long as its time-out says.
-        most: the most bytes of a response.
-        access_hint: how to give a password, for messages.
+        target: the server; its timeout applies to requests.
+        most: the maximum size of a response in bytes.
+        access_hint: how to pass a password, for messages.
 
     Attributes:
-        shown: the address of the server without secrets.
+        shown: the URL of the server without secrets.
     """
 
     def __init__(self, target: HttpTarget, most: int, access_hint: str) -> None:
@@ -72,16 +72,16 @@ class PrometheusHttp:
         self.shown = target.shown
 
     def ask(self, endpoint: str, parameters: dict[str, str], *, post: bool = True) -> Any:
-        """Return the document of a response, which has `data`.
+        """Return the JSON document of a response, which has `data`.
 
         Args:
-            endpoint: below `/api/v1/`.
-            parameters: of the request.
-            post: whether they are posted, as queries are because they are long.
+            endpoint: the path below `/api/v1/`.
+            parameters: the parameters of the request.
+            post: whether to post the parameters, because queries are long.
 
         Raises:
             RefusedError: if the request is refused or not answered in time.
-            ServerError: if no Prometheus responds.
+            ServerError: if the server does not respond like Prometheus.
         """
         selector, form = f"{self._path}/api/v1/{endpoint}", urlencode(parameters)
         if form and not post:
@@ -93,7 +93,7 @@ class PrometheusHttp:
                 raise SlowError(f"no response within {self._target.timeout:g} s") from None
             raise UnreachableError(f"{self.shown} cannot be reached: {error.reason}") from None
         except ConfigurationError:
-            raise ServerError(f"{self.shown} redirects to what is no address") from None
+            raise ServerError(f"{self.shown} redirects to an invalid URL") from None
         if not 200 <= response.status < 300:
             raise self._refusal(response)
         if len(response.body) > self._most:

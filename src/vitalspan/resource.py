@@ -1,4 +1,4 @@
-"""The identity of this process: its OpenTelemetry resource, and labels made of it."""
+"""The identity of this process: its OpenTelemetry resource, and the labels made of it."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ def resource_attributes() -> dict[str, str]:
 
 
 def service_instance_id() -> str:
-    """Return the `service.instance.id` of this process, by default its host and process id."""
+    """Return the `service.instance.id` of this process; the default is its host and process id."""
     instance_id = resource_attributes().get("service.instance.id")
     return instance_id or f"{socket.gethostname()}:{os.getpid()}"
 
 
 _directories: list[str] = []
-"""Those of the monitors that are not closed; the one that came last names the instance."""
+"""The directories of monitors that are not closed; the latest one names the instance."""
 
 
 def share_instance(directory: str) -> None:
-    """Let the processes that share a directory be one instance in their external labels."""
+    """Give processes that share a directory the same `instance` label."""
     _directories.append(directory)
 
 
 def leave_instance(directory: str) -> None:
-    """Be an instance of its own again, once for each time that `share_instance` was called."""
+    """End the effect of one call of `share_instance`."""
     if directory in _directories:
         _directories.remove(directory)
 
 
 def external_labels() -> dict[str, str]:
-    """Return the labels by which others tell the series and alerts of this process apart.
+    """Return the labels that identify the series and alerts of this process.
 
-    They are those that OpenTelemetry's Prometheus compatibility document gives: `job` is the
-    name of the service, after its namespace and a slash where it has one, and `instance` its
-    `service.instance.id`. A service without a name has no `job`. Processes that share a directory
-    are one instance, called by their host and the directory unless a variable says otherwise.
+    They follow OpenTelemetry's Prometheus compatibility document: `job` is the name of the service,
+    after its namespace and a slash if it has one, and `instance` is its `service.instance.id`. A
+    service without a name has no `job`. Processes that share a directory are one instance, named
+    after their host and the directory unless a variable sets it.
     """
     attributes = resource_attributes()
     instance = service_instance_id()
@@ -63,14 +63,14 @@ def external_labels() -> dict[str, str]:
 
 
 class ExternalLabels:
-    """Labels that are added to alerts when they leave the process.
+    """Labels that are added to alerts when they are sent.
 
     Args:
-        what: the receiver's kind, for messages.
-        labels: beside `job` and `instance`, or instead of them; an empty value leaves one out.
+        what: the kind of the receiver, for messages.
+        labels: labels in addition to `job` and `instance`, or instead; an empty value removes one.
 
     Raises:
-        ConfigurationError: for labels that cannot be.
+        ConfigurationError: for invalid labels.
     """
 
     def __init__(self, what: str, labels: Mapping[str, str] | None) -> None:
@@ -88,6 +88,6 @@ class ExternalLabels:
         self._labels = dict(labels or {})
 
     def current(self) -> dict[str, str]:
-        """Return the labels, those of the process as it is now: a fork makes another one."""
+        """Return the current labels: those of the process change after a fork."""
         labels = external_labels() | self._labels
         return {name: value for name, value in labels.items() if value}

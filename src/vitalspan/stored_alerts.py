@@ -1,4 +1,4 @@
-"""Alerts in a store, and how they go on after a restart, as Prometheus restores them."""
+"""Alerts in a store, and how they continue after a restart, as in Prometheus."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from vitalspan.rules.rule_state import RuleState
 from vitalspan.workers.evaluation_state import restore_rule, rule_digest, rule_document
 
 OUTAGE_TOLERANCE: Final = 3600.0
-"""Seconds without the process after which its alerts begin anew.
+"""Seconds without the process after which its alerts start over.
 
 Prometheus' `--rules.alert.for-outage-tolerance`.
 """
 
 GRACE: Final = 600.0
-"""Seconds that a restored pending alert waits at least before it fires; alerts whose `for` is
-shorter begin anew. Prometheus' `--rules.alert.for-grace-period`."""
+"""The minimum number of seconds that a restored pending alert waits before it fires; alerts whose
+`for` is shorter start over. Prometheus' `--rules.alert.for-grace-period`."""
 
 _TIMES: Final = ("active_at", "fired_at", "resolved_at", "missing_since")
 
@@ -31,9 +31,9 @@ class Restart(NamedTuple):
     """The time between the last write of an earlier process and now.
 
     Attributes:
-        down_at: the last write, on this process' steady clock.
-        now: the present, on the same clock.
-        shift: what is added to times on the earlier process' steady clock.
+        down_at: the time of the last write, on this process' steady clock.
+        now: the current time, on the same clock.
+        shift: the offset to add to times on the earlier process' steady clock.
     """
 
     down_at: float
@@ -42,10 +42,10 @@ class Restart(NamedTuple):
 
 
 def alerts_document(engine: RuleEngine, epoch: float) -> dict[str, Any]:
-    """Return the active alerts of an engine as JSON can say it.
+    """Return the active alerts of an engine as a document for JSON.
 
     Args:
-        engine: evaluates the rules.
+        engine: the engine that evaluates the rules.
         epoch: the difference between the time of day and the steady clock in seconds.
     """
     rules = {rule_digest(one): rule_document(one) for one in engine.rule_states() if one.instances}
@@ -58,13 +58,13 @@ def alerts_document(engine: RuleEngine, epoch: float) -> dict[str, Any]:
 def restore_alerts(
     engine: RuleEngine, document: Mapping[str, Any], down_wall: float, now: float, epoch: float
 ) -> None:
-    """Let the alerts of an earlier process go on.
+    """Continue the alerts of an earlier process.
 
     Args:
-        engine: evaluates the rules, none of which has been evaluated yet.
-        document: from `alerts_document`.
+        engine: the engine that evaluates the rules, none of which has been evaluated yet.
+        document: the document from `alerts_document`.
         down_wall: when the earlier process wrote last, in seconds since the Unix epoch.
-        now: the present, on the steady clock.
+        now: the current time, on the steady clock.
         epoch: the difference between the time of day and the steady clock in seconds.
     """
     restart = Restart(down_wall - epoch, now, document.get("epoch", epoch) - epoch)
@@ -82,15 +82,15 @@ def restore_alerts(
 def restored_state(
     state: AlertState | None, for_seconds: float, restart: Restart
 ) -> AlertState | None:
-    """Return the state of an alert after a restart, after `RestoreForState` of Prometheus.
+    """Return the state of an alert after a restart, like `RestoreForState` of Prometheus.
 
-    What fires goes on firing while its condition holds. What is pending has waited as long as it
-    had before, and waits for ten minutes at least; the time without the process does not count.
+    A firing alert keeps firing while its condition holds. A pending one has waited as long as
+    before, and waits for at least ten more minutes; the time without the process does not count.
 
     Args:
-        state: before the restart.
+        state: the state before the restart.
         for_seconds: how long the condition holds before the alert fires.
-        restart: when it was.
+        restart: the times of the restart.
     """
     if state is None or state.phase != "pending":
         return state
@@ -138,11 +138,11 @@ def _shifted_state(state: Mapping[str, Any] | None, shift: float) -> dict[str, A
 
 
 def alerts_since(past: Iterable[Alert], last: Alert | None) -> list[Alert]:
-    """Return the past alerts that came after one of them, the latest last.
+    """Return the past alerts after a given one, the latest last.
 
     Args:
         past: alerts, the latest last.
-        last: which; None returns all.
+        last: the given alert; None returns all.
     """
     fresh: list[Alert] = []
     for alert in reversed(list(past)):

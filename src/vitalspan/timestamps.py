@@ -1,4 +1,4 @@
-"""Moments as RFC 3339 writes them."""
+"""Timestamps in RFC 3339 format."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from datetime import UTC, datetime
 
 
 def timestamp(moment: float) -> str:
-    """Return Unix seconds as RFC 3339 writes them, to the millisecond."""
+    """Return Unix seconds in RFC 3339 format, to the millisecond."""
     text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")

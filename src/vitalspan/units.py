@@ -1,4 +1,4 @@
-"""Units: what people write in rules, and the base units that are compared."""
+"""Units: the notation of values in rules, and the base units for comparisons."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vitalspan.checks import is_number
 
 
 class Unit(NamedTuple):
-    """The unit of a number, and for rates and slopes the time that it is divided by."""
+    """The unit of a number; for rates and slopes, also the time that it is divided by."""
 
     dimension: str
     """`seconds`, `ratio`, `bytes`, `dollars` or `number`."""
@@ -22,7 +22,7 @@ class Unit(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """A value in this unit in words, such as `a size in bytes per hour`."""
+        """A description of values in this unit, such as `a size in bytes per hour`."""
         return _KINDS[self.dimension] + _PERIOD_WORDS[self.per]
 
 
@@ -115,7 +115,7 @@ _LONG: Final = 120.0
 
 
 def example(unit: Unit) -> str:
-    """Return how values of a unit may be written."""
+    """Return an example of how to write values of a unit."""
     text = _EXAMPLES[unit.dimension]
     if unit.per:
         first = text.split(",")[0].split(" or ")[0]
@@ -124,10 +124,10 @@ def example(unit: Unit) -> str:
 
 
 def parse_duration(value: object) -> float:
-    """Return the seconds of `5m`, `1h30m`, `500ms`; a plain number is seconds.
+    """Return the seconds of `5m`, `1h30m` or `500ms`; a plain number is in seconds.
 
     Raises:
-        ValueError: for what is no duration; the message says what would be.
+        ValueError: for an invalid duration; the message has a valid example.
     """
     seconds = _float(value) if is_number(value) else _sum_of_parts(value)
     if not math.isfinite(seconds) or seconds < 0:
@@ -156,10 +156,11 @@ def _sum_of_parts(value: object) -> float:
 def parse_value(value: object, unit: Unit) -> float:
     """Return a value in base units: `500ms` is 0.5, `5%` is 0.05, `120/min` is 2.
 
-    A plain number is in base units already.
+    A plain number is in base units.
 
     Raises:
-        ValueError: for another unit, or no number at all; the message says what would be right.
+        ValueError: for another unit, or something that is not a number; the message says what to
+            use.
     """
     number = _float(value) if is_number(value) else _parse(value, unit)
     if not math.isfinite(number):
@@ -202,7 +203,7 @@ _MILLISECOND: Final = 0.001
 
 
 def duration_text(seconds: float) -> str:
-    """Return seconds as Prometheus writes durations: `1h30m`, `500ms`."""
+    """Return seconds in Prometheus' notation of durations: `1h30m`, `500ms`."""
     rest = round(seconds * 1000)
     parts = []
     for name, size in _SLOTS[1:]:
@@ -215,9 +216,9 @@ def duration_text(seconds: float) -> str:
 def range_text(seconds: float) -> str:
     """Return a window as the range of a PromQL selector or subquery: `5m1ms` for five minutes.
 
-    Since Prometheus 3 a range leaves out a sample at its very beginning; earlier versions did not.
-    With a millisecond more, both see the sample at which the window begins, as the process does.
-    Where no sample is so close, it changes nothing.
+    Since Prometheus 3 a range excludes a sample at its very start; earlier versions included it.
+    With one more millisecond, both include the sample at which the window starts, as this process
+    does. If no sample is that close, it makes no difference.
     """
     return duration_text(seconds + _MILLISECOND)
 

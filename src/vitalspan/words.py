@@ -1,4 +1,4 @@
-"""Words for people: how messages write lists, counts, durations, values and suggestions."""
+"""Words for people: lists, counts, durations, values and suggestions in messages."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _PERIODS: Final = (
     ("millisecond", 1),
 )
 _MAX_SHOWN: Final = 60
-"""Characters of a value that a message shows."""
+"""The maximum number of characters of a value in a message."""
 
 
 def listed(texts: Sequence[str], conjunction: str = "and") -> str:
-    """Return texts as a part of a sentence: `a, b and c`."""
+    """Return texts as part of a sentence: `a, b and c`."""
     *others, last = texts or ("",)
     return f"{', '.join(others)} {conjunction} {last}" if others else last
 
@@ -28,7 +28,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def duration_words(seconds: float) -> str:
-    """Return a duration in whole words: `1 hour 30 minutes`, `500 milliseconds`."""
+    """Return a duration in words: `1 hour 30 minutes`, `500 milliseconds`."""
     rest = round(seconds * 1000)
     parts = []
     for noun, size in _PERIODS:
@@ -39,13 +39,13 @@ def duration_words(seconds: float) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value in quotes, cut where it is long, as messages show it."""
+    """Return a quoted value for messages, cut if it is long."""
     text = repr(value)
     return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
 
 
 def one_line(text: str) -> str:
-    """Return a text in one line, with line breaks and terminal control characters escaped."""
+    """Return a text as a single line, with line breaks and terminal control characters escaped."""
     if text.isprintable():
         return text
     return "".join(
@@ -54,21 +54,21 @@ def one_line(text: str) -> str:
 
 
 def nearest(name: str, names: Collection[str]) -> str | None:
-    """Return the known name that an unknown one is most like, None where none is similar."""
+    """Return the known name that is most similar to an unknown one; None if none is similar."""
     import difflib  # noqa: PLC0415 - needed for mistakes alone
 
     return next(iter(difflib.get_close_matches(name, sorted(names), n=1)), None)
 
 
 def suggestion(name: str, names: Collection[str]) -> str:
-    """Return what to write in place of an unknown name: the nearest known one, or all of them."""
+    """Return what to write instead of an unknown name: the nearest known one, or all of them."""
     similar = nearest(name, names)
     similar = similar or next((one for one in names if name and name in one.split("_")), None)
     return did_you_mean(similar) if similar else f"there are {', '.join(names)}"
 
 
 def hint(name: str, names: Collection[str]) -> str:
-    """Return the end of a message that suggests a similar name; empty where none is similar."""
+    """Return the end of a message that suggests a similar name; empty if none is similar."""
     similar = nearest(name, names)
     return f": {did_you_mean(similar)}" if similar else ""
 

@@ -1,1 +1,1 @@
-"""Internal: counts over time, which signals look back on."""
+"""Internal: counts over time, which signals read."""

@@ -25,22 +25,22 @@ from vitalspan.recording.series import Series
 from vitalspan.recording.slo_counter import SloCounter
 
 LATE: Final = 60.0
-"""Seconds after which what was counted before anybody looked back is in no window."""
+"""Seconds after which counts from before the first look back are in no window."""
 
 DEFAULT_RETENTION: Final = 3600.0
-"""Seconds of every series' past that are kept, whether a rule asks for them or not."""
+"""Seconds of every series' past that are kept, even if no rule needs them."""
 
 
 _Identity = tuple[str, frozenset[tuple[str, str]]]
 
 
 class History:
-    """The tracks of operations, caches, APIs and SLOs, and the metrics that somebody asks for.
+    """The time series of operations, caches, APIs and SLOs, and of the metrics that are used.
 
     Args:
-        counts: what has been counted: of operations, caches, APIs and SLOs.
+        counts: the counts of operations, caches, APIs and SLOs.
         read_metrics: reads the registry.
-        is_registered: whether a registry has a metric of a name, even one without series.
+        is_registered: returns whether the registry has a metric, even one without series.
     """
 
     def __init__(
@@ -67,24 +67,24 @@ class History:
         self._tracks: dict[_Identity, TimeSeries] = {}
         for collection in (self.operations, self.caches, self.apis, self.slos):
             collection.retain(DEFAULT_RETENTION)
-        # There are few of them, and error budgets are for weeks.
+        # There are few of them, and error budgets cover weeks.
         self.slos.retain(LONGEST)
 
     def begin(self, now: float) -> None:
-        """Begin now, if what was counted so far is from long ago: nobody knows from when."""
+        """Begin now if the previous counts are old, because it is unknown when they were made."""
         if now - self.counts.born > LATE:
             self.observe(now)
             self.ticks = Ticks(now)
 
     def observe(self, now: float, readings: Samples | None = None) -> bool:
-        """Note how everything stands at a tick, seconds on the steady clock.
+        """Record all values at a tick.
 
         Args:
-            now: the tick.
+            now: the time of the tick, in seconds on the steady clock.
             readings: what was read from the registry; by default it is read now.
 
         Returns:
-            Whether it could be noted; another thread may be counting for long.
+            Whether the values were recorded; another thread may be counting for long.
         """
         samples = self.metrics.read() if readings is None else readings
         with self.counts.flushed() as every_series:
@@ -105,19 +105,19 @@ class History:
         return True
 
     def made(self, metric: str) -> RegistryMetric:
-        """Return what the monitor has made of a metric itself."""
+        """Return a metric that the monitor itself provides."""
         return self._own_metrics.setdefault(metric, RegistryMetric(metric))
 
     def make(self, metric: str, series: RegistrySamples) -> None:
-        """Note the present values of a metric that the monitor makes itself."""
+        """Store the current values of a metric that the monitor itself provides."""
         self.made(metric).present = series
 
     def covered(self) -> float:
-        """Return the seconds between the first tick that is known and the last."""
+        """Return the seconds between the first and the last known tick."""
         return self.ticks.times[-1] - self.ticks.times[0]
 
     def reset(self) -> None:
-        """Start over from zero, and now: in a forked child the recorder may not know yet."""
+        """Start over now, from zero: in a forked child the recorder may not be reset yet."""
         self.ticks = Ticks(self.counts.now())
         self._series.clear()
         self._tracks.clear()
@@ -131,7 +131,7 @@ class History:
             metric.clear()
 
     def operation_series(self, series: Series) -> OperationSeries:
-        """Return the track of a series of calls, which is begun where there is none."""
+        """Return the time series for a series of calls, and create it if necessary."""
         track = self._series.get(series)
         if track is None:
             track = OperationSeries(series, since=self.ticks.times[-1])
@@ -141,7 +141,7 @@ class History:
     def time_series(
         self, collection: SeriesIndex[TimeSeries], labels: Mapping[str, str]
     ) -> TimeSeries:
-        """Return the track of a cache, an API or an SLO, which is begun where there is none."""
+        """Return the time series of a cache, an API or an SLO, and create it if necessary."""
         key = _identity(collection, labels)
         track = self._tracks.get(key)
         if track is None:
@@ -150,9 +150,9 @@ class History:
         return track
 
     def begin_at_first_tick(self) -> None:
-        """Take everything that the first tick has noted as counted before it, at an unknown time.
+        """Treat everything at the first tick as counted before it, at an unknown time.
 
-        Windows that begin before that tick have what came after it.
+        Windows that begin before that tick only contain what was counted after it.
         """
         self.ticks = Ticks(self.ticks.times[-1])
         for collection in (self.operations, self.caches, self.apis, self.slos):
@@ -160,12 +160,12 @@ class History:
                 track.begin_at_first_entry()
 
     def forget(self, forgotten: Iterable[Series]) -> None:
-        """Forget what was noted of series whose counts were set to zero."""
+        """Drop the past of series whose counts were set to zero."""
         for series in forgotten:
             self.operations.remove(self._series.pop(series, None))
 
     def count_slos(self, slo_counters: Mapping[str, SloCounter | SeriesSloCounter]) -> None:
-        """Let SLO counters count from now on, in tracks of their own by name."""
+        """Count SLOs with these counters, by name, in time series of their own."""
         for name, slo_counter in self.slo_counters.items():
             if slo_counters.get(name) is not slo_counter:
                 for track in list(self.slos.with_key(name)):
@@ -182,7 +182,7 @@ class History:
         self.metrics.also_read = frozenset().union(*read)
 
     def slo_counts(self) -> Iterator[SloCounts]:
-        """Yield the events of every SLO so far: calls, and what counters of the registry count."""
+        """Yield the events of all SLOs so far, from calls and from counters of the registry."""
         yield from self.counts.slos(self._call_counters)
         for name, slo_counter in self._series_counters.items():
             for labels, part in slo_counter.series():

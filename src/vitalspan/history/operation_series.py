@@ -1,4 +1,4 @@
-"""The past of one series of calls: its counters and its durations, tick by tick."""
+"""The past of one series of calls: its counters and durations, tick by tick."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from vitalspan.recording.duration_histogram import NO_SPREAD
 from vitalspan.recording.series import FreshCalls, Series
 
 MEASURE_COLUMN: Final = "measure:"
-"""The beginning of the columns that count measures."""
+"""The prefix of columns for measures."""
 
 ERROR_COLUMN: Final = "error:"
-"""The beginning of the columns that count the errors of one type."""
+"""The prefix of columns for the errors of one type."""
 
 
 class EntryCalls(NamedTuple):
     """The calls of one entry.
 
     Attributes:
-        calls: how many there are.
+        calls: the number of calls.
         total: the sum of their durations in seconds.
-        squares: the sum of the squares of these, which rounding may have made negative.
-        shortest: the shortest of them in seconds.
-        longest: the longest of them.
-        buckets: the fine buckets that have any.
-        bucket_calls: the calls in each of these.
+        squares: the sum of the squares of the durations; rounding may make it negative.
+        shortest: the shortest duration in seconds.
+        longest: the longest duration in seconds.
+        buckets: the fine buckets that are not empty.
+        bucket_calls: the number of calls in each of these buckets.
     """
 
     calls: int
@@ -41,13 +41,13 @@ class EntryCalls(NamedTuple):
 
 
 class OperationSeries(TimeSeries):
-    """The counters of a series of calls, and how many calls fell into which fine bucket.
+    """The counters of a series of calls, and the number of calls in each fine bucket.
 
-    An entry has the buckets of the calls since the entry before it, none of them empty.
+    An entry has the non-empty buckets of the calls since the previous entry.
 
     Args:
-        series: whose calls these are.
-        base: what its counters stood at before the first entry.
+        series: the series of the calls.
+        base: the values of its counters before the first entry.
         since: the time from which on the calls were counted.
     """
 
@@ -73,11 +73,11 @@ class OperationSeries(TimeSeries):
         return self.series.histogram.grid
 
     def note(self, now: float, fresh: FreshCalls) -> None:
-        """Note how the series stands at a tick.
+        """Record the state of the series at a tick.
 
         Args:
             now: the tick.
-            fresh: the calls since the tick before.
+            fresh: the calls since the previous tick.
         """
         histogram, details = self.series.histogram, self.series.details
         values: dict[str, float] = {
@@ -105,7 +105,7 @@ class OperationSeries(TimeSeries):
         self._longest.append(longest)
 
     def begin_at_first_entry(self) -> None:
-        """Take what the first entry says as what was counted before it, at an unknown time."""
+        """Treat the first entry as counted before it, at an unknown time."""
         super().begin_at_first_entry()
         if self._ends:
             calls = self._ends[0]
@@ -118,11 +118,11 @@ class OperationSeries(TimeSeries):
         buckets: Sequence[Mapping[int, int]],
         extremes: Sequence[tuple[float, float]],
     ) -> None:
-        """Put the buckets and the extremes of entries before those of the first one.
+        """Insert the buckets and extremes of entries before those of the first one.
 
         Args:
             buckets: the calls of each entry, by fine bucket.
-            extremes: the shortest and the longest of them in seconds.
+            extremes: the shortest and the longest duration of each entry in seconds.
         """
         indexes, ends = array("H"), array("I")
         calls: array[int] = array("H")
@@ -138,11 +138,11 @@ class OperationSeries(TimeSeries):
         self._longest = array("d", [greatest for _, greatest in extremes]) + self._longest
 
     def extremes(self, first: int, after: int) -> tuple[float, float]:
-        """Return the shortest and the longest call of entries in seconds.
+        """Return the shortest and the longest duration of some entries in seconds.
 
         Args:
             first: the first entry.
-            after: the one after the last, which has to be another.
+            after: the index after the last entry; there has to be at least one entry.
         """
         return min(self._shortest[first:after]), max(self._longest[first:after])
 
@@ -169,12 +169,12 @@ class OperationSeries(TimeSeries):
         )
 
     def add_buckets(self, sums: dict[int, int], first: int, after: int, sign: int = 1) -> None:
-        """Add the calls of entries, by bucket, to sums or take them away again.
+        """Add the calls of some entries, by bucket, to sums, or subtract them.
 
         Args:
             sums: the calls by fine bucket.
             first: the first entry.
-            after: the one after the last.
+            after: the index after the last entry.
             sign: 1 or -1.
         """
         if first >= after:
@@ -209,7 +209,7 @@ class OperationSeries(TimeSeries):
 
 
 def _extend(calls: array[int], more: Collection[int]) -> array[int]:
-    """Append counts, to an array of a wider type where there are too many calls for this one."""
+    """Append counts, to an array of a wider type if they are too large for this one."""
     size = len(calls)
     try:
         calls.extend(more)

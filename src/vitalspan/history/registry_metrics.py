@@ -1,4 +1,4 @@
-"""Metrics of the registry that rules read."""
+"""The registry's metrics that rules read."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ Found = tuple[str, Mapping[str, str], float]
 """The name of a sample, its labels and its value."""
 
 RegistrySamples = list[tuple[Mapping[str, str], float]]
-"""Labels and values of one metric."""
+"""The labels and values of one metric."""
 
 Samples = dict[str, RegistrySamples]
-"""By metric."""
+"""The samples by metric."""
 
 MetricReader = Callable[[frozenset[str]], Iterable[Found]]
-"""Takes names of samples and yields those that a registry has."""
+"""Takes sample names and yields the samples with these names in a registry."""
 
 MAX_SERIES: Final = 2000
-"""Series of one metric that are followed."""
+"""The maximum number of series of one metric that are followed."""
 
 VALUE: Final = "value"
 """The column of a counter."""
 
 
 class RegistryMetric:
-    """A metric: its gauges as they were at the last tick, or its counters over time."""
+    """A metric: the latest values of its gauges, or the history of its counters."""
 
     def __init__(self, metric: str) -> None:
         self.counter = is_counter(metric)
@@ -42,7 +42,7 @@ class RegistryMetric:
         self._by_labels: dict[frozenset[tuple[str, str]], _Counter] = {}
 
     def note(self, now: float, samples: RegistrySamples, ticks: Ticks) -> None:
-        """Note the metric's series at a tick."""
+        """Record the metric's series at a tick."""
         if not self.counter:
             self.present = samples
             return
@@ -53,7 +53,7 @@ class RegistryMetric:
                 if len(self._by_labels) >= MAX_SERIES:
                     self._refuse()
                     continue
-                # What a counter stood at when it was first seen says nothing about when.
+                # The first value of a counter does not tell when it was counted.
                 track = self.tracks.add(TimeSeries(labels, {VALUE: value}, since=now))
                 counter = self._by_labels[key] = _Counter(track, value)
                 track.append(now, {VALUE: value})
@@ -63,7 +63,7 @@ class RegistryMetric:
             self._forget_lost(now)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop everything."""
         self.present = []
         self.tracks.clear()
         self._by_labels.clear()
@@ -84,7 +84,7 @@ class RegistryMetric:
 
 
 class _Counter:
-    """A counter that may begin anew, as those of another process do when it is restarted."""
+    """A counter that may be reset, like those of another process that restarts."""
 
     def __init__(self, track: TimeSeries, value: float) -> None:
         self.track = track
@@ -109,7 +109,7 @@ class Metrics:
         read: reads the registry.
 
     Attributes:
-        also_read: metrics that are read at each tick although nobody follows them.
+        also_read: metrics that are read at each tick although they are not followed.
     """
 
     def __init__(self, read: MetricReader) -> None:
@@ -118,11 +118,11 @@ class Metrics:
         self.also_read: frozenset[str] = frozenset()
 
     def follow(self, metric: str) -> RegistryMetric:
-        """Note a metric from the next tick on."""
+        """Record a metric from the next tick on."""
         return self._followed.setdefault(metric, RegistryMetric(metric))
 
     def read(self) -> Samples:
-        """Read every metric that is wanted. Collectors may take long, and locks of their own."""
+        """Read all wanted metrics. Collectors may take long, and may take locks of their own."""
         names = self.also_read.union(self._followed)
         samples: Samples = {name: [] for name in names}
         for name, labels, value in self._read(names) if names else ():
@@ -130,13 +130,13 @@ class Metrics:
         return samples
 
     def observe(self, now: float, samples: Samples, ticks: Ticks) -> None:
-        """Note at a tick what was read."""
+        """Record what was read at a tick."""
         for name, series in samples.items():
             followed = self._followed.get(name)
             if followed is not None:
                 followed.note(now, series, ticks)
 
     def clear(self) -> None:
-        """Forget what was noted."""
+        """Drop everything that was recorded."""
         for followed in self._followed.values():
             followed.clear()

@@ -1,4 +1,4 @@
-"""Counts the events of an SLO that counters of the registry count."""
+"""Counts the events of an SLO from counters of the registry."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from vitalspan.history.registry_metrics import MAX_SERIES, Samples
 from vitalspan.runtime.internal_errors import logger
 
 Key = tuple[str, ...]
-"""The values of the labels that an SLO is told apart by."""
+"""The values of the labels that separate the budgets of an SLO."""
 
 
 class Counters(NamedTuple):
     """Counters of the registry.
 
     Attributes:
-        metric: that they are of.
-        selects: whether a series is one of them, by its labels.
+        metric: the metric of the counters.
+        selects: returns whether a series is one of them, by its labels.
     """
 
     metric: str
@@ -26,11 +26,11 @@ class Counters(NamedTuple):
 
 
 class CountedPart:
-    """The events of an SLO, or of one combination of labels.
+    """The events of an SLO, or of one set of its labels.
 
     Attributes:
-        events: all of them so far.
-        bad: those of them that were bad.
+        events: the number of events so far.
+        bad: the number of bad events.
     """
 
     __slots__ = ("_judged", "bad", "events")
@@ -39,27 +39,27 @@ class CountedPart:
         self.events = self.bad = self._judged = 0.0
 
     def add(self, events: float, judged: float, *, judged_are_good: bool) -> None:
-        """Add events, and those among them that were counted as good, or as bad."""
+        """Add events, and how many of them were counted as good, or as bad."""
         self.events += events
         self._judged += judged
         bad = self.events - self._judged if judged_are_good else self._judged
-        # What is in progress may be in one of two counters already. A counter never falls.
+        # An event in progress may be in only one of the two counters. A counter never decreases.
         self.bad = max(self.bad, min(bad, self.events))
 
 
 class SeriesSloCounter:
-    """Counts the events of an SLO by what counters of the registry have grown from tick to tick.
+    """Counts the events of an SLO by the increase of registry counters from tick to tick.
 
-    What a counter stands at when its metric is first looked at is of before, and does not count. A
-    series that comes later counts from 0, so that the first error of a kind is not lost.
+    The first value of a counter is from before, and is not counted. A series that appears later
+    counts from 0, so that the first error of its kind is not lost.
 
     Args:
         total: the counters of all events.
         judged: the counters of the good events, or of the bad ones.
-        judged_are_good: which of the two.
-        objective: the share of events that shall be good.
-        by: labels whose values are counted apart.
-        definition: tells it from other counters of the same name in other processes.
+        judged_are_good: whether `judged` counts the good events.
+        objective: the ratio of events that should be good.
+        by: labels whose values are counted separately.
+        definition: distinguishes it from counters of the same name in other processes.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class SeriesSloCounter:
 
     @property
     def seen(self) -> tuple[bool, bool]:
-        """True if there have been counters of all events, and of those that are judged."""
+        """Whether there have been counters of all events, and of the judged ones."""
         return self._total.seen, self._judged.seen
 
     def reset(self) -> None:
@@ -101,12 +101,12 @@ class SeriesSloCounter:
 
         Args:
             samples: the samples.
-            is_known: whether a metric of a name is registered, even if it has no series yet.
+            is_known: returns whether a metric is registered, even if it has no series yet.
         """
         total, judged = self._total, self._judged
         if total.metric not in samples or judged.metric not in samples:
             return
-        # Without any good event, all are bad, unless the metric does not exist at all.
+        # Without any good event all are bad, unless the metric does not exist at all.
         exists = judged.begun or samples[judged.metric] or is_known(judged.metric)
         if self._judged_are_good and not exists:
             return
@@ -126,11 +126,11 @@ class SeriesSloCounter:
 
 
 class _Growth:
-    """The growth of counters since they were last read.
+    """The increase of counters since they were last read.
 
     Args:
-        counters: which.
-        by: labels whose values are kept apart.
+        counters: the counters.
+        by: labels whose values are counted separately.
     """
 
     def __init__(self, counters: Counters, by: tuple[str, ...]) -> None:
@@ -150,7 +150,7 @@ class _Growth:
         self._latest.clear()
 
     def take(self, samples: Samples) -> dict[Key, float]:
-        """Return the growth by the values of the labels that are kept apart."""
+        """Return the increase by the values of the separating labels."""
         grown: dict[Key, float] = {}
         latest = self._latest
         present = set()
@@ -167,7 +167,7 @@ class _Growth:
                 before = 0.0 if self.begun else value
             latest[identity] = value
             key = tuple(labels.get(name, "") for name in self._by)
-            # One that has fallen was set to 0, as by the restart of what it comes from.
+            # A counter that has decreased was reset to 0, for example by a restart of its source.
             growth = value - before if value >= before else value
             grown[key] = grown.get(key, 0.0) + growth
         self.begun = True

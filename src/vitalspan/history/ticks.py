@@ -1,4 +1,4 @@
-"""The ticks that a window can begin at: all of the last minutes, ever fewer before."""
+"""The ticks that a window can begin at: all of the last minutes, and fewer further back."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 TIERS: Final = ((900.0, 0.0), (6 * 3600.0, 60.0), (3 * 86400.0, 600.0), (31 * 86400.0, 3600.0))
-"""Up to which age, in seconds, one tick is kept in how many seconds; 0 keeps them all."""
+"""Pairs of an age up to which one tick is kept per interval, in seconds; 0 keeps them all."""
 
 LONGEST: Final = TIERS[-1][0]
-"""Seconds that can be looked back on."""
+"""The maximum number of seconds that can be looked back."""
 
 _CHECK: Final = 64
 
@@ -28,21 +28,21 @@ class Ticks:
         self._thinned = 1
 
     def add(self, now: float) -> None:
-        """Add the present tick."""
+        """Add the current tick."""
         self.times.append(now)
         if len(self.times) - self._thinned >= _CHECK:
             self.times = array("d", kept(self.times, now))
             self._thinned = len(self.times)
 
     def put_before(self, times: Iterable[float]) -> None:
-        """Put ticks before the first one, such as those of an earlier process."""
+        """Insert ticks before the first one, such as those of an earlier process."""
         self.times = array("d", times) + self.times
         self._thinned = len(self.times)
 
     def start(self, now: float, window: float) -> float:
-        """Return the tick at which a window that ends now begins: the last one not within it.
+        """Return the tick at the start of a window that ends now: the last one before the window.
 
-        Where nothing is so old, it is the first tick.
+        If no tick is that old, it is the first one.
         """
         times = self.times
         index = bisect_right(times, now - window + _SLACK)
@@ -54,16 +54,16 @@ class Ticks:
         return index < len(self.times) and self.times[index] == when
 
     def oldest(self, seconds: float) -> float:
-        """Return the tick at which a window of so many seconds began at the last tick."""
+        """Return the tick at the start of a window of this length that ended at the last tick."""
         return self.start(self.times[-1], seconds)
 
 
 _SLACK: Final = 1e-6
-"""Seconds that rounding may have moved a tick by."""
+"""Seconds by which rounding may have moved a tick."""
 
 
 def kept(times: Sequence[float], now: float) -> list[float]:
-    """Return the ticks that are kept: of those in one slot of their tier, the first."""
+    """Return the ticks to keep: the first one in each slot of its tier."""
     result: list[float] = []
     last: tuple[float, float] | None = None
     for when in times:

@@ -8,19 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 _CHECK: Final = 64
-"""Entries after which a track looks for some that it can do without."""
+"""The number of entries after which a time series checks whether some can be dropped."""
 
 
 class TimeSeries:
-    """Counters, or gauges, of one series at the ticks at which they changed.
+    """Counters or gauges of one series, at the ticks at which they changed.
 
-    Counters are kept as they stood, so that the growth over any window is a difference, and
-    forgetting entries in between loses nothing but resolution. Nothing is added while nothing
-    changes.
+    Counters are kept as absolute values, so that the increase over any window is a difference, and
+    dropping entries in between only loses resolution. No entry is added while nothing changes.
 
     Args:
-        labels: of the series.
-        base: what the values stood at before the first entry; what is not named was 0.
+        labels: the labels of the series.
+        base: the values before the first entry; values that are not named were 0.
         since: the time from which on the values were counted.
     """
 
@@ -48,15 +47,15 @@ class TimeSeries:
         self.times = array("d")
         self.columns: dict[str, array[float]] = {}
         self.version = 0
-        """How often entries were forgotten."""
+        """How often entries were dropped."""
         self.horizon = float("-inf")
-        """The tick that windows can begin at, at the earliest."""
+        """The earliest tick that windows can begin at."""
         self._thinned = 0
-        # The tick that was looked for last, and the first entry after it: columns share windows.
+        # The last tick that was searched, and the first entry after it: columns share windows.
         self._position = (float("nan"), 0)
 
     def append(self, now: float, values: Mapping[str, float]) -> None:
-        """Note how the values stand at a tick. Those that are not named have not changed."""
+        """Record the values at a tick. Values that are not named have not changed."""
         columns, size = self.columns, len(self.times)
         for name in values:
             if name not in columns:
@@ -66,16 +65,16 @@ class TimeSeries:
             column.append(values[name] if name in values else column[-1])
 
     def begin_at_first_entry(self) -> None:
-        """Take what the first entry says as what was counted before it, at an unknown time."""
+        """Treat the first entry as counted before it, at an unknown time."""
         self.base = {name: column[0] for name, column in self.columns.items() if column}
         self.version += 1
 
     def prepend(self, times: Sequence[float], grown: Sequence[Mapping[str, float]]) -> None:
-        """Put entries before the first one, such as those of an earlier process.
+        """Insert entries before the first one, such as those of an earlier process.
 
         Args:
             times: their ticks, in order, all before the first entry.
-            grown: by how much the values grew from each entry to the next.
+            grown: the increases of the values in each entry.
         """
         size = len(times)
         names = dict.fromkeys([*self.columns, *(name for values in grown for name in values)])
@@ -95,12 +94,12 @@ class TimeSeries:
         self.version += 1
 
     def latest(self, column: str) -> float:
-        """Return what a value stands at."""
+        """Return the latest value of a column."""
         values = self.columns.get(column)
         return values[-1] if values else self.base.get(column, 0.0)
 
     def increase(self, column: str, start: float) -> float:
-        """Return how much a counter has grown since a tick."""
+        """Return the increase of a counter since a tick."""
         values = self.columns.get(column)
         if not values:
             return 0.0
@@ -112,15 +111,15 @@ class TimeSeries:
 
     @staticmethod
     def total_increase(tracks: Iterable[TimeSeries], column: str, start: float) -> float:
-        """Return how much a counter has grown since a tick, over several series.
+        """Return the increase of a counter since a tick, over several series.
 
         Args:
             tracks: the series.
             column: the counter.
             start: the tick.
         """
-        # The same as `increase` in a loop of its own: there may be thousands of series, and most
-        # of them have no errors, say.
+        # This is `increase` with an inlined loop: there may be thousands of series, most of which
+        # have no errors, for example.
         increases: list[float] = []
         for track in tracks:
             values = track.columns.get(column)
@@ -134,19 +133,19 @@ class TimeSeries:
         return sum(increases, 0.0)
 
     def due(self) -> bool:
-        """Return whether enough entries have come to make `thin` worthwhile."""
+        """Return whether there are enough new entries to make `thin` worthwhile."""
         return len(self.times) - self._thinned >= _CHECK
 
     def thin(self, ticks: Sequence[float], oldest: float) -> None:
-        """Forget entries that no window begins at.
+        """Drop entries that no window begins at.
 
         Args:
-            ticks: those that windows may begin at, in order.
-            oldest: the first of them that is asked for.
+            ticks: the ticks that windows may begin at, in order.
+            oldest: the first tick that is needed.
         """
         self.horizon = oldest
         first = max(0, bisect_right(self.times, oldest) - 1)
-        # An entry says how things stood at every tick from its own on until the next entry.
+        # An entry has the values of all ticks from its own on until the next entry.
         places = [bisect_left(ticks, when) for when in self.times]
         last = len(places) - 1
         kept = [
@@ -160,7 +159,7 @@ class TimeSeries:
         self._thinned = len(self.times)
 
     def _keep(self, kept: Sequence[int], first: int) -> None:  # noqa: ARG002 - for calls
-        """Keep only these entries; those before `first` are in no window any more."""
+        """Keep only these entries; those before `first` are not in any window any more."""
         before = kept[0] - 1
         if before >= 0:
             for name, column in self.columns.items():

@@ -1,1 +1,1 @@
-"""Internal: the samples that PromQL expressions ask for, kept from tick to tick."""
+"""Internal: the samples that PromQL expressions need, kept from tick to tick."""

@@ -13,24 +13,24 @@ from vitalspan.promql.engine.packed_counts import packed
 from vitalspan.promql.engine.series import STALE, Series, Value, is_stale
 
 _CHECK = 64
-"""Samples after which the oldest are looked for."""
+"""The number of samples after which old ones are searched."""
 
 _SPARE_RESETS = 64
-"""Resets that are kept beside two for each sample; a series that has more is no counter."""
+"""Resets kept in addition to two for each sample; a series with more is not a counter."""
 
 _TICK = 1000
 
 
 class KeptSeries:
-    """A series, as it was read last.
+    """A series with its latest value.
 
     Attributes:
-        labels: of the series.
-        value: when it was read last.
-        seen: the tick at which that was, in milliseconds since the epoch; 0 is never.
-        resolutions: its samples by the slots that they are kept in.
-        is_partial: whether a slot has been dropped, since no sample in it was left.
-        weight: how many numbers a sample takes as much memory as.
+        labels: the labels of the series.
+        value: the latest value.
+        seen: the tick of the latest value, in milliseconds since the epoch; 0 if there was none.
+        resolutions: the samples by the slot length that they are kept in.
+        is_partial: whether a slot length has been dropped because no sample was left in it.
+        weight: the memory of a sample, as a number of plain numbers.
     """
 
     weight = 1
@@ -45,9 +45,9 @@ class KeptSeries:
         self.is_partial = False
 
     def read(self, value: Value, now: int) -> None:
-        """Note a number. A counter that begins anew keeps what it had counted."""
+        """Record a number. After a counter was reset, the value keeps what was counted before."""
         if isinstance(value, FloatHistogram):
-            # It has become another metric, of which there are no numbers.
+            # It has become another type of metric, which has no numbers.
             return
         if value < self.value and self.seen:
             self._note_reset(now)
@@ -59,19 +59,19 @@ class KeptSeries:
             if series.resets is not None:
                 series.resets.append((now, self.value))
                 if len(series.resets) > 2 * len(series.values) + _SPARE_RESETS:
-                    # It is a gauge, whose falls are no resets: samples are compared then.
+                    # It is a gauge, whose decreases are not resets: samples are compared instead.
                     series.resets = None
 
     def new_samples(self) -> Series:
-        """Return a series without samples, for one of the slots."""
+        """Return a series without samples, for one slot length."""
         return Series(self.labels, array("q"), array("d"), has_stale=False, resets=[])
 
 
 class KeptHistograms(KeptSeries):
-    """A series of native histograms, as it was read last.
+    """A series of native histograms with its latest value.
 
     Attributes:
-        value: when it was read last; a number where it has become one.
+        value: the latest value; a number if the series has become one of numbers.
     """
 
     __slots__ = ("_last",)
@@ -84,19 +84,19 @@ class KeptHistograms(KeptSeries):
         self._last: Value = 0.0
 
     def read(self, value: Value, now: int) -> None:
-        """Note a value. A counter that begins anew keeps what it had counted."""
+        """Record a value. After a counter was reset, the value keeps what it had counted before."""
         self.seen = now
         last, self._last = self._last, value
         if not isinstance(value, FloatHistogram):
             self.value = value
         elif value != last:
-            # One that stands still is kept once.
+            # An unchanged histogram is kept only once.
             if isinstance(last, FloatHistogram) and began_anew(value, last):
                 self._note_reset(now)
             self.value = packed(value)
 
     def new_samples(self) -> Series:
-        """Return a series without samples, for one of the slots."""
+        """Return a series without samples, for one slot length."""
         return Series(self.labels, array("q"), [], resets=[])
 
 
@@ -104,7 +104,7 @@ _Member = tuple[KeptSeries, Series, Callable[[float], None]]
 
 
 class _Cohort:
-    """Series that have samples at the same times, so that they need them only once."""
+    """Series with samples at the same times, so that the times are stored only once."""
 
     def __init__(self, times: array[int]) -> None:
         self.times = times
@@ -112,7 +112,7 @@ class _Cohort:
 
     def add(self, entry: KeptSeries, series: Series) -> None:
         series.times = self.times
-        # The bound method saves the time of looking it up again at each tick.
+        # The bound method saves an attribute lookup at each tick.
         self.members.append((entry, series, series.values.append))
 
 
@@ -120,12 +120,12 @@ class SlottedSamples:
     """The samples of many series in slots of one length.
 
     Args:
-        slot: milliseconds; of those with the same slot, the first sample is kept. 0 keeps all.
+        slot: the length in milliseconds; the first sample of each slot is kept. 0 keeps all.
 
     Attributes:
         retention: milliseconds that samples are kept.
-        size: how many values there are.
-        count: how many series of numbers there are; one of histograms counts as several.
+        size: the number of values.
+        count: the number of series; one of histograms counts as several.
     """
 
     def __init__(self, slot: int) -> None:
@@ -140,11 +140,11 @@ class SlottedSamples:
 
     @property
     def capacity(self) -> int:
-        """The number of values that are kept with a tick a second."""
+        """The number of values that are kept with one tick per second."""
         return self.count * (self.retention // (self.slot or _TICK) + 1)
 
     def add(self, entry: KeptSeries) -> Series:
-        """Keep samples of a series from the next tick on, and return them."""
+        """Keep samples of a series from the next tick on; return the series of these samples."""
         series = entry.resolutions.get(self.slot)
         if series is None:
             series = entry.new_samples()
@@ -154,10 +154,10 @@ class SlottedSamples:
         return series
 
     def append(self, now: int) -> list[tuple[KeptSeries, Series]]:
-        """Add the values that were read at a tick, and the ends of series that were not read.
+        """Add the values that were read at a tick, and end the series that were not read.
 
         Returns:
-            The series of which no sample is left.
+            The series without any samples left.
         """
         slot = now // self.slot if self.slot else now
         if slot == self._last:
@@ -178,7 +178,7 @@ class SlottedSamples:
         return []
 
     def _append_to(self, cohort: _Cohort, now: int) -> list[_Member]:
-        """Add values to the series of a cohort, and take out those that were not read."""
+        """Add values to the series of a cohort, and remove those that were not read."""
         missing: list[_Member] = []
         for member in cohort.members:
             if member[0].seen == now:
@@ -186,7 +186,7 @@ class SlottedSamples:
             else:
                 missing.append(member)
         if missing and len(cohort.members) == 1 and _has_ended(missing[0][1]):
-            # It has ended before, and shares its times with no other.
+            # It has ended before, and shares its times with no other series.
             return []
         if missing:
             for _, series, _ in missing:
@@ -224,7 +224,7 @@ class SlottedSamples:
         self._cohorts.append(alone)
 
     def _forget(self, oldest: int) -> list[tuple[KeptSeries, Series]]:
-        """Forget samples before a time, and let series with equal times share them again."""
+        """Drop samples before a time, and let series with equal times share them again."""
         entries: list[tuple[KeptSeries, Series]] = []
         cohorts: dict[tuple[int, int], _Cohort] = {}
         for cohort in self._cohorts:
@@ -240,7 +240,7 @@ class SlottedSamples:
                 self.count -= sum(entry.weight for entry, _, _ in cohort.members)
                 entries += [(entry, series) for entry, series, _ in cohort.members]
                 continue
-            # At the same ticks from the same one on: the times are equal then.
+            # If they begin at the same tick and are equally long, the times are equal.
             same = cohorts.setdefault((cohort.times[0], len(cohort.times)), cohort)
             if same is not cohort and same.times == cohort.times:
                 for entry, series, _ in cohort.members:
@@ -269,7 +269,7 @@ class SlottedSamples:
         )
 
     def shift(self, milliseconds: int) -> None:
-        """Move all samples in time, as the clock of the system was set."""
+        """Shift all samples in time, because the system clock was set."""
         for cohort in self._cohorts:
             for index, time in enumerate(cohort.times):
                 cohort.times[index] = time + milliseconds

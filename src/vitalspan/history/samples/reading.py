@@ -1,4 +1,4 @@
-"""A reading of a registry at a tick, before any sample of it is kept."""
+"""A reading of a registry at a tick, before its samples are stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vitalspan.promql.engine.float_histogram import FloatHistogram
 
 
 class Point(Protocol):
-    """Something that has series, and lives as long as they do."""
+    """An object that has series, and lives as long as they do."""
 
     def all_labels(self) -> dict[str, str]:
         """Return its labels by name."""
@@ -20,11 +20,11 @@ class Point(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """The series that the values of a point belong to; one object for all points that are alike.
+    """The series for the values of a point; one object for all similar points.
 
     Attributes:
-        family: the metric family that they belong to.
-        series: the name of each value's series, and the labels that it has beyond the point's.
+        family: the metric family of the values.
+        series: the name of each value's series, and its labels in addition to the point's.
     """
 
     family: str
@@ -37,7 +37,7 @@ class Reading:
 
     Attributes:
         samples: names with labels and values.
-        points: points with their values, which need no look at their labels.
+        points: points with their values, whose labels need not be looked at.
         histograms: names with labels and native histograms.
     """
 
@@ -47,7 +47,7 @@ class Reading:
 
 
 SampleReader = Callable[[NameFilter], Reading]
-"""Reads the samples of the metrics that a filter wants."""
+"""Reads the samples of the metrics that a filter accepts."""
 
 
 def read_nothing(_: NameFilter) -> Reading:

@@ -9,22 +9,23 @@ from vitalspan.promql.engine.parse import PromqlError
 from vitalspan.promql.engine.series import Demand
 
 SLOTS: Final = ((900_000, 0), (6 * 3_600_000, 60_000), (3 * 86_400_000, 600_000))
-"""Up to which reach, in milliseconds, samples are kept in slots of how many; 0 keeps them all.
+"""Pairs of a reach up to which samples are kept, and their slot length, in milliseconds.
 
-They are those of `vitalspan.history.ticks`, but one expression has one kind of slot: an average
-over windows that are denser at one end would not be an average over time.
+They are those of `vitalspan.history.ticks`, but one expression uses a single slot length: an
+average over windows that are denser at one end would not be an average over time. A slot length of
+0 keeps all samples.
 """
 
 LONGEST_SLOT: Final = 3_600_000
 
 LONGEST: Final = 31 * 86_400_000
-"""Milliseconds that an expression can look back."""
+"""The maximum number of milliseconds that an expression can look back."""
 
 FEWEST: Final = 4
-"""Samples that a range should have at least."""
+"""The minimum number of samples that a range should have."""
 
 MOST: Final = 5000
-"""Samples of one series that an expression may need; ticks are taken to be a second apart."""
+"""The maximum number of samples per series for an expression, assuming one tick per second."""
 
 _TICK: Final = 1000
 
@@ -33,7 +34,7 @@ class Resolution(NamedTuple):
     """The samples that are kept for an expression.
 
     Attributes:
-        slot: milliseconds of which one sample is kept; 0 keeps all.
+        slot: the milliseconds for which one sample is kept; 0 keeps all.
         retention: milliseconds that they are kept.
     """
 
@@ -42,10 +43,10 @@ class Resolution(NamedTuple):
 
 
 def resolution_of(demand: Demand) -> Resolution:
-    """Return which samples are kept for a demand.
+    """Return which samples to keep for a demand.
 
     Raises:
-        PromqlError: if there would be too many, or if it looks at a fixed time.
+        PromqlError: if there would be too many, or if it refers to a fixed time.
     """
     what = str(demand.selector)
     if demand.back is None:

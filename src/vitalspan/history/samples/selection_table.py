@@ -1,4 +1,4 @@
-"""The selections that the expressions in force ask for."""
+"""The selections that the current expressions need."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from vitalspan.promql.engine.series import Demand, Series
 
 
 class SelectionTable:
-    """A table with one selection for all demands that differ only in how far they look back.
+    """A table with one selection for all demands that only differ in how far they look back.
 
     Attributes:
-        names: the metrics that some demand may select.
+        names: the metrics that the demands may select.
     """
 
     def __init__(self) -> None:
@@ -31,10 +31,10 @@ class SelectionTable:
         return iter(self._selections.values())
 
     def replace(self, demands: Iterable[Demand]) -> set[Selection] | None:
-        """Put the selections of other demands in force. Those that stay keep their series.
+        """Replace the demands. Selections that remain keep their series.
 
         Returns:
-            The selections that are new, or None if they are the same as before.
+            The new selections, or None if nothing has changed.
 
         Raises:
             PromqlError: for a demand that cannot be met; nothing is changed then.
@@ -85,6 +85,6 @@ class SelectionTable:
         return self._index.matching(labels)
 
     def retention(self, slot: int) -> int:
-        """Return how long the samples in slots of one length are kept, in milliseconds."""
+        """Return how long samples in slots of this length are kept, in milliseconds."""
         retentions = (one.retention for one in self._selections.values() if one.slot == slot)
         return max(retentions, default=0)

@@ -1,4 +1,4 @@
-"""The selections of expressions, found by the labels of a series without trying each selector."""
+"""The selections of expressions, indexed by labels so that not every selector has to be tried."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Selection:
     """The series that a selector selects, in slots of one length.
 
     Attributes:
-        selector: selects them.
-        slot: milliseconds of which one sample is kept.
+        selector: the selector.
+        slot: the milliseconds for which one sample is kept.
         retention: milliseconds that samples are kept.
-        series: those there are.
-        refused: the owners of more series, which are not kept.
+        series: the selected series.
+        refused: the owners of further series, which are not kept.
     """
 
     selector: Selector
@@ -31,19 +31,19 @@ class Selection:
 
     @cached_property
     def key(self) -> tuple[str, str] | None:
-        """The label by which the selection is found: one that only few series have."""
+        """The label by which the selection is indexed: one that only few series have."""
         equal = [
             (one.label, one.value)
             for one in self.selector.matchers
             if one.operator == "=" and one.value
         ]
         others = [pair for pair in equal if pair[0] != NAME]
-        # Of two series of a metric, the one has another value.
+        # This label distinguishes the series of a metric from each other.
         return others[-1] if others else equal[0] if equal else None
 
 
 class SelectionIndex:
-    """Selections by a label that their series must have."""
+    """An index of selections by a label that their series must have."""
 
     def __init__(self) -> None:
         self._by_label: dict[tuple[str, str], list[Selection]] = {}
@@ -68,13 +68,13 @@ class SelectionIndex:
 
 
 class NameFilter:
-    """The metrics that some selector may select.
+    """The metrics that some selectors may select.
 
     Args:
-        selectors: all of them.
+        selectors: the selectors.
 
     Attributes:
-        names: the metrics; None where only a look at each can tell.
+        names: the metrics; None if each name has to be checked.
     """
 
     def __init__(self, selectors: list[Selector]) -> None:
@@ -92,7 +92,7 @@ class NameFilter:
         return bool(self._equal or self._matchers)
 
     def wants(self, name: str) -> bool:
-        """Return whether a metric is one of them."""
+        """Return whether a metric may be selected."""
         if name in self._equal:
             return True
         if not self._matchers:

@@ -1,4 +1,4 @@
-"""Finds the kept series of what a registry's collectors give, tick after tick."""
+"""Finds the kept series for the values of a registry's collectors, tick after tick."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from vitalspan.promql.engine.metric_labels import NAME, MetricLabels, metric_lab
 from vitalspan.resource import external_labels
 
 _MAX_REMEMBERED: Final = 400_000
-"""Samples that are remembered at most, with those of which nothing is kept."""
+"""The maximum number of samples to remember, including those that are not kept."""
 
 
 class SeriesLookup:
     """Finds the series of a sample or a point, and remembers it for the next tick.
 
     Args:
-        keep: returns what is kept of a series, by the class of a new one; None if no expression
-            selects it.
+        keep: returns the kept series for labels, with the class for a new one; None if no
+            expression selects it.
 
     Attributes:
-        external_labels: those of the process, which all series have.
+        external_labels: the external labels of the process, which all series have.
     """
 
     def __init__(self, keep: Callable[[MetricLabels, type[KeptSeries]], KeptSeries | None]) -> None:
@@ -42,9 +42,9 @@ class SeriesLookup:
         """Return the series of a sample; None if it is not kept.
 
         Args:
-            name: of the metric.
-            labels: of the series.
-            kind: the class of a series that is new.
+            name: the name of the metric.
+            labels: the labels of the series.
+            kind: the class for a new series.
         """
         cache = self._series_by_sample
         key = (name, tuple(labels.items()))
@@ -55,7 +55,7 @@ class SeriesLookup:
         return cache[key]
 
     def of_point(self, point: Point, layout: Layout) -> list[KeptSeries | None]:
-        """Return the series of each value of a point; None for those that are not kept."""
+        """Return the series of each value of a point; None for values that are not kept."""
         families = self._series_by_point.get(point)
         if families is None:
             families = self._series_by_point[point] = {}
@@ -70,16 +70,16 @@ class SeriesLookup:
         return entry[1]
 
     def clear(self) -> None:
-        """Look for every series anew."""
+        """Forget all lookups."""
         self._series_by_point.clear()
         self._series_by_sample.clear()
 
     def reset(self) -> None:
-        """Begin anew in a forked child, whose labels are others."""
+        """Start over in a forked child, whose external labels are different."""
         self.clear()
         self.external_labels = external_labels()
 
     def _labels(self, name: str, labels: Mapping[str, str]) -> MetricLabels:
-        """Return the labels that a server would give a series: those of the target among them."""
+        """Return the labels that a server would give a series, including those of the target."""
         own = {f"exported_{k}" if k in self.external_labels else k: v for k, v in labels.items()}
         return metric_labels({**own, **self.external_labels, NAME: name})

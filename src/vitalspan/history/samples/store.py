@@ -1,7 +1,8 @@
-"""The samples that the expressions of rules ask for, as the ticks saw them.
+"""The samples that the expressions of rules need, as observed at the ticks.
 
-Nothing is kept that no expression asks for, and nothing longer than one looks back. There are at
-most `MAX_SERIES`, and `MAX_SAMPLES` of them all. What is beyond has no value, never a wrong one.
+Only samples that an expression needs are kept, and no longer than it looks back. There are at most
+`MAX_SERIES` series and `MAX_SAMPLES` samples. Beyond these limits an expression has no value, but
+never a wrong one.
 """
 
 from __future__ import annotations
@@ -22,27 +23,27 @@ from vitalspan.promql.engine.series import Demand, Series
 from vitalspan.runtime.internal_errors import logger
 
 MAX_SERIES: Final = 100_000
-"""Series whose samples are kept at most."""
+"""The maximum number of series whose samples are kept."""
 
 MAX_SAMPLES: Final = 50_000_000
-"""Samples that all series together may come to; with a tick a second they do, of 8 bytes each."""
+"""The maximum number of samples of all series, of 8 bytes each, with one tick per second."""
 
 _REGISTRY: Final = "registry"
 """The owner of the series that are read from the registry."""
 
 _CLOCK_SET: Final = 1.0
-"""Seconds by which the clock of the system must have been set for samples to follow it."""
+"""The minimum change of the system clock in seconds after which samples are shifted."""
 
 
 class SampleStore:
-    """Keeps samples from tick to tick, and is where expressions get their series from.
+    """Keeps samples from tick to tick, and provides the series of expressions.
 
     Args:
         read: reads the registry.
 
     Attributes:
-        now: the last tick, in milliseconds since the epoch.
-        refused: how often a series was not kept, because there were too many.
+        now: the time of the last tick, in milliseconds since the epoch.
+        refused: how often a series was not kept because there were too many.
     """
 
     def __init__(self, read: SampleReader = read_nothing) -> None:
@@ -58,12 +59,12 @@ class SampleStore:
 
     @property
     def external_labels(self) -> Mapping[str, str]:
-        """The labels of the process, which all its series have."""
+        """The external labels of the process, which all its series have."""
         return self._lookup.external_labels
 
     @property
     def has_everything(self) -> bool:
-        """True if there are samples of all series, and not only of those asked for in advance."""
+        """True if there are samples of all series, not only of those that were asked for."""
         return False
 
     def __len__(self) -> int:
@@ -71,18 +72,18 @@ class SampleStore:
 
     @property
     def size(self) -> int:
-        """The number of samples that are kept."""
+        """The number of kept samples."""
         return sum(slotted.size for table in self._tables.values() for slotted in table.values())
 
     @property
     def capacity(self) -> int:
-        """The number of samples with a tick a second, once all retentions have passed."""
+        """The number of samples with one tick per second, once all retentions have passed."""
         return sum(
             slotted.capacity for table in self._tables.values() for slotted in table.values()
         )
 
     def select(self, demand: Demand) -> Sequence[Series]:
-        """Return the series that a demand asks for.
+        """Return the series that a demand selects.
 
         Raises:
             EvaluationError: if there are more than can be kept, so that the result would be wrong.
@@ -90,7 +91,7 @@ class SampleStore:
         return self._selections.series(demand)
 
     def ask(self, demands: Iterable[Demand]) -> None:
-        """Keep what these demands need from the next tick on, and forget everything else.
+        """Keep the samples for these demands from the next tick on, and drop all others.
 
         Raises:
             PromqlError: for a demand that cannot be met; nothing is changed then.
@@ -104,12 +105,12 @@ class SampleStore:
         self._has_room = True
 
     def _rebuild_selections(self, new: set[Selection]) -> None:
-        """Let the series that are kept take part in new selections, and drop those in none."""
+        """Add the kept series to new selections, and drop those without any."""
         self._lookup.clear()
         for owner, every_series in self._series.items():
             for entry in every_series.values():
                 for selection in self._selections.matching(entry.labels):
-                    # A lost slot comes back with the series, for all selections at once.
+                    # A lost slot length is restored with the series, for all selections at once.
                     is_lost = entry.is_partial and selection.slot not in entry.resolutions
                     if selection in new and not is_lost:
                         selection.series.append(self._slotted(owner, selection.slot).add(entry))
@@ -126,19 +127,19 @@ class SampleStore:
         return self._selections.names.wants(metric)
 
     def read(self) -> Reading:
-        """Read what is asked for. Collectors may take long, and locks of their own."""
+        """Read all needed samples. Collectors may take long, and may take locks of their own."""
         return self._read(self._selections.names) if self._selections else Reading()
 
     def observe(self, now: float, epoch: float, reading: Reading) -> None:
-        """Keep what was read at a tick.
+        """Store what was read at a tick.
 
         Args:
-            now: the tick, in seconds on the steady clock.
+            now: the time of the tick, in seconds on the steady clock.
             epoch: the difference to the time of day, in seconds.
             reading: what was read.
         """
         if not self._selections:
-            # So that the first expression finds the time of the tick before it.
+            # So that the first expression finds the time of the previous tick.
             self.now = round((now + self._offset(epoch)) * 1000)
             return
         self.now = at = round((now + self._offset(epoch)) * 1000)
@@ -167,15 +168,15 @@ class SampleStore:
                 entry.read(histogram, at)
 
     def record(self, owner: Hashable, vector: Vector) -> None:
-        """Keep what a recording rule has computed at this tick.
+        """Store the result of a recording rule at this tick.
 
         Args:
-            owner: the rule; what it does not give any more has ended.
-            vector: what it gives.
+            owner: the rule; series that are no longer in its result have ended.
+            vector: the result.
         """
         if not self._selections:
             return
-        # What a rule gives is looked for at each tick.
+        # The result of a rule is looked up at each tick.
         self._take_refused(owner)
         for labels, value in vector:
             kind = KeptHistograms if isinstance(value, FloatHistogram) else KeptSeries
@@ -185,7 +186,7 @@ class SampleStore:
         self._append(owner)
 
     def forget_owners(self, living: Iterable[Hashable]) -> None:
-        """Forget what rules have recorded that are no more."""
+        """Drop the series of recording rules that no longer exist."""
         kept = {_REGISTRY, *living}
         for owner in [owner for owner in self._series if owner not in kept]:
             gone = {
@@ -200,7 +201,7 @@ class SampleStore:
             self._has_room = True
 
     def reset(self) -> None:
-        """Forget all samples, and begin anew in a forked child: it is another instance."""
+        """Drop all samples, and start over in a forked child, which is another instance."""
         self._tables.clear()
         self._series.clear()
         self._lookup.reset()
@@ -211,7 +212,7 @@ class SampleStore:
         self.now = 0
 
     def _offset(self, epoch: float) -> float:
-        """Return the difference between the clocks; samples move when one of them was set."""
+        """Return the difference between the clocks; samples are shifted if one of them was set."""
         if self._epoch is None:
             self._epoch = epoch
         moved = epoch - self._epoch
@@ -235,19 +236,19 @@ class SampleStore:
         entry.is_partial = bool(entry.resolutions)
         if not entry.resolutions:
             self._series[owner].pop(entry.labels, None)
-        # It may come back, and is looked for anew then.
+        # It may come back, and is then looked up again.
         self._lookup.clear()
         self._has_room = True
 
     def _keep(
         self, owner: Hashable, labels: MetricLabels, kind: type[KeptSeries] = KeptSeries
     ) -> KeptSeries | None:
-        """Return what is kept of a series; None if no expression selects it.
+        """Return the kept series for labels; None if no expression selects it.
 
         Args:
-            owner: who gives it.
-            labels: of the series.
-            kind: the class of a series that is new.
+            owner: the owner of the series.
+            labels: the labels of the series.
+            kind: the class for a new series.
         """
         every_series = self._series.setdefault(owner, {})
         entry = every_series.get(labels)
@@ -282,7 +283,7 @@ class SampleStore:
             selection.refused.add(owner)
 
     def _take_refused(self, owner: Hashable) -> None:
-        """Let the series of an owner be kept that were too many before, if they are no more."""
+        """Keep the series of an owner that were refused before, if there is room now."""
         if not self.refused:
             return
         refusing = [one for one in self._selections if owner in one.refused]
