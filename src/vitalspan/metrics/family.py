@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final, NamedTuple
 
 SAMPLE_ENDINGS: Final = {
@@ -40,6 +41,22 @@ class Family(NamedTuple):
         base = self.base_name
         return {self.name, *(base + ending for ending in SAMPLE_ENDINGS[self.type])}
 
+
+_UNITS: Final = ("seconds", "bytes", "ratio")
+
+
+def _family(kind: str, name: str, description: str) -> Family:
+    """Return a family, whose unit is the one that its name ends in, as OpenMetrics wants it."""
+    words = name.removesuffix("_total").split("_")
+    return Family(name, kind, description, words[-1] if words[-1] in _UNITS else "")
+
+
+counter = partial(_family, "counter")
+gauge = partial(_family, "gauge")
+histogram = partial(_family, "histogram")
+summary = partial(_family, "summary")
+info = partial(_family, "info")
+state_set = partial(_family, "stateset")
 
 _COUNTER_ENDINGS: Final = ("_total", "_count", "_sum", "_bucket")
 

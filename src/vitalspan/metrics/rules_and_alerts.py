@@ -4,57 +4,47 @@ from __future__ import annotations
 
 from typing import Final
 
-from vitalspan.metrics.family import Family
+from vitalspan.metrics.family import counter, gauge
 
-SLO_EVENTS: Final = Family("slo_events_total", "counter", "Calls that an SLO judged.")
-SLO_BAD_EVENTS: Final = Family(
-    "slo_bad_events_total", "counter", "Calls that an SLO judged and found bad."
-)
-SLO_OBJECTIVE: Final = Family(
-    "slo_objective_ratio", "gauge", "The share of events that shall be good.", "ratio"
-)
-SLO_BUDGET: Final = Family(
+SLO_EVENTS: Final = counter("slo_events_total", "Calls that an SLO judged.")
+SLO_BAD_EVENTS: Final = counter("slo_bad_events_total", "Calls that an SLO judged and found bad.")
+SLO_OBJECTIVE: Final = gauge("slo_objective_ratio", "The share of events that shall be good.")
+SLO_BUDGET: Final = gauge(
     "slo_error_budget_remaining_ratio",
-    "gauge",
     "The share of the error budget that is left, over what history of the window there is.",
-    "ratio",
 )
 ALERT_STATES: Final = {"inactive": 0, "pending": 1, "firing": 2}
 """Values of the gauge of alerts."""
 
-ALERT_STATE: Final = Family(
+ALERT_STATE: Final = gauge(
     "alert_state",
-    "gauge",
     f"State of every rule: {', '.join(f'{at} {state}' for state, at in ALERT_STATES.items())}.",
 )
-ALERT_TRANSITIONS: Final = Family(
-    "alert_transitions_total", "counter", "Changes of alerts, by the state that they came to."
+ALERT_TRANSITIONS: Final = counter(
+    "alert_transitions_total", "Changes of alerts, by the state that they came to."
 )
-ALERT_NOTIFICATIONS: Final = Family(
-    "alert_notifications_total", "counter", "Messages about alerts, by receiver and result."
+ALERT_NOTIFICATIONS: Final = counter(
+    "alert_notifications_total", "Messages about alerts, by receiver and result."
 )
 CIRCUIT_STATES: Final = {"closed": 0.0, "half_open": 0.5, "open": 1.0}
 """Values of the gauge of circuit breakers."""
 
-RECEIVER_CIRCUIT: Final = Family(
+RECEIVER_CIRCUIT: Final = gauge(
     "vitalspan_receiver_circuit_open",
-    "gauge",
     "Whether a receiver is left alone after failures: 0 no, 1 yes, 0.5 being tried again.",
 )
-ALERT_ACTIONS: Final = Family(
-    "vitalspan_alert_actions_total", "counter", "Actions that alerts set off, by result."
+ALERT_ACTIONS: Final = counter(
+    "vitalspan_alert_actions_total", "Actions that alerts set off, by result."
 )
-RULES_RELOAD_FAILED: Final = Family(
+RULES_RELOAD_FAILED: Final = gauge(
     "vitalspan_rules_reload_failed",
-    "gauge",
     "1 while the rule file has a mistake and the rules before it are in force.",
 )
-RULE_FAILURES: Final = Family(
-    "vitalspan_rule_failures_total", "counter", "Evaluations of a rule that failed."
+RULE_FAILURES: Final = counter(
+    "vitalspan_rule_failures_total", "Evaluations of a rule that failed."
 )
-RULE_WITHOUT_SERIES: Final = Family(
+RULE_WITHOUT_SERIES: Final = gauge(
     "vitalspan_rule_without_series",
-    "gauge",
     "1 while a rule names an operation, cache, API or metric that has never been there.",
 )
 ALERT_FAMILIES: Final = (ALERT_STATE, ALERT_TRANSITIONS, ALERT_NOTIFICATIONS, ALERT_ACTIONS)
