@@ -19,9 +19,8 @@ from vitalspan.reports.document import (
     Facts,
     Line,
     Section,
-    Table,
-    columns,
     section,
+    table,
 )
 from vitalspan.reports.html_format import as_html
 from vitalspan.reports.markdown_format import as_markdown, escaped
@@ -71,7 +70,7 @@ def document(text: str) -> Document:
     blocks = (
         Facts([Fact(text, text, text, "good")]),
         Bullets([(text, "warning")]),
-        Table(columns("name", ">figure", "over time"), [row], text),
+        table(("name", ">figure", "over time"), [row], text),
         Charts([chart]),
     )
     return Document(text, text, [Section(text, blocks)], [text], text)
@@ -126,10 +125,10 @@ def test_markdown_is_harmless() -> None:
 
 
 def test_text_is_aligned() -> None:
-    rows = [[Cell("a"), Cell("1")], [Cell("longer"), Cell("1,000")]]
-    table = section("Figures", Table(columns("name", ">calls"), rows, "A note."))
-    assert table is not None
-    text = as_text(Document("Report", "now", [table], ["Mind this."], "The end."))
+    rows = [["a", "1"], ["longer", Cell("1,000")]]
+    figures = section("Figures", table(("name", ">calls"), rows, "A note."))
+    assert figures is not None
+    text = as_text(Document("Report", "now", [figures], ["Mind this."], "The end."))
     assert text == (
         "Report\n======\nnow\nMind this.\n\nFigures\n-------\n"
         "name    calls\na           1\nlonger  1,000\nA note.\n\nThe end.\n"
@@ -146,4 +145,4 @@ def test_charts_are_levels_in_text() -> None:
 
 
 def test_what_is_empty_is_left_out() -> None:
-    assert section("A", Table(columns("a"), []), None, Facts([]), Bullets([]), Charts([])) is None
+    assert section("A", table(("a",), []), None, Facts([]), Bullets([]), Charts([])) is None

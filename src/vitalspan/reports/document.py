@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,6 +27,10 @@ class Cell:
     tone: Tone = ""
     share: float | None = None
     values: Values = ()
+
+
+Row = Sequence[Cell | str]
+"""The cells of a row; a text is a cell with no more to it."""
 
 
 @dataclass(frozen=True)
@@ -157,9 +161,17 @@ class Document:
     footer: str = ""
 
 
-def columns(*titles: str) -> tuple[Column, ...]:
-    """Return columns of text, and of figures where a title begins with `>`."""
-    return tuple(Column(title.lstrip(">"), title.startswith(">")) for title in titles)
+def table(titles: Iterable[str], rows: Iterable[Row], note: str = "") -> Table:
+    """Return a table.
+
+    Args:
+        titles: of its columns, which are of figures where they begin with `>`.
+        rows: their cells.
+        note: what has to be said of it.
+    """
+    columns = tuple(Column(title.lstrip(">"), title.startswith(">")) for title in titles)
+    cells = [[Cell(one) if isinstance(one, str) else one for one in row] for row in rows]
+    return Table(columns, cells, note)
 
 
 def section(title: str, *blocks: Block | None) -> Section | None:

@@ -9,14 +9,12 @@ from typing import Final
 from vitalspan.reports.document import (
     Block,
     Bullets,
-    Cell,
     Chart,
     Charts,
-    Column,
     Document,
-    Fact,
     Facts,
     Table,
+    table,
 )
 from vitalspan.reports.text_format import levels
 from vitalspan.words import one_line
@@ -66,8 +64,8 @@ def _lines(document: Document) -> Iterator[str]:
 def _block(block: Block) -> Iterator[str]:
     match block:
         case Facts():
-            rows = [_fact(fact) for fact in block.facts]
-            yield from _table(Table((Column(""), Column("", is_figure=True), Column("")), rows))
+            rows = [(fact.label, fact.value, fact.note) for fact in block.facts]
+            yield from _table(table(("", ">", ""), rows))
         case Bullets():
             yield from (f"- {escaped(text)}" for text, _ in block.items)
         case Table():
@@ -76,32 +74,27 @@ def _block(block: Block) -> Iterator[str]:
                 yield ""
                 yield escaped(block.note)
         case Charts():
-            columns = (Column(""), Column(""), Column("least", is_figure=True))
-            rows = [row for chart in block.charts for row in _chart(chart)]
-            yield from _table(Table((*columns, Column("most", is_figure=True)), rows))
+            lines = [line for chart in block.charts for line in _chart(chart)]
+            yield from _table(table(("", "", ">least", ">most"), lines))
 
 
-def _fact(fact: Fact) -> list[Cell]:
-    return [Cell(fact.label), Cell(fact.value), Cell(fact.note)]
-
-
-def _chart(chart: Chart) -> Iterator[list[Cell]]:
+def _chart(chart: Chart) -> Iterator[list[str]]:
     for line in chart.lines:
         known = [value for value in line.values if value is not None]
         if known:
             is_only = len(chart.lines) == 1
             yield [
-                Cell(chart.title if is_only else f"{chart.title}, {line.name}"),
-                Cell(levels(line.values, lowest=chart.lowest)),
-                Cell(chart.text(min(known))),
-                Cell(chart.text(max(known))),
+                chart.title if is_only else f"{chart.title}, {line.name}",
+                levels(line.values, lowest=chart.lowest),
+                chart.text(min(known)),
+                chart.text(max(known)),
             ]
 
 
-def _table(table: Table) -> Iterator[str]:
-    yield _row(escaped(column.title) for column in table.columns)
-    yield _row("--:" if column.is_figure else ":--" for column in table.columns)
-    for row in table.rows:
+def _table(block: Table) -> Iterator[str]:
+    yield _row(escaped(column.title) for column in block.columns)
+    yield _row("--:" if column.is_figure else ":--" for column in block.columns)
+    for row in block.rows:
         yield _row(levels(cell.values, 16) if cell.values else escaped(cell.text) for cell in row)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -22,11 +22,46 @@ not when fields are added."""
 
 
 class RenderedReport(ABC):
-    """What can be read in every format, and saved in a file."""
+    """A report that can be read in every format, and saved in a file.
+
+    Attributes:
+        title: what it is about.
+        subtitle: the period that it is about.
+    """
+
+    title: str
+    subtitle: str
 
     @abstractmethod
     def rendered(self, format: str) -> str:  # noqa: A002 - the word
         """Return the report in a format: `html`, `md`, `json` or `txt`."""
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.title!r}, {self.subtitle}>"
+
+    def text(self) -> str:
+        """Return the report as text, for terminals and logs."""
+        return self.rendered("txt")
+
+    def markdown(self) -> str:
+        """Return the report as Markdown, with tables as GitHub has them."""
+        return self.rendered("md")
+
+    def html(self) -> str:
+        """Return the report as one HTML file that needs nothing else, and has no script."""
+        return self.rendered("html")
+
+    def json(self) -> str:
+        """Return the data of the report as JSON."""
+        return self.rendered("json")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the data of the report in types that JSON has."""
+        document: dict[str, Any] = json.loads(self.json())
+        return document
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Write the report to a file, whose ending says in which format: .html, .md, .json or .txt.
@@ -54,61 +89,35 @@ class Report(RenderedReport):
     """
 
     def __init__(self, document: Document, data: Mapping[str, Any]) -> None:
+        self.title = document.title
+        self.subtitle = document.subtitle
         self._document = document
         self._data = data
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def __repr__(self) -> str:
-        return f"<Report {self._document.title!r}, {self._document.subtitle}>"
-
-    @property
-    def title(self) -> str:
-        """What it is about."""
-        return self._document.title
-
-    @property
-    def subtitle(self) -> str:
-        """The period that it is about."""
-        return self._document.subtitle
-
-    def text(self) -> str:
-        """Return the report as text, for terminals and logs."""
-        from vitalspan.reports.text_format import as_text  # noqa: PLC0415 - one format is needed
-
-        return as_text(self._document)
-
-    def markdown(self) -> str:
-        """Return the report as Markdown, with tables as GitHub has them."""
-        from vitalspan.reports.markdown_format import as_markdown  # noqa: PLC0415
-
-        return as_markdown(self._document)
-
-    def html(self) -> str:
-        """Return the report as one HTML file that needs nothing else, and has no script."""
-        from vitalspan.reports.html_format import as_html  # noqa: PLC0415
-
-        return as_html(self._document)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the data of the report in types that JSON has."""
         ready: dict[str, Any] = json_ready({"schema": SCHEMA, "version": VERSION, **self._data})
         return ready
 
-    def json(self) -> str:
-        """Return the data of the report as JSON."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
     def rendered(self, format: str) -> str:  # noqa: A002 - the word
         """Return the report in a format: `html`, `md`, `json` or `txt`."""
-        writers: dict[str, Callable[[], str]] = {
-            "html": self.html,
-            "md": self.markdown,
-            "json": self.json,
-            "txt": self.text,
-        }
-        return writers[format]()
+        match format:
+            case "html":
+                from vitalspan.reports.html_format import as_html  # noqa: PLC0415 - one is needed
+
+                return as_html(self._document)
+            case "md":
+                from vitalspan.reports.markdown_format import as_markdown  # noqa: PLC0415
+
+                return as_markdown(self._document)
+            case "txt":
+                from vitalspan.reports.text_format import as_text  # noqa: PLC0415
+
+                return as_text(self._document)
+            case "json":
+                data = self.to_dict()
+                return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        raise KeyError(format)
 
 
 def format_of(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from vitalspan.reports.document import Cell, Document, Fact, Facts, Section, Table, columns, section
+from vitalspan.reports.document import Cell, Document, Fact, Facts, Row, Section, section, table
 from vitalspan.reports.figures import (
     NOTHING,
     count_text,
@@ -60,12 +60,7 @@ def _changes(comparison: Comparison) -> Section | None:
     titles = ("operation", "figure", ">before", ">after", ">change", "durations", "errors")
     rows = [row for one in comparison.operations[: calls.MAX_ROWS] for row in _rows(one)]
     counted = [
-        [
-            Cell(change.figure),
-            Cell(_amount(change.before)),
-            Cell(_amount(change.after)),
-            Cell(_ratio(change)),
-        ]
+        [change.figure, _amount(change.before), _amount(change.after), _ratio(change)]
         for change in list(comparison.counts.values())[: calls.MAX_ROWS]
     ]
     note = (
@@ -74,21 +69,21 @@ def _changes(comparison: Comparison) -> Section | None:
     )
     return section(
         f"Since the session {before.name} of {date_text(before.start)}",
-        Table(columns(*titles), rows, note),
-        Table(columns("counted", ">before", ">after", ">change"), counted),
+        table(titles, rows, note),
+        table(("counted", ">before", ">after", ">change"), counted),
     )
 
 
-def _rows(one: OperationComparison) -> Iterator[list[Cell]]:
+def _rows(one: OperationComparison) -> Iterator[Row]:
     for index, name in enumerate(_SHOWN):
         change = one.changes[name]
         text = ratio_text if name == "error_rate" else seconds_text
         yield [
-            Cell("" if index else one.operation),
-            Cell(name.replace("_", " ")),
-            Cell(text(change.before)),
-            Cell(text(change.after)),
-            Cell(_ratio(change)),
+            "" if index else one.operation,
+            name.replace("_", " "),
+            text(change.before),
+            text(change.after),
+            _ratio(change),
             _verdict(one.durations, index == 0),
             _verdict(one.errors, name == "error_rate"),
         ]

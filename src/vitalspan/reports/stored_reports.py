@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from base64 import b85decode, b85encode
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from vitalspan.config import REPORT_FORMATS
 from vitalspan.errors import VitalspanError
@@ -46,33 +45,6 @@ class StoredReport(RenderedReport):
         self.title = str(record.document["title"])
         self.subtitle = str(record.document["subtitle"])
         self._packed: Mapping[str, str] = record.document["packed"]
-
-    def __repr__(self) -> str:
-        return f"<StoredReport {self.title!r}, {self.subtitle}>"
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def text(self) -> str:
-        """Return the report as text, for terminals and logs."""
-        return self.rendered("txt")
-
-    def markdown(self) -> str:
-        """Return the report as Markdown, with tables as GitHub has them."""
-        return self.rendered("md")
-
-    def html(self) -> str:
-        """Return the report as one HTML file that needs nothing else, and has no script."""
-        return self.rendered("html")
-
-    def json(self) -> str:
-        """Return the data of the report as JSON."""
-        return self.rendered("json")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the data of the report in types that JSON has."""
-        document: dict[str, Any] = json.loads(self.json())
-        return document
 
     def rendered(self, format: str) -> str:  # noqa: A002 - the word
         """Return the report in a format: `html`, `md`, `json` or `txt`."""

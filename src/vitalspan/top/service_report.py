@@ -16,10 +16,9 @@ from vitalspan.reports.document import (
     Fact,
     Facts,
     Section,
-    Table,
     Tone,
-    columns,
     section,
+    table,
 )
 from vitalspan.reports.figures import (
     NOTHING,
@@ -127,7 +126,7 @@ def _health(document: Fields) -> Section | None:
             [Fact("score", text, status, _TONES.get(status, "bad" if score is not None else ""))]
         ),
         Bullets([(sentence(one), "") for one in health.texts("reasons")]),
-        Table(columns("component", ">score", "status"), list(_components(health))),
+        table(("component", ">score", "status"), _components(health)),
     )
 
 
@@ -157,15 +156,15 @@ def _alerts(alerts: list[Fields]) -> Section | None:
         ]
         for one in alerts
     ]
-    return section("Alerts", Table(columns("state", "severity", "alert", "since", "message"), rows))
+    return section("Alerts", table(("state", "severity", "alert", "since", "message"), rows))
 
 
 def _operations(document: Fields) -> Section | None:
     rows = [_operation(one.object("figures")) for one in document.objects("operations")]
     total = document.number("total") or 0
     note = "" if total <= len(rows) else f"{len(rows)} of {count_text(total)} operations"
-    titles = columns("operation", "component", ">calls", ">rate", ">errors", ">p50", ">p95", ">p99")
-    return section("Operations", Table(titles, rows, note))
+    titles = ("operation", "component", ">calls", ">rate", ">errors", ">p50", ">p95", ">p99")
+    return section("Operations", table(titles, rows, note))
 
 
 def _operation(figures: Fields) -> list[Cell]:
@@ -193,4 +192,4 @@ def _errors(document: Fields) -> Section | None:
         for figures in [one.object("figures")]
         for error in figures.objects("errors_by_type")
     ]
-    return section("Errors", Table(columns("operation", "type", ">calls", "last message"), rows))
+    return section("Errors", table(("operation", "type", ">calls", "last message"), rows))

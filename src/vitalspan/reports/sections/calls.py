@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from vitalspan.recording.call_record import ERROR, CallRecord
-from vitalspan.reports.document import Cell, Fact, Facts, Section, Table, Tone, columns, section
+from vitalspan.reports.document import Cell, Fact, Facts, Row, Section, Table, Tone, section, table
 from vitalspan.reports.figures import (
     NOTHING,
     count_text,
@@ -16,7 +16,12 @@ from vitalspan.reports.figures import (
     seconds_text,
     unit_text,
 )
-from vitalspan.statistics.call_statistics import CallStatistics, RunningCall
+from vitalspan.statistics.call_statistics import (
+    ApiStatistics,
+    CallStatistics,
+    ModelStatistics,
+    RunningCall,
+)
 from vitalspan.statistics.timeline import Timeline
 from vitalspan.units import BYTES, DOLLARS
 
@@ -79,16 +84,15 @@ def operations(
     rows = []
     for one in calls[:MAX_ROWS]:
         share = one.total / everything if everything else 0.0
-        row = [
-            Cell(str(one.operation)),
-            Cell(str(one.component)),
+        row: list[Cell | str] = [
+            str(one.operation),
+            str(one.component),
             Cell(ratio_text(share), share=share),
-            Cell(count_text(one.count)),
-            Cell(rate_text(one.throughput)),
-            Cell(count_text(one.errors)),
-            Cell(ratio_text(one.error_rate), error_tone(one.error_rate)),
-            Cell(seconds_text(one.mean)),
-            *(Cell(seconds_text(getattr(one, name))) for name in _QUANTILES),
+            count_text(one.count),
+            rate_text(one.throughput),
+            count_text(one.errors),
+            _error_rate(one),
+            *(seconds_text(getattr(one, name)) for name in ("mean", *_QUANTILES)),
         ]
         if lines:
             line = lines.get((one.component, one.operation))
@@ -100,7 +104,7 @@ def operations(
     note = "Time is the share in that of all calls, where a call within a call counts for both."
     if more:
         note += f" {more} more took less time."
-    return section("Operations", Table(columns(*titles), rows, note))
+    return section("Operations", table(titles, rows, note))
 
 
 def components(calls: Sequence[CallStatistics]) -> Section | None:
@@ -108,71 +112,55 @@ def components(calls: Sequence[CallStatistics]) -> Section | None:
     if len(calls) < 2:
         return None
     titles = ("component", ">calls", ">per second", ">error rate", ">mean", ">p95", ">p99")
-    rows = [
+    rows: list[Row] = [
         [
-            Cell(str(one.component)),
-            Cell(count_text(one.count)),
-            Cell(rate_text(one.throughput)),
-            Cell(ratio_text(one.error_rate), error_tone(one.error_rate)),
-            *(Cell(seconds_text(getattr(one, name))) for name in ("mean", "p95", "p99")),
-            Cell(count_text(one.in_progress)),
+            str(one.component),
+            count_text(one.count),
+            rate_text(one.throughput),
+            _error_rate(one),
+            *(seconds_text(getattr(one, name)) for name in ("mean", "p95", "p99")),
+            count_text(one.in_progress),
         ]
         for one in calls[:MAX_ROWS]
     ]
-    return section("Components", Table(columns(*titles, ">inside now"), rows))
+    return section("Components", table((*titles, ">inside now"), rows))
 
 
 def errors(calls: CallStatistics) -> Section | None:
     """Return the section of errors by type."""
     titles = ("error", ">calls", "last message", "last time", "trace")
-    rows = [
+    rows: list[Row] = [
         [
             Cell(one.error_type, "bad"),
-            Cell(count_text(one.count)),
-            Cell(one.last_message or NOTHING),
-            Cell(date_text(one.last_time)),
-            Cell(one.last_trace_id or NOTHING),
+            count_text(one.count),
+            one.last_message or NOTHING,
+            date_text(one.last_time),
+            one.last_trace_id or NOTHING,
         ]
         for one in calls.errors_by_type[:MAX_ROWS]
     ]
-    return section("Errors", Table(columns(*titles), rows))
+    return section("Errors", table(titles, rows))
 
 
 def resources(calls: CallStatistics, operations_: Sequence[CallStatistics]) -> Section | None:
     """Return the section of caches, APIs, measures and resources."""
     caches = [
-        [
-            Cell(one.name),
-            Cell(count_text(one.hits)),
-            Cell(count_text(one.misses)),
-            Cell(ratio_text(one.hit_rate)),
-        ]
+        [one.name, count_text(one.hits), count_text(one.misses), ratio_text(one.hit_rate)]
         for one in calls.caches[:MAX_ROWS]
     ]
-    apis = [
-        [
-            Cell(one.name),
-            Cell(count_text(one.calls)),
-            Cell(ratio_text(one.error_rate), error_tone(one.error_rate)),
-            Cell(count_text(one.tokens)),
-            Cell(unit_text(one.cost, DOLLARS)),
-        ]
+    apis: list[Row] = [
+        [one.name, count_text(one.calls), _error_rate(one), count_text(one.tokens), _cost(one)]
         for one in calls.apis[:MAX_ROWS]
     ]
-    models = [
+    models: list[Row] = [
         [
-            Cell(one.model),
-            Cell(count_text(one.calls)),
-            *(
-                Cell(count_text(tokens))
-                for tokens in (
-                    one.input_tokens,
-                    one.output_tokens,
-                    one.cached_tokens,
-                    one.reasoning_tokens,
-                )
-            ),
-            Cell(unit_text(one.cost, DOLLARS)),
+            one.model,
+            count_text(one.calls),
+            count_text(one.input_tokens),
+            count_text(one.output_tokens),
+            count_text(one.cached_tokens),
+            count_text(one.reasoning_tokens),
+            _cost(one),
         ]
         for api in calls.apis
         for one in api.models
@@ -180,36 +168,38 @@ def resources(calls: CallStatistics, operations_: Sequence[CallStatistics]) -> S
     tokens = (">input tokens", ">output tokens", ">cached", ">reasoning")
     return section(
         "Caches, APIs, measures and resources",
-        Table(columns("cache", ">hits", ">misses", ">hit rate"), caches),
-        Table(columns("API", ">calls", ">error rate", ">tokens", ">cost"), apis),
-        Table(columns("model", ">calls", *tokens, ">cost"), models[:MAX_ROWS]),
-        Table(columns("measure", ">sum"), _sums(calls.measures)),
+        table(("cache", ">hits", ">misses", ">hit rate"), caches),
+        table(("API", ">calls", ">error rate", ">tokens", ">cost"), apis),
+        table(("model", ">calls", *tokens, ">cost"), models[:MAX_ROWS]),
+        table(("measure", ">sum"), _sums(calls.measures)),
         _measured(operations_),
     )
 
 
-def _sums(sums: Mapping[str, float]) -> list[list[Cell]]:
-    return [
-        [Cell(name), Cell(count_text(amount))] for name, amount in list(sums.items())[:MAX_ROWS]
-    ]
+def _error_rate(calls: CallStatistics | ApiStatistics) -> Cell:
+    return Cell(ratio_text(calls.error_rate), error_tone(calls.error_rate))
+
+
+def _cost(calls: ApiStatistics | ModelStatistics) -> str:
+    return unit_text(calls.cost, DOLLARS)
+
+
+def _sums(sums: Mapping[str, float]) -> list[list[str]]:
+    return [[name, count_text(amount)] for name, amount in list(sums.items())[:MAX_ROWS]]
 
 
 def counts(sums: Mapping[str, float]) -> Section | None:
     """Return the section of what a program has counted in a session."""
-    return section("Counts", Table(columns("counted", ">sum"), _sums(sums)))
+    return section("Counts", table(("counted", ">sum"), _sums(sums)))
 
 
 def _measured(operations_: Sequence[CallStatistics]) -> Table:
-    rows = [
-        [
-            Cell(str(one.operation)),
-            Cell(seconds_text(one.cpu_seconds)),
-            Cell(NOTHING if one.memory_growth is None else unit_text(one.memory_growth, BYTES)),
-        ]
+    rows: list[Row] = [
+        [str(one.operation), seconds_text(one.cpu_seconds), unit_text(one.memory_growth, BYTES)]
         for one in operations_
         if one.cpu_seconds is not None
     ]
-    return Table(columns("operation", ">CPU time", ">growth of memory"), rows[:MAX_ROWS])
+    return table(("operation", ">CPU time", ">growth of memory"), rows[:MAX_ROWS])
 
 
 def calls_table(title: str, calls: Sequence[CallRecord]) -> Section | None:
@@ -219,39 +209,39 @@ def calls_table(title: str, calls: Sequence[CallRecord]) -> Section | None:
     profiled = any(one.profile_id for one in calls)
     if profiled:
         titles.append("profile")
-    rows = [
+    rows: list[Row] = [
         [
-            Cell(one.operation),
-            Cell(seconds_text(one.duration)),
-            Cell(_labels(one.labels)),
-            Cell(date_text(one.start)),
+            one.operation,
+            seconds_text(one.duration),
+            _labels(one.labels),
+            date_text(one.start),
             Cell(one.error_type or one.outcome, "bad" if one.outcome == ERROR else ""),
-            Cell(one.error_message or NOTHING),
-            Cell(one.trace_id or NOTHING),
-            *([Cell(one.profile_id or NOTHING)] if profiled else []),
+            one.error_message or NOTHING,
+            one.trace_id or NOTHING,
+            *([one.profile_id or NOTHING] if profiled else []),
         ]
         for one in calls
     ]
-    return section(title, Table(columns(*titles), rows))
+    return section(title, table(titles, rows))
 
 
 def running(calls: Sequence[RunningCall]) -> Section | None:
     """Return the section of the calls that are inside now."""
     titles = ("operation", ">age", "component", "labels", "began", "trace")
-    rows = [
+    rows: list[Row] = [
         [
-            Cell(one.operation),
-            Cell(seconds_text(one.age)),
-            Cell(one.component),
-            Cell(_labels(one.labels)),
-            Cell(date_text(one.start)),
-            Cell(one.trace_id or NOTHING),
+            one.operation,
+            seconds_text(one.age),
+            one.component,
+            _labels(one.labels),
+            date_text(one.start),
+            one.trace_id or NOTHING,
         ]
         for one in calls[:MAX_ROWS]
     ]
     more = len(calls) - len(rows)
     note = f"{more} more are running." if more else ""
-    return section("Running now", Table(columns(*titles), rows, note))
+    return section("Running now", table(titles, rows, note))
 
 
 def _labels(labels: Mapping[str, str]) -> str:

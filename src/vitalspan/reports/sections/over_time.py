@@ -12,11 +12,11 @@ from vitalspan.reports.document import (
     Chart,
     Charts,
     Line,
+    Row,
     Section,
-    Table,
     Tone,
-    columns,
     section,
+    table,
 )
 from vitalspan.reports.figures import (
     NOTHING,
@@ -147,15 +147,15 @@ def unusual(overview: Overview) -> Section | None:
     ]
     found = sorted(found, key=lambda one: -one[3].deviations)[:MAX_ANOMALIES]
     titles = ("what", "of", "from", "until", ">it was", ">usual", ">deviations")
-    rows = [
+    rows: list[Row] = [
         [
-            Cell(TITLES[signal]),
-            Cell(subject or NOTHING),
-            Cell(date_text(one.start)),
-            Cell(date_text(one.end)),
+            TITLES[signal],
+            subject or NOTHING,
+            date_text(one.start),
+            date_text(one.end),
             Cell(unit_text(one.value, unit), "" if signal in _BETTER_HIGH else _tone(one)),
-            Cell(unit_text(one.usual, unit)),
-            Cell(f"{one.deviations:.3g}"),
+            unit_text(one.usual, unit),
+            f"{one.deviations:.3g}",
         ]
         for signal, subject, unit, one in sorted(found, key=lambda one: one[3].start)
     ]
@@ -163,7 +163,7 @@ def unusual(overview: Overview) -> Section | None:
         "A value is unusual six standard deviations and more from the median of the period, which "
         "are estimated from the median absolute deviation."
     )
-    return section("What was unusual", Table(columns(*titles), rows, note))
+    return section("What was unusual", table(titles, rows, note))
 
 
 def _is_of_calls(signal: str) -> bool:
@@ -176,7 +176,7 @@ def _tone(anomaly: Anomaly) -> Tone:
 
 def trends(overview: Overview) -> Section | None:
     """Return the section of trends and forecasts."""
-    rows = []
+    rows: list[Row] = []
     ahead = 0.0
     for one in overview.signals:
         if one.slope is None or one.forecast_seconds is None:
@@ -184,16 +184,14 @@ def trends(overview: Overview) -> Section | None:
         ahead = max(ahead, one.forecast_seconds)
         sign, is_steady = "+" if one.slope > 0 else "", one.direction == "steady"
         limit_in = None if is_steady else one.limit_in
+        figures = (one.latest, one.mean, one.lowest, one.highest)
         rows.append(
             [
-                Cell(TITLES[one.signal]),
-                *(
-                    Cell(unit_text(value, one.unit))
-                    for value in (one.latest, one.mean, one.lowest, one.highest)
-                ),
+                TITLES[one.signal],
+                *(unit_text(value, one.unit) for value in figures),
                 Cell(str(one.direction), _direction_tone(one)),
-                Cell(f"{sign}{unit_text(one.slope, one.unit)} an hour" if one.slope else NOTHING),
-                Cell(NOTHING if is_steady else unit_text(one.forecast, one.unit)),
+                f"{sign}{unit_text(one.slope, one.unit)} an hour" if one.slope else NOTHING,
+                NOTHING if is_steady else unit_text(one.forecast, one.unit),
                 Cell(seconds_text(limit_in), "" if limit_in is None else "warning"),
             ]
         )
@@ -202,7 +200,7 @@ def trends(overview: Overview) -> Section | None:
         "Trends are lines of least squares. Forecasts say what follows from them for "
         f"{duration_words(round(ahead))} after the end of the period."
     )
-    return section("Trends and forecasts", Table(columns(*titles, ">full in"), rows, note))
+    return section("Trends and forecasts", table((*titles, ">full in"), rows, note))
 
 
 def _direction_tone(trend: SignalTrend) -> Tone:

@@ -7,7 +7,7 @@ from typing import Final
 
 from vitalspan.health.recommendations.recommendation import Recommendation
 from vitalspan.health.result import Health
-from vitalspan.reports.document import Bullets, Cell, Section, Table, Tone, columns, section
+from vitalspan.reports.document import Bullets, Cell, Row, Section, Tone, section, table
 from vitalspan.reports.figures import (
     NOTHING,
     count_text,
@@ -52,27 +52,27 @@ def alerts(overview: Overview) -> Section | None:
     for one in listed:
         times.setdefault(tuple(sorted(one.labels.items())), []).append(one)
     titles = ("alert", "severity", "state", ">times", "since", "until", ">for", "message")
-    rows = [_alert(alike, overview.period.end) for alike in times.values()]
-    rows = sorted(rows, key=lambda row: row[4].text)
+    in_order = sorted(times.values(), key=lambda alike: _since(alike[0]))
+    rows = [_alert(alike, overview.period.end) for alike in in_order]
     more = len(rows) - MAX_ROWS
     note = f"{more} earlier ones are left out." if more > 0 else ""
-    return section("Alerts", Table(columns(*titles), rows[-MAX_ROWS:], note))
+    return section("Alerts", table(titles, rows[-MAX_ROWS:], note))
 
 
-def _alert(alike: Sequence[Alert], end: float) -> list[Cell]:
+def _alert(alike: Sequence[Alert], end: float) -> Row:
     """Return the row of an alert that has been there several times, the last one last."""
     first, last = alike[0], alike[-1]
     lasted = sum(max(0.0, (one.resolved_at or end) - _since(one)) for one in alike)
     state = f"{last.state}, acknowledged" if last.acknowledged else last.state
     return [
-        Cell(last.alertname),
+        last.alertname,
         Cell(last.severity, _SEVERITY_TONES.get(last.severity, "")),
         Cell(state, "good" if last.state == "resolved" else ""),
-        Cell(count_text(len(alike))),
-        Cell(date_text(_since(first))),
-        Cell(date_text(last.resolved_at)),
-        Cell(seconds_text(lasted)),
-        Cell(last.message),
+        count_text(len(alike)),
+        date_text(_since(first)),
+        date_text(last.resolved_at),
+        seconds_text(lasted),
+        last.message,
     ]
 
 
@@ -83,7 +83,7 @@ def _since(alert: Alert) -> float:
 def error_budgets(slos: Sequence[SloStatus]) -> Section | None:
     """Return the section of error budgets."""
     titles = ("SLO", ">objective", ">good", ">budget left", ">burn rate", ">exhausted in")
-    rows = []
+    rows: list[Row] = []
     for one in slos[:MAX_ROWS]:
         labels = ", ".join(f"{name}={value}" for name, value in one.labels.items())
         good = 1.0 - one.bad / one.events if one.events else None
@@ -91,19 +91,19 @@ def error_budgets(slos: Sequence[SloStatus]) -> Section | None:
         tone: Tone = "bad" if one.budget_remaining <= 0 else "warning" if left < 0.25 else "good"
         rows.append(
             [
-                Cell(f"{one.name} {{{labels}}}" if labels else one.name),
-                Cell(f"{one.objective * 100:.6g} %"),
-                Cell(NOTHING if good is None else f"{good * 100:.6g} %"),
+                f"{one.name} {{{labels}}}" if labels else one.name,
+                f"{one.objective * 100:.6g} %",
+                NOTHING if good is None else f"{good * 100:.6g} %",
                 Cell(ratio_text(one.budget_remaining), tone, share=left),
-                Cell(NOTHING if one.burn_rate is None else f"{one.burn_rate:.3g}"),
-                Cell(_exhausted(one)),
-                Cell(duration_text(one.window)),
+                NOTHING if one.burn_rate is None else f"{one.burn_rate:.3g}",
+                _exhausted(one),
+                duration_text(one.window),
             ]
         )
     note = ""
     if any(not one.complete for one in slos):
         note = "There is not yet history of every window, and the figures are about what there is."
-    return section("Error budgets", Table(columns(*titles, ">window"), rows, note))
+    return section("Error budgets", table((*titles, ">window"), rows, note))
 
 
 def _exhausted(slo: SloStatus) -> str:
@@ -117,21 +117,18 @@ def health(health_: Health | None) -> Section | None:
     if health_ is None:
         return None
     lost = [one for one in health_.factors if one.points_lost >= 0.05]
-    factors = [
-        [Cell(one.factor), Cell(f"-{one.points_lost:.1f}", "bad"), Cell(one.reason)]
+    factors: list[Row] = [
+        [one.factor, Cell(f"-{one.points_lost:.1f}", "bad"), one.reason]
         for one in sorted(lost, key=lambda one: -one.points_lost)
     ]
-    components = [
+    components: list[Row] = [
         [
-            Cell(one.component),
-            Cell(NOTHING if one.score is None else f"{one.score:.1f}"),
-            Cell(
-                NOTHING if one.effective_score is None else f"{one.effective_score:.1f}",
-                _STATUS_TONES.get(one.status, ""),
-            ),
+            one.component,
+            _score(one.score),
+            Cell(_score(one.effective_score), _STATUS_TONES.get(one.status, "")),
             Cell(one.status, _STATUS_TONES.get(one.status, "")),
-            Cell(", ".join(one.depends_on) or NOTHING),
-            Cell(str(one.recommended_concurrency or NOTHING)),
+            ", ".join(one.depends_on) or NOTHING,
+            str(one.recommended_concurrency or NOTHING),
         ]
         for one in health_.components[:MAX_ROWS]
     ]
@@ -139,9 +136,13 @@ def health(health_: Health | None) -> Section | None:
     note = "Room for is how many calls at once there should be room for, by Little's law."
     return section(
         f"Health by the model {health_.model}",
-        Table(columns("factor", ">points", "why"), factors),
-        Table(columns(*titles), components, note) if len(components) > 1 else None,
+        table(("factor", ">points", "why"), factors),
+        table(titles, components, note) if len(components) > 1 else None,
     )
+
+
+def _score(score: float | None) -> str:
+    return NOTHING if score is None else f"{score:.1f}"
 
 
 def recommendations(advice: Sequence[Recommendation]) -> Section | None:
