@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from vitalspan import metrics as names
 from vitalspan.exposition.families import MetricFamily, ScalarFamily, SummaryFamily
@@ -14,24 +14,9 @@ from vitalspan.rules.alert_states import AlertStates
 from vitalspan.rules.engine import RuleEngine
 from vitalspan.rules.error_budget import SloStatus
 
-
-class Receiver(Protocol):
-    """The values of a receiver that are exposed."""
-
-    @property
-    def name(self) -> str:
-        """The unique name of the receiver."""
-        ...
-
-    @property
-    def circuit(self) -> str:
-        """The state of the circuit breaker: `closed`, `open` or `half_open`."""
-        ...
-
-    @property
-    def results(self) -> Mapping[str, int]:
-        """The number of messages by result."""
-        ...
+if TYPE_CHECKING:
+    from vitalspan.notify.delivery import ReceiverStatus
+    from vitalspan.store.writer import StoreStatus
 
 
 def rule_families(
@@ -99,7 +84,7 @@ def slo_families(
 
 
 def receiver_families(
-    receivers: Iterable[Receiver], actions: Mapping[str, int]
+    receivers: Iterable[ReceiverStatus], actions: Mapping[str, int]
 ) -> Iterator[MetricFamily]:
     """Yield the families of alert receivers and of actions.
 
@@ -131,35 +116,6 @@ def tick_families(ticks: int, seconds: float, *, reload_failed: bool) -> Iterato
     """
     yield ScalarFamily.single(names.RULES_RELOAD_FAILED, int(reload_failed))
     yield SummaryFamily(names.TICK, [SummaryPoint(LabelSet(), ticks, seconds)])
-
-
-class StoreStatus(Protocol):
-    """The values of a store that are exposed."""
-
-    @property
-    def writes(self) -> Mapping[str, int]:
-        """The number of batches by result."""
-        ...
-
-    @property
-    def unwritten(self) -> float:
-        """The seconds of history that are not stored yet."""
-        ...
-
-    @property
-    def dropped(self) -> int:
-        """The number of records that were dropped."""
-        ...
-
-    @property
-    def size(self) -> int | None:
-        """The size in bytes."""
-        ...
-
-    @property
-    def seconds(self) -> float:
-        """The seconds that writing took."""
-        ...
 
 
 def store_families(status: StoreStatus) -> Iterator[MetricFamily]:

@@ -35,17 +35,13 @@ def session_record(session: SessionStatistics) -> Record:
 
 def stored_session(document: Mapping[str, Any]) -> SessionStatistics:
     """Return the session of a document that `session_record` has made."""
-    return SessionStatistics(
-        name=document["name"],
-        start=document["start"],
-        duration=document["duration"],
-        calls=_statistics(document["calls"]),
-        operations=tuple(_statistics(one) for one in document["operations"]),
-        slowest=tuple(CallRecord(**one) for one in document["slowest"]),
-        counts=document["counts"],
-        parent=document["parent"],
-        sums={(component, operation): _sums(one) for component, operation, one in document["sums"]},
-    )
+    figures = {
+        "calls": _statistics(document["calls"]),
+        "operations": tuple(_statistics(one) for one in document["operations"]),
+        "slowest": tuple(CallRecord(**one) for one in document["slowest"]),
+        "sums": {(component, name): _sums(one) for component, name, one in document["sums"]},
+    }
+    return SessionStatistics(**{**document, **figures})
 
 
 def _statistics(document: Mapping[str, Any]) -> CallStatistics:

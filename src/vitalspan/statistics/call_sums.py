@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from vitalspan.history.operation_series import ERROR_COLUMN, MEASURE_COLUMN, OperationSeries
@@ -13,7 +13,6 @@ from vitalspan.recording.detail_counts import NO_DETAILS, DetailCounts, LastErro
 from vitalspan.recording.duration_histogram import NO_SPREAD, Spread
 from vitalspan.recording.series import CountedBatch, Series
 from vitalspan.statistics.call_statistics import CallStatistics, ErrorStatistics
-from vitalspan.statistics.quantiles import quantile_of
 from vitalspan.store.frame import PLAIN_GRID, PlainBuckets
 from vitalspan.store.reader import StoredSums
 
@@ -47,7 +46,7 @@ class CallSums:
         self.count += histogram.count
         self._total += histogram.total
         self._spread = self._spread.plus(histogram.spread)
-        _add(self._buckets.setdefault(histogram.grid, {}), dict(histogram.items()))
+        add_amounts(self._buckets.setdefault(histogram.grid, {}), dict(histogram.items()))
         self._add_detail_counts(series.details)
 
     def _add_detail_counts(self, details: DetailCounts) -> None:
@@ -56,8 +55,8 @@ class CallSums:
         own.measured = own.measured or details.measured
         own.cpu_seconds += details.cpu_seconds
         own.memory_growth += details.memory_growth
-        _add(own.errors, details.errors)
-        _add(own.measures, details.measures)
+        add_amounts(own.errors, details.errors)
+        add_amounts(own.measures, details.measures)
         for error_type, error in details.last_errors.items():
             own.note_error(error_type, error)
 
@@ -75,7 +74,7 @@ class CallSums:
         if buckets is None:
             self._buckets[grid] = calls.buckets.copy()
         else:
-            _add(buckets, calls.buckets)
+            add_amounts(buckets, calls.buckets)
         if calls.noted:
             self._add_detail_counts(NO_DETAILS.plus(calls.noted, grid))
 
@@ -85,7 +84,7 @@ class CallSums:
         self._total += other._total
         self._spread = self._spread.plus(other._spread)
         for grid, buckets in other._buckets.items():
-            _add(self._buckets.setdefault(grid, {}), buckets)
+            add_amounts(self._buckets.setdefault(grid, {}), buckets)
         self._add_detail_counts(other._details)
 
     def copy(self) -> CallSums:
@@ -96,12 +95,7 @@ class CallSums:
 
     def durations(self) -> list[tuple[float, int]]:
         """Return the middle of each fine bucket in seconds, ascending, and its calls."""
-        return sorted(
-            (grid.middle(bucket), calls)
-            for grid, buckets in self._buckets.items()
-            for bucket, calls in buckets.items()
-            if calls
-        )
+        return bucket_durations(self._buckets)
 
     def add_track(self, track: OperationSeries, start: float, end: float) -> None:
         """Add the calls that a track has noted after one tick, up to and with another."""
@@ -119,7 +113,12 @@ class CallSums:
             Spread(max(0.0, increase("squares")), *track.extremes(first, after))
         )
         track.add_buckets(self._buckets.setdefault(track.grid, {}), first, after)
-        self._add_details(track, {name: increase(name) for name in track.columns}, start, end)
+        grown = {name: increase(name) for name in track.columns}
+        self._add_columns(grown)
+        for error_type, error in track.series.details.last_errors.items():
+            # One of a later time says nothing about this one.
+            if grown.get(ERROR_COLUMN + error_type, 0) > 0 and start < error.end <= end:
+                self._details.note_error(error_type, error)
 
     def to_document(self) -> dict[str, Any]:
         """Return the sums as JSON can say them, with the names of `StoredSums`."""
@@ -154,15 +153,8 @@ class CallSums:
         self.count += stored.count
         self._total += stored.total
         self._spread = self._spread.plus(Spread(stored.squares, stored.shortest, stored.longest))
-        _add(self._buckets.setdefault(PLAIN_GRID, {}), stored.buckets)
-        own, extras = self._details, stored.extras
-        own.cancellations += int(extras.get("cancellations", 0))
-        if extras.get("cpu_seconds", 0) > 0 or extras.get("memory_growth", 0) > 0:
-            own.measured = True
-            own.cpu_seconds += extras.get("cpu_seconds", 0.0)
-            own.memory_growth += int(extras.get("memory_growth", 0))
-        _add(own.errors, stored.errors_by_type)
-        _add(own.measures, stored.measures)
+        add_amounts(self._buckets.setdefault(PLAIN_GRID, {}), stored.buckets)
+        self._add_columns(stored.extras)
 
     def add_in_progress(self, count: int, oldest: float | None) -> None:
         """Add calls that are inside, the oldest of which began then on the steady clock."""
@@ -228,28 +220,19 @@ class CallSums:
             errors_by_type=tuple(_errors(details, epoch)),
         )
 
-    def _add_details(
-        self, track: OperationSeries, grown: Mapping[str, float], start: float, end: float
-    ) -> None:
-        own, last_errors = self._details, track.series.details.last_errors
+    def _add_columns(self, grown: Mapping[str, float]) -> None:
+        """Add what was counted beyond calls and durations, by columns of the history or a store."""
+        own = self._details
         own.cancellations += int(grown.get("cancellations", 0))
         if grown.get("cpu_seconds", 0) > 0 or grown.get("memory_growth", 0) > 0:
             own.measured = True
             own.cpu_seconds += grown.get("cpu_seconds", 0.0)
             own.memory_growth += int(grown.get("memory_growth", 0))
         for column, amount in grown.items():
-            if amount <= 0:
-                continue
-            if column.startswith(MEASURE_COLUMN):
-                name = column.removeprefix(MEASURE_COLUMN)
-                own.measures[name] = own.measures.get(name, 0) + amount
-            elif column.startswith(ERROR_COLUMN):
-                name = column.removeprefix(ERROR_COLUMN)
-                own.errors[name] = own.errors.get(name, 0) + int(amount)
-                error = last_errors.get(name)
-                # One of a later time says nothing about this one.
-                if error is not None and start < error.end <= end:
-                    own.note_error(name, error)
+            if amount > 0 and column.startswith(MEASURE_COLUMN):
+                add_amounts(own.measures, {column.removeprefix(MEASURE_COLUMN): amount})
+            elif amount > 0 and column.startswith(ERROR_COLUMN):
+                add_amounts(own.errors, {column.removeprefix(ERROR_COLUMN): int(amount)})
 
 
 def _deviation(mean_square: float, mean: float) -> float:
@@ -267,6 +250,39 @@ def _errors(details: DetailCounts, epoch: float) -> Iterable[ErrorStatistics]:
             yield ErrorStatistics(error_type, count, message, end + epoch, trace_id)
 
 
-def _add(sums: dict, amounts: Mapping) -> None:  # type: ignore[type-arg]
+def add_amounts(sums: dict, amounts: Mapping) -> None:  # type: ignore[type-arg]
+    """Add amounts to sums, by the same keys."""
     for key, amount in amounts.items():
         sums[key] = sums.get(key, 0) + amount
+
+
+def bucket_durations(counts: Mapping[BucketGrid, Mapping[int, int]]) -> list[tuple[float, int]]:
+    """Return the middle of each fine bucket in seconds, ascending, and its calls."""
+    return sorted(
+        (grid.middle(bucket), calls)
+        for grid, buckets in counts.items()
+        for bucket, calls in buckets.items()
+        if calls
+    )
+
+
+def quantile_of(
+    durations: Sequence[tuple[float, int]], q: float, shortest: float, longest: float
+) -> float | None:
+    """Return the duration in seconds that a share of the calls does not exceed; None without calls.
+
+    It is the geometric middle of the fine bucket of the call at that rank, and so within 4.4 % of
+    its duration.
+
+    Args:
+        durations: the middle of each bucket in seconds, ascending, and its calls.
+        q: the share, 0 to 1.
+        shortest: the shortest call in seconds, which the result is never below.
+        longest: the longest one, which it is never above.
+    """
+    rank, below = q * sum(calls for _, calls in durations), 0
+    for seconds, calls in durations:
+        below += calls
+        if below >= rank:
+            return min(max(seconds, shortest), longest)
+    return None

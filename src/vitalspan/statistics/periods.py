@@ -26,26 +26,15 @@ Key = tuple[str | None, str | None]
 """The component and the operation of pooled series; None for those of all."""
 
 
-class SeriesNames(Protocol):
-    """The names that tell a series of calls from others."""
+class SeriesNames(NamedTuple):
+    """The names that tell a series of calls from others, where there is no series in memory."""
 
-    @property
-    def component(self) -> str:
-        """The component of its operation."""
-        ...
-
-    @property
-    def operation(self) -> str:
-        """Its operation."""
-        ...
-
-    @property
-    def labels(self) -> Labels:
-        """Its declared labels."""
-        ...
+    component: str
+    operation: str
+    labels: Labels
 
 
-KeyOf = Callable[[SeriesNames], Key | None]
+KeyOf = Callable[["Series | SeriesNames"], Key | None]
 """Returns with what a series is pooled; None where it is left out."""
 
 _SLACK: Final = 1e-3

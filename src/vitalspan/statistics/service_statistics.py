@@ -23,6 +23,7 @@ from vitalspan.store.call_selection import EVERY_CALL, CallSelection
 if TYPE_CHECKING:
     from vitalspan.history.history import History
     from vitalspan.recording.recorder import Recorder
+    from vitalspan.recording.series import Series
     from vitalspan.statistics.earlier_history import EarlierHistory
 
 _Calls = Callable[[], list[CallRecord]]
@@ -120,7 +121,7 @@ class ServiceStatistics:
             offset: the seconds since its end.
         """
 
-        def key_of(series: SeriesNames) -> Key | None:
+        def key_of(series: Series | SeriesNames) -> Key | None:
             is_wanted = component is None or series.component == component
             return (series.component, series.operation) if is_wanted else None
 
@@ -148,7 +149,7 @@ class ServiceStatistics:
         selection = CallSelection(component, name, declared(labels or {}))
         label_pairs = set(selection.labels)
 
-        def key_of(series: SeriesNames) -> Key | None:
+        def key_of(series: Series | SeriesNames) -> Key | None:
             selected = series.operation == name and component in (None, series.component)
             return key if selected and label_pairs <= set(series.labels) else None
 

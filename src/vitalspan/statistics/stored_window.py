@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from vitalspan.labels import Labels
 from vitalspan.metrics import COMPONENT, OPERATION
 from vitalspan.statistics.call_statistics import ApiStatistics, CacheStatistics
 from vitalspan.statistics.call_sums import CallSums
-from vitalspan.statistics.periods import Key, KeyOf
+from vitalspan.statistics.periods import Key, KeyOf, SeriesNames
 from vitalspan.store.protocol import StoredSeries
 from vitalspan.store.reader import StoredPeriod, StoredSums, Wanted
 
@@ -19,12 +18,6 @@ if TYPE_CHECKING:
 
 ReadPeriod = Callable[[float, float, float, Wanted], StoredPeriod]
 """Returns the sums of a period: its start, its end, the present, and which series it has."""
-
-
-class _Names(NamedTuple):
-    component: str
-    operation: str
-    labels: Labels
 
 
 class StoredWindow:
@@ -89,7 +82,7 @@ class StoredWindow:
         return [one for one in self._series if one.series.kind == kind]
 
 
-def _names(series: StoredSeries) -> _Names:
+def _names(series: StoredSeries) -> SeriesNames:
     labels = dict(series.labels)
     component, operation = labels.pop(COMPONENT, ""), labels.pop(OPERATION, "")
-    return _Names(component, operation, tuple(sorted(labels.items())))
+    return SeriesNames(component, operation, tuple(sorted(labels.items())))

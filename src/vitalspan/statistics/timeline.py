@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from vitalspan.history.operation_series import OperationSeries
 from vitalspan.recording.buckets import BucketGrid
 from vitalspan.runtime.pace import pause_if_due
+from vitalspan.statistics.call_sums import add_amounts, bucket_durations, quantile_of
 from vitalspan.statistics.periods import Key, Window
-from vitalspan.statistics.quantiles import quantile_of
 from vitalspan.store.frame import PLAIN_GRID, Frame
 from vitalspan.store.reader import StoredSums
 
@@ -180,9 +180,7 @@ class SlotSums:
         self.total += frame.totals[place]
         self.shortest = min(self.shortest, frame.shortest[place])
         self.longest = max(self.longest, frame.longest[place])
-        own = self.buckets.setdefault(PLAIN_GRID, {})
-        for bucket, calls in buckets.items():
-            own[bucket] = own.get(bucket, 0) + calls
+        add_amounts(self.buckets.setdefault(PLAIN_GRID, {}), buckets)
 
     def add_stored(self, stored: StoredSums) -> None:
         """Add the calls of a series that a store or a server has."""
@@ -192,19 +190,13 @@ class SlotSums:
         self.total += stored.total
         self.shortest = min(self.shortest, stored.shortest)
         self.longest = max(self.longest, stored.longest)
-        own = self.buckets.setdefault(PLAIN_GRID, {})
-        for bucket, calls in stored.buckets.items():
-            own[bucket] = own.get(bucket, 0) + calls
+        add_amounts(self.buckets.setdefault(PLAIN_GRID, {}), stored.buckets)
 
     def slot(self, start: float, end: float) -> Slot:
         """Return the figures, of a slot from one time to another in seconds since the epoch."""
         if not self.count:
             return Slot(start, end, 0, 0, 0, None, None, None, None, None)
-        durations = sorted(
-            (grid.middle(bucket), calls)
-            for grid, buckets in self.buckets.items()
-            for bucket, calls in buckets.items()
-        )
+        durations = bucket_durations(self.buckets)
         p50, p95, p99 = (
             quantile_of(durations, q, self.shortest, self.longest) for q in (0.5, 0.95, 0.99)
         )

@@ -10,7 +10,7 @@ from vitalspan.page.figures import NO_HISTORY
 from vitalspan.sessions.comparison import OperationComparison, compare
 from vitalspan.sessions.session_statistics import SessionStatistics
 from vitalspan.statistics.call_sums import CallSums
-from vitalspan.statistics.periods import SeriesNames, Window
+from vitalspan.statistics.periods import Window
 
 if TYPE_CHECKING:
     from vitalspan.history.history import History
@@ -113,7 +113,7 @@ def _calls_of(history: History, seconds: float, offset: float) -> SessionStatist
     """Return the calls of a stretch of time as if a session had been open."""
     window = Window(history, max(seconds, 1e-6), offset)
     pooled: dict[tuple[str | None, str | None], CallSums] = {}
-    window.pool(pooled, _key_of)
+    window.pool(pooled, lambda series: (series.component, series.operation))
     sums = {(str(one), str(two)): each for (one, two), each in pooled.items() if each.count}
     now, epoch = history.counts.now(), history.counts.epoch()
     total = CallSums()
@@ -135,7 +135,3 @@ def _calls_of(history: History, seconds: float, offset: float) -> SessionStatist
         parent=None,
         sums=sums,
     )
-
-
-def _key_of(series: SeriesNames) -> tuple[str | None, str | None]:
-    return series.component, series.operation
