@@ -1,4 +1,4 @@
-"""Metrics of OpenTelemetry's SDK as metric families.
+"""Converts metrics of OpenTelemetry's SDK to metric families.
 
 The rules are those of OpenTelemetry's Prometheus compatibility document, "OTLP Metric points to
 Prometheus".
@@ -80,12 +80,12 @@ class _Rows:
 
 
 class OtelFamilies:
-    """Translates what the SDK collects, and says once in the log what has to be left out.
+    """Translates the metrics that the SDK collects, and logs once what has to be left out.
 
     Args:
-        strategy: how names are translated.
+        strategy: the translation strategy for names.
         scope_info: whether points have labels of their scope.
-        constant_labels: tells which attributes of the resource are labels of every point.
+        constant_labels: returns which attributes of the resource are labels of every point.
     """
 
     def __init__(
@@ -103,11 +103,11 @@ class OtelFamilies:
         self._labels: dict[Any, tuple[Any, LabelSet]] = {}
 
     def translate(self, data: MetricsData, taken: Collection[str]) -> Iterator[MetricFamily]:
-        """Yield the families of what was collected.
+        """Yield the families of the collected metrics.
 
         Args:
-            data: from the SDK.
-            taken: names that other collectors of the registry have.
+            data: the metrics from the SDK.
+            taken: the names of other collectors in the registry.
         """
         self._labels_before, self._labels = self._labels, {}
         rows: dict[str, _Rows] = {}
@@ -125,7 +125,7 @@ class OtelFamilies:
                 yield one.family()
 
     def target_info(self, attributes: Mapping[str, Any]) -> MetricFamily:
-        """Return the attributes of a resource as information about the target."""
+        """Return the attributes of a resource as the info metric of the target."""
         labels = LabelSet(to_labels(attributes.items(), self.strategy))
         return ScalarFamily.info(Family(TARGET_INFO, "info", "Target metadata"), [labels])
 
@@ -180,7 +180,7 @@ class OtelFamilies:
                 family.exemplars.append(latest_exemplar(exemplars_in(point), self.strategy))
 
     def _label_set(self, attributes: Any, common: Labels, reserved: str) -> LabelSet:
-        # The SDK keeps the attributes of a series, so these are the same object in every scrape.
+        # The SDK keeps the attributes of a series, so they are the same object in every scrape.
         key = id(attributes), common, reserved
         entry = self._labels.get(key) or self._labels_before.get(key)
         if entry is None or entry[0] is not attributes:
@@ -215,7 +215,7 @@ class OtelFamilies:
         return to_labels(pairs, self.strategy)
 
     def _tell(self, name: str, why: str, left_out: str = "metric", *, trace: bool = False) -> None:
-        # Once for each metric and reason, not at every scrape.
+        # Log once per metric and reason, not at every scrape.
         if (name, why) not in self._omissions_logged:
             self._omissions_logged.add((name, why))
             logger.warning(
@@ -228,7 +228,7 @@ class OtelFamilies:
 
 
 def _type_of(data: Any) -> str | None:
-    """Return the Prometheus type of data, or None for what is not cumulative."""
+    """Return the Prometheus type of data; None if it is not cumulative."""
     if isinstance(data, Gauge):
         return "gauge"
     if data.aggregation_temporality != AggregationTemporality.CUMULATIVE:

@@ -1,4 +1,4 @@
-"""Names of OpenTelemetry as Prometheus has them: metrics, units and labels.
+"""Converts OpenTelemetry's names of metrics, units and labels to those of Prometheus.
 
 The strategies are those of OpenTelemetry's specification, "Metrics Exporter - Prometheus".
 """
@@ -23,7 +23,7 @@ _TOTAL: Final = "_total"
 
 
 class TranslationStrategy(Enum):
-    """A way to translate names: with or without replaced characters and suffixes."""
+    """A translation of names: with or without replaced characters and suffixes."""
 
     UNDERSCORE_ESCAPING_WITH_SUFFIXES = "UnderscoreEscapingWithSuffixes"
     UNDERSCORE_ESCAPING_WITHOUT_SUFFIXES = "UnderscoreEscapingWithoutSuffixes"
@@ -32,7 +32,7 @@ class TranslationStrategy(Enum):
 
     @property
     def escapes(self) -> bool:
-        """True if names are limited to letters, digits, `_` and `:`."""
+        """True if names only have letters, digits, `_` and `:`."""
         return self.value.startswith("Underscore")
 
     @property
@@ -42,7 +42,7 @@ class TranslationStrategy(Enum):
 
 
 class MetricName(NamedTuple):
-    """The name of a family and its unit, which the name ends in."""
+    """The name of a family and its unit, which is the suffix of the name."""
 
     name: str
     unit: str
@@ -52,12 +52,12 @@ class MetricName(NamedTuple):
 def metric_name(
     name: str, unit: str, strategy: TranslationStrategy, *, counter: bool, gauge: bool
 ) -> MetricName:
-    """Return what Prometheus calls an instrument.
+    """Return the Prometheus name of an instrument.
 
     Args:
-        name: of the instrument.
-        unit: of the instrument, in UCUM.
-        strategy: how it is translated.
+        name: the name of the instrument.
+        unit: the unit of the instrument, in UCUM.
+        strategy: the translation strategy.
         counter: whether it becomes a counter.
         gauge: whether it becomes a gauge.
     """
@@ -75,15 +75,15 @@ def metric_name(
 
 @lru_cache(maxsize=16384)
 def label_name(key: str, strategy: TranslationStrategy) -> str:
-    """Return what Prometheus calls an attribute."""
+    """Return the Prometheus name of an attribute."""
     return _classic(key, _NOT_IN_LABEL) if strategy.escapes else key
 
 
 def to_labels(attributes: Iterable[tuple[str, Any]], strategy: TranslationStrategy) -> Labels:
     """Return attributes as labels, sorted by name.
 
-    Where several keys become one label, their values are joined by semicolons in the order of the
-    keys. Attributes without a value are left out: to Prometheus that is the same.
+    If several keys become one label, their values are joined by semicolons in the order of the
+    keys. Attributes without a value are left out, which is the same to Prometheus.
     """
     labels: dict[str, str] = {}
     for key, value in sorted(attributes, key=lambda pair: pair[0]):
@@ -96,7 +96,8 @@ def to_labels(attributes: Iterable[tuple[str, Any]], strategy: TranslationStrate
 def attribute_text(value: Any) -> str:
     """Return the value of an attribute as text.
 
-    It is as in OpenTelemetry's specification, "AnyValue representation for non-OTLP protocols".
+    The format is that of OpenTelemetry's specification, "AnyValue representation for non-OTLP
+    protocols".
     """
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
@@ -110,7 +111,7 @@ def attribute_text(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that JSON has a form of."""
+    """Return a value that JSON can represent."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
     if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf"))):  # noqa: PLR0124 - NaN alone differs from itself

@@ -1,4 +1,4 @@
-"""Points of OpenTelemetry's SDK as points of metric families: histograms and exemplars."""
+"""Converts points of OpenTelemetry's SDK: histograms and exemplars."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from vitalspan.exposition.native_histogram import BucketSpans, NativeHistogram
 from vitalspan.exposition.points import Exemplar, LabelSet
 
 SCHEMAS: Final = range(-4, 9)
-"""The scales of exponential histograms that Prometheus knows."""
+"""The scales of exponential histograms that Prometheus supports."""
 
 _ZERO_THRESHOLD: Final = 1e-128
-"""The greatest value of the zero bucket, as the compatibility document has it."""
+"""The greatest value of the zero bucket, according to the compatibility document."""
 
 _CLASSIC_BOUNDARIES: Final = tuple(2.0**exponent for exponent in range(-14, 18))
-"""Boundaries that exponential histograms have in text: 61 microseconds to a day and a half, if they
-are of seconds. They are boundaries at every scale from 0 on, so what they count is exact."""
+"""The boundaries of exponential histograms in text: 61 microseconds to a day and a half, if they
+measure seconds. They are boundaries at every scale from 0 on, so their counts are exact."""
 
 _MOST_CHARACTERS: Final = 128
-"""Characters that OpenMetrics allows in the labels of an exemplar, names and values together."""
+"""The maximum total length of an exemplar's label names and values in OpenMetrics."""
 
 
 class Boundaries(NamedTuple):
@@ -46,7 +46,7 @@ class Counts(NamedTuple):
     native: NativeHistogram | None = None
 
     def cumulative(self) -> tuple[float, ...]:
-        """Return the observations up to each boundary, and all of them last."""
+        """Return the number of observations up to each boundary; the last one is their total."""
         return tuple(accumulate(self.counts))
 
 
@@ -59,7 +59,7 @@ class OtelHistogram(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The labels as the text formats write them between braces."""
+        """The labels in the syntax of the text formats, without braces."""
         return self.labels.text
 
     def all_labels(self) -> dict[str, str]:
@@ -68,12 +68,12 @@ class OtelHistogram(NamedTuple):
 
 
 def exemplars_of(point: OtelHistogram) -> Mapping[int, Exemplar]:
-    """Return the exemplars of a point by the index of their bucket."""
+    """Return the exemplars of a point, by the index of their bucket."""
     return point.exemplars
 
 
 def exemplars_in(point: Any) -> Sequence[Any]:
-    """Return the exemplars of a point of the SDK, which older releases do not have."""
+    """Return the exemplars of an SDK point, which older releases do not have."""
     return getattr(point, "exemplars", None) or ()
 
 
@@ -94,7 +94,7 @@ def classic_histogram(point: Any, labels: LabelSet, strategy: TranslationStrateg
 def exponential_histogram(
     point: Any, labels: LabelSet, strategy: TranslationStrategy
 ) -> OtelHistogram | None:
-    """Return an exponential histogram, or None where Prometheus has no buckets that are as wide.
+    """Return an exponential histogram; None if Prometheus has no buckets that wide.
 
     In text it has fixed boundaries.
     """
@@ -129,7 +129,7 @@ _EXPONENTS: Final = range(-14, 18)
 
 
 def _downscaled(buckets: Any, shift: int) -> dict[int, int]:
-    """Return counts by index; two buckets become one for each step of the scale."""
+    """Return counts by index; each step of the scale merges pairs of buckets."""
     counts: dict[int, int] = {}
     for index, count in enumerate(buckets.bucket_counts, buckets.offset):
         if count:
@@ -158,14 +158,14 @@ def _by_bucket(
 
 
 def latest_exemplar(exemplars: Sequence[Any], strategy: TranslationStrategy) -> Exemplar | None:
-    """Return the latest of some exemplars."""
+    """Return the latest exemplar."""
     if not exemplars:
         return None
     return to_exemplar(max(exemplars, key=lambda one: one.time_unix_nano), strategy)
 
 
 def to_exemplar(exemplar: Any, strategy: TranslationStrategy) -> Exemplar:
-    """Return an exemplar, with as many of its attributes as OpenMetrics has room for."""
+    """Return an exemplar, with as many of its attributes as fit into OpenMetrics."""
     labels = {}
     if exemplar.trace_id:
         labels["trace_id"] = f"{exemplar.trace_id:032x}"

@@ -1,4 +1,4 @@
-"""A metric reader that shows the instruments of OpenTelemetry's SDK in a Prometheus registry."""
+"""A metric reader that shows instruments of OpenTelemetry's SDK in a Prometheus registry."""
 
 from __future__ import annotations
 
@@ -20,30 +20,31 @@ from vitalspan.runtime.internal_errors import logger
 
 _WHAT: Final = "PrometheusMetricReader"
 _FOR_EVER: Final = 86_400_000.0
-"""Milliseconds that the SDK may take: the reader itself stops waiting before."""
+"""The timeout of the SDK in milliseconds; the reader itself stops waiting earlier."""
 
 
 class PrometheusMetricReader(MetricReader):
-    """Shows the instruments of a `MeterProvider` wherever a prometheus_client registry is shown.
+    """Shows the instruments of a `MeterProvider` in a prometheus_client registry.
 
-    Names, units, labels and types are translated as OpenTelemetry's Prometheus compatibility
-    document says. What cannot be translated is left out and logged once; it never fails a scrape.
+    Names, units, labels and types are translated according to OpenTelemetry's Prometheus
+    compatibility document. Metrics that cannot be translated are left out and logged once; they
+    never fail a scrape.
 
     Args:
-        registry: where the metrics appear; None is prometheus_client's default registry.
+        registry: the registry of the metrics; None is prometheus_client's default registry.
         translation_strategy: `UnderscoreEscapingWithSuffixes`,
             `UnderscoreEscapingWithoutSuffixes`, `NoUTF8EscapingWithSuffixes` or `NoTranslation`.
         scope_info_enabled: whether points have `otel_scope_*` labels.
         target_info_enabled: whether `target_info` has the attributes of the resource.
-        resource_constant_labels: the attributes of the resource that are labels of every point: a
-            collection of keys, or a function of a key that says whether it is one.
-        default_aggregation: aggregations by the SDK's instrument classes, for instruments that no
-            view gives another one.
-        timeout: seconds that asynchronous instruments may take; while they take longer, the
-            metrics of this reader are left out of scrapes.
+        resource_constant_labels: the attributes of the resource that become labels of every point:
+            a collection of keys, or a function that takes a key and returns whether it is one.
+        default_aggregation: aggregations by the SDK's instrument classes, for instruments without a
+            view.
+        timeout: seconds that asynchronous instruments may take; if they take longer, the metrics of
+            this reader are left out of the scrape.
 
     Raises:
-        ConfigurationError: for an argument that cannot be used.
+        ConfigurationError: for an invalid argument.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class PrometheusMetricReader(MetricReader):
             constant_labels=_constant_labels(resource_constant_labels),
         )
         timeout = seconds_above_0(f"{_WHAT}: timeout", timeout)
-        # Every kind of instrument is cumulative, which is the SDK's default.
+        # All kinds of instruments are cumulative, which is the SDK's default.
         super().__init__(
             preferred_aggregation=None if default_aggregation is None else dict(default_aggregation)
         )
@@ -76,7 +77,7 @@ class PrometheusMetricReader(MetricReader):
         self._registry.register(self._collector)
 
     def _collected(self) -> MetricsData | None:
-        """Return what the SDK collects now; one thread at a time comes here."""
+        """Return what the SDK collects now; only one thread may call this at a time."""
         self._received = None
         self.collect(timeout_millis=_FOR_EVER)
         received, self._received = self._received, None
@@ -86,7 +87,7 @@ class PrometheusMetricReader(MetricReader):
         self._received = metrics_data
 
     def shutdown(self, *_: Any, **__: Any) -> None:
-        """Take the metrics out of the registry."""
+        """Remove the metrics from the registry."""
         try:
             self._registry.unregister(self._collector)
         except KeyError:
@@ -94,11 +95,11 @@ class PrometheusMetricReader(MetricReader):
 
 
 class _Collection:
-    """Collects in a thread of its own, which may hang in an asynchronous instrument.
+    """Collects in a thread of its own, because an asynchronous instrument may hang.
 
     Args:
-        collect: does it; no two threads do at a time.
-        timeout: seconds until a scrape goes on without.
+        collect: collects the metrics; it is never called by two threads at a time.
+        timeout: seconds after which a scrape goes on without the metrics.
     """
 
     def __init__(self, collect: Callable[[], MetricsData | None], timeout: float) -> None:
@@ -109,11 +110,11 @@ class _Collection:
         fork.reset_in_child(self)
 
     def reset(self) -> None:
-        """Begin anew in a forked child, in which nobody collects."""
+        """Start over in a forked child, in which nothing is being collected."""
         self._turn = threading.Lock()
 
     def collect(self) -> MetricsData | None:
-        """Return what was collected, or None if there is nothing or it takes too long."""
+        """Return what was collected; None if there is nothing or it takes too long."""
         turn = self._turn
         if not turn.acquire(timeout=self._timeout):
             self._complain()
@@ -181,11 +182,11 @@ class OtelCollector(FamilyCollector):
 
     @property
     def classic_names(self) -> bool:
-        """True if all names are limited to letters, digits, `_` and `:`."""
+        """True if all names only have letters, digits, `_` and `:`."""
         return self._families.strategy.escapes
 
     def read(self) -> Iterator[MetricFamily]:
-        """Yield the families of what the instruments have now."""
+        """Yield the families of the instruments."""
         data = self._collection.collect()
         if data is None:
             return
@@ -197,7 +198,7 @@ class OtelCollector(FamilyCollector):
         yield from self._families.translate(data, taken)
 
     def _others(self) -> tuple[Collection[str], bool]:
-        """Return the names that others have, and whether one of them shows `target_info`."""
+        """Return the names of other collectors, and whether one of them shows `target_info`."""
         registry: Any = self._registry
         with registry._lock:  # noqa: SLF001 - names are told by the registry alone
             collectors = list(registry._collector_to_names)  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""Sets up a tracer provider that exports spans by OTLP, for programs that have none."""
+"""Sets up a tracer provider that exports spans with OTLP, for programs without one."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _PROTOCOL: Final = "OTEL_EXPORTER_OTLP_PROTOCOL"
 
 
 def set_up(tracing: str) -> bool:
-    """Configure the global tracer provider to export by OTLP, as the `OTEL_*` variables say.
+    """Configure the global tracer provider to export with OTLP, according to `OTEL_*` variables.
 
-    A provider that is configured already stays as it is.
+    A provider that is already configured is not changed.
 
     Args:
-        tracing: `otlp`, the only way there is.
+        tracing: `otlp`, the only supported value.
 
     Returns:
         Whether a provider was configured.
 
     Raises:
-        ConfigurationError: for another word, or a protocol that is none.
-        MissingExtraError: where the exporter is not installed.
+        ConfigurationError: for another value, or an unsupported protocol.
+        MissingExtraError: if the exporter is not installed.
     """
     if tracing != "otlp":
         raise ConfigurationError(f"tracing={tracing!r} is unknown: use tracing='otlp', or None")
@@ -35,7 +35,7 @@ def set_up(tracing: str) -> bool:
         logger.info("a tracer provider is configured already and is left as it is")
         return False
     exporter = _exporter()
-    # The SDK is imported here alone: importing vitalspan must not cost what it costs.
+    # The SDK is imported only here, because importing vitalspan has to stay fast.
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 

@@ -1,6 +1,6 @@
-"""Units of measurement: Prometheus's words and OpenTelemetry's UCUM symbols for each other.
+"""Translates units between Prometheus' words and OpenTelemetry's UCUM symbols.
 
-The table is that of OpenTelemetry's Prometheus compatibility document, "Metric Metadata".
+The table comes from OpenTelemetry's Prometheus compatibility document, "Metric Metadata".
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _PER: Final = {
     "mo": "month",
     "y": "year",
 }
-"""What a rate is of, in the singular."""
+"""The units of rates, in the singular."""
 
 _ANNOTATION: Final = re.compile(r"\{[^}]*\}")
 
@@ -56,20 +56,20 @@ _ANNOTATION: Final = re.compile(r"\{[^}]*\}")
 def to_ucum(word: str) -> str:
     """Return the UCUM symbol of a Prometheus unit, such as `s` for `seconds`.
 
-    A unit that is not in the table stays as it is.
+    A unit that is not in the table is not changed.
     """
     return UCUM_BY_WORD.get(word, word)
 
 
 def to_word(unit: str, *, ratio: bool = False) -> str:
-    """Return what Prometheus calls a UCUM unit, such as `meters_per_second` for `m/s`.
+    """Return Prometheus' name of a UCUM unit, such as `meters_per_second` for `m/s`.
 
-    Annotations in braces, such as `{packet}`, are left out. A unit that is not in the table stays
-    as it is.
+    Annotations in braces, such as `{packet}`, are removed. A unit that is not in the table is not
+    changed.
 
     Args:
-        unit: in UCUM.
-        ratio: whether `1` is a ratio, as it is for gauges; otherwise it is no unit.
+        unit: the unit in UCUM.
+        ratio: whether `1` is a ratio, as for gauges; otherwise it means no unit.
     """
     unit = _ANNOTATION.sub("", unit).strip()
     if unit.rstrip("/") in ("", "1"):

@@ -1,1 +1,1 @@
-"""Internal: metrics of a registry as OTLP, and their export to a receiver."""
+"""Internal: converts a registry's metrics to OTLP and exports them."""

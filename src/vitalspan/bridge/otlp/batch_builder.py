@@ -1,4 +1,4 @@
-"""Puts data points together into the batch of one moment, metric by metric."""
+"""Builds the batch of one moment from data points."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ class BatchBuilder:
     """Collects data points by scope and metric.
 
     Args:
-        time: nanoseconds, of points that have no time of their own.
+        time: the time in nanoseconds of points without their own.
 
     Attributes:
-        time: the same.
-        resource: labels of `target_info`, which describe the whole resource.
-        left_out: how many metrics or points have no counterpart in OpenTelemetry.
+        time: the same time.
+        resource: the labels of `target_info`, which describe the whole resource.
+        left_out: the number of metrics or points that OpenTelemetry cannot represent.
     """
 
     def __init__(self, time: int) -> None:
@@ -28,7 +28,7 @@ class BatchBuilder:
         return self._metrics.setdefault(scope, {}).setdefault(description, [])
 
     def batch(self) -> Batch:
-        """Return what was collected; metrics without points are left out."""
+        """Return the batch, without metrics that have no points."""
         pairs = (
             (scope, [(description, points) for description, points in metrics.items() if points])
             for scope, metrics in self._metrics.items()

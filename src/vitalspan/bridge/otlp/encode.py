@@ -1,7 +1,6 @@
-"""The messages of OpenTelemetry's protocol as bytes, from the data point to the request.
+"""Encodes OpenTelemetry's protocol messages, from data points to requests.
 
-The numbers of the fields are those of `opentelemetry/proto/metrics/v1/metrics.proto` and of what it
-imports.
+The field numbers are those of `opentelemetry/proto/metrics/v1/metrics.proto` and its imports.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ _START_KEY, _TIME_KEY, _DOUBLE_KEY = (number << 3 | 1 for number in (2, 3, 4))
 
 @lru_cache(maxsize=65536)
 def _encoded(field: int, attributes: Attributes) -> bytes:
-    """Return attributes as repeated fields; series have the same ones in every batch."""
+    """Return attributes as repeated fields; cached, because series keep their attributes."""
     return b"".join(
         message(field, string(1, name) + message(2, string(1, value))) for name, value in attributes
     )
@@ -85,7 +84,7 @@ def _number(point: NumberPoint) -> bytes:
     attributes, start, time, value, exemplars, stale = point
     if stale:
         return _encoded(7, attributes) + _times(point) + uint(8, _NO_RECORDED_VALUE)
-    # Most points are of this kind: their fields are made at once. A start of 0 is none.
+    # Most points are of this kind, so their fields are encoded at once. A start of 0 is unset.
     encoded = _encoded(7, attributes) + _number_fields(
         _START_KEY, start, _TIME_KEY, time, _DOUBLE_KEY, value
     )
@@ -155,7 +154,7 @@ _ENCODERS: Final[dict[Kind, Callable[[Any], bytes]]] = {
 
 
 def encode_points(kind: Kind, points: Iterable[Point]) -> list[bytes]:
-    """Return each point as the field that the data of a metric has it in."""
+    """Return each point as an encoded field of its metric's data."""
     encode = _ENCODERS[kind]
     encoded = map(encode, points)
     return [_point_head(len(content)) + content for content in encoded]
@@ -163,7 +162,7 @@ def encode_points(kind: Kind, points: Iterable[Point]) -> list[bytes]:
 
 @lru_cache(maxsize=4096)
 def _point_head(length: int) -> bytes:
-    """Return what a point begins with among those of its metric."""
+    """Return the bytes before a point's message within its metric."""
     return key(1, LENGTH) + varint(length)
 
 
@@ -186,25 +185,25 @@ def _tail(kind: Kind) -> bytes:
 
 
 def encode_metric(description: Description, points: Iterable[bytes]) -> bytes:
-    """Return a metric as the field that a scope has it in."""
+    """Return a metric as an encoded field of a scope."""
     data = b"".join(points) + _tail(description.kind)
     return message(2, _head(description) + message(description.kind.field, data))
 
 
 def size_of_head(description: Description) -> int:
-    """Return about how many bytes a metric takes beside its points."""
+    """Return the approximate size of a metric in bytes without its points."""
     return len(_head(description)) + 32
 
 
 def encode_scope(scope: Scope, metrics: Iterable[bytes]) -> bytes:
-    """Return a scope with its metrics as the field that a resource has it in."""
+    """Return a scope with its metrics as an encoded field of a resource."""
     own = string(1, scope.name) + string(2, scope.version) + _encoded(3, scope.attributes)
     url = string(3, scope.schema_url) if scope.schema_url else b""
     return message(2, message(1, own) + b"".join(metrics) + url)
 
 
 def encode_request(resource: Mapping[str, str | int], scopes: Iterable[bytes]) -> bytes:
-    """Return an `ExportMetricsServiceRequest` of one resource."""
+    """Return an `ExportMetricsServiceRequest` with one resource."""
     attributes = (
         message(1, string(1, name) + message(2, _any_value(value)))
         for name, value in sorted(resource.items())

@@ -1,4 +1,4 @@
-"""Exemplars of Prometheus, whose labels lead to a trace, as OpenTelemetry's."""
+"""Converts Prometheus exemplars, whose labels lead to a trace, to OpenTelemetry's."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _SPAN_ID: Final = re.compile(r"[0-9a-fA-F]{16}")
 
 
 def nanoseconds(moment: Any) -> int:
-    """Return nanoseconds for Unix seconds, as a number or as prometheus_client's `Timestamp`.
+    """Return nanoseconds for Unix seconds, a number or a `Timestamp` of prometheus_client.
 
     Raises:
-        ValueError: for a time before 1970 or after 2554, which OTLP cannot express.
+        ValueError: for a time before 1970 or after 2554, which OTLP cannot represent.
     """
     seconds = getattr(moment, "sec", None)
     try:
@@ -31,11 +31,11 @@ def nanoseconds(moment: Any) -> int:
 
 
 def to_exemplar(exemplar: Any, time: int) -> Exemplar:
-    """Return an exemplar; ids that are not valid stay attributes.
+    """Return an exemplar; invalid ids stay attributes.
 
     Args:
-        exemplar: has labels, a value and a timestamp, which may be None.
-        time: nanoseconds, of an exemplar without a timestamp.
+        exemplar: an object with labels, a value and a timestamp, which may be None.
+        time: the time in nanoseconds for an exemplar without a timestamp.
     """
     labels = {str(name): str(value) for name, value in exemplar.labels.items()}
     trace_id = _taken_id(labels, "trace_id", _TRACE_ID)
@@ -45,7 +45,7 @@ def to_exemplar(exemplar: Any, time: int) -> Exemplar:
 
 
 def _taken_id(labels: dict[str, str], name: str, form: re.Pattern[str]) -> bytes:
-    """Take an id out of labels; one of zeros alone is no id."""
+    """Remove an id from labels and return it; all zeros are not a valid id."""
     text = labels.get(name, "")
     if not form.fullmatch(text) or not text.strip("0"):
         return b""

@@ -1,4 +1,4 @@
-"""The exporter of a registry of this process, as the environment says."""
+"""Creates the exporter of this process' registry from environment variables."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def registry_exporter(
     shared: SharedCounts | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> OtlpExporter | None:
-    """Return what exports a registry; None where `OTEL_SDK_DISABLED` forbids it.
+    """Return an exporter for a registry; None if `OTEL_SDK_DISABLED` is set.
 
     Args:
-        registry: what is exported.
-        clock: where time comes from.
-        shared: the counts that this process shares with others, which one of them exports.
+        registry: the registry to export.
+        clock: provides the time.
+        shared: the counts that this process shares with others, of which one exports them.
         environ: the environment variables.
 
     Raises:
-        ConfigurationError: for a variable that cannot be used.
+        ConfigurationError: for an invalid variable.
         MissingExtraError: for gRPC without its library.
     """
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":

@@ -23,36 +23,36 @@ from vitalspan.runtime.internal_errors import logger
 from vitalspan.runtime.process_end import ProcessEnd
 
 MAX_REQUEST: Final = 4_000_000
-"""Bytes of a request before compression: a little less than gRPC servers take by default."""
+"""The maximum size of a request in bytes before compression, just under gRPC's default limit."""
 
 MAX_WAITING: Final = 8 * 2**20
-"""Bytes of the requests that wait for their receiver."""
+"""The maximum size in bytes of all waiting requests."""
 
 _GRACE: Final = 0.1
-"""Seconds that closing waits for a request to end by its time-out, and once it is aborted."""
+"""Seconds that closing waits beyond a request's timeout, and after aborting it."""
 
 _HURRY: Final = 1.0
-"""Seconds from one push to the next once the process is about to end."""
+"""Seconds between two pushes once the process is about to end."""
 
 _COMPRESSION: Final = 1
-"""The quickest level, which metrics gain most of the compression from already."""
+"""The fastest level, which already has most of the effect on metrics."""
 
 
 class OtlpExporter:
-    """Exports metrics in a daemon thread, and once more when it is closed or the program ends.
+    """Exports metrics in a daemon thread, and one last time when it is closed or the program ends.
 
     Args:
-        sources: what is exported; each one in requests of its own.
+        sources: the sources to export, each in requests of its own.
         transport: sends requests.
-        settings: how.
-        clock: whose steady time the interval follows, and whose date the points have.
-        max_request: bytes of a request at most, before compression.
-        max_waiting: bytes of the requests that wait at most.
-        release: is called at the end, and in a forked child.
+        settings: the settings of the export.
+        clock: provides steady time for the interval, and the time of points.
+        max_request: the maximum size of a request in bytes, before compression.
+        max_waiting: the maximum size in bytes of all waiting requests.
+        release: called at the end, and in a forked child.
 
     Attributes:
-        left_out: metrics and points of the last reading that OpenTelemetry has no counterpart of.
-        exports: readings that were made.
+        left_out: the metrics and points of the last reading that OpenTelemetry cannot represent.
+        exports: the number of readings.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class OtlpExporter:
 
     @property
     def waiting_bytes(self) -> int:
-        """The size of the requests that wait."""
+        """The size of the waiting requests in bytes."""
         return self._queue.size
 
     @property
@@ -96,13 +96,13 @@ class OtlpExporter:
         return self._thread is not None and self._thread.is_alive()
 
     def families(self) -> Iterator[MetricFamily]:
-        """Yield what became of requests and data points, and how much waits."""
+        """Yield the families about requests, data points and the queue."""
         yield ScalarFamily.by_label(names.OTLP_POINTS, "result", self.sender.points)
         yield ScalarFamily.by_label(names.OTLP_REQUESTS, "result", self.sender.requests)
         yield ScalarFamily.single(names.OTLP_WAITING, self.waiting_bytes)
 
     def start(self) -> None:
-        """Start the thread, unless it runs or the exporter is closed."""
+        """Start the thread, unless it is running or the exporter is closed."""
         with self._starting:
             if self.running or self.closed:
                 return
@@ -113,14 +113,14 @@ class OtlpExporter:
             self._start()
 
     def export(self) -> None:
-        """Read every source now, and put what is read among the requests that wait."""
+        """Read every source now, and add its metrics to the waiting requests."""
         time = round(self._clock.wall() * 1e9)
         self.left_out = 0
         for source, tracker in self._sources:
             try:
                 reading = source.read(time)
                 if reading is None:
-                    # What is another's now must not be said to have vanished.
+                    # Series that another process exports now must not be marked as vanished.
                     tracker.reset()
                     continue
                 batch = tracker.follow(reading.batch, time)
@@ -133,18 +133,18 @@ class OtlpExporter:
         self.exports += 1
 
     def send(self) -> None:
-        """Send what waits, unless the receiver is left alone after a failure."""
+        """Send the waiting requests, unless the exporter is backing off after a failure."""
         self.sender.send_waiting(self._clock.now() + self._settings.export_timeout)
 
     def close(self) -> None:
-        """Export once more and end the thread, if it was started.
+        """Export one last time and end the thread, if it was started.
 
-        What cannot be sent within the time-out of a request is dropped.
+        Requests that cannot be sent within the timeout of a request are dropped.
         """
         with self._starting:
             is_first, self.closed = not self.closed, True
         if not is_first:
-            # Who ends the process must not do so in the middle of it.
+            # A second caller must not end the process while the first one is still closing.
             self._ended.wait(self._budget + _GRACE)
             return
         try:
@@ -156,7 +156,7 @@ class OtlpExporter:
             self._ended.set()
 
     def finish(self, *, ending: bool) -> None:
-        """Export once more, since the process ends; see `vitalspan.runtime.sigterm`."""
+        """Export one last time, because the process ends; see `vitalspan.runtime.sigterm`."""
         if ending:
             self.close()
         elif self.running and not self.closed:
@@ -167,7 +167,7 @@ class OtlpExporter:
 
     @property
     def _budget(self) -> float:
-        """The seconds that the last export may take."""
+        """The maximum number of seconds of the last export."""
         return min(self._settings.timeout, self._settings.export_timeout)
 
     def _end_thread(self) -> None:
@@ -178,7 +178,7 @@ class OtlpExporter:
         if thread is None or not thread.is_alive():
             self._export_last()
         elif thread is not threading.current_thread():
-            # There, since what is asked for its metrics may take as long as it likes.
+            # In the thread, because collectors may take as long as they like.
             thread.join(self._budget + _GRACE)
             if thread.is_alive():
                 self._transport.abort()
@@ -193,7 +193,7 @@ class OtlpExporter:
             self._end()
 
     def reset(self) -> None:
-        """Begin anew in a forked child: what waits, and what was seen, is its parent's."""
+        """Start over in a forked child: the queue and the known series belong to its parent."""
         if self._process == os.getpid():
             return
         self._end()
@@ -267,7 +267,7 @@ class OtlpExporter:
 
 
 def next_time(due: float, interval: float, now: float) -> float:
-    """Return the first of the times after `due`, an interval apart, that is still to come."""
+    """Return the next time in the future that is a multiple of the interval after `due`."""
     missed = max(0, int((now - due) // interval))
     return due + (missed + 1) * interval
 

@@ -1,4 +1,4 @@
-"""Metric families of a monitor as data points."""
+"""Converts a monitor's metric families to data points."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ from vitalspan.exposition.points import Labelled
 
 
 class AttributeCache:
-    """A cache of scopes and attributes by the text of their labels, as of the last reading."""
+    """A cache of scopes and attributes by the text of their labels, limited to recent readings."""
 
     def __init__(self) -> None:
         self._before: dict[str, tuple[Scope, Attributes]] = {}
         self._now: dict[str, tuple[Scope, Attributes]] = {}
 
     def next_generation(self) -> None:
-        """Forget what was not asked for since this was called before."""
+        """Drop the entries that were not used since the previous call."""
         self._before, self._now = self._now, {}
 
     def split(self, labels: Labelled) -> tuple[Scope, Attributes]:
-        """Return the scope that labels name, and their attributes."""
+        """Return the scope in some labels, and the other labels as attributes."""
         text = labels.text
         entry = self._now.get(text)
         if entry is None:
@@ -57,7 +57,7 @@ class AttributeCache:
 
 
 class _PointLists(dict[Scope, list[Point]]):
-    """The lists that the points of one metric are added to, by their scope."""
+    """The point lists of one metric, by scope."""
 
     def __init__(self, builder: BatchBuilder, description: Description) -> None:
         super().__init__()
@@ -76,16 +76,16 @@ _KINDS: Final = {
     "info": Kind.SUM,
     "stateset": Kind.SUM,
 }
-"""What the types of families with one value for each point are."""
+"""The kinds of families that have one value for each point."""
 
 
 class OtlpPoints:
     """Adds the points of families to a batch.
 
     Args:
-        builder: takes the points.
-        attributes: remembers them from one batch to the next.
-        exponential: whether histograms that can be exponential ones are.
+        builder: collects the points.
+        attributes: caches them from one batch to the next.
+        exponential: whether histograms are exponential if possible.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class OtlpPoints:
             case SummaryFamily():
                 self._add_summaries(family)
             case HistogramFamily(is_gauge=True):
-                # OpenTelemetry does not have them.
+                # OpenTelemetry does not have this type.
                 self._builder.left_out += 1 if family else 0
             case HistogramFamily():
                 self._add_histograms(family)
@@ -127,7 +127,7 @@ class OtlpPoints:
             )
 
     def _add_histograms(self, family: HistogramFamily) -> None:
-        """Add histograms, as exponential ones where they are wanted and can be."""
+        """Add histograms, as exponential ones if that is wanted and possible."""
         classic = _described(family, Kind.HISTOGRAM)
         lists = _PointLists(self._builder, classic)
         exponential = classic._replace(kind=Kind.EXPONENTIAL_HISTOGRAM)
@@ -170,7 +170,7 @@ class OtlpPoints:
             lists[scope].append(NumberPoint(attributes, start, time, float(value), of_point))
 
     def _times(self, family: MetricFamily) -> tuple[Iterable[int], Iterable[int]]:
-        """Return when each point began to count, and when it was read."""
+        """Return the start time of each point, and the time of its reading."""
         return (
             _column(family.created, 0),
             _column(family.timestamps, self._builder.time),

@@ -1,4 +1,4 @@
-"""Metrics of prometheus_client, which are lists of samples, as data points.
+"""Converts metrics of prometheus_client, which are lists of samples, to data points.
 
 The rules are those of OpenTelemetry's Prometheus compatibility document, "Prometheus Metric points
 to OTLP".
@@ -29,11 +29,11 @@ from vitalspan.bridge.ucum import to_ucum
 
 
 class Metric(Protocol):
-    """A metric of prometheus_client, or one that has the same attributes."""
+    """A metric of prometheus_client, or an object with the same attributes."""
 
     @property
     def name(self) -> str:
-        """The name of the family; that of a sample may be longer."""
+        """The name of the family; names of samples may be longer."""
         ...
 
     @property
@@ -48,12 +48,12 @@ class Metric(Protocol):
 
     @property
     def unit(self) -> str:
-        """The unit, empty without one."""
+        """The unit; empty if there is none."""
         ...
 
     @property
     def samples(self) -> Sequence[Any]:
-        """Samples of prometheus_client, or what has the same attributes."""
+        """Samples of prometheus_client, or objects with the same attributes."""
         ...
 
 
@@ -66,20 +66,20 @@ _KINDS: Final = {
 }
 
 _GROUPED: Final = {"histogram": "le", "summary": "quantile"}
-"""Types whose points are made of several samples, and the label that tells these apart."""
+"""Types whose points consist of several samples, and the label that distinguishes these."""
 
 
 def add_metric(metric: Metric, builder: BatchBuilder) -> None:
     """Add the points of a metric to a batch.
 
-    A gauge histogram is left out, as the document demands. `target_info` describes the resource.
+    Gauge histograms are left out, as the document demands. `target_info` describes the resource.
 
     Args:
-        metric: with its samples.
-        builder: takes the points.
+        metric: the metric with its samples.
+        builder: collects the points.
 
     Raises:
-        Exception: whatever a sample with strange values makes of itself.
+        Exception: whatever invalid sample values raise.
     """
     if metric.type in _GROUPED:
         _add_grouped(metric, builder)
@@ -93,7 +93,7 @@ def add_metric(metric: Metric, builder: BatchBuilder) -> None:
 
 
 def _is_target_info(metric: Metric) -> bool:
-    # The classic text format knows no type for information.
+    # The classic text format has no type for infos.
     return (metric.type == "info" and metric.name in ("target", "target_info")) or (
         metric.type == "gauge" and metric.name == "target_info"
     )
@@ -122,7 +122,7 @@ def _add_scalars(metric: Metric, builder: BatchBuilder) -> None:
 
 
 def _created(metric: Metric) -> dict[tuple[Scope, Attributes], int]:
-    """Return when the counting of each counter began."""
+    """Return the start time of each counter."""
     return {
         split_labels(sample.labels): nanoseconds(sample.value)
         for sample in metric.samples
@@ -131,7 +131,7 @@ def _created(metric: Metric) -> dict[tuple[Scope, Attributes], int]:
 
 
 class _Parts:
-    """The samples that make one histogram or summary."""
+    """The samples of one histogram or summary."""
 
     def __init__(self) -> None:
         self.count: float | None = None
@@ -144,7 +144,7 @@ class _Parts:
         self.native: Any = None
 
     def bounds(self) -> tuple[float, ...]:
-        """Return the boundaries or the quantiles, without infinity."""
+        """Return the boundaries or quantiles, without infinity."""
         return tuple(sorted(bound for bound, _ in self.by_bound if bound != float("inf")))
 
 
@@ -199,7 +199,7 @@ def _add_sample(parts: _Parts, sample: Any, suffix: str, label: str) -> None:
         parts.time = nanoseconds(sample.timestamp)
     if sample.exemplar:
         parts.exemplars.append(sample.exemplar)
-    # Older releases of prometheus_client do not have it.
+    # Older releases of prometheus_client do not have this attribute.
     native = getattr(sample, "native_histogram", None)
     if native is not None:
         parts.native = native
@@ -228,7 +228,7 @@ def _histogram(
     total = checked_count(count)
     boundaries, counts, below = [], [], 0
     for bound, cumulative in sorted(parts.by_bound):
-        # Buckets that are read while others count may contradict each other by some measurements.
+        # Buckets that are read while others count may be inconsistent by a few measurements.
         until = max(below, int(cumulative))
         if bound == float("inf"):
             total = until

@@ -1,7 +1,7 @@
-"""OTLP over gRPC: one unary call for each request, on an HTTP/2 connection of its own.
+"""OTLP over gRPC: one unary call per request, each on its own HTTP/2 connection.
 
-gRPC's own library runs threads that do not survive a fork, and cannot be told to stop at once. One
-call a minute needs nothing of it but the framing, which h2 knows. The protocol is described in
+gRPC's own library runs threads that do not survive a fork and cannot be stopped at once. One call
+per minute only needs the framing, which h2 provides. The protocol is described in
 https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md.
 """
 
@@ -37,7 +37,7 @@ _AGAIN: Final = {
     14: "UNAVAILABLE",
     15: "DATA_LOSS",
 }
-"""The codes that another attempt may follow (OTLP specification, "Failures")."""
+"""The status codes that allow a retry (OTLP specification, "Failures")."""
 
 _AGAIN_OVER_HTTP: Final = (
     HTTPStatus.TOO_MANY_REQUESTS,
@@ -45,7 +45,7 @@ _AGAIN_OVER_HTTP: Final = (
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 )
-"""What gRPC takes for UNAVAILABLE where something on the way answers instead of the receiver."""
+"""The HTTP codes that gRPC treats as UNAVAILABLE, if an intermediary responds."""
 
 _MAX_ANSWER: Final = 4 * 2**20
 _MAX_SHOWN: Final = 200
@@ -65,7 +65,7 @@ _NOT_SENT: Final = frozenset(
         "user-agent",
     }
 )
-"""Headers that a call has by itself, and those that HTTP/2 forbids."""
+"""Headers that a call has anyway, and those that HTTP/2 forbids."""
 
 
 def require() -> None:
@@ -81,7 +81,7 @@ def require() -> None:
 
 
 class _Call:
-    """The response to a call, as far as it has arrived."""
+    """The part of a call's response that has arrived."""
 
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}
@@ -89,7 +89,7 @@ class _Call:
         self.ended = False
 
     def take(self, event: Any) -> None:
-        """Take an event of the connection."""
+        """Handle an event of the connection."""
         import h2.events  # noqa: PLC0415 - `require` has been asked
 
         if isinstance(event, (h2.events.ResponseReceived, h2.events.TrailersReceived)):
@@ -111,8 +111,8 @@ class GrpcTransport:
     """Calls `MetricsService/Export` of a receiver.
 
     Args:
-        target: where to, and with which headers, which become metadata.
-        gzip: whether bodies are compressed.
+        target: the receiver, with headers, which become metadata.
+        gzip: whether request bodies are compressed.
         now: a steady clock in seconds.
 
     Raises:
@@ -142,7 +142,7 @@ class GrpcTransport:
         return _judge(call.headers, bytes(call.body))
 
     def abort(self) -> None:
-        """Make a call that is under way fail."""
+        """Make a running call fail."""
         connection = self._connection
         if connection is not None:
             connection.abort()
@@ -216,7 +216,7 @@ def _judge(headers: dict[str, str], body: bytes) -> Accepted:
         raise ExportError(f"answered {http or 'nothing'} without a gRPC status", again=again)
     status = int(text)
     if status == _OK:
-        # The first five bytes are the flag of compression, which is not asked for, and the length.
+        # The first five bytes are the compression flag, which is not requested, and the length.
         return read_response(body[5:])
     wait = _retry_delay(headers.get("grpc-status-details-bin", ""))
     message = unquote(headers.get("grpc-message", ""))[:_MAX_SHOWN]
@@ -230,7 +230,7 @@ def _judge(headers: dict[str, str], body: bytes) -> Accepted:
 
 
 def _retry_delay(details: str) -> float | None:
-    """Return the delay of the `RetryInfo` in a `google.rpc.Status`, in seconds."""
+    """Return the delay in the `RetryInfo` of a `google.rpc.Status`, in seconds."""
     with contextlib.suppress(ValueError, binascii.Error):
         status = base64.b64decode(details + "=" * (-len(details) % 4))
         for number, detail in read_fields(status):

@@ -1,4 +1,4 @@
-"""OTLP over HTTP: one POST for each request, on a connection of its own."""
+"""OTLP over HTTP: one POST per request, each on its own connection."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _AGAIN: Final = (
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 )
-"""The answers that another attempt may follow (OTLP specification, "Retryable Response Codes")."""
+"""The status codes that allow a retry (OTLP specification, "Retryable Response Codes")."""
 
 _MAX_ANSWER: Final = 4 * 2**20
-"""Bytes of an answer, as the specification proposes; what is beyond them is not read."""
+"""The maximum size of a response in bytes, as in the specification; the rest is not read."""
 
 _MAX_SHOWN: Final = 200
 
@@ -29,10 +29,10 @@ class HttpTransport:
     """Posts requests to a receiver.
 
     Args:
-        target: where to, and with which headers.
-        gzip: whether bodies are compressed.
+        target: the receiver, with headers.
+        gzip: whether request bodies are compressed.
         now: a steady clock in seconds.
-        wall: Unix seconds, for a `Retry-After` that is a date.
+        wall: returns Unix seconds, for a `Retry-After` that is a date.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class HttpTransport:
         return self._accepted(response)
 
     def abort(self) -> None:
-        """Make a request that is under way fail."""
+        """Make a running request fail."""
         self._client.abort()
 
     def _accepted(self, answer: HttpResponse) -> Accepted:

@@ -1,4 +1,4 @@
-"""The push of a monitor's metrics by OTLP: made, replaced and ended as the settings want it."""
+"""Pushes a monitor's metrics with OTLP: starts, replaces and ends the exporter."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 class MetricsPush:
-    """Pushes what a registry has while `metrics` is `otlp`. What that needs is imported then.
+    """Pushes the metrics of a registry while `metrics` is `otlp`, and imports the exporter then.
 
     Args:
-        registry: what is pushed.
-        clock: of the monitor.
+        registry: the registry to push.
+        clock: the clock of the monitor.
         families: the monitor's own metrics, which all workers of a service share.
     """
 
@@ -36,27 +36,27 @@ class MetricsPush:
         self._started = False
 
     def prepare(self, before: Settings | None, wanted: Settings) -> OtlpExporter | None:
-        """Return the exporter that settings ask for; `use` puts it into force.
+        """Return the exporter for some settings; `use` activates it.
 
         Args:
-            before: the settings in force; None before the first ones are.
-            wanted: the settings to come.
+            before: the current settings; None before the first ones.
+            wanted: the new settings.
 
         Raises:
-            ConfigurationError: for a variable of OpenTelemetry that cannot be used.
+            ConfigurationError: for an invalid variable of OpenTelemetry.
         """
         if before is not None and wanted.metrics == before.metrics:
             return self._exporter
         if not wanted.metrics:
             return None
-        # Only who pushes metrics needs it.
+        # Imported here, because only programs that push metrics need it.
         from vitalspan.bridge.otlp.export_registry import registry_exporter  # noqa: PLC0415
 
         shared = self._shared_counts(wanted) if wanted.workers else None
         return registry_exporter(self._registry, self._clock, shared)
 
     def use(self, exporter: OtlpExporter | None) -> None:
-        """Push with this exporter from now on, and end the one of before."""
+        """Push with this exporter from now on, and end the previous one."""
         before, self._exporter = self._exporter, exporter
         if before is not None and before is not exporter:
             before.close()
@@ -64,7 +64,7 @@ class MetricsPush:
             exporter.start()
 
     def start(self) -> None:
-        """Start the thread that pushes, also for exporters to come."""
+        """Start the thread that pushes, also for later exporters."""
         self._started = True
         if self._exporter is not None:
             self._exporter.start()

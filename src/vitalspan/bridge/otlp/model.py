@@ -1,8 +1,8 @@
-"""Metrics as OpenTelemetry's protocol has them: data points, metrics and their scopes.
+"""The model of OpenTelemetry's metrics protocol: data points, metrics and their scopes.
 
-OpenTelemetry's SDK has a model of its own, which lacks summaries, the flag for values that are no
-longer recorded, and the metadata of metrics. All times are nanoseconds since the Unix epoch, and
-0 is no time. Sums and histograms are cumulative.
+The model of OpenTelemetry's SDK lacks summaries, the flag for values that are no longer recorded,
+and the metadata of metrics. All times are nanoseconds since the Unix epoch, and 0 is unset. Sums
+and histograms are cumulative.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import NamedTuple
 from vitalspan._version import __version__
 
 Attributes = tuple[tuple[str, str], ...]
-"""Keys with their values, sorted by key: equal attributes are equal tuples."""
+"""Keys and values, sorted by key: equal attributes are equal tuples."""
 
 
 class Kind(Enum):
-    """The data of a metric; the value is its field in the message `Metric`."""
+    """The type of a metric's data; the value is its field number in the message `Metric`."""
 
     GAUGE = 5
     COUNTER = 7
-    """A sum that only rises."""
+    """A monotonic sum."""
     SUM = -7
     """A sum that is not monotonic."""
     HISTOGRAM = 9
@@ -30,7 +30,7 @@ class Kind(Enum):
 
     @property
     def field(self) -> int:
-        """The number of the field in the message `Metric`."""
+        """The field number in the message `Metric`."""
         return abs(self.value)
 
     @property
@@ -40,7 +40,7 @@ class Kind(Enum):
 
 
 class Exemplar(NamedTuple):
-    """A measurement with the span that it was made in; without a span, the ids are empty."""
+    """A measurement and the span that it was made in; without a span, the ids are empty."""
 
     value: float
     time: int
@@ -58,13 +58,13 @@ class NumberPoint(NamedTuple):
     value: float = 0.0
     exemplars: tuple[Exemplar, ...] = ()
     stale: bool = False
-    """Whether nothing is recorded any more; the point has no value then."""
+    """Whether the series is no longer recorded; the point then has no value."""
 
 
 class HistogramPoint(NamedTuple):
     """Measurements counted in buckets.
 
-    `counts` has one number more than `boundaries`: the last one is of what is above all of them.
+    `counts` is one longer than `boundaries`: the last count is of everything above.
     """
 
     attributes: Attributes
@@ -118,12 +118,12 @@ Point = NumberPoint | HistogramPoint | ExponentialPoint | SummaryPoint
 
 
 def cumulated_value(point: Point) -> float:
-    """Return the number of a counter, histogram or summary that falls only when it begins anew."""
+    """Return the value of a counter, histogram or summary that only decreases on a reset."""
     return point.value if isinstance(point, NumberPoint) else point.observations
 
 
 def shape_of(point: Point) -> tuple[float, ...]:
-    """Return the boundaries or quantiles, each of which is a series of its own to Prometheus."""
+    """Return the boundaries or quantiles, each of which is a separate series in Prometheus."""
     if isinstance(point, HistogramPoint):
         return point.boundaries
     if isinstance(point, SummaryPoint):
@@ -136,8 +136,8 @@ def stale_point(
 ) -> Point:
     """Return the point of a series that is no longer recorded.
 
-    It has no values, but boundaries and quantiles all the same: to Prometheus each of them is a
-    series, which has to be marked as stale.
+    It has no values, but it has boundaries and quantiles: each of them is a series in Prometheus,
+    which has to be marked as stale.
     """
     if kind is Kind.HISTOGRAM:
         counts = (0,) * (len(shape) + 1)
@@ -151,7 +151,7 @@ def stale_point(
 
 
 class Description(NamedTuple):
-    """A metric without its points; `type` is the Prometheus type, for the metadata."""
+    """A metric without its points; `type` is its type in Prometheus, for the metadata."""
 
     name: str
     description: str
@@ -170,8 +170,8 @@ class Scope(NamedTuple):
 
 
 OWN_SCOPE = Scope("vitalspan", __version__)
-"""The scope of metrics that name none: whoever translates them."""
+"""The default scope of metrics."""
 
 Metric = tuple[Description, list[Point]]
 Batch = dict[Scope, list[Metric]]
-"""The metrics of one moment and one resource, by their scope."""
+"""The metrics of one moment and one resource, by scope."""

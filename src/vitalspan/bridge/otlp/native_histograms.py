@@ -1,4 +1,4 @@
-"""Native histograms of Prometheus as OpenTelemetry's histograms.
+"""Converts native histograms of Prometheus to OpenTelemetry's histograms.
 
 The rules are those of OpenTelemetry's Prometheus compatibility document, "Native Histograms".
 """
@@ -20,7 +20,7 @@ from vitalspan.bridge.otlp.model import (
 )
 
 CUSTOM_BUCKETS: Final = -53
-"""The schema of histograms that list their boundaries."""
+"""The schema of histograms with custom boundaries."""
 
 _SCHEMAS: Final = range(-4, 9)
 _STALE: Final = struct.pack("<Q", 0x7FF0000000000002)
@@ -31,15 +31,15 @@ _MOST_BUCKETS: Final = 2200 << 8
 
 
 def is_stale(value: float) -> bool:
-    """Return whether a value is the NaN by which Prometheus marks series as stale."""
+    """Return whether a value is the NaN with which Prometheus marks series as stale."""
     return value != value and struct.pack("<d", value) == _STALE  # noqa: PLR0124 - NaN alone differs from itself
 
 
 def checked_count(count: float) -> int:
-    """Return a count as a whole number.
+    """Return a count as an integer.
 
     Raises:
-        ValueError: for one that cannot be, or that is larger than what OTLP can express.
+        ValueError: for an invalid count, or one that is too large for OTLP.
     """
     if not 0 <= count < 1 << 64:
         raise ValueError(f"{count!r:.80} cannot be a count")
@@ -47,10 +47,9 @@ def checked_count(count: float) -> int:
 
 
 def kind_of(histogram: Any) -> Kind | None:
-    """Return what a native histogram becomes, or None where it has to be left out.
+    """Return the kind of a native histogram's point; None if it has to be left out.
 
-    Only counts of whole numbers of the standard schemas, and of those that list their boundaries,
-    have a counterpart.
+    Only integer counts with standard schemas or custom boundaries can be represented.
     """
     if getattr(histogram, "counts_are_floats", False):
         return None
@@ -73,12 +72,12 @@ def native_point(
     """Return the data point of a native histogram.
 
     Args:
-        histogram: as prometheus_client has it; with the schema of custom buckets, `custom_values`
-            are its boundaries.
-        attributes: of the point.
-        start: when counting began, 0 where that is unknown.
-        time: when it was read.
-        exemplars: of the point.
+        histogram: a native histogram of prometheus_client; with the schema of custom buckets,
+            `custom_values` are its boundaries.
+        attributes: the attributes of the point.
+        start: when counting began; 0 if that is unknown.
+        time: the time of the reading.
+        exemplars: the exemplars of the point.
     """
     if histogram.schema == CUSTOM_BUCKETS:
         return _with_custom_buckets(histogram, attributes, start, time, exemplars)
@@ -103,17 +102,17 @@ def exponential_point(
     positive: Mapping[int, float],
     negative: Mapping[int, float],
 ) -> ExponentialPoint:
-    """Return a data point with what a native histogram has counted.
+    """Return a data point with the counts of a native histogram.
 
-    The count is that of all buckets but the one of infinity, which OpenTelemetry has none for.
+    Its count is that of all buckets except the one of infinity, which OpenTelemetry lacks.
 
     Args:
         point: has the attributes, the times and the exemplars.
-        schema: of the buckets, -4 to 8.
+        schema: the schema of the buckets, -4 to 8.
         total: the sum of the measurements, or None.
         zero: the threshold and the count of the zero bucket.
-        positive: the counts of the buckets above 0 by Prometheus's index.
-        negative: the counts of those below 0.
+        positive: the counts of the buckets above 0 by Prometheus' index.
+        negative: the counts of the buckets below 0.
     """
     above, below = _dense(positive, schema), _dense(negative, schema)
     return point._replace(
@@ -154,7 +153,7 @@ def _with_custom_buckets(
 
 
 def _sparse(spans: Sequence[Any] | None, deltas: Sequence[int] | None) -> dict[int, int]:
-    """Return the count of each bucket that is listed, by its index."""
+    """Return the counts by bucket index."""
     counts: dict[int, int] = {}
     index, count = 0, 0
     remaining = iter(deltas or ())
@@ -168,7 +167,7 @@ def _sparse(spans: Sequence[Any] | None, deltas: Sequence[int] | None) -> dict[i
 
 
 def _dense(counts: Mapping[int, float], schema: int) -> Buckets:
-    # The bucket with the greatest float has this index; what is above is the overflow bucket.
+    # This is the index of the bucket with the greatest float; the next one is the overflow bucket.
     last = _MAX_EXPONENT << schema if schema >= 0 else _MAX_EXPONENT >> -schema
     by_index = {index: int(count) for index, count in counts.items() if index <= last}
     if not by_index:

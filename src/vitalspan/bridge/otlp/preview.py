@@ -1,4 +1,4 @@
-"""A preview of what would be exported, as text for people."""
+"""A preview of an export, as text for people."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def preview(batch: Batch, resource: Mapping[str, str | int], time: int) -> Itera
 
     Args:
         batch: the metrics.
-        resource: what they are about.
-        time: of the reading, in nanoseconds; points of that time do not say it.
+        resource: the attributes of the resource.
+        time: the time of the reading in nanoseconds, which is not shown with points.
     """
     yield f"resource {_pairs(tuple(sorted(resource.items())))}"
     for scope, metrics in batch.items():

@@ -14,7 +14,7 @@ def read_fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Yield the number of each field with its value: an int for varints, bytes for all others.
 
     Raises:
-        ValueError: for what is no message.
+        ValueError: for invalid data.
     """
     position, size = 0, len(data)
     while position < size:
@@ -37,10 +37,10 @@ def read_fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def read_varint(data: bytes, position: int) -> tuple[int, int]:
-    """Return a number and the position after it.
+    """Return an integer and the position after it.
 
     Raises:
-        ValueError: for what is no number.
+        ValueError: for invalid data.
     """
     value, shift = 0, 0
     while True:

@@ -1,4 +1,4 @@
-"""Reads a registry for export: monitors by their families, everything else by its samples."""
+"""Reads a registry for export: monitors as families, everything else as samples."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Reading(NamedTuple):
 
     Attributes:
         batch: the metrics.
-        resource: attributes of what they are about.
-        left_out: metrics and points that OpenTelemetry has no counterpart of.
+        resource: the attributes of the resource.
+        left_out: the number of metrics and points that OpenTelemetry cannot represent.
     """
 
     batch: Batch
@@ -41,10 +41,10 @@ class Source(Protocol):
     """Something whose metrics are exported."""
 
     def read(self, time: int) -> Reading | None:
-        """Return the metrics, or None if somebody else exports them now.
+        """Return the metrics, or None if another process exports them now.
 
         Args:
-            time: now, in nanoseconds since the epoch.
+            time: the current time in nanoseconds since the epoch.
         """
         ...
 
@@ -52,13 +52,13 @@ class Source(Protocol):
 class RegistrySource:
     """The metrics of a registry of this process.
 
-    Metrics that came from OpenTelemetry are left out: they have a way of their own to a receiver.
+    Metrics that come from OpenTelemetry are left out, because the SDK exports them itself.
 
     Args:
         registry: a prometheus_client registry, or one collector.
         exponential: whether durations are exponential histograms.
-        collects: tells which collectors are asked; None asks all.
-        resource: returns the attributes of what the metrics are about, given `target_info`.
+        collects: returns whether a collector is read; None reads all.
+        resource: returns the attributes of the resource, given `target_info`.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class RegistrySource:
         self._reported: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def read(self, time: int) -> Reading:
-        """Read every collector; what raises is left out and logged once."""
+        """Read every collector; errors are logged once, and their collectors left out."""
         builder = BatchBuilder(time)
         self._attributes.next_generation()
         points = OtlpPoints(builder, self._attributes, exponential=self._exponential)
@@ -99,7 +99,7 @@ class RegistrySource:
         return Reading(builder.batch(), self._resource(builder.resource), builder.left_out)
 
     def _add(self, add: Callable[[], None], collector: object, builder: BatchBuilder) -> None:
-        """Add one metric; the others do not suffer from one that has strange values."""
+        """Add one metric; one with invalid values does not affect the others."""
         try:
             add()
         except Exception:  # noqa: BLE001 - it may have any values
@@ -108,12 +108,12 @@ class RegistrySource:
 
     def _collectors(self) -> Iterable[Any]:
         registry: Any = self._registry
-        # One that collects in a way of its own is asked as a whole.
+        # A registry with its own `collect` is collected as a whole.
         if getattr(type(registry), "collect", None) is not CollectorRegistry.collect:
             return [registry]
         with registry._lock:  # noqa: SLF001 - collectors are asked one by one
             collectors = list(registry._collector_to_names)  # noqa: SLF001
-        # Monitors last: they show what the others did.
+        # Monitors come last, so that they count what the others did.
         return sorted(collectors, key=lambda one: isinstance(one, MonitorCollector))
 
     def _target_info(self) -> Mapping[str, str]:
@@ -132,7 +132,7 @@ class RegistrySource:
 def process_resource(target_info: Mapping[str, str]) -> dict[str, str | int]:
     """Return the attributes of this process.
 
-    Those in `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` go before those of `target_info`.
+    `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` take precedence over `target_info`.
     """
     return {
         "service.name": "unknown_service",

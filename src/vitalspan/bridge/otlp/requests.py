@@ -1,4 +1,4 @@
-"""Requests of limited size, made of a batch."""
+"""Splits a batch into requests of limited size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vitalspan.bridge.otlp.model import Batch, Description, Scope
 
 
 class Request(NamedTuple):
-    """The body of a request, and how many data points it has."""
+    """The body of a request, and its number of data points."""
 
     body: bytes
     points: int
@@ -31,12 +31,12 @@ class _Part(NamedTuple):
 
 
 def requests_of(batch: Batch, resource: Mapping[str, str | int], limit: int) -> Iterator[Request]:
-    """Yield the requests that carry a batch.
+    """Yield the requests for a batch.
 
     Args:
         batch: the metrics.
-        resource: attributes of what they are about.
-        limit: bytes of a request at most, unless a single data point takes more.
+        resource: the attributes of the resource.
+        limit: the maximum size of a request in bytes, unless a single data point is larger.
     """
     room = limit - len(encode_request(resource, ())) - 16
     size, parts = 0, list[_Part]()

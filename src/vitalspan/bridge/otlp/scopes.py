@@ -1,4 +1,4 @@
-"""Instrumentation scopes, which Prometheus has as labels of every sample."""
+"""Instrumentation scopes, which are labels of every sample in Prometheus."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _NAME, _VERSION, _SCHEMA_URL = (f"{PREFIX}{part}" for part in ("name", "version"
 
 
 def split_labels(labels: Mapping[str, object], left_out: str = "") -> tuple[Scope, Attributes]:
-    """Return the scope that labels name, and the other labels as attributes.
+    """Return the scope in some labels, and the other labels as attributes.
 
     Args:
-        labels: of a sample.
-        left_out: a label that is neither, such as `le`.
+        labels: the labels of a sample.
+        left_out: a label to ignore, such as `le`.
     """
     own, of_scope = [], {}
     for name, value in labels.items():

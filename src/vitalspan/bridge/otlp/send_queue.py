@@ -1,4 +1,4 @@
-"""Requests that wait for their receiver, in a bounded amount of memory."""
+"""A queue of requests with bounded memory."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from vitalspan.bridge.otlp.requests import Request
 
 
 class SendQueue:
-    """Requests in the order of their making; where there is no room, the oldest ones go.
+    """Requests in the order of their creation; if the queue is full, the oldest are dropped.
 
     Args:
-        capacity: bytes of all requests together.
+        capacity: the maximum size of all requests in bytes.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -23,11 +23,11 @@ class SendQueue:
         return len(self._requests)
 
     def put(self, request: Request) -> int:
-        """Add a request; return how many data points had to be dropped for it."""
+        """Add a request; return how many data points were dropped for it."""
         self._requests.append(request)
         self.size += len(request.body)
         dropped = 0
-        # The newest one stays, however large it is: otherwise nothing would ever be sent.
+        # The newest request stays, however large it is; otherwise nothing might ever be sent.
         while self.size > self._capacity and len(self._requests) > 1:
             dropped += self.pop().points
         return dropped
@@ -43,7 +43,7 @@ class SendQueue:
         return request
 
     def clear(self) -> int:
-        """Remove all requests; return how many data points they had."""
+        """Remove all requests; return the number of their data points."""
         points = sum(request.points for request in self._requests)
         self._requests.clear()
         self.size = 0

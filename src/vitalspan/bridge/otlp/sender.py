@@ -1,4 +1,4 @@
-"""Sends requests that wait: retries with backoff, and counts of what became of everything."""
+"""Sends waiting requests, with retries and backoff, and counts the results."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from vitalspan.bridge.otlp.transport import ExportError, Transport
 from vitalspan.runtime.internal_errors import logger
 
 POINT_RESULTS: Final = ("accepted", "rejected", "dropped")
-"""What becomes of a data point: the receiver took it; it refused it for good; there was no room or
-no time left for it."""
+"""The results of data points: the receiver accepted them; it rejected them for good; there was no
+room or no time left."""
 
 REQUEST_RESULTS: Final = ("accepted", "rejected", "failed")
-"""What becomes of a request each time that it is sent: it was taken; it was refused for good; it is
+"""The results of attempts to send a request: it was accepted; it was rejected for good; it will be
 tried again."""
 
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 60.0
 _LONGEST_REQUESTED: Final = 600.0
-"""Seconds between two attempts at most, by ourselves and at the request of a receiver."""
+"""The maximum number of seconds between two attempts, even if the receiver asks for more."""
 
 _SMALLEST_LIMIT: Final = 16_384
 
 
 class Sender:
-    """Sends the requests of a queue in their order, and leaves a receiver alone after failures.
+    """Sends the requests of a queue in order, and backs off after failures.
 
     Args:
         transport: sends one request.
         queue: the requests.
         where: the receiver, for messages.
-        timeout: seconds that one request takes at most.
-        limit: bytes of a request at most.
+        timeout: the maximum number of seconds of one request.
+        limit: the maximum size of a request in bytes.
         now: a steady clock in seconds.
-        jitter: returns a number between two others at random.
+        jitter: returns a random number between two others.
 
     Attributes:
-        points: data points by what became of them.
-        requests: requests by what became of them.
+        points: the number of data points by result.
+        requests: the number of attempts by result.
         not_before: when the next attempt may be made, on the steady clock.
-        limit: bytes of a request at most; it falls where a receiver says that one was too large.
+        limit: the maximum size of a request; it is reduced when a receiver says it was too large.
     """
 
     def __init__(
@@ -75,14 +75,14 @@ class Sender:
         self._failures = 0
 
     def put(self, request: Request) -> None:
-        """Add a request to those that wait."""
+        """Add a request to the queue."""
         self.points["dropped"] += self._queue.put(request)
 
     def send_waiting(self, deadline: float) -> None:
-        """Send what waits, until a request fails, unless the receiver is left alone after that.
+        """Send the waiting requests until one fails, unless the sender is backing off.
 
         Args:
-            deadline: on the steady clock; no request takes longer.
+            deadline: the time on the steady clock at which a request is aborted.
         """
         if self._now() >= self.not_before:
             error = self._send_until(deadline)
@@ -90,10 +90,10 @@ class Sender:
                 self._wait_after(error)
 
     def send_last(self, deadline: float) -> None:
-        """Try once more to send what waits, and drop the rest.
+        """Try to send the waiting requests one last time, and drop the rest.
 
         Args:
-            deadline: on the steady clock; no request takes longer.
+            deadline: the time on the steady clock at which a request is aborted.
         """
         error = self._send_until(deadline)
         dropped = self._queue.clear()
@@ -103,7 +103,7 @@ class Sender:
             logger.warning("%d data points were not sent to %s: %s", dropped, self._where, why)
 
     def _send_until(self, deadline: float) -> ExportError | None:
-        """Send what waits; return the failure that another attempt may follow, or None."""
+        """Send the waiting requests; return a failure that allows a retry, or None."""
         while True:
             request, now = self._queue.first(), self._now()
             if request is None or now >= deadline:
@@ -133,7 +133,7 @@ class Sender:
         backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(self._failures, 16))
         self._failures += 1
         requested = min(error.wait, _LONGEST_REQUESTED)
-        # At least what is asked for, and less than a whole backoff only by chance.
+        # At least the requested time, and at least half of the backoff.
         pause = requested + self._jitter(backoff / 2, backoff)
         self.not_before = self._now() + pause
         self._complain("waiting", f"metrics for {self._where} wait and are sent again: {error}")
@@ -155,7 +155,7 @@ class Sender:
             logger.info("%s takes metrics again", self._where)
 
     def _complain(self, kind: str, message: str) -> None:
-        # A receiver that is away all night is one line in the log.
+        # An outage of a whole night is one line in the log.
         if kind != self._complaint:
             self._complaint = kind
             logger.warning("%s", message)

@@ -1,7 +1,7 @@
 """Tracks exported series: resets, start times, and series that vanish.
 
-A single reading shows none of these: only the next one tells that a counter has begun anew, or that
-a series is gone.
+A single reading shows none of these: only the next one shows that a counter was reset, or that a
+series is gone.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class _Last(NamedTuple):
 
 
 _PRESENT: Final = _Last(0.0, 0, 0)
-"""The state of gauges and other series without a start: nothing but that they exist."""
+"""The state of gauges and other series without a start: they only exist."""
 
 _Series = dict[Attributes, _Last]
 
 
 class SeriesTracker:
-    """Follows the series of one resource from one batch to the next."""
+    """Tracks the series of one resource from batch to batch."""
 
     def __init__(self) -> None:
         self._series: dict[tuple[Scope, Description], _Series] = {}
@@ -45,20 +45,20 @@ class SeriesTracker:
         return sum(map(len, self._series.values()))
 
     def reset(self) -> None:
-        """Forget every series."""
+        """Drop all series."""
         self._series = {}
 
     def follow(self, batch: Batch, time: int) -> Batch:
-        """Return the batch with start times and last points that follow from the batches before.
+        """Return the batch with start times and last points, based on the previous batches.
 
-        A counter, histogram or summary that has fallen was reset after the previous reading. It
-        starts at that reading from then on, unless its own start is later. A series that has gone
-        gets one last point, flagged as no longer recorded. Of several points of one series the
-        first one stays, since a receiver would take the others for resets.
+        A counter, histogram or summary that has decreased was reset after the previous reading,
+        which becomes its start time, unless its own start is later. A series that has vanished gets
+        one last point, flagged as no longer recorded. If a series has several points, only the
+        first one is kept, because a receiver would take the others for resets.
 
         Args:
-            batch: all series that there are.
-            time: nanoseconds, of the reading.
+            batch: all current series.
+            time: the time of the reading in nanoseconds.
         """
         before, self._series = self._series, {}
         followed: Batch = {}

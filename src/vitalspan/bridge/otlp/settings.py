@@ -1,7 +1,7 @@
-"""Settings of the export, from OpenTelemetry's environment variables.
+"""The settings of the export, from OpenTelemetry's environment variables.
 
-They are those of OpenTelemetry's specification, "OpenTelemetry Protocol Exporter" and "Periodic
-exporting MetricReader". Each `OTEL_EXPORTER_OTLP_METRICS_*` goes before the variable without
+They follow OpenTelemetry's specification, "OpenTelemetry Protocol Exporter" and "Periodic exporting
+MetricReader". Each `OTEL_EXPORTER_OTLP_METRICS_*` takes precedence over the variable without
 `METRICS_`.
 """
 
@@ -30,7 +30,7 @@ _ENDPOINTS: Final = {_HTTP: "http://localhost:4318", _GRPC: "http://localhost:43
 _PATH: Final = "/v1/metrics"
 
 _SECONDS_UP_TO: Final = 100
-"""Greater timeouts of OTLP are milliseconds."""
+"""OTLP timeouts above this are in milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class OtlpSettings:
     """The settings of the export.
 
     Attributes:
-        target: where to, and with which headers.
-        grpc: whether by gRPC rather than by HTTP.
+        target: the receiver, with headers.
+        grpc: whether to use gRPC rather than HTTP.
         gzip: whether requests are compressed.
         interval: seconds between two exports.
-        timeout: seconds that one request takes at most.
-        export_timeout: seconds that the requests of one export take at most.
+        timeout: the maximum number of seconds of one request.
+        export_timeout: the maximum number of seconds of the requests of one export.
         exponential: whether durations are exponential histograms.
     """
 
@@ -67,11 +67,11 @@ class OtlpSettings:
 
         Args:
             environ: the variables.
-            endpoint: instead of that of the variables.
-            protocol: `http/protobuf` or `grpc`, instead of that of the variables.
+            endpoint: replaces that of the variables.
+            protocol: `http/protobuf` or `grpc`, replaces that of the variables.
 
         Raises:
-            ConfigurationError: for a value that cannot be used.
+            ConfigurationError: for an invalid value.
         """
         variables = _Variables(environ)
         variables.check_temporality()
@@ -94,7 +94,7 @@ class _Variables:
         self._environ = environ
 
     def get(self, name: str) -> tuple[str, str]:
-        """Return the variable of metrics or that of all signals, and its value."""
+        """Return the name and value of the variable for metrics, or of the one for all signals."""
         for variable in (_METRICS + name, _OTLP + name):
             value = self._environ.get(variable, "").strip()
             if value:
@@ -102,7 +102,7 @@ class _Variables:
         return _OTLP + name, ""
 
     def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
-        """Return one of some words."""
+        """Return a value that has to be one of some words."""
         variable, value = self.get(name)
         value = value.lower() or default
         if value not in choices:
@@ -120,7 +120,7 @@ class _Variables:
         return self.choice("PROTOCOL", _HTTP, tuple(_ENDPOINTS))
 
     def check_temporality(self) -> None:
-        """Refuse delta temporality, since Prometheus's counters are cumulative."""
+        """Refuse delta temporality, because Prometheus' counters are cumulative."""
         preference = self._environ.get(_PREFERENCE, "").strip()
         if preference.lower() not in ("", "cumulative"):
             raise ConfigurationError(
@@ -129,7 +129,7 @@ class _Variables:
             )
 
     def is_exponential(self) -> bool:
-        """Return whether histograms shall be exponential where they can be."""
+        """Return whether histograms should be exponential if possible."""
         explicit, exponential = "explicit_bucket_histogram", "base2_exponential_bucket_histogram"
         aggregation = self._environ.get(_AGGREGATION, "").strip().lower() or explicit
         if aggregation not in (explicit, exponential):
@@ -140,15 +140,15 @@ class _Variables:
         return aggregation == exponential
 
     def milliseconds(self, variable: str, default: float) -> float:
-        """Return the seconds of a variable in milliseconds."""
+        """Return the seconds in a variable that is in milliseconds."""
         text = self._environ.get(variable, "").strip()
         return _positive(variable, text) / 1000 if text else default
 
     def timeout(self, default: float) -> float:
-        """Return the seconds that a request may take.
+        """Return the maximum number of seconds of a request.
 
-        The specification has milliseconds here, and OpenTelemetry's exporters for Python have
-        seconds: small numbers are seconds.
+        The specification says milliseconds, but OpenTelemetry's Python exporters use seconds: small
+        numbers are seconds.
         """
         variable, text = self.get("TIMEOUT")
         if not text:
@@ -157,7 +157,7 @@ class _Variables:
         return number if number <= _SECONDS_UP_TO else number / 1000
 
     def target(self, endpoint: str | None, *, grpc: bool) -> HttpTarget:
-        """Return where to send."""
+        """Return the target of requests."""
         variable, url = self.get("ENDPOINT")
         path = _PATH
         if endpoint is not None:
@@ -181,7 +181,7 @@ class _Variables:
             if equals and key.strip():
                 headers[unquote(key.strip())] = unquote(value.strip())
             elif item.strip():
-                # Its text may be half of a secret.
+                # Its text may be part of a secret.
                 raise ConfigurationError(
                     f"{variable}: an element has no equals sign: use key=value,key=value"
                 )
@@ -194,7 +194,8 @@ class _Variables:
             variable, certificate = self.get("CLIENT_CERTIFICATE")
             if certificate:
                 key = self.get("CLIENT_KEY")[1] or None
-                # Without a password, an encrypted key would ask for one on the terminal.
+                # Without a password, OpenSSL would ask for that of an encrypted key on the
+                # terminal.
                 context.load_cert_chain(certificate, key, password=lambda: b"")
         except OSError as refused:
             raise ConfigurationError(
@@ -211,7 +212,7 @@ def _positive(variable: str, text: str) -> float:
         number = float(text)
     except ValueError:
         number = 0.0
-    # A week is more than anybody waits for, and less than what a thread cannot wait for.
+    # A week is longer than anybody waits, and short enough for a thread to wait.
     if not 0 < number <= 7 * 86_400_000:
         raise ConfigurationError(f"{variable}={text!r:.80}: use milliseconds above 0")
     return number

@@ -1,4 +1,4 @@
-"""Export of counts that several processes share: one of them pushes the sum for all."""
+"""Exports counts that several processes share: one of them pushes the sum for all."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Leader(Protocol):
     """The election of the process that pushes."""
 
     def acquire(self) -> bool:
-        """Lead, unless another process does; return whether this process leads."""
+        """Become the leader unless another process is; return whether this process leads."""
         ...
 
     def release(self) -> None:
-        """Lead no more. In a forked child this leaves the lead to the parent."""
+        """Stop leading. In a forked child, the parent keeps the lead."""
         ...
 
 
@@ -28,9 +28,9 @@ class SharedCounts(NamedTuple):
     """Counts that several processes share.
 
     Attributes:
-        leader: decides which of them pushes.
-        owns: whether a collector shows the shared counts.
-        instance: returns the `service.instance.id` that all of them have together.
+        leader: decides which process pushes.
+        owns: returns whether a collector shows the shared counts.
+        instance: returns the common `service.instance.id` of all processes.
     """
 
     leader: Leader
@@ -38,16 +38,16 @@ class SharedCounts(NamedTuple):
     instance: Callable[[], str]
 
     def service_resource(self, target_info: Mapping[str, str]) -> dict[str, str | int]:
-        """Return the attributes of all processes together."""
+        """Return the resource attributes of all processes together."""
         return process_resource(target_info) | {_INSTANCE: self.instance()}
 
 
 class LedSource:
-    """A source that only the leading process reads.
+    """A source that is only read by the leader.
 
     Args:
-        source: what is read.
-        leader: decides by whom.
+        source: the source.
+        leader: decides which process reads it.
     """
 
     def __init__(self, source: Source, leader: Leader) -> None:
@@ -60,9 +60,9 @@ class LedSource:
 
 
 def worker_resource(target_info: Mapping[str, str]) -> dict[str, str | int]:
-    """Return the attributes of one process of several.
+    """Return the resource attributes of one of several processes.
 
-    A `service.instance.id` that the environment gives to all of them is made one of its own.
+    If the environment gives all of them the same `service.instance.id`, it is made unique.
     """
     instance = resource_attributes().get(_INSTANCE)
     resource = process_resource(target_info)

@@ -1,4 +1,4 @@
-"""The common parts of transports: outcomes of a request, and answers of receivers."""
+"""The common parts of transports: the results of requests, and responses of receivers."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from vitalspan.bridge.otlp.protobuf_reader import read_fields
 
 
 class Accepted(NamedTuple):
-    """The answer of a receiver that took a request; it may have refused some of its points."""
+    """The response to a request that was accepted; some of its points may be rejected."""
 
     rejected: int = 0
     message: str = ""
 
 
 class ExportError(Exception):
-    """A request that was not taken.
+    """A request that was not accepted.
 
     Args:
-        reason: in words, without secrets.
-        again: whether it is worth another attempt.
-        wait: seconds that the receiver asks for before that.
-        too_large: whether a smaller request may be taken.
+        reason: a description without secrets.
+        again: whether another attempt may succeed.
+        wait: the seconds that the receiver asks to wait before the next attempt.
+        too_large: whether a smaller request may be accepted.
     """
 
     def __init__(
@@ -38,24 +38,24 @@ class Transport(Protocol):
     """Sends encoded requests to one receiver."""
 
     def send(self, body: bytes, deadline: float) -> Accepted:
-        """Send a request, compressed already if that is agreed, and return what was answered.
+        """Send a request, whose body is compressed already if that is configured.
 
         Args:
-            body: of the request.
-            deadline: on the steady clock; what has not ended by then has failed.
+            body: the body of the request.
+            deadline: the time on the steady clock at which the request fails.
 
         Raises:
-            ExportError: if it was not taken.
+            ExportError: if the request was not accepted.
         """
         ...
 
     def abort(self) -> None:
-        """Make a request that is under way in another thread fail."""
+        """Make a request that is running in another thread fail."""
         ...
 
 
 def read_response(body: bytes) -> Accepted:
-    """Read an `ExportMetricsServiceResponse`; what cannot be read says nothing."""
+    """Parse an `ExportMetricsServiceResponse`; an invalid one counts as accepted."""
     rejected, message = 0, ""
     with contextlib.suppress(ValueError):
         for number, value in read_fields(body):

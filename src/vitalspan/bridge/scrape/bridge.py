@@ -1,4 +1,4 @@
-"""Scrapes targets side by side and pushes what they have, round by round."""
+"""Scrapes targets in parallel and pushes their metrics, round by round."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_AT_ONCE: Final = 16
 
 
 class Target(Protocol):
-    """Something that is scraped, and then read by the exporter."""
+    """A target that is scraped, and then read by the exporter."""
 
     error: str | None
     """Why the last scrape failed; None if it did not."""
@@ -31,7 +31,7 @@ class Target(Protocol):
         ...
 
     def read(self, time: int) -> Reading:
-        """Return what the last scrape found."""
+        """Return the result of the last scrape."""
         ...
 
 
@@ -39,10 +39,10 @@ class Bridge:
     """Pushes the metrics of targets to an OTLP receiver.
 
     Args:
-        targets: what is scraped.
-        settings: of the receiver.
+        targets: the targets to scrape.
+        settings: the settings of the export.
         say: prints a line of progress.
-        clock: where time comes from.
+        clock: provides the time.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class Bridge:
         return not refused and all(target.error is None for target in self._targets)
 
     def run(self, interval: float, stop: threading.Event) -> None:
-        """Scrape and push until told to stop, and push what waits at the end.
+        """Scrape and push until told to stop, and push waiting requests at the end.
 
         Args:
-            interval: seconds from one scrape to the next.
-            stop: ends it.
+            interval: seconds between two scrapes.
+            stop: ends the loop when it is set.
         """
         now, sender = self._clock.now, self._exporter.sender
         due = now()
@@ -97,7 +97,7 @@ class Bridge:
         with ThreadPoolExecutor(min(_MOST_AT_ONCE, len(self._targets))) as pool:
             list(pool.map(lambda target: target.scrape(), self._targets))
         for target in self._targets:
-            # A target that is away is said once, and so is its return.
+            # A failing target is reported once, and so is its recovery.
             before = self._known_errors.get(id(target))
             if target.error != before:
                 self._known_errors[id(target)] = target.error
@@ -118,11 +118,11 @@ class Bridge:
 
 
 def read_once(target: Target, time: int) -> Reading:
-    """Scrape a target and return what it has.
+    """Scrape a target and return its metrics.
 
     Args:
-        target: what is scraped.
-        time: now, in nanoseconds since the epoch.
+        target: the target.
+        time: the current time in nanoseconds since the epoch.
     """
     target.scrape()
     return target.read(time)

@@ -1,4 +1,4 @@
-"""An exposition in a file, read as a target is."""
+"""An exposition in a file, as a target."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from vitalspan.errors import VitalspanError
 
 
 class ExpositionFile:
-    """The metrics of a file, as a source of an exporter.
+    """The metrics in a file, as a source for the exporter.
 
     Args:
-        name: of the file, for messages.
-        text: what it says.
+        name: the name of the file, for messages.
+        text: the content.
         service: the name of the service, or None.
 
     Raises:
-        VitalspanError: for a text that is no exposition.
+        VitalspanError: for a text that is not an exposition.
     """
 
     def __init__(self, name: str, text: str, service: str | None) -> None:
@@ -27,7 +27,7 @@ class ExpositionFile:
         try:
             self._metrics = list(parse_metrics(text))
         except (ValueError, KeyError, IndexError) as mistake:
-            raise VitalspanError(f"{name} is no exposition of metrics: {mistake}") from None
+            raise VitalspanError(f"{name} is not an exposition of metrics: {mistake}") from None
 
     def scrape(self) -> None:
         """Do nothing: the file has been read."""

@@ -1,4 +1,4 @@
-"""Expositions of metrics, in Prometheus's text format or as OpenMetrics, as metrics again."""
+"""Parses expositions in Prometheus' text format or OpenMetrics."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _TOTAL: Final = "_total"
 def parse_metrics(text: str, content_type: str = "") -> Iterator[Metric]:
     """Yield the metrics of an exposition.
 
-    Names stay as they are: a counter of the text format may have one without `_total`.
+    Names are not changed: a counter of the text format may lack `_total`.
 
     Args:
         text: the exposition.
-        content_type: of the answer; without one, a closing `# EOF` line shows OpenMetrics.
+        content_type: the content type of the response; without one, `# EOF` indicates OpenMetrics.
 
     Raises:
-        ValueError: for what is no exposition.
+        ValueError: for a text that is not an exposition.
     """
     openmetrics = content_type.partition(";")[0].strip() == "application/openmetrics-text"
     if openmetrics or (not content_type and text.rstrip().endswith("# EOF")):
@@ -33,7 +33,7 @@ def parse_metrics(text: str, content_type: str = "") -> Iterator[Metric]:
         return
     bare = {name for name in _COUNTER.findall(text) if not name.endswith(_TOTAL)}
     for metric in plain_families(text):
-        # The parser appends what OpenMetrics demands.
+        # The parser appends the suffix that OpenMetrics demands.
         if metric.type == "counter" and metric.name in bare:
             metric.samples = [
                 sample._replace(name=sample.name.removesuffix(_TOTAL)) for sample in metric.samples

@@ -1,7 +1,7 @@
-"""Expositions of metrics in Prometheus's protobuf format, as metrics again.
+"""Parses expositions in Prometheus' protobuf format.
 
-The messages are those of `io.prometheus.client`, each with its length before it. They have what
-text cannot say: native histograms, and when each series began to count.
+The messages are length-delimited `io.prometheus.client` messages. They have what text lacks: native
+histograms and the creation times of series.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from vitalspan.bridge.scrape.scraped_metric import (
 CONTENT_TYPE: Final = "application/vnd.google.protobuf"
 
 _TYPES: Final = ("counter", "gauge", "summary", "unknown", "histogram", "gaugehistogram")
-"""Types by their numbers in the enumeration."""
+"""The types, indexed by their enumeration numbers."""
 
 _FLOATS: Final = frozenset({4, 8, 11, 14})
-"""Fields of a histogram whose counts are floats: they come in place of those of whole numbers."""
+"""The fields of a histogram with float counts, which are used instead of the integer ones."""
 
 _TIMESTAMP, _SUMMARY, _HISTOGRAM = 6, 4, 7
 _SCALARS: Final = (2, 3, 5)
-"""Fields of a metric: its time and its values; those of gauges, counters and untyped ones."""
+"""The fields of a metric with the values of gauges, counters and untyped ones."""
 
 Value = int | bytes
 Fields = Mapping[int, Sequence[Value]]
-"""The values of a message by the numbers of their fields, in the order of the message."""
+"""The values of a message by field number, in the order of the message."""
 
 T = TypeVar("T")
 
@@ -44,10 +44,10 @@ def parse_families(data: bytes) -> Iterator[ScrapedMetric]:
     """Yield the metrics of an exposition.
 
     Args:
-        data: messages of the type `MetricFamily`, each with its length before it as a varint.
+        data: length-delimited messages of the type `MetricFamily`.
 
     Raises:
-        ValueError: for what is no exposition.
+        ValueError: for data that is not an exposition.
     """
     position = 0
     while position < len(data):
@@ -66,7 +66,7 @@ def _fields(data: bytes) -> Fields:
 
 
 def _last(fields: Fields, number: int, read: Callable[[Value], T], default: T) -> T:
-    """Return what the last value of a field says, as Protocol Buffers demand."""
+    """Return the last value of a field, as Protocol Buffers demand."""
     return read(fields[number][-1]) if number in fields else default
 
 
@@ -129,7 +129,7 @@ def _histogram(
         yield ScrapedSample(f"{name}_sum", labels, _double(fields[2][-1]), time)
     for value in fields.get(3, ()):
         bucket = _fields(_bytes(value))
-        # Those of the native histogram are the same, and more.
+        # The native histogram has the same exemplars, and more.
         has_own = native is None or not native.nh_exemplars
         exemplar = _last(bucket, 3, _exemplar, None) if has_own else None
         at = {**labels, "le": repr(_last(bucket, 2, _double, 0.0))}
@@ -138,9 +138,9 @@ def _histogram(
 
 
 def _native(fields: Fields) -> ScrapedHistogram | None:
-    """Return the native histogram of a message; None for one that is classic alone.
+    """Return the native histogram of a message; None if it is only a classic one.
 
-    One has spans, or something about its zero bucket, as Prometheus demands.
+    A native one has spans or a zero bucket, as in Prometheus.
     """
     zero_threshold = _last(fields, 6, _double, 0.0)
     zero_count = float(_whole(fields[7][-1])) if 7 in fields else _last(fields, 8, _double, 0.0)
@@ -163,7 +163,7 @@ def _native(fields: Fields) -> ScrapedHistogram | None:
 
 
 def _count(fields: Fields, whole: int, fraction: int) -> float:
-    """Return a count, which is a float in one field or a whole number in another."""
+    """Return a count, which is a float in one field or an integer in another."""
     if fraction in fields:
         return _double(fields[fraction][-1])
     return float(_last(fields, whole, _whole, 0))
@@ -179,7 +179,7 @@ def _span(fields: Fields) -> Span:
 
 
 def _deltas(values: Sequence[Value]) -> Iterator[int]:
-    """Yield numbers, of which a field has one, or as many as it is long."""
+    """Yield the numbers of a field, which may be packed."""
     for value in values:
         if isinstance(value, int):
             yield _zigzag(value)

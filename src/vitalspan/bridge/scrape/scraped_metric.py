@@ -1,4 +1,4 @@
-"""Scraped metrics, with the attributes that those of prometheus_client have."""
+"""Scraped metrics, with the same attributes as those of prometheus_client."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ Labels = Mapping[str, str]
 
 
 class Moment(NamedTuple):
-    """A time, as Unix seconds and nanoseconds after them."""
+    """A time in Unix seconds, and nanoseconds after them."""
 
     sec: int
     nsec: int
 
 
 class ScrapedExemplar(NamedTuple):
-    """An exemplar, with its time where it has one."""
+    """An exemplar, with its time if it has one."""
 
     labels: Labels
     value: float
@@ -24,14 +24,14 @@ class ScrapedExemplar(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Neighbouring buckets of a native histogram."""
+    """Adjacent buckets of a native histogram."""
 
     offset: int
     length: int
 
 
 class ScrapedHistogram(NamedTuple):
-    """A native histogram, with the names that prometheus_client has for its parts."""
+    """A native histogram, with prometheus_client's names of its parts."""
 
     count_value: float
     sum_value: float
@@ -47,7 +47,7 @@ class ScrapedHistogram(NamedTuple):
 
 
 class ScrapedSample(NamedTuple):
-    """A sample, like those of prometheus_client, whose older releases have no native histograms."""
+    """A sample like those of prometheus_client, whose older releases lack native histograms."""
 
     name: str
     labels: Labels
@@ -58,7 +58,7 @@ class ScrapedSample(NamedTuple):
 
 
 class ScrapedMetric(NamedTuple):
-    """A metric with its samples. The name is what was sent, that of counters with `_total`."""
+    """A metric with its samples. The name is the one that was sent, with `_total` for counters."""
 
     name: str
     documentation: str

@@ -1,4 +1,4 @@
-"""Targets whose `/metrics` are scraped and exported, since their processes cannot be changed."""
+"""Targets whose `/metrics` are scraped and exported, for processes that cannot be changed."""
 
 from __future__ import annotations
 
@@ -27,34 +27,34 @@ ACCEPT_PROTOBUF: Final = (
     f"{PROTOBUF};proto=io.prometheus.client.MetricFamily;encoding=delimited;escaping=allow-utf-8,"
     f"{ACCEPT_TEXT}"
 )
-"""Prefers protobuf, which alone has native histograms, and where targets do not have it, text."""
+"""Prefers protobuf, the only format with native histograms, and falls back to text."""
 
 MAX_SCRAPE: Final = 64 * 2**20
-"""Bytes of an exposition, compressed or not."""
+"""The maximum size of an exposition in bytes, compressed or not."""
 
 _UP: Final = Description("up", "Whether the target could be scraped.", "", "gauge", Kind.GAUGE)
 
 
 class ScrapeError(VitalspanError):
-    """A target that could not be scraped; says why, without secrets."""
+    """A target could not be scraped; the message says why, without secrets."""
 
 
 class ScrapeTarget:
-    """The metrics of one target, as a source of an exporter.
+    """The metrics of one target, as a source for the exporter.
 
-    Each reading has the series `up`, which is 1 if the target could be scraped and 0 if not. Series
-    of a target that cannot be scraped are marked as stale by the exporter.
+    Each reading has the series `up`, which is 1 if the target could be scraped and 0 if not. If it
+    could not, the exporter marks its series as stale.
 
     Args:
-        url: of the exposition.
-        service: the name of the service; without one, `OTEL_SERVICE_NAME` of the target is not
-            known, and it is `unknown_service` unless `target_info` says it.
-        timeout: seconds that a scrape takes at most.
+        url: the URL of the exposition.
+        service: the name of the service; without one, it comes from `target_info` or is
+            `unknown_service`, because the target's `OTEL_SERVICE_NAME` is not known.
+        timeout: the maximum number of seconds of a scrape.
         now: a steady clock in seconds.
-        accept: the formats that the target is asked for.
+        accept: the accepted formats.
 
     Raises:
-        ConfigurationError: for a URL that is none.
+        ConfigurationError: for an invalid URL.
 
     Attributes:
         error: why the last scrape failed; None if it did not.
@@ -83,18 +83,18 @@ class ScrapeTarget:
 
     @property
     def metrics(self) -> Sequence[Metric]:
-        """What the last scrape found; nothing if it failed."""
+        """The metrics of the last scrape; empty if it failed."""
         return self._metrics
 
     def scrape(self) -> None:
-        """Scrape the target; `error` says whether that failed."""
+        """Scrape the target; `error` is set if that fails."""
         try:
             self._metrics, self.error = list(self._scraped()), None
         except ScrapeError as failed:
             self._metrics, self.error = [], str(failed)
 
     def read(self, time: int) -> Reading:
-        """Return what the last scrape found; see `Source`."""
+        """Return the result of the last scrape; see `Source`."""
         builder = batch_of(self._metrics, time)
         up = float(self.error is None)
         builder.points(OWN_SCOPE, _UP).append(NumberPoint((), 0, time, up))
@@ -121,15 +121,15 @@ class ScrapeTarget:
 
 
 def get(target: HttpTarget, accept: str, now: Callable[[], float]) -> HttpResponse:
-    """Return what a target answers to a GET, whatever its status.
+    """Return the response of a target to a GET, whatever its status.
 
     Args:
-        target: where it is.
-        accept: the types of content that are wanted.
+        target: the target.
+        accept: the accepted content types.
         now: a steady clock in seconds.
 
     Raises:
-        ScrapeError: if there is no answer.
+        ScrapeError: if there is no response.
     """
     headers = {"Accept": accept, "Accept-Encoding": "gzip"}
     deadline = now() + target.timeout
@@ -146,19 +146,19 @@ def get(target: HttpTarget, accept: str, now: Callable[[], float]) -> HttpRespon
 
 
 def text_of(answer: HttpResponse) -> str:
-    """Return the text of an answer.
+    """Return the text of a response.
 
     Raises:
-        ValueError: if it is compressed in a way that it does not say, too large, or not UTF-8.
+        ValueError: if its compression is invalid, or if it is too large or not UTF-8.
     """
     return _decoded(answer).decode("utf-8")
 
 
 def metrics_of(answer: HttpResponse) -> list[Metric]:
-    """Return the metrics of an answer.
+    """Return the metrics in a response.
 
     Raises:
-        ScrapeError: if it is no exposition.
+        ScrapeError: if it is not an exposition.
     """
     try:
         content_type = answer.headers.get("content-type", "text/plain")
@@ -166,7 +166,7 @@ def metrics_of(answer: HttpResponse) -> list[Metric]:
             return list(parse_families(_decoded(answer)))
         return list(parse_metrics(text_of(answer), content_type))
     except (ValueError, KeyError, IndexError) as mistake:
-        raise ScrapeError(f"answered what is no exposition of metrics: {mistake}") from None
+        raise ScrapeError(f"the response is not an exposition of metrics: {mistake}") from None
 
 
 def batch_of(metrics: Iterable[Metric], time: int) -> BatchBuilder:
