@@ -205,7 +205,11 @@ class TestPreview:
 
     @pytest.mark.parametrize(
         ("text", "hint"),
-        [("<html>", "is not an exposition"), ("a{ 1", "is not an exposition"), (b"\xff", "not UTF-8")],
+        [
+            ("<html>", "is not an exposition"),
+            ("a{ 1", "is not an exposition"),
+            (b"\xff", "not UTF-8"),
+        ],
     )
     def test_a_file_that_is_none(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | bytes, hint: str

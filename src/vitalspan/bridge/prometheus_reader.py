@@ -159,9 +159,9 @@ class OtelCollector(FamilyCollector):
     """The instruments of a meter provider as a collector.
 
     Args:
-        registry: that it is in.
-        families: translates what is collected.
-        collection: collects.
+        registry: the registry that the collector is in.
+        families: translates the collected metrics.
+        collection: collects the metrics.
         target_info: whether the attributes of the resource are shown.
     """
 

@@ -1,4 +1,4 @@
-"""Receivers of alerts, and what they are sent."""
+"""Receivers of alerts, and the messages that they are sent."""
 
 from vitalspan.notify import bodies
 from vitalspan.notify.actions import Actions

@@ -1,4 +1,4 @@
-"""Identities and fingerprints of alerts: which labels tell them apart."""
+"""Identities and fingerprints of alerts: the labels that distinguish them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vitalspan.rules.alert import Alert
 Identity = frozenset[tuple[str, str]]
 
 MAX_REMEMBERED: Final = 10_000
-"""Alerts that are remembered for one receiver; beyond it, those that ended first are forgotten."""
+"""The number of alerts remembered per receiver; beyond it, those that ended first are dropped."""
 
 _OFFSET: Final = 14695981039346656037
 _PRIME: Final = 1099511628211
@@ -18,28 +18,28 @@ _MASK: Final = 2**64 - 1
 
 
 def label_set(alert: Alert) -> Identity:
-    """Return all labels, by which Alertmanager tells alerts apart."""
+    """Return all labels, which identify an alert in Alertmanager."""
     return frozenset(alert.labels.items())
 
 
 def identity(alert: Alert) -> Identity:
-    """Return all labels except the severity, which can change while an alert lives."""
+    """Return all labels except the severity, which may change during the life of an alert."""
     return frozenset(pair for pair in alert.labels.items() if pair[0] != "severity")
 
 
 def silenced(alert: Alert, now: float) -> bool:
-    """Return whether nobody is notified of an alert at a time, in Unix seconds."""
+    """Return whether an alert is silenced at a time, in Unix seconds."""
     return alert.silenced_until > now
 
 
 def most_relevant_by_key(
     alerts: Iterable[Alert], key: Callable[[Alert], Identity]
 ) -> dict[Identity, Alert]:
-    """Return the most relevant alert of those that share a key, for each key.
+    """Return the most relevant alert for each key.
 
     Args:
-        alerts: in any order.
-        key: what tells them apart.
+        alerts: the alerts, in any order.
+        key: returns the key of an alert.
     """
     relevant: dict[Identity, Alert] = {}
     for alert in alerts:
@@ -50,13 +50,13 @@ def most_relevant_by_key(
 
 
 def _rank(alert: Alert) -> tuple[bool, float, float, str]:
-    # What fires goes before what has ended, and a later one before an earlier one. The id makes
-    # the choice between two rules with the same labels the same at every tick.
+    # Firing alerts come before ended ones, and later ones before earlier ones. The id makes the
+    # choice between two rules with the same labels stable.
     return alert.state == "firing", alert.fired_at or 0.0, alert.resolved_at or 0.0, alert.id
 
 
 class Remembered(Protocol):
-    """The facts about an alert that a plan remembers."""
+    """The data about an alert that a plan remembers."""
 
     alert: Alert
 
@@ -65,7 +65,7 @@ R = TypeVar("R", bound=Remembered)
 
 
 def forget_surplus(entries: dict[Identity, R]) -> int:
-    """Remove the alerts that ended first while there are too many; return how many were removed."""
+    """Remove the alerts that ended first if there are too many; return the number removed."""
     if len(entries) <= MAX_REMEMBERED:
         return 0
     ended = [key for key, entry in entries.items() if entry.alert.state == "resolved"]
@@ -77,7 +77,7 @@ def forget_surplus(entries: dict[Identity, R]) -> int:
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:
-    """Return the hash of labels as Prometheus and Alertmanager write it: FNV-1a, 64 bits."""
+    """Return the hash of labels in the format of Prometheus and Alertmanager: FNV-1a, 64 bits."""
     value = _OFFSET
     for byte in _bytes(sorted(labels.items())):
         value = (value ^ byte) * _PRIME & _MASK

@@ -1,13 +1,13 @@
-"""Bodies of webhook requests: the forms in which services take messages about alerts.
+"""Bodies of webhook requests, in the formats of various services.
 
-Each function takes a `Notification` and returns what is posted as JSON. One of them is given to a
+Each function takes a `Notification` and returns the data to post as JSON. Pass one of them to a
 webhook:
 
     Webhook("https://hooks.slack.example/services/...", body=bodies.slack)
     Webhook("https://events.pagerduty.com/v2/enqueue", body=bodies.pagerduty("routing key"))
 
-What alerts say is escaped for each service, so that a label can neither mention people nor format
-the message.
+Texts from alerts are escaped for each service, so that a label can neither mention people nor
+format the message.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from vitalspan.rules.model import SEVERITIES
 from vitalspan.timestamps import timestamp
 
 Body = Callable[[Notification], Any]
-"""Turns a message into what is posted as JSON."""
+"""Turns a message into the data to post as JSON."""
 
 _ALERTMANAGER_VERSION: Final = "4"
 _NOT_ENDED: Final = "0001-01-01T00:00:00Z"
@@ -48,11 +48,11 @@ def alertmanager(
     """Return the payload of Alertmanager's own webhooks, version 4.
 
     Args:
-        message: about a group of alerts.
+        message: a message about a group of alerts.
         receiver: the name of the receiver.
-        external_url: where the sender's page is.
-        generator_url: where an alert that has no URL of its own leads to.
-        max_alerts: alerts that are listed at most, 0 for any number.
+        external_url: the URL of the sender's page.
+        generator_url: the link of alerts without a URL of their own.
+        max_alerts: the maximum number of alerts to list; 0 for no limit.
     """
     alerts = message.alerts[:max_alerts] if max_alerts else message.alerts
     return {
@@ -70,7 +70,7 @@ def alertmanager(
 
 
 def slack(message: Notification) -> dict[str, Any]:
-    """Return the body of a Slack incoming webhook; Mattermost and Rocket.Chat take it as well."""
+    """Return the body of a Slack incoming webhook; Mattermost and Rocket.Chat accept it as well."""
     escaped = [_slack_escaped(line) for line in _lines(message)]
     return {
         "text": _slack_escaped(title(message)),
@@ -103,7 +103,7 @@ def teams(message: Notification) -> dict[str, Any]:
 
 
 def discord(message: Notification) -> dict[str, Any]:
-    """Return the body of a Discord webhook; nobody is mentioned, whatever labels say."""
+    """Return the body of a Discord webhook, which mentions nobody, whatever the labels are."""
     embed = {
         "title": _markdown_escaped(title(message))[:256],
         "description": "\n".join(map(_markdown_escaped, _lines(message)))[:4096],
@@ -113,10 +113,10 @@ def discord(message: Notification) -> dict[str, Any]:
 
 
 def pagerduty(routing_key: str) -> Body:
-    """Return a body for PagerDuty's Events API v2: one incident a group of alerts.
+    """Return a body function for PagerDuty's Events API v2: one incident per group of alerts.
 
     Args:
-        routing_key: the integration key of the service, a secret.
+        routing_key: the integration key of the service, which is a secret.
 
     Raises:
         ConfigurationError: for an empty key.
@@ -147,13 +147,13 @@ def pagerduty(routing_key: str) -> Body:
 
 
 def ntfy(topic: str) -> Body:
-    """Return a body for ntfy, posted to the root of its server.
+    """Return a body function for ntfy, posted to the root of its server.
 
     Args:
-        topic: that is published to.
+        topic: the topic to publish to.
 
     Raises:
-        ConfigurationError: for a topic that ntfy cannot have.
+        ConfigurationError: for an invalid topic.
     """
     if not isinstance(topic, str) or not re.fullmatch(r"[-_A-Za-z0-9]{1,64}", topic):
         raise ConfigurationError(
@@ -181,14 +181,14 @@ def title(message: Notification) -> str:
 
 
 def worst_severity(message: Notification) -> str:
-    """Return the worst severity of the alerts that fire; `info` where none does."""
+    """Return the worst severity of the firing alerts; `info` if there are none."""
     firing = [alert.severity for alert in message.alerts if alert.state == "firing"]
     ranks: dict[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
     return max(firing, key=lambda severity: ranks.get(severity, 0), default="info")
 
 
 def _lines(message: Notification) -> list[str]:
-    """Return a line for each alert, those that the message is about first."""
+    """Return a line for each alert, the ones that caused the message first."""
     others = [alert for alert in message.alerts if alert not in message.changed]
     alerts = [*message.changed, *others]
     lines = [_line(alert) for alert in alerts[:_MAX_ALERTS]]
@@ -236,7 +236,7 @@ def _alertmanager_alert(alert: Alert, generator_url: str) -> dict[str, Any]:
 
 
 def _common(mappings: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Return what is the same in all."""
+    """Return the entries that all mappings share."""
     first, *others = mappings
     return {
         name: value

@@ -1,4 +1,4 @@
-"""A circuit breaker, which leaves a receiver alone after failures. Time is an argument."""
+"""A circuit breaker, which stops calling a receiver after failures. Time is an argument."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ CircuitState = Literal["closed", "open", "half_open"]
 
 
 class CircuitBreaker:
-    """Opens after several failures in a row; after a pause one probe decides. Not thread-safe.
+    """Opens after several failures in a row; after a pause, one probe decides. Not thread-safe.
 
     Args:
-        failures: how many in a row open it.
+        failures: the number of failures in a row that open it.
         pause: seconds that it stays open.
     """
 
@@ -25,16 +25,16 @@ class CircuitBreaker:
     def state(self, now: float) -> CircuitState:
         """Return the state at a time of the steady clock.
 
-        Closed: everything is tried. Open: nothing. Half-open: one probe is, or may be, tried.
+        Closed: every attempt is made. Open: none. Half-open: one probe is or may be made.
         """
         if self._until is None:
             return "closed"
         return "open" if now < self._until else "half_open"
 
     def admits(self, now: float) -> bool:
-        """Return whether to try now; in the half-open state only the first to ask may.
+        """Return whether to try now; in the half-open state only the first caller may.
 
-        A probe that is never heard of again is given up after another pause.
+        A probe without a result is given up after another pause.
         """
         state = self.state(now)
         if state != "half_open":
@@ -45,17 +45,17 @@ class CircuitBreaker:
         return True
 
     def succeeded(self) -> None:
-        """Close, after an attempt that succeeded."""
+        """Close the circuit after a successful attempt."""
         self._failed = 0
         self._until = self._probed_at = None
 
     def failed(self, now: float) -> None:
-        """Count a failure. That of a probe, or the last of several in a row, opens the circuit."""
+        """Count a failure. A failed probe or the last of several in a row opens the circuit."""
         self._failed += 1
         if self._until is not None or self._failed >= self._failures:
             self.trip(now)
 
     def trip(self, now: float) -> None:
-        """Open, whatever the state."""
+        """Open the circuit, whatever its state."""
         self._until = now + self._pause
         self._probed_at = None

@@ -1,4 +1,4 @@
-"""The receivers that settings name by their addresses: an Alertmanager and a webhook."""
+"""The receivers that settings name by their URLs: an Alertmanager and a webhook."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from vitalspan.notify.receivers.webhook import Webhook
 
 
 class ConfiguredReceivers:
-    """Keeps the receivers that settings name among those of a dispatcher.
+    """Keeps the receivers of the settings up to date in a dispatcher.
 
     Args:
-        dispatcher: takes them, and may have others.
+        dispatcher: the dispatcher, which may have other receivers.
     """
 
     def __init__(self, dispatcher: Dispatcher) -> None:
@@ -24,10 +24,10 @@ class ConfiguredReceivers:
         self._addresses: tuple[Any, ...] = ("", "")
 
     def prepare(self, settings: Settings) -> list[Receiver]:
-        """Return the receivers that settings name: the same ones if their addresses have not moved.
+        """Return the receivers of some settings: the same objects if their URLs have not changed.
 
         Raises:
-            ConfigurationError: for an address that is none.
+            ConfigurationError: for an invalid URL.
         """
         if _addresses(settings) == self._addresses:
             return self._receivers
@@ -44,9 +44,9 @@ class ConfiguredReceivers:
         return receivers
 
     def use(self, receivers: list[Receiver], settings: Settings) -> None:
-        """Notify the receivers that `prepare` has returned for these settings, and no former ones.
+        """Replace the previous receivers by those that `prepare` has returned for these settings.
 
-        Receivers that stay know what they have been told.
+        Receivers that stay keep the record of their messages.
         """
         if receivers is not self._receivers:
             for receiver in self._receivers:

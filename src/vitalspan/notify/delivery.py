@@ -1,4 +1,4 @@
-"""Delivery of messages to one endpoint: a bounded queue, retries and a circuit breaker."""
+"""Delivers messages to one endpoint: a bounded queue, retries and a circuit breaker."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from vitalspan.runtime.internal_errors import logger
 from vitalspan.runtime.worker_queue import WorkerQueue
 
 RESULTS: Final = ("sent", "failed", "rejected", "dropped")
-"""What can become of a message: the receiver took it; it was given up after several attempts; the
-receiver refused it for good; it was left out because the queue was full."""
+"""The results of messages: the receiver accepted it; it was given up after several attempts; the
+receiver rejected it for good; it was dropped because the queue was full."""
 
 _OVERDUE: Final = 2
-"""Timeouts after which a delivery counts as hanging."""
+"""The number of timeouts after which a delivery counts as hanging."""
 
 
 @dataclass(frozen=True)
 class DeliveryOptions:
-    """Limits and timings that all deliveries of a dispatcher share.
+    """The limits and timings that all deliveries of a dispatcher share.
 
     Attributes:
-        queue: messages that wait at most.
-        retry: how often a message is tried.
-        failures: failed messages in a row that open the circuit.
+        queue: the maximum number of waiting messages.
+        retry: the retry policy.
+        failures: the number of failed messages in a row that open the circuit.
         pause: seconds that it stays open.
-        wait: waits for some seconds, or until an event is set; returns whether it is.
+        wait: waits for some seconds, or until an event is set; returns whether it is set.
     """
 
     queue: int = 256
@@ -47,13 +47,13 @@ class DeliveryOptions:
 
 @dataclass(frozen=True)
 class ReceiverStatus:
-    """The state of one receiver.
+    """The status of one receiver.
 
     Attributes:
-        name: of the receiver.
-        circuit: `closed`; `open`: left alone after failures; `half_open`: being tried again.
-        results: how many messages came to each of `RESULTS`.
-        queued: messages that wait.
+        name: the name of the receiver.
+        circuit: `closed`; `open`: paused after failures; `half_open`: being tried again.
+        results: the number of messages for each of `RESULTS`.
+        queued: the number of waiting messages.
     """
 
     name: str
@@ -63,13 +63,13 @@ class ReceiverStatus:
 
 
 class Delivery(Generic[M]):
-    """Delivers messages to one endpoint in a thread of its own, so that it delays nobody else.
+    """Delivers messages to one endpoint in a thread of its own, so that it delays no other.
 
     Args:
-        name: of the receiver.
-        endpoint: where messages go.
-        clock: whose steady time the circuit follows.
-        options: limits and patience.
+        name: the name of the receiver.
+        endpoint: the endpoint.
+        clock: provides steady time for the circuit.
+        options: the limits and timings.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Delivery(Generic[M]):
         self._failure = ""
         self._error: UndeliveredError | None = None
         self._left = 0
-        """Messages that were never tried, since the delivery was closed before."""
+        """The number of messages that were never tried before the delivery was closed."""
 
     def enqueue(
         self,
@@ -102,13 +102,13 @@ class Delivery(Generic[M]):
         interval: float,
         silences: Sequence[Silence] = (),
     ) -> None:
-        """Queue what is new to the receiver, without waiting for it.
+        """Queue what is new to the receiver, without blocking.
 
         Args:
-            alerts: all that fire, or were resolved not long ago.
+            alerts: all alerts that are firing or were resolved recently.
             now: Unix seconds.
             interval: seconds until this is called again.
-            silences: all that have not ended.
+            silences: all silences that have not ended.
         """
         with self._lock:
             if self._queue.closed.is_set():
@@ -122,12 +122,12 @@ class Delivery(Generic[M]):
             self._put_due(now, interval)
 
     def adopt(self, alerts: Sequence[Alert], now: float, interval: float) -> None:
-        """Take what is due for sent: another process sends it.
+        """Treat everything that is due as sent, because another process sends it.
 
-        A receiver that expects repetitions, as Alertmanager does, is left as it is.
+        A receiver that expects repetitions, such as Alertmanager, is left as it is.
 
         Args:
-            alerts: all that fire, or were resolved not long ago.
+            alerts: all alerts that are firing or were resolved recently.
             now: Unix seconds.
             interval: seconds until this is called again.
         """
@@ -137,23 +137,24 @@ class Delivery(Generic[M]):
                 adopt(alerts, now, interval)
 
     def status(self) -> ReceiverStatus:
-        """Return the state of the receiver."""
+        """Return the status of the receiver."""
         with self._lock:
             circuit = self._circuit.state(self._clock.now())
             return ReceiverStatus(self.name, circuit, dict(self._counts), len(self._queue))
 
     def begin_closing(self) -> None:
-        """Take no more alerts. What waits, in a group too, is tried once, without pauses."""
+        """Accept no more alerts. Waiting messages, also those of groups, are tried once."""
         with self._lock:
             if self._observed_at is not None and not self._queue.closed.is_set():
                 self._put_due(self._observed_at, math.inf)
         self._queue.close()
 
     def end_closing(self, seconds: float, grace: float) -> None:
-        """Wait for the thread's end.
+        """Wait for the end of the thread.
 
         Args:
-            seconds: until what waits is dropped and the delivery under way is aborted.
+            seconds: the time after which waiting messages are dropped and a running delivery is
+                aborted.
             grace: further seconds to wait for the thread after that.
         """
         if not self._queue.join(seconds):
@@ -166,7 +167,7 @@ class Delivery(Generic[M]):
         self._log_undelivered()
 
     def abandon_in_child(self) -> None:
-        """Leave the connection to the parent process: in a forked child this object is replaced."""
+        """Leave the connection to the parent process; a forked child replaces this object."""
         self._endpoint.abandon_in_child()
 
     def _interrupt_overdue(self, steady: float) -> None:
@@ -181,9 +182,9 @@ class Delivery(Generic[M]):
         self._queue.wake()
 
     def _put(self, message: M) -> None:
-        """Queue a message; in a full queue it takes the place of the oldest of its group.
+        """Queue a message; in a full queue it replaces the oldest one of its group.
 
-        Without one it has to wait for a later tick, which sees it as new again.
+        If there is none, it waits for a later tick, which treats it as new again.
         """
         left_out = self._queue.put(message, lambda old: old.group == message.group)
         if left_out is not None:
@@ -193,13 +194,13 @@ class Delivery(Generic[M]):
     def _handle(self, message: M) -> None:
         with self._lock:
             if not self._circuit.admits(self._clock.now()):
-                # It would grow old; what holds when the circuit closes will be told then.
+                # It would become outdated; the state when the circuit closes will be sent then.
                 self._plan.settle(message, "unsent")
                 return
         self._finish(message, self._deliver(message))
 
     def _deliver(self, message: M) -> UndeliveredError | None:
-        """Try to deliver a message as often as its retries allow; return the last error, if any."""
+        """Try to deliver a message, with retries; return the last error, if any."""
 
         def attempt() -> None:
             if self._abandoned:
@@ -220,7 +221,7 @@ class Delivery(Generic[M]):
                 attempt()
         except UndeliveredError as error:
             return error
-        # Whatever a callback raises, SystemExit included, is no reason to end its thread.
+        # Whatever a callback raises, even SystemExit, must not end its thread.
         except BaseException as error:  # noqa: BLE001
             return UndeliveredError(reason(error))
         return None
@@ -248,7 +249,7 @@ class Delivery(Generic[M]):
         self._log(error, circuit, news=news)
 
     def _log_undelivered(self) -> None:
-        """Name the last failure of a receiver that was not told everything when it was closed."""
+        """Log the last failure of a receiver that was closed with undelivered messages."""
         with self._lock:
             error, left, self._error, self._left = self._error, self._left, None, 0
         if error is None and not left:
@@ -261,7 +262,7 @@ class Delivery(Generic[M]):
             )
 
     def _log(self, error: UndeliveredError | None, circuit: CircuitState, *, news: bool) -> None:
-        # A user's logging handler may raise, which is no reason to end the thread.
+        # A user's logging handler may raise, which must not end the thread.
         with suppress(Exception):
             if error is None:
                 if news:

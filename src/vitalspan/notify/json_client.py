@@ -14,7 +14,7 @@ from vitalspan.http_target import HttpTarget, retry_after, shown
 from vitalspan.notify.receiver import UndeliveredError
 
 _REDIRECTIONS: Final = (HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT)
-"""Those that ask for the same request at another place; others would turn it into a GET."""
+"""The statuses that repeat the same request at another URL; others would turn it into a GET."""
 
 _MAX_REDIRECTIONS: Final = 3
 _MAX_ANSWER: Final = 4096
@@ -22,12 +22,12 @@ _MAX_SHOWN: Final = 200
 
 
 class JsonClient:
-    """Sends JSON to one target, over a new connection each time.
+    """Sends JSON to one target, with a new connection each time.
 
     Args:
-        target: where to.
-        explain: whether the body of a refusal may be shown: it may repeat what was asked for, and
-            so the secrets of a URL.
+        target: the target.
+        explain: whether errors may show the body of the response, which may repeat the request and
+            so the secrets in a URL.
     """
 
     def __init__(self, target: HttpTarget, *, explain: bool = False) -> None:
@@ -36,15 +36,15 @@ class JsonClient:
         self._explain = explain
 
     def post(self, document: Any, now: float, *, path: str = "") -> bytes:
-        """Post a document as JSON and return the beginning of the answer.
+        """Post a document as JSON, and return the beginning of the response.
 
         Args:
-            document: what JSON can say.
+            document: data that JSON can represent.
             now: Unix seconds, for a `Retry-After` that is a date.
-            path: below the target's URL; empty for that URL itself.
+            path: a path below the target's URL; empty for that URL itself.
 
         Raises:
-            UndeliveredError: if it was not taken.
+            UndeliveredError: if it was not accepted.
         """
         body = json.dumps(document, allow_nan=False, separators=(",", ":")).encode("ascii")
         response = self._send("POST", path, body)
@@ -52,24 +52,24 @@ class JsonClient:
         return response.body
 
     def delete(self, now: float, *, path: str) -> None:
-        """Delete what is at a path below the target's URL; that it is not there is no error.
+        """Delete a resource below the target's URL; it is not an error if it does not exist.
 
         Raises:
-            UndeliveredError: if that was not done.
+            UndeliveredError: if it was not deleted.
         """
         response = self._send("DELETE", path, b"")
         if response.status != HTTPStatus.NOT_FOUND:
             self._check(response, now)
 
     def abort(self) -> None:
-        """Make a request that is under way fail."""
+        """Make a running request fail."""
         self._client.abort()
 
     def _send(self, method: str, path: str, body: bytes) -> HttpResponse:
         selector = self._target.at(path) if path else self._target.selector
         for _ in range(1 + _MAX_REDIRECTIONS):
             try:
-                # The status is what counts: its sender may break off or dawdle after it.
+                # Only the status matters: the server may break off or be slow after it.
                 response = self._client.request(
                     method, selector, body, most=_MAX_ANSWER, whole=False
                 )

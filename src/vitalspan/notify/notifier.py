@@ -1,4 +1,4 @@
-"""The dispatcher: notifies every receiver about alerts, each in its own time."""
+"""The dispatcher: notifies all receivers about alerts, independently of each other."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from vitalspan.runtime import fork
 from vitalspan.runtime.internal_errors import logger
 
 _GRACE_SECONDS: Final = 0.5
-"""For threads to end whose deliveries have been aborted."""
+"""Seconds for threads to end after their deliveries have been aborted."""
 
 
 class Dispatcher:
     """Notifies receivers about alerts, and remembers what each of them was sent.
 
     No message is sent before the first `tick`, and no thread runs before there is a message. A
-    forked child begins anew, as if its receivers had been sent nothing.
+    forked child starts over, as if its receivers had been sent nothing.
 
     Args:
-        receivers: who is notified.
-        clock: whose steady time circuits and retries follow.
-        queue: messages that wait for one receiver at most.
-        retry: how often a message is tried.
-        failures: failed messages in a row after which a receiver is left alone for a while.
-        pause: seconds of that while; then one message is tried.
-        wait: waits for some seconds, or until the event is set; returns whether it is.
+        receivers: the receivers.
+        clock: provides steady time for circuits and retries.
+        queue: the maximum number of messages that wait for one receiver.
+        retry: the retry policy.
+        failures: the number of failed messages in a row after which a receiver is paused.
+        pause: seconds of the pause; then one message is tried.
+        wait: waits for some seconds, or until the event is set; returns whether it is set.
 
     Raises:
-        ConfigurationError: for an argument that cannot be used.
-        MissingExtraError: if a receiver needs the extra `notify` and that is missing.
+        ConfigurationError: for an invalid argument.
+        MissingExtraError: if a receiver needs the extra `notify`, which is missing.
     """
 
     def __init__(
@@ -75,11 +75,11 @@ class Dispatcher:
             self.add(receiver)
 
     def add(self, receiver: Receiver) -> None:
-        """Add a receiver. It is notified of what fires already, too.
+        """Add a receiver. It is also notified of alerts that are already firing.
 
         Raises:
-            ConfigurationError: if it is no receiver, or was added before.
-            MissingExtraError: if it needs the extra `notify` and that is missing.
+            ConfigurationError: if it is not a receiver, or was added before.
+            MissingExtraError: if it needs the extra `notify`, which is missing.
         """
         if not callable(getattr(receiver, "endpoints", None)):
             raise ConfigurationError(
@@ -98,8 +98,8 @@ class Dispatcher:
         """Remove a receiver.
 
         Args:
-            receiver: one that was added.
-            timeout: seconds that deliveries under way may still take.
+            receiver: the receiver.
+            timeout: seconds that running deliveries may still take.
 
         Raises:
             ConfigurationError: if it is not among the receivers.
@@ -118,14 +118,14 @@ class Dispatcher:
         interval: float,
         silences: Sequence[Silence] = (),
     ) -> None:
-        """Queue what is new for each receiver. It never waits for one, and never raises.
+        """Queue what is new for each receiver. It never blocks and never raises.
 
         Args:
-            alerts: all that fire, and those resolved in the last 15 minutes; pending ones are
-                left out. An alert that is missing and was sent as firing is sent as resolved.
+            alerts: all firing alerts, and those resolved in the last 15 minutes, without pending
+                ones. An alert that is missing but was sent as firing is sent as resolved.
             now: Unix seconds.
             interval: seconds until the next tick.
-            silences: all that have not ended; an Alertmanager is given the same ones.
+            silences: all silences that have not ended; Alertmanagers get the same ones.
         """
         notifiable = [alert for alert in alerts if alert.state != "pending"]
         for delivery in self._deliveries():
@@ -136,7 +136,7 @@ class Dispatcher:
                     logger.warning("receiver %s was left out", delivery.name, exc_info=True)
 
     def adopt(self, alerts: Sequence[Alert], now: float, interval: float) -> None:
-        """Take note of what another process sends to the same receivers, and send nothing.
+        """Remember what another process sends to the same receivers, and send nothing.
 
         Args:
             alerts: as for `tick`.
@@ -147,22 +147,22 @@ class Dispatcher:
             delivery.adopt(alerts, now, interval)
 
     def snapshot(self) -> list[ReceiverStatus]:
-        """Return the status of each receiver; an Alertmanager of two servers counts as two."""
+        """Return the status of each receiver; an Alertmanager with two servers counts as two."""
         return [delivery.status() for delivery in self._deliveries()]
 
     def close(self, timeout: float = 5.0) -> None:
-        """End all threads; what waits is tried once more.
+        """End all threads; waiting messages are tried once more.
 
         Args:
-            timeout: seconds after which what is not sent is given up.
+            timeout: seconds after which unsent messages are given up.
         """
         self._closed = True
         _close(self._deliveries(), timeout)
 
     def reset(self) -> None:
-        """Begin anew, as a forked child does by itself: nobody has been sent anything."""
+        """Start over, as a forked child does by itself: nothing has been sent."""
         receivers, process = self._receivers, self._process
-        # A fork may have come while a thread, which the child has not, held the lock.
+        # At the fork, a thread that does not exist in the child may have held the lock.
         self._lock = threading.RLock()
         self._process = os.getpid()
         self._receivers = ()
@@ -198,11 +198,11 @@ class Dispatcher:
 
 
 def _close(deliveries: Iterable[Delivery[Any]], timeout: float) -> None:
-    """Close deliveries, all at the same time."""
+    """Close deliveries in parallel."""
     deliveries = list(deliveries)
     for delivery in deliveries:
         delivery.begin_closing()
-    # Threads are waited for in real time, whatever the clock of the alerts is.
+    # Waiting for threads takes real time, whatever the clock of the alerts is.
     deadline = time.monotonic() + timeout
     for delivery in deliveries:
         delivery.end_closing(deadline - time.monotonic(), _GRACE_SECONDS)

@@ -10,8 +10,8 @@ from vitalspan.rules.alert import Alert
 from vitalspan.rules.silences import Silence
 
 Outcome = Literal["sent", "failed", "rejected", "unsent"]
-"""What became of a message: the receiver took it; it was given up after several attempts; the
-receiver refused it for good; no attempt was made."""
+"""The results of messages: the receiver accepted it; it was given up after several attempts; the
+receiver rejected it for good; no attempt was made."""
 
 
 class UndeliveredError(Exception):
@@ -20,7 +20,7 @@ class UndeliveredError(Exception):
     Args:
         why: the reason.
         again: whether another attempt could succeed.
-        wait: seconds that the receiver asks to wait before another attempt.
+        wait: the seconds that the receiver asks to wait before the next attempt.
     """
 
     def __init__(self, why: str, *, again: bool = True, wait: float = 0.0) -> None:
@@ -30,11 +30,11 @@ class UndeliveredError(Exception):
 
 
 def reason(error: BaseException, most: int = 200) -> str:
-    """Return the type and the text of an exception in one line.
+    """Return the type and the text of an exception as one line.
 
     Args:
-        error: what was raised.
-        most: characters of its text.
+        error: the exception.
+        most: the maximum number of characters of its text.
     """
     try:
         text = str(error)[:most]
@@ -46,7 +46,7 @@ def reason(error: BaseException, most: int = 200) -> str:
 
 
 class Message(Protocol):
-    """A message to a receiver, as its plan makes it."""
+    """A message to a receiver, made by its plan."""
 
     @property
     def group(self) -> str:
@@ -58,42 +58,42 @@ M = TypeVar("M", bound=Message)
 
 
 class Plan(Protocol[M]):
-    """The messages that one receiver was sent and should be sent next. Not thread-safe.
+    """What one receiver was sent, and what it should be sent next. Not thread-safe.
 
-    All times are Unix seconds, as the caller of `Dispatcher.tick` gives them.
+    All times are Unix seconds, as passed to `Dispatcher.tick`.
     """
 
     def observe(self, alerts: Sequence[Alert], now: float, silences: Sequence[Silence] = ()) -> int:
-        """Observe all alerts that fire or were resolved; return how many had to be forgotten.
+        """Observe all alerts that fire or were resolved; return how many had to be dropped.
 
         Args:
-            alerts: with those that are silenced, which say until when.
-            now: the time.
-            silences: all that have not ended, for receivers that keep silences themselves.
+            alerts: the alerts, including silenced ones.
+            now: the current time.
+            silences: all silences that have not ended, for receivers that have silences themselves.
         """
         ...
 
     def due(self, now: float, interval: float) -> list[M]:
-        """Return the messages that are due; they count as under way.
+        """Return the messages that are due; they count as being sent.
 
         Args:
-            now: the time.
-            interval: seconds until this is asked again; infinite where it will not be, so that
-                nothing is kept back.
+            now: the current time.
+            interval: seconds until the next call; infinite if there is none, so that nothing is
+                held back.
         """
         ...
 
     def settle(self, message: M, outcome: Outcome) -> None:
-        """Remember what became of a message."""
+        """Record the result of a message."""
         ...
 
 
 class Endpoint(ABC, Generic[M]):
-    """A place that messages are delivered to, by a queue and a thread of its own.
+    """A destination of messages, with a queue and a thread of its own.
 
     Attributes:
-        retried: whether a failed delivery is tried again.
-        timeout: seconds that one attempt takes at most.
+        retried: whether failed deliveries are tried again.
+        timeout: the maximum number of seconds of one attempt.
     """
 
     retried: ClassVar[bool] = True
@@ -108,22 +108,22 @@ class Endpoint(ABC, Generic[M]):
         """Deliver a message, or raise. Runs in the endpoint's own thread.
 
         Args:
-            message: made by the plan.
+            message: a message of the plan.
             receiver: the name of the receiver.
 
         Raises:
-            UndeliveredError: where it is known whether and when to try again. Any other exception
+            UndeliveredError: if it is known whether and when to try again. Any other exception
                 counts as a failed attempt.
         """
 
     def abort(self) -> None:
-        """Make a delivery that is under way fail, where that is possible. Runs in any thread."""
+        """Make a running delivery fail, if that is possible. Runs in any thread."""
 
     def end(self) -> None:
-        """Release what deliveries need. Runs in the endpoint's own thread, before that ends."""
+        """Release the resources of deliveries. Runs in the endpoint's own thread, at its end."""
 
     def abandon_in_child(self) -> None:
-        """Forget what belongs to the parent. Runs in a forked child."""
+        """Drop what belongs to the parent. Runs in a forked child."""
 
 
 class Receiver(Protocol):

@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Retry:
-    """The number of attempts to send a message, and the time they may take.
+    """The retry policy: the number of attempts to send a message, and the time they may take.
 
     Attributes:
-        attempts: the most attempts, the first one included.
-        first: seconds until the second attempt; the next waits are twice as long each, and up to
-            as much again is added at random.
-        longest: seconds between two attempts at most, whatever a receiver asks for.
+        attempts: the maximum number of attempts, including the first one.
+        first: seconds until the second attempt; later waits double each time, and up to as much
+            again is added at random.
+        longest: the maximum number of seconds between two attempts, even if a receiver asks for
+            more.
         total: seconds after which no further attempt begins.
 
     Raises:
-        ConfigurationError: for a number that cannot be used.
+        ConfigurationError: for an invalid number.
     """
 
     attempts: int = 3
@@ -42,7 +43,7 @@ class Retry:
 
 
 def require() -> None:
-    """Check that the library for retries is installed.
+    """Check that the retry library is installed.
 
     Raises:
         MissingExtraError: if tenacity is not installed.
@@ -61,11 +62,11 @@ def with_retries(
     now: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> None:
-    """Call a function until it succeeds or its retries are used up; raise its last error.
+    """Call a function until it succeeds or its retries are used up; then raise its last error.
 
     Args:
         attempt: the function.
-        policy: how often, and with which pauses.
+        policy: the number of attempts and their pauses.
         now: a steady clock in seconds.
         sleep: waits for some seconds; it may raise to end the retries.
     """

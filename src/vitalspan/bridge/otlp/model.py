@@ -35,7 +35,7 @@ class Kind(Enum):
 
     @property
     def resets(self) -> bool:
-        """True if points add up from a start on, and begin at zero again after a reset."""
+        """True if points are cumulative since a start, and begin at zero again after a reset."""
         return self not in (Kind.GAUGE, Kind.SUM)
 
 

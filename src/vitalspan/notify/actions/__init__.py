@@ -1,4 +1,4 @@
-"""Internal: actions that run when an alert begins to fire."""
+"""Internal: actions that run when an alert starts firing."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _RANKS: Final[Mapping[str, int]] = {severity: rank for rank, severity in enumera
 class Actions:
     """Runs actions, one at a time, in a thread of their own.
 
-    An alert triggers its actions when it begins to fire and when its severity rises, even while it
-    is silenced: silences only keep people from being notified. A forked child begins anew.
+    An alert triggers its actions when it starts firing and when its severity rises, even while it
+    is silenced: silences only keep people from being notified. A forked child starts over.
 
     Args:
-        clock: where the times in records come from.
-        queue: alerts that wait at most.
-        records: records that are kept.
+        clock: provides the times of records.
+        queue: the maximum number of waiting alerts.
+        records: the number of records to keep.
         timeout: seconds after which an action that is a coroutine is cancelled; a function cannot
             be interrupted.
 
     Raises:
-        ConfigurationError: for an argument that cannot be used.
+        ConfigurationError: for an invalid argument.
     """
 
     def __init__(
@@ -68,18 +68,18 @@ class Actions:
         max_per_hour: int | None = 60,
         name: str | None = None,
     ) -> None:
-        """Run an action for certain alerts, from now on.
+        """Run an action for certain alerts from now on.
 
         Args:
-            match: an alert's name; or what its labels, `type` and `severity` must be, with values
-                as in a rule's `where`, `=~pay.*` for example; or a function of the alert.
-            action: a function or a coroutine function of the alert.
+            match: the name of an alert; or required values of its labels, `type` and `severity`, in
+                the syntax of a rule's `where`, for example `=~pay.*`; or a function of the alert.
+            action: a function or coroutine function that takes the alert.
             cooldown: seconds until the same alert may trigger it again.
-            max_per_hour: how often all alerts together may trigger it; None for any number.
-            name: what records call it; the function's name by default.
+            max_per_hour: how often it may run per hour for all alerts together; None for no limit.
+            name: its name in records; by default the name of the function.
 
         Raises:
-            ConfigurationError: for an argument that cannot be used.
+            ConfigurationError: for an invalid argument.
         """
         triggered = TriggeredAction(
             match, action, cooldown=cooldown, max_per_hour=max_per_hour, name=name
@@ -88,23 +88,23 @@ class Actions:
             self._triggered_actions = (*self._triggered_actions, triggered)
 
     def remove(self, action: Action) -> None:
-        """Stop running an action, for whatever alerts it was added.
+        """Stop running an action, for all alerts that it was added for.
 
         Raises:
             ConfigurationError: if there is no such action.
         """
         with self._lock:
-            # Equal, not the same: a bound method is another object each time it is named.
+            # By equality, because a bound method is a new object each time it is accessed.
             remaining = tuple(one for one in self._triggered_actions if one.action != action)
             if len(remaining) == len(self._triggered_actions):
                 raise ConfigurationError(f"{action!r:.80} is not among the actions")
             self._triggered_actions = remaining
 
     def tick(self, alerts: Sequence[Alert], now: float) -> None:
-        """Queue the alerts that have begun to fire; never waits for an action.
+        """Queue the alerts that started firing; this never waits for an action.
 
         Args:
-            alerts: all that fire; others are ignored.
+            alerts: all firing alerts; others are ignored.
             now: Unix seconds.
         """
         firing = most_relevant_by_key(
@@ -117,21 +117,21 @@ class Actions:
             self._action_queue.push(new_alerts, now, self._triggered_actions)
 
     def adopt(self, alerts: Sequence[Alert]) -> None:
-        """Take note of alerts whose actions another process runs."""
+        """Remember alerts whose actions another process runs."""
         self._firing = most_relevant_by_key(
             (alert for alert in alerts if alert.state == "firing"), identity
         )
 
     def records(self) -> list[ActionRecord]:
-        """Return which actions ran lately, and which were left out and why, the latest last."""
+        """Return which actions ran recently, and which were skipped and why, the latest last."""
         return self._action_queue.records()
 
     def counts(self) -> dict[str, int]:
-        """Return how many actions came to each of `run`, `failed`, `cooldown`, ..."""
+        """Return the number of actions for each result: `run`, `failed`, `cooldown`, ..."""
         return self._action_queue.counts()
 
     def close(self, timeout: float = 5.0) -> None:
-        """End the thread; alerts that wait trigger nothing.
+        """End the thread; waiting alerts trigger nothing.
 
         Args:
             timeout: seconds that a running action may still take.
@@ -140,9 +140,9 @@ class Actions:
         self._action_queue.close(timeout)
 
     def reset(self) -> None:
-        """Begin anew, as a forked child does by itself: no alert has fired, no action has run."""
+        """Start over, as a forked child does by itself: no alert has fired, no action has run."""
         action_queue, process = self._action_queue, self._process
-        # A fork may have come while a thread, which the child has not, held the lock.
+        # At the fork, a thread that does not exist in the child may have held the lock.
         self._lock = threading.RLock()
         self._process = os.getpid()
         self._firing = {}

@@ -1,4 +1,4 @@
-"""The queue of actions that alerts have triggered, and the records of what they did."""
+"""The queue of actions that alerts have triggered, and the records of their results."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from vitalspan.runtime.internal_errors import logger
 from vitalspan.runtime.worker_queue import WorkerQueue
 
 RESULTS: Final = ("run", "failed", "cooldown", "rate_limited", "dropped")
-"""What can become of an action: it ran; it raised; it was left out because it ran for the same
-alert not long ago, because it ran too often within an hour, or because too many alerts waited."""
+"""The results of actions: it ran; it raised; it was skipped because it ran for the same alert
+recently, because it ran too often within an hour, or because too many alerts were waiting."""
 
 _GRACE_SECONDS: Final = 0.5
 _MAX_ERROR: Final = 500
@@ -31,13 +31,13 @@ class ActionRecord:
     """A record of an action that an alert triggered, or would have triggered.
 
     Attributes:
-        alert_id: of the alert.
-        alertname: its name.
-        action: the action's name.
-        started: when, in Unix seconds.
-        duration: in seconds.
+        alert_id: the id of the alert.
+        alertname: the name of the alert.
+        action: the name of the action.
+        started: the start in Unix seconds.
+        duration: the duration in seconds.
         outcome: ok, error or skipped.
-        error: what was raised, or why it was skipped; empty for ok.
+        error: the exception, or why it was skipped; empty for ok.
     """
 
     alert_id: str
@@ -50,7 +50,7 @@ class ActionRecord:
 
 
 class _Triggered(NamedTuple):
-    """An alert that waits for the actions it has triggered."""
+    """An alert that waits for its triggered actions."""
 
     alert: Alert
     now: float
@@ -61,9 +61,9 @@ class ActionQueue:
     """Runs triggered actions one at a time, in a thread of their own.
 
     Args:
-        clock: where the times in records come from.
-        queue: alerts that wait at most.
-        records: records that are kept.
+        clock: provides the times of records.
+        queue: the maximum number of waiting alerts.
+        records: the number of records to keep.
         timeout: seconds after which a coroutine is cancelled.
     """
 
@@ -79,12 +79,12 @@ class ActionQueue:
         self._lock = self._queue.lock
 
     def push(self, alerts: Sequence[Alert], now: float, actions: Sequence[TriggeredAction]) -> None:
-        """Queue alerts; in a full queue they take the place of the oldest.
+        """Queue alerts; in a full queue they replace the oldest ones.
 
         Args:
-            alerts: that have begun to fire.
+            alerts: the alerts that started firing.
             now: Unix seconds.
-            actions: what they may trigger.
+            actions: the actions that they may trigger.
         """
         with self._lock:
             if self._queue.closed.is_set():
@@ -94,20 +94,20 @@ class ActionQueue:
                 self._counts["dropped"] += left_out is not None
 
     def records(self) -> list[ActionRecord]:
-        """Return what ran and what was left out, the latest last."""
+        """Return what ran and what was skipped, the latest last."""
         with self._lock:
             return list(self._records)
 
     def counts(self) -> dict[str, int]:
-        """Return how many actions came to each of `RESULTS`."""
+        """Return the number of actions for each of `RESULTS`."""
         with self._lock:
             return dict(self._counts)
 
     def close(self, timeout: float) -> None:
-        """End the thread; alerts that wait trigger nothing.
+        """End the thread; waiting alerts trigger nothing.
 
         Args:
-            timeout: seconds that an action under way may take.
+            timeout: seconds that a running action may still take.
         """
         with self._lock:
             self._queue.close()
@@ -117,7 +117,7 @@ class ActionQueue:
             self._queue.join(_GRACE_SECONDS)
 
     def abandon_in_child(self) -> None:
-        """Leave the event loop to the parent process: in a forked child this is replaced."""
+        """Leave the event loop to the parent process; a forked child replaces this object."""
         self._callback_loop.abandon_in_child()
 
     def _handle(self, triggered: _Triggered) -> None:
@@ -144,7 +144,7 @@ class ActionQueue:
             self._records.append(record)
 
     def _run(self, action: TriggeredAction, alert: Alert, now: float) -> tuple[str, str] | None:
-        """Return one of `RESULTS` and an explanation; None where the alert does not match."""
+        """Return one of `RESULTS` and an explanation; None if the alert does not match."""
         try:
             if self._queue.closed.is_set() or not action.matches(alert):
                 return None
@@ -154,7 +154,7 @@ class ActionQueue:
             result = action.action(alert)
             if inspect.isawaitable(result):
                 self._callback_loop.run(result, self._timeout)
-        # Whatever it raises, SystemExit included, is no reason to end the thread.
+        # Whatever it raises, even SystemExit, must not end the thread.
         except BaseException as error:  # noqa: BLE001
             with suppress(Exception):
                 logger.warning(

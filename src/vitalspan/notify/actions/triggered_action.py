@@ -1,4 +1,4 @@
-"""A triggered action: which alerts trigger it, and how often they may."""
+"""A triggered action: which alerts trigger it, and how often."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Action = Callable[[Alert], object]
 
 _HOUR: Final = 3600.0
 _MAX_COOLING: Final = 10_000
-"""Alerts whose cooldown is remembered for one action."""
+"""The maximum number of alerts whose cooldown is remembered for one action."""
 
 
 class TriggeredAction:
-    """An action with the alerts that trigger it. Not thread-safe.
+    """An action and the alerts that trigger it. Not thread-safe.
 
     Attributes:
-        action: the function that is run.
-        name: what records call it.
-        matches: whether an alert triggers it.
+        action: the function to run.
+        name: its name in records.
+        matches: returns whether an alert triggers it.
 
     Raises:
-        ConfigurationError: for an argument that cannot be used.
+        ConfigurationError: for an invalid argument.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class TriggeredAction:
     def refusal(self, alert: Alert, now: float) -> tuple[str, str] | None:
         """Return why the action may not run now, as a result and a reason; None if it may.
 
-        Returning None counts as a run.
+        If it returns None, this counts as a run.
 
         Args:
-            alert: one that matches.
+            alert: an alert that matches.
             now: Unix seconds.
         """
         key = identity(alert)
@@ -82,7 +82,7 @@ class TriggeredAction:
         if self._most is not None and len(starts) == self._most and 0 <= now - starts[0] < _HOUR:
             return "rate_limited", f"it ran {self._most} times within an hour"
         starts.append(now)
-        # Last in the dict is latest, so that the first are the ones to forget.
+        # The latest one goes to the end of the dict, so that the first ones are the oldest.
         self._started.pop(key, None)
         self._started[key] = now
         if len(self._started) > _MAX_COOLING:

@@ -1,1 +1,1 @@
-"""Internal: which messages a receiver is due, and when."""
+"""Internal: plans, which decide what to send to a receiver and when."""

@@ -1,4 +1,4 @@
-"""The plan for receivers of grouped messages, with the pauses that Alertmanager makes."""
+"""The plan for receivers of grouped messages, with the timing of Alertmanager."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vitalspan.rules.alert import Alert
 from vitalspan.rules.silences import Silence
 
 REJECTED_SECONDS: Final = 60.0
-"""Seconds until a receiver that has refused a message is sent the same again."""
+"""Seconds until a message that a receiver has rejected is sent again."""
 
 _PAUSES: Final[Mapping[Outcome, float | None]] = {
     "sent": None,
@@ -31,13 +31,13 @@ _PAUSES: Final[Mapping[Outcome, float | None]] = {
 
 @dataclass(frozen=True, eq=False)
 class Notification:
-    """A message about the alerts of one name.
+    """A message about alerts with the same name.
 
     Attributes:
-        alertname: their name.
-        alerts: those that fire, whether they are new or not, and those whose end is new.
-        changed: those of them that are the reason for the message.
-        reminder: whether it only repeats what was sent before.
+        alertname: the name of the alerts.
+        alerts: all firing alerts, whether new or not, and newly resolved ones.
+        changed: the alerts that are the reason for the message.
+        reminder: whether it only repeats an earlier message.
         at: when it was made, in Unix seconds.
     """
 
@@ -54,12 +54,12 @@ class Notification:
 
     @property
     def status(self) -> Literal["firing", "resolved"]:
-        """`firing` as long as any of the alerts fires."""
+        """`firing` as long as any of the alerts is firing."""
         return "firing" if any(alert.state == "firing" for alert in self.alerts) else "resolved"
 
 
 class _ReportedState(NamedTuple):
-    """The state of an alert as a receiver is sent it: a change of it is a reason for a message."""
+    """The state of an alert in messages: a change of it is a reason for a message."""
 
     severity: str
     resolved: bool
@@ -67,14 +67,14 @@ class _ReportedState(NamedTuple):
 
 @dataclass
 class _Entry:
-    """An alert that has fired, until the receiver was sent its end.
+    """An alert that has fired, until its end has been sent to the receiver.
 
     Attributes:
-        alert: as it was seen last.
-        reported: the state that the receiver was sent last, or may have been.
-        reported_at: when that was.
-        pause: seconds after which the same is sent again because it failed; None if it did not.
-        under_way: the latest message about it that is not settled.
+        alert: the alert as it was last seen.
+        reported: the last state that the receiver was sent, or may have been sent.
+        reported_at: when that was sent.
+        pause: seconds after which a failed message is sent again; None if it did not fail.
+        under_way: the latest unsettled message about it.
         reporting: the state in that message.
     """
 
@@ -88,13 +88,13 @@ class _Entry:
 
 @dataclass(frozen=True)
 class GroupTiming:
-    """The timing of a group of alerts, as in a route of Alertmanager. All are seconds.
+    """The timing of a group of alerts, as in a route of Alertmanager, in seconds.
 
     Attributes:
-        group_wait: from the first alert of a group to its first message, so that alerts that
-            begin together are sent together, and one that ends sooner is not sent at all.
-        group_interval: from one message of a group to the next at least.
-        reminder: after which alerts that go on firing are sent again; None for never.
+        group_wait: the time from the first alert of a group to its first message, so that alerts
+            that start together are sent together, and those that end sooner are not sent at all.
+        group_interval: the minimum time between two messages of a group.
+        reminder: the time after which alerts that are still firing are sent again; None for never.
     """
 
     group_wait: float = 30.0
@@ -105,10 +105,10 @@ class GroupTiming:
 def group_timing(
     what: str, group_wait: float, group_interval: float, reminder: float | None
 ) -> GroupTiming:
-    """Return the timing of groups that a receiver was given.
+    """Return the timing of groups for a receiver.
 
     Raises:
-        ConfigurationError: for a value that is no number of seconds; the waits may be 0.
+        ConfigurationError: for a value that is not a number of seconds; the waits may be 0.
     """
     for name, value in (("group_wait", group_wait), ("group_interval", group_interval)):
         if value != 0 or isinstance(value, bool):
@@ -121,11 +121,11 @@ def group_timing(
 class GroupPlan:
     """Compares the states of alerts with those that a receiver was sent.
 
-    It compares states and not changes. So a message that was lost on the way is made again from
-    the states of then, and an alert that ends and begins again between two messages is not sent.
+    It compares states rather than changes. So a lost message is made again from the current states,
+    and an alert that ends and starts again between two messages is not sent.
 
     Args:
-        timing: of groups.
+        timing: the timing of groups.
         send_resolved: whether the end of an alert is sent.
     """
 
@@ -134,7 +134,7 @@ class GroupPlan:
         self._send_resolved = send_resolved
         self._entries: dict[Identity, _Entry] = {}
         self._notified_at: dict[str, float] = {}
-        """When a message of each group was made last, as long as the group has alerts."""
+        """When the last message of each group was made, as long as the group has alerts."""
 
     def observe(
         self,
@@ -142,7 +142,7 @@ class GroupPlan:
         now: float,
         silences: Sequence[Silence] = (),  # noqa: ARG002 - alerts say whether they are silenced
     ) -> int:
-        """Take note of all alerts that fire or were resolved; return how many were forgotten."""
+        """Observe all alerts that fire or were resolved; return how many had to be dropped."""
         current = most_relevant_by_key(alerts, identity)
         for key, alert in current.items():
             entry = self._entries.get(key)
@@ -152,12 +152,12 @@ class GroupPlan:
                 self._entries[key] = _Entry(alert)
         for key, entry in self._entries.items():
             if key not in current and entry.alert.state == "firing":
-                # Its rule was removed, for example: nothing else would end it for the receiver.
+                # For example, its rule was removed: nothing else would end it for the receiver.
                 entry.alert = replace(entry.alert, state="resolved", resolved_at=now)
         return self._forget()
 
     def due(self, now: float, interval: float) -> list[Notification]:
-        """Return a message for each group with something new; they count as under way."""
+        """Return a message for each group with news; the messages count as being sent."""
         groups: dict[str, list[_Entry]] = {}
         for entry in self._entries.values():
             if not silenced(entry.alert, now):
@@ -172,19 +172,19 @@ class GroupPlan:
                 message = _message(name, entries, new or again, reminder=not new, now=now)
                 self._notified_at[name] = now
                 messages.append((any(entry.pause is not None for entry in new), message))
-        # What failed before goes last: it must not be the probe each time and keep others waiting.
+        # Messages that failed before come last, so that they do not always become the probe.
         return [message for _, message in sorted(messages, key=lambda pair: pair[0])]
 
     def adopt(self, alerts: Sequence[Alert], now: float, interval: float) -> None:
-        """Take what is due for sent: another process sends it."""
+        """Treat everything that is due as sent, because another process sends it."""
         self.observe(alerts, now)
         for message in self.due(now, interval):
             self.settle(message, "sent")
 
     def _has_waited(self, name: str, new: Sequence[_Entry], now: float, interval: float) -> bool:
-        """Return whether it is time for a message about what is new in a group."""
+        """Return whether it is time for a message about the news of a group."""
         if interval == math.inf or any(entry.pause is not None for entry in new):
-            # There is no later time, or this is another attempt at a message that failed.
+            # There is no later time, or this is another attempt at a failed message.
             return True
         told_at = self._notified_at.get(name)
         if told_at is not None:
@@ -193,7 +193,7 @@ class GroupPlan:
         return _passed(self._timing.group_wait, began, now)
 
     def settle(self, message: Notification, outcome: Outcome) -> None:
-        """Take note of what became of a message."""
+        """Record the result of a message."""
         for alert in message.alerts:
             key = identity(alert)
             entry = self._entries.get(key)
@@ -211,7 +211,7 @@ class GroupPlan:
                 del self._entries[key]
 
     def _is_new(self, entry: _Entry, now: float) -> bool:
-        """Return whether the receiver does not have, or may not have, the state of an alert."""
+        """Return whether the receiver lacks, or may lack, the current state of an alert."""
         if entry.under_way is not None:
             return entry.reporting != _reported_state(entry.alert)
         if entry.reported != _reported_state(entry.alert):
@@ -219,7 +219,7 @@ class GroupPlan:
         return entry.pause is not None and _passed(entry.pause, entry.reported_at, now)
 
     def _is_late(self, entry: _Entry, now: float) -> bool:
-        """Return whether it is time for a reminder of an alert."""
+        """Return whether a reminder of an alert is due."""
         alert = entry.alert
         reminder = self._timing.reminder
         if reminder is None or entry.under_way or entry.reported is None:
@@ -254,7 +254,7 @@ class GroupPlan:
 def _message(
     name: str, entries: Sequence[_Entry], reasons: Sequence[_Entry], *, reminder: bool, now: float
 ) -> Notification:
-    """Make a message of what fires in a group and of the reasons for it."""
+    """Make a message of the firing alerts in a group and of the reasons for it."""
     reason_ids = set(map(id, reasons))
     included = [
         entry for entry in entries if entry.alert.state == "firing" or id(entry) in reason_ids
@@ -282,5 +282,5 @@ def _reported_state(alert: Alert) -> _ReportedState:
 
 
 def _passed(pause: float, since: float, now: float) -> bool:
-    # A clock that was set back must not keep anybody from being notified.
+    # A clock that was set back must not prevent notifications.
     return not 0 <= now - since < pause

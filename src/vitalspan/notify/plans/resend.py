@@ -1,4 +1,4 @@
-"""The plan for an Alertmanager: alerts are sent again and again, as Prometheus sends them."""
+"""The plan for an Alertmanager: alerts are sent repeatedly, as Prometheus does."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from vitalspan.rules.alert_state import RESOLVED_RETENTION
 from vitalspan.rules.silences import Silence
 
 BATCH: Final = 64
-"""Alerts that are sent together, as many as Prometheus sends."""
+"""The number of alerts that are sent together, as in Prometheus."""
 
 _LIVES: Final = 4
-"""Intervals after which an alert that is not sent again counts as over: two may be lost."""
+"""The number of intervals after which an unrepeated alert counts as resolved: two may be lost."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +29,9 @@ class Batch:
     """Alerts that are sent together.
 
     Attributes:
-        alerts: firing ones and resolved ones.
+        alerts: firing and resolved alerts.
         at: when it was made, in Unix seconds.
-        valid_until: when those that fire count as over, unless they are sent again.
+        valid_until: when its firing alerts count as resolved, unless they are sent again.
     """
 
     alerts: tuple[Alert, ...]
@@ -46,12 +46,12 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class SilenceChange:
-    """A silence that is to be made or to be ended.
+    """A silence to create or to end.
 
     Attributes:
-        silence: which one.
-        ended: whether it is to be ended, before its time.
-        at: when this was made, in Unix seconds.
+        silence: the silence.
+        ended: whether to end it early.
+        at: when this change was made, in Unix seconds.
     """
 
     silence: Silence
@@ -60,7 +60,7 @@ class SilenceChange:
 
     @property
     def group(self) -> str:
-        """A group of its own: only a later change of the silence replaces it in a queue."""
+        """A group of its own: only a later change of the same silence replaces it in a queue."""
         return f"silence {self.silence.id}"
 
 
@@ -69,11 +69,11 @@ class _SilenceEntry:
     """A silence that Alertmanager has, or should have.
 
     Attributes:
-        silence: which one.
-        ended: whether it was ended before its time.
-        reported: the last value of `ended` that Alertmanager was sent; None where it has no such
-            silence.
-        under_way: the change that is not settled.
+        silence: the silence.
+        ended: whether it was ended early.
+        reported: the last value of `ended` that was sent to Alertmanager; None if that does not
+            have the silence.
+        under_way: the change that is not settled yet.
     """
 
     silence: Silence
@@ -84,12 +84,12 @@ class _SilenceEntry:
 
 @dataclass
 class _Entry:
-    """A set of labels that Alertmanager knows, or should know.
+    """A label set that Alertmanager has, or should have.
 
     Attributes:
-        alert: as it was seen last.
-        sent: the batch that it was put in last, unless that was lost.
-        reported: which alert that was, and whether it was resolved.
+        alert: the alert as it was last seen.
+        sent: the last batch with it, unless that was lost.
+        reported: the id of the alert in that batch, and whether it was resolved.
     """
 
     alert: Alert
@@ -98,11 +98,11 @@ class _Entry:
 
 
 class ResendPlan:
-    """Sends what fires at once and then again and again, and what is resolved until it is old.
+    """Sends firing alerts at once and then repeatedly, and resolved ones until they are old.
 
-    Alertmanager tells alerts apart by all of their labels, so an alert whose severity changes is
+    Alertmanager identifies alerts by all of their labels, so an alert whose severity changes is
     resolved with its old labels and fires with its new ones. Silenced alerts are sent as well:
-    Alertmanager has the same silences, and keeps such alerts quiet by itself.
+    Alertmanager has the same silences and mutes such alerts itself.
 
     Args:
         resend: seconds after which an alert is sent again.
@@ -114,7 +114,7 @@ class ResendPlan:
         self._silences: dict[int, _SilenceEntry] = {}
 
     def observe(self, alerts: Sequence[Alert], now: float, silences: Sequence[Silence] = ()) -> int:
-        """Take note of all alerts that fire or were resolved; return how many were forgotten."""
+        """Observe all alerts that fire or were resolved; return how many had to be dropped."""
         self._observe_silences(silences, now)
         current = most_relevant_by_key(alerts, label_set)
         for key, alert in current.items():
@@ -131,7 +131,7 @@ class ResendPlan:
         return forget_surplus(self._entries)
 
     def due(self, now: float, interval: float) -> list[Batch | SilenceChange]:
-        """Return what should be sent now, silences first; it counts as under way."""
+        """Return what should be sent now, silences first; it counts as being sent."""
         valid_until = now + _LIVES * max(interval, self._resend)
         due = [entry for entry in self._entries.values() if self._is_due(entry, now)]
         messages: list[Batch | SilenceChange] = [*self._silence_changes(now)]
@@ -143,7 +143,7 @@ class ResendPlan:
         return messages
 
     def settle(self, message: Batch | SilenceChange, outcome: Outcome) -> None:
-        """Take note of what became of a message; a refused batch is sent again in time."""
+        """Record the result of a message; a rejected batch is sent again later."""
         if isinstance(message, SilenceChange):
             self._settle_silence(message, outcome)
             return
@@ -161,7 +161,7 @@ class ResendPlan:
         for number, entry in list(self._silences.items()):
             entry.ended = number not in current
             unknown = entry.reported is None and entry.under_way is None
-            # Alertmanager ends a silence by itself when its time has come.
+            # Alertmanager ends a silence itself when its time is over.
             if entry.ended and (entry.reported or unknown or entry.silence.until <= now):
                 del self._silences[number]
 
@@ -175,7 +175,7 @@ class ResendPlan:
         entry = self._silences.get(change.silence.id)
         if entry is not None and entry.under_way is change:
             entry.under_way = None
-            # One that was refused would be refused again.
+            # A rejected change would be rejected again.
             if outcome in ("sent", "rejected"):
                 entry.reported = change.ended
 

@@ -1,1 +1,1 @@
-"""Internal: the receivers of alerts, one file each."""
+"""Internal: the receivers of alerts, one per file."""

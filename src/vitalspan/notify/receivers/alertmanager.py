@@ -1,4 +1,4 @@
-"""A receiver that sends alerts and silences to Alertmanager, by version 2 of its API."""
+"""A receiver that sends alerts and silences to Alertmanager, with version 2 of its API."""
 
 from __future__ import annotations
 
@@ -26,24 +26,25 @@ _SILENCE: Final = "/api/v2/silence"
 
 
 class Alertmanager:
-    """A receiver for one Alertmanager, or for the members of a cluster: each is sent everything.
+    """A receiver for one Alertmanager, or for the members of a cluster, which all get everything.
 
     Args:
-        urls: of each server, `http://alertmanager:9093`, with its path prefix if it has one.
-        timeout: seconds that each wait for the network takes at most.
-        resend: seconds after which an alert that fires, or is over, is sent again.
-        generator_url: where an alert that has no URL of its own leads to.
-        headers: sent with each request.
-        basic_auth: a user and a password; they may also stand in the URL.
-        tls: a context of one's own, to trust another authority or to show a certificate.
-        proxy: the `http://` URL of a proxy that requests go through.
-        external_labels: added to every alert that has none of that name, beside `job` and
-            `instance`, by which the alerts of several processes are told apart. They come from
-            OTEL_SERVICE_NAME and `service.instance.id`; an empty value leaves one out.
+        urls: the URL of each server, `http://alertmanager:9093`, with its path prefix if it has
+            one.
+        timeout: the maximum number of seconds of each wait for the network.
+        resend: seconds after which a firing or resolved alert is sent again.
+        generator_url: the link of alerts without a URL of their own.
+        headers: headers of each request.
+        basic_auth: a user and a password, which may also be in the URL.
+        tls: your own context, to trust another authority or to present a certificate.
+        proxy: the `http://` URL of a proxy for the requests.
+        external_labels: labels that are added to every alert without a label of that name, in
+            addition to `job` and `instance`, which distinguish the alerts of several processes.
+            Those come from OTEL_SERVICE_NAME and `service.instance.id`; an empty value removes one.
         name: its name in metrics and logs.
 
     Raises:
-        ConfigurationError: for an argument that cannot be used.
+        ConfigurationError: for an invalid argument.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class AlertmanagerEndpoint(Endpoint[Batch | SilenceChange]):
         return ResendPlan(self._resend)
 
     def deliver(self, message: Batch | SilenceChange, receiver: str) -> None:  # noqa: ARG002
-        """Post a batch of alerts, or make or end a silence."""
+        """Post a batch of alerts, or create or end a silence."""
         labels = self._external_labels.current()
         if isinstance(message, Batch):
             alerts = [
@@ -130,7 +131,7 @@ class AlertmanagerEndpoint(Endpoint[Batch | SilenceChange]):
             self._silence_ids[message.silence.id] = _silence_id(body)
 
     def abort(self) -> None:
-        """Make a request that is under way fail."""
+        """Make a running request fail."""
         self._client.abort()
 
     def _end_silence(self, message: SilenceChange) -> None:
@@ -146,16 +147,16 @@ def postable(
     generator_url: str,
     external_labels: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return an alert as the API takes it.
+    """Return an alert in the format of the API.
 
     Args:
-        alert: firing or resolved.
-        valid_until: when it counts as over if it fires and is not sent again, in Unix seconds.
-        generator_url: where it leads to, unless it says so itself.
-        external_labels: added unless the alert has labels of these names.
+        alert: a firing or resolved alert.
+        valid_until: when a firing one counts as resolved unless it is sent again, in Unix seconds.
+        generator_url: its link, unless it has its own.
+        external_labels: labels to add, unless the alert has labels with these names.
     """
     ends = valid_until if alert.resolved_at is None else alert.resolved_at
-    # A clock that was set back may have ended an alert before it began, which is refused.
+    # A clock that was set back may have ended an alert before it began, which would be rejected.
     starts = min(alert.active_at if alert.fired_at is None else alert.fired_at, ends)
     document: dict[str, Any] = {
         "labels": outgoing_labels(alert, external_labels or {}),
@@ -176,12 +177,12 @@ def outgoing_labels(alert: Alert, external_labels: Mapping[str, str]) -> dict[st
 def postable_silence(
     silence: Silence, now: float, external_labels: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return a silence as the API takes it: of the alerts of this process alone.
+    """Return a silence in the format of the API, limited to the alerts of this process.
 
     Args:
-        silence: of the monitor.
+        silence: a silence of the monitor.
         now: when it begins, in Unix seconds.
-        external_labels: the labels that tell this process from others.
+        external_labels: the labels that distinguish this process from others.
     """
     named = {matcher.label for matcher in silence.where}
     own = [Matcher(name, "=", value) for name, value in external_labels.items()]

@@ -17,21 +17,21 @@ CallbackFunction = Callable[[Notification], "Awaitable[object] | object"]
 class Callback:
     """A receiver that calls a function with a `Notification` about a group of alerts.
 
-    It runs in a thread of its own, a coroutine function in an event loop of its own, the same for
-    every call. One that raises is called again.
+    The function runs in a thread of its own, a coroutine function in an event loop of its own that
+    is reused for every call. If it raises, it is called again.
 
     Args:
-        func: a function or a coroutine function of one argument.
-        timeout: seconds after which a coroutine is cancelled. A function cannot be interrupted:
-            one that takes twice as long is reported as an open circuit until it returns.
+        func: a function or coroutine function that takes one argument.
+        timeout: seconds after which a coroutine is cancelled. A function cannot be interrupted: one
+            that takes twice as long is reported as an open circuit until it returns.
         group_wait: seconds from the first alert of a group to its first message.
-        group_interval: seconds from one message of a group to the next at least.
-        reminder: seconds after which alerts that go on firing are sent again; None for never.
+        group_interval: the minimum number of seconds between two messages of a group.
+        reminder: seconds after which alerts that are still firing are sent again; None for never.
         send_resolved: whether the end of alerts is sent.
         name: its name in metrics and logs.
 
     Raises:
-        ConfigurationError: for an argument that cannot be used.
+        ConfigurationError: for an invalid argument.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Callback:
 
 
 class CallbackEndpoint(Endpoint[Notification]):
-    """The function that is called."""
+    """The function to call."""
 
     def __init__(self, callback: Callback) -> None:
         self.timeout = callback.timeout
@@ -74,13 +74,13 @@ class CallbackEndpoint(Endpoint[Notification]):
         return GroupPlan(self._callback.timing, send_resolved=self._callback.send_resolved)
 
     def deliver(self, message: Notification, receiver: str) -> None:  # noqa: ARG002
-        """Call the function, and wait for its end."""
+        """Call the function, and wait for it to finish."""
         result = self._callback.func(message)
         if inspect.isawaitable(result):
             self._callback_loop.run(result, self.timeout)
 
     def abort(self) -> None:
-        """Cancel a coroutine that runs."""
+        """Cancel a running coroutine."""
         self._callback_loop.cancel()
 
     def end(self) -> None:
@@ -88,5 +88,5 @@ class CallbackEndpoint(Endpoint[Notification]):
         self._callback_loop.close()
 
     def abandon_in_child(self) -> None:
-        """Leave the parent's event loop alone."""
+        """Leave the event loop to the parent."""
         self._callback_loop.abandon_in_child()

@@ -22,18 +22,18 @@ _MAX_LENGTH: Final = 500
 class Log:
     """A receiver that logs a line for each message about a group of alerts.
 
-    The level is that of the worst alert that fires, INFO for the end of alerts.
+    The level is that of the worst firing alert, or INFO when alerts have ended.
 
     Args:
-        logger: None takes `vitalspan.alerts`.
+        logger: the logger; None is `vitalspan.alerts`.
         group_wait: seconds from the first alert of a group to its first message.
-        group_interval: seconds from one message of a group to the next at least.
-        reminder: seconds after which alerts that go on firing are sent again; None for never.
+        group_interval: the minimum number of seconds between two messages of a group.
+        reminder: seconds after which alerts that are still firing are sent again; None for never.
         send_resolved: whether the end of alerts is sent.
         name: its name in metrics.
 
     Raises:
-        ConfigurationError: for an argument that cannot be used.
+        ConfigurationError: for an invalid argument.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Log:
 
 
 class LogEndpoint(Endpoint[Notification]):
-    """The logger that lines are written to."""
+    """The logger to write to."""
 
     retried: ClassVar[bool] = False
 
@@ -80,7 +80,7 @@ class LogEndpoint(Endpoint[Notification]):
 
 
 def line(message: Notification) -> str:
-    """Return a message in one line."""
+    """Return a message as one line."""
     begin = "still: " if message.reminder else ""
     texts = [_text(alert) for alert in message.changed[:_MAX_ALERTS]]
     more = len(message.changed) - len(texts)
@@ -92,5 +92,5 @@ def line(message: Notification) -> str:
 def _text(alert: Alert) -> str:
     state = "resolved" if alert.state == "resolved" else f"firing ({alert.severity})"
     text = f"{state} {alert.message}" if alert.message else state
-    # Labels come from anywhere: they must not begin a line of their own.
+    # Labels may come from anywhere, and must not start a line of their own.
     return "".join(one if one.isprintable() else " " for one in text[:_MAX_LENGTH])

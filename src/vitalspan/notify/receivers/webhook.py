@@ -1,4 +1,4 @@
-"""A receiver that posts alerts to a URL, as Alertmanager does or in a form of its own."""
+"""A receiver that posts alerts to a URL, in Alertmanager's format or another one."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ class Webhook:
     """A receiver that posts messages about groups of alerts to a URL.
 
     Args:
-        url: where to post; a user and a password in it become basic authentication.
-        timeout: seconds that each wait for the network takes at most.
+        url: the URL to post to; a user and a password in it become basic authentication.
+        timeout: the maximum number of seconds of each wait for the network.
         group_wait: seconds from the first alert of a group to its first message.
-        group_interval: seconds from one message of a group to the next at least.
-        reminder: seconds after which alerts that go on firing are sent again; None for never.
+        group_interval: the minimum number of seconds between two messages of a group.
+        reminder: seconds after which alerts that are still firing are sent again; None for never.
         send_resolved: whether the end of alerts is sent.
-        headers: sent with each request, `Authorization` for example.
+        headers: headers of each request, for example `Authorization`.
         basic_auth: a user and a password.
-        tls: a context of one's own, to trust another authority or to show a certificate.
-        proxy: the `http://` URL of a proxy that requests go through.
-        body: what is posted as JSON, a function of the `Notification`: one of
-            `vitalspan.notify.bodies` or one of your own. None is the payload that Alertmanager
-            posts to webhooks, version 4.
-        external_labels: added to every alert that has none of that name, beside `job` and
-            `instance`, by which the alerts of several processes are told apart. They come from
-            OTEL_SERVICE_NAME and `service.instance.id`; an empty value leaves one out.
-        external_url: the payload's `externalURL`.
-        generator_url: where an alert that has no URL of its own leads to.
-        max_alerts: alerts in one message at most, 0 for any number; the rest is counted in
-            `truncatedAlerts`.
+        tls: your own context, to trust another authority or to present a certificate.
+        proxy: the `http://` URL of a proxy for the requests.
+        body: a function that turns the `Notification` into the data to post as JSON: one of
+            `vitalspan.notify.bodies` or your own. None is Alertmanager's webhook payload, version
+            4.
+        external_labels: labels that are added to every alert without a label of that name, in
+            addition to `job` and `instance`, which distinguish the alerts of several processes.
+            Those come from OTEL_SERVICE_NAME and `service.instance.id`; an empty value removes one.
+        external_url: the `externalURL` of the payload.
+        generator_url: the link of alerts without a URL of their own.
+        max_alerts: the maximum number of alerts in one message, 0 for no limit; the rest is counted
+            in `truncatedAlerts`.
         name: its name in metrics, logs and the payload.
 
     Raises:
-        ConfigurationError: for an argument that cannot be used.
+        ConfigurationError: for an invalid argument.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Webhook:
 
 
 class WebhookEndpoint(Endpoint[Notification]):
-    """The URL that messages are posted to."""
+    """The URL to post messages to."""
 
     def __init__(self, webhook: Webhook) -> None:
         self.timeout = webhook.target.timeout
@@ -128,12 +128,12 @@ class WebhookEndpoint(Endpoint[Notification]):
         self._client.post(document, message.at)
 
     def abort(self) -> None:
-        """Make a request that is under way fail."""
+        """Make a running request fail."""
         self._client.abort()
 
 
 def with_labels(message: Notification, labels: Mapping[str, str]) -> Notification:
-    """Return a message whose alerts have these labels as well, unless they have their own."""
+    """Return a message whose alerts also have these labels, unless they have their own."""
 
     def labelled(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
         return tuple(replace(alert, labels={**labels, **alert.labels}) for alert in alerts)
