@@ -1,4 +1,4 @@
-"""The context of PromQL: everything that all expressions of an export share."""
+"""The context of PromQL: the settings that all expressions of an export share."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from typing import Final, Literal, Protocol
 from vitalspan.metrics import DURATION_BOUNDARIES
 
 DEFAULT_STEP: Final = 15.0
-"""Seconds between two evaluations, unless a group or an option gives others."""
+"""Seconds between two evaluations, unless a group or an option sets others."""
 
 _COLLECTED: Final = ("process_", "python_", "system_")
-"""The beginnings of names that never get a prefix: other libraries export them as well."""
+"""The prefixes of names that never get ours, because other libraries export them as well."""
 
 
 Growth = Literal["rate", "increase"]
-"""How PromQL takes the growth of a counter: a second, or over the whole window."""
+"""How PromQL computes the increase of a counter: per second, or over the whole window."""
 
 
 class RecordingLookup(Protocol):
-    """Finds the recorded series to use in place of rates."""
+    """Finds recorded series to use instead of rates."""
 
     def rate(self, metric: str, window: float, growth: Growth = "rate") -> str | None:
-        """Return the series that has the rate of a counter over a window, if there is one.
+        """Return the recorded series with the rate of a counter over a window, if there is one.
 
         Args:
             metric: the counter.
             window: seconds to look back.
-            growth: `increase` for what it has grown by altogether.
+            growth: `increase` for the total increase.
         """
         ...
 
     def ratio(self, part: str, whole: str, window: float, slo: str) -> str | None:
-        """Return the series that has an SLO's rate of one counter over that of another, if any.
+        """Return the recorded series with an SLO's ratio of two counters' rates, if there is one.
 
         Args:
-            part: the counter above.
-            whole: the counter below.
-            window: seconds that both rates are over.
-            slo: the SLO's name.
+            part: the counter of the numerator.
+            whole: the counter of the denominator.
+            window: the window of both rates in seconds.
+            slo: the name of the SLO.
         """
         ...
 
@@ -67,14 +67,14 @@ class PromqlContext:
     """The settings that all expressions of an export share.
 
     Attributes:
-        prefix: before the names of vitalspan's own metrics.
+        prefix: the prefix of vitalspan's own metrics.
         step: seconds between two evaluations.
-        per_instance: whether the label `instance` stays.
-        recorded: finds recording rules to use in place of rates.
-        objectives: of the SLOs by name; of others the gauge is asked.
-        scores: the recorded series to take in place of each metric that is a score.
-        not_counted: names of the alerts that do not count against a score.
-        native_histograms: whether durations are taken from native histograms where there are any.
+        per_instance: whether to keep the label `instance`.
+        recorded: finds recording rules to use instead of rates.
+        objectives: the objectives of SLOs by name; for others the gauge is used.
+        scores: the recorded series to use instead of each metric that is a score.
+        not_counted: the names of alerts that do not count against a score.
+        native_histograms: whether durations come from native histograms if there are any.
         boundaries: the exported bucket boundaries of durations, in seconds, without the infinite
             one.
     """
@@ -90,14 +90,14 @@ class PromqlContext:
     boundaries: tuple[float, ...] = DURATION_BOUNDARIES
 
     def name(self, metric: str) -> str:
-        """Return what a metric is called in Prometheus."""
+        """Return the name of a metric in Prometheus."""
         return metric if metric.startswith(_COLLECTED) else self.prefix + metric
 
     def unrecorded(self, *, per_instance: bool | None = None) -> PromqlContext:
-        """Return the context without recorded rates, and maybe of each instance by itself."""
+        """Return the context without recorded rates, and optionally per instance."""
         apart = self.per_instance if per_instance is None else per_instance
         return replace(self, recorded=NOTHING_RECORDED, per_instance=apart)
 
 
 DEFAULT_CONTEXT: Final = PromqlContext()
-"""The context of PromQL that is not for an export."""
+"""The default context of PromQL, outside of exports."""

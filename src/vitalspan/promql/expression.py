@@ -1,4 +1,4 @@
-"""PromQL expressions as a small tree, written with parentheses where they are needed."""
+"""PromQL expressions as a small tree, which adds parentheses where they are needed."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from vitalspan.units import duration_text
 class Expression:
     """A PromQL expression. Its text is `str(expression)`.
 
-    Python's operators on expressions and numbers make larger expressions; so do the methods, for
-    operators that Python has not or binds otherwise.
+    Python's operators on expressions and numbers create larger expressions; there are methods for
+    operators that Python lacks or binds differently.
     """
 
     __slots__ = ()
 
     @property
     def level(self) -> int:
-        """The binding level of its loosest operator."""
+        """The precedence of its outermost operator."""
         return OPERAND
 
     def __add__(self, other: Operand) -> Binary:
@@ -66,17 +66,17 @@ class Expression:
         raise TypeError("an expression is neither true nor false: compare it with None")
 
     def compare(self, operator: str, other: Operand) -> Binary:
-        """Return a comparison; `== bool` and the like are operators as well."""
-        # Prometheus would take comparisons of comparisons from the left, as few readers would.
+        """Return a comparison; the operator may also be one such as `== bool`."""
+        # Prometheus evaluates chained comparisons from the left, which few readers expect.
         left = Parentheses(self) if self.level == COMPARISON else self
         return binary(left, operator, other)
 
     def or_(self, other: Expression) -> Binary:
-        """Return what either has, in one line."""
+        """Return the union of both, in one line."""
         return binary(self, "or", other)
 
     def unless(self, other: Expression) -> Binary:
-        """Return what the other one has not, in one line."""
+        """Return the elements that are not in the other one, in one line."""
         return binary(self, "unless", other)
 
 
@@ -95,7 +95,7 @@ class Number(Expression):
 
     @property
     def level(self) -> int:
-        """The binding level: a negative number binds like a sign, so -2 ^ 2 needs parentheses."""
+        """The precedence: a negative number binds like a sign, so -2 ^ 2 needs parentheses."""
         return SIGN if math.copysign(1.0, self.value) < 0 else OPERAND
 
     def __str__(self) -> str:
@@ -104,14 +104,14 @@ class Number(Expression):
 
 @dataclass(frozen=True, slots=True)
 class VectorSelector(Expression):
-    """The series of a metric, or of none in particular, that match all matchers.
+    """The series that match all matchers, of one metric or of any.
 
     Attributes:
-        metric: its name.
-        matchers: conditions on labels.
-        over: the range of a range vector, as PromQL writes it; empty for an instant vector.
-        offset: seconds to go back in time.
-        at_end: whether it is that of the evaluation, in a subquery too.
+        metric: the name of the metric.
+        matchers: the matchers.
+        over: the range of a range vector in PromQL's syntax; empty for an instant vector.
+        offset: the offset in seconds.
+        at_end: whether to use the time of the evaluation, even in a subquery.
     """
 
     metric: str
@@ -129,7 +129,7 @@ class VectorSelector(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Call(Expression):
-    """A call of a function."""
+    """A function call."""
 
     function: str
     arguments: tuple[Expression, ...]
@@ -140,13 +140,13 @@ class Call(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Aggregation(Expression):
-    """A vector aggregated by labels, or without some.
+    """A vector aggregated by labels, or without labels.
 
     Attributes:
-        function: such as `sum`.
-        labels: that stay, or that go.
-        vector: that is aggregated.
-        without: whether the labels go.
+        function: the function, such as `sum`.
+        labels: the labels to keep or to remove.
+        vector: the vector to aggregate.
+        without: whether the labels are removed.
     """
 
     function: str
@@ -161,14 +161,14 @@ class Aggregation(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Subquery(Expression):
-    """The values of an expression over a time.
+    """The values of an expression over a period.
 
     Attributes:
-        expression: which.
-        over: the time, as PromQL writes it.
-        step: seconds between two values.
-        offset: seconds to go back in time.
-        at_end: whether the time ends at the evaluation, in a subquery too.
+        expression: the expression.
+        over: the period in PromQL's syntax.
+        step: the step in seconds.
+        offset: the offset in seconds.
+        at_end: whether the period ends at the evaluation, even in a subquery.
     """
 
     expression: Expression
@@ -189,8 +189,8 @@ class Parentheses(Expression):
     """An expression in parentheses.
 
     Attributes:
-        expression: within them.
-        layout: `lines` puts them on lines of their own if the expression has several.
+        expression: the expression within them.
+        layout: `lines` puts the parentheses on their own lines if the expression has several lines.
     """
 
     expression: Expression
@@ -200,7 +200,7 @@ class Parentheses(Expression):
         text = str(self.expression)
         if "\n" not in text or self.layout != "lines":
             return f"({text})"
-        # Texts of labels may have what `splitlines` takes for the end of a line.
+        # Label values may contain characters that `splitlines` treats as line ends.
         lines = (f"  {line}" for line in text.split("\n"))
         return "\n".join(("(", *lines, ")"))
 
@@ -210,12 +210,12 @@ class Binary(Expression):
     """An operator and its two sides.
 
     Attributes:
-        left: side.
-        operator: such as `+` or `== bool`.
-        right: side.
-        on: the labels that samples of both sides must share; None for all of them.
-        group_left: whether several samples of the left side may match one of the right.
-        layout: of the text.
+        left: the left side.
+        operator: the operator, such as `+` or `== bool`.
+        right: the right side.
+        on: the labels by which samples of both sides are matched; None for all labels.
+        group_left: whether several samples on the left may match one on the right.
+        layout: the layout of the text.
     """
 
     left: Expression
@@ -227,7 +227,7 @@ class Binary(Expression):
 
     @property
     def level(self) -> int:
-        """The binding level of its operator."""
+        """The precedence of its operator."""
         return LEVELS[self.operator]
 
     def __str__(self) -> str:
@@ -237,7 +237,7 @@ class Binary(Expression):
         if self.group_left:
             words += " group_left ()"
         before, after = LAYOUTS[self.layout]
-        # Operators of one level are taken from the left, but for powers.
+        # Operators with equal precedence are left-associative, except for powers.
         from_right = self.operator == "^"
         left = _tight(self.left, self.level + from_right)
         right = _tight(self.right, self.level + (not from_right))
@@ -272,25 +272,25 @@ def call(function: str, *arguments: Operand) -> Call:
 
 
 def all_of(*conditions: Expression) -> Expression:
-    """Return what all conditions hold for, each on lines of its own."""
+    """Return the conjunction of conditions, each on its own lines."""
     return _join("and", conditions)
 
 
 def any_of(*conditions: Expression) -> Expression:
-    """Return what any condition holds for, each on lines of its own."""
+    """Return the disjunction of conditions, each on its own lines."""
     return _join("or", conditions)
 
 
 def _join(operator: str, conditions: Iterable[Expression]) -> Expression:
     conditions = list(conditions)
     if len(conditions) > 1:
-        # That `and` comes before `or` is a rule that few readers are sure of.
+        # Few readers are sure that `and` binds tighter than `or`.
         conditions = [_tight(one, COMPARISON) for one in conditions]
     return reduce(lambda left, right: binary(left, operator, right, layout="lines"), conditions)
 
 
 def number(value: float) -> str:
-    """Return a number as PromQL and people read it."""
+    """Return a number in a form that both PromQL and people can read."""
     if math.isfinite(value):
         return repr(float(value)).removesuffix(".0")
     return "NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Inf"

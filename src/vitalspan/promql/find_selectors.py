@@ -1,6 +1,6 @@
-"""The series that a query is about, read out of its text.
+"""Finds the selectors in the text of a query.
 
-This finds selectors in queries that Prometheus takes; it is no parser, and refuses nothing.
+This is for valid queries only; it is not a parser, and refuses nothing.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _OPERATORS: Final = ("and", "or", "unless", "atan2", "bool", "offset", "inf", "n
 _AGGREGATIONS: Final = ("sum", "min", "max", "avg", "group", "stddev", "stdvar", "count", "topk")
 _MORE_AGGREGATIONS: Final = ("count_values", "bottomk", "quantile", "limitk", "limit_ratio")
 _WORDS: Final = frozenset((*_OPERATORS, *_AGGREGATIONS, *_MORE_AGGREGATIONS))
-"""What is no metric, though no bracket follows it: so in `sum by (job) (...)`."""
+"""Words that are not metrics, even without a bracket after them, as in `sum by (job) (...)`."""
 
 _ENDS: Final = {"(": ")", "{": "}", "[": "]"}
 
 
 class Selector(NamedTuple):
-    """Series that a query is about.
+    """A selector in a query.
 
     Attributes:
-        name: of the metric; empty where matchers alone select.
-        matchers: each a label with the rest of the condition, as the query has them.
-        ago: such as ` offset 1d`, or empty.
+        name: the name of the metric; empty if there are only matchers.
+        matchers: the labels, each with the rest of its condition, as written in the query.
+        ago: the offset, such as ` offset 1d`, or empty.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Selector(NamedTuple):
     ago: str = ""
 
     def only(self, *matchers: tuple[str, str]) -> str:
-        """Return a selector of the metric with some matchers alone."""
+        """Return a selector of the metric with only some matchers."""
         inside = ",".join(label + rest for label, rest in matchers)
         return f"{self.name}{{{inside}}}" if inside else self.name
 
@@ -59,7 +59,7 @@ _END: Final = _Token("end", "")
 
 
 def selectors(promql: str) -> list[Selector]:
-    """Return the selectors of a query, each once, in the order of the query."""
+    """Return the distinct selectors of a query, in order."""
     reader = _Reader(promql)
     selectors_in_order: dict[Selector, None] = {}
     while (token := reader.take()) is not _END:
@@ -106,7 +106,7 @@ class _Reader:
             self.skip_to(_ENDS[self.take().text])
 
     def selector(self, name: str) -> Selector:
-        """Read on after the opening brace."""
+        """Read the rest of a selector after the opening brace."""
         matchers = []
         while self.next.text not in ("}", ""):
             label = self.take()
@@ -118,7 +118,7 @@ class _Reader:
         return self.bare(name)._replace(matchers=tuple(matchers))
 
     def bare(self, name: str) -> Selector:
-        """Read on after all that selects."""
+        """Read the modifiers after a selector."""
         if self.next.text == "[":
             self.skip_brackets()
         ago = ""

@@ -1,4 +1,4 @@
-"""References to the groups of a regular expression in a replacement, as Go's `Expand` has them."""
+"""References to groups of a regular expression in a replacement, as in Go's `Expand`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _REFERENCE: Final = re.compile(r"\$(?:\$|(\w+)|\{(\w+)\})", re.ASCII)
 
 
 def expand(replacement: str, match: re.Match[str]) -> str:
-    """Return a replacement with the groups of a match in place of `$1` and `${name}`.
+    """Return a replacement with the groups of a match instead of `$1` and `${name}`.
 
-    A group that does not exist or does not match becomes empty, and `$$` a dollar sign.
+    A group that does not exist or does not match is empty, and `$$` is a dollar sign.
     """
 
     def value(reference: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Label matchers, as Prometheus has them."""
+"""Label matchers of Prometheus."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _PREFIXES: Final[tuple[Operator, ...]] = ("=~", "!~", "!=", "=")
 _NOT_RE2: Final = re.compile(
     r"(?<!\\)(?:\\\\)*(\(\?(?:[=!>#(]|<[=!]|P=|[a-zA-Z]*[xauL])|\\[1-9ZuUN]|[*+?}]\+)"
 )
-"""What Python's expressions have and RE2's, which Prometheus uses, have not: looking around,
-references back, comments, verbose and other modes, possessive and atomic groups, `\\Z`."""
+"""Syntax that Python's expressions have, but not Prometheus' RE2: lookaround, backreferences,
+comments, verbose and other modes, possessive and atomic groups, `\\Z`."""
 
 
 _POSIX_CLASS: Final = re.compile(r"\[\^?(?:[^\]\\]|\\.)*\[:\^?[a-z]+:\]")
@@ -30,10 +30,10 @@ _REPEATS: Final = re.compile(r"(?<!\\)(?:\\\\)*\{(\d{1,9})(?:,(\d{0,9}))?\}")
 class Matcher:
     """A condition on one label.
 
-    An absent label is an empty one, and expressions match the whole value, as in Prometheus.
+    An absent label counts as empty, and expressions match the whole value, as in Prometheus.
 
     Raises:
-        ValueError: for an expression that Prometheus could not take.
+        ValueError: for an expression that Prometheus would not accept.
     """
 
     label: str
@@ -56,7 +56,7 @@ class Matcher:
                 raise ValueError(f"Prometheus repeats at most {MAX_REPEATS} times (RE2 syntax)")
             try:
                 with warnings.catch_warnings():
-                    # A set within a set, `[[:alpha:]]`, means another thing in RE2.
+                    # A nested set such as `[[:alpha:]]` has another meaning in RE2.
                     warnings.simplefilter("error", FutureWarning)
                     compiled = re.compile(self.value, re.DOTALL)
             except (re.error, OverflowError, RecursionError, FutureWarning) as mistake:
@@ -64,7 +64,7 @@ class Matcher:
             object.__setattr__(self, "_compiled", compiled)
 
     def matches(self, value: str) -> bool:
-        """Return whether a label's value fulfils the condition."""
+        """Return whether the value of a label matches."""
         if self._compiled is not None:
             is_match = self._compiled.fullmatch(value) is not None
             return is_match if self.operator == "=~" else not is_match
@@ -78,7 +78,7 @@ def parse_matcher(label: str, text: str) -> Matcher:
     """Return the matcher of `checkout`, `!=checkout`, `=~check.*` or `!~check.*`.
 
     Raises:
-        ValueError: for an expression that Prometheus could not take.
+        ValueError: for an expression that Prometheus would not accept.
     """
     for operator in _PREFIXES:
         if text.startswith(operator):
@@ -87,11 +87,11 @@ def parse_matcher(label: str, text: str) -> Matcher:
 
 
 def match_all(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
-    """Return whether labels fulfil every condition."""
+    """Return whether labels match all matchers."""
     return all(matcher.matches(labels.get(matcher.label, "")) for matcher in matchers)
 
 
 def quoted(value: str) -> str:
-    """Return a string as PromQL writes it."""
+    """Return a string literal of PromQL."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'

@@ -1,4 +1,4 @@
-"""PromQL's binary operators: how tightly they bind, and how they are laid out in text."""
+"""PromQL's binary operators: their precedence, and their layout in text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PRODUCT: Final = 5
 SIGN: Final = 6
 _POWER: Final = 7
 OPERAND: Final = 8
-"""Binding levels, the loosest first; an operand binds tighter than every operator."""
+"""Precedence levels, from loose to tight; an operand binds tighter than all operators."""
 
 LEVELS: Final = {
     "or": _OR,
@@ -24,7 +24,7 @@ LEVELS: Final = {
 }
 
 Layout = Literal["one line", "right side below", "lines"]
-"""The place of an operator: on the line of both sides, on that of the right one, or on its own."""
+"""The place of an operator: on the line of both sides, of the right side, or on its own."""
 
 LAYOUTS: Final[dict[Layout, tuple[str, str]]] = {
     "one line": (" ", " "),

@@ -1,4 +1,4 @@
-"""Selections: the series of a query, and the rates and sums that all signals make of them."""
+"""Selections: the series of a query, and the rates and sums that all signals use."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from vitalspan.units import range_text
 
 @dataclass(frozen=True)
 class Selection:
-    """The series that a signal's PromQL is made of, and what keeps them apart.
+    """The selection of series for a signal's PromQL, and the labels to keep.
 
     Attributes:
-        where: conditions on labels.
+        where: matchers of labels.
         window: seconds to look back.
-        by: labels that stay. `job` always does.
-        worst: how instances become one where adding them up means nothing: `max` or `min`.
-        offset: seconds to go back in time.
-        span: the text of the window where a variable stands for it.
-        growth: whether counters count as rates, or as what they have grown by in the window.
-        context: what it shares with all others.
+        by: the labels to keep, in addition to `job`.
+        worst: how to combine instances if sums make no sense: `max` or `min`.
+        offset: the offset in seconds.
+        span: the text of the window if it is a variable.
+        growth: whether counters are rates, or increases over the window.
+        context: the settings shared with all other expressions.
     """
 
     where: tuple[Matcher, ...] = ()
@@ -38,7 +38,7 @@ class Selection:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels that an expression over all instances has."""
+        """The labels of an expression over all instances."""
         own = ("job", "instance") if self.context.per_instance else ("job",)
         return (*own, *(label for label in self.by if label not in own))
 
@@ -46,21 +46,21 @@ class Selection:
         """Return the series of a metric.
 
         Args:
-            metric: without the prefix.
-            *matchers: further conditions on labels.
-            over: the range of a range vector, as PromQL writes it.
+            metric: the name without the prefix.
+            *matchers: further matchers.
+            over: the range of a range vector in PromQL's syntax.
         """
         return self._selector(self.context.name(metric), matchers, over)
 
     def recording(self, name: str, *matchers: Matcher) -> VectorSelector:
-        """Return recorded series of a name."""
+        """Return the recorded series of a name."""
         return self._selector(name, matchers)
 
     def rate(self, metric: str, *matchers: Matcher) -> Expression:
         """Return the rate of a counter over the window, or its increase, series by series.
 
-        A count or sum of durations is taken from the native histogram of each series that has one,
-        if the context says so.
+        If the context says so, counts and sums of durations come from the native histogram of each
+        series that has one.
         """
         name, growth = self.context.name(metric), self.growth
         recorded = None if self.span else self.context.recorded.rate(name, self.window, growth)
@@ -75,32 +75,32 @@ class Selection:
         return native.or_(classic)
 
     def verbatim(self) -> Selection:
-        """Return the selection of metrics whose names have their prefix already."""
+        """Return the selection for metrics whose names already have their prefix."""
         return replace(self, context=replace(self.context, prefix=""))
 
     def total(self, vector: Expression, *more_labels: str, how: str = "sum") -> Expression:
-        """Return a vector added up, or otherwise aggregated, to the labels that stay."""
+        """Return a vector that is summed, or otherwise aggregated, to the labels to keep."""
         return Aggregation(how, (*self.labels, *more_labels), vector)
 
     def sum_rate(self, metric: str, *matchers: Matcher) -> Expression:
-        """Return the rate of a counter, or its increase, added up."""
+        """Return the summed rate of a counter, or its increase."""
         return self.total(self.rate(metric, *matchers))
 
     def slo_ratio(self, part: str, whole: str, slo: str) -> Expression:
-        """Return an SLO's rate of one counter over that of another, nothing while there is none."""
+        """Return an SLO's ratio of two rates, and nothing while there is none."""
         this = Matcher("slo", "=", slo)
         name = self.context.name
         recorded = self.context.recorded.ratio(name(part), name(whole), self.window, slo)
         if recorded is not None:
-            # Adding ratios up would mean nothing; there is one for each job or instance.
+            # A sum of ratios would make no sense; there is one for each job or instance.
             return self.total(self.recording(recorded, this), how="max")
         return self.sum_rate(part, this) / (self.sum_rate(whole, this) > 0)
 
     def each_instance(self, build: Callable[[Selection], Expression]) -> Expression:
-        """Return the worst instance of what `build` makes for each one."""
+        """Return the worst instance of an expression that is built per instance."""
         if self.context.per_instance:
             return build(self)
-        # What is recorded knows instances no more.
+        # Recorded series have no instances any more.
         apart = replace(self, context=self.context.unrecorded(per_instance=True))
         return self.total(build(apart), how=self.worst)
 
@@ -114,5 +114,5 @@ def sum_rate_of(metric: str) -> Callable[[Selection, object], Expression]:
 
 
 def quotient_of(above: str, below: str) -> Callable[[Selection, object], Expression]:
-    """Return the PromQL of a signal that is the rate of one counter over that of another."""
+    """Return the PromQL of a signal that is the quotient of two rates."""
     return lambda selection, _: selection.sum_rate(above) / (selection.sum_rate(below) > 0)

@@ -1,4 +1,4 @@
-"""Aggregations of numbers: `max`, `quantile`, `count` and the others that are no sums."""
+"""Aggregations of numbers: `max`, `quantile`, `count` and all others except sums."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from vitalspan.promql.engine.series import Value
 
 @dataclass(eq=False)
 class Aggregation(VectorNode):
-    """An aggregation: a value for each group, computed from the values of its elements.
+    """An aggregation: one value for each group, computed from the values of its elements.
 
     Attributes:
-        name: of the aggregation.
-        aggregate: computes it from numbers; the native histograms of a group are left out.
+        name: the name of the aggregation.
+        aggregate: computes it from numbers; the native histograms of a group are ignored.
         vector: the elements.
-        grouping: makes groups of them.
+        grouping: groups the elements.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Aggregation(VectorNode):
 
 
 def counted_numbers(vector: VectorNode, name: str, context: EvaluationContext) -> FloatVector:
-    """Return the numbers of a vector, which are all that an aggregation can use."""
+    """Return the numbers of a vector; other values are ignored with an annotation."""
     elements = vector.evaluate(context)
     if histograms_of(elements, context):
         context.annotations.inform(f"ignored histogram in {name} aggregation")
@@ -53,12 +53,12 @@ def counted_numbers(vector: VectorNode, name: str, context: EvaluationContext) -
 
 @dataclass(eq=False)
 class Count(VectorNode):
-    """The number of elements of each group, or just the group.
+    """The number of elements in each group, or just the groups.
 
     Attributes:
         vector: the elements.
-        grouping: makes groups of them.
-        always_one: whether there are only groups.
+        grouping: groups the elements.
+        always_one: whether each group has the value 1.
     """
 
     vector: VectorNode
@@ -88,18 +88,18 @@ class QuantileAggregation(VectorNode):
 
 
 def check_quantile(q: float, context: EvaluationContext) -> None:
-    """Warn of a quantile that is not between 0 and 1."""
+    """Warn about a quantile that is not between 0 and 1."""
     if not 0 <= q <= 1:
         context.annotations.warn(f"quantile value should be between 0 and 1, got {short_number(q)}")
 
 
 def short_number(number: float) -> str:
-    """Return a number as the messages of Prometheus have it."""
+    """Return a number in the format of Prometheus' messages."""
     return f"{number:g}" if math.isfinite(number) else format_number(number)
 
 
 class CountValues(VectorNode):
-    """The number of elements of each group that have the same value, which becomes a label."""
+    """The number of elements in each group with the same value, which becomes a label."""
 
     def __init__(self, label: str, vector: VectorNode, grouping: Grouping) -> None:
         self._label = label
@@ -141,4 +141,4 @@ AGGREGATES: Final[dict[str, Callable[[list[float]], float]]] = {
     "stddev": _deviation,
     "stdvar": _variance,
 }
-"""Aggregations without a parameter that use only numbers."""
+"""Aggregations without a parameter that only use numbers."""

@@ -1,4 +1,4 @@
-"""Arithmetic on floats as IEEE 754 has it, where Python would raise an exception."""
+"""Arithmetic on floats according to IEEE 754, where Python would raise an exception."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def divide(left: float, right: float) -> float:
 
 
 def modulo(left: float, right: float) -> float:
-    """Return a remainder with the sign of the dividend; NaN where there is none."""
+    """Return a remainder with the sign of the dividend; NaN if it is undefined."""
     try:
         return math.fmod(left, right)
     except ValueError:
@@ -29,7 +29,7 @@ def modulo(left: float, right: float) -> float:
 
 
 def power(base: float, exponent: float) -> float:
-    """Return a power; NaN where it is not a real number."""
+    """Return a power; NaN if it is not a real number."""
     try:
         return math.pow(base, exponent)
     except OverflowError:
@@ -45,11 +45,11 @@ def power(base: float, exponent: float) -> float:
 def total(
     function: Callable[[float], float], *, overflow: float = math.inf
 ) -> Callable[[float], float]:
-    """Return a function that gives NaN outside its domain.
+    """Return a function that returns NaN outside of its domain.
 
     Args:
-        function: one of `math`.
-        overflow: what it gives where the result is too large.
+        function: a function of `math`.
+        overflow: the result if it is too large.
     """
 
     def apply(value: float) -> float:
@@ -78,19 +78,19 @@ def smaller(left: float, right: float) -> float:
 
 
 def largest(values: Iterable[float]) -> float:
-    """Return the largest number; NaN counts only where there is nothing else."""
+    """Return the largest number; NaN only if all are NaN."""
     return max([value for value in values if not math.isnan(value)], default=math.nan)
 
 
 def smallest(values: Iterable[float]) -> float:
-    """Return the smallest number; NaN counts only where there is nothing else."""
+    """Return the smallest number; NaN only if all are NaN."""
     return min([value for value in values if not math.isnan(value)], default=math.nan)
 
 
 def add_exactly(addend: float, sum_: float, error: float) -> tuple[float, float]:
-    """Add a number to a sum, and to the error of the sum what rounding has lost.
+    """Add a number to a sum, and the rounding error to the error of the sum.
 
-    This is the summation of Kahan in the variant of Neumaier.
+    This is Kahan summation in Neumaier's variant.
     """
     new = sum_ + addend
     if math.isinf(new):
@@ -101,7 +101,7 @@ def add_exactly(addend: float, sum_: float, error: float) -> tuple[float, float]
 
 
 def exact_sum(values: Iterable[float]) -> float:
-    """Return a sum without the errors of rounding."""
+    """Return a sum without rounding errors."""
     sum_ = error = 0.0
     for value in values:
         sum_, error = add_exactly(value, sum_, error)
@@ -109,7 +109,7 @@ def exact_sum(values: Iterable[float]) -> float:
 
 
 def mean(values: Iterable[float]) -> float:
-    """Return an average, even where the sum would be too large for a float."""
+    """Return an average, even if the sum would be too large for a float."""
     sum_ = error = average = 0.0
     count = 0
     incremental = False
@@ -145,14 +145,14 @@ def variance(values: Iterable[float]) -> float:
 
 
 def quantile(q: float, values: Iterable[float]) -> float:
-    """Return a quantile of numbers, interpolated between the two that are nearest."""
+    """Return a quantile of numbers, interpolated between the two nearest ones."""
     if math.isnan(q):
         return math.nan
     if q < 0:
         return -math.inf
     if q > 1:
         return math.inf
-    # NaN counts as the smallest.
+    # NaN is ordered before all others.
     ordered = sorted(values, key=_nan_first)
     if not ordered:
         return math.nan

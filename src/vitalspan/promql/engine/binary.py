@@ -1,4 +1,4 @@
-"""Operators between scalars, between vectors and scalars, and set operators."""
+"""Operators between scalars and between vectors and scalars, and set operators."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vitalspan.promql.engine.series import Value
 
 
 class ScalarOperation(ScalarNode):
-    """An operator between two numbers; a comparison gives 1 or 0."""
+    """An operator between two numbers; a comparison returns 1 or 0."""
 
     def __init__(self, operator: str, left: ScalarNode, right: ScalarNode) -> None:
         self._apply = ARITHMETIC.get(operator) or COMPARISONS[operator]
@@ -36,14 +36,14 @@ class ScalarOperation(ScalarNode):
 
 @dataclass(eq=False)
 class VectorScalarOperation(VectorNode):
-    """An operator between each element of a vector and a number; a comparison gives 1 or 0.
+    """An operator between each element of a vector and a number; a comparison returns 1 or 0.
 
     Attributes:
-        operator: one such as `+`.
+        operator: the operator, such as `+`.
         vector: the vector.
         scalar: the number.
-        swapped: whether the number stands on the left.
-        names: takes away the name of the metric.
+        swapped: whether the number is on the left.
+        names: drops metric names.
     """
 
     operator: str
@@ -67,7 +67,7 @@ class VectorScalarOperation(VectorNode):
         return self.names.check(result)
 
     def _results(self, numbers: FloatVector, number: float) -> list[float]:
-        """Return the result of the operator for each of the numbers of the vector."""
+        """Return the result of the operator for each number of the vector."""
         apply = self._apply
         if self.swapped:
             return [apply(number, value) for _, value in numbers]
@@ -76,7 +76,7 @@ class VectorScalarOperation(VectorNode):
     def _of_histograms(
         self, vector: Vector, number: float, context: EvaluationContext
     ) -> Iterator[tuple[MetricLabels, Outcome]]:
-        """Yield the result of the operator for each native histogram that it makes sense for."""
+        """Yield the result of the operator for each native histogram that it is defined for."""
         for labels, histogram in histograms_of(vector, context):
             left: Value = histogram
             right: Value = number
@@ -88,12 +88,12 @@ class VectorScalarOperation(VectorNode):
 
 
 class VectorScalarFilter(VectorScalarOperation):
-    """A comparison of each element of a vector with a number: those stay that fulfil it."""
+    """A comparison of each element of a vector with a number, which keeps matching elements."""
 
     def evaluate(self, context: EvaluationContext) -> Vector:
         vector, number = self.vector.evaluate(context), self.scalar.evaluate(context)
         numbers = numbers_of(vector, context)
-        # No comparison makes sense between a histogram and a number, which has to be said.
+        # Comparisons of histograms with numbers are undefined, which needs an annotation.
         list(self._of_histograms(vector, number, context))
         return list(compress(numbers, self._results(numbers, number)))
 
@@ -103,10 +103,10 @@ class SetOperation(VectorNode):
     """The operators `and`, `or` and `unless`.
 
     Attributes:
-        operator: which of them.
-        left: a vector.
-        right: another.
-        signature: the labels that elements are matched by.
+        operator: the operator.
+        left: the left vector.
+        right: the right vector.
+        signature: the labels by which elements are matched.
     """
 
     operator: str

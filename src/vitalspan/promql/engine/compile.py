@@ -1,4 +1,4 @@
-"""Makes a plan of the syntax tree of an expression."""
+"""Compiles the syntax tree of an expression to a plan."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from vitalspan.promql.engine.vector_matching import Matching, VectorOperation
 from vitalspan.promql.matchers import Matcher, Operator
 
 MAX_DEPTH: Final = 100
-"""How deep an expression may be nested."""
+"""The maximum nesting depth of an expression."""
 
 _SET_OPERATORS: Final = ("and", "or", "unless")
 
@@ -58,13 +58,13 @@ _OPERATORS: Final[dict[str, Operator]] = {
 
 
 class Compiler(ArgumentCompiler):
-    """Makes the nodes of a plan, and notes what the plan asks of a source.
+    """Creates the nodes of a plan, and collects the series that the plan needs.
 
     Args:
-        names: how operations take away the names of metrics.
+        names: how operations drop metric names.
 
     Attributes:
-        demands: what each selector asks of a source.
+        demands: what each selector needs from a source.
     """
 
     def __init__(self, names: NameDropping) -> None:
@@ -122,11 +122,11 @@ class Compiler(ArgumentCompiler):
             self._back = outer
 
     def _reach(self, shift: TimeShift) -> int | None:
-        """Return how far before the evaluation a time is that is looked at, at most."""
+        """Return the maximum distance from the evaluation back to the time that is read."""
         if isinstance(shift.at, int):
             return None
         if shift.at is not None:
-            # An evaluation begins and ends at one time, whatever subquery this is in.
+            # `@ start()` and `@ end()` are fixed, whatever subquery this is in.
             return shift.offset
         return None if self._back is None else self._back + shift.offset
 
@@ -195,7 +195,7 @@ class Compiler(ArgumentCompiler):
 
 
 def _selector(node: Any) -> Selector:
-    """Return the selector of a syntax tree's vector selector."""
+    """Return the selector of a vector selector's syntax tree."""
     if node.matchers.or_matchers:
         raise PromqlError("or between label matchers is not PromQL: use =~ with alternatives")
     matchers = []

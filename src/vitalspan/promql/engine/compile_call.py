@@ -1,4 +1,4 @@
-"""Makes a plan of the call of a function."""
+"""Compiles calls of functions."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ Arguments = list[Any]
 
 
 class ArgumentCompiler(ABC):
-    """Makes plans of the arguments of operators and functions, which are of some kind each.
+    """Compiles the arguments of operators and functions, and checks their types.
 
     Args:
-        names: how operations take away the names of metrics.
+        names: how operations drop metric names.
     """
 
     def __init__(self, names: NameDropping) -> None:
@@ -69,32 +69,32 @@ class ArgumentCompiler(ABC):
         """Return the plan of a syntax tree.
 
         Raises:
-            PromqlError: for what the evaluator does not have.
+            PromqlError: for anything that the evaluator does not support.
         """
 
     def scalar(self, node: Any) -> ScalarNode:
-        """Return the plan of an expression that gives a number."""
+        """Return the plan of an expression whose result is a number."""
         plan = self.compile(node)
         if not isinstance(plan, ScalarNode):
             raise PromqlError("is not PromQL: a number is wanted where something else stands")
         return plan
 
     def vector(self, node: Any) -> VectorNode:
-        """Return the plan of an expression that gives an instant vector."""
+        """Return the plan of an expression whose result is an instant vector."""
         plan = self.compile(node)
         if not isinstance(plan, VectorNode):
             raise PromqlError("is not PromQL: a vector is wanted where something else stands")
         return plan
 
     def matrix(self, node: Any) -> MatrixNode:
-        """Return the plan of an expression that gives a range vector."""
+        """Return the plan of an expression whose result is a range vector."""
         plan = self.compile(node)
         if not isinstance(plan, MatrixNode):
             raise PromqlError("is not PromQL: a range such as [5m] is missing")
         return plan
 
     def text(self, node: Any) -> str:
-        """Return a string."""
+        """Return the value of a string literal."""
         plan = self.compile(node)
         if not isinstance(plan, TextNode):
             raise PromqlError("is not PromQL: a string is wanted where something else stands")
@@ -105,7 +105,7 @@ def compile_call(compiler: ArgumentCompiler, node: Any) -> Node:
     """Return the plan of a call.
 
     Raises:
-        PromqlError: for a function that the evaluator does not have.
+        PromqlError: for a function that the evaluator does not support.
     """
     name, arguments = node.func.name, list(node.args)
     plan = _of_table(compiler, name, arguments)
@@ -118,7 +118,7 @@ def compile_call(compiler: ArgumentCompiler, node: Any) -> Node:
 
 
 def _of_table(compiler: ArgumentCompiler, name: str, arguments: Arguments) -> Node | None:
-    """Return the plan of a function that is one of many alike; None for another one."""
+    """Return the plan of a function in one of the tables; None if it is in none."""
     names = compiler.names
     if name in ELEMENTWISE:
         return Elementwise(ELEMENTWISE[name], compiler.vector(arguments[0]), names)
@@ -192,7 +192,7 @@ def _histogram_fraction(compiler: ArgumentCompiler, _: str, arguments: Arguments
 
 
 def _absent(compiler: ArgumentCompiler, name: str, arguments: Arguments) -> Node:
-    # A selector in parentheses, or within a function, says nothing about labels.
+    # A selector in parentheses or in a function does not provide labels.
     is_selector = kind_of(arguments[0]) in ("VectorSelector", "MatrixSelector")
     if name == "absent":
         vector = compiler.vector(arguments[0])
@@ -219,7 +219,7 @@ def _label_replace(compiler: ArgumentCompiler, _: str, arguments: Arguments) -> 
     target, replacement, source, expression = (compiler.text(one) for one in arguments[1:])
     _check_label(target, "destination", "label_replace")
     try:
-        # The same checks as for a matcher, as both are RE2's.
+        # The same checks as for a matcher, because both use RE2.
         Matcher(source, "=~", expression)
     except ValueError as mistake:
         raise PromqlError(

@@ -1,4 +1,4 @@
-"""The context that the nodes of a plan share while it is evaluated."""
+"""The context that the nodes of a plan share during an evaluation."""
 
 from __future__ import annotations
 
@@ -8,50 +8,50 @@ from typing import Any, Final, Literal
 from vitalspan.promql.engine.series import SeriesSource
 
 LOOKBACK: Final = 300_000
-"""Milliseconds that a sample holds, by default."""
+"""The default number of milliseconds for which a sample is valid."""
 
 SUBQUERY_INTERVAL: Final = 60_000
-"""Milliseconds between the steps of a subquery that names none, by default."""
+"""The default step of subqueries in milliseconds."""
 
 Severity = Literal["warning", "info"]
 
 
 class EvaluationError(Exception):
-    """An expression has no value for these samples, as matching that is ambiguous."""
+    """An expression has no value for these samples, for example because matching is ambiguous."""
 
 
 class Annotations(dict[str, Severity]):
-    """The annotations of an evaluation's result: texts with their severity."""
+    """The annotations of a result: texts with their severities."""
 
     def warn(self, text: str) -> None:
-        """Add a warning: the result may not be what was meant."""
+        """Add a warning: the result may not be what was intended."""
         self[f"PromQL warning: {text}"] = "warning"
 
     def inform(self, text: str) -> None:
-        """Add an information."""
+        """Add an info annotation."""
         self[f"PromQL info: {text}"] = "info"
 
     def of(self, severity: Severity) -> list[str]:
-        """Return the texts of a severity."""
+        """Return the texts with a severity."""
         return [text for text, has in self.items() if has == severity]
 
 
 @dataclass(slots=True, eq=False)
 class EvaluationContext:
-    """The time of an evaluation, the source of its series, and what it has to say.
+    """The time of an evaluation, the source of its series, and its annotations.
 
     Attributes:
-        source: where series come from.
-        start: the first step, in milliseconds since the epoch; `@ start()` is this time.
-        end: the last step, and `@ end()`.
-        step: milliseconds between the steps of a range; 0 where there is only one step.
-        lookback: milliseconds that a sample holds.
-        subquery_interval: milliseconds between the steps of a subquery that names none.
-        now: the step that is evaluated, in milliseconds since the epoch.
+        source: the source of series.
+        start: the first step, in milliseconds since the epoch, which is also `@ start()`.
+        end: the last step, which is also `@ end()`.
+        step: milliseconds between the steps of a range; 0 if there is only one step.
+        lookback: milliseconds for which a sample is valid.
+        subquery_interval: the default step of subqueries in milliseconds.
+        now: the current step, in milliseconds since the epoch.
         annotations: warnings and infos so far.
-        constant: what nodes evaluate to that give the same at every step.
-        has_histograms: whether a selector has given a native histogram so far. Where none has,
-            nobody has to look for one.
+        constant: the results of nodes that are the same at every step.
+        has_histograms: whether a selector has returned a native histogram so far. If not, nodes
+            need not check for them.
     """
 
     source: SeriesSource

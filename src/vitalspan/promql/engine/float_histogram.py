@@ -1,4 +1,4 @@
-"""Native histograms as PromQL computes with them: counts of buckets that may be any number."""
+"""Native histograms for computations in PromQL: bucket counts may be any number."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 CUSTOM_BUCKETS: Final = -53
-"""The schema of histograms whose boundaries are given one by one."""
+"""The schema of histograms with explicit boundaries."""
 
 ResetHint = Literal["unknown", "reset", "not_reset", "gauge"]
-"""What a sample says about itself: whether a counter began anew with it, or that it is a gauge."""
+"""The reset hint of a sample: whether a counter was reset, or that it is a gauge."""
 
 Counts = Mapping[int, float]
-"""Counts of buckets by their index."""
+"""The counts of buckets by index."""
 
 _NO_COUNTS: Final[Counts] = {}
 
@@ -34,22 +34,22 @@ class Bucket(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FloatHistogram:
-    """A native histogram. It is never changed; operations make new ones.
+    """An immutable native histogram.
 
-    Bucket i of schema s ends at 2^(i / 2^s), its end included, and begins where bucket i - 1 ends.
-    With custom buckets it ends at `bounds[i]`, and the last one has no end. Negative buckets mirror
-    the positive ones. This is the `FloatHistogram` of Prometheus.
+    Bucket i of schema s ends at 2^(i / 2^s), inclusive, and begins where bucket i - 1 ends. With
+    custom buckets it ends at `bounds[i]`, and the last one has no end. Negative buckets mirror the
+    positive ones. This is the `FloatHistogram` of Prometheus.
 
     Attributes:
-        schema: there are 2^schema buckets in each octave; `CUSTOM_BUCKETS` for given bounds.
-        count: how many observations there are.
-        total: their sum.
+        schema: there are 2^schema buckets per octave; `CUSTOM_BUCKETS` for explicit bounds.
+        count: the number of observations.
+        total: the sum of the observations.
         zero_threshold: the greatest absolute value of the zero bucket.
-        zero_count: the observations in the zero bucket.
+        zero_count: the number of observations in the zero bucket.
         positive: the counts of the buckets above zero.
         negative: the counts of the buckets below zero.
-        bounds: the given bounds, without the infinite one.
-        reset_hint: what the sample says about itself.
+        bounds: the explicit bounds, without the infinite one.
+        reset_hint: the reset hint of the sample.
     """
 
     schema: int = 0
@@ -64,11 +64,11 @@ class FloatHistogram:
 
     @property
     def is_custom(self) -> bool:
-        """True if the bounds are given one by one."""
+        """True if the bounds are explicit."""
         return self.schema == CUSTOM_BUCKETS
 
     def positive_bucket(self, index: int) -> Bucket:
-        """Return the bucket above zero with an index."""
+        """Return the positive bucket with an index."""
         count = self.positive[index]
         if not self.is_custom:
             return Bucket(bound(index - 1, self.schema), bound(index, self.schema), count)
@@ -77,15 +77,15 @@ class FloatHistogram:
         return Bucket(lower, upper, count)
 
     def negative_bucket(self, index: int) -> Bucket:
-        """Return the bucket below zero with an index."""
+        """Return the negative bucket with an index."""
         return Bucket(
             -bound(index, self.schema), -bound(index - 1, self.schema), self.negative[index]
         )
 
     def buckets(self) -> Iterator[Bucket]:
-        """Yield all buckets from the lowest to the highest, the zero bucket among them.
+        """Yield all buckets in ascending order, including the zero bucket.
 
-        Those that overlap with the zero bucket begin where it ends.
+        Buckets that overlap with the zero bucket begin where it ends.
         """
         zero = self.zero_threshold
         for index in sorted(self.negative, reverse=True):
@@ -98,7 +98,7 @@ class FloatHistogram:
             yield Bucket(zero if 0 < lower < zero else lower, upper, count)
 
     def with_schema(self, schema: int) -> FloatHistogram:
-        """Return the histogram with wider buckets; the schema is not above its own."""
+        """Return the histogram with wider buckets; the schema must not be above the present one."""
         if schema == self.schema:
             return self
         shift = self.schema - schema
@@ -110,7 +110,7 @@ class FloatHistogram:
         )
 
     def with_bounds(self, bounds: tuple[float, ...]) -> FloatHistogram:
-        """Return a histogram of custom buckets with some of its bounds alone."""
+        """Return a histogram of custom buckets with only some of its bounds."""
         if bounds == self.bounds:
             return self
         positive: dict[int, float] = {}
@@ -124,7 +124,7 @@ class FloatHistogram:
     def with_zero_threshold(self, threshold: float) -> FloatHistogram:
         """Return the histogram with a zero bucket that is at least as wide as a threshold.
 
-        It is wider where the threshold lies within a bucket that has a count.
+        It is wider if the threshold is within a non-empty bucket.
         """
         if threshold <= self.zero_threshold:
             return self
@@ -152,7 +152,7 @@ class FloatHistogram:
         )
 
     def compacted(self) -> FloatHistogram:
-        """Return the histogram without buckets that have no count."""
+        """Return the histogram without empty buckets."""
         if all(self.positive.values()) and all(self.negative.values()):
             return self
         return replace(
@@ -173,9 +173,9 @@ class FloatHistogram:
 
 @lru_cache(maxsize=16_384)
 def bound(index: int, schema: int) -> float:
-    """Return where a bucket ends: 2^(index / 2^schema), in whole octaves exactly.
+    """Return the end of a bucket: 2^(index / 2^schema), exactly at whole octaves.
 
-    The last bucket of numbers ends at the largest number, and the one after it at infinity.
+    The last bucket ends at the largest float, and the overflow bucket at infinity.
     """
     octave, part = (index << -schema, 0) if schema <= 0 else divmod(index, 1 << schema)
     if octave >= _OCTAVES:

@@ -20,11 +20,11 @@ AnyValue = TypeVar("AnyValue", float, Value)
 
 
 class Grouping:
-    """The labels that elements are grouped by.
+    """The labels by which elements are grouped.
 
     Args:
-        labels: those of `by` or `without`.
-        without: whether they are those that do not count.
+        labels: the labels of `by` or `without`.
+        without: whether the labels are ignored.
     """
 
     def __init__(self, labels: Sequence[str] = (), *, without: bool = False) -> None:
@@ -66,7 +66,7 @@ class Grouping:
 
 
 def dropped(labels: MetricLabels, group: Vector) -> MetricLabels:
-    """Return a group's labels; its name goes if that of one of its elements does."""
+    """Return the labels of a group; its name is dropped if that of any element is."""
     if any(element[0].drops_name for element in group):
         return labels.dropped
     return labels

@@ -1,4 +1,4 @@
-"""Arithmetic on native histograms: sums, differences, averages, and where a counter began anew."""
+"""Arithmetic on native histograms: sums, differences, averages, and detection of resets."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from vitalspan.promql.engine.float_histogram import Counts, FloatHistogram, Rese
 from vitalspan.promql.engine.packed_counts import unpacked
 
 Combine = Callable[[Sequence[float]], float]
-"""Makes one number of those that several histograms have in the same place."""
+"""Combines the numbers of several histograms at the same place."""
 
 
 class IncompatibleHistogramsError(ValueError):
-    """One histogram has exponential buckets and another one custom ones."""
+    """Histograms with exponential and with custom buckets cannot be combined."""
 
 
 class Combined(NamedTuple):
-    """What several histograms give together.
+    """The result of combining several histograms.
 
     Attributes:
         histogram: the result, without empty buckets.
-        resets_collide: whether one began anew with its sample and another one says it did not.
-        bounds_differ: whether custom bounds differ, so that only those that all have are left.
+        resets_collide: whether the reset hints contradict each other.
+        bounds_differ: whether custom bounds differ, so that only common ones are kept.
     """
 
     histogram: FloatHistogram
@@ -39,7 +39,7 @@ def added(histograms: Sequence[FloatHistogram]) -> Combined:
     Raises:
         IncompatibleHistogramsError: if exponential and custom buckets are mixed.
     """
-    # No digit of two numbers is lost that the sum of more could need.
+    # A plain sum of two numbers is as exact as `exact_sum`.
     return _combined(histograms, sum if len(histograms) <= 2 else exact_sum)
 
 
@@ -53,7 +53,7 @@ def averaged(histograms: Sequence[FloatHistogram]) -> Combined:
 
 
 def subtracted(histogram: FloatHistogram, other: FloatHistogram) -> Combined:
-    """Return a histogram less another one.
+    """Return the difference of two histograms.
 
     Raises:
         IncompatibleHistogramsError: if one has exponential buckets and the other custom ones.
@@ -66,7 +66,7 @@ def _difference(numbers: Sequence[float]) -> float:
 
 
 def scaled(histogram: FloatHistogram, factor: float) -> FloatHistogram:
-    """Return a histogram with all counts and the sum multiplied; below zero it is a gauge."""
+    """Return a histogram with all counts and the sum multiplied; a negative result is a gauge."""
     return _each(histogram, lambda value: value * factor, is_gauge=factor < 0)
 
 
@@ -114,7 +114,7 @@ def _by_index(sides: Sequence[Counts], combine: Combine) -> Counts:
 
 
 def _alike(histograms: Sequence[FloatHistogram]) -> tuple[Sequence[FloatHistogram], bool]:
-    """Return histograms with the same buckets, and whether custom bounds had to be left out."""
+    """Return histograms with the same buckets, and whether custom bounds were left out."""
     first = histograms[0]
     if any(one.is_custom != first.is_custom for one in histograms):
         raise IncompatibleHistogramsError("histograms have exponential and custom buckets")
@@ -133,7 +133,7 @@ def _alike(histograms: Sequence[FloatHistogram]) -> tuple[Sequence[FloatHistogra
 
 
 def _reset_hint(histograms: Sequence[FloatHistogram]) -> tuple[ResetHint, bool]:
-    """Return the hint of a result, and whether the hints contradict each other."""
+    """Return the hint of the result, and whether the hints contradict each other."""
     hints = {one.reset_hint for one in histograms}
     collide = {"reset", "not_reset"} <= hints
     return reduce(_hint_of_two, [one.reset_hint for one in histograms]), collide
@@ -146,10 +146,10 @@ def _hint_of_two(one: ResetHint, other: ResetHint) -> ResetHint:
 
 
 def began_anew(histogram: FloatHistogram, before: FloatHistogram) -> bool:
-    """Return whether a counter began at zero between two samples.
+    """Return whether a counter was reset between two samples.
 
-    It did if a count is smaller than before, or if its buckets became narrower. This is
-    `DetectReset` of Prometheus, in its model/histogram/float_histogram.go.
+    It was if a count has decreased, or if its buckets became narrower. This is `DetectReset` of
+    Prometheus, in its model/histogram/float_histogram.go.
     """
     if histogram.reset_hint in ("reset", "not_reset"):
         return histogram.reset_hint == "reset"

@@ -1,4 +1,4 @@
-"""Reads native histograms as promtool's tests write them: `{{schema:1 sum:3 buckets:[5 7]}}`."""
+"""Parses native histograms in the notation of promtool's tests."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _SCHEMAS: Final = (CUSTOM_BUCKETS, *range(-4, 9))
 
 
 def parse_histogram(text: str) -> FloatHistogram:
-    """Return the native histogram that a text between `{{` and `}}` says.
+    """Return the native histogram for a text between `{{` and `}}`.
 
     Raises:
-        ValueError: for what says none.
+        ValueError: for an invalid text.
     """
     fields = _fields(text)
     schema = _whole(fields, "schema")
@@ -49,7 +49,7 @@ def parse_histogram(text: str) -> FloatHistogram:
 
 
 def notation(histogram: FloatHistogram) -> str:
-    """Return a native histogram as promtool's tests write it, without `{{` and `}}`."""
+    """Return a native histogram in the notation of promtool's tests, without `{{` and `}}`."""
     parts = [f"schema:{histogram.schema}"] if histogram.schema else []
     for name, value in (
         ("count", histogram.count),
@@ -127,7 +127,7 @@ def _counts(fields: Mapping[str, str], name: str, offset: str) -> dict[int, floa
 def repeated(
     histogram: FloatHistogram, step: FloatHistogram | None, times: int
 ) -> list[FloatHistogram]:
-    """Return a histogram, and as often as said what it becomes by adding a step again and again."""
+    """Return a histogram, and the results of adding a step repeatedly."""
     values = [histogram]
     for _ in range(times):
         values.append(values[-1] if step is None else added([values[-1], step]).histogram)

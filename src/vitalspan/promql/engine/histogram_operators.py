@@ -24,8 +24,8 @@ class Outcome(NamedTuple):
     """The result of an operator.
 
     Attributes:
-        value: what it gives.
-        keep: whether a comparison holds; True for arithmetic.
+        value: the result.
+        keep: whether a comparison is true; True for arithmetic.
     """
 
     value: Value
@@ -33,10 +33,10 @@ class Outcome(NamedTuple):
 
 
 def operate(operator: str, left: Value, right: Value, annotations: Annotations) -> Outcome | None:
-    """Return what an operator gives for two values of which one at least is a native histogram.
+    """Return the result of an operator for two values, at least one of which is a histogram.
 
     Returns:
-        None where the operator makes no sense between the two, which is an information.
+        None if the operator is not defined for the two, which adds an info annotation.
     """
     if isinstance(left, FloatHistogram) and isinstance(right, FloatHistogram):
         if operator in _EQUALITY:
@@ -79,12 +79,12 @@ def _arithmetic_of_two(
 
 
 def say_how_combined(result: Combined, what: str, annotations: Annotations) -> None:
-    """Add what there is to say about combined histograms.
+    """Add annotations about combined histograms.
 
     Args:
-        result: of the combination.
+        result: the result of the combination.
         what: the kind of combination, such as `addition`.
-        annotations: take it.
+        annotations: collects the annotations.
     """
     if result.resets_collide:
         annotations.warn(f"conflicting counter resets during histogram {what}")
@@ -93,7 +93,7 @@ def say_how_combined(result: Combined, what: str, annotations: Annotations) -> N
 
 
 def mixed_schemas(labels: MetricLabels) -> str:
-    """Return the warning that a series, or a vector, has exponential and custom buckets."""
+    """Return the warning that a series or a vector has exponential and custom buckets."""
     return (
         "vector contains a mix of histograms with exponential and custom buckets schemas for "
         f'metric name "{labels.get(NAME)}"'

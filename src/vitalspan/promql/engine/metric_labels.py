@@ -1,4 +1,4 @@
-"""The labels of a series, each set of which exists once."""
+"""The labels of series; each set of labels exists only once."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from vitalspan.runtime import fork
 NAME: Final = "__name__"
 
 METADATA: Final = frozenset({NAME, "__type__", "__unit__"})
-"""The labels that say what a metric is, which an operation on its values takes away."""
+"""The labels of the metric itself, which an operation on its values drops."""
 
 MAX_CACHED: Final = 200_000
-"""Entries of a `LabelCache`, beyond which it begins anew."""
+"""The maximum number of entries in a `LabelCache`, beyond which it is cleared."""
 
 Pairs = tuple[tuple[str, str], ...]
 
 
 class MetricLabels:
-    """A set of labels, the metric's name among them as `__name__`.
+    """A set of labels, including the metric's name as `__name__`.
 
-    Sets with equal labels are one object, so they are compared and hashed by identity, which is
-    what makes matching and grouping cheap. Make them with `metric_labels`.
+    Sets with equal labels are the same object, so they are compared and hashed by identity, which
+    makes matching and grouping cheap. Create them with `metric_labels`.
 
     Attributes:
-        pairs: names with their values, in order of the names.
-        drops_name: whether the name is taken away when the evaluation ends, as Prometheus does it
-            with delayed name removal.
+        pairs: names and values, sorted by name.
+        drops_name: whether the name is dropped at the end of the evaluation, as in Prometheus with
+            delayed name removal.
     """
 
     __slots__ = ("__weakref__", "_dropped", "_mapping", "_unnamed", "drops_name", "pairs")
@@ -51,54 +51,54 @@ class MetricLabels:
         return self._mapping
 
     def get(self, name: str) -> str:
-        """Return the value of a label; an absent one is empty."""
+        """Return the value of a label; empty if it is absent."""
         return self.mapping.get(name, "")
 
     @property
     def unnamed(self) -> MetricLabels:
-        """The same labels without those that say what the metric is."""
+        """The same labels without those of the metric itself."""
         if self._unnamed is None:
             self._unnamed = self.without(METADATA)
         return self._unnamed
 
     @property
     def dropped(self) -> MetricLabels:
-        """The same labels, whose name is taken away when the evaluation ends."""
+        """The same labels, with a name that is dropped at the end of the evaluation."""
         if self._dropped is None:
             self._dropped = _intern(self.pairs, drops_name=True)
         return self._dropped
 
     @property
     def final(self) -> MetricLabels:
-        """The labels as the result of an evaluation has them."""
+        """The labels in the result of an evaluation."""
         return self.unnamed if self.drops_name else self
 
     @property
     def kept(self) -> MetricLabels:
-        """The same labels, whose name stays."""
+        """The same labels, with a name that is kept."""
         return _intern(self.pairs, drops_name=False) if self.drops_name else self
 
     def without(self, names: Iterable[str]) -> MetricLabels:
-        """Return the labels without some, and with their name for good if they still have it."""
+        """Return the labels without some; the name is kept if it is still there."""
         gone = frozenset(names)
         return _intern(tuple(pair for pair in self.pairs if pair[0] not in gone), drops_name=False)
 
     def only(self, names: Iterable[str]) -> MetricLabels:
-        """Return these labels and no others."""
+        """Return only these labels."""
         names_kept = frozenset(names)
         return _intern(
             tuple(pair for pair in self.pairs if pair[0] in names_kept), drops_name=False
         )
 
     def updated(self, changes: Mapping[str, str]) -> MetricLabels:
-        """Return the labels with some changed; an empty value takes a label away."""
+        """Return the labels with some changed; an empty value removes a label."""
         mapping = {**self.mapping, **changes}
         pairs = tuple(sorted((name, value) for name, value in mapping.items() if value))
         return _intern(pairs, drops_name=self.drops_name and NAME not in changes)
 
     @property
     def of_metric(self) -> str:
-        """The end of a message, which says what the metric is called; empty without a name."""
+        """The end of a message, with the name of the metric; empty without a name."""
         name = self.get(NAME)
         return f' for metric name "{name}"' if name else ""
 
@@ -109,13 +109,13 @@ class MetricLabels:
 
 
 def metric_labels(labels: Mapping[str, str] | Iterable[tuple[str, str]]) -> MetricLabels:
-    """Return the one set of these labels; empty values are left out."""
+    """Return the unique set of these labels; empty values are left out."""
     pairs = labels.items() if isinstance(labels, Mapping) else labels
     return _intern(tuple(sorted(pair for pair in pairs if pair[1])), drops_name=False)
 
 
 class LabelCache(dict[MetricLabels, MetricLabels]):
-    """A cache of the label sets that a function makes, each computed once.
+    """A cache of the label sets that a function makes.
 
     Args:
         make: the function.
@@ -155,7 +155,7 @@ _table: weakref.WeakValueDictionary[_Key, MetricLabels] = weakref.WeakValueDicti
 
 
 class _TableLock:
-    """The lock of the table, which a forked child makes anew."""
+    """The lock of the table, which is replaced in a forked child."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -180,4 +180,4 @@ def _intern(pairs: Pairs, *, drops_name: bool) -> MetricLabels:
 
 
 EMPTY: Final = metric_labels(())
-"""No labels at all."""
+"""The empty set of labels."""

@@ -1,4 +1,4 @@
-"""Native histograms that take little memory, since many samples of them are kept."""
+"""Compact native histograms, because many samples of them are kept."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Final
 from vitalspan.promql.engine.float_histogram import Counts, FloatHistogram
 
 _SPARSE: Final = 6
-"""How many times more places than counts an array may have and still be the smaller one."""
+"""An array may have this many times more places than counts and still be smaller."""
 
 
 class PackedCounts(Mapping[int, float]):
-    """Counts of buckets by their index, in an array: a dictionary takes five times as much.
+    """Counts of buckets by index, in an array: a dictionary takes five times as much memory.
 
     Args:
-        counts: at least one.
+        counts: the counts, at least one.
     """
 
     __slots__ = ("_counts", "_first")
@@ -42,7 +42,7 @@ class PackedCounts(Mapping[int, float]):
         return len(self._counts) - self._counts.count(0.0)
 
     def unpacked(self) -> dict[int, float]:
-        """Return the counts as a dictionary, which is faster to compute with."""
+        """Return the counts as a dictionary, which is faster for computations."""
         return {index: count for index, count in enumerate(self._counts, self._first) if count}
 
 
@@ -54,7 +54,7 @@ def packed(histogram: FloatHistogram) -> FloatHistogram:
 
 
 def unpacked(histogram: FloatHistogram) -> FloatHistogram:
-    """Return an equal histogram that is faster to compute with."""
+    """Return an equal histogram that is faster for computations."""
     if not isinstance(histogram.positive, PackedCounts) and not isinstance(
         histogram.negative, PackedCounts
     ):

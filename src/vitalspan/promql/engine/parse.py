@@ -1,4 +1,4 @@
-"""Parses PromQL with promql-parser, and refuses what the evaluator does not have."""
+"""Parses PromQL with promql-parser, and refuses what the evaluator does not support."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import promql_parser
 
 MAX_LENGTH: Final = 20_000
-"""Characters of the longest expression."""
+"""The maximum length of an expression in characters."""
 
 _STRING: Final = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`', re.DOTALL)
 _COMMENT: Final = re.compile(r"#[^\n]*")
@@ -25,14 +25,14 @@ _TRIM: Final = re.compile(r"</|>/")
 
 
 class PromqlError(ConfigurationError):
-    """An expression that cannot be parsed, or that the evaluator does not have."""
+    """An expression that cannot be parsed, or that the evaluator does not support."""
 
 
 def parse(text: str) -> promql_parser.Expr:
     """Return the syntax tree of an expression.
 
     Raises:
-        PromqlError: for what is not PromQL, or is not had; the message says which.
+        PromqlError: for invalid or unsupported PromQL; the message says which.
         MissingExtraError: if promql-parser is not installed.
     """
     try:
@@ -48,14 +48,14 @@ def parse(text: str) -> promql_parser.Expr:
     except ValueError as mistake:
         raise PromqlError(f"is not PromQL: {mistake}") from None
     except BaseException as fault:
-        # The parser is made in Rust, and what it does not expect is no Exception of Python's.
+        # The parser is written in Rust, and its panics are not instances of Exception.
         if type(fault).__name__ != "PanicException":
             raise
         raise PromqlError("is not PromQL: the parser cannot make sense of it") from None
 
 
 def _refuse_experimental(bare: str) -> None:
-    """Refuse what the parser does not have, in words that say what it is."""
+    """Refuse syntax that the parser does not support, with messages that explain it."""
     extended = _EXTENDED.search(bare)
     if extended is not None:
         raise PromqlError(
@@ -76,5 +76,5 @@ def _refuse_experimental(bare: str) -> None:
 
 
 def kind_of(node: Any) -> str:
-    """Return the name of a syntax tree's class, without looking inside."""
+    """Return the class name of a syntax tree, without looking inside."""
     return type(node).__name__

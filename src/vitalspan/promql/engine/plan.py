@@ -1,4 +1,4 @@
-"""The nodes that a plan is made of, by what they evaluate to."""
+"""The nodes of a plan, by the type of their results."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class MatrixNode(ABC):
     """Evaluates to a range vector.
 
     Attributes:
-        range: its length in milliseconds.
+        range: the length in milliseconds.
     """
 
     range: int
@@ -80,7 +80,7 @@ class MatrixNode(ABC):
 
     @abstractmethod
     def end(self, context: EvaluationContext) -> int:
-        """Return when the range ends, in milliseconds since the epoch."""
+        """Return the end of the range, in milliseconds since the epoch."""
 
 
 @dataclass(frozen=True)
@@ -94,25 +94,25 @@ Node = ScalarNode | VectorNode | MatrixNode | TextNode
 
 
 class NameDropping:
-    """The ways in which an operation takes away the name of a metric whose values it changes.
+    """How an operation drops the name of a metric whose values it changes.
 
     Args:
-        delayed: whether the name is taken away when the evaluation ends, as Prometheus does it
-            with the feature `promql-delayed-name-removal`, and not at once.
+        delayed: whether names are dropped at the end of the evaluation, as in Prometheus with the
+            feature `promql-delayed-name-removal`, rather than at once.
     """
 
     def __init__(self, *, delayed: bool = False) -> None:
         self.delayed = delayed
 
     def drop(self, labels: MetricLabels) -> MetricLabels:
-        """Return the labels that a changed value has."""
+        """Return the labels of a changed value."""
         return labels.dropped if self.delayed else labels.unnamed
 
     def check(self, vector: AnyVector) -> AnyVector:
-        """Return a vector whose names were taken away.
+        """Return a vector whose names were dropped, after checking it.
 
         Raises:
-            EvaluationError: if two of its elements have the same labels now.
+            EvaluationError: if two of its elements now have the same labels.
         """
         if not self.delayed:
             check_unique(vector)
@@ -134,16 +134,16 @@ class TimeShift:
     """The `offset` and the `@` of a selector or a subquery.
 
     Attributes:
-        offset: milliseconds to go back in time.
-        at: the time that is looked at in place of the step's, in milliseconds since the epoch, or
-            the end of the evaluation that it is; None is the step's.
+        offset: the offset in milliseconds.
+        at: a fixed time in milliseconds since the epoch, or the start or end of the evaluation;
+            None is the time of the step.
     """
 
     offset: int = 0
     at: int | Literal["start", "end"] | None = None
 
     def time(self, context: EvaluationContext) -> int:
-        """Return the time that is looked at, in milliseconds since the epoch."""
+        """Return the time to read at, in milliseconds since the epoch."""
         if self.at is None:
             return context.now - self.offset
         if self.at == "start":
@@ -163,7 +163,7 @@ class NumberLiteral(ScalarNode):
 
 @dataclass(eq=False)
 class InstantSelector(VectorNode):
-    """The latest samples of the series that a selector selects."""
+    """The latest samples of the selected series."""
 
     demand: Demand
     shift: TimeShift
@@ -182,7 +182,7 @@ class InstantSelector(VectorNode):
         return vector
 
     def times(self, context: EvaluationContext) -> FloatVector:
-        """Return when the samples were taken, in seconds since the epoch."""
+        """Return the times of the samples, in seconds since the epoch."""
         at, lookback = self.shift.time(context), context.lookback
         samples = (
             (series.labels, series.latest(at, lookback))
@@ -192,7 +192,7 @@ class InstantSelector(VectorNode):
 
 
 class RangeSelector(MatrixNode):
-    """The samples within a range of the series that a selector selects."""
+    """The samples of the selected series within a range."""
 
     def __init__(self, demand: Demand, shift: TimeShift) -> None:
         self.demand = demand
@@ -200,7 +200,7 @@ class RangeSelector(MatrixNode):
         self.range = demand.range
 
     def series(self, context: EvaluationContext) -> Sequence[Series]:
-        """Return the series that are selected."""
+        """Return the selected series."""
         return context.source.select(self.demand)
 
     def end(self, context: EvaluationContext) -> int:
@@ -216,13 +216,13 @@ class RangeSelector(MatrixNode):
 
     @property
     def one_name(self) -> bool:
-        """True if all series have the same name, so that they stay different without it."""
+        """True if all series have the same name, so that they stay distinct without it."""
         return bool(self.demand.selector.name)
 
 
 @dataclass(eq=False)
 class Negation(VectorNode):
-    """A vector with the sign of its values changed."""
+    """A vector with negated values."""
 
     vector: VectorNode
     names: NameDropping
@@ -238,7 +238,7 @@ class Negation(VectorNode):
 
 @dataclass(eq=False)
 class ScalarNegation(ScalarNode):
-    """A number with its sign changed."""
+    """A negated number."""
 
     scalar: ScalarNode
 

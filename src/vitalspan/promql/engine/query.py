@@ -1,4 +1,4 @@
-"""Queries: expressions that are compiled once and evaluated as often as wanted."""
+"""Queries: expressions that are compiled once and evaluated as often as needed."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from vitalspan.promql.engine.series import Demand, SeriesSource, Value
 
 
 class Query:
-    """An expression with its plan.
+    """An expression and its plan.
 
     Args:
         text: the expression.
-        plan: what it was compiled to.
-        demands: the series that it asks for.
+        plan: the compiled plan.
+        demands: the series that it needs.
     """
 
     def __init__(self, text: str, plan: Node, demands: tuple[Demand, ...]) -> None:
@@ -39,7 +39,7 @@ class Query:
 
     @property
     def is_vector(self) -> bool:
-        """True if it gives an instant vector or a number, as the expressions of rules have to."""
+        """True if the result is an instant vector or a number, as it has to be in rules."""
         return isinstance(self.plan, (VectorNode, ScalarNode))
 
     def context(
@@ -56,10 +56,10 @@ class Query:
         )
 
     def evaluate(self, context: EvaluationContext) -> Vector:
-        """Return the instant vector at the context's step; a number is one without labels.
+        """Return the instant vector at the context's step; a number has no labels.
 
         Raises:
-            EvaluationError: if there is none for these samples.
+            EvaluationError: if there is no result for these samples.
         """
         plan = self.plan
         if isinstance(plan, ScalarNode):
@@ -75,7 +75,7 @@ class Query:
         """Return the values of each series at the steps from the context's start to its end.
 
         Raises:
-            EvaluationError: if there are none for these samples.
+            EvaluationError: if there is no result for these samples.
         """
         result: dict[MetricLabels, dict[int, Value]] = {}
         for now in range(context.start, context.end + 1, context.step):
@@ -90,11 +90,11 @@ def compile_query(text: str, *, delayed_names: bool = False) -> Query:
 
     Args:
         text: the expression.
-        delayed_names: whether operations take away the name of a metric when the evaluation ends,
-            as Prometheus does it with the feature `promql-delayed-name-removal`.
+        delayed_names: whether operations drop metric names at the end of the evaluation, as in
+            Prometheus with the feature `promql-delayed-name-removal`.
 
     Raises:
-        PromqlError: for what is not PromQL, or what the evaluator does not have.
+        PromqlError: for invalid PromQL, or anything that the evaluator does not support.
         MissingExtraError: if promql-parser is not installed.
     """
     compiler = Compiler(NameDropping(delayed=delayed_names))

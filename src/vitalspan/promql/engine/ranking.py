@@ -1,4 +1,4 @@
-"""Aggregations that choose elements: `topk`, `bottomk` and `limitk`."""
+"""Aggregations that select elements: `topk`, `bottomk` and `limitk`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _LARGEST_COUNT: Final = 2**62
 
 @dataclass(eq=False)
 class LargestOrSmallest(VectorNode):
-    """The elements of each group with the largest values, or with the smallest.
+    """The elements of each group with the largest or smallest values.
 
     Attributes:
-        count: how many of a group.
+        count: the number of elements per group.
         vector: the elements.
-        grouping: makes groups of them.
-        largest: whether they are the largest.
+        grouping: groups the elements.
+        largest: whether to return the largest values.
     """
 
     count: ScalarNode
@@ -45,7 +45,7 @@ class LargestOrSmallest(VectorNode):
 
 
 def ordered(vector: FloatVector, *, descending: bool) -> FloatVector:
-    """Return the elements of a vector in order of their values, those that are NaN last."""
+    """Return the elements of a vector sorted by value, with NaN last."""
 
     def key(element: tuple[MetricLabels, float]) -> tuple[bool, float]:
         value = element[1]
@@ -57,10 +57,10 @@ def ordered(vector: FloatVector, *, descending: bool) -> FloatVector:
 
 
 def whole_number(value: float) -> int:
-    """Return a number of elements as Prometheus takes it.
+    """Return a number of elements, converted as in Prometheus.
 
     Raises:
-        EvaluationError: for NaN, and for a number that no integer can be.
+        EvaluationError: for NaN, and for a number that is too large for an integer.
     """
     if math.isnan(value):
         raise EvaluationError("Parameter value is NaN")
@@ -73,7 +73,7 @@ def whole_number(value: float) -> int:
 
 @dataclass(eq=False)
 class Limit(VectorNode):
-    """Any elements of each group, up to a number of them."""
+    """Any elements of each group, up to a limit."""
 
     count: ScalarNode
     vector: VectorNode

@@ -1,4 +1,4 @@
-"""Series of samples, and where an evaluation gets them from."""
+"""Series of samples, and the source of an evaluation."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _DOUBLE: Final = struct.Struct("<d")
 _STALE_BYTES: Final = _STALE_BITS.to_bytes(8, "little")
 
 Value = float | FloatHistogram
-"""What a sample has: a number, or a native histogram."""
+"""The value of a sample: a number or a native histogram."""
 
 Reset = tuple[int, Value]
-"""When a counter began anew, in milliseconds since the epoch, and what it had counted."""
+"""When a counter was reset, in milliseconds since the epoch, and what it had counted."""
 
 STALE: Final[float] = _DOUBLE.unpack(_STALE_BYTES)[0]
-"""The value that marks the end of a series: a NaN that no computation gives."""
+"""The value that marks the end of a series: a NaN that no computation returns."""
 
 
 def is_stale(value: Value) -> bool:
-    """Return whether a value is the marker of the end of a series, and not a sample."""
+    """Return whether a value is the stale marker rather than a sample."""
     return isinstance(value, float) and math.isnan(value) and _DOUBLE.pack(value) == _STALE_BYTES
 
 
@@ -39,13 +39,13 @@ class Series:
     """The samples of one series.
 
     Args:
-        labels: of the series.
-        times: when the samples were taken, in milliseconds since the epoch, increasing. Series may
-            share one array of times.
-        values: their values, `STALE` where the series ended: an array of numbers, or a list where
+        labels: the labels of the series.
+        times: the times of the samples, in milliseconds since the epoch, increasing. Series may
+            share an array of times.
+        values: the values, with `STALE` where the series ended: an array of numbers, or a list if
             there may be native histograms.
-        has_stale: whether there may be `STALE`, or native histograms, among the values.
-        resets: when counters began anew, with the value before; None is unknown.
+        has_stale: whether the values may contain `STALE` or native histograms.
+        resets: when counters were reset, with the previous values; None if that is unknown.
     """
 
     labels: MetricLabels
@@ -56,7 +56,7 @@ class Series:
 
     @classmethod
     def of(cls, labels: MetricLabels, samples: Iterable[tuple[int, Value]]) -> Series:
-        """Return the series of samples in order of their times, which are milliseconds."""
+        """Return the series for samples, ordered by their times in milliseconds."""
         times, values = array("q"), list[Value]()
         for time, value in samples:
             times.append(time)
@@ -64,16 +64,16 @@ class Series:
         return cls(labels, times, values)
 
     def append(self, time: int, value: Value) -> None:
-        """Add a sample after all others; an array of numbers takes numbers alone."""
+        """Append a sample; an array of numbers only accepts numbers."""
         self.times.append(time)
         self.values.append(value)  # type: ignore[arg-type]
 
     def latest(self, at: int, lookback: int) -> tuple[int, Value] | None:
-        """Return the time and value of the sample that holds at a time; None without one.
+        """Return the time and value of the sample that is valid at a time; None without one.
 
         Args:
             at: milliseconds since the epoch.
-            lookback: how many milliseconds a sample holds.
+            lookback: the number of milliseconds for which a sample is valid.
         """
         times = self.times
         if not times:
@@ -87,7 +87,7 @@ class Series:
         return times[index], value
 
     def window(self, start: int, end: int) -> Window | None:
-        """Return the samples after one time and up to another; None without any."""
+        """Return the samples after one time and up to another; None if there are none."""
         first, last = bisect_right(self.times, start), bisect_right(self.times, end)
         if first >= last:
             return None
@@ -104,15 +104,15 @@ class Series:
 
 @dataclass(slots=True)
 class Window:
-    """Samples of one series within a range; there is at least one number or native histogram.
+    """The samples of one series within a range, at least one number or native histogram.
 
     Attributes:
-        labels: of the series.
-        times: when the numbers were taken.
+        labels: the labels of the series.
+        times: the times of the numbers.
         values: the numbers.
-        histogram_times: when the native histograms were taken.
+        histogram_times: the times of the native histograms.
         histograms: the native histograms.
-        resets: when the series began anew, within the range or not; None is unknown.
+        resets: when the series was reset, within the range or not; None if that is unknown.
     """
 
     labels: MetricLabels
@@ -123,7 +123,7 @@ class Window:
     resets: Sequence[Reset] | None = None
 
     def samples(self) -> list[tuple[int, Value]]:
-        """Return the numbers and the native histograms in order of their times."""
+        """Return the numbers and the native histograms, ordered by time."""
         numbers: list[tuple[int, Value]] = list(zip(self.times, self.values, strict=True))
         if not self.histograms:
             return numbers
@@ -132,7 +132,7 @@ class Window:
 
 
 def window_of(labels: MetricLabels, samples: Iterable[tuple[int, Value]]) -> Window | None:
-    """Return the window of samples without those that mark the end of a series, if any are left."""
+    """Return the window of some samples without stale markers; None if none are left."""
     window = Window(labels, array("q"), array("d"), [], [])
     histogram_times: list[int] = []
     histograms: list[FloatHistogram] = []
@@ -152,19 +152,19 @@ class Selector:
     """A selector: the series that an expression selects.
 
     Attributes:
-        matchers: conditions that all hold; one on `__name__` says the metric.
+        matchers: matchers that all have to match; one for `__name__` selects the metric.
     """
 
     matchers: tuple[Matcher, ...]
 
     @property
     def name(self) -> str:
-        """The metric that the selected series must have; empty where they may have several."""
+        """The metric of the selected series; empty if they may have several."""
         names = [one.value for one in self.matchers if (one.label, one.operator) == (NAME, "=")]
         return names[0] if names else ""
 
     def matches(self, labels: MetricLabels) -> bool:
-        """Return whether a series has labels that fulfil all conditions."""
+        """Return whether the labels of a series match."""
         mapping = labels.mapping
         return all(one.matches(mapping.get(one.label, "")) for one in self.matchers)
 
@@ -177,13 +177,13 @@ class Selector:
 
 @dataclass(frozen=True, eq=False)
 class Demand:
-    """Series that a selector in an expression asks for, and how far it looks back.
+    """The series that a selector in an expression needs, and how far it looks back.
 
     Attributes:
-        selector: selects the series.
-        range: milliseconds of the range; 0 for the latest sample.
-        back: milliseconds from the evaluation back to the end of the range, at most; None for a
-            fixed time.
+        selector: the selector.
+        range: the range in milliseconds; 0 for the latest sample.
+        back: the maximum number of milliseconds from the evaluation back to the end of the range;
+            None for a fixed time.
     """
 
     selector: Selector
@@ -192,8 +192,8 @@ class Demand:
 
 
 class SeriesSource(Protocol):
-    """The source from which an evaluation gets series."""
+    """The source of an evaluation's series."""
 
     def select(self, demand: Demand) -> Sequence[Series]:
-        """Return the series that fulfil the conditions of a demand's selector."""
+        """Return the series that match the selector of a demand."""
         ...

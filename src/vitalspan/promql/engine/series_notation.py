@@ -1,4 +1,4 @@
-"""Reads series as promtool's tests write them: `up{job="api"}` and `0+10x5 _ stale`."""
+"""Parses series in the notation of promtool's tests: `up{job="api"}` and `0+10x5 _ stale`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from vitalspan.promql.engine.metric_labels import NAME, MetricLabels, metric_lab
 from vitalspan.promql.engine.series import STALE, Value
 
 MAX_VALUES: Final = 1_000_000
-"""Values that one notation stands for, at most."""
+"""The maximum number of values in one notation."""
 
 MAX_HISTOGRAMS: Final = 10_000
-"""Native histograms that one notation stands for, at most."""
+"""The maximum number of native histograms in one notation."""
 
 _NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _LABEL: Final = re.compile(
@@ -35,14 +35,14 @@ _WORD: Final = re.compile(r"(?:\{\{[^}]*\}\}|\S)+")
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r"}
 
 NotedValue = Value | None
-"""A value, None where there is no sample, and `STALE` where the series ends."""
+"""A value, None if there is no sample, and `STALE` where the series ends."""
 
 
 def parse_series(text: str) -> tuple[MetricLabels, str]:
-    """Return the labels of the series that a text begins with, and the rest of the text.
+    """Return the labels of the series at the start of a text, and the rest of the text.
 
     Raises:
-        ValueError: for what is no series.
+        ValueError: for an invalid series.
     """
     text = text.strip()
     labels: dict[str, str] = {}
@@ -58,7 +58,7 @@ def parse_series(text: str) -> tuple[MetricLabels, str]:
 
 
 def _parse_labels(text: str, labels: dict[str, str]) -> str:
-    """Add labels up to a closing brace; return what is after it."""
+    """Parse labels up to a closing brace; return the text after it."""
     while True:
         text = text.lstrip()
         if text.startswith("}"):
@@ -74,17 +74,17 @@ def _parse_labels(text: str, labels: dict[str, str]) -> str:
 
 
 def unquoted(text: str) -> str:
-    """Return what a string in quotes or backquotes says."""
+    """Return the value of a string in quotes or backquotes."""
     if text.startswith("`"):
         return text[1:-1]
     return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), text[1:-1])
 
 
 def parse_values(text: str) -> list[NotedValue]:
-    """Return the values that a notation stands for.
+    """Return the values of a notation.
 
     Raises:
-        ValueError: for what is no notation of values.
+        ValueError: for an invalid notation.
     """
     values: list[NotedValue] = []
     for word in _WORD.findall(text):
@@ -106,7 +106,7 @@ def _expanded(match: re.Match[str]) -> Sequence[NotedValue]:
     if match.group("count") is None:
         return [value]
     step, values = float(match.group("step") or 0.0), []
-    # Added step by step, as promtool does it.
+    # Added step by step, as in promtool.
     for _ in range(_count(match.group("count")) + 1):
         values.append(value)
         value += step
@@ -124,5 +124,5 @@ def _expanded_histogram(match: re.Match[str]) -> Sequence[NotedValue]:
 
 
 def _count(digits: str) -> int:
-    # More digits than these are too many, and could be more than int() takes.
+    # A number with more digits is too large, and may be too long for int().
     return min(int(digits.lstrip("0")[: len(str(MAX_VALUES))] or 0), MAX_VALUES + 1)

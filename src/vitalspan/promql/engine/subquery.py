@@ -12,14 +12,14 @@ from vitalspan.promql.engine.plan import Matrix, MatrixNode, TimeShift, VectorNo
 from vitalspan.promql.engine.series import Value, window_of
 
 MAX_STEPS: Final = 11_000
-"""Steps of one subquery or range; Prometheus has the same limit for ranges."""
+"""The maximum number of steps of a subquery or range, as for ranges in Prometheus."""
 
 
 @dataclass(eq=False)
 class Subquery(MatrixNode):
-    """An expression at the steps within a range.
+    """An expression, evaluated at the steps within a range.
 
-    Steps are at multiples of the interval, as in Prometheus, whatever the time of evaluation.
+    As in Prometheus, the steps are multiples of the interval, whatever the evaluation time is.
     """
 
     vector: VectorNode
@@ -33,7 +33,7 @@ class Subquery(MatrixNode):
     def evaluate(self, context: EvaluationContext) -> Matrix:
         if self.shift.at is None:
             return self._evaluate(context)
-        # It is the same at every step.
+        # The result is the same at every step.
         matrix: Matrix | None = context.constant.get(self)
         if matrix is None:
             matrix = context.constant[self] = self._evaluate(context)
@@ -61,7 +61,7 @@ class Subquery(MatrixNode):
 
 
 def _of_step(value: Value) -> Value:
-    """Return a value that says nothing of the sample before, which is not that of the step."""
+    """Return a value without a reset hint, because the previous sample is not that of the step."""
     if isinstance(value, FloatHistogram) and value.reset_hint != "gauge":
         return replace(value, reset_hint="unknown")
     return value

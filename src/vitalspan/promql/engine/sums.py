@@ -1,4 +1,4 @@
-"""The sum and the average of groups, of numbers as well as of native histograms."""
+"""The sum and the average of groups, for numbers and native histograms."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Average(VectorNode):
 
 @dataclass(eq=False)
 class Sum(VectorNode):
-    """The sum of each group, added up without lists in between: it is what most rules use."""
+    """The sum of each group, without intermediate lists, because most rules use it."""
 
     vector: VectorNode
     grouping: Grouping
@@ -81,7 +81,7 @@ def combined_groups(
 ) -> Vector:
     """Return the sum or the average of groups that may have native histograms.
 
-    A group with numbers and histograms, or with histograms that do not go together, has no result.
+    A group that mixes numbers and histograms, or incompatible histograms, has no result.
     """
     result: list[tuple[MetricLabels, Value]] = []
     for labels, group in grouping.groups(vector).items():
@@ -104,13 +104,13 @@ def combine(
     labels: MetricLabels,
     context: EvaluationContext,
 ) -> FloatHistogram | None:
-    """Return what histograms give together; None if they do not go together.
+    """Return the combination of histograms; None if they are incompatible.
 
     Args:
         function: combines them.
         histograms: at least one.
-        labels: of the series that they are of.
-        context: is told what there is to say.
+        labels: the labels of their series.
+        context: collects annotations.
     """
     try:
         result = function(histograms)

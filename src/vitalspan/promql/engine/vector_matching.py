@@ -1,4 +1,4 @@
-"""Arithmetic and comparisons between two vectors, whose elements are matched by their labels."""
+"""Arithmetic and comparisons between two vectors, whose elements are matched by labels."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _AMBIGUOUS = "multiple matches for labels: "
 
 @dataclass(frozen=True)
 class Matching:
-    """The rules by which the elements of two vectors are matched.
+    """The rules for matching the elements of two vectors.
 
     Attributes:
-        labels: those of `on` or `ignoring`.
-        on: whether the labels are those that count, and not those that do not.
-        many: the side that may have several elements for one of the other: that of `group_left` or
-            `group_right`.
-        include: labels that the result takes from the other side.
-        fill_left: the value on the left for an element on the right without match; None drops it.
-            With `group_right` it is that of the right for one on the left.
-        fill_right: the same the other way round.
+        labels: the labels of `on` or `ignoring`.
+        on: whether the labels are those of `on`.
+        many: the side that may have several elements for one of the other side: that of
+            `group_left` or `group_right`.
+        include: the labels that the result takes from the other side.
+        fill_left: the value on the left for an unmatched element on the right; None drops it. With
+            `group_right` it is the value on the right for an unmatched element on the left.
+        fill_right: the same for the other side.
     """
 
     labels: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Matching:
     fill_right: float | None = None
 
     def signature(self) -> LabelCache:
-        """Return what makes of an element's labels those that it is matched by."""
+        """Return a function that returns the labels by which an element is matched."""
         return kept_labels(self.labels) if self.on else removed_labels((*self.labels, NAME))
 
 
@@ -57,12 +57,12 @@ class VectorOperation(VectorNode):
     """An arithmetic operator or a comparison between two vectors.
 
     Attributes:
-        operator: one such as `/` or `>=`.
-        left: a vector.
-        right: another.
-        matching: how their elements are matched.
-        return_bool: whether a comparison gives 1 or 0 and drops nothing.
-        names: takes away the name of the metric.
+        operator: the operator, such as `/` or `>=`.
+        left: the left vector.
+        right: the right vector.
+        matching: the rules of matching.
+        return_bool: whether a comparison returns 1 or 0 instead of dropping elements.
+        names: drops metric names.
     """
 
     operator: str
@@ -84,7 +84,7 @@ class VectorOperation(VectorNode):
         many, one = self.left.evaluate(context), self.right.evaluate(context)
         fill_one, fill_many = matching.fill_right, matching.fill_left
         if matching.many == "right":
-            # The values that fill are not exchanged with the sides: Prometheus does not either.
+            # The fill values are not swapped with the sides, as in Prometheus.
             many, one = one, many
         if not many and (fill_many is None or not one):
             return []
@@ -134,7 +134,7 @@ class VectorOperation(VectorNode):
         seen: dict[MetricLabels, set[MetricLabels]],
         context: EvaluationContext,
     ) -> Sequence[_Element]:
-        """Return what two matched elements give: one element of the result, or none."""
+        """Return the result of two matched elements: one element or none."""
         left, right = many[1], one[1]
         if self.matching.many == "right":
             left, right = right, left

@@ -1,1 +1,1 @@
-"""Internal: the functions of PromQL, by what they are applied to."""
+"""Internal: the functions of PromQL, by the type of their arguments."""

@@ -1,4 +1,4 @@
-"""Quantiles and fractions of the buckets of one classic histogram."""
+"""Quantiles and fractions from the buckets of one classic histogram."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from vitalspan.promql.engine.evaluation_context import EvaluationContext
 from vitalspan.promql.engine.metric_labels import MetricLabels
 
 Buckets = list[tuple[float, float]]
-"""Upper bounds with the count of all observations up to each of them."""
+"""Upper bounds with the cumulative counts of observations."""
 
 _TOLERANCE: Final = 1e-12
-"""The relative difference of two counts that is taken for an error of rounding."""
+"""The relative difference of two counts that is treated as a rounding error."""
 
 
 def bucket_quantile(
     q: float, buckets: Buckets, context: EvaluationContext, labels: MetricLabels
 ) -> float:
-    """Return a quantile of a histogram, interpolated within the bucket that it falls into.
+    """Return a quantile of a histogram, interpolated within its bucket.
 
     This is `BucketQuantile` of Prometheus, in its promql/quantile.go.
 
     Args:
-        q: which quantile.
-        buckets: in order of their bounds.
-        context: is told where counts had to be mended.
-        labels: of the histogram.
+        q: the quantile.
+        buckets: the buckets in ascending order.
+        context: collects a warning if counts had to be corrected.
+        labels: the labels of the histogram.
     """
     bounds = [bound for bound, _ in buckets]
     return quantile_of(q, bounds, [count for _, count in buckets], context, labels)
@@ -41,7 +41,7 @@ def quantile_of(
     context: EvaluationContext,
     labels: MetricLabels,
 ) -> float:
-    """Return a quantile of a histogram whose bounds and counts are apart; see `bucket_quantile`."""
+    """Return a quantile of a histogram with separate bounds and counts; see `bucket_quantile`."""
     if not 0 <= q <= 1:
         return math.nan if math.isnan(q) else math.copysign(math.inf, q)
     if bounds[-1] != math.inf:
@@ -64,7 +64,7 @@ def quantile_of(
 
 
 def _coalesced(bounds: list[float], counts: list[float]) -> tuple[list[float], list[float]]:
-    """Return bounds and counts, those of the same bound added up."""
+    """Return bounds and counts; the counts of equal bounds are added up."""
     if len(set(bounds)) == len(bounds):
         return bounds, counts
     distinct: list[float] = []
@@ -102,7 +102,7 @@ def _make_monotonic(counts: list[float], context: EvaluationContext, labels: Met
 
 
 def bucket_fraction(lower: float, upper: float, buckets: Buckets) -> float:
-    """Return the share of a histogram's observations between two numbers.
+    """Return the ratio of a histogram's observations between two numbers.
 
     This is `BucketFraction` of Prometheus, in its promql/quantile.go.
     """

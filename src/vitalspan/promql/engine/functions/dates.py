@@ -1,4 +1,4 @@
-"""Functions of times: when samples were taken, and what a time is in the calendar, in UTC."""
+"""Date functions: the time of samples, and parts of the date of a time, in UTC."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from vitalspan.promql.engine.plan import InstantSelector, NameDropping, Vector, 
 
 @dataclass(eq=False)
 class Timestamp(VectorNode):
-    """The time at which each element was taken, in seconds since the epoch.
+    """The time of each element's sample, in seconds since the epoch.
 
-    That is when the samples of a selector were taken; an expression has the time of the step.
+    For a selector this is the time of the samples; for other expressions, that of the step.
 
     Attributes:
         vector: the elements.
-        names: takes away the name of the metric.
+        names: drops metric names.
     """
 
     vector: VectorNode
@@ -38,13 +38,13 @@ class Timestamp(VectorNode):
 
 
 def _of_time(part: Callable[[datetime], int]) -> Callable[[float], float]:
-    """Return what gives a part of the date that a time in seconds since the epoch is."""
+    """Return a function for a part of the date of a time in seconds since the epoch."""
 
     def apply(seconds: float) -> float:
         try:
             return float(part(datetime.fromtimestamp(math.trunc(seconds), UTC)))
         except (ValueError, OverflowError, OSError):
-            # A year that the calendar of Python does not have.
+            # Python's calendar does not have this year.
             return math.nan
 
     return apply

@@ -1,4 +1,4 @@
-"""Functions of each value of a vector, and of numbers."""
+"""Functions of single values: of the elements of a vector, and of numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vitalspan.promql.engine.plan import NameDropping, ScalarNode, Vector, Vecto
 
 @dataclass(eq=False)
 class Elementwise(VectorNode):
-    """A function applied to each value of a vector."""
+    """A function that is applied to each value of a vector."""
 
     function: Callable[[float], float]
     vector: VectorNode
@@ -29,7 +29,7 @@ class Elementwise(VectorNode):
 
 @dataclass(eq=False)
 class Clamp(VectorNode):
-    """The values of a vector, none below a lower limit or above an upper one."""
+    """The values of a vector, limited to a range."""
 
     vector: VectorNode
     lower: ScalarNode | None
@@ -70,7 +70,7 @@ def _rounded(value: float, inverse: float) -> float:
 
 @dataclass(eq=False)
 class ScalarOfVector(ScalarNode):
-    """The value of the only element of a vector; NaN if there is not exactly one."""
+    """The value of a vector's only element; NaN if there is not exactly one."""
 
     vector: VectorNode
 
@@ -81,7 +81,7 @@ class ScalarOfVector(ScalarNode):
 
 @dataclass(eq=False)
 class VectorOfScalar(VectorNode):
-    """A number as the only element of a vector, without labels."""
+    """A number as a vector with a single element without labels."""
 
     scalar: ScalarNode
 
@@ -98,10 +98,10 @@ class Now(ScalarNode):
 
 @dataclass(eq=False)
 class QueryTime(ScalarNode):
-    """A time of the whole evaluation, in seconds: that of its first step, or its length, say.
+    """A time of the whole evaluation in seconds, such as that of its first step, or its length.
 
     Attributes:
-        milliseconds: returns it.
+        milliseconds: returns the time in milliseconds.
     """
 
     milliseconds: Callable[[EvaluationContext], int]
@@ -131,7 +131,7 @@ class LargestOf(ScalarNode):
 
 
 def floor(value: float) -> float:
-    """Return the largest whole number that is not larger."""
+    """Return the largest integer that is not larger."""
     return float(math.floor(value)) if math.isfinite(value) else value
 
 

@@ -1,4 +1,4 @@
-"""The growth of native histograms in a range, for `rate`, `increase`, `delta` and their like."""
+"""The increase of native histograms in a range, for `rate`, `increase`, `delta` and others."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from vitalspan.promql.engine.series import Window
 def histogram_growth(
     window: Window, context: EvaluationContext, *, is_counter: bool
 ) -> FloatHistogram | None:
-    """Return what native histograms in a range, at least two, have grown by; None if nothing fits.
+    """Return the increase of at least two native histograms; None if they are incompatible.
 
     This is `histogramRate` of Prometheus, in its promql/functions.go.
 
     Args:
         window: the histograms.
-        context: is told what there is to say.
-        is_counter: whether they are counters, which begin at zero again when a count falls.
+        context: collects annotations.
+        is_counter: whether they are counters, which are reset when a count decreases.
     """
     histograms, labels = window.histograms, window.labels
     say_if_wrong_type(histograms, labels, context, is_counter=is_counter)
     first, last = histograms[0], histograms[-1]
     lost: Sequence[FloatHistogram] = ()
     if is_counter and window.resets is None and began_anew(histograms[1], first):
-        # Whatever the first one counted, the second one began at zero.
+        # Whatever the first one had counted, the second one started at zero.
         first = FloatHistogram(schema=histograms[1].schema, bounds=histograms[1].bounds)
     if is_counter:
         lost = _lost_in_resets(window, first)
@@ -56,7 +56,7 @@ def histogram_growth(
 
 
 def _lost_in_resets(window: Window, first: FloatHistogram) -> Sequence[FloatHistogram]:
-    """Return what the counter had counted each time before it began at zero again."""
+    """Return what the counter had counted before each reset."""
     if window.resets is not None:
         start, end = window.histogram_times[0], window.histogram_times[-1]
         return [
@@ -75,7 +75,7 @@ def say_if_wrong_type(
     *,
     is_counter: bool,
 ) -> None:
-    """Warn of gauges that are taken for counters, and of counters that are taken for gauges."""
+    """Warn about gauges that are treated as counters, and the other way round."""
     name = labels.get(NAME)
     if is_counter and any(one.reset_hint == "gauge" for one in histograms):
         context.annotations.warn(f'this native histogram metric is not a counter: "{name}"')

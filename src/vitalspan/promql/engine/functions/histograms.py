@@ -35,7 +35,7 @@ _UPPER_BOUND = itemgetter(0)
 
 
 class HistogramGroups:
-    """Collects the buckets of a vector by histogram; what a label set means is computed once."""
+    """Groups the buckets of a vector by histogram; the meaning of label sets is cached."""
 
     def __init__(self) -> None:
         self._meanings: dict[MetricLabels, tuple[MetricLabels, float | None]] = {}
@@ -43,9 +43,9 @@ class HistogramGroups:
     def collect(
         self, vector: Vector, context: EvaluationContext
     ) -> tuple[dict[MetricLabels, Buckets], HistogramVector]:
-        """Return the buckets of each classic histogram by their bounds, and the native histograms.
+        """Return the buckets of each classic histogram, and the native histograms.
 
-        Bad labels are warned of, and so are histograms that are of both kinds; these are left out.
+        Invalid labels and mixed histograms result in warnings; the latter are left out.
         """
         classic = self._classic(numbers_of(vector, context), context)
         natives = []
@@ -90,7 +90,7 @@ def _meaning(labels: MetricLabels) -> tuple[MetricLabels, float | None]:
     histogram = pairs.dropped if labels.drops_name else pairs
     text = labels.get("le")
     try:
-        # Python reads digits with underscores and spaces around, Go does not.
+        # Python accepts underscores in digits and spaces around them, Go does not.
         bound = None if "_" in text or text != text.strip() else float(text)
     except ValueError:
         bound = None
@@ -143,11 +143,11 @@ class HistogramQuantile(VectorNode):
 
 
 _Shape = tuple[MetricLabels, list[float], list[int]]
-"""The labels of a histogram, its upper bounds, and where its counts are among the values."""
+"""The labels of a histogram, its upper bounds, and the positions of its counts."""
 
 
 class HistogramShapes:
-    """The shapes of histograms by the labels of buckets, kept while these stay the same."""
+    """The shapes of histograms by the labels of buckets, cached while these do not change."""
 
     def __init__(self) -> None:
         self._labels: Sequence[MetricLabels] = ()
@@ -178,7 +178,7 @@ class HistogramShapes:
 
 @dataclass(eq=False)
 class HistogramQuantiles(VectorNode):
-    """Several quantiles of each histogram, which a label tells apart."""
+    """Several quantiles of each histogram, distinguished by a label."""
 
     vector: VectorNode
     label: str
@@ -210,14 +210,14 @@ class HistogramQuantiles(VectorNode):
 
 
 def _quantile_label(q: float) -> str:
-    """Return a number as OpenMetrics writes it, with a point in it."""
+    """Return a number in OpenMetrics' format, with a decimal point."""
     text = repr(q) if math.isfinite(q) else format_number(q)
     return text if any(mark in text for mark in ".eN") or math.isinf(q) else f"{text}.0"
 
 
 @dataclass(eq=False)
 class HistogramFraction(VectorNode):
-    """The share of each histogram's observations that lie between two numbers."""
+    """The ratio of each histogram's observations between two numbers."""
 
     bounds: Sequence[ScalarNode]
     vector: VectorNode

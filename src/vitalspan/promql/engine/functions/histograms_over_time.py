@@ -1,4 +1,4 @@
-"""Functions of ranges that have native histograms, alone or beside numbers."""
+"""Functions of ranges that contain native histograms, alone or together with numbers."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from vitalspan.promql.engine.series import Value, Window
 from vitalspan.promql.engine.sums import combine
 
 NativeFunction = Callable[[Window, EvaluationContext], Value | None]
-"""Takes a range with native histograms, and returns None where it gives no value."""
+"""Takes a range with native histograms, and returns None if it has no value."""
 
 
 def windows_of_numbers(matrix: Matrix, context: EvaluationContext) -> Iterator[Window]:
-    """Yield the windows that have numbers; that histograms beside them do not count is said."""
+    """Yield the windows with numbers, and annotate that histograms in them are ignored."""
     for window in matrix:
         if window.values:
             if window.histograms:
@@ -43,7 +43,7 @@ def windows_of_numbers(matrix: Matrix, context: EvaluationContext) -> Iterator[W
 
 
 def say_ignored(window: Window, context: EvaluationContext) -> None:
-    """Inform that the histograms of a range do not count."""
+    """Add an info annotation that the histograms in a range are ignored."""
     context.annotations.inform(
         "ignored histograms in a range containing both floats and histograms for metric name "
         f'"{window.labels.get(NAME)}"'
@@ -89,7 +89,7 @@ def _is_reset(before: Value, after: Value) -> bool:
 
 
 def _instant(window: Window, context: EvaluationContext, *, is_rate: bool) -> Value | None:
-    """Return how the last two samples differ, for `irate` a second and for `idelta` as it is."""
+    """Return the difference of the last two samples, per second for `irate`."""
     samples = window.samples()
     if len(samples) < 2:
         return None
@@ -132,4 +132,4 @@ HISTOGRAMS_OVER_TIME: Final[dict[str, NativeFunction]] = {
     "ts_of_first_over_time": lambda window, _: window.samples()[0][0] / 1000,
     "ts_of_last_over_time": lambda window, _: window.samples()[-1][0] / 1000,
 }
-"""Functions to which native histograms mean something; all others leave them out."""
+"""Functions that are defined for native histograms; all others ignore them."""

@@ -1,4 +1,4 @@
-"""Functions that change labels, order elements by them, or say that there are none."""
+"""Functions that change labels, sort elements by them, or return missing ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DIGITS: Final = re.compile(r"(\d+|\D+)")
 
 @dataclass(eq=False)
 class LabelChange(VectorNode):
-    """A vector with labels that a function makes of those before."""
+    """A vector whose labels are changed by a function."""
 
     vector: VectorNode
     changes: LabelCache
@@ -39,13 +39,13 @@ class LabelChange(VectorNode):
 def label_replace(
     vector: VectorNode, target: str, replacement: str, source: str, pattern: re.Pattern[str]
 ) -> VectorNode:
-    """Return a vector with a label made of another one that matches an expression.
+    """Return a vector with a label made from another one that matches an expression.
 
     Args:
         vector: the vector.
-        target: the label that is set.
+        target: the label to set.
         replacement: its value, in which `$1` and `${name}` stand for groups.
-        source: the label that is matched as a whole.
+        source: the label that has to match completely.
         pattern: the expression.
     """
 
@@ -61,7 +61,7 @@ def label_replace(
 def label_join(
     vector: VectorNode, target: str, separator: str, sources: Sequence[str]
 ) -> VectorNode:
-    """Return a vector with a label made of the values of others, joined by a separator."""
+    """Return a vector with a label that joins the values of others with a separator."""
 
     def change(labels: MetricLabels) -> MetricLabels:
         return labels.updated({target: separator.join(labels.get(name) for name in sources)})
@@ -70,7 +70,7 @@ def label_join(
 
 
 class Absent(VectorNode):
-    """The function `absent`: an element where a vector or a range has none."""
+    """The function `absent`: an element if a vector or range has none."""
 
     def __init__(self, inner: VectorNode | MatrixNode, selector: Selector | None) -> None:
         self._inner = inner
@@ -81,7 +81,7 @@ class Absent(VectorNode):
 
 
 def _required_labels(selector: Selector | None) -> MetricLabels:
-    """Return the labels that each series selected must have, if they are said only once."""
+    """Return the labels that all selected series have, unless a label is named several times."""
     labels: dict[str, str] = {}
     names: set[str] = set()
     for matcher in selector.matchers if selector else ():
@@ -97,7 +97,7 @@ def _required_labels(selector: Selector | None) -> MetricLabels:
 
 @dataclass(eq=False)
 class Sorted(VectorNode):
-    """A vector in order of its values, or of some labels."""
+    """A vector sorted by its values, or by some labels."""
 
     vector: VectorNode
     descending: bool
@@ -123,6 +123,6 @@ class Sorted(VectorNode):
 
 
 def _natural(text: str) -> list[tuple[bool, int, str]]:
-    """Return what orders texts with numbers in them as people do."""
+    """Return a sort key that orders numbers in texts as people do."""
     parts = _DIGITS.findall(text)
     return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]

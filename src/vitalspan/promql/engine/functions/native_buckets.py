@@ -17,22 +17,22 @@ from vitalspan.promql.engine.plan import NameDropping, Vector, VectorNode, histo
 def native_quantile(
     q: float, histogram: FloatHistogram, context: EvaluationContext, labels: MetricLabels
 ) -> float:
-    """Return a quantile of a native histogram, interpolated within the bucket that it falls into.
+    """Return a quantile of a native histogram, interpolated within its bucket.
 
     Exponential buckets are interpolated on a logarithmic scale, custom ones and the zero bucket
     linearly. This is `HistogramQuantile` of Prometheus, in its promql/quantile.go.
 
     Args:
-        q: which quantile.
+        q: the quantile.
         histogram: the histogram.
-        context: is told of observations that are no numbers.
-        labels: of the histogram.
+        context: collects annotations about NaN observations.
+        labels: the labels of the histogram.
     """
     if q < 0 or q > 1:
         return math.copysign(math.inf, q)
     if histogram.count == 0 or math.isnan(q):
         return math.nan
-    # Observations that are NaN are counted, but in no bucket: those are looked for from below.
+    # NaN observations are counted, but are in no bucket, so the search starts from below.
     has_nan = math.isnan(histogram.total)
     forward = has_nan or q < 0.5
     buckets = [one for one in histogram.buckets() if one.observations]
@@ -60,10 +60,10 @@ def native_quantile(
 
 
 def _natural_bounds(bucket: Bucket, histogram: FloatHistogram) -> tuple[float, float]:
-    """Return the bounds that a value within a bucket is interpolated between.
+    """Return the bounds for interpolating a value within a bucket.
 
-    The zero bucket ends at 0 where all other buckets are beyond it. A custom bucket without end
-    is as good as its other bound, and one without a beginning begins at 0 if it ends above.
+    The zero bucket ends at 0 if all other buckets are on its other side. A custom bucket without an
+    end counts as its other bound, and one without a start starts at 0 if it ends above.
     """
     lower, upper, _ = bucket
     if histogram.is_custom:
@@ -84,7 +84,7 @@ def _zero_bounds(lower: float, upper: float, histogram: FloatHistogram) -> tuple
 
 
 def _interpolated(share: float, lower: float, upper: float, *, is_linear: bool) -> float:
-    """Return the value below which a share of a bucket's observations are."""
+    """Return the value that a ratio of a bucket's observations is below."""
     if is_linear or lower <= 0 <= upper:
         return lower + (upper - lower) * share
     low, high = math.log2(abs(lower)), math.log2(abs(upper))
@@ -100,16 +100,16 @@ def native_fraction(
     context: EvaluationContext,
     labels: MetricLabels,
 ) -> float:
-    """Return the share of a native histogram's observations between two numbers.
+    """Return the ratio of a native histogram's observations between two numbers.
 
     This is `HistogramFraction` of Prometheus, in its promql/quantile.go.
 
     Args:
-        lower: the observations counted are above it.
-        upper: they are not above this one.
+        lower: the exclusive lower limit.
+        upper: the inclusive upper limit.
         histogram: the histogram.
-        context: is told of observations that are no numbers.
-        labels: of the histogram.
+        context: collects annotations about NaN observations.
+        labels: the labels of the histogram.
     """
     if histogram.count == 0 or math.isnan(lower) or math.isnan(upper):
         return math.nan
@@ -128,7 +128,7 @@ def native_fraction(
 
 
 def _rank(value: float, histogram: FloatHistogram, count: float) -> float:
-    """Return how many observations are not above a number."""
+    """Return the number of observations that are not above a number."""
     below = 0.0
     for bucket in histogram.buckets():
         lower, upper, _ = bucket
@@ -147,7 +147,7 @@ def _rank(value: float, histogram: FloatHistogram, count: float) -> float:
 
 
 def _share_below(value: float, lower: float, upper: float, *, is_linear: bool) -> float:
-    """Return the share of a bucket's observations that are not above a number within it."""
+    """Return the ratio of a bucket's observations that are not above a number within it."""
     if is_linear or lower <= 0 <= upper:
         return (value - lower) / (upper - lower)
     low, high, middle = (math.log2(abs(one)) for one in (lower, upper, value))
@@ -168,7 +168,7 @@ def _variance(histogram: FloatHistogram) -> float:
 
 
 def _middles(histogram: FloatHistogram) -> Iterator[tuple[float, float]]:
-    """Yield the middle of each bucket, the geometric one of exponential buckets, and its count."""
+    """Yield the middle of each bucket, geometric for exponential buckets, and its count."""
     for lower, upper, count in histogram.buckets():
         if not count:
             continue
@@ -183,7 +183,7 @@ def _middles(histogram: FloatHistogram) -> Iterator[tuple[float, float]]:
 
 @dataclass(eq=False)
 class NativeStatistic(VectorNode):
-    """A statistic of each native histogram; elements that are numbers are left out."""
+    """A statistic of each native histogram; numbers are ignored."""
 
     statistic: Callable[[FloatHistogram], float]
     vector: VectorNode
@@ -207,4 +207,4 @@ OF_NATIVE_HISTOGRAMS: Final[dict[str, Callable[[FloatHistogram], float]]] = {
     "histogram_stdvar": _variance,
     "histogram_sum": lambda histogram: histogram.total,
 }
-"""Functions that give one number of each native histogram, by name."""
+"""Functions that return one number for each native histogram, by name."""

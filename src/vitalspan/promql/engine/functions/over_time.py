@@ -30,16 +30,16 @@ from vitalspan.promql.engine.plan import MatrixNode, NameDropping, ScalarNode, V
 from vitalspan.promql.engine.series import Value, Window
 
 RangeFunction = Callable[[Window], float | None]
-"""Takes the numbers of a series, and returns None where they give no value."""
+"""Takes the numbers of a series, and returns None if there is no result."""
 
 
 class OverTime(VectorNode):
     """A function of the samples of each series in a range.
 
     Args:
-        name: of the function.
+        name: the name of the function.
         matrix: the samples.
-        names: takes away the name of the metric.
+        names: drops metric names.
     """
 
     def __init__(self, name: str, matrix: MatrixNode, names: NameDropping) -> None:
@@ -47,7 +47,7 @@ class OverTime(VectorNode):
         self._of_histograms = HISTOGRAMS_OVER_TIME.get(name)
         self._matrix = matrix
         self._names = names
-        # Values that are those of the metric keep its name.
+        # If the values are those of the metric, its name is kept.
         self._keeps_name = name in KEEPING_NAME
 
     def evaluate(self, context: EvaluationContext) -> Vector:
@@ -89,7 +89,7 @@ class QuantileOverTime(VectorNode):
 
 @dataclass(eq=False)
 class PredictLinear(VectorNode):
-    """The value that each series will have after a number of seconds, if it goes on like this."""
+    """The value that each series will have after some seconds, by linear extrapolation."""
 
     matrix: MatrixNode
     seconds: ScalarNode
@@ -175,7 +175,7 @@ def _derivative(window: Window) -> float | None:
 
 
 def _time_of(window: Window, extreme: float) -> float:
-    """Return when the samples had a value last."""
+    """Return when the samples last had a value."""
     times = [
         time
         for time, value in zip(window.times, window.values, strict=True)
@@ -241,4 +241,4 @@ KEEPING_NAME: Final[dict[str, RangeFunction]] = {
     "first_over_time": lambda window: window.values[0],
     "last_over_time": lambda window: window.values[-1],
 }
-"""Functions whose values are those of the metric, which so keep its name."""
+"""Functions whose values are those of the metric, and which therefore keep its name."""

@@ -1,4 +1,4 @@
-"""The functions `rate`, `increase` and `delta`, extrapolated to the bounds of the range."""
+"""The functions `rate`, `increase` and `delta`, extrapolated to the limits of the range."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from vitalspan.promql.engine.series import Value, Window
 _COUNTER_SUFFIXES: Final = ("_total", "_sum", "_count", "_bucket")
 
 _NEAR: Final = 1.1
-"""How many times the average distance of samples a bound may be away and still be reached."""
+"""The range is extrapolated to a limit within this many average distances of samples."""
 
 
 class Span(NamedTuple):
-    """The times of the samples in a range, for every series that shares them.
+    """The times of the samples in a range, shared by all series with the same times.
 
     Attributes:
         first: the index of the first sample.
         last: the index of the last sample, after the first one.
-        sampled: seconds between them.
-        to_start: seconds that the range is extrapolated to before the first sample.
-        to_end: seconds that it is extrapolated to after the last one.
+        sampled: the seconds between them.
+        to_start: the seconds of extrapolation before the first sample.
+        to_end: the seconds of extrapolation after the last sample.
     """
 
     first: int
@@ -41,11 +41,11 @@ class Span(NamedTuple):
 
 
 def span_of(times: array[int], start: int, end: int) -> Span | None:
-    """Return how samples lie in a range, open at its start; None if there are less than two.
+    """Return the span of the samples in a left-open range; None if there are fewer than two.
 
-    Where the series begins or ends within the range, half the average distance of samples is
-    added; where its samples reach a bound, the distance to the bound. That is the extrapolation
-    of Prometheus, `extrapolatedRate` in its promql/functions.go.
+    If the series begins or ends within the range, half the average distance of samples is added; if
+    its samples reach a limit, the distance to the limit. This is the extrapolation of Prometheus,
+    `extrapolatedRate` in its promql/functions.go.
     """
     first, last = bisect_right(times, start), bisect_right(times, end) - 1
     if first >= last:
@@ -63,13 +63,13 @@ def span_of(times: array[int], start: int, end: int) -> Span | None:
 
 
 class Rate(VectorNode):
-    """The growth of each series in a range, as a whole or per second.
+    """The increase of each series in a range, in total or per second.
 
     Args:
         matrix: the samples.
-        is_counter: whether the series are counters, which begin at zero again when they fall.
-        per_second: whether the growth is divided by the seconds of the range.
-        names: takes away the name of the metric.
+        is_counter: whether the series are counters, which are reset when they decrease.
+        per_second: whether the increase is divided by the seconds of the range.
+        names: drops metric names.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Rate(VectorNode):
                 if resets is None or resets:
                     growth += _lost_in_resets(own_times, values, resets, first, last)
                 if growth > 0 and first_value >= 0:
-                    # A counter was not below zero, so it did not begin before it was zero.
+                    # A counter was never below zero, so it did not start before it was zero.
                     to_zero = sampled * (first_value / growth)
                     to_start = min(to_start, to_zero)
             vector.append(
@@ -119,7 +119,7 @@ class Rate(VectorNode):
     def _of_histograms(
         self, window: Window, start: int, end: int, context: EvaluationContext
     ) -> FloatHistogram | None:
-        """Return the rate of native histograms; None where there is none."""
+        """Return the rate of native histograms; None if there is none."""
         if window.values:
             context.annotations.warn(mixed_samples(window.labels))
             return None
@@ -139,7 +139,7 @@ class Rate(VectorNode):
     def _columns(
         self, context: EvaluationContext, start: int, end: int, natives: list[Window]
     ) -> Iterator[tuple[MetricLabels, array[int], array[float], list[tuple[int, float]] | None]]:
-        """Yield labels, times, values and resets of each series, in no copy where that can be.
+        """Yield labels, times, values and resets of each series, without copying if possible.
 
         Windows with native histograms are added to `natives` instead.
         """
@@ -153,7 +153,7 @@ class Rate(VectorNode):
             return
         for series in matrix.series(context):
             if not series.has_stale:
-                # It has only numbers then.
+                # It only has numbers then.
                 values: array[float] = series.values  # type: ignore[assignment]
                 resets: list[tuple[int, float]] | None = series.resets  # type: ignore[assignment]
                 yield series.labels, series.times, values, resets
@@ -165,7 +165,7 @@ class Rate(VectorNode):
                 yield samples.labels, samples.times, samples.values, None
 
     def say_if_no_counter(self, context: EvaluationContext) -> None:
-        """Inform of metrics that are no counters by their names."""
+        """Add an info annotation about metrics whose names are not those of counters."""
         matrix = self.matrix
         if not self.is_counter or not isinstance(matrix, RangeSelector):
             return
@@ -186,7 +186,7 @@ def _lost_in_resets(
     first: int,
     last: int,
 ) -> float:
-    """Return what a counter had counted each time before it began at zero again."""
+    """Return what a counter had counted before each reset."""
     if resets is not None:
         start, end = times[first], times[last]
         return sum(before for time, before in resets if start < time <= end)

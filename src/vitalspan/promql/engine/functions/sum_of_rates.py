@@ -1,4 +1,4 @@
-"""The sum of rates, which most rules are about, without a look at labels that were seen before."""
+"""The sum of rates, which most rules use, with cached groups of series."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from vitalspan.promql.engine.series import Series
 from vitalspan.promql.engine.sums import Sum
 
 Columns = tuple[Sequence[MetricLabels], list[float]]
-"""Labels and values of a vector. Labels that are the same object say the same."""
+"""The labels and values of a vector. Identical label objects have the same meaning."""
 
 
 class SumOfRates(VectorNode):
     """The sum of the rates of counters, in groups.
 
-    It gives what `Sum` and `Rate` give. It remembers which series is in which group, and as long
-    as no series ends, begins at another time or begins anew within the range, it adds up numbers.
+    It has the same result as `Sum` and `Rate`. It remembers the group of each series, and as long
+    as no series ends, begins at another time or is reset within the range, it only adds numbers.
 
     Args:
         rate: the rates.
-        grouping: makes groups of them.
+        grouping: groups the series.
     """
 
     def __init__(self, rate: Rate, grouping: Grouping) -> None:
@@ -46,7 +46,7 @@ class SumOfRates(VectorNode):
         return list(zip(*columns, strict=True))
 
     def columns(self, context: EvaluationContext) -> Columns | None:
-        """Return the labels of all groups and their sums; None where that takes a closer look."""
+        """Return the labels of all groups and their sums; None if the fast path does not apply."""
         rate = self._rate
         matrix = rate.matrix
         if not isinstance(matrix, RangeSelector):
@@ -54,7 +54,7 @@ class SumOfRates(VectorNode):
         series = matrix.series(context)
         if not series:
             return (), []
-        # Series are added at the end of the list, and taken out: this finds every change.
+        # Series are appended to the list or removed from it, so this detects every change.
         if series is not self._series or len(series) != self._count or series[-1] is not self._last:
             self._look_at(series)
         values = self._rates(series, matrix.end(context))
@@ -77,12 +77,12 @@ class SumOfRates(VectorNode):
         for one in series:
             if one.times is not times or one.has_stale or one.resets is None or one.resets:
                 return None
-            # With resets it has only numbers; a cast would cost a call for each series.
+            # With resets it only has numbers; a cast would cost a call for each series.
             values: array[float] = one.values  # type: ignore[assignment]
             first_value = values[first]
             growth = values[last] - first_value
             if growth > 0 and first_value * sampled < to_start * growth:
-                # A counter was not below zero, so it did not begin before it was zero.
+                # A counter was never below zero, so it did not start before it was zero.
                 to_zero = sampled * (first_value / growth)
                 rates.append(growth * ((sampled + to_zero + to_end) / sampled * rate.scale))
             else:
@@ -96,7 +96,7 @@ class SumOfRates(VectorNode):
         return [exact_sum(group) for group in groups]
 
     def _look_at(self, series: Sequence[Series]) -> None:
-        """Find out which group each series belongs to."""
+        """Determine the group of each series."""
         drop, keys = self._rate.names.drop, self._keys
         numbers: dict[MetricLabels, int] = {}
         groups: list[int] = []
@@ -108,12 +108,12 @@ class SumOfRates(VectorNode):
 
 
 def sum_of(vector: VectorNode, grouping: Grouping, *, delayed_names: bool) -> VectorNode:
-    """Return the node that adds up a vector in groups the fastest.
+    """Return the fastest node that sums a vector in groups.
 
     Args:
         vector: the vector.
-        grouping: makes groups of its elements.
-        delayed_names: whether elements may have names that are yet to be dropped.
+        grouping: groups the elements.
+        delayed_names: whether elements may have names that will be dropped later.
     """
     if isinstance(vector, Rate) and vector.is_counter and not delayed_names:
         return SumOfRates(vector, grouping)
