@@ -1,1 +1,1 @@
-"""Internal: thresholds, SLOs and trends, and the alerts that they raise."""
+"""Internal: thresholds, SLOs and trends, and their alerts."""

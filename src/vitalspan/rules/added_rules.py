@@ -1,4 +1,4 @@
-"""The rules, SLOs and scoring that a program adds to those of its rule file."""
+"""The rules, SLOs and scoring that a program adds to its rule file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vitalspan.rules.scoring import (
 )
 
 ADDED: Final = "added"
-"""The name of the group that added rules are in."""
+"""The name of the group of added rules."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class AddedRules:
     """The rules that a program has added; each change returns a new object.
 
     Attributes:
-        rules: each of another name.
-        slos: each of another name.
-        scoring: how health is scored; None leaves it to the file.
-        components: declared beside those of the file and of the scoring.
+        rules: the rules, with distinct names.
+        slos: the SLOs, with distinct names.
+        scoring: how health is scored; None uses that of the file.
+        components: the components, in addition to those of the file and of the scoring.
     """
 
     rules: tuple[Rule, ...] = ()
@@ -37,36 +37,36 @@ class AddedRules:
     components: tuple[Component, ...] = ()
 
     def with_rule(self, rule: Rule) -> AddedRules:
-        """Return the same with a rule, in place of the one of its name."""
+        """Return a copy with a rule, which replaces one with the same name."""
         others = (one for one in self.rules if one.alert != rule.alert)
         return replace(self, rules=(*others, rule))
 
     def with_slo(self, slo: Slo) -> AddedRules:
-        """Return the same with an SLO, in place of the one of its name."""
+        """Return a copy with an SLO, which replaces one with the same name."""
         others = (one for one in self.slos if one.name != slo.name)
         return replace(self, slos=(*others, slo))
 
     def with_component(self, component: Component) -> AddedRules:
-        """Return the same with a component, in place of the one of its name."""
+        """Return a copy with a component, which replaces one with the same name."""
         return replace(
             self, components=(*self.without_component(component.name).components, component)
         )
 
     def with_scoring(self, scoring: Scoring | None) -> AddedRules:
-        """Return the same with another scoring."""
+        """Return a copy with another scoring."""
         return replace(self, scoring=scoring)
 
     def without(self, name: str) -> AddedRules:
-        """Return the same without the rules and SLOs of a name."""
+        """Return a copy without the rules and SLOs of a name."""
         rules = tuple(one for one in self.rules if one.alert != name)
         return replace(self, rules=rules, slos=tuple(one for one in self.slos if one.name != name))
 
     def without_component(self, name: str) -> AddedRules:
-        """Return the same without the component of a name."""
+        """Return a copy without the component of a name."""
         return replace(self, components=tuple(one for one in self.components if one.name != name))
 
     def merged_with(self, file: RuleSet) -> RuleSet:
-        """Return all of it together with what a rule file defines."""
+        """Return everything combined with the definitions of a rule file."""
         groups = (Group(ADDED, self.rules),) if self.rules else ()
         components = Scoring(components=self.components) if self.components else None
         return RuleSet(
@@ -77,17 +77,17 @@ class AddedRules:
 
 
 def check(rules: RuleSet, metric_prefix: str) -> None:
-    """Check rules that come from a file and from the program.
+    """Check the combined rules of a file and the program.
 
     Raises:
         ConfigurationError: for an SLO that is in both, for components that depend on each other in
-            a circle, and for a health factor that is computed from the score.
+            a cycle, and for a health factor that is computed from the score.
     """
     names = Counter(slo.name for slo in rules.slos)
     twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise ConfigurationError(
-            f"SLO {min(twice)!r} is in the rule file and added as well: rename one"
+            f"SLO {min(twice)!r} is both in the rule file and added: rename one"
         )
     if rules.health is not None:
         problem = cycle_mistake(rules.health.components) or self_reference_mistake(

@@ -13,7 +13,7 @@ STATES: Final[Mapping[str, State]] = {
     "firing": "firing",
     "inactive": "resolved",
 }
-"""The state in which an alert is shown, by the phase of its level."""
+"""The displayed state of an alert, by the phase of its level."""
 
 
 @dataclass(frozen=True)
@@ -21,23 +21,23 @@ class Alert:
     """An alert at one moment. Times are seconds since the Unix epoch.
 
     Attributes:
-        id: the same as long as the alert lives, and different for every other alert.
-        alertname: the rule's name.
-        type: the signal's name.
-        severity: info, warning, error or critical; the worst whose condition holds.
+        id: an id that is the same for the life of the alert, and unique.
+        alertname: the name of the rule.
+        type: the name of the signal.
+        severity: info, warning, error or critical; the worst one whose condition holds.
         state: pending, firing or resolved.
-        labels: all labels, `alertname` and `severity` among them, which tell alerts apart.
-        annotations: for people, filled in.
+        labels: all labels, including `alertname` and `severity`, which identify the alert.
+        annotations: the annotations, with their templates filled in.
         message: what is wrong, in one sentence.
-        value: of the signal, when it was last known; base unit.
-        threshold: of the severity; base unit.
+        value: the last known value of the signal, in its base unit.
+        threshold: the threshold of the severity, in the base unit.
         active_at: when the condition began to hold.
-        fired_at: when it began to fire.
+        fired_at: when it started firing.
         resolved_at: when it ended.
         acknowledged: whether somebody has acknowledged it.
-        silenced_until: until when nobody is notified of it; 0 where it is not silenced.
-        generator_url: a page about it; may be empty.
-        operation: the operation that it is about, if it is about one.
+        silenced_until: when its silence ends; 0 if it is not silenced.
+        generator_url: the URL of a page about it; may be empty.
+        operation: the operation that it is about, if any.
     """
 
     id: str
@@ -59,7 +59,7 @@ class Alert:
     operation: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields as JSON has them."""
+        """Return all fields in types that JSON has."""
         document = {name: getattr(self, name) for name in self.__dataclass_fields__}
         document["labels"] = dict(self.labels)
         document["annotations"] = dict(self.annotations)

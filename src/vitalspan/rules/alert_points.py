@@ -1,4 +1,4 @@
-"""The points of alerts, which health scores are made of."""
+"""The points of alerts, from which health scores are made."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from vitalspan.signals.scores import ALERT_POINTS, SAME_MATTER
 class AlertPoints:
     """The points of every possible alert.
 
-    Of alerts that differ only in severity or window, the worst counts. Which alerts are possible
-    is worked out again only when that changes, which it does at few ticks.
+    Of alerts that only differ in severity or window, the worst one counts. The possible alerts are
+    only determined again when they change, which is at few ticks.
     """
 
     def __init__(self) -> None:
@@ -26,10 +26,10 @@ class AlertPoints:
     def of(self, states: list[AlertStates]) -> list[tuple[Mapping[str, str], float]]:
         """Return the labels of every possible alert of some rules, and its points.
 
-        They are 0 unless it fires now.
+        The points are 0 unless it is firing now.
 
         Args:
-            states: of the rules.
+            states: the states of the rules.
         """
         keys = [state.possible_keys() for state in states]
         if states != self._states or keys != self._keys:

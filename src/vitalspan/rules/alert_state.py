@@ -1,4 +1,4 @@
-"""The state machine of one alert, which is that of Prometheus. Time is an argument."""
+"""The state machine of an alert, like that of Prometheus. Time is an argument."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Final, Literal
 Phase = Literal["pending", "firing", "inactive"]
 
 RESOLVED_RETENTION: Final = 900.0
-"""Seconds that a resolved alert is remembered, so that its end can be sent again."""
+"""Seconds that a resolved alert is kept, so that its end can be sent again."""
 
 
 @dataclass(frozen=True)
 class AlertState:
-    """The state of an alert. All times are seconds on one clock, whichever that is.
+    """The state of an alert. All times are seconds on the same clock, which may be any.
 
     Attributes:
         phase: pending, firing, or inactive after it fired.
-        active_at: when the condition began to hold.
-        fired_at: when it began to fire.
+        active_at: when the condition started to hold.
+        fired_at: when it started firing.
         resolved_at: when it became inactive.
-        missing_since: since when the condition does not hold, while the alert goes on firing.
+        missing_since: since when the condition has not held, while the alert keeps firing.
     """
 
     phase: Phase
@@ -40,16 +40,16 @@ def next_state(
 ) -> AlertState | None:
     """Return the next state of an alert; None means that there is no alert.
 
-    After `AlertingRule.Eval` of Prometheus: a condition that holds makes an alert pending, and
-    firing once it is `for_seconds` old; when it ends, a pending alert ends at once, and a firing
-    one `keep_firing_for` later.
+    As in Prometheus' `AlertingRule.Eval`: a condition that holds makes an alert pending, and firing
+    once it is `for_seconds` old; when it ends, a pending alert ends at once, and a firing one
+    `keep_firing_for` later.
 
     Args:
-        state: the present one.
+        state: the current state.
         holds: whether the condition holds now.
         now: the time of this evaluation.
-        for_seconds: how long the condition holds before the alert fires.
-        keep_firing_for: how long a firing alert stays without its condition.
+        for_seconds: how long the condition has to hold before the alert fires.
+        keep_firing_for: how long an alert keeps firing without its condition.
     """
     if holds:
         if state is None or state.phase == "inactive":

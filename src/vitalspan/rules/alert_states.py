@@ -1,4 +1,4 @@
-"""The alerts of one rule, whatever it is about: their states, and how these change."""
+"""The alerts of any kind of rule: their states and changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vitalspan.rules.model import Pairs
 from vitalspan.signals.reader import Key
 
 ALERTS: Final = "ALERTS"
-"""The metric of pending and firing alerts, as Prometheus has it."""
+"""The metric of pending and firing alerts, as in Prometheus."""
 
 _RANKS: Final = {"inactive": 0, "pending": 1, "firing": 2}
 
@@ -27,15 +27,15 @@ Prominence = tuple[int, str]
 
 @dataclass
 class AlertInstance:
-    """An alert of a rule: a state for each level, the least severe first.
+    """An alert of a rule, with a state for each level, the least severe first.
 
     Attributes:
-        id: of the alert, as long as it lives.
-        states: one for each level.
-        value: of the signal, when it was last known.
-        acknowledged: whether somebody has seen it.
-        dates: the time of day of moments on the steady clock.
-        reported: the dominant level and its phase, as they were in the last change.
+        id: the id of the alert.
+        states: the state of each level.
+        value: the last known value of the signal.
+        acknowledged: whether somebody has acknowledged it.
+        dates: the time of day for moments on the steady clock.
+        reported: the dominant level and its phase in the last change.
     """
 
     id: str
@@ -46,19 +46,19 @@ class AlertInstance:
     reported: Prominence | None = field(default=None)
 
     def date(self, moment: float, epoch: float) -> float:
-        """Return the time of day of a moment, the same even after the system's clock was set.
+        """Return the time of day for a moment, which stays the same if the system clock is set.
 
         Args:
-            moment: on the steady clock.
-            epoch: the present difference between the two, in seconds.
+            moment: the moment on the steady clock.
+            epoch: the current difference between the two clocks, in seconds.
         """
         return self.dates.setdefault(moment, moment + epoch)
 
     def dominant_level(self) -> Prominence | None:
         """Return the dominant level and its phase.
 
-        It is the worst level that fires, else the worst that is pending, else the one that ended
-        last.
+        This is the worst level that is firing, otherwise the worst that is pending, otherwise the
+        one that ended last.
         """
         highest: tuple[int, float, int, str] | None = None
         for level, state in enumerate(self.states):
@@ -83,7 +83,7 @@ class TooManyAlertsError(Exception):
     """A rule has more alerts than its group's limit allows.
 
     Attributes:
-        changes: those of its alerts, which have all ended.
+        changes: the changes of its alerts, which have all ended.
     """
 
     def __init__(self, message: str, changes: Sequence[AlertChange]) -> None:
@@ -97,10 +97,10 @@ class AlertStates(ABC):
     Args:
         alert: the name of the alerts.
         group: the name of the rule's group.
-        limit: alerts that it may have at most, 0 for any number.
+        limit: the maximum number of alerts, 0 for no limit.
 
     Attributes:
-        instances: the alerts by what tells them apart.
+        instances: the alerts by their keys.
     """
 
     def __init__(self, alert: str, group: str, limit: int) -> None:
@@ -112,12 +112,12 @@ class AlertStates(ABC):
     @property
     @abstractmethod
     def identity(self) -> object:
-        """The parts of a rule that must stay the same for its alerts to go on."""
+        """The parts of a rule that must stay the same for its alerts to continue."""
 
     @property
     @abstractmethod
     def severities(self) -> tuple[str, ...]:
-        """The severities that its alerts can have, as far as they are known before."""
+        """The severities that its alerts can have, as far as they are known in advance."""
 
     @property
     @abstractmethod
@@ -126,13 +126,13 @@ class AlertStates(ABC):
 
     @abstractmethod
     def evaluate(self, now: float) -> list[AlertChange]:
-        """Evaluate the rule: update every alert, and return those that have changed.
+        """Evaluate the rule: update all alerts, and return those that have changed.
 
         Args:
             now: the tick, on the steady clock.
 
         Raises:
-            TooManyAlertsError: with all alerts ended.
+            TooManyAlertsError: if there are too many; all alerts have then ended.
         """
 
     @abstractmethod
@@ -145,9 +145,9 @@ class AlertStates(ABC):
 
     @abstractmethod
     def possible_keys(self) -> list[Key]:
-        """Return what tells the possible alerts apart: `phases` has the same labels for the same.
+        """Return the keys of possible alerts: equal keys have equal labels in `phases`.
 
-        They may be listed twice.
+        A key may be listed twice.
         """
 
     @abstractmethod
@@ -156,12 +156,12 @@ class AlertStates(ABC):
 
     @abstractmethod
     def view(self, key: Key, level: int, covered: float) -> AlertView:
-        """Return what is shown of an alert beside its state.
+        """Return the displayed data of an alert besides its state.
 
         Args:
-            key: which alert.
+            key: the key of the alert.
             level: the dominant level.
-            covered: how many seconds the history is long.
+            covered: the length of the history in seconds.
         """
 
     def alerts(self, epoch: float, covered: float) -> list[Alert]:
@@ -169,7 +169,7 @@ class AlertStates(ABC):
 
         Args:
             epoch: the difference between the time of day and the steady clock, in seconds.
-            covered: how many seconds the history is long.
+            covered: the length of the history in seconds.
         """
         alerts = [
             self.alert_of(key, instance, epoch, covered)
@@ -180,7 +180,7 @@ class AlertStates(ABC):
     def alert_of(
         self, key: Key, instance: AlertInstance, epoch: float, covered: float
     ) -> Alert | None:
-        """Return one alert as users see it; None while it has no state. See `alerts`."""
+        """Return one alert as users see it; None if it has no state. See `alerts`."""
         prominence = instance.dominant_level()
         if prominence is None:
             return None
@@ -210,11 +210,11 @@ class AlertStates(ABC):
         )
 
     def take_over(self, predecessor: AlertStates) -> None:
-        """Go on with the alerts of the rule that this one replaces."""
+        """Continue with the alerts of the rule that this one replaces."""
         self.instances = predecessor.instances
 
     def end(self, now: float) -> list[AlertChange]:
-        """End every alert, as if its condition had ended, and return those that have changed."""
+        """End all alerts, as if their conditions had ended, and return those that have changed."""
         for instance in self.instances.values():
             instance.states = [next_state(state, holds=False, now=now) for state in instance.states]
         changes = [self._change(key, instance) for key, instance in list(self.instances.items())]
@@ -243,18 +243,18 @@ class AlertStates(ABC):
 
     @abstractmethod
     def _own_labels(self) -> Pairs:
-        """Return the labels that the rule puts on its alerts."""
+        """Return the labels that the rule adds to its alerts."""
 
 
 class AlertView(NamedTuple):
-    """The facts about an alert that are shown beside its state.
+    """The displayed data of an alert besides its state.
 
     Attributes:
-        type: what it is about.
-        annotations: filled in.
+        type: the signal, or another type of alert.
+        annotations: the annotations, with their templates filled in.
         message: what is wrong, in one sentence.
-        threshold: of the severity.
-        operation: the operation that it is about, if it is about one.
+        threshold: the threshold of the severity.
+        operation: the operation that it is about, if any.
     """
 
     type: str
@@ -270,7 +270,7 @@ def _active_since(instance: AlertInstance) -> float:
 
 
 def alert_series(states: AlertStates) -> Vector:
-    """Return the series that Prometheus has of a rule's alerts that are pending or firing."""
+    """Return the series that Prometheus has for the pending and firing alerts of a rule."""
     return [
         (metric_labels({**states.labels(key, level), NAME: ALERTS, "alertstate": phase}), 1.0)
         for key, instance in states.instances.items()

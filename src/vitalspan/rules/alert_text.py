@@ -12,13 +12,13 @@ from vitalspan.signals.catalogue import signal_of, subject_of, unit_of
 from vitalspan.units import duration_text, value_text
 
 TARGET_LABELS: Final = frozenset({"job", "instance"})
-"""Labels of what Prometheus scrapes."""
+"""The labels of scrape targets."""
 
 
 def annotations_of(rule: Rule, value: float | None, labels: Mapping[str, str]) -> dict[str, str]:
     """Return the annotations of a rule, with their templates filled in for an alert.
 
-    They may show `job` and `instance`, which the alert gets when it leaves the process.
+    They may use `job` and `instance`, which the alert gets when it is sent.
     """
     if any(not TARGET_LABELS.isdisjoint(labels_of(text)) for _, text in rule.annotations):
         labels = {**external_labels(), **labels}
@@ -28,14 +28,14 @@ def annotations_of(rule: Rule, value: float | None, labels: Mapping[str, str]) -
 def message(
     rule: Rule, level: int, value: float | None, labels: Mapping[str, str], covered: float
 ) -> str:
-    """Return one sentence that says what is wrong.
+    """Return a sentence that says what is wrong.
 
     Args:
-        rule: whose alert it is.
+        rule: the rule.
         level: the index of the dominant level.
-        value: of the signal, None without data.
-        labels: of the alert.
-        covered: how many seconds the history is long.
+        value: the value of the signal; None without data.
+        labels: the labels of the alert.
+        covered: the length of the history in seconds.
     """
     query, unit = rule.query, unit_of(rule.query)
     what = subject_of(query)

@@ -1,7 +1,7 @@
-"""Annotation templates of rules on signals, such as `{{ $value | humanize }}`.
+"""Annotation templates of signal rules, such as `{{ $value | humanize }}`.
 
-They are a part of those of Prometheus, which can be checked when a file is read and exported as
-they are. Annotations of rules in PromQL have all of Go's templates, in `go_template`.
+They are a subset of Prometheus' templates, which can be checked when a file is read and exported
+unchanged. Annotations of PromQL rules have all of Go's templates, in `go_template`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from vitalspan.rules.number_text import (
 )
 
 NO_VALUE: Final = "no data"
-"""The text in place of a value that was never known."""
+"""The text for a value that was never known."""
 
 _ACTION: Final = re.compile(r'\{\{((?:[^"}]|"(?:\\.|[^"\\])*"|\}(?!\}))*)\}\}', re.DOTALL)
 _SPACE: Final = r"[ \t\r\n]"
-"""What may stand between the words of a template; Python knows more spaces."""
+"""The whitespace between the words of a template; Python's is a larger set."""
 
 _ODD: Final = re.compile(r"[^\x20-\x7e\t\r\n]")
 _TOKEN: Final = re.compile(
@@ -47,7 +47,7 @@ Function = Callable[[Value], str]
 
 
 class _Substitution(NamedTuple):
-    """A placeholder's meaning: the value or a label, and functions applied to it in turn."""
+    """The meaning of a placeholder: the value or a label, and the functions applied to it."""
 
     label: str
     functions: tuple[Function, ...]
@@ -59,12 +59,12 @@ Part = str | _Substitution
 def fill(template: str, value: float | None, labels: Mapping[str, str]) -> str:
     """Return a template filled in with a value and labels.
 
-    A missing label is empty. What cannot be parsed stays as it is.
+    A missing label is empty. Anything that cannot be parsed is not changed.
 
     Args:
         template: the text, with `{{ $value }}` and `{{ $labels.name }}`.
-        value: of the signal, in its base unit; None where it was never known.
-        labels: of the alert.
+        value: the value of the signal in its base unit; None if it was never known.
+        labels: the labels of the alert.
     """
     texts = []
     for part in _parts(template)[0]:
@@ -81,10 +81,10 @@ def fill(template: str, value: float | None, labels: Mapping[str, str]) -> str:
 
 
 def check(template: str) -> None:
-    """Check that a template can be filled in, here and by Prometheus.
+    """Check that both this module and Prometheus can fill in a template.
 
     Raises:
-        ValueError: for what cannot be parsed; the message says what to write.
+        ValueError: for an invalid template; the message says what to write.
     """
     mistake = _parts(template)[1]
     if mistake:
@@ -92,14 +92,14 @@ def check(template: str) -> None:
 
 
 def labels_of(template: str) -> tuple[str, ...]:
-    """Return the labels that a template refers to."""
+    """Return the labels that a template uses."""
     labels = (part.label for part in _parts(template)[0] if isinstance(part, _Substitution))
     return tuple(label for label in labels if label)
 
 
 @lru_cache(maxsize=1024)
 def _parts(template: str) -> tuple[tuple[Part, ...], str]:
-    """Return a template in parts, and a message about what is wrong with it."""
+    """Return the parts of a template, and a message about a mistake in it."""
     parts: list[Part] = []
     mistake = ""
     end = 0
@@ -124,9 +124,9 @@ def _parts(template: str) -> tuple[tuple[Part, ...], str]:
 
 
 def _odd_character(action: str) -> str:
-    """Return the message about a character that looks like another one, empty where there is none.
+    """Return a message about a character that looks like another one; empty if there is none.
 
-    Texts in quotes may have any.
+    Quoted strings may have any characters.
     """
     odd = _ODD.search(re.sub(r'"(?:\\.|[^"\\])*"', "", action))
     if odd is None:
@@ -143,7 +143,7 @@ def _odd_character(action: str) -> str:
 
 
 def _parse_action(action: str) -> _Substitution | None:
-    """Parse what stands between double braces; None is for what cannot be parsed."""
+    """Parse the content of double braces; None if it is invalid."""
     stages: list[list[re.Match[str]]] = [[]]
     position = 0
     while position < len(action):
@@ -188,13 +188,13 @@ def _printf(pattern: str, *, numeric: bool) -> Function | None:
         return None
     before, after = (match.group(index).replace("%%", "%") for index in (1, 6))
     if match.group(5):
-        # %s of a number is an error for Prometheus.
+        # Prometheus refuses %s of a number.
         numeric_s = numeric and match.group(5) == "s"
         return None if numeric_s else lambda argument: f"{before}{_text(argument)}{after}"
     if not numeric:
         return None
     width, verb = int(match.group(2) or 0), match.group(4)
-    # Without a precision, Go's %g is as long as it must be, and C's is not.
+    # Without a precision, Go's %g is exact, and C's is not.
     exact = verb == "g" and not match.group(3)
     format_ = f"%{match.group(3) or ''}{verb}"
 
@@ -207,7 +207,7 @@ def _printf(pattern: str, *, numeric: bool) -> Function | None:
 
 
 def _text(argument: Value) -> str:
-    """Return a value as Go's %v writes it: a number with the fewest digits that are exact."""
+    """Return a value like Go's %v: a number has the fewest digits that are exact."""
     if isinstance(argument, str):
         return argument
     return float_text(argument)
@@ -234,4 +234,4 @@ _FUNCTIONS: Final[dict[str, Function]] = {
     "toLower": _lower,
 }
 _OF_TEXTS: Final = frozenset({"toUpper", "toLower"})
-"""Functions that take a text, such as a label or what another function returned."""
+"""Functions that take a string, such as a label or the result of another function."""

@@ -1,4 +1,4 @@
-"""The burn-rate alerts of an SLO: several windows, as the SRE workbook has them."""
+"""The burn-rate alerts of an SLO, with several windows, as in the SRE workbook."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from vitalspan.units import duration_text
 
 
 class BurnWindow(NamedTuple):
-    """The two windows of an alert, and the burn rate that both have to be above.
+    """The two windows of an alert, and the burn rate that both have to exceed.
 
-    The short window, a twelfth of the long one, lets the alert end soon after the trouble.
+    The short window, a twelfth of the long one, lets the alert end soon after the problem.
     """
 
     burn_rate: float
@@ -25,7 +25,7 @@ class BurnWindow(NamedTuple):
     severity: Severity
 
     def budget(self, slo_window: float) -> float:
-        """Return the share of an SLO's error budget that is spent when the alert fires."""
+        """Return the ratio of an SLO's error budget that is spent when the alert fires."""
         return self.burn_rate * self.long / slo_window
 
 
@@ -42,32 +42,32 @@ BURN_WINDOWS: Final = (
 Google, The Site Reliability Workbook, chapter 5, "Multiwindow, Multi-Burn-Rate Alerts"."""
 
 USUAL_INTERVAL: Final = 15.0
-"""Seconds between two scrapes, and between two evaluations, unless there are more."""
+"""The default interval of scrapes and evaluations in seconds."""
 
 _SAMPLES: Final = 4
-"""Samples that the shortest window has."""
+"""The number of samples in the shortest window."""
 
 _LONG_TO_SHORT: Final = 12.0
 _LEAST_LONG_TO_SHORT: Final = 2.0
 
 _LONGEST: Final = MONTH
-"""Seconds of the longest window: so much of the past is kept in the process."""
+"""The longest window in seconds, which is how much of the past a process keeps."""
 
 _MOST_SPENT: Final = 0.5
-"""The share of an error budget that may be gone by the time that an alert fires."""
+"""The ratio of an error budget that may be gone by the time an alert fires."""
 
 _ROUNDING: Final = 1e-6
-"""What a burn rate may be above 1 because of rounding alone."""
+"""The amount by which rounding may raise a burn rate above 1."""
 
 _REACHED: Final = 0.9
-"""How far a threshold may be on the way from 1 to the greatest burn rate that there can be."""
+"""The position of the highest threshold between 1 and the greatest possible burn rate."""
 
 
 def with_burn_rate_alerts(rules: RuleSet, interval: float = USUAL_INTERVAL) -> RuleSet:
     """Return rules with a group of burn-rate alerts for each SLO.
 
     Args:
-        rules: of which SLOs have no groups yet.
+        rules: rules whose SLOs have no groups yet.
         interval: seconds between two evaluations.
 
     Raises:
@@ -89,26 +89,26 @@ def burn_group(slo: Slo, interval: float = USUAL_INTERVAL) -> Group:
     for window in burn_windows(slo, interval):
         alert = raised.get(window.severity, SloAlert(window.severity, window.severity))
         if alert.severity is not None:
-            # Of two with the same labels, the later one is the more sensitive.
+            # If two have the same labels, the later one is more sensitive.
             rule = _burn_rule(slo, window, alert.severity, alert)
             rules[alert.severity, rule.labels] = rule
     return Group(f"slo:{slo.name}", tuple(rules.values()))
 
 
 def burn_windows(slo: Slo, interval: float = USUAL_INTERVAL) -> list[BurnWindow]:
-    """Return the windows of an SLO's alerts, and the burn rates that they fire above.
+    """Return the windows of an SLO's alerts, and the burn rates above which they fire.
 
-    Every burn rate is above 1, at which a budget just lasts, and below what a total outage makes.
+    Every burn rate is above 1, at which a budget just lasts, and below that of a total outage.
 
     Args:
-        slo: whose alerts they are.
+        slo: the SLO.
         interval: seconds between two evaluations.
     """
     highest = highest_burn_rate(slo.objective)
     if highest - 1.0 < 1e-9:
         return []
     most = 1.0 + _REACHED * (highest - 1.0)
-    # Six digits, unless that leaves nothing of an objective near 0.
+    # Round to six digits, unless that leaves nothing of an objective near 0.
     most = round(most, 6) if 1.0 < round(most, 6) < highest else most
     return [
         window._replace(burn_rate=min(max(window.burn_rate, 1.0 + _ROUNDING), most))
@@ -117,16 +117,16 @@ def burn_windows(slo: Slo, interval: float = USUAL_INTERVAL) -> list[BurnWindow]
 
 
 def highest_burn_rate(objective: float) -> float:
-    """Return the burn rate of a total outage, the greatest that there can be."""
+    """Return the burn rate of a total outage, which is the greatest possible one."""
     return 1.0 / (1.0 - objective)
 
 
 def scaled_windows(slo_window: float, interval: float = USUAL_INTERVAL) -> list[BurnWindow]:
-    """Return the windows of the workbook for an SLO over so many seconds, whatever its objective.
+    """Return the workbook's windows for an SLO window in seconds, whatever the objective is.
 
-    They are as much longer or shorter as the SLO's own window is, within what can be measured. A
-    window is left out if too much of the budget would be gone by the time that its alert fires, or
-    if another one of its severity and length fires earlier.
+    They are scaled with the SLO's own window, within the limits of what can be measured. A window
+    is left out if too much of the budget would be gone by the time its alert fires, or if another
+    one of the same severity and length fires earlier.
     """
     least = _shortest(interval)
     windows: dict[tuple[Severity, float], BurnWindow] = {}
@@ -136,13 +136,13 @@ def scaled_windows(slo_window: float, interval: float = USUAL_INTERVAL) -> list[
         short = max(float(round(long / _LONG_TO_SHORT)), least)
         scaled = window._replace(long=long, short=short)
         if scaled.budget(slo_window) <= _MOST_SPENT:
-            # Those of the workbook become ever more sensitive.
+            # The workbook's windows become more and more sensitive.
             windows[window.severity, long] = scaled
     return list(windows.values())
 
 
 def too_short(slo_window: float, interval: float = USUAL_INTERVAL) -> str:
-    """Return why an SLO's window is too short for alerts; empty for one that is long enough."""
+    """Return why an SLO's window is too short for alerts; empty if it is long enough."""
     long = _shortest(interval) * _LEAST_LONG_TO_SHORT
     pages = [window for window in BURN_WINDOWS if window.severity == "critical"]
     shortest = min(window.burn_rate for window in pages) * long / _MOST_SPENT
@@ -160,7 +160,7 @@ def _shortest(interval: float) -> float:
 
 
 def capped(slo: Slo) -> Iterator[str]:
-    """Yield a sentence about each alert that fires at another burn rate than the workbook's."""
+    """Yield a sentence about each alert whose burn rate differs from the workbook's."""
     highest = highest_burn_rate(slo.objective)
     share = f"{slo.objective * 100:.10g} %"
     windows = burn_windows(slo)

@@ -1,4 +1,4 @@
-"""The expression of a rule, compiled, and where it gets its samples."""
+"""The compiled expression of a rule, and the source of its samples."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _MAX_NOTES: Final = 100
 
 
 class RuleSource(SeriesSource, Protocol):
-    """The source of series for the expressions of rules, and the place of recorded ones."""
+    """The source of series for the expressions of rules, and the store of recorded ones."""
 
     @property
     def now(self) -> int:
-        """The last tick, in milliseconds since the epoch."""
+        """The time of the last tick, in milliseconds since the epoch."""
         ...
 
     @property
     def external_labels(self) -> Mapping[str, str]:
-        """The labels that tell the process apart from others."""
+        """The labels that distinguish this process from others."""
         ...
 
     @property
     def has_everything(self) -> bool:
-        """True if there are samples of all series, and not only of those asked for in advance."""
+        """True if there are samples of all series, not only of those that were asked for."""
         ...
 
     def record(self, owner: Hashable, vector: Vector) -> None:
@@ -37,12 +37,12 @@ class RuleSource(SeriesSource, Protocol):
 
 
 class CompiledRule:
-    """An expression that is evaluated at ticks; what it has to say is logged once.
+    """An expression that is evaluated at ticks; its annotations are logged once.
 
     Args:
-        name: of the rule, for the log.
+        name: the name of the rule, for the log.
         expr: the expression.
-        store: where its samples are.
+        store: the source of samples.
     """
 
     def __init__(self, name: str, expr: str, store: RuleSource) -> None:
@@ -60,7 +60,7 @@ class CompiledRule:
         """Return the result at the last tick.
 
         Raises:
-            EvaluationError: if there is none.
+            EvaluationError: if there is no result.
         """
         context = self._query.context(self._store, self._store.now)
         vector = self._query.evaluate(context)

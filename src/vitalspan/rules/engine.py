@@ -33,15 +33,15 @@ class RuleEngine:
     """Evaluates rules on a history.
 
     Args:
-        history: what the rules look back on.
+        history: the history that the rules look back on.
         epoch: returns the difference between the time of day and the steady clock, in seconds.
-        kept: past alerts that are kept for reading.
+        kept: the number of past alerts to keep for reading.
 
     Attributes:
-        transitions: changes of alerts, by name, severity and the state that was entered.
-        failures: evaluations that failed, by the rule's name.
+        transitions: the number of state changes, by alert name, severity and new state.
+        failures: the number of failed evaluations, by the name of the rule.
         past: past alerts, the latest last.
-        orphaned: ended alerts of rules that are not in force any more.
+        orphaned: ended alerts of rules that are no longer in force.
     """
 
     def __init__(self, history: History, epoch: Callable[[], float], kept: int) -> None:
@@ -60,13 +60,13 @@ class RuleEngine:
         self._points = AlertPoints()
 
     def replace(self, groups: Iterable[Group], now: float) -> None:
-        """Put other rules in force.
+        """Replace the rules.
 
-        An alert goes on if its rule keeps its name, labels and severities, as in Prometheus.
+        An alert continues if its rule keeps its name, labels and severities, as in Prometheus.
 
         Args:
-            groups: all groups that are in force from now on.
-            now: the time, on the steady clock.
+            groups: all groups to evaluate from now on.
+            now: the current time on the steady clock.
         """
         former = {key: state for each in self._groups for key, state in each.by_rule().items()}
         times = {each.group.name: each.last for each in self._groups}
@@ -89,7 +89,7 @@ class RuleEngine:
         self._forget_names({rule_state.alert for rule_state in self.rule_states()})
 
     def _ask_for_samples(self, running: Iterable[RunningGroup]) -> None:
-        """Let the samples be kept that expressions need, and no others."""
+        """Keep the samples that expressions need, and no others."""
         states = [state for each in running for state in each.expression_states]
         self.history.samples.ask([demand for state in states for demand in state.demands])
         owners = [state.owner for state in states if isinstance(state, RecordingState)]
@@ -102,12 +102,12 @@ class RuleEngine:
             del self.failures[name]
 
     def evaluate(self, now: float) -> list[AlertChange]:
-        """Evaluate the groups that are due, except their rules on health scores.
+        """Evaluate the groups that are due, except for their rules on health scores.
 
-        A health score is made of these rules' alerts, so the rules on it come after it.
+        A health score depends on the alerts of these rules, so the rules on it come afterwards.
 
         Args:
-            now: the tick, on the steady clock; the history has observed it.
+            now: the tick on the steady clock, which the history has observed.
 
         Returns:
             The alerts whose severity or phase has changed.
@@ -140,7 +140,7 @@ class RuleEngine:
         """Evaluate the rules on health scores of the groups that were due at this tick.
 
         Args:
-            now: the tick, on the steady clock; the history has observed the scores.
+            now: the tick on the steady clock; the history has observed the scores.
 
         Returns:
             The alerts whose severity or phase has changed.
@@ -163,7 +163,7 @@ class RuleEngine:
     def alert_points(self) -> list[tuple[Mapping[str, str], float]]:
         """Return the labels of every possible alert, and its points: 0 unless it fires now.
 
-        Alerts on health scores are left out, since a score must not depend on itself.
+        Alerts on health scores are left out, because a score must not depend on itself.
         """
         made_of_scores: set[AlertStates] = {*self._made_of_scores}
         return self._points.of(
@@ -171,7 +171,7 @@ class RuleEngine:
         )
 
     def set_metric_prefix(self, metric_prefix: str) -> None:
-        """Set the prefix of the names of the monitor's metrics."""
+        """Set the prefix of the monitor's metric names."""
         self._prefix = metric_prefix
         self._find_made_of_scores()
 
@@ -184,7 +184,7 @@ class RuleEngine:
         }
 
     def alerts(self, now: float) -> list[Alert]:
-        """Return every alert that is pending, firing, or resolved not long ago."""
+        """Return all alerts that are pending, firing, or were resolved recently."""
         limit = now + self._epoch() - RESOLVED_RETENTION
         self.orphaned = [one for one in self.orphaned if (one.resolved_at or 0) >= limit]
         current = [
@@ -196,16 +196,16 @@ class RuleEngine:
         return [*current, *(self._with_silence(one, now) for one in self.orphaned)]
 
     def evaluated(self) -> dict[str, float]:
-        """Return when each group was evaluated last, in seconds on the steady clock."""
+        """Return when each group was last evaluated, in seconds on the steady clock."""
         return {each.group.name: each.last for each in self._groups if each.last > float("-inf")}
 
     def set_evaluated(self, times: Mapping[str, float]) -> None:
-        """Set when groups were evaluated last, as `evaluated` returns it."""
+        """Set when groups were last evaluated, from the result of `evaluated`."""
         for each in self._groups:
             each.last = times.get(each.group.name, each.last)
 
     def acknowledge(self, alert: str) -> bool:
-        """Acknowledge the alert of this id; return whether there is one."""
+        """Acknowledge the alert with this id; return whether there is one."""
         instances = [
             instance
             for rule_state in self.rule_states()
@@ -217,15 +217,15 @@ class RuleEngine:
         return bool(instances)
 
     def keep_past(self, kept: int) -> None:
-        """Keep this many past alerts from now on, the latest ones."""
+        """Keep this many of the latest past alerts."""
         self.past = deque(self.past, maxlen=kept)
 
     def rule_states(self) -> list[AlertStates]:
-        """Return the state of every rule that has alerts, in the order of their definitions."""
+        """Return the states of all rules that have alerts, in the order of their definitions."""
         return [rule_state for each in self._groups for rule_state in each.alert_states]
 
     def clear(self) -> None:
-        """Forget every alert, past ones included. Conditions that still hold begin anew."""
+        """Remove all alerts, including past ones. Alerts whose conditions still hold start over."""
         for rule_state in self.rule_states():
             rule_state.instances.clear()
         self.orphaned.clear()

@@ -1,4 +1,4 @@
-"""The status of an SLO: how much of its error budget is left, and how long that will last."""
+"""The status of an SLO: how much of its error budget is left, and how long it will last."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from vitalspan.promql.matchers import match_all
 from vitalspan.rules.model import Slo
 
 _RECENT: Final = 3600.0
-"""Seconds over which the present burn rate is measured."""
+"""Seconds over which the current burn rate is measured."""
 
 
 @dataclass(frozen=True)
 class SloStatus:
-    """An SLO at one moment.
+    """The status of an SLO at one moment.
 
     Attributes:
-        name: of the SLO.
-        objective: the share of events that should be good.
-        window: seconds that the error budget is for.
-        covered: seconds of the window that there is history of; all figures are about these.
-        events: calls that were judged.
-        bad: those of them that were bad.
-        budget_remaining: the share of the error budget that is left: 1 while nothing was bad,
-            negative when overspent.
-        burn_rate: how many times faster than allowed it has been spent over the last hour; None
-            without events.
-        exhausted_in: seconds until nothing of it is left at that rate; None where it is growing
-            or there were no events, 0 where nothing is left.
-        labels: the values of the labels that tell its error budgets apart.
+        name: the name of the SLO.
+        objective: the target ratio of good events.
+        window: the length of the error budget's window in seconds.
+        covered: the seconds of the window with history, which all values are based on.
+        events: the number of judged calls.
+        bad: the number of bad calls.
+        budget_remaining: the ratio of the error budget that is left: 1 while nothing was bad,
+            negative when it is overspent.
+        burn_rate: how many times faster than allowed it was spent over the last hour; None without
+            events.
+        exhausted_in: seconds until nothing is left at that rate; None if it is growing or there
+            were no events, 0 if nothing is left.
+        labels: the values of the labels that separate its error budgets.
     """
 
     name: str
@@ -49,12 +49,12 @@ class SloStatus:
 
     @property
     def complete(self) -> bool:
-        """True if there is history of the whole window."""
+        """True if there is history for the whole window."""
         return self.covered >= self.window
 
 
 def judge_of_labels(slo: Slo) -> Callable[[Mapping[str, str]], bool] | None:
-    """Return what says by their labels whether calls are good; None where labels do not matter."""
+    """Return a function that judges calls by their labels; None if labels do not matter."""
     if slo.good:
         return partial(match_all, slo.good)
     if slo.bad:
@@ -63,11 +63,11 @@ def judge_of_labels(slo: Slo) -> Callable[[Mapping[str, str]], bool] | None:
 
 
 def statuses(slo: Slo, history: History, now: float) -> list[SloStatus]:
-    """Return how an SLO stands at a tick, for each combination of the labels that it is told by.
+    """Return the status of an SLO at a tick, for each of its error budgets.
 
     Args:
-        slo: which.
-        history: that it has.
+        slo: the SLO.
+        history: the history with its events.
         now: the tick, in seconds on the steady clock.
     """
     tracks = history.slos.with_key(slo.name)

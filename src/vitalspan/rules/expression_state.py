@@ -1,4 +1,4 @@
-"""The state of an alerting rule that is PromQL: its alerts, their labels and annotations."""
+"""The state of a PromQL alerting rule: its alerts, their labels and annotations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from vitalspan.rules.severity_labels import severity_of
 from vitalspan.signals.reader import Key
 
 TYPE: Final = "expr"
-"""What alerts of expressions are about."""
+"""The type of alerts from expressions."""
 
 _LONGEST_EXPRESSION: Final = 200
 
@@ -36,13 +36,13 @@ Annotations = dict[str, str]
 
 
 class ExpressionState(AlertStates):
-    """An alerting rule that is PromQL: one alert for each element of its result.
+    """A PromQL alerting rule, with one alert for each element of its result.
 
     Args:
         rule: the rule.
         group: the name of its group.
-        limit: alerts that it may have at most, 0 for any number.
-        store: where samples are.
+        limit: the maximum number of alerts, 0 for no limit.
+        store: the source of samples.
 
     Attributes:
         texts: the annotations of each alert.
@@ -65,18 +65,18 @@ class ExpressionState(AlertStates):
 
     @property
     def demands(self) -> tuple[Demand, ...]:
-        """The samples that it needs, and its templates."""
+        """The samples that the expression and the templates need."""
         queries = self._queries.values()
         return (*self._compiled.demands, *(one for query in queries for one in query.demands))
 
     @property
     def identity(self) -> object:
-        """The parts of a rule that must stay the same for its alerts to go on."""
+        """The parts of a rule that must stay the same for its alerts to continue."""
         return type(self), self.group, self.rule.alert, self.rule.labels
 
     @property
     def severities(self) -> tuple[str, ...]:
-        """The severity that its label says; none where a template makes it."""
+        """The severity from the rule's label; none if a template makes it."""
         label = dict(self.rule.labels).get("severity", "")
         return () if "{{" in label else (severity_of(label),)
 
@@ -86,7 +86,7 @@ class ExpressionState(AlertStates):
         return self.rule.for_seconds > 0
 
     def evaluate(self, now: float) -> list[AlertChange]:
-        """Evaluate the rule: update every alert, and return those that have changed."""
+        """Evaluate the rule: update all alerts, and return those that have changed."""
         present = self._present()
         if self.limit and len(present) > self.limit:
             raise TooManyAlertsError(
@@ -117,16 +117,16 @@ class ExpressionState(AlertStates):
         return changes
 
     def keep_missing(self, now: float) -> None:
-        """Let alerts that an earlier process had go on while the samples of this one are few.
+        """Keep the alerts of an earlier process while this one has too few samples.
 
         Args:
-            now: when this process began, on the steady clock.
+            now: when this process started, on the steady clock.
         """
         looks_back = max((demand.range for demand in self.demands), default=0)
         self._missing_kept_until = now + looks_back / 1000
 
     def severity(self, key: Key, level: int) -> str:  # noqa: ARG002 - there is one level
-        """Return the severity that the label of an alert stands for."""
+        """Return the severity from the label of an alert."""
         return severity_of(self.labels(key, 0).get("severity", ""))
 
     def labels(self, key: Key, level: int) -> dict[str, str]:  # noqa: ARG002
@@ -134,11 +134,11 @@ class ExpressionState(AlertStates):
         return dict(zip(key[::2], key[1::2], strict=True))
 
     def possible_keys(self) -> list[Key]:
-        """Return what tells the alerts apart that there are."""
+        """Return the keys of the current alerts."""
         return list(self.instances)
 
     def phases(self) -> Iterator[tuple[dict[str, str], str]]:
-        """Yield the labels and the phase of every alert, and of the rule where it has none."""
+        """Yield the labels and the phase of every alert, and of the rule if it has none."""
         for key, instance in self.instances.items():
             dominant = instance.dominant_level()
             phase = "inactive" if dominant is None else dominant[1]
@@ -149,7 +149,7 @@ class ExpressionState(AlertStates):
             yield {**plain, "alertname": self.alert, "severity": severity}, "inactive"
 
     def view(self, key: Key, level: int, covered: float) -> AlertView:  # noqa: ARG002
-        """Return what is shown of an alert beside its state."""
+        """Return the displayed data of an alert besides its state."""
         annotations = self.texts.get(key, {})
         labels = self.labels(key, 0)
         message = annotations.get("summary") or annotations.get("description")
@@ -158,7 +158,7 @@ class ExpressionState(AlertStates):
         return AlertView(TYPE, annotations, message, 0.0, labels.get("operation"))
 
     def take_over(self, predecessor: AlertStates) -> None:
-        """Go on with the alerts of the rule that this one replaces."""
+        """Continue with the alerts of the rule that this one replaces."""
         super().take_over(predecessor)
         if isinstance(predecessor, ExpressionState):
             self.texts = predecessor.texts
@@ -172,7 +172,7 @@ class ExpressionState(AlertStates):
         return self.rule.labels
 
     def _present(self) -> dict[Key, tuple[Annotations, float]]:
-        """Return the alerts that the expression asks for now.
+        """Return the alerts in the current result of the expression.
 
         Raises:
             EvaluationError: if two have the same labels, or if there is no result.
@@ -216,5 +216,5 @@ class ExpressionState(AlertStates):
 
 
 def number_of(value: Value) -> float:
-    """Return the number that an alert has as its value: 0 for a native histogram."""
+    """Return the value of an alert as a number: 0 for a native histogram."""
     return value if isinstance(value, float) else 0.0

@@ -1,10 +1,10 @@
-"""Finds rules about things that have never been there: a misspelled name is silent for ever.
+"""Finds rules about series that have never existed, because a misspelled name is silent for ever.
 
-A rule is no mistake only because nothing has happened yet. It is reported if it names an operation,
-a component, a cache, an API or a metric of which there is none, or a label that no series of its
-metric has. A metric that is registered may have no series before the first error, and a label such
-as `status` may get its values during calls, so neither is reported. Rules that fire without data
-are not silent. Of an expression the metrics alone are looked for.
+A rule is not wrong just because nothing has happened yet. It is reported if it names an operation,
+a component, a cache, an API or a metric that does not exist, or a label that no series of its
+metric has. A registered metric may have no series before the first error, and a label such as
+`status` may get its values during calls, so neither is reported. Rules that fire without data are
+not silent. In expressions only the metrics are checked.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ from vitalspan.units import duration_text
 from vitalspan.words import counted, hint
 
 PATIENCE: Final = 300.0
-"""Seconds after which a rule is reported if there has been nothing of what it names."""
+"""Seconds after which a rule is reported if nothing that it names exists."""
 
 _EVERY: Final = 60.0
 _MOST_LOGGED: Final = 20
 
 _NAMING: Final = (COMPONENT, OPERATION, "cache", "api")
-"""Labels whose values are names that a program gives, not something that happens."""
+"""Labels whose values are names that a program gives, rather than events."""
 
 _WITHOUT_SERIES: Final = re.compile(r"\b(absent|absent_over_time|or|unless)\b", re.IGNORECASE)
-"""With these an expression may have a result although a metric that it names is not there."""
+"""With these, an expression may have a result although one of its metrics does not exist."""
 
 
 class MissingSeries:
-    """Finds the series that a rule names and the process does not have.
+    """Finds the series that a rule names and that do not exist in the process.
 
     Args:
-        history: everything that there is.
-        described: returns the names of all metrics that are registered, with series or without.
+        history: the history, which has all series.
+        described: returns the names of all registered metrics, with or without series.
     """
 
     def __init__(self, history: History, described: Callable[[], Collection[str]]) -> None:
@@ -57,7 +57,7 @@ class MissingSeries:
         self._described = described
 
     def reason(self, rule: Rule, slos: Iterable[Slo]) -> str:
-        """Return what is missing; empty where there is nothing to complain about."""
+        """Return what is missing; empty if nothing is."""
         query = rule.query
         signal = signal_of(query)
         if rule.no_data == "alert" or signal.absence or signal.source is MONITOR:
@@ -67,7 +67,7 @@ class MissingSeries:
         if signal.source is REGISTRY:
             reasons = (self._of_metric(metric, query.where) for metric in signal.metrics)
             reason = next(filter(None, reasons), "")
-            # Only a name that was written down can be misspelled.
+            # Only names that were written by hand can be misspelled.
             return reason if signal.own_metric else reason.partition(":")[0]
         assert signal.source.index is not None  # noqa: S101 - of operations, caches and APIs
         index = signal.source.index(self._history)
@@ -77,7 +77,7 @@ class MissingSeries:
         return reason
 
     def reason_for_expression(self, state: ExpressionState, rules: RuleSet) -> str:
-        """Return which metric is missing; empty where there is nothing to complain about."""
+        """Return which metric is missing; empty if none is."""
         if _WITHOUT_SERIES.search(state.rule.expr):
             return ""
         samples = self._history.samples
@@ -119,11 +119,11 @@ class MissingSeries:
 
 
 class MissingSeriesWatch:
-    """Reports the rules that nothing has ever been there for, each once.
+    """Reports the rules whose series have never existed, each once.
 
     Args:
-        missing: says what a rule names that there is not.
-        rule_states: returns the states of all rules in force.
+        missing: finds what is missing.
+        rule_states: returns the states of all current rules.
     """
 
     def __init__(
@@ -138,15 +138,15 @@ class MissingSeriesWatch:
 
     @property
     def without_series(self) -> Mapping[AlertStates, str]:
-        """The rules that nothing has ever been there for, and what is missing."""
+        """The rules whose series have never existed, and what is missing."""
         return self._reported
 
     def tick(self, now: float, rules: RuleSet) -> None:
-        """Look, once a minute, for rules that have waited for too long.
+        """Check once a minute for rules that have waited too long.
 
         Args:
             now: the tick, on the steady clock.
-            rules: those in force.
+            rules: the current rules.
         """
         states = list(self._rule_states())
         if (
@@ -187,12 +187,12 @@ def _is_about_something(state: AlertStates) -> bool:
     if not isinstance(state, RuleState):
         return bool(state.instances)
     query = state.rule.query
-    # The series of an SLO, and of calls, say nothing about what the SLO is of or calls measure.
+    # The series of an SLO or of calls do not show that the SLO's or the measure's name is right.
     return state.has_series and query.slo is None and query.measure is None
 
 
 def _recorded_names(rules: RuleSet) -> Iterator[str]:
-    """Yield the names of the metrics that recording rules make."""
+    """Yield the names of the metrics of recording rules."""
     for group in rules.groups:
         for one in group.expressions:
             if isinstance(one, RecordedExpression):
@@ -214,7 +214,7 @@ def _log(reasons: Mapping[AlertStates, str]) -> None:
 
 
 def _of_named(index: SeriesIndex[Any], where: Sequence[Matcher]) -> str:
-    """Return which of the names that a program gives there is not."""
+    """Return which of the names that a program gives does not exist."""
     named = [one for one in _positive(where) if one.label in _NAMING]
     if not named or any(match_all(named, series.labels) for series in _candidates(index, named)):
         return ""
@@ -228,9 +228,9 @@ def _of_named(index: SeriesIndex[Any], where: Sequence[Matcher]) -> str:
 
 
 def _of_measure(index: SeriesIndex[Any], query: Query) -> str:
-    """Return a measure that there is not, if one of a similar name is counted.
+    """Return a missing measure, if one with a similar name exists.
 
-    A measure may well be counted in rare calls only.
+    Without a similar one, the measure may just be counted in rare calls.
     """
     measures = {
         column.removeprefix(MEASURE_COLUMN)
@@ -250,5 +250,5 @@ def _candidates(index: SeriesIndex[Any], where: Iterable[Matcher]) -> Sequence[T
 
 
 def _positive(where: Iterable[Matcher]) -> Iterator[Matcher]:
-    """Yield the conditions that a series without the label does not fulfil."""
+    """Yield the matchers that do not match a series without the label."""
     return (one for one in where if one.operator in ("=", "=~") and not one.matches(""))

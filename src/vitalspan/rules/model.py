@@ -1,4 +1,4 @@
-"""The model of a rule file: groups of rules, SLOs, and how health is scored."""
+"""The model of a rule file: groups of rules, SLOs, and the scoring of health."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ Severity = Literal["info", "warning", "error", "critical"]
 NoData = Literal["ok", "alert", "keep"]
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("info", "warning", "error", "critical")
-"""The least severe first."""
+"""All severities, the least severe first."""
 
 Pairs = tuple[tuple[str, str], ...]
-"""Names with their texts, in the order of the file."""
+"""Names and texts, in the order of the file."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """A severity and the threshold that it begins at.
+    """A severity and its threshold.
 
     Attributes:
         severity: one of `SEVERITIES`.
-        threshold: in the base unit; the condition holds strictly beyond it.
-        clear: the value that a firing alert must come back to; None is the threshold.
+        threshold: the threshold in the base unit; the condition holds strictly beyond it.
+        clear: the value to which a firing alert must return; None is the threshold.
     """
 
     severity: Severity
@@ -36,18 +36,18 @@ class Level:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule on a signal: its thresholds, and for how long they must be crossed.
+    """A rule on a signal: its thresholds, and how long they must be crossed.
 
     Attributes:
-        alert: its name.
+        alert: the name of the alert.
         query: the signal.
-        above: whether values above the thresholds are bad, or values below them.
-        levels: at least one, the least severe first, thresholds ever further out.
-        for_seconds: how long a condition holds before the alert fires.
-        keep_firing_for: seconds that it goes on firing after the condition has ended.
-        labels: added to the alert; they may not be `alertname` or `severity`.
+        above: whether values above the thresholds are bad, rather than values below them.
+        levels: at least one, the least severe first, with increasingly extreme thresholds.
+        for_seconds: how long a condition has to hold before the alert fires.
+        keep_firing_for: seconds that it keeps firing after the condition has ended.
+        labels: labels of the alert; they may not be `alertname` or `severity`.
         annotations: texts for people, with `{{ $value }}` and `{{ $labels.name }}`.
-        min_count: with fewer samples in the window there is no data.
+        min_count: the minimum number of samples in the window; with fewer there is no data.
         no_data: what happens without data: `ok`, `alert`, or `keep` to leave everything as it is.
     """
 
@@ -68,11 +68,11 @@ class ExpressionRule:
     """A rule on a PromQL expression, with an alert for each element of its result.
 
     Attributes:
-        alert: its name.
+        alert: the name of the alert.
         expr: the expression.
-        for_seconds: how long an element is there before its alert fires.
-        keep_firing_for: seconds that an alert goes on firing after its element has gone.
-        labels: added to those of the element; Go templates.
+        for_seconds: how long an element has to exist before its alert fires.
+        keep_firing_for: seconds that an alert keeps firing after its element has gone.
+        labels: labels in addition to those of the element; Go templates.
         annotations: texts for people; Go templates.
     """
 
@@ -86,12 +86,12 @@ class ExpressionRule:
 
 @dataclass(frozen=True)
 class RecordedExpression:
-    """A recording rule: the result of an expression becomes series of a name.
+    """A recording rule: the result of an expression is stored under a name.
 
     Attributes:
         record: the name.
         expr: the expression.
-        labels: added to those of the result, or instead of them.
+        labels: labels that are added to the result, or replaced in it.
     """
 
     record: str
@@ -105,12 +105,12 @@ class Group:
 
     Attributes:
         name: unique in a file.
-        rules: those on signals, in the order of the file.
+        rules: the rules on signals, in the order of the file.
         interval: seconds between two evaluations; None is every tick.
-        limit: alerts that one rule may have at most, 0 for any number; beyond it the rule fails
-            and has none, as in Prometheus.
-        expressions: the rules that are PromQL, in the order of the file; they are evaluated one
-            after the other, so one may use what another has recorded.
+        limit: the maximum number of alerts of one rule, 0 for no limit; beyond it the rule fails
+            and has no alerts, as in Prometheus.
+        expressions: the PromQL rules, in the order of the file; they are evaluated one after the
+            other, so one may use what another one has recorded.
     """
 
     name: str
@@ -122,12 +122,12 @@ class Group:
 
 @dataclass(frozen=True)
 class SloAlert:
-    """The alert of one severity of an SLO.
+    """The settings of an SLO's alerts of one severity.
 
     Attributes:
-        of: the severity that the alerts have by themselves, critical or warning.
-        severity: the one that they are raised as; None switches them off.
-        labels: put on these alerts.
+        of: the default severity of the alerts, critical or warning.
+        severity: their actual severity; None disables them.
+        labels: labels of these alerts.
         annotations: texts for people.
     """
 
@@ -142,8 +142,8 @@ class CounterSelector:
     """Counters of the registry.
 
     Attributes:
-        series: the metric that they are of.
-        where: conditions on their labels.
+        series: the metric of the counters.
+        where: matchers of their labels.
     """
 
     series: str
@@ -152,12 +152,12 @@ class CounterSelector:
 
 @dataclass(frozen=True)
 class CountedEvents:
-    """Events of an SLO that counters of the registry count.
+    """Events of an SLO that are counted by counters of the registry.
 
     Attributes:
         total: the counters of all events.
-        judged: those of the good events, or of the bad ones.
-        judged_are_good: which of the two.
+        judged: the counters of the good events, or of the bad ones.
+        judged_are_good: whether `judged` counts the good events.
     """
 
     total: CounterSelector
@@ -171,19 +171,20 @@ class Slo:
 
     Attributes:
         name: unique in a file; the `slo` label of its series.
-        where: which operations count, or which counters.
-        objective: the share of events that should be good, between 0 and 1.
-        under: seconds that a good call may take at most; None means that good calls have no error.
-        window: seconds that the error budget is for.
-        labels: added to its alerts.
+        where: matchers of the operations or counters.
+        objective: the target ratio of good events, between 0 and 1.
+        under: the maximum duration of a good call in seconds; None means that good calls have no
+            error.
+        window: the length of the error budget's window in seconds.
+        labels: labels of its alerts.
         annotations: texts for people.
-        min_count: with fewer events in its longer window an alert does not fire.
-        min_bad: with fewer bad ones among them it does not fire either.
-        alert: the name of its alerts; empty makes one of the SLO's name.
-        alerts: how they are raised, where that is not as they are by themselves.
-        good: conditions on the labels of good calls, all others being bad.
-        bad: conditions on the labels of bad calls, all others being good.
-        by: labels whose values have error budgets and alerts of their own.
+        min_count: the minimum number of events in its longer window for an alert to fire.
+        min_bad: the minimum number of bad events in it for an alert to fire.
+        alert: the name of its alerts; by default it is made from the SLO's name.
+        alerts: the settings of its alerts, if they differ from the defaults.
+        good: matchers of the labels of good calls, all others being bad.
+        bad: matchers of the labels of bad calls, all others being good.
+        by: labels whose values have separate error budgets and alerts.
         counted: the counters whose events are judged instead of calls.
     """
 
@@ -206,7 +207,7 @@ class Slo:
 
 @dataclass(frozen=True)
 class RuleSet:
-    """The definitions of a rule file."""
+    """The definitions in rule files."""
 
     groups: tuple[Group, ...] = ()
     slos: tuple[Slo, ...] = ()

@@ -1,7 +1,7 @@
-"""Numbers as the templates of Prometheus write them: as Go does, and as `humanize` and the like do.
+"""Numbers in Prometheus' templates: in Go's format, and with `humanize` and others.
 
-Annotations of rules on signals (`annotation_templates`) and of rules in PromQL (`go_template`) use
-it both.
+This is used both for annotations of signal rules (`annotation_templates`) and of PromQL rules
+(`go_template`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BINARY: Final = ("", "ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi")
 
 
 def float_text(number: float) -> str:
-    """Return a float with the fewest digits that are exact, as Go's `%v`."""
+    """Return a float with the fewest digits that are exact, like Go's `%v`."""
     if not math.isfinite(number):
         return "NaN" if math.isnan(number) else "+Inf" if number > 0 else "-Inf"
     exact = Decimal(repr(number)).normalize()
@@ -31,7 +31,7 @@ def float_text(number: float) -> str:
 
 
 def four_digits(number: float) -> str:
-    """Return a float as Go's `%.4g` writes it."""
+    """Return a float like Go's `%.4g`."""
     return f"{number:.4g}" if math.isfinite(number) else float_text(number)
 
 

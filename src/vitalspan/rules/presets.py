@@ -21,10 +21,10 @@ def names() -> tuple[str, ...]:
 
 
 def text(name: str) -> str:
-    """Return the text of a preset, comments included, as something to start from.
+    """Return the text of a preset, with comments, as a starting point.
 
     Raises:
-        ConfigurationError: if there is no preset of this name.
+        ConfigurationError: for an unknown preset.
     """
     if name not in names():
         problem = f"there is no preset {shown(name)}: {suggestion(name, names())}"

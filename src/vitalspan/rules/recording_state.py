@@ -1,4 +1,4 @@
-"""The state of a recording rule: what it computes at each tick becomes series."""
+"""The state of a recording rule, whose result at each tick is stored as series."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class RecordingState:
 
     Args:
         rule: the rule.
-        group: its group.
-        number: its place in the group.
-        store: where samples come from, and where the result goes.
+        group: the group of the rule.
+        number: the index of the rule in the group.
+        store: the source of samples, and the store of the result.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class RecordingState:
 
     @property
     def name(self) -> str:
-        """The name of the metric that it records."""
+        """The name of the recorded metric."""
         return self.rule.record
 
     @property
@@ -45,7 +45,7 @@ class RecordingState:
         """Record the result at the last tick.
 
         Raises:
-            EvaluationError: if there is none, or if it is no set of series.
+            EvaluationError: if there is no result, or if it is not a set of series.
         """
         changes = self._changes
         vector = [(one.updated(changes), value) for one, value in self._compiled.evaluate()]

@@ -1,4 +1,4 @@
-"""The rule book: the rules in force, from a rule file and from the program."""
+"""The rule book: the current rules, from rule files and from the program."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from vitalspan.signals.signal import Reading
 
 
 class RuleBook:
-    """The rules in force, and how they are loaded, added and removed.
+    """The current rules, with methods to load, add and remove them.
 
     Args:
-        history: the calls that SLOs are about.
-        changed: is called after each change.
+        history: the history with the calls of SLOs.
+        changed: called after each change.
         lock: held while rules are evaluated or changed.
 
     Attributes:
-        in_force: all rules and SLOs, without the groups that SLOs make, and how health is scored.
-        prefix: the prefix before the names of the monitor's metrics.
+        in_force: all rules and SLOs, without the groups of SLOs, and the scoring of health.
+        prefix: the prefix of the monitor's metric names.
     """
 
     def __init__(
@@ -56,29 +56,29 @@ class RuleBook:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The rule files, directories and patterns in force."""
+        """The current rule files, directories and patterns."""
         return self._files.paths
 
     @property
     def reload_failed(self) -> bool:
-        """True if the last attempt to read the files again has failed."""
+        """True if the last attempt to reload the files has failed."""
         return self._files.reload_failed
 
     def load(self, paths: RulePath | Iterable[RulePath] | None) -> None:
-        """Load rule files, in place of those before.
+        """Load rule files, which replace the previous ones.
 
         Args:
-            paths: a file, a directory, whose `*.yml` and `*.yaml` are read, a pattern such as
-                `rules/*.yml`, or several of these; None removes the rules of the files before.
+            paths: a file, a directory with `*.yml` and `*.yaml` files, a pattern such as
+                `rules/*.yml`, or several of these; None removes the rules of the previous files.
 
         Raises:
-            ConfigurationError: for files with mistakes; the rules stay as they were.
+            ConfigurationError: for files with mistakes; the rules are then not changed.
             MissingExtraError: if PyYAML is not installed.
         """
         self._files.load(paths)
 
     def use(self, rules: RuleSet) -> None:
-        """Use these rules in place of those of a file.
+        """Use these rules instead of those of a file.
 
         Raises:
             ConfigurationError: if one of their SLOs has the name of an added one.
@@ -86,7 +86,7 @@ class RuleBook:
         self._files.replace_with(rules)
 
     def reload(self) -> bool:
-        """Read the files again; if one has mistakes, all rules stay as they were.
+        """Reload the files; if one has mistakes, no rule is changed.
 
         Returns:
             Whether they could be read.
@@ -94,30 +94,30 @@ class RuleBook:
         return self._files.reload()
 
     def reload_if_changed(self) -> None:
-        """Read the files again if they have changed, or if a signal has asked for it."""
+        """Reload the files if they have changed, or if a signal has requested it."""
         self._files.reload_if_changed()
 
     def reload_on_signal(self, number: int | None = None) -> None:
-        """Read the files again at the tick after each signal; an earlier handler is called as well.
+        """Reload the files at the tick after each signal; an earlier handler is called as well.
 
         Args:
             number: the signal, SIGHUP by default.
 
         Raises:
-            ValueError: outside the main thread, which alone can have handlers, or on a system
-                without SIGHUP.
+            ValueError: outside of the main thread, which is the only one that can set handlers, or
+                on a system without SIGHUP.
         """
         self._files.reload_on_signal(number)
 
     def add(self, rule: Rule | None = None, /, **fields: Any) -> Rule:
-        """Add a rule, or change the one of the same name that was added before.
+        """Add a rule, or replace an added one with the same name.
 
         Args:
-            rule: a complete one.
-            **fields: those of the rule file; `for` is spelled `for_`.
+            rule: a complete rule.
+            **fields: the fields of the rule file; `for` is spelled `for_`.
 
         Raises:
-            ConfigurationError: for fields that make no rule.
+            ConfigurationError: for invalid fields.
         """
         if rule is None:
             rule = build_rule({name.removesuffix("_"): value for name, value in fields.items()})
@@ -126,14 +126,14 @@ class RuleBook:
         return rule
 
     def add_slo(self, slo: Slo | None = None, /, **fields: Any) -> Slo:
-        """Add an SLO, or change the one of the same name that was added before.
+        """Add an SLO, or replace an added one with the same name.
 
         Args:
-            slo: a complete one.
-            **fields: those of an SLO in the rule file.
+            slo: a complete SLO.
+            **fields: the fields of an SLO in the rule file.
 
         Raises:
-            ConfigurationError: for fields that make no SLO.
+            ConfigurationError: for invalid fields.
         """
         if slo is None:
             slo = build_slo(fields)
@@ -142,19 +142,19 @@ class RuleBook:
         return slo
 
     def remove(self, name: str) -> bool:
-        """Remove a rule, or an SLO, that was added; return whether there was one."""
+        """Remove an added rule or SLO; return whether there was one."""
         with self._lock:
             return self._use_if_changed(self._added.without(name))
 
     def set_health(self, scoring: Scoring | None = None, /, **fields: Any) -> Scoring | None:
-        """Set how health is scored, in place of what was set before; components stay.
+        """Set how health is scored, replacing the previous setting; components are kept.
 
         Args:
-            scoring: all of it at once.
-            **fields: those under `health` in the rule file; none at all leave it to the file.
+            scoring: the complete scoring.
+            **fields: the fields of `health` in the rule file; without any, the file's are used.
 
         Raises:
-            ConfigurationError: for fields that make no scoring.
+            ConfigurationError: for invalid fields.
         """
         if scoring is None and fields:
             scoring = build_health(fields)
@@ -163,14 +163,14 @@ class RuleBook:
         return scoring
 
     def add_component(self, name: str, **fields: Any) -> Component:
-        """Declare a component, or change the one of that name.
+        """Declare a component, or replace the one with this name.
 
         Args:
             name: its `component` label.
             **fields: `weight`, `critical` and `depends_on`, as in the rule file.
 
         Raises:
-            ConfigurationError: for fields that make no component, or a circle of them.
+            ConfigurationError: for invalid fields, or a cycle of components.
         """
         component = build_component(name, fields)
         with self._lock:
@@ -178,38 +178,38 @@ class RuleBook:
         return component
 
     def remove_component(self, name: str) -> bool:
-        """Remove a component that was added; return whether there was one."""
+        """Remove an added component; return whether there was one."""
         with self._lock:
             return self._use_if_changed(self._added.without_component(name))
 
     def set_metric_prefix(self, metric_prefix: str) -> None:
-        """Set the prefix before the names of the monitor's metrics.
+        """Set the prefix of the monitor's metric names.
 
         Raises:
-            ConfigurationError: for a factor of health that would be computed from the score then.
+            ConfigurationError: for a factor of health that would then depend on the score.
         """
         check(self.in_force, metric_prefix)
         self.prefix = metric_prefix
 
     def read(self, signal: str, **fields: Any) -> Reading:
-        """Return the value of a signal as of the last tick, and how many samples it is made of.
+        """Return the value of a signal at the last tick, and its number of samples.
 
-        Signals of the process or the machine are followed from the first reading on, so the first
+        Signals of the process or the machine are recorded from the first reading on, so the first
         one has no data.
 
         Args:
-            signal: its name.
+            signal: the name of the signal.
             **fields: `where`, `window`, `measure` and so on, as in a rule.
 
         Raises:
-            ConfigurationError: for fields that name no signal or do not fit it.
+            ConfigurationError: for an unknown signal, or fields that do not fit it.
         """
         query = build_query({"signal": signal, **fields})
         with self._lock:
             return self._readers.read(query)
 
     def slos(self) -> list[SloStatus]:
-        """Return the status of every SLO: what is left of its error budget, and for how long."""
+        """Return the status of all SLOs: what is left of their error budgets, and for how long."""
         with self._lock:
             now = self._history.ticks.times[-1]
             return [
@@ -217,11 +217,11 @@ class RuleBook:
             ]
 
     def follow_readings(self, now: float) -> None:
-        """Read at a tick what the program has asked for, in seconds on the steady clock."""
+        """Record at a tick what the program has read, in seconds on the steady clock."""
         self._readers.follow(now)
 
     def forget_readings(self) -> None:
-        """Forget the past of what the program has asked for."""
+        """Drop the recorded readings of the program."""
         self._readers.forget()
         self._files.reset()
 
@@ -242,7 +242,7 @@ class RuleBook:
         self._on_change()
 
     def _count_slos(self, slos: tuple[Slo, ...]) -> None:
-        # An SLO keeps its counts unless it is about other events now, or another limit.
+        # An SLO keeps its counts unless its events or its limit have changed.
         counters: dict[object, SloCounter | SeriesSloCounter] = {}
         by_name: dict[str, SloCounter | SeriesSloCounter] = {}
         for slo in slos:
@@ -255,7 +255,7 @@ class RuleBook:
 
 
 def _counter_of(slo: Slo, definition: str) -> SloCounter | SeriesSloCounter:
-    """Return what counts the events of an SLO."""
+    """Return the counter for the events of an SLO."""
     selects, counted = partial(match_all, slo.where), slo.counted
     digest = hashlib.sha256(definition.encode("utf-8", "replace")).hexdigest()[:16]
     if counted is None:

@@ -1,4 +1,4 @@
-"""The rule files in force, and when they are read again."""
+"""The current rule files, which are reloaded when they change."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from vitalspan.runtime.fork_safe_lock import ForkSafeLock
 from vitalspan.runtime.internal_errors import logger
 
 _READ_IN_TICK: Final = 64 * 1024
-"""Bytes of files that a tick reads by itself, in a fraction of a second; a thread reads more."""
+"""The maximum size in bytes of files that a tick reads itself; larger ones are read in a thread."""
 
 
 class RuleFiles:
     """Rule files that may change.
 
     Args:
-        use: is called with the rules of the files; it may refuse them with a ConfigurationError.
+        use: called with the rules of the files; it may refuse them with a ConfigurationError.
         lock: held while rules are changed.
 
     Attributes:
-        paths: files, directories and patterns, as they were given but absolute.
-        reload_failed: whether the last attempt to read them again has failed.
+        paths: the files, directories and patterns, as absolute paths.
+        reload_failed: whether the last attempt to reload them has failed.
     """
 
     def __init__(self, use: Callable[[RuleSet], None], lock: ForkSafeLock) -> None:
@@ -44,24 +44,24 @@ class RuleFiles:
         self._requested = False
 
     def load(self, paths: RulePath | Iterable[RulePath] | None) -> None:
-        """Load other files; None removes the rules of those before.
+        """Load other files; None removes the rules of the previous ones.
 
         Raises:
             ConfigurationError: for files with mistakes; nothing is changed then.
             MissingExtraError: if PyYAML is not installed.
         """
-        # A daemon may change its directory later.
+        # A daemon may change its working directory later.
         absolute = absolute_paths(paths)
         stamps = _stamps(absolute)
         rules = load(absolute) if absolute else RuleSet()
         self._put_in_force(rules, stamps, absolute)
 
     def replace_with(self, rules: RuleSet) -> None:
-        """Use these rules in place of the files, which are not read again."""
+        """Use these rules instead of the files, which are not read again."""
         self._put_in_force(rules, FileStamps(), ())
 
     def reload(self) -> bool:
-        """Read the files again; with a mistake in one of them, all rules stay as they were.
+        """Reload the files; if one of them has a mistake, no rule is changed.
 
         Returns:
             Whether they could be read.
@@ -69,11 +69,11 @@ class RuleFiles:
         return not self.paths or self._finish(_Reading(self.paths))
 
     def reload_if_changed(self) -> None:
-        """Read the files again if they have changed, or if a signal has asked for it.
+        """Reload the files if they have changed, or if a signal has requested it.
 
-        A change is read at the second tick that sees it, when no one has written in between: who
-        truncates a file and writes it anew leaves it empty or half written for a moment. Large
-        files are read in a thread, and put in force by the first tick that finds them read.
+        A change is read at the second tick that sees it, if nothing was written in between: a file
+        that is truncated and rewritten is empty or partial for a moment. Large files are read in a
+        thread, and used by the first tick after that.
         """
         if not self.paths:
             return
@@ -94,14 +94,14 @@ class RuleFiles:
                 self._finish(reading)
 
     def reload_on_signal(self, number: int | None = None) -> None:
-        """Read the files again at the tick after each signal; an earlier handler is called as well.
+        """Reload the files at the tick after each signal; an earlier handler is called as well.
 
         Args:
             number: the signal, SIGHUP by default.
 
         Raises:
-            ValueError: outside the main thread, which alone can have handlers, or on a system
-                without SIGHUP.
+            ValueError: outside of the main thread, which is the only one that can set handlers, or
+                on a system without SIGHUP.
         """
         number = getattr(signal, "SIGHUP", None) if number is None else number
         if number is None:
@@ -116,7 +116,7 @@ class RuleFiles:
         signal.signal(number, handle)
 
     def reset(self) -> None:
-        """Begin anew in a forked child, which has no thread that reads."""
+        """Start over in a forked child, which has no reading thread."""
         self._reading = None
 
     def _put_in_force(self, rules: RuleSet, stamps: FileStamps, paths: tuple[Path, ...]) -> None:
@@ -128,7 +128,7 @@ class RuleFiles:
             self.reload_failed = False
 
     def _finish(self, reading: _Reading) -> bool:
-        """Put in force what was read; return whether that was possible."""
+        """Use the rules that were read; return whether that was possible."""
         try:
             self._put_in_force(reading.rules(), reading.stamps, self.paths)
         except ConfigurationError as refused:
@@ -150,7 +150,7 @@ class _Reading:
         self._thread: threading.Thread | None = None
 
     def start(self) -> bool:
-        """Begin to read in a thread; return whether one could be had."""
+        """Start reading in a thread; return whether one could be started."""
         thread = threading.Thread(target=self._read, name="vitalspan-rules", daemon=True)
         try:
             thread.start()
@@ -164,7 +164,7 @@ class _Reading:
         return self._thread is None or not self._thread.is_alive()
 
     def rules(self) -> RuleSet:
-        """Return the rules, which are read now unless a thread has done so.
+        """Return the rules, which are read now unless a thread has read them.
 
         Raises:
             ConfigurationError: for files with mistakes.

@@ -1,4 +1,4 @@
-"""The state of a rule on a signal: its alerts, evaluated at each tick."""
+"""The state of a signal rule: its alerts, which are evaluated at each tick."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class RuleState(AlertStates):
     Args:
         rule: the rule.
         group: the name of its group.
-        limit: alerts that it may have at most, 0 for any number.
-        history: what the rule looks back on.
+        limit: the maximum number of alerts, 0 for no limit.
+        history: the history that the rule looks back on.
 
     Attributes:
-        has_series: whether there have been series that the rule is about.
-        readings: the value of each series or group of series at the last evaluation, and how many
-            samples it was made of.
+        has_series: whether series for the rule have ever existed.
+        readings: the value of each series or group of series at the last evaluation, and its number
+            of samples.
     """
 
     def __init__(self, rule: Rule, group: str, limit: int, history: History) -> None:
@@ -51,7 +51,7 @@ class RuleState(AlertStates):
 
     @property
     def identity(self) -> object:
-        """The parts of a rule that must stay the same for its alerts to go on."""
+        """The parts of a rule that must stay the same for its alerts to continue."""
         rule = self.rule
         severities = tuple(level.severity for level in rule.levels)
         return type(self), self.group, rule.alert, rule.labels, rule.query.by, severities
@@ -71,7 +71,7 @@ class RuleState(AlertStates):
         return self.rule.levels[level].severity
 
     def view(self, key: Key, level: int, covered: float) -> AlertView:
-        """Return what is shown of an alert beside its state."""
+        """Return the displayed data of an alert besides its state."""
         rule, value, labels = self.rule, self.instances[key].value, self.labels(key, level)
         return AlertView(
             rule.query.series or rule.query.signal,
@@ -85,7 +85,7 @@ class RuleState(AlertStates):
         return self.rule.labels
 
     def take_over(self, predecessor: AlertStates) -> None:
-        """Go on with the alerts of the rule that this one replaces."""
+        """Continue with the alerts of the rule that this one replaces."""
         super().take_over(predecessor)
         if isinstance(predecessor, RuleState):
             self.keys = predecessor.keys
@@ -101,13 +101,13 @@ class RuleState(AlertStates):
         self.reader.forget()
 
     def evaluate(self, now: float) -> list[AlertChange]:
-        """Evaluate the rule: update every alert, and return those that have changed.
+        """Evaluate the rule: update all alerts, and return those that have changed.
 
         Args:
             now: the tick, on the steady clock.
 
         Raises:
-            TooManyAlertsError: with all alerts ended.
+            TooManyAlertsError: if there are too many; all alerts have then ended.
         """
         rule, instances = self.rule, self.instances
         readings = self.reader.read(now)
@@ -133,7 +133,7 @@ class RuleState(AlertStates):
         changes = [self._advance(key, value, now) for key, value in due]
         keys = [key for key, _ in readings]
         if keys != self.keys:
-            # Otherwise they stay the same object, which is known to be equal at a glance.
+            # Otherwise they stay the same object, which makes comparing them fast.
             self.keys = keys
         return [change for change in changes if change is not None]
 
@@ -144,7 +144,7 @@ class RuleState(AlertStates):
         return own | dict(self.rule.labels) | named
 
     def possible_keys(self) -> list[Key]:
-        """Return what tells the possible alerts apart; some may be listed twice."""
+        """Return the keys of the possible alerts, with possible duplicates."""
         return [*self.keys, *self.instances] if self.instances else self.keys
 
     def phases(self) -> Iterator[tuple[dict[str, str], str]]:
@@ -186,14 +186,14 @@ class RuleState(AlertStates):
         return self._change(key, instance)
 
     def _stays(self, key: Key, instance: AlertInstance, value: float | None) -> bool:
-        """Return whether an alert can go on firing without its condition."""
+        """Return whether an alert can keep firing without its condition."""
         if instance.reported is None or instance.reported[1] != "firing":
             return False
         waits = self.rule.keep_firing_for > 0
         return waits or self._holds(key, self.rule.levels[0], instance.states[0], value)
 
     def _bad_without_data(self, key: Key) -> bool:
-        # What is too young to be judged is not missing.
+        # A series that is too young to be judged is not missing.
         return self.rule.no_data == "alert" and key not in self.reader.young
 
     def _holds(self, key: Key, level: Level, state: AlertState | None, value: float | None) -> bool:

@@ -1,4 +1,4 @@
-"""A group of rules in force, with the states of its rules."""
+"""A group of current rules, with the states of its rules."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from vitalspan.rules.recording_state import RecordingState
 from vitalspan.rules.rule_state import RuleState
 
 _SLACK: Final = 1e-3
-"""Seconds that a tick may come early and still count for a group's interval."""
+"""Seconds that a tick may be early and still count for a group's interval."""
 
 Former = dict[object, AlertStates]
-"""The states of rules that were in force, by group and rule."""
+"""The states of earlier rules, by group and rule."""
 
 
 @dataclass
 class RunningGroup:
-    """A group in force, with the states of its rules, and when it was evaluated last."""
+    """A current group, with the states of its rules, and the time of its last evaluation."""
 
     group: Group
     rule_states: list[RuleState]
@@ -44,7 +44,7 @@ class RunningGroup:
         return rules
 
     def is_due(self, now: float) -> bool:
-        """Return whether the group is to be evaluated at a tick, on the steady clock."""
+        """Return whether the group has to be evaluated at a tick, on the steady clock."""
         interval = self.group.interval
         return interval is None or now - self.last >= interval - _SLACK
 
@@ -56,9 +56,9 @@ def running_group(
 
     Args:
         group: the group.
-        former: the states of rules before; those that go on are taken out.
-        history: what rules look back on.
-        last: when a group of this name was evaluated last; None is never.
+        former: the states of earlier rules; those that continue are removed.
+        history: the history that rules look back on.
+        last: when a group with this name was last evaluated; None is never.
     """
     running = RunningGroup(group, [], [], float("-inf") if last is None else last)
     for rule in group.rules:

@@ -1,4 +1,4 @@
-"""Windows and spans that are too short for the samples that they need."""
+"""Detects windows that are too short for the samples that they need."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from vitalspan.signals.query import Query
 from vitalspan.units import SECONDS, duration_text, value_text
 
 USUAL_SCRAPE: Final = 15.0
-"""Seconds between two scrapes, unless others are named."""
+"""The default scrape interval in seconds."""
 
 LONGEST_INTERVAL: Final = 300.0
-"""Seconds after which a series without samples has ended for Prometheus."""
+"""Seconds after which a series without samples has ended in Prometheus."""
 
 _USUAL_TICK: Final = 5.0
 _LEAST_SAMPLES: Final = 2
@@ -28,7 +28,7 @@ class Sampling(NamedTuple):
 
     Attributes:
         scrape: seconds between two scrapes.
-        interval: seconds between two evaluations; None where a group does not say.
+        interval: seconds between two evaluations; None if a group does not set it.
     """
 
     scrape: float = USUAL_SCRAPE
@@ -44,10 +44,10 @@ USUAL_SAMPLING: Final = Sampling()
 
 
 def window_problem(query: Query, scrape: float) -> str:
-    """Return why Prometheus computes nothing over a query's window; empty where it does.
+    """Return why Prometheus has no value over a query's window; empty if it has one.
 
     Args:
-        query: that is asked.
+        query: the query.
         scrape: seconds between two scrapes.
     """
     signal = signal_of(query)
@@ -63,7 +63,7 @@ def window_problem(query: Query, scrape: float) -> str:
 
 
 def derivation_problem(query: Query, sampling: Sampling) -> str:
-    """Return why nothing can be derived over so short a time; empty where it can."""
+    """Return why nothing can be derived over such a short time; empty if it can."""
     if query.derive is None:
         return ""
     kind, over = query.derive.kind, query.derive.over
@@ -82,10 +82,10 @@ def derivation_problem(query: Query, sampling: Sampling) -> str:
 
 
 def bucket_problem(rule: Rule, boundaries: tuple[float, ...] = DURATION_BOUNDARIES) -> str:
-    """Return why a threshold is beyond the buckets of Prometheus; empty where none is.
+    """Return why a threshold is beyond the buckets of Prometheus; empty if none is.
 
     Args:
-        rule: on a quantile, perhaps.
+        rule: the rule, which may be on a quantile.
         boundaries: the exported bucket boundaries of durations, in seconds.
     """
     query, last = rule.query, boundaries[-1]
@@ -102,12 +102,12 @@ def bucket_problem(rule: Rule, boundaries: tuple[float, ...] = DURATION_BOUNDARI
 
 
 def interval_problems(interval: float, query: Query, *, reads_alerts: bool) -> Iterator[str]:
-    """Yield what a group misses that is evaluated so seldom.
+    """Yield what a group with such a long interval misses.
 
     Args:
         interval: seconds between two evaluations.
-        query: of one of its rules.
-        reads_alerts: whether the rule asks whether its alert is firing already.
+        query: the query of one of its rules.
+        reads_alerts: whether the rule depends on whether its alert is already firing.
     """
     every = duration_text(interval)
     if interval > query.window and not signal_of(query).instant:

@@ -12,24 +12,24 @@ from vitalspan.signals.catalogue import is_made_of_scores
 from vitalspan.signals.query import Query
 
 MODELS: Final = ("service", "classic", "pipeline", "slo")
-"""Names of the sets of factors that come with vitalspan."""
+"""The names of the built-in sets of factors."""
 
 MOST_WEIGHT: Final = 1e6
-"""The greatest weight of a factor or a component."""
+"""The maximum weight of a factor or a component."""
 
 CRITICAL_COMPONENT: Final = "critical_component"
-"""The name of the points that the worst critical component costs, as if it were a factor."""
+"""The factor name of the points that the worst critical component costs."""
 
 NO_DATA: Final = "no_data"
-"""The status while there is no score."""
+"""The status if there is no score."""
 
 _BEST: Final = 100.0
 
 _MOST_SHOWN: Final = 20
-"""Components of a cycle that a message names."""
+"""The maximum number of components of a cycle in a message."""
 
 Levels = tuple[tuple[str, float], ...]
-"""Names with the scores that they begin at, the best first; the last one begins at 0."""
+"""Names with their lowest scores, the best first; the last one begins at 0."""
 
 DEFAULT_LEVELS: Final[Levels] = (
     ("healthy", 80.0),
@@ -43,7 +43,7 @@ LEVEL_PRESETS: Final[Mapping[str, Levels]] = {
     "studio": (("healthy", 70.0), ("degraded", 0.0)),
     "pipeline": (("excellent", 80.0), ("good", 60.0), ("warning", 40.0), ("critical", 0.0)),
 }
-"""Levels that can be asked for by name."""
+"""The built-in levels by name."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +54,19 @@ class Factor:
         name: the `factor` label.
         query: the signal, without `by`.
         full: the value, in the signal's base unit, from which on all points are given.
-        zero: the value from which on none is; which of the two is greater says which way is worse.
-        weight: points, in proportion to those of the other factors.
-        min_count: with fewer samples in the window the factor is absent.
-        deduct: whether the points are taken off the sum of the other factors, `weight` at most.
+        zero: the value from which on no points are given; it is on the worse side of `full`.
+        weight: the points, in proportion to those of the other factors.
+        min_count: the minimum number of samples in the window; with fewer the factor is absent.
+        deduct: whether the points are deducted from the sum of the others, at most `weight`.
         critical: whether it limits the score instead of weighing: to 100 at `full`, to `least` at
-            `zero`, and on the line in between.
+            `zero`, and linearly in between.
         least: the score that a critical factor allows at its worst.
-        full_count: samples from which on the factor counts in full. Of fewer, its distance from
-            the best counts in part, so that few calls say little and the score never jumps.
+        full_count: the number of samples from which on the factor counts fully. With fewer, its
+            distance from the best counts partially, so that few calls have little effect and the
+            score never jumps.
 
     Raises:
-        ConfigurationError: for ends or a weight that make no ramp.
+        ConfigurationError: for invalid ends or an invalid weight.
     """
 
     name: str
@@ -81,7 +82,7 @@ class Factor:
 
     @property
     def counts(self) -> bool:
-        """True if it counts at all; a factor without weight removes the one of the same name."""
+        """True if it counts at all; a factor without weight removes the one with the same name."""
         return self.critical or self.weight > 0
 
     def limit(self, score: float) -> float:
@@ -113,9 +114,9 @@ class Component:
 
     Attributes:
         name: the `component` label.
-        weight: how much it counts beside the other components.
-        critical: whether the whole service can do no better than this component.
-        depends_on: the components that it can do no better than.
+        weight: its weight relative to the other components.
+        critical: whether the score of the service is limited by this component.
+        depends_on: the components that limit its score.
     """
 
     name: str
@@ -126,14 +127,14 @@ class Component:
 
 @dataclass(frozen=True)
 class Scoring:
-    """The scoring of health; what is left out comes from the settings.
+    """The scoring of health; missing parts come from the settings.
 
     Attributes:
-        model: one of `MODELS`, whose factors count.
-        factors: those that count beside them, or in place of the one of the same name; one whose
-            weight is 0 does not count. Without a model they are all there is.
-        levels: of the score.
-        fail_below: the score below which `/health` answers with 503.
+        model: one of `MODELS`, which provides factors.
+        factors: further factors, which replace those of the model with the same names; one whose
+            weight is 0 does not count. Without a model these are the only ones.
+        levels: the levels of the score.
+        fail_below: the score below which `/health` responds with 503.
         components: the declared components.
     """
 
@@ -145,7 +146,7 @@ class Scoring:
 
 
 def merged(first: Scoring | None, second: Scoring | None) -> Scoring | None:
-    """Return two scorings combined; where both say something, the second one counts."""
+    """Return two scorings combined; the second one takes precedence."""
     if first is None or second is None:
         return first if second is None else second
     own_model = second.model is not None or bool(second.factors)
@@ -164,7 +165,7 @@ def cycle_of(components: Iterable[Component]) -> tuple[str, ...]:
     needs = {one.name: one.depends_on for one in components}
     done: set[str] = set()
     for start, direct in needs.items():
-        # An explicit stack: a chain may be longer than Python's recursion is deep.
+        # An explicit stack, because a chain may exceed Python's recursion limit.
         path = {start: iter(direct)}
         while path:
             last = next(reversed(path))
@@ -181,7 +182,7 @@ def cycle_of(components: Iterable[Component]) -> tuple[str, ...]:
 
 
 def cycle_mistake(components: Iterable[Component]) -> str:
-    """Return a message about components that depend on each other in a cycle, or an empty text."""
+    """Return a message about components that depend on each other in a cycle; empty without one."""
     cycle = cycle_of(components)
     if not cycle:
         return ""
@@ -193,11 +194,11 @@ def cycle_mistake(components: Iterable[Component]) -> str:
 
 
 def self_reference_mistake(factors: Iterable[Factor], prefix: str) -> str:
-    """Return a message about factors that are made of the health score itself, or an empty text.
+    """Return a message about factors that depend on the health score itself; empty without one.
 
     Args:
         factors: the user's own factors.
-        prefix: before the names of the monitor's metrics.
+        prefix: the prefix of the monitor's metric names.
     """
     for factor in factors:
         series = factor.query.series

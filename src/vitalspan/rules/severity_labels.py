@@ -1,4 +1,4 @@
-"""The severity that the label `severity` of a Prometheus rule stands for."""
+"""The severities for the `severity` label of Prometheus rules."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _SEVERITIES: Final[Mapping[str, str]] = {
     "error": "error",
     "critical": "critical",
 }
-"""Severities by the words that are usual in the label."""
+"""Severities by the usual values of the label."""
 
 _OTHER: Final = "warning"
 
 
 def severity_of(label: str) -> str:
-    """Return the severity of an alert with this label: a warning for another word or none."""
+    """Return the severity for a value of the label; a warning for other values or none."""
     return _SEVERITIES.get(label.lower(), _OTHER)

@@ -1,4 +1,4 @@
-"""Silences, which keep alerts from all receivers for a while."""
+"""Silences, which mute alerts for all receivers for a while."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from vitalspan.promql.matchers import Matcher, match_all, parse_matcher
 from vitalspan.rules.alert import Alert
 
 MOST: Final = 1000
-"""The most silences at a time; the oldest one is dropped beyond it."""
+"""The maximum number of silences; beyond it, the oldest one is dropped."""
 
 
 @dataclass(frozen=True)
 class Silence:
-    """A silence: nobody is notified of alerts whose labels match.
+    """A silence, which mutes alerts whose labels match.
 
     Attributes:
-        id: of the silence.
-        where: conditions on the alert's labels, `alertname` and `severity` among them.
-        until: when it ends, seconds since the Unix epoch.
-        comment: why.
+        id: the id of the silence.
+        where: matchers of the alert's labels, including `alertname` and `severity`.
+        until: when it ends, in seconds since the Unix epoch.
+        comment: the reason.
     """
 
     id: int
@@ -44,13 +44,12 @@ class Silences:
 
         Args:
             where: `alertname`, `severity` or any label, with a value or `!=`, `=~`, `!~` before it.
-            until: when it ends, seconds since the Unix epoch.
-            comment: why.
+            until: when it ends, in seconds since the Unix epoch.
+            comment: the reason.
 
         Raises:
-            ValueError: without a condition, with conditions that an alert without any labels meets,
-                since they would silence nearly everything, and for a regular expression that is
-                none.
+            ValueError: without a matcher, with matchers that match an alert without any labels,
+                because they would silence nearly everything, and for an invalid regular expression.
         """
         matchers = tuple(parse_matcher(label, value) for label, value in where.items())
         if all(matcher.matches("") for matcher in matchers):
@@ -68,19 +67,19 @@ class Silences:
         return silence
 
     def put(self, silence: Silence) -> None:
-        """Add a silence that another process has made."""
+        """Add a silence of another process."""
         self._silences[silence.id] = silence
 
     def replace(self, silences: Iterable[Silence]) -> None:
-        """Put the silences of another process in the place of these."""
+        """Replace the silences by those of another process."""
         self._silences = {silence.id: silence for silence in silences}
 
     def number_from(self, first: int) -> None:
-        """Number silences from here on, so that several processes take different numbers."""
+        """Number silences from here on, so that several processes use different numbers."""
         self._next = first
 
     def remove(self, silence: int) -> bool:
-        """End a silence; return whether there was one of that id."""
+        """End a silence; return whether there was one with this id."""
         return self._silences.pop(silence, None) is not None
 
     def active(self, now: float) -> list[Silence]:
@@ -91,25 +90,25 @@ class Silences:
         return list(self._silences.values())
 
     def until(self, alert: Alert, now: float) -> float:
-        """Return until when an alert is silenced, or 0 where it is not."""
+        """Return when the silence of an alert ends; 0 if it is not silenced."""
         if not self._silences:
             return 0.0
         ends = [one.until for one in self.active(now) if match_all(one.where, alert.labels)]
         return max(ends, default=0.0)
 
     def reset(self) -> None:
-        """Forget all silences, with a lock that no other thread can hold."""
+        """Drop all silences, with a lock that no other thread can hold."""
         self._lock = threading.Lock()
         self._silences.clear()
 
 
 def silence_document(silence: Silence) -> dict[str, Any]:
-    """Return a silence as JSON can say it."""
+    """Return a silence as a document for JSON."""
     where = [[one.label, one.operator, one.value] for one in silence.where]
     return {"id": silence.id, "where": where, "until": silence.until, "comment": silence.comment}
 
 
 def silence_of(document: Mapping[str, Any]) -> Silence:
-    """Return the silence of a document from `silence_document`."""
+    """Return a silence from a document of `silence_document`."""
     where = tuple(Matcher(*one) for one in document["where"])
     return Silence(document["id"], where, document["until"], document["comment"])

@@ -1,4 +1,4 @@
-"""Internal: reads rules from a YAML file, or from the same fields given in Python."""
+"""Internal: reads rules from a YAML file, or from the same fields in Python."""
 
 from vitalspan.configfile.report import ConfigFileError
 from vitalspan.rules.file.load import (

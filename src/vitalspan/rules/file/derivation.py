@@ -1,4 +1,4 @@
-"""Reads `derive`: what a rule makes of a signal's values over time."""
+"""Reads `derive`: what a rule computes from a signal's values over time."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _USABLE: Final = "{increase: 1d}, {change: 1h}, {forecast: 4h, over: 1h} or {unt
 def with_derivation(
     fields: Fields, query: Query, signal: Signal, *, is_slope: bool
 ) -> Query | None:
-    """Return a query with the derivation that `derive` asks for; None for a mistake.
+    """Return a query with the derivation in `derive`; None after a mistake.
 
     Args:
-        fields: of the rule.
-        query: without a derivation.
-        signal: that the query is about.
-        is_slope: whether the signal was named as its slope, which is a derivation already.
+        fields: the fields of the rule.
+        query: the query without a derivation.
+        signal: the signal of the query.
+        is_slope: whether the signal was named as its slope, which is already a derivation.
     """
     inner = fields.mapping("derive", _DERIVED, _USABLE)
     if is_slope:
@@ -46,12 +46,12 @@ def with_derivation(
     derivation = None if kind is None else _derivation(inner, kind, query)
     if derivation is None:
         return None
-    # While a window fills up, a rate rises, but nothing has changed.
+    # While a window fills up, a rate rises, although nothing has changed.
     return replace(query, derive=derivation, whole_window=signal.amount is not None)
 
 
 def _kind(inner: Fields) -> str | None:
-    """Return which of the derivations is asked for."""
+    """Return the name of the derivation."""
     kinds = [name for name in _DERIVED if name != "over" and name in inner]
     if len(kinds) > 1:
         inner.wrong(f"{listed(kinds)} are given: keep one of them")
@@ -66,7 +66,7 @@ def _kind(inner: Fields) -> str | None:
 
 
 def _increase(fields: Fields, inner: Fields, query: Query, signal: Signal) -> Query | None:
-    """Return the query of what a rate adds up to."""
+    """Return the query for the total of a rate."""
     window = _span(inner, "increase")
     if "window" in fields:
         fields.wrong("an increase is over its own time: leave window out", "window")
@@ -80,7 +80,7 @@ def _increase(fields: Fields, inner: Fields, query: Query, signal: Signal) -> Qu
 
 
 def is_too_long(fields: Fields, window: float, field: str) -> bool:
-    """Return whether a window is longer than any history, which is reported."""
+    """Return whether a window is longer than any history, which is reported as a mistake."""
     if window <= LONGEST:
         return False
     problem = f"no process looks back further than {duration_text(LONGEST)}"

@@ -54,12 +54,12 @@ _OF_ALERTS: Final = frozenset(family.name for family in names.ALERT_FAMILIES)
 
 
 def read_health(node: Node, context: QueryContext, report: Report) -> Scoring:
-    """Return how health is scored; without what is wrong with it, which is reported.
+    """Return how health is scored; parts with mistakes are reported and left out.
 
     Args:
-        node: a mapping, or the name of a model alone.
-        context: the SLOs that factors can be about.
-        report: where mistakes go.
+        node: a mapping, or just the name of a model.
+        context: the SLOs that factors can use.
+        report: collects the mistakes.
     """
     if isinstance(node, Scalar) and not is_nothing(node):
         return Scoring(model=choice_of(node, MODELS, report))
@@ -78,7 +78,7 @@ def read_health(node: Node, context: QueryContext, report: Report) -> Scoring:
 
 
 def read_component(name: str, fields: Fields) -> Component:
-    """Return a component that has these fields."""
+    """Return the component with these fields."""
     weight = _number(fields, "weight", 1.0, MOST_WEIGHT)
     critical = fields.flag("critical")
     depends_on: list[str] = []
@@ -171,14 +171,14 @@ def _counting(fields: Fields) -> _Counting:
 
 
 def _takes_away(fields: Fields) -> bool:
-    """Return whether a factor does nothing but switch off the one of its name."""
+    """Return whether a factor only disables the one with its name."""
     node = fields.get("weight")
     nothing = isinstance(node, Scalar) and not is_nothing(node) and str(node.content) in _NOTHING
     return nothing and "signal" not in fields and "series" not in fields
 
 
 def _check_feedback(fields: Fields, query: Query) -> None:
-    """Report a factor that would be made of the score itself."""
+    """Report a factor that would depend on the score itself."""
     if signal_of(query).of_alerts or not is_made_of_scores(query, ""):
         return
     field = "signal" if query.series is None else "series"
@@ -224,7 +224,7 @@ def _levels(fields: Fields) -> Levels | None:
 
 
 def _levels_written(fields: Fields) -> list[tuple[str, float]] | None:
-    """Return levels as they stand there; None where one of them is no level."""
+    """Return the levels as they are written; None if one of them is invalid."""
     levels: list[tuple[str, float]] = []
     usable = True
     for name, place, value in fields.entries_of("levels", _LEVELS):

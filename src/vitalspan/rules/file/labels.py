@@ -1,4 +1,4 @@
-"""Reads what is about labels: `where`, `by`, `labels` and `annotations`."""
+"""Reads the fields about labels: `where`, `by`, `labels` and `annotations`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from vitalspan.signals.signal import Signal
 from vitalspan.words import shown
 
 MAX_ANNOTATION: Final = 10_000
-"""Characters of an annotation."""
+"""The maximum length of an annotation in characters."""
 
 _TARGET_LABELS: Final = ("job", "instance")
-"""Prometheus puts them on what it scrapes."""
+"""Labels that Prometheus adds to what it scrapes."""
 
 _SOMETIMES_MISSING: Final = {
     "job": "in alerts of a process whose OTEL_SERVICE_NAME is not set: set it",
@@ -30,18 +30,18 @@ _SOMETIMES_MISSING: Final = {
 _WITHOUT_LABELS: Final = "in exported rules, since what is absent has no labels: leave it out"
 
 _SET_BY_RULES: Final = ("alertname", "severity")
-"""Labels of alerts, but not of the series that they come from."""
+"""Labels of alerts that the underlying series do not have."""
 
 _TEXTS: Final = {"labels": "a text such as payments", "annotations": "a text in quotes"}
 _VALUES: Final = "a value such as checkout, =~check.*, !=checkout or !~check.*"
 
 
 def read_where(fields: Fields, signal: Signal | None) -> tuple[Matcher, ...]:
-    """Return the conditions on labels.
+    """Return the matchers in `where`.
 
     Args:
-        fields: of a rule or an SLO.
-        signal: whose labels there must be; None where it is unknown.
+        fields: the fields of a rule or an SLO.
+        signal: the signal, which has to have the labels; None if it is unknown.
     """
     matchers = []
     for name, key, node in fields.entries_of("where", "conditions such as {operation: checkout}"):
@@ -53,7 +53,7 @@ def read_where(fields: Fields, signal: Signal | None) -> tuple[Matcher, ...]:
 
 
 def read_by(fields: Fields, signal: Signal | None) -> tuple[str, ...]:
-    """Return the labels that keep alerts apart."""
+    """Return the labels that separate alerts."""
     report = fields.report
     labels: list[str] = []
     for node in fields.items_of("by", "labels such as [operation]"):
@@ -116,11 +116,11 @@ def _matcher(label: str, node: Node, report: Report) -> Matcher | None:
 
 
 def read_labels(fields: Fields, reasons: Mapping[str, str], skipped: Collection[str] = ()) -> Pairs:
-    """Return the labels that are put on alerts.
+    """Return the labels to add to alerts.
 
     Args:
-        fields: of a rule or an SLO.
-        reasons: labels that cannot be set, and why.
+        fields: the fields of a rule or an SLO.
+        reasons: labels that cannot be set, with the reasons.
         skipped: labels that are read elsewhere.
     """
     pairs = []
@@ -144,12 +144,12 @@ def read_annotations(
     *,
     grouped: bool = True,
 ) -> Pairs:
-    """Return the texts for people.
+    """Return the annotations.
 
     Args:
-        fields: of a rule or an SLO.
-        by: the labels that texts can show; None where they are unknown.
-        hint: what to do about others.
+        fields: the fields of a rule or an SLO.
+        by: the labels that texts can use; None if they are unknown.
+        hint: what to do about other labels.
         grouped: whether the alerts have labels in Prometheus.
     """
     pairs = []
@@ -165,7 +165,7 @@ def read_annotations(
 
 
 def _note_target_labels(text: str, node: Node, report: Report, *, grouped: bool) -> None:
-    """Note the labels that some alerts have and others have not."""
+    """Note the use of labels that only some alerts have."""
     for label in templates.labels_of(text):
         if label in _TARGET_LABELS:
             missing = _SOMETIMES_MISSING[label] if grouped else _WITHOUT_LABELS

@@ -1,4 +1,4 @@
-"""Loads rules from a file, a text, or mappings in Python."""
+"""Loads rules from files, strings, or mappings in Python."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from vitalspan.rules.sampling import USUAL_SAMPLING, USUAL_SCRAPE, Sampling
 from vitalspan.rules.scoring import Component, Scoring
 from vitalspan.signals.query import Query
 
-# What is read is None only after a mistake, which `check` raises; hence the casts below.
+# Values are only None after a mistake, which `check` raises; hence the casts below.
 
 _KIND: Final = ("rule file", "rules")
-"""What messages call the file, and the extra that it needs."""
+"""The kind of file in messages, and the extra that it needs."""
 
 
 def load(
@@ -36,18 +36,18 @@ def load(
     notes: list[str] | None = None,
     scrape_interval: float = USUAL_SCRAPE,
 ) -> RuleSet:
-    """Read rule files, directories of them, and those that a pattern such as `rules/*.yml` matches.
+    """Read rule files, directories of them, and patterns such as `rules/*.yml`.
 
-    Several files are read as one: a rule may name an SLO of another file, and no group, SLO or
-    alert may be in two of them.
+    Several files are read as one: a rule may use an SLO of another file, and no group, SLO or alert
+    may be defined twice.
 
     Args:
-        paths: of them.
-        notes: takes what is no mistake, but may not do what its author wants, with its place.
-        scrape_interval: seconds between two scrapes of Prometheus, for the notes.
+        paths: the paths.
+        notes: collects hints about rules that may not do what their author wants, with places.
+        scrape_interval: the scrape interval of Prometheus in seconds, for the notes.
 
     Raises:
-        ConfigFileError: with all mistakes in them, each with its file, line and column.
+        ConfigFileError: with all mistakes, each with its file, line and column.
         MissingExtraError: if PyYAML is not installed.
     """
     files = rule_file_paths(paths)
@@ -58,7 +58,7 @@ def load(
         try:
             documents.append(load_document(file, of_file, *_KIND, empty="groups: []"))
         except ConfigFileError:
-            # The mistakes of the other files are to be known as well.
+            # The mistakes of the other files should be reported as well.
             unreadable = True
         report.include(of_file)
     if unreadable:
@@ -70,14 +70,14 @@ def load(
 
 
 def parse(text: str, name: str = "<string>") -> RuleSet:
-    """Return what the text of a rule file defines.
+    """Return the definitions in the text of a rule file.
 
     Args:
         text: YAML.
-        name: what messages call it.
+        name: its name in messages.
 
     Raises:
-        ConfigFileError: with all mistakes in it, each with its line and column.
+        ConfigFileError: with all mistakes, each with its line and column.
         MissingExtraError: if PyYAML is not installed.
     """
     report = Report(name)
@@ -89,19 +89,19 @@ def load_preset(name: str) -> RuleSet:
     """Return the rules of a preset.
 
     Raises:
-        ConfigurationError: for a name that no preset has.
+        ConfigurationError: for an unknown preset.
         MissingExtraError: if PyYAML is not installed.
     """
     return parse(presets.text(name), f"{name}{presets.SUFFIX}")
 
 
 def build(mapping: Mapping[str, Any]) -> RuleSet:
-    """Return what a mapping defines that has the fields of a rule file.
+    """Return the definitions in a mapping with the fields of a rule file.
 
-    Values are texts as in a file, or numbers in base units: seconds, bytes, ratios.
+    Values are strings as in a file, or numbers in base units: seconds, bytes, ratios.
 
     Raises:
-        ConfigFileError: with all mistakes in it, each with its path.
+        ConfigFileError: with all mistakes, each with its path.
     """
     report = Report("rules")
     return _rule_set([from_python(mapping, "rules", report)], report)
@@ -116,10 +116,10 @@ def _rule_set(
 
 
 def build_rule(fields: Mapping[str, Any]) -> Rule:
-    """Return the rule that has these fields, as `build` reads them.
+    """Return the rule with these fields; see `build`.
 
     Raises:
-        ConfigFileError: with all mistakes in them, each with its path.
+        ConfigFileError: with all mistakes, each with its path.
     """
     report = Report("rule")
     rule = read_rule(from_python(fields, "rule", report), QueryContext(), report)
@@ -128,10 +128,10 @@ def build_rule(fields: Mapping[str, Any]) -> Rule:
 
 
 def build_slo(fields: Mapping[str, Any]) -> Slo:
-    """Return the SLO that has these fields, as `build` reads them.
+    """Return the SLO with these fields; see `build`.
 
     Raises:
-        ConfigFileError: with all mistakes in them, each with its path.
+        ConfigFileError: with all mistakes, each with its path.
     """
     report = Report("slo")
     _, slo = read_slo(from_python(fields, "slo", report), report)
@@ -140,10 +140,10 @@ def build_slo(fields: Mapping[str, Any]) -> Slo:
 
 
 def build_health(fields: Mapping[str, Any]) -> Scoring:
-    """Return how health is scored by these fields, as `build` reads those under `health`.
+    """Return the scoring of health with these fields, which are those of `health`; see `build`.
 
     Raises:
-        ConfigFileError: with all mistakes in them, each with its path.
+        ConfigFileError: with all mistakes, each with its path.
     """
     report = Report("health")
     scoring = read_health(from_python(fields, "health", report), QueryContext(), report)
@@ -152,10 +152,10 @@ def build_health(fields: Mapping[str, Any]) -> Scoring:
 
 
 def build_component(name: str, fields: Mapping[str, Any]) -> Component:
-    """Return the component that has these fields, as `build` reads those of one.
+    """Return the component with these fields; see `build`.
 
     Raises:
-        ConfigFileError: with all mistakes in them, each with its path.
+        ConfigFileError: with all mistakes, each with its path.
     """
     report = Report("component")
     node = from_python(fields, "component", report)
@@ -167,10 +167,10 @@ def build_component(name: str, fields: Mapping[str, Any]) -> Component:
 
 
 def build_query(fields: Mapping[str, Any]) -> Query:
-    """Return the question that a rule with these fields asks: `signal`, `where`, `window`, ...
+    """Return the query with these fields of a rule: `signal`, `where`, `window`, ...
 
     Raises:
-        ConfigFileError: with all mistakes in them, each with its path.
+        ConfigFileError: with all mistakes, each with its path.
     """
     report = Report("query")
     node = from_python(fields, "query", report)

@@ -1,4 +1,4 @@
-"""The rule files that paths, directories and patterns stand for."""
+"""Finds the rule files for paths, directories and patterns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SUFFIXES: Final = (".yml", ".yaml")
 
 
 def absolute_paths(paths: RulePath | Iterable[RulePath] | None) -> tuple[Path, ...]:
-    """Return one path or several as absolute ones; none for None."""
+    """Return one or several paths as absolute ones; empty for None."""
     if paths is None:
         return ()
     if isinstance(paths, (str, os.PathLike)):
@@ -24,11 +24,11 @@ def absolute_paths(paths: RulePath | Iterable[RulePath] | None) -> tuple[Path, .
 
 
 def rule_file_paths(paths: RulePath | Iterable[RulePath]) -> tuple[Path, ...]:
-    """Return the files that paths stand for, each once, in their order and then by name.
+    """Return the files for some paths, without duplicates, in order and then by name.
 
-    A directory stands for the `*.yml` and `*.yaml` in it, but not below it, as the directories of
-    rule files do that people give to Prometheus; a pattern for the files that match it. What is
-    neither stands for itself, so that reading it says what is wrong.
+    A directory stands for its `*.yml` and `*.yaml` files, without subdirectories, like the
+    directories of rule files for Prometheus; a pattern stands for the files that match it. Any
+    other path stands for itself, so that reading it reports what is wrong.
     """
     if isinstance(paths, (str, os.PathLike)):
         paths = (paths,)
@@ -45,7 +45,7 @@ def _files_of(path: Path) -> list[Path]:
         if not path.exists() and glob.has_magic(str(path)):
             return sorted(Path(match) for match in glob.glob(str(path)))  # noqa: PTH207 - absolute
     except (OSError, ValueError):
-        # A directory that cannot be listed cannot be read either, and that is reported.
+        # A directory that cannot be listed cannot be read either, which is reported.
         pass
     return [path]
 

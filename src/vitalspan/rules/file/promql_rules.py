@@ -1,4 +1,4 @@
-"""Reads rules that are PromQL, as the rule files of Prometheus have them."""
+"""Reads PromQL rules, as in the rule files of Prometheus."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALERT_FIELDS: Final = ("alert", "expr", "for", "keep_firing_for", "labels", "ann
 RECORD_FIELDS: Final = ("record", "expr", "labels")
 
 MAX_TEMPLATE: Final = 20_000
-"""Characters of an annotation or a label."""
+"""The maximum length of an annotation or a label in characters."""
 
 _METRIC: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
@@ -39,7 +39,7 @@ _HINTS: Final = {
 
 
 def is_expression(node: Node) -> bool:
-    """Return whether a rule is PromQL and not on a signal."""
+    """Return whether a rule has an expression rather than a signal."""
     fields = getattr(node, "fields", {})
     return "expr" in fields or "record" in fields
 
@@ -47,14 +47,14 @@ def is_expression(node: Node) -> bool:
 def read_expression(
     node: Node, group_labels: Mapping[str, str], report: Report, *, in_process: bool = True
 ) -> ExpressionRule | RecordedExpression | None:
-    """Return a rule that is PromQL, None for one with a mistake.
+    """Return a PromQL rule; None after a mistake.
 
     Args:
         node: the rule.
-        group_labels: those that its group puts on all rules.
-        report: takes the mistakes.
-        in_process: whether it has to run in the process, which keeps samples for a while only; a
-            test of rules has all that it needs.
+        group_labels: the labels that its group adds to all rules.
+        report: collects the mistakes.
+        in_process: whether it has to run in the process, which only keeps samples for a while; a
+            test of rules has all samples that it needs.
     """
     recorded = "record" in getattr(node, "fields", {})
     names = RECORD_FIELDS if recorded else ALERT_FIELDS
@@ -77,7 +77,7 @@ def read_expression(
 
 
 def read_group_labels(fields: Fields) -> dict[str, str]:
-    """Return the labels that a group puts on all its rules."""
+    """Return the labels that a group adds to all its rules."""
     return dict(_texts(fields, "labels", templates=False))
 
 
@@ -138,7 +138,7 @@ def _texts(fields: Fields, field: str, *, templates: bool, in_process: bool = Tr
             fields.report.wrong(key, f"{shown(name)} {problem}")
             continue
         if isinstance(node, Scalar) and node.content in ("", None):
-            # Prometheus takes an empty text for a label that is not there.
+            # To Prometheus an empty label is the same as none.
             pairs.append((name, ""))
             continue
         text = text_of(node, "a text", fields.report)

@@ -1,4 +1,4 @@
-"""Reads which signal is asked about, of which series, over which window."""
+"""Reads the query of a rule: the signal, its series and the window."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ FIELDS: Final = (
     "window",
     "derive",
 )
-"""The fields that ask a question."""
+"""The fields of a query."""
 
 WINDOW: Final = 300.0
-"""Seconds that a rule looks back without a `window`."""
+"""The default window of a rule in seconds."""
 
 _AGGREGATES: Final = ("sum", "avg", "min", "max")
 _QUANTILES: Final = "latency_p50, latency_p95 or latency_p999"
@@ -52,11 +52,11 @@ _METRIC: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 
 @dataclass(frozen=True)
 class QueryContext:
-    """The SLOs that a query can refer to, and how often there are samples.
+    """The SLOs that a query can use, and how often there are samples.
 
     Attributes:
-        slos: the objectives of the SLOs by name, None where one has a mistake; itself None where
-            nobody knows yet which SLOs there will be.
+        slos: the objectives of the SLOs by name, None for one with a mistake; None if it is not
+            known yet which SLOs there are.
         sampling: how often there are samples and evaluations.
     """
 
@@ -65,7 +65,7 @@ class QueryContext:
 
 
 def read_query(fields: Fields, context: QueryContext) -> Query | None:
-    """Return what a rule asks, None where that cannot be said."""
+    """Return the query of a rule; None after a mistake."""
     subject = _subject(fields)
     signal = subject.signal if subject else None
     where = read_where(fields, signal)
@@ -93,7 +93,7 @@ def read_query(fields: Fields, context: QueryContext) -> Query | None:
 
 
 def _note_short_times(fields: Fields, query: Query, sampling: Sampling) -> None:
-    """Note what Prometheus could never compute, because there are too few samples."""
+    """Note windows that have too few samples for Prometheus to compute anything."""
     problem = window_problem(query, sampling.scrape)
     if problem:
         field = "derive" if query.increase else "window"
@@ -104,9 +104,9 @@ def _note_short_times(fields: Fields, query: Query, sampling: Sampling) -> None:
 
 
 def with_whole_window(query: Query) -> Query:
-    """Return a query whose low values are bad: a rate has none until its window is over.
+    """Return a query whose low values are bad: a rate has no value until its window is over.
 
-    Before, it would be low in every process that has just begun.
+    Before that, it would be low in every new process.
     """
     is_rate = catalogue.signal_of(query).amount is not None
     return replace(query, whole_window=True) if is_rate else query
@@ -120,7 +120,7 @@ class _Subject:
 
 
 def _subject(fields: Fields) -> _Subject | None:
-    """Return what `signal` or `series` says."""
+    """Return the subject of `signal` or `series`."""
     signal, series = fields.get("signal"), fields.get("series")
     if signal is not None and series is not None:
         fields.wrong("signal and series are both given: keep one of them", "series")

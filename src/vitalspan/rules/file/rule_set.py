@@ -1,4 +1,4 @@
-"""Reads a whole file: groups, SLOs, presets, health, and what collides among them."""
+"""Reads whole files: groups, SLOs, presets, health, and conflicts between them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIELDS: Final = ("groups", "slos", "presets", "health")
 _ONE: Final = "put all of it into one file"
 
 EXTENSION: Final = "x-"
-"""Fields of a file that begin with it are not looked at: a place for what anchors name."""
+"""The prefix of ignored fields, which are a place for YAML anchors."""
 
 
 class _Alert(NamedTuple):
@@ -58,7 +58,7 @@ class _Definitions:
         return False
 
     def define_group(self, group: Group, place: Place, places: Iterable[Place]) -> None:
-        """Report a group whose name or alerts are defined already."""
+        """Report a group whose name or alerts have been defined already."""
         name = shown(group.name)
         self.define(("group", group.name), place, f"group {name} is defined", "rename one of them")
         for rule, where in zip(group.rules, places, strict=True):
@@ -78,18 +78,18 @@ def read_rule_set(
     load_preset: Callable[[str], RuleSet],
     sampling: Sampling,
 ) -> RuleSet:
-    """Return what files define together, but for what is wrong in them, which is reported.
+    """Return the combined definitions of files; parts with mistakes are reported and left out.
 
     Args:
-        documents: of the files.
-        report: takes the mistakes.
+        documents: the documents of the files.
+        report: collects the mistakes.
         load_preset: returns the rules of a preset, which is a rule file itself.
         sampling: how often there are samples and evaluations.
     """
     files = [_fields(document, report) for document in documents]
     definitions = _Definitions(report)
     objectives: dict[str, float | None] = {}
-    # Rules may name the SLOs of any file.
+    # Rules may use the SLOs of any file.
     slos = [slo for fields in files for slo in _slos(fields, objectives, definitions)]
     context = QueryContext(objectives, sampling)
     groups, presets_used, scorings = [], [], []

@@ -38,7 +38,7 @@ RULE_FIELDS: Final = (
 
 GROUP_FIELDS: Final = ("name", "interval", "limit", "query_offset", "labels", "rules")
 SLO_PREFIX: Final = "slo:"
-"""How the names of the groups begin that SLOs make."""
+"""The prefix of the groups of SLOs."""
 
 _HINTS: Final = {
     "threshold": "use above or below",
@@ -54,7 +54,7 @@ _OF_THE_RULE: Final = {"alertname": "it is the name of the rule"}
 
 
 def read_rule(node: Node, context: QueryContext, report: Report) -> Rule | None:
-    """Return a rule, None for one with a mistake in what it compares."""
+    """Return a rule; None after a mistake in its query or thresholds."""
     fields = Fields(
         node, RULE_FIELDS, report, usable="fields such as alert, signal and above", hints=_HINTS
     )
@@ -106,14 +106,14 @@ def _min_count(fields: Fields, query: Query | None) -> int:
 
 
 class _Numbered(NamedTuple):
-    """A group, and where each of its rules stands."""
+    """A group, and the places of its rules."""
 
     group: Group
     places: tuple[Place, ...]
 
 
 def read_group(node: Node, context: QueryContext, report: Report) -> _Numbered | None:
-    """Return a group, None for one without a name."""
+    """Return a group; None if it has no name."""
     fields = Fields(node, GROUP_FIELDS, report, usable="fields such as name and rules")
     name = fields.name("name", "a name such as shop")
     if name and name.startswith(SLO_PREFIX):
@@ -127,7 +127,7 @@ def read_group(node: Node, context: QueryContext, report: Report) -> _Numbered |
     limit = fields.whole_number("limit", "a number of alerts such as 10, or 0 for any number")
     if "rules" not in fields:
         fields.missing("rules", "add a list of rules")
-    # Samples are there at each tick, so none come late.
+    # In the process, samples arrive at each tick and are never late.
     fields.seconds("query_offset", 0.0)
     group_labels = read_group_labels(fields)
     nodes = fields.items_of("rules", "rules, each of which begins with -")

@@ -1,4 +1,4 @@
-"""Reads the events of an SLO: calls by how they end, by their labels, or what counters count."""
+"""Reads the events of an SLO: calls by outcome or labels, or what counters count."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vitalspan.signals.signal import Signal
 from vitalspan.words import listed, shown
 
 EVENT_FIELDS: Final = ("under", "good", "bad", "total")
-"""The fields of an SLO that say which events it judges, and how."""
+"""The fields of an SLO for its events."""
 
 _SELECTOR: Final = ("series", "where")
 _TOTAL: Final = "{series: http_requests_total}"
@@ -25,12 +25,12 @@ _JUDGED: Final = "{where: {status: =~5..}}"
 
 
 class Events(NamedTuple):
-    """The events of an SLO; all empty stands for calls that shall not fail.
+    """The events of an SLO; if all are empty, calls that do not fail are good.
 
     Attributes:
-        under: seconds that a good call may take at most.
-        good: conditions on the labels of good calls.
-        bad: conditions on the labels of bad calls.
+        under: the maximum duration of a good call in seconds.
+        good: matchers of the labels of good calls.
+        bad: matchers of the labels of bad calls.
         counted: counters whose events are judged instead of calls.
     """
 
@@ -41,7 +41,7 @@ class Events(NamedTuple):
 
 
 def read_events(fields: Fields) -> tuple[Events, Signal | None]:
-    """Return the events of an SLO, and the signal whose labels they have, None if it is unknown."""
+    """Return the events of an SLO, and the signal with their labels; None if it is unknown."""
     under = None
     if "under" in fields:
         under = fields.seconds("under", 0.0, zero="is not a limit: use one such as 300ms")
@@ -59,7 +59,7 @@ def read_events(fields: Fields) -> tuple[Events, Signal | None]:
 
 
 def _by_labels(inner: Fields | None) -> tuple[Matcher, ...]:
-    """Return the conditions on the labels of good calls, or of bad ones."""
+    """Return the matchers of the labels of good calls, or of bad ones."""
     if inner is None:
         return ()
     where = read_where(inner, SIGNALS["rate"])
@@ -108,7 +108,7 @@ def _counters(inner: Fields | None) -> CounterSelector | None:
 
 
 def as_exported(matcher: Matcher) -> Matcher:
-    """Return a condition, that on a bucket with its bound as it is exported: 1 as 1.0."""
+    """Return a matcher; the bound of a bucket is in its exported form: 1 as 1.0."""
     if matcher.label != "le" or matcher.operator not in ("=", "!=") or not is_number(matcher.value):
         return matcher
     from prometheus_client.utils import floatToGoString  # noqa: PLC0415 - rarely needed

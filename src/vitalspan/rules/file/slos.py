@@ -51,7 +51,7 @@ _NAME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]*", re.ASCII)
 
 
 def read_slo(node: Node, report: Report) -> tuple[str | None, Slo | None]:
-    """Return the name of an SLO, and the SLO unless something is wrong with it."""
+    """Return the name of an SLO, and the SLO unless there is a mistake in it."""
     fields = Fields(node, SLO_FIELDS, report, usable="fields such as name and objective")
     name = fields.name("name", "a name such as checkout-availability")
     if name is not None and not _NAME.fullmatch(name):
@@ -99,7 +99,7 @@ def read_slo(node: Node, report: Report) -> tuple[str | None, Slo | None]:
 
 
 def _alerts(fields: Fields, by: tuple[str, ...]) -> Iterator[SloAlert]:
-    """Yield how the alerts of each severity are raised."""
+    """Yield the settings of the alerts of each severity."""
     report = fields.report
     node = fields.get("alerts")
     if isinstance(node, Scalar) and not is_nothing(node):

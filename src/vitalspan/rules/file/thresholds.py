@@ -1,4 +1,4 @@
-"""Reads what a signal is compared with: thresholds by severity, and where alerts clear."""
+"""Reads thresholds by severity, and the values at which alerts clear."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _DEFAULT: Final[Severity] = "warning"
 
 
 class Thresholds(NamedTuple):
-    """The thresholds that a rule compares with."""
+    """The thresholds of a rule."""
 
     above: bool
     levels: tuple[Level, ...]
 
 
 class _Limit(NamedTuple):
-    """A value of one severity, and where it stands; None for one that cannot be read."""
+    """A value of one severity, and its place; None if it is invalid."""
 
     node: Node
     value: float | None
@@ -36,11 +36,11 @@ _Limits = dict[Severity, _Limit]
 
 
 def read_thresholds(fields: Fields, values: Range | None) -> Thresholds | None:
-    """Return the levels, the least severe first; None where there are none.
+    """Return the levels, the least severe first; None if there are none.
 
     Args:
-        fields: of a rule.
-        values: what is compared; None where it is unknown.
+        fields: the fields of a rule.
+        values: the range of the compared values; None if it is unknown.
     """
     names = [name for name in ("above", "below") if name in fields]
     if not names:
@@ -125,7 +125,7 @@ def _refuse_severity(fields: Fields) -> None:
 
 
 def _clears(fields: Fields, limits: _Limits, values: Range | None) -> _Limits:
-    """Return where each level clears."""
+    """Return the clear value of each level."""
     node = fields.get("clear")
     if node is None:
         return {}

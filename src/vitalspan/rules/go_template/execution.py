@@ -1,4 +1,4 @@
-"""Fills in Go templates, as Prometheus has them in annotations."""
+"""Executes Go templates, as in Prometheus' annotations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from vitalspan.rules.go_template.nodes import (
 from vitalspan.rules.go_template.syntax import Template
 
 MAX_TEXT: Final = 100_000
-"""Characters that a template may become."""
+"""The maximum length of a result in characters."""
 
 _MAX_STEPS: Final = 100_000
 _MAX_CALLS: Final = 50
@@ -46,14 +46,14 @@ def _no_query(_: str) -> list[Sample]:
 
 @dataclass(frozen=True)
 class TemplateData:
-    """The data that templates can show.
+    """The data for templates.
 
     Attributes:
-        labels: of the alert.
-        value: of the expression; a text for a native histogram.
+        labels: the labels of the alert.
+        value: the value of the expression; a string for a native histogram.
         now: the time of evaluation, in seconds since the epoch.
         query: returns the elements of a query's result.
-        external_labels: those that are added when an alert leaves the process.
+        external_labels: the labels that are added when an alert is sent.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -64,10 +64,10 @@ class TemplateData:
 
 
 def fill_in(template: Template, data: TemplateData) -> str:
-    """Return a template filled in.
+    """Return the result of a template.
 
     Raises:
-        TemplateError: if that cannot be done with these data.
+        TemplateError: if it fails with this data.
     """
     root = {
         "Labels": dict(data.labels),
@@ -202,7 +202,7 @@ class _Execution:
         dot: Any,
         scopes: _Scopes,
     ) -> Any:
-        """Return the first operand that decides, or the last; others are not looked at."""
+        """Return the first operand that decides, or the last one; others are not evaluated."""
         value: Any = None
         for operand in operands:
             value = self._operand(operand, dot, scopes)
@@ -253,7 +253,7 @@ def _fields_of(value: Any, fields: Sequence[str]) -> Any:
         if isinstance(value, Sample) and name in ("Labels", "Value"):
             value = value.labels if name == "Labels" else value.value
         elif isinstance(value, dict):
-            # A label that is not there is empty.
+            # A missing label is empty.
             value = value.get(name, "")
         else:
             raise TemplateError(f"can't evaluate field {name} in type {type(value).__name__}")
@@ -261,7 +261,7 @@ def _fields_of(value: Any, fields: Sequence[str]) -> Any:
 
 
 def is_true(value: Any) -> bool:
-    """Return whether a value is true in a template: not zero, and not empty."""
+    """Return whether a value is true in a template: neither zero nor empty."""
     return True if isinstance(value, Sample) else bool(value)
 
 

@@ -1,4 +1,4 @@
-"""The functions of templates: those of Prometheus, and those that Go has by itself."""
+"""The functions of templates: those of Prometheus, and Go's own."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from vitalspan.units import parse_duration
 
 
 class Sample:
-    """An element of what `query` gives.
+    """An element of the result of `query`.
 
     Attributes:
-        labels: its labels, `__name__` among them.
+        labels: its labels, including `__name__`.
         value: its value.
     """
 
@@ -43,7 +43,7 @@ class Sample:
 
 
 def number_of(value: Any) -> float:
-    """Return a number, or what a string says as one.
+    """Return a number, which may be in a string.
 
     Raises:
         TemplateError: for anything else.
@@ -89,7 +89,7 @@ def _sort_by_label(label: str, vector: Sequence[Sample]) -> list[Sample]:
 
 def _pattern(pattern: str) -> re.Pattern[str]:
     try:
-        # It refuses what Go's expressions have not.
+        # This refuses syntax that Go's expressions lack.
         Matcher("pattern", "=~", pattern)
         with warnings.catch_warnings():
             warnings.simplefilter("error", FutureWarning)
@@ -135,7 +135,7 @@ def _link(expression: str, tab: str) -> str:
 
 
 def _compare(left: Any, right: Any) -> int:
-    """Return the order of two values of one kind."""
+    """Return the order of two values of the same kind."""
     if _kind(left) != _kind(right):
         raise TemplateError("incompatible types for comparison")
     return int(left > right) - int(left < right)
@@ -179,7 +179,7 @@ def _html(text: Any) -> str:
 def _print(*values: Any) -> str:
     texts = [text_of(values[0])] if values else []
     for before, value in pairwise(values):
-        # Between two operands that are no strings, there is a space.
+        # There is a space between two operands if neither is a string.
         space = "" if isinstance(before, str) or isinstance(value, str) else " "
         texts.append(space + text_of(value))
     return "".join(texts)
@@ -246,4 +246,4 @@ FUNCTIONS: Final[dict[str, Callable[..., Any] | None]] = {
     "urlquery": lambda value: quote_plus(text_of(value)),
     "value": lambda sample: sample.value,
 }
-"""All functions; None where the execution has to do it, which knows time, queries and dots."""
+"""All functions; None if the execution implements them, because they need its data."""

@@ -1,4 +1,4 @@
-"""Writes values as Go's fmt does: `%v`, `%.2f` and the others."""
+"""Formats values like Go's fmt: `%v`, `%.2f` and so on."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _VERB: Final = re.compile(r"%([-+ #0]*)(\d+)?(?:\.(\d+)?)?([a-zA-Z%])")
 
 _MAX_WIDTH: Final = 10_000
 _MAX_PRECISION: Final = 1000
-"""Greater ones take memory, and nobody reads what they write."""
+"""Greater ones would use too much memory, and nobody would read the result."""
 
 
 def text_of(value: Any) -> str:
-    """Return a value as `%v` writes it."""
+    """Return a value formatted with `%v`."""
     for kind, written in _WRITERS:
         if isinstance(value, kind):
             return written(value)
@@ -69,7 +69,7 @@ def sprintf(pattern: str, arguments: Sequence[Any]) -> str:
     """Return a pattern with its verbs filled in.
 
     Raises:
-        TemplateError: for a verb that is not had, and for a width or a precision beyond reason.
+        TemplateError: for an unsupported verb, and for an excessive width or precision.
     """
     rest = list(arguments)
 
@@ -97,7 +97,7 @@ def sprintf(pattern: str, arguments: Sequence[Any]) -> str:
 
 
 def _is_over(digits: str | None, most: int) -> bool:
-    # A text of thousands of digits is no number to Python.
+    # Python refuses to parse thousands of digits.
     return digits is not None and (len(digits) > 18 or int(digits) > most)
 
 

@@ -19,7 +19,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Dot:
-    """The value that is looked at, `.`, and fields of it."""
+    """The current value, `.`, and its fields."""
 
     fields: tuple[str, ...] = ()
 
@@ -41,7 +41,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Chain:
-    """Fields of what a pipeline in parentheses gives."""
+    """Fields of the result of a pipeline in parentheses."""
 
     pipeline: Pipeline
     fields: tuple[str, ...] = ()
@@ -52,12 +52,12 @@ Operand = Constant | Dot | Variable | Function | Chain
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Commands, each of which gives its value to the next one as the last argument.
+    """Commands, each of which passes its value to the next one as the last argument.
 
     Attributes:
-        commands: each is what is called, or looked at, with its arguments.
-        variables: those that the value is given to; `range` may have two.
-        declares: whether they are new.
+        commands: the commands, each a function or value with its arguments.
+        variables: the variables that the value is assigned to; `range` may have two.
+        declares: whether the variables are new.
     """
 
     commands: tuple[tuple[Operand, ...], ...]
@@ -74,7 +74,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Action:
-    """A pipeline whose value is written, unless it is given to a variable."""
+    """A pipeline whose value is written, unless it is assigned to a variable."""
 
     pipeline: Pipeline
 
@@ -84,10 +84,10 @@ class Branch:
     """An `if`, a `with` or a `range`.
 
     Attributes:
-        keyword: which of them.
-        pipeline: what is looked at.
-        body: what is written where there is something.
-        otherwise: what is written where there is not.
+        keyword: the keyword.
+        pipeline: the condition or the value.
+        body: the nodes if it is not empty.
+        otherwise: the nodes if it is empty.
     """
 
     keyword: str
@@ -105,11 +105,11 @@ class Jump:
 
 @dataclass(frozen=True)
 class Call:
-    """A template that is filled in within another one.
+    """A call of a template in another one.
 
     Attributes:
-        name: of the template.
-        pipeline: what it looks at; None is nothing.
+        name: the name of the template.
+        pipeline: its argument; None if there is none.
     """
 
     name: str

@@ -31,21 +31,22 @@ _BRANCHES: Final = ("if", "with", "range")
 _MAX_DEPTH: Final = 50
 
 _PRESET_VARIABLES: Final = ("$", "$labels", "$externalLabels", "$externalURL", "$value")
-"""Variables that Prometheus sets."""
+"""The variables that Prometheus sets."""
 
 _FIELDS: Final = ("Labels", "ExternalLabels", "ExternalURL", "Value")
 
 
 @dataclass(frozen=True)
 class Template:
-    """A template that was parsed.
+    """A parsed template.
 
     Attributes:
         source: the text.
-        nodes: what is written.
-        templates: those that it defines, by name.
-        queries: the strings that it gives to `query`.
-        has_other_queries: whether it gives `query` what is known only when it is filled in.
+        nodes: the nodes.
+        templates: the templates that it defines, by name.
+        queries: the strings that it passes to `query`.
+        has_other_queries: whether it passes other values to `query`, which are not known in
+            advance.
     """
 
     source: str
@@ -57,10 +58,10 @@ class Template:
 
 @lru_cache(maxsize=4096)
 def parse_template(source: str) -> Template:
-    """Return a template that was parsed.
+    """Return a parsed template.
 
     Raises:
-        TemplateError: for what Prometheus would not take, or what is not had; it says which.
+        TemplateError: for invalid or unsupported templates; the message says which.
     """
     return _Parser(source).parse()
 

@@ -1,4 +1,4 @@
-"""Takes templates apart: texts, actions between braces, and the tokens of an action."""
+"""Splits templates into texts, actions between braces, and tokens of actions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Token(NamedTuple):
 
     Attributes:
         kind: string, char, number, variable, field, word or mark.
-        text: as it stands there.
+        text: the text as it is written.
         spaced: whether there is space before it.
     """
 
@@ -54,7 +54,7 @@ def pieces(template: str) -> Iterator[str | list[Token]]:
     """Yield the texts of a template, and the tokens of its actions.
 
     Raises:
-        TemplateError: for an action that is not closed, or has something else in it.
+        TemplateError: for an action that is not closed or has invalid content.
     """
     position = 0
     trim = False
@@ -78,7 +78,7 @@ def pieces(template: str) -> Iterator[str | list[Token]]:
 
 
 def _action(template: str, start: int) -> tuple[str, int, bool]:
-    """Return an action, where it ends, and whether it takes away the space after it."""
+    """Return an action, its end, and whether it trims the space after it."""
     comment = _COMMENT.match(template, start)
     position = comment.end() if comment else start
     while position < len(template):
@@ -110,7 +110,7 @@ def _tokens(action: str) -> Iterator[Token]:
 
 
 def unquoted(text: str) -> str:
-    """Return what a string says, in Go's notation."""
+    """Return the value of a string literal in Go's notation."""
     if text.startswith("`"):
         return text[1:-1]
 
