@@ -209,6 +209,40 @@ def test_every_field_is_described() -> None:
     assert undescribed == []
 
 
+def test_a_mark_says_what_was_wrong_when_the_alert_fired() -> None:
+    watched = Watched(health_model="off")
+    watched.monitor.rules.add(
+        alert="Slow", signal="latency_p95", where={"operation": "f"}, window="10s", above="1s"
+    )
+    watched.tick()
+    watched.call(seconds=8.0)
+    watched.tick()
+    watched.call(seconds=0.1)
+    watched.tick(10)
+    marks = ask(watched.registry, "overview")["marks"]
+    texts = [mark["text"] for mark in marks if mark["kind"] in ("fired", "resolved")]
+    assert texts == ["Slow fires: latency_p95 of f is 7.746 s, above 1 s", "Slow has ended"]
+
+
+def test_a_young_service_has_no_trends_and_says_so() -> None:
+    watched = Watched(health_model="off")
+    for _ in range(20):
+        watched.call()
+        watched.tick()
+    signals = ask(watched.registry, "trends")["signals"]
+    assert signals
+    for one in signals:
+        assert (one["slope"], one["direction"], one["forecast"]) == (None, None, None)
+        assert one["shortfall"].startswith("Not enough data for a trend yet: ")
+    for _ in range(200):
+        watched.call()
+        watched.tick()
+    rate = next(
+        one for one in ask(watched.registry, "trends")["signals"] if one["signal"] == "rate"
+    )
+    assert (rate["shortfall"], rate["direction"]) == (None, "steady")
+
+
 _OURS: Any = {endpoint.document.__name__ for endpoint in ENDPOINTS.values()}
 
 

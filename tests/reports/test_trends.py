@@ -51,9 +51,28 @@ def test_noise_and_little_changes_are_steady() -> None:
 
 def test_few_values_have_no_trend_and_none_have_nothing() -> None:
     few = trend_of("rate", "", NUMBER, every_minute([1.0, None, 2.0]))
+    assert few.shortfall == (
+        "Not enough data for a trend yet: 2 values over 2 minutes, and it takes at least "
+        "6 values over 15 minutes."
+    )
     assert (few.slope, few.direction, few.forecast, few.latest) == (None, None, None, 2.0)
     nothing = trend_of("rate", "", NUMBER, every_minute([None, None]))
     assert (nothing.latest, nothing.mean, nothing.values) == (None, None, (None, None))
+
+
+def test_many_values_of_a_short_time_have_no_trend() -> None:
+    second = [(float(index), 10.0 + index) for index in range(60)]
+    trend = trend_of("rate", "", NUMBER, second)
+    assert (trend.slope, trend.direction, trend.forecast) == (None, None, None)
+    assert (trend.latest, trend.lowest, trend.highest) == (69.0, 10.0, 69.0)
+    assert trend.shortfall is not None
+    assert "60 values over 59 seconds" in trend.shortfall
+    assert trend.to_dict()["shortfall"] == trend.shortfall
+    long = trend_of("rate", "", NUMBER, [(15.3 * when, value) for when, value in second])
+    assert (long.shortfall, long.direction) == (None, "rising")
+    one = trend_of("rate", "", NUMBER, second[:1])
+    assert one.shortfall is not None
+    assert "yet: 1 value, and" in one.shortfall
 
 
 def test_a_stretch_of_unusual_values_is_one_anomaly() -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from vitalspan.signals.derivations import MAD_TO_DEVIATION
 from vitalspan.units import RATIO, Unit
+from vitalspan.words import duration_words
 
 MIN_POINTS: Final = 6
 """The fewest values that have a trend."""
@@ -25,6 +26,9 @@ MAX_ANOMALIES: Final = 5
 
 HORIZON: Final = 3600.0
 """Seconds that a forecast looks ahead; never further than it looks back."""
+
+MIN_SPAN: Final = HORIZON / 4
+"""Seconds that values span at least where they have a trend: of fewer, nobody knows of an hour."""
 
 _SHARE_AHEAD: Final = 0.25
 """The share of a long period that a forecast looks ahead."""
@@ -78,7 +82,10 @@ class SignalTrend:
         mean: of all that are known.
         lowest: of these.
         highest: of these.
-        slope: the growth an hour, by least squares; None for fewer than six values.
+        shortfall: why there is no trend yet: how many values there are over which time, and how
+            many it takes; None where there is one.
+        slope: the growth an hour, by least squares; None for fewer than six values, and for values
+            over less than a quarter of an hour.
         direction: `rising` or `falling` if the line explains half of the variance and changes by a
             tenth of the mean over the period, else `steady`; None without a slope.
         forecast: the value on the same line after `forecast_seconds`.
@@ -100,6 +107,7 @@ class SignalTrend:
     mean: float | None = None
     lowest: float | None = None
     highest: float | None = None
+    shortfall: str | None = None
     slope: float | None = None
     direction: Direction | None = None
     forecast: float | None = None
@@ -144,16 +152,17 @@ def trend_of(
     """
     times, values = tuple(when for when, _ in points), tuple(value for _, value in points)
     known = [(when, value) for when, value in points if value is not None]
+    span = known[-1][0] - known[0][0] if known else 0.0
+    shortfall = _shortfall(len(known), span)
     if not known:
-        return SignalTrend(signal, summary, unit, times, values, limit=limit)
+        return SignalTrend(signal, summary, unit, times, values, shortfall=shortfall, limit=limit)
     numbers = [value for _, value in known]
     mean = math.fsum(numbers) / len(numbers)
     slope = direction = forecast = ahead = limit_in = None
     end = known[-1][0]
-    if len(known) >= MIN_POINTS:
+    if shortfall is None:
         line = linear_regression([when - end for when, _ in known], numbers)
         slope = line.slope * 3600.0
-        span = end - known[0][0]
         ahead = min(max(HORIZON, _SHARE_AHEAD * span), span)
         forecast = min(highest, max(0.0, line.intercept + line.slope * ahead))
         direction = _direction(known, line.slope, line.intercept, mean)
@@ -169,6 +178,7 @@ def trend_of(
         mean=mean,
         lowest=min(numbers),
         highest=max(numbers),
+        shortfall=shortfall,
         slope=slope,
         direction=direction,
         forecast=forecast,
@@ -177,6 +187,15 @@ def trend_of(
         limit_in=limit_in,
         anomalies=anomalies_of(points, unit, weights, noise),
     )
+
+
+def _shortfall(count: int, span: float) -> str | None:
+    """Return why so many values over so many seconds have no trend; None if they have one."""
+    if count >= MIN_POINTS and span >= MIN_SPAN:
+        return None
+    values = "1 value" if count == 1 else f"{count} values over {duration_words(round(span))}"
+    needed = f"{MIN_POINTS} values over {duration_words(round(MIN_SPAN))}"
+    return f"Not enough data for a trend yet: {values}, and it takes at least {needed}."
 
 
 def _direction(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from vitalspan.page.documents.overview import active_alerts
+from vitalspan.page.documents.promql import Queries, promql_of_alerts
 from vitalspan.rules.alert import Alert
 
 if TYPE_CHECKING:
@@ -40,12 +41,14 @@ class Alerts:
         active: those that are pending, firing, or ended less than 15 minutes ago.
         history: past alerts as they were when they fired, changed and ended, the latest first.
         silences: those that have not ended.
+        promql: how many alerts are `firing` and how many are `pending`, in PromQL.
     """
 
     at: float
     active: tuple[Alert, ...]
     history: tuple[Alert, ...]
     silences: tuple[SilenceRow, ...]
+    promql: Queries
 
 
 def alerts(monitor: Monitor, asked: dict[str, Any]) -> Alerts:
@@ -64,4 +67,5 @@ def alerts(monitor: Monitor, asked: dict[str, Any]) -> Alerts:
             )
             for one in monitor.alerts.silences()
         ),
+        promql=promql_of_alerts(monitor),
     )

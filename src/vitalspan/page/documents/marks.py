@@ -46,7 +46,10 @@ def marks_of(monitor: Monitor, axis: Axis | None, operation: str | None = None) 
             continue
         if alert.fired_at is not None:
             text = f"{alert.alertname} fires: {alert.message}"
-            marks[alert.id, "fired"] = Mark(alert.fired_at, "fired", text, alert.severity)
+            # As it was then: an alert is in the history once for each change.
+            marks.setdefault(
+                (alert.id, "fired"), Mark(alert.fired_at, "fired", text, alert.severity)
+            )
         if alert.resolved_at is not None:
             text = f"{alert.alertname} has ended"
             marks[alert.id, "resolved"] = Mark(alert.resolved_at, "resolved", text, alert.severity)

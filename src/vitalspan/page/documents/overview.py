@@ -13,6 +13,7 @@ from vitalspan.page.documents.operations import OperationRow, key_of
 from vitalspan.page.documents.promql import (
     OperationPromql,
     Queries,
+    promql_of_alerts,
     promql_of_figures,
     promql_of_health,
     promql_of_operation,
@@ -120,6 +121,7 @@ class Overview:
         row_promql: those of one of the operations, with `$operation` and `$component` for its
             names.
         health_promql: the score, those of components, and what a factor `$factor` costs.
+        alert_promql: how many alerts are `firing` and how many are `pending`.
         notice: what has to be said about the figures; None for nothing.
     """
 
@@ -142,6 +144,7 @@ class Overview:
     total_promql: Queries
     row_promql: Queries
     health_promql: Queries
+    alert_promql: Queries
     notice: str | None
 
 
@@ -164,6 +167,7 @@ def overview(monitor: Monitor, asked: dict[str, Any]) -> Overview:
         points = None if charts is None else charts.every()
         scores = None if charts is None else charts.signal("health_score")
         rows = _rows(by_key, places, charts)
+    running = monitor.statistics.running()
     return Overview(
         status=status(monitor),
         health=summary_of(monitor.health()),
@@ -177,13 +181,15 @@ def overview(monitor: Monitor, asked: dict[str, Any]) -> Overview:
         slowest=slowest,
         failing=failing,
         operation_count=len(every),
-        running=tuple(monitor.statistics.running()[:MOST_RUNNING]),
-        running_count=total.in_progress,
+        running=tuple(running[:MOST_RUNNING]),
+        # What is counted and what is listed was not read at the same moment.
+        running_count=len(running) if monitor.workers is None else total.in_progress,
         marks=marks_of(monitor, axis),
         promql=promql_of_operation(monitor),
         total_promql=promql_of_figures(monitor, seconds, None, None),
         row_promql=promql_of_figures(monitor, seconds),
         health_promql=promql_of_health(monitor),
+        alert_promql=promql_of_alerts(monitor),
         notice=notice,
     )
 

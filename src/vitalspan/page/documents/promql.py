@@ -109,6 +109,29 @@ def promql_of_health(monitor: Monitor) -> Queries:
     }
 
 
+def promql_of_alerts(monitor: Monitor) -> Queries:
+    """Return the PromQL of how many alerts are firing, and how many are pending."""
+    series = _Queries(monitor, _WINDOW).selection.series(metrics.ALERT_STATE.name)
+    # An alert has a series for each of its severities.
+    return {
+        state: f"count(max without (severity) ({series}) == {metrics.ALERT_STATES[state]})"
+        for state in ("firing", "pending")
+    }
+
+
+def promql_of_trends(monitor: Monitor, **labels: str) -> Queries:
+    """Return the PromQL of the signals that have trends, of calls with some labels or of all.
+
+    Args:
+        monitor: whose metrics these are.
+        **labels: that the calls have.
+    """
+    queries = _Queries(monitor, _WINDOW, **labels)
+    quantiles = {"latency_p50": 0.5, "latency_p95": 0.95, "latency_p99": 0.99}
+    signals = ("rate", "error_ratio", *quantiles)
+    return {name: queries.signal(name, quantile=quantiles.get(name)) for name in signals}
+
+
 def promql_of_dependencies(monitor: Monitor, seconds: float) -> Queries:
     """Return the PromQL of the figures of a cache and of an API, and of what all APIs cost."""
     cache = _Queries(monitor, seconds, component="$component", cache="$cache")

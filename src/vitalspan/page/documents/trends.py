@@ -5,8 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from vitalspan.metrics import HEALTH_SCORE
 from vitalspan.page.charts import Axis, Number
 from vitalspan.page.documents.marks import Mark, marks_of
+from vitalspan.page.documents.promql import (
+    Queries,
+    promql_of_health,
+    promql_of_resources,
+    promql_of_trends,
+)
 from vitalspan.page.figures import NO_HISTORY, first_called
 from vitalspan.reports.signal_trends import call_trends, followed_trends, operation_anomalies
 from vitalspan.reports.trends import Anomaly, SignalTrend
@@ -28,8 +35,10 @@ class TrendRow:
         summary: what it is, in words.
         unit: the base unit of its values: seconds, ratio, bytes or number, with `/s` for a rate.
         values: at the times of the axis; None for no data.
-        slope: its growth an hour, by least squares; None for fewer than six values.
-        direction: rising, falling or steady; None without a slope.
+        shortfall: why there is no trend yet: how many values there are over which time, and how
+            many it takes; None where there is one.
+        slope: its growth an hour, by least squares; None without a trend.
+        direction: rising, falling or steady; None without a trend.
         forecast: the value on the same line after `forecast_seconds`.
         forecast_seconds: how far the forecast looks ahead.
         limit: the value at which nothing is left; None without one.
@@ -41,6 +50,7 @@ class TrendRow:
     summary: str
     unit: str
     values: tuple[Number, ...]
+    shortfall: str | None
     slope: float | None
     direction: str | None
     forecast: float | None
@@ -79,6 +89,9 @@ class Trends:
         signals: of calls, of the score and of the machine.
         operations: when the operations that took most time were unusual, in order.
         marks: what happened on the axis.
+        promql: the signals in PromQL, by name.
+        row_promql: those of one of the operations, with `$operation` and `$component` for its
+            names.
         notice: what has to be said about this; None for nothing.
     """
 
@@ -87,15 +100,23 @@ class Trends:
     signals: tuple[TrendRow, ...]
     operations: tuple[AnomalyRow, ...]
     marks: tuple[Mark, ...]
+    promql: Queries
+    row_promql: Queries
     notice: str | None
 
 
 def trends(monitor: Monitor, asked: dict[str, Any]) -> Trends:
     """Return where signals lead, and when they were unusual."""
     at, seconds, evaluation = monitor.clock.wall(), asked["range"], monitor.evaluation
+    promql = {
+        **promql_of_trends(monitor),
+        **promql_of_resources(monitor),
+        HEALTH_SCORE.name: promql_of_health(monitor)["score"],
+    }
+    row_promql = promql_of_trends(monitor, component="$component", operation="$operation")
     with evaluation.reading_any_history() as history:
         if history is None:
-            return Trends(at, None, (), (), (), NO_HISTORY)
+            return Trends(at, None, (), (), (), promql, row_promql, NO_HISTORY)
         statistics = monitor.statistics.within(history)
         listed = statistics.operations(window=seconds)[:_OPERATIONS]
         keys: list[Key] = [(one.component, one.operation) for one in listed]
@@ -116,7 +137,8 @@ def trends(monitor: Monitor, asked: dict[str, Any]) -> Trends:
         for one in operation_anomalies(timelines)
     ]
     marks = marks_of(monitor, axis)
-    return Trends(at, axis, tuple(signals), tuple(anomalies), marks, None if axis else NO_HISTORY)
+    notice = None if axis else NO_HISTORY
+    return Trends(at, axis, tuple(signals), tuple(anomalies), marks, promql, row_promql, notice)
 
 
 def _row(one: SignalTrend) -> TrendRow:
@@ -125,6 +147,7 @@ def _row(one: SignalTrend) -> TrendRow:
         summary=one.summary,
         unit=str(one.unit),
         values=one.values,
+        shortfall=one.shortfall,
         slope=one.slope,
         direction=one.direction,
         forecast=one.forecast,

@@ -3,6 +3,7 @@
 
 import { h, island, render } from "./dom.js";
 import { NONE, axisTime, time, utc } from "./format.js";
+import { MARK_COLORS } from "./marks.js";
 
 /**
  * @typedef {object} Line
@@ -11,18 +12,12 @@ import { NONE, axisTime, time, utc } from "./format.js";
  * @property {(number | null)[]} values
  * @property {boolean} [filled]
  *
- * @typedef {object} Mark
- * @property {number} at
- * @property {string} kind
- * @property {string} text
- * @property {string} severity
- *
  * @typedef {object} Chart
  * @property {string} title
  * @property {{step: number, times: number[]}} axis
  * @property {Line[]} lines
  * @property {(value: any) => string} format
- * @property {Mark[]} [marks]
+ * @property {import("./marks.js").Mark[]} [marks]
  * @property {number} [height]
  * @property {number} [least] the least value at the top of the chart
  * @property {boolean} [binary] whether the axis has powers of two, as bytes do
@@ -32,9 +27,8 @@ import { NONE, axisTime, time, utc } from "./format.js";
 const SHARED = "time";
 /** Steps between the lines of an axis of bytes. */
 const BINARY = Array.from({ length: 50 }, (_, power) => 2 ** power);
-const MARK_COLORS = { resolved: "--ok", start: "--muted", restart: "--muted", fired: "--critical", deploy: "--accent", mark: "--line-5" };
-/** Marks that are listed below charts, the latest ones. */
-const LISTED = 8;
+/** Seconds between the times below a chart. */
+const TIMES = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, ...Array.from({ length: 31 }, (_, day) => (day + 1) * 86400)];
 
 /** A chart with a title, its axes, and what its lines stand at. */
 export function chart(/** @type {string} */ key, /** @type {Chart} */ data) {
@@ -44,18 +38,6 @@ export function chart(/** @type {string} */ key, /** @type {Chart} */ data) {
 /** A chart as small as a word, without axes. */
 export function sparkline(/** @type {string} */ key, /** @type {Chart} */ data) {
   return island(key, "spark", (element, first) => new Sparkline(element, first), data);
-}
-
-/** What is marked, in words: the lines alone say little, and nothing to whoever cannot see them. */
-export function markList(/** @type {Mark[]} */ marks) {
-  if (!marks.length) return null;
-  const left = marks.length - LISTED;
-  return h("ul", { class: "marks", "aria-label": "What happened" },
-    marks.slice(-LISTED).reverse().map(({ at, kind, text }) => h("li", { key: `${kind} ${at} ${text}` },
-      h("i", { class: `mark-line is-${kind in MARK_COLORS ? kind : "start"}`, "aria-hidden": "true" }),
-      h("time", { class: "muted", title: utc(at), datetime: new Date(at * 1000).toISOString() }, time(at)),
-      h("span", { class: "mark-text", title: text }, text))),
-    left > 0 && h("li", { key: "more", class: "muted" }, `and ${left} before`));
 }
 
 function color(/** @type {string} */ name) {
@@ -239,7 +221,7 @@ class TimeChart extends Plot {
   read() {
     const { title, lines, format, axis, action, marks = [] } = this.data;
     const at = this.index === null ? null : axis.times[this.index];
-    const near = at === null ? null : marks.find((/** @type {Mark} */ mark) => at - axis.step < mark.at && mark.at <= at);
+    const near = at === null ? null : marks.find((/** @type {import("./marks.js").Mark} */ mark) => at - axis.step < mark.at && mark.at <= at);
     const values = lines.map((/** @type {Line} */ line) => {
       const value = this.index === null ? line.values.findLast((one) => one !== null) : line.values[this.index];
       return h("span", { class: "value" },
@@ -265,7 +247,7 @@ class TimeChart extends Plot {
       legend: { show: false },
       scales: { x, y },
       axes: [
-        { ...axis, grid: { show: false }, size: 24, space: 52, values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((at) => axisTime(at, splits.length > 1 ? splits[1] - splits[0] : 60)) },
+        { ...axis, grid: { show: false }, size: 24, space: 52, incrs: TIMES, values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((at) => axisTime(at, splits.length > 1 ? splits[1] - splits[0] : 60)) },
         { ...axis, grid, size: 58, space: 34, ...(this.data.binary ? { incrs: BINARY } : {}), values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((value) => this.data.format(value)) },
       ],
       cursor: { sync: { key: SHARED }, y: false, drag: { x: false, y: false }, points: { size: 6 } },

@@ -85,7 +85,8 @@ function drawing(/** @type {Component[]} */ components, /** @type {(name: string
     return { x: 2 + column * (WIDTH + APART), y: 2 + offset + row * (HEIGHT + BETWEEN) };
   };
   const edges = components.flatMap((one) => one.depends_on.filter((name) => places.has(name)).map((name) => edge(one, name, corner)));
-  return h("div", { class: "graph", tabindex: 0, role: "group", "aria-label": "Components and what they depend on" },
+  // A larger one would be too small to read on a phone, and is scrolled there.
+  return h("div", { class: rows.size > 2 ? "graph" : "graph fits", tabindex: 0, role: "group", "aria-label": "Components and what they depend on" },
     svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height }, edges, components.map((one) => node(one, corner(one.component), linkOf))));
 }
 

@@ -71,11 +71,11 @@ function quoted(/** @type {string} */ text) {
  * A figure that copies its PromQL when it is pressed. In a list the keyboard passes it by, since
  * the view of each row has the same figure.
  */
-export function figure(/** @type {string} */ text, /** @type {string | undefined} */ query, /** @type {string} */ what, /** @type {{names?: Record<string, any>, listed?: boolean}} */ { names = {}, listed = false } = {}) {
+export function figure(/** @type {string} */ text, /** @type {string | undefined} */ query, /** @type {string} */ what, /** @type {{names?: Record<string, any>, listed?: boolean, start?: number | null}} */ { names = {}, listed = false, start = null } = {}) {
   if (!query) return text;
   return h("button", {
     type: "button", class: "copies", title: `Copy ${what} as PromQL`, "aria-label": `${text}: copy ${what} as PromQL`,
-    tabindex: listed ? -1 : null, onclick: () => copy(filled(query, names), `Copied: ${what} as PromQL`),
+    tabindex: listed ? -1 : null, "data-start": start, onclick: () => copy(filled(query, names), `Copied: ${what} as PromQL`),
   }, text);
 }
 

@@ -177,34 +177,37 @@ def _tone(anomaly: Anomaly) -> Tone:
 def trends(overview: Overview) -> Section | None:
     """Return the section of trends and forecasts."""
     rows: list[Row] = []
-    ahead = 0.0
+    ahead, shortfall = 0.0, ""
     for one in overview.signals:
-        if one.slope is None or one.forecast_seconds is None:
+        if one.latest is None:
             continue
-        ahead = max(ahead, one.forecast_seconds)
-        sign, is_steady = "+" if one.slope > 0 else "", one.direction == "steady"
+        slope, is_steady = one.slope or 0.0, one.direction == "steady"
+        ahead, shortfall = max(ahead, one.forecast_seconds or 0.0), one.shortfall or shortfall
+        sign = "+" if slope > 0 else ""
         limit_in = None if is_steady else one.limit_in
         figures = (one.latest, one.mean, one.lowest, one.highest)
         rows.append(
             [
                 TITLES[one.signal],
                 *(unit_text(value, one.unit) for value in figures),
-                Cell(str(one.direction), _direction_tone(one)),
-                f"{sign}{unit_text(one.slope, one.unit)} an hour" if one.slope else NOTHING,
+                Cell(one.direction or "not enough data", _direction_tone(one)),
+                f"{sign}{unit_text(slope, one.unit)} an hour" if slope else NOTHING,
                 NOTHING if is_steady else unit_text(one.forecast, one.unit),
                 Cell(seconds_text(limit_in), "" if limit_in is None else "warning"),
             ]
         )
     titles = ("signal", ">last", ">mean", ">lowest", ">highest", "trend", ">slope", ">forecast")
-    note = (
-        "Trends are lines of least squares. Forecasts say what follows from them for "
-        f"{duration_words(round(ahead))} after the end of the period."
-    )
+    note = shortfall
+    if ahead:
+        note = (
+            "Trends are lines of least squares. Forecasts say what follows from them for "
+            f"{duration_words(round(ahead))} after the end of the period. {shortfall}"
+        ).rstrip()
     return section("Trends and forecasts", table((*titles, ">full in"), rows, note))
 
 
 def _direction_tone(trend: SignalTrend) -> Tone:
     if trend.direction in (None, "steady") or trend.signal == "rate":
-        return "quiet" if trend.direction == "steady" else ""
+        return "" if trend.direction in ("rising", "falling") else "quiet"
     is_better = (trend.direction == "rising") == (trend.signal in _BETTER_HIGH)
     return "good" if is_better else "warning"

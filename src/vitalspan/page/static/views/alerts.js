@@ -3,8 +3,8 @@
 
 import { change, get, mayChange } from "../api.js";
 import { h } from "../dom.js";
-import { nameText } from "../format.js";
-import { card, linkTo, nothing, operationLink, say, severity, when } from "../parts.js";
+import { count, nameText } from "../format.js";
+import { card, figure, linkTo, nothing, operationLink, say, severity, when } from "../parts.js";
 
 export const title = "Alerts";
 
@@ -22,9 +22,10 @@ export function view(/** @type {any} */ it, /** @type {any} */ parameters, /** @
     }
     again();
   };
-  const open = it.active.filter((/** @type {any} */ one) => one.state !== "resolved").length;
+  const ended = it.active.filter((/** @type {any} */ one) => one.state === "resolved").length;
+  const number = (/** @type {string} */ state) => figure(count(it.active.filter((/** @type {any} */ one) => one.state === state).length), it.promql[state], `${state} alerts`);
   return [
-    card("Active", { aside: h("span", { class: "muted" }, open) },
+    card("Active", { aside: h("span", { class: "muted" }, number("firing"), " firing, ", number("pending"), ` pending${ended ? `, ${count(ended)} ended in the last 15 minutes` : ""}`) },
       it.active.length
         ? h("ul", { class: "rows alerts" }, it.active.map((/** @type {any} */ one) => active(one, one.id === parameters.id, it.changeable && act)))
         : nothing("No alert is active.")),
@@ -35,10 +36,10 @@ export function view(/** @type {any} */ it, /** @type {any} */ parameters, /** @
           h("span", { class: "muted" }, "until ", when(one.until)),
           it.changeable && h("button", { type: "button", class: "action", onclick: () => act("unsilence", { silence: one.id }) }, "End"))))
         : nothing("Nothing is silenced.")),
-    card("History", { aside: h("span", { class: "muted" }, "the latest first") },
+    card("History", { aside: h("span", { class: "muted" }, "the latest change first") },
       it.history.length
         ? h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "History" }, h("table", {},
-          h("thead", {}, h("tr", {}, ["When", "Severity", "Alert", "State", "Message"].map((text) => h("th", { scope: "col" }, text)))),
+          h("thead", {}, h("tr", {}, ["Fired or ended", "Severity", "Alert", "State", "Message"].map((text) => h("th", { scope: "col" }, text)))),
           h("tbody", {}, it.history.map((/** @type {any} */ one) => h("tr", {},
             h("td", {}, when(one.resolved_at ?? one.fired_at ?? one.active_at)),
             h("td", {}, severity(one.severity)), h("td", {}, one.alertname), h("td", {}, one.state), h("td", { class: "text" }, one.message))))))

@@ -19,7 +19,7 @@ export function view(/** @type {any} */ it) {
     card("What changed", { aside: h("span", { class: "muted" }, `the last ${seconds(it.seconds_after)} against the ${seconds(it.seconds_before)} before`) },
       it.changes.length
         ? h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "What changed" }, h("table", {},
-          h("thead", {}, h("tr", {}, ["Operation", "What", "Calls", "p50", "p95", "Errors"].map((text, index) => h("th", { scope: "col", class: index > 1 ? "number" : "" }, text)))),
+          h("thead", {}, h("tr", {}, ["Operation", "What", "Rate", "p50", "p95", "Errors"].map((text, index) => h("th", { scope: "col", class: index > 1 ? "number" : "" }, text)))),
           h("tbody", {}, it.changes.map((/** @type {any} */ one) => row(one, it.promql)))))
         : nothing("Nothing has changed for sure."),
       h("p", { class: "muted more-text" }, `${count(it.unchanged)} operations have not changed. A change counts where chance makes one as large in fewer than ${(100 - sure).toFixed(1)} % of cases: by the Mann-Whitney U test of durations, or Fisher's exact test of errors.`)),
@@ -43,7 +43,7 @@ function words(/** @type {any} */ { figures: { before, after, durations, errors 
   if (!before) return h("span", { class: "change" }, "new");
   if (!after) return h("span", { class: "change" }, "no longer called");
   const found = [];
-  if (durations.significant) found.push(after.p50 > before.p50 || (after.p50 === before.p50 && after.mean > before.mean) ? h("span", { class: "change worse" }, "slower ") : h("span", { class: "change better" }, "faster "));
+  if (durations.significant) found.push(after.p50 > before.p50 || (after.p50 === before.p50 && after.mean > before.mean) ? h("span", { class: "change worse" }, "slower") : h("span", { class: "change better" }, "faster"));
   if (errors.significant) found.push(after.error_rate > before.error_rate ? h("span", { class: "change worse" }, "fails more") : h("span", { class: "change better" }, "fails less"));
-  return found;
+  return found.flatMap((one, index) => index ? [", ", one] : [one]);
 }

@@ -2,10 +2,11 @@
 /** One operation: its figures over time, how long its calls took, its errors and its calls. */
 
 import { get } from "../api.js";
-import { chart, markList } from "../chart.js";
+import { chart } from "../chart.js";
 import { h } from "../dom.js";
 import { bytes, count, nameText, rate, ratio, seconds } from "../format.js";
 import { heatmap, histogram } from "../heatmap.js";
+import { markList } from "../marks.js";
 import { card, figure, linkTo, nothing, promql, trace, when } from "../parts.js";
 import { WANTED, stop, watch, watchOf } from "../watch.js";
 

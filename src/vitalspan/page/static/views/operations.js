@@ -42,7 +42,7 @@ export function view(/** @type {any} */ it, /** @type {any} */ parameters, /** @
         ? h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Operations" }, h("table", {},
           h("thead", {}, h("tr", {},
             h("th", { scope: "col" }, "Operation"),
-            h("th", { scope: "col" }, "Calls over time"),
+            h("th", { scope: "col", class: "small" }, "Calls over time"),
             COLUMNS.map(([name, text]) => h("th", { scope: "col", class: "number", "aria-sort": name && name === sort ? "descending" : null },
               name ? h("button", { type: "button", class: "sort", onclick: () => go({ sort: name }) }, text, name === sort && h("span", { "aria-hidden": "true" }, " ↓")) : text)))),
           h("tbody", {}, it.operations.map((/** @type {any} */ { figures, points }) => h("tr", { key: `${figures.component}\n${figures.operation}` },

@@ -2,10 +2,11 @@
 /** The first screen: how the service is, what is wrong, and where. */
 
 import { get } from "../api.js";
-import { chart, markList, sparkline } from "../chart.js";
+import { chart, sparkline } from "../chart.js";
 import { h, svg } from "../dom.js";
 import { count, rate, ratio, score, seconds } from "../format.js";
 import { componentGraph, statusClass } from "../graph.js";
+import { markList } from "../marks.js";
 import { card, figure, linkTo, nothing, operationName, promql, severity, when } from "../parts.js";
 
 export const title = "Overview";
@@ -17,7 +18,7 @@ export function load(/** @type {any} */ { range }, /** @type {AbortSignal} */ si
 export function view(/** @type {any} */ it) {
   return [
     it.notice && h("p", { class: "notice", key: "notice" }, it.notice),
-    h("div", { class: "grid", key: "top" }, health(it), alerts(it.alerts)),
+    h("div", { class: "grid", key: "top" }, health(it), alerts(it.alerts, it.alert_promql)),
     it.axis && h("section", { class: "card charts", key: "charts", "aria-label": "All calls" }, totals(it)),
     h("div", { class: "grid three", key: "lists" },
       list(it, "Busiest operations", it.busiest, "calls", "count", (one) => count(one.count), (points) => points.rate, rate, "--line-1"),
@@ -57,13 +58,13 @@ function gauge(/** @type {any} */ { score: value, status }) {
       svg("text", { x: 60, y: 86, "text-anchor": "middle", class: "word" }, status.replace("_", " ").slice(0, 14))));
 }
 
-function alerts(/** @type {any[]} */ every) {
+function alerts(/** @type {any[]} */ every, /** @type {Record<string, string>} */ queries) {
   const firing = every.filter(({ state }) => state === "firing");
   const pending = every.filter(({ state }) => state === "pending");
   const shown = [...firing, ...pending].slice(0, 6);
   const left = firing.length + pending.length - shown.length;
-  const heading = firing.length ? `${firing.length} firing` : "none firing";
-  return card("Alerts", { className: "alerts", aside: h("span", { class: "muted" }, pending.length ? `${heading}, ${pending.length} pending` : heading) },
+  return card("Alerts", { className: "alerts", aside: h("span", { class: "muted" }, figure(firing.length ? String(firing.length) : "none", queries.firing, "firing alerts"), " firing",
+    pending.length > 0 && [", ", figure(String(pending.length), queries.pending, "pending alerts"), " pending"]) },
     shown.length
       ? h("ul", { class: "rows" }, shown.map((one) => h("li", { key: one.id, class: one.state },
         severity(one.severity),
@@ -127,6 +128,12 @@ function running(/** @type {any} */ { running: calls, running_count: all, status
       ? h("ul", { class: "rows" }, calls.slice(0, 8).map((/** @type {any} */ one, /** @type {number} */ index) => h("li", { key: `${one.start} ${index}` },
         operationName(one),
         h("span", { class: "muted labels" }, Object.entries(one.labels).map(([name, value]) => `${name}=${value}`).join(" ")),
-        h("b", { class: "figure age", "data-start": one.start }, seconds(Math.max(0, status.at - one.start))))))
+        age(one, status.at, index === 0 ? queries.oldest_in_progress : undefined))))
       : nothing(all ? "They run in other processes of this service." : "No call is inside at this moment."));
+}
+
+/** How long a call has been running; only of the oldest one is there a metric. */
+function age(/** @type {any} */ { start }, /** @type {number} */ now, /** @type {string | undefined} */ query) {
+  const text = seconds(Math.max(0, now - start));
+  return h("b", { class: "figure age", "data-start": query ? null : start }, figure(text, query, "the age of the oldest running call", { start }));
 }

@@ -2,9 +2,10 @@
 /** What the process, the machine and the operations use. */
 
 import { get } from "../api.js";
-import { chart, markList } from "../chart.js";
+import { chart } from "../chart.js";
 import { h } from "../dom.js";
 import { NONE, bytes, count, ratio, seconds } from "../format.js";
+import { markList } from "../marks.js";
 import { card, figure, nothing, operationName, promql } from "../parts.js";
 
 export const title = "Resources";
@@ -28,7 +29,7 @@ export function view(/** @type {any} */ it) {
         ["Process id", String(process.pid)], ["Running for", seconds(it.at - process.started)], ["Python", process.python],
         ["Resident memory", bytes(process.memory_rss), queries.memory_rss], ["CPU time", seconds(process.cpu_seconds), queries.cpu_seconds], ["Threads", count(process.threads), queries.threads],
         ["Open files", process.open_files === null ? NONE : `${count(process.open_files)}${process.max_open_files === null ? "" : ` of ${count(process.max_open_files)}`}`, queries.open_fds],
-        ["Garbage collections", process.gc_collections.map(count).join(", "), queries.gc_collections],
+        ["Garbage collections by generation", process.gc_collections.map(count).join(", "), queries.gc_collections],
       ])),
       card("Machine", {}, facts([
         ["CPUs", count(machine.cpus)], ["Load", count(machine.load)],
@@ -37,7 +38,7 @@ export function view(/** @type {any} */ it) {
     card("Operations by CPU time", { aside: h("span", { class: "muted" }, "where it is measured") },
       it.operations.length
         ? h("ul", { class: "rows" }, it.operations.map((/** @type {any} */ one) => h("li", { key: `${one.component}\n${one.operation}` },
-          operationName(one), h("span", { class: "muted" }, figure(bytes(one.memory_growth), own.memory_growth, "memory growth", { names: one, listed: true }), " growth"),
+          operationName(one), h("span", { class: "muted" }, figure(bytes(one.memory_growth), own.memory_growth, "memory growth", { names: one, listed: true }), " memory growth"),
           h("b", { class: "figure" }, figure(seconds(one.cpu_seconds), own.cpu_seconds, "CPU time", { names: one, listed: true })))))
         : nothing("No operation measures its resources: give resources=True.")),
   ];

@@ -33,7 +33,7 @@ function slo(/** @type {any} */ one) {
     h("div", { class: "budgets" }, one.statuses.length ? one.statuses.slice(0, 5).map((/** @type {any} */ status) => h("div", { class: "budget" },
       h("span", { class: "muted" }, Object.entries(status.labels).map(([name, value]) => `${name}=${value} `)),
       meter(status.budget_remaining < 0 ? 1 : status.budget_remaining, `error budget of ${one.name} left`, status.budget_remaining < 0 ? "over" : status.budget_remaining < 0.25 ? "near" : "far"),
-      h("p", {}, h("b", {}, figure(ratio(Math.abs(status.budget_remaining)), one.promql, `the error budget of ${one.name}`)), h("span", { class: "muted" }, ` of the budget ${status.budget_remaining < 0 ? "too much is used" : "is left"}, ${count(status.bad)} of ${count(status.events)} bad`),
+      h("p", {}, h("b", {}, figure(ratio(Math.abs(status.budget_remaining)), one.promql, `the error budget of ${one.name}`)), h("span", { class: "muted" }, ` ${status.budget_remaining < 0 ? "over the budget" : "of the budget left"}, ${count(status.bad)} of ${count(status.events)} bad`),
         status.exhausted_in > 0 && h("span", { class: "muted" }, `, gone in ${seconds(status.exhausted_in)}`)))) : NONE));
 }
 

@@ -2,10 +2,11 @@
 /** Trends: where the calls, the score and the machine lead, and when they were unusual. */
 
 import { get } from "../api.js";
-import { chart, markList } from "../chart.js";
+import { chart } from "../chart.js";
 import { h } from "../dom.js";
 import { inUnit, score, seconds } from "../format.js";
-import { card, nothing, operationName, when } from "../parts.js";
+import { markList } from "../marks.js";
+import { card, figure, nothing, operationName, promql, when } from "../parts.js";
 
 export const title = "Trends";
 
@@ -24,10 +25,14 @@ export function view(/** @type {any} */ it) {
     ...it.signals.flatMap((/** @type {any} */ one) => one.anomalies.map((/** @type {any} */ anomaly) => ({ ...one, anomaly, operation: null }))),
     ...it.operations,
   ].sort((one, other) => other.anomaly.start - one.anomaly.start);
+  // That of a young service is the same for all.
+  const shortfalls = new Set(it.signals.map((/** @type {any} */ one) => one.shortfall));
+  const shared = shortfalls.size === 1 ? it.signals[0].shortfall : null;
   return [
     it.notice && h("p", { class: "notice", key: "notice" }, it.notice),
     it.axis && h("section", { class: "card charts", key: "charts", "aria-label": "Trends" },
-      it.signals.length ? it.signals.map((/** @type {any} */ one, /** @type {number} */ index) => trend(one, it, COLORS[index % COLORS.length])) : nothing("No call was made in this time."),
+      it.signals.length ? it.signals.map((/** @type {any} */ one, /** @type {number} */ index) => trend(one, it, COLORS[index % COLORS.length], shared)) : nothing("No call was made in this time."),
+      shared && h("p", { class: "totals muted" }, shared),
       markList(it.marks)),
     card("Unusual", { aside: h("span", { class: "muted" }, "the latest first") },
       unusual.length
@@ -37,25 +42,25 @@ export function view(/** @type {any} */ it) {
             h("td", {}, when(one.anomaly.start), " to ", when(one.anomaly.end)),
             h("td", {}, nameOf(one.signal)),
             h("td", {}, one.operation === null ? "all" : operationName(one)),
-            h("td", { class: "number" }, h("b", {}, value(one, one.anomaly.value))), h("td", { class: "number" }, value(one, one.anomaly.usual)))))))
+            h("td", { class: "number" }, h("b", {}, figure(value(one, one.anomaly.value), (one.operation === null ? it.promql : it.row_promql)[one.signal], nameOf(one.signal), { names: one, listed: true }))), h("td", { class: "number" }, value(one, one.anomaly.usual)))))))
         : nothing("Nothing was unusual."),
       h("p", { class: "muted more-text" }, "A value is unusual from six standard deviations around the median on, which are estimated from the median absolute deviation of all values of this time.")),
   ];
 }
 
-function trend(/** @type {any} */ one, /** @type {any} */ { axis, marks }, /** @type {string} */ color) {
+function trend(/** @type {any} */ one, /** @type {any} */ { axis, marks, promql: queries }, /** @type {string} */ color, /** @type {string | null} */ shared) {
   const of = (/** @type {any} */ amount) => value(one, amount);
   return h("div", { class: "trend-of", key: one.signal },
     chart(one.signal, {
-      title: nameOf(one.signal), axis, marks, format: of, binary: one.unit.startsWith("bytes"),
+      title: nameOf(one.signal), action: queries[one.signal] && promql(queries[one.signal], nameOf(one.signal)), axis, marks, format: of, binary: one.unit.startsWith("bytes"),
       least: one.signal === "health_score" ? 100 : one.unit === "ratio" ? (one.limit ?? 0.01) : 0, lines: [{ label: one.summary, color, values: one.values, filled: true }],
     }),
-    h("p", { class: "muted leads", title: one.summary }, leads(one, of)));
+    h("p", { class: "muted leads", title: one.summary }, shared ? "Not enough data for a trend yet." : leads(one, of)));
 }
 
 /** Where a signal leads, in words. */
 function leads(/** @type {any} */ one, /** @type {(amount: any) => string} */ of) {
-  if (one.direction === null) return "Too few values for a trend.";
+  if (one.shortfall) return one.shortfall;
   if (one.direction === "steady") return "Steady.";
   const rate = `${one.slope < 0 ? "Falling" : "Rising"} by ${of(Math.abs(one.slope))} an hour: ${of(one.forecast)} in ${seconds(one.forecast_seconds)}`;
   return one.limit_in === null ? `${rate}.` : `${rate}, and ${of(one.limit)} in ${seconds(one.limit_in)}.`;
