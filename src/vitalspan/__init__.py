@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vitalspan.jobs.job import job
     from vitalspan.monitor import Monitor
     from vitalspan.recording.api import Api
-    from vitalspan.recording.arguments import argument
+    from vitalspan.recording.argument_labels import argument
     from vitalspan.recording.call import Call
     from vitalspan.recording.call_record import CallRecord
     from vitalspan.recording.counters import Cache
@@ -74,7 +74,7 @@ _MODULES = {
     "SystemClock": "clock",
     "VitalspanError": "errors",
     "api": "default",
-    "argument": "recording.arguments",
+    "argument": "recording.argument_labels",
     "cache": "default",
     "configure": "default",
     "current_call": "recording.current_call",

@@ -15,7 +15,7 @@ from vitalspan.recording.call_site_table import CallSiteTable
 from vitalspan.recording.counters import Cache
 from vitalspan.recording.operation import Operation, Unrecorded, define
 from vitalspan.recording.options import OperationArguments
-from vitalspan.recording.rebuild import builders
+from vitalspan.recording.pickling import builders
 from vitalspan.recording.recorder import Recorder
 from vitalspan.recording.series import Series
 from vitalspan.runtime import fork

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vitalspan.alerts import Alerts
-from vitalspan.exposition.asked_samples import AskedSamples
+from vitalspan.exposition.promql_samples import PromqlSampleReader
 from vitalspan.exposition.registry_samples import is_registered, read_samples, registered_names
 from vitalspan.health.assessor import Assessor
 from vitalspan.health.trend import Snapshots
@@ -67,7 +67,7 @@ class Evaluator:
             counts,
             partial(read_samples, registry),
             partial(is_registered, registry),
-            AskedSamples(registry),
+            PromqlSampleReader(registry),
         )
         self.engine = RuleEngine(self.history, recorder.epoch, settings.alert_history)
         self.signal_history = SignalHistory(self.history)

@@ -13,7 +13,7 @@ from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 import vitalspan as vs
-from vitalspan.exposition.asked_samples import AskedSamples
+from vitalspan.exposition.promql_samples import PromqlSampleReader
 from vitalspan.history.samples import store as store_module
 from vitalspan.history.samples.reading import Reading
 from vitalspan.history.samples.resolution import MOST, resolution_of
@@ -389,7 +389,7 @@ def test_all_kinds_of_metrics_are_read(registry: CollectorRegistry, clock: vs.Ma
         "vitalspan_fold_seconds_count",
         '{__name__=~"depth|jobs.*"}',
     ]
-    store = SampleStore(AskedSamples(registry))
+    store = SampleStore(PromqlSampleReader(registry))
     compiled = [compile_query(query) for query in queries[:-1]]
     store.ask([demand for query in compiled for demand in query.demands])
     store.observe(clock.now(), EPOCH, store.read())
@@ -448,7 +448,7 @@ def test_native_histograms_of_a_collector_are_read() -> None:
 
     registry = CollectorRegistry()
     registry.register(Natives())
-    reading = AskedSamples(registry)(NameFilter([compile_query("h").demands[0].selector]))
+    reading = PromqlSampleReader(registry)(NameFilter([compile_query("h").demands[0].selector]))
     [(name, labels, histogram)] = reading.histograms
     assert (name, labels) == ("h", {"x": "1"})
     assert histogram == FloatHistogram(0, 3.0, 4.5, 0.001, 1.0, {1: 2.0})

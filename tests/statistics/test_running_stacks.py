@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 import vitalspan as vs
 from vitalspan.integrations.asgi import Middleware
 from vitalspan.statistics.running_stacks import RunningStack
-from vitalspan.statistics.walked_stacks import Frame
+from vitalspan.statistics.thread_and_task_stacks import Frame
 
 
 class Trap:

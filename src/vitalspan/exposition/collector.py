@@ -19,7 +19,7 @@ from vitalspan.exposition.families import (
 )
 from vitalspan.exposition.monitor_families import MonitorFamilies
 from vitalspan.exposition.native_histogram import NativeHistogram
-from vitalspan.exposition.text_numbers import boundary_texts, number
+from vitalspan.exposition.text_parts import boundary_texts, number
 from vitalspan.metrics import Family
 
 T = TypeVar("T")

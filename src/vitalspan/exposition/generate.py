@@ -31,8 +31,8 @@ from vitalspan.exposition.collector import FamilyCollector, MonitorCollector
 from vitalspan.exposition.escaping import DOTS, ESCAPINGS, UNDERSCORES
 from vitalspan.exposition.families import MetricFamily
 from vitalspan.exposition.formats import Format
+from vitalspan.exposition.multiprocess_metrics import with_multiprocess
 from vitalspan.exposition.protobuf_format import ProtobufFormat
-from vitalspan.exposition.shared_metrics import with_shared
 from vitalspan.exposition.text_format import TextFormat
 from vitalspan.exposition.throttled import Throttled
 from vitalspan.labels import value_text
@@ -95,7 +95,7 @@ def _collectors(registry: Collector) -> list[Any]:
     # holds it. Copying a dictionary is atomic.
     collectors = list(own._collector_to_names)  # noqa: SLF001
     target = own._target_info_metric() if own._target_info else None  # noqa: SLF001
-    collectors = with_shared(collectors)
+    collectors = with_multiprocess(collectors)
     return [TargetInfo([target]), *collectors] if target else collectors
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.registry import Collector
 
-from vitalspan.exposition.shared_metrics import SharedMetrics, with_shared
+from vitalspan.exposition.multiprocess_metrics import MultiprocessMetrics, with_multiprocess
 from vitalspan.history.registry_metrics import Found
 
 _OF_COLLECTORS: Final = ("process_", "python_", "system_")
@@ -17,7 +17,7 @@ _OF_COLLECTORS: Final = ("process_", "python_", "system_")
 
 
 def _is_known(collector: Collector) -> bool:
-    types = (ProcessCollector, PlatformCollector, GCCollector, SharedMetrics)
+    types = (ProcessCollector, PlatformCollector, GCCollector, MultiprocessMetrics)
     return isinstance(collector, types)
 
 
@@ -36,7 +36,7 @@ def collectors_of(registry: CollectorRegistry, names: frozenset[str] | None) -> 
     # because a signal handler could not take it while its program holds it. Copying a dictionary is
     # atomic.
     names_by_collector = dict(registry._collector_to_names)  # noqa: SLF001
-    for collector in with_shared(names_by_collector):
+    for collector in with_multiprocess(names_by_collector):
         described = names_by_collector.get(collector, ())
         # A collector that describes nothing may be slow: it is only asked for otherwise unknown
         # names.

@@ -18,8 +18,7 @@ from vitalspan.exposition.families import (
 )
 from vitalspan.exposition.points import Labelled
 from vitalspan.exposition.text_histogram import histogram_texts, with_details
-from vitalspan.exposition.text_numbers import native_text, number
-from vitalspan.exposition.text_parts import braces, exemplar_text
+from vitalspan.exposition.text_parts import braces, exemplar_text, native_text, number
 from vitalspan.metrics import Family
 
 _TEXTS: Final = 32

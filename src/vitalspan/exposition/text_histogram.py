@@ -7,8 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from vitalspan.exposition.points import BucketBoundaries, Exemplar, HistogramPoint
-from vitalspan.exposition.text_numbers import boundary_texts, number
-from vitalspan.exposition.text_parts import exemplar_text
+from vitalspan.exposition.text_parts import boundary_texts, exemplar_text, number
 
 _PREFIX: Final = "\0"
 """A placeholder in templates for the common beginning of a histogram's bucket lines."""

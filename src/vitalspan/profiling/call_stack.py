@@ -12,7 +12,12 @@ from vitalspan.profiling.stack_tree import Stack
 from vitalspan.recording.call import Call
 from vitalspan.recording.call_record import Record
 from vitalspan.statistics.running_stacks import Place, find_places, is_shown
-from vitalspan.statistics.walked_stacks import Frame, frames_down_to, frames_inward, is_running
+from vitalspan.statistics.thread_and_task_stacks import (
+    Frame,
+    frames_down_to,
+    frames_inward,
+    is_running,
+)
 
 _MAX_SEARCHES: Final = 4
 """How often a call is searched for among everything that there is, which takes a while."""

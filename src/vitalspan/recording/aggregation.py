@@ -19,7 +19,7 @@ from vitalspan.recording.batches import (
 from vitalspan.recording.call_record import IN_PROGRESS, Record
 from vitalspan.recording.enclosing_sessions import EnclosingSession, innermost
 from vitalspan.recording.fold_lock import PATIENCE, FoldLock
-from vitalspan.recording.rebuild import Shared, rebuild
+from vitalspan.recording.pickling import MonitorPart, rebuild
 from vitalspan.recording.recent_calls import RecentCalls
 from vitalspan.recording.series import LARGE_BATCH, SMALL_BATCH, CountedBatch, EnclosedCalls, Series
 from vitalspan.runtime.internal_errors import InternalErrors
@@ -41,7 +41,7 @@ _READERS_PATIENCE: Final = 1.0
 """Seconds that a reader waits at most before it goes on with older counts."""
 
 
-class Aggregator(Shared):
+class Aggregator(MonitorPart):
     """Counts the buffered calls of one monitor's series, and keeps the most recent ones.
 
     A batch is taken out of a buffer under the lock, sorted and counted without it, and then merged

@@ -10,8 +10,8 @@ from vitalspan.recording.api_call import ApiCall
 from vitalspan.recording.enclosing_sessions import CountedKey, EnclosingSession
 from vitalspan.recording.lock_free_counter import LockFreeCounter, amount_of
 from vitalspan.recording.outcome import error_type_of
+from vitalspan.recording.pickling import MonitorPart, rebuild
 from vitalspan.recording.prices import PriceTable
-from vitalspan.recording.rebuild import Shared, rebuild
 from vitalspan.runtime.internal_errors import InternalErrors
 
 MODEL_AMOUNTS: Final = (
@@ -90,7 +90,7 @@ class Recording(Protocol):
         ...
 
 
-class Api(Shared):
+class Api(MonitorPart):
     """Calls to one API, with their tokens and their cost in US dollars."""
 
     __slots__ = ("_recording", "component", "cost", "errors", "name", "oks", "tokens")

@@ -11,7 +11,7 @@ from vitalspan.recording import spans
 from vitalspan.recording.attributes import kept_value, span_attributes
 from vitalspan.recording.call_record import Record
 from vitalspan.recording.options import NO_EXTRAS, OperationOptions, SpanExtras
-from vitalspan.recording.rebuild import Shared, rebuild
+from vitalspan.recording.pickling import MonitorPart, rebuild
 from vitalspan.recording.recorder import Recorder
 from vitalspan.recording.series import Series
 
@@ -42,7 +42,7 @@ MAX_LABELLED_SITES: Final = 4096
 _NONE: Final[dict[str, Any]] = {}
 
 
-class CallSite(Shared):
+class CallSite(MonitorPart):
     """A decorated function, or a name that a `with` statement records.
 
     A caller compares `gate` with the API's global tracer provider: if they are the same object, the

@@ -11,7 +11,7 @@ from vitalspan.labels import value_text
 from vitalspan.metrics import OVERFLOW
 from vitalspan.recording.enclosing_sessions import CountedKey, EnclosingSession
 from vitalspan.recording.lock_free_counter import LockFreeCounter
-from vitalspan.recording.rebuild import Shared, rebuild
+from vitalspan.recording.pickling import MonitorPart, rebuild
 from vitalspan.runtime import fork
 from vitalspan.runtime.first_use import first_use
 from vitalspan.runtime.internal_errors import InternalErrors, logger
@@ -29,7 +29,7 @@ _OVERFLOW_KEY: Final = (OVERFLOW, OVERFLOW)
 Counted = TypeVar("Counted", "Cache", "Api")
 
 
-class Cache(Shared):
+class Cache(MonitorPart):
     """Hits and misses of one cache."""
 
     __slots__ = ("_recording", "component", "hits", "misses", "name")

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from vitalspan.labels import Labels
-from vitalspan.recording.arguments import ArgumentLabels
+from vitalspan.recording.argument_labels import ArgumentLabels
 from vitalspan.recording.call_site import MAX_LABELLED_SITES, CallSite
 from vitalspan.recording.call_site_table import CallSiteTable
 from vitalspan.recording.options import OperationOptions, SpanExtras

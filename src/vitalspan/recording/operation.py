@@ -16,7 +16,7 @@ from vitalspan.recording.enclosing_sessions import enclosing
 from vitalspan.recording.measured_call import MeasuredCall
 from vitalspan.recording.options import NO_EXTRAS, OperationOptions, SpanExtras
 from vitalspan.recording.outcome import end, end_with_error
-from vitalspan.recording.rebuild import Shared, rebuild
+from vitalspan.recording.pickling import MonitorPart, rebuild
 from vitalspan.recording.spans import slot as _slot
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ _entered: ContextVar[_Link | None] = ContextVar("vitalspan_entered", default=Non
 """The calls of reused operations that this task or thread has entered, innermost first."""
 
 
-class Operation(Shared):
+class Operation(MonitorPart):
     """A named operation: a decorator for functions, and a context manager for blocks.
 
     The same object may be entered several times at once, by the same thread or by others.
@@ -244,7 +244,7 @@ def _still_open(link: _Link | None) -> _Link | None:
     return link
 
 
-class Unrecorded(Shared):
+class Unrecorded(MonitorPart):
     """The result of `operation(..., enabled=False)`: functions stay as they are, blocks run."""
 
     __slots__ = ("_site",)

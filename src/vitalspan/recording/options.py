@@ -10,7 +10,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind
 from vitalspan.bucket_boundaries import check_boundaries
 from vitalspan.errors import ConfigurationError
 from vitalspan.labels import Labels, declared, value_text
-from vitalspan.recording.arguments import Argument
+from vitalspan.recording.argument_labels import Argument
 from vitalspan.words import suggestion
 
 ErrorFilter = type[BaseException] | tuple[type[BaseException], ...] | Callable[[Any], bool]

@@ -20,7 +20,7 @@ from vitalspan.recording.enclosing_sessions import (
     enclosing,
     innermost,
 )
-from vitalspan.recording.rebuild import Shared, rebuild
+from vitalspan.recording.pickling import MonitorPart, rebuild
 from vitalspan.recording.resource_meter import ResourceMeter
 from vitalspan.recording.series import Series
 from vitalspan.recording.series_table import SeriesTable
@@ -49,7 +49,7 @@ class SiteCache(Protocol):
         """Drop all call sites that are only kept for reuse."""
 
 
-class Recorder(Shared):
+class Recorder(MonitorPart):
     """The series, the aggregator and the switches of one monitor.
 
     Args:

@@ -12,7 +12,7 @@ from vitalspan.recording.call_record import IN_PROGRESS, Record
 from vitalspan.recording.detail_counts import NO_DETAILS
 from vitalspan.recording.duration_histogram import NO_SPREAD, DurationHistogram, Spread
 from vitalspan.recording.enclosing_sessions import Enclosure
-from vitalspan.recording.rebuild import Shared, rebuild
+from vitalspan.recording.pickling import MonitorPart, rebuild
 from vitalspan.recording.slo_counter import AlikeCalls, JudgedCalls, SloCounter
 
 SMALL_BATCH: Final = 16
@@ -67,7 +67,7 @@ class RecordBuffer(list[Record]):
         return getattr, (self._series, "records")
 
 
-class Series(Shared):
+class Series(MonitorPart):
     """The counts of a series' calls, and the buffer of records that are not counted yet.
 
     Any thread writes to the buffers, with single, atomic operations. Everything else is only

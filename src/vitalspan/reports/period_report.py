@@ -9,7 +9,7 @@ from vitalspan.recording.call_record import CallRecord
 from vitalspan.reports.document import Bullets, Document, Fact, Facts, Section, Tone, section
 from vitalspan.reports.figures import NOTHING, date_text, ratio_text, seconds_text, sentence
 from vitalspan.reports.overview import Overview
-from vitalspan.reports.sections import calls, over_time, state
+from vitalspan.reports.sections import calls, health_and_alerts, over_time
 from vitalspan.statistics.call_statistics import RunningCall
 from vitalspan.words import counted, duration_words
 
@@ -34,16 +34,16 @@ def period_document(
     """
     sections = (
         _summary(overview),
-        state.alerts(overview),
+        health_and_alerts.alerts(overview),
         over_time.charts(overview),
         over_time.unusual(overview),
         calls.operations(
             overview.operations, overview.operation_timelines, overview.operations_left_out
         ),
         calls.errors(overview.calls),
-        state.error_budgets(overview.slos),
-        state.health(overview.health),
-        state.recommendations(overview.recommendations),
+        health_and_alerts.error_budgets(overview.slos),
+        health_and_alerts.health(overview.health),
+        health_and_alerts.recommendations(overview.recommendations),
         over_time.trends(overview),
         calls.components(overview.components),
         calls.resources(overview.calls, overview.operations),
@@ -78,11 +78,11 @@ def _summary(overview: Overview) -> Section | None:
     health, figures = overview.health, calls.call_facts(overview.calls)
     facts = [*figures.facts]
     if not overview.period.is_past:
-        firing, words, tone = state.firing_text(overview)
+        firing, words, tone = health_and_alerts.firing_text(overview)
         facts.insert(0, Fact("alerts firing", firing, words, tone))
     if health is not None:
         score = NOTHING if health.score is None else f"{health.score:.0f} of 100"
-        facts.insert(0, Fact("health", score, health.status, state.status_tone(health)))
+        facts.insert(0, Fact("health", score, health.status, health_and_alerts.status_tone(health)))
     return section("In short", Facts(facts), Bullets(_findings(overview)))
 
 

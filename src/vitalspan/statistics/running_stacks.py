@@ -15,7 +15,7 @@ from vitalspan.recording.call_record import Record
 from vitalspan.recording.current_call import WRAPPERS, call_in_wrapper
 from vitalspan.recording.operation import Operation
 from vitalspan.statistics.call_statistics import RunningCall
-from vitalspan.statistics.walked_stacks import (
+from vitalspan.statistics.thread_and_task_stacks import (
     Frame,
     WalkedStack,
     runs_coroutines,

@@ -26,7 +26,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from vitalspan.exposition.shared_metrics import SharedMetrics
+from vitalspan.exposition.multiprocess_metrics import MultiprocessMetrics
 from vitalspan.exposition.system_metrics import Described
 from vitalspan.workers.state_file import UnreadableError
 
@@ -180,7 +180,7 @@ def _checked(  # noqa: PLR0917 - a row has that many columns
     return [str(name), kind, str(documentation), str(unit), str(rule), checked]
 
 
-class SharedRegistry(SharedMetrics):
+class SharedRegistry(MultiprocessMetrics):
     """The published metrics of all processes, as a collector.
 
     Args:

@@ -22,7 +22,7 @@ def rebuild(kind: str, *definition: Any) -> Any:
     return builders[kind](*definition)
 
 
-class Shared:
+class MonitorPart:
     """An object of one monitor: copying it within the process returns the same object."""
 
     __slots__ = ()

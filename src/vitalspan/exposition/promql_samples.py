@@ -16,7 +16,7 @@ from vitalspan.exposition.collector import MetricConverter, MonitorCollector
 from vitalspan.exposition.families import HistogramFamily, MetricFamily, ScalarFamily
 from vitalspan.exposition.native_histogram import BucketSpans, NativeHistogram
 from vitalspan.exposition.registry_samples import collectors_of
-from vitalspan.exposition.text_numbers import boundary_texts
+from vitalspan.exposition.text_parts import boundary_texts
 from vitalspan.history.samples.reading import Layout, Reading
 from vitalspan.history.samples.selections import NameFilter
 from vitalspan.metrics import OPERATION_DURATION
@@ -24,10 +24,8 @@ from vitalspan.promql.engine.float_histogram import FloatHistogram
 from vitalspan.recording.buckets import BucketGrid
 from vitalspan.recording.series import Series
 
-_SUFFIXES: Final = ("", "_bucket", "_count", "_sum", "_created", "_total", "_info")
 
-
-class AskedSamples:
+class PromqlSampleReader:
     """Reads a registry; the layouts of our own histograms are only determined once.
 
     Args:
@@ -60,7 +58,7 @@ class AskedSamples:
         for family in collector.families.read():
             self._read_family(family, wanted, reading)
             if missing is not None:
-                missing.difference_update(family.metadata.name + suffix for suffix in _SUFFIXES)
+                missing -= family.metadata.sample_names
                 if not missing:
                     # Families are created one by one, so the remaining ones can be skipped.
                     return

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from vitalspan.exposition.collector import MonitorCollector
 
 
-class SharedMetrics(Collector):
+class MultiprocessMetrics(Collector):
     """Metrics that several processes have published, as a collector."""
 
     @abstractmethod
@@ -18,11 +18,11 @@ class SharedMetrics(Collector):
         """Return whether these metrics include those of another collector."""
 
 
-def with_shared(collectors: Iterable[Collector]) -> list[Collector]:
-    """Replace the collectors that a `SharedMetrics` collector covers."""
+def with_multiprocess(collectors: Iterable[Collector]) -> list[Collector]:
+    """Replace the collectors that a `MultiprocessMetrics` collector covers."""
     every = list(collectors)
     for one in every:
         shared = one.families.shared if isinstance(one, MonitorCollector) else None
-        if isinstance(shared, SharedMetrics):
+        if isinstance(shared, MultiprocessMetrics):
             return [shared, *(other for other in every if not shared.covers(other))]
     return every
