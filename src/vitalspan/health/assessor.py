@@ -1,4 +1,4 @@
-"""The assessment of health at each tick: scores of the whole and of each component."""
+"""Assesses health at each tick: the scores of the whole and of each component."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from vitalspan.signals.history_view import HistoryView
 from vitalspan.signals.signal import Reading
 
 OFF: Final = "off"
-"""The name of the model that scores nothing."""
+"""The name of the model without a score."""
 
 
 @dataclass(frozen=True)
 class _ComponentScores:
-    """The scores of a component: its own, and the lowest that it depends on."""
+    """The scores of a component: its own, and the lowest one that it depends on."""
 
     own: Score
     effective: float | None
@@ -44,9 +44,9 @@ class Assessor:
     """Scores health at each tick.
 
     Args:
-        history: the past that factors look back on; scores are noted there for rules.
+        history: the history that factors look back on; scores are stored there for rules.
         epoch: returns the difference between the time of day and the steady clock, in seconds.
-        snapshots: keeps the latest scores, for the trend.
+        snapshots: stores the latest scores, for the trend.
     """
 
     def __init__(self, history: History, epoch: Callable[[], float], snapshots: Snapshots) -> None:
@@ -60,12 +60,12 @@ class Assessor:
         self.use(Scoring(), (), DEFAULT_MODEL)
 
     def use(self, scoring: Scoring, slos: Sequence[Slo], default: str) -> None:
-        """Change how health is scored from now on.
+        """Change how health is scored.
 
         Args:
-            scoring: factors, levels and components, as rule files and programs give them.
-            slos: the SLOs in force.
-            default: the model if none is named, or `off`.
+            scoring: factors, levels and components, from rule files and programs.
+            slos: the current SLOs.
+            default: the model if none is set, or `off`.
         """
         key = (scoring, tuple(slos), default)
         if key == self._in_use:
@@ -84,7 +84,7 @@ class Assessor:
             self._update_levels()
         else:
             self.latest = self._unknown()
-            # Rules do not see scores that are no longer computed.
+            # Rules must not see scores that are no longer computed.
             self._note(None, {})
 
     @property
@@ -93,10 +93,10 @@ class Assessor:
         return self._model == OFF
 
     def assess(self, now: float) -> Health:
-        """Return the health at a tick, and note the scores for rules.
+        """Return the health at a tick, and store the scores for rules.
 
         Args:
-            now: the time of the tick, on the steady clock; the history has noted it.
+            now: the time of the tick on the steady clock, which the history has observed.
         """
         readings = self._factor_reader.read(now)
         self.adviser.follow(now)
@@ -128,20 +128,20 @@ class Assessor:
         return self.latest
 
     def status(self, score: float | None) -> str:
-        """Return the name of the level that a score is in."""
+        """Return the name of the level of a score."""
         if score is None:
             return NO_DATA
         return next(name for name, begins in self.levels if score >= begins)
 
     def reset(self) -> None:
-        """Forget the past, and begin again."""
+        """Drop the past, and start over."""
         self._factor_reader.forget()
         self.adviser.forget()
         self.snapshots.clear()
         self.latest = self._unknown()
 
     def _update_levels(self) -> None:
-        """Put the latest scores into the present levels."""
+        """Update the levels of the latest scores."""
         last = self.latest
         if last.at is None:
             self.latest = self._unknown()
@@ -173,7 +173,7 @@ class Assessor:
         return score_of([one for one, _ in chosen], [reading for _, reading in chosen])
 
     def _weighted_scores(self, components: _ScoresByName) -> dict[str, float | None]:
-        """Return factor scores of the whole, as the weighted means of those of its components."""
+        """Return the factor scores of the whole, as weighted means of those of its components."""
         if not self._graph.declared:
             return {}
         weights = {name: self._graph.component(name).weight for name in components}

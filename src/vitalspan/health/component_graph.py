@@ -1,4 +1,4 @@
-"""The graph of components: which depends on which, and how that limits their scores."""
+"""The graph of components: how dependencies limit their scores."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from vitalspan.rules.scoring import Component
 
 
 class ComponentGraph:
-    """Components and what they depend on, directly or indirectly.
+    """Components and their direct and indirect dependencies.
 
     Args:
-        components: the declared ones, without cycles.
+        components: the declared components, without cycles.
     """
 
     def __init__(self, components: Iterable[Component]) -> None:
@@ -23,13 +23,13 @@ class ComponentGraph:
         return sorted({*self._in_order, *seen})
 
     def component(self, name: str) -> Component:
-        """Return a component as it is declared, or with the defaults if it is not."""
+        """Return a component as it was declared, or with defaults."""
         return self.declared.get(name) or Component(name)
 
     def limiting(self, scores: Mapping[str, float | None]) -> dict[str, tuple[float, str]]:
-        """Return the effective score of each component, and the component whose score that is.
+        """Return the effective score of each component, and the component that it comes from.
 
-        It is the lowest of its own score and those of all that it depends on. Between equal scores
+        It is the lowest of its own score and those of all its dependencies. If scores are equal,
         its own is preferred. Components without any known score are left out.
 
         Args:
@@ -37,7 +37,7 @@ class ComponentGraph:
         """
         lowest: dict[str, tuple[float, str]] = {}
         limiting: dict[str, tuple[float, str]] = {}
-        # Components that are only seen in traffic depend on nothing, and come last.
+        # Components that are only seen in traffic have no dependencies, and come last.
         for name in dict.fromkeys([*self._in_order, *scores]):
             own = scores.get(name)
             needed = [lowest[other] for other in self.component(name).depends_on if other in lowest]
@@ -49,11 +49,11 @@ class ComponentGraph:
         return limiting
 
     def _needed_first(self) -> list[str]:
-        """Return the components of the graph, each after all that it depends on."""
+        """Return the components of the graph, each after its dependencies."""
         ordered: list[str] = []
         visited: set[str] = set()
         for start in self.declared:
-            # An explicit stack: a chain may be longer than Python's recursion is deep.
+            # An explicit stack, because a chain may exceed Python's recursion limit.
             path = [] if start in visited else [(start, iter(self.component(start).depends_on))]
             visited.add(start)
             while path:

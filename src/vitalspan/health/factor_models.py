@@ -1,4 +1,4 @@
-"""Health models: the sets of factors that come with vitalspan."""
+"""Health models: the built-in sets of factors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vitalspan.signals.query import Derivation, Query
 DEFAULT_MODEL: Final = Settings.health_model
 
 _ENOUGH: Final = 20
-"""The number of calls from which on a ratio counts in full: one of 20 calls is 5 %."""
+"""The number of calls from which on a ratio counts fully: one of 20 calls is 5 %."""
 
 _HOUR: Final = 3600.0
 
@@ -83,7 +83,7 @@ CLASSIC: Final = (
 )
 """The model `classic`. An error ratio of 50 % costs half of the points for errors, and three
 critical alerts cost all points for alerts. Resources cost points from 70 % of CPU or memory on. The
-trend costs all of its points when calls take twice as long as a quarter of an hour ago."""
+trend costs all of its points if calls take twice as long as a quarter of an hour ago."""
 
 PIPELINE: Final = (
     Factor("cache", Query("cache_hit_ratio"), full=0.7, zero=0.0, weight=30, min_count=20),
@@ -98,7 +98,7 @@ alerts are subtracted."""
 
 _FULL_BURN: Final = 1.0
 _BURN: Final = BURN_WINDOWS[0]
-"""The fastest burn rate, and its windows, that an alert is raised at."""
+"""The fastest burn rate of an alert, with its windows."""
 
 _MIN_EVENTS: Final = 10
 
@@ -107,7 +107,8 @@ def slo_factors(slos: Iterable[Slo]) -> tuple[Factor, ...]:
     """Return a factor for each SLO, on the lower of its burn rates over a long and a short window.
 
     Below `min_count` events, a single bad event would be the worst burn rate. With an objective
-    below 93 %, the budget cannot be spent that fast: the worst is then that every event is bad.
+    below 93 %, the budget cannot be spent that fast: the worst case is then that all events are
+    bad.
     """
     return tuple(
         Factor(
@@ -140,12 +141,12 @@ def service_factors(slos: Iterable[Slo]) -> tuple[Factor, ...]:
 
 
 def factors_of(scoring: Scoring, slos: Iterable[Slo], default: str) -> tuple[Factor, ...]:
-    """Return the factors of a model and those that are added to it.
+    """Return the factors of a model and the additional ones.
 
     Args:
-        scoring: the model, and factors of a user's own.
-        slos: the SLOs in force.
-        default: the model to take if neither a model nor a factor is given.
+        scoring: the model, and a user's own factors.
+        slos: the current SLOs.
+        default: the model if neither a model nor a factor is set.
     """
     model = scoring.model or ("" if scoring.factors else default)
     chosen: dict[str, Factor] = {}
@@ -159,7 +160,7 @@ def factors_of(scoring: Scoring, slos: Iterable[Slo], default: str) -> tuple[Fac
 
 
 def model_name(scoring: Scoring, default: str) -> str:
-    """Return the name of the model, `own` for factors that belong to none."""
+    """Return the name of the model; `own` if there are only a user's own factors."""
     if scoring.model is None and scoring.factors:
         return "own"
     return scoring.model or default

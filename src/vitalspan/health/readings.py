@@ -20,8 +20,8 @@ class Readings(NamedTuple):
     """Readings of factors.
 
     Attributes:
-        whole: one for each factor, in their order.
-        by_component: for each component, the readings that it has, by the place of the factor.
+        whole: one for each factor, in order.
+        by_component: for each component, its readings by the index of the factor.
     """
 
     whole: list[Reading]
@@ -49,7 +49,7 @@ def by_component(factor: Factor, slos: Iterable[Slo]) -> Query | str | None:
 
 
 def component_of(slo: Slo) -> str | None:
-    """Return the component whose calls an SLO is about, None if it is not about a single one."""
+    """Return the component whose calls an SLO is about; None if it is not about a single one."""
     named = (one.value for one in slo.where if (one.label, one.operator) == (COMPONENT, "="))
     return next(named, None)
 
@@ -58,10 +58,10 @@ class FactorReader:
     """Reads all factors from a history.
 
     Args:
-        factors: of the model.
-        slos: the SLOs in force.
-        history: to read from.
-        before: the reader that this one replaces, whose readers of queries are used further.
+        factors: the factors of the model.
+        slos: the current SLOs.
+        history: the history to read.
+        before: the previous reader, whose query readers are reused.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class FactorReader:
         return Readings(whole, by_name)
 
     def forget(self) -> None:
-        """Forget past values."""
+        """Drop past values."""
         for query_reader in self.query_readers.values():
             query_reader.forget()
 

@@ -1,4 +1,4 @@
-"""Reasons in words: the value of a factor, what it costs, and what contributes most to it."""
+"""Describes reasons: the value of a factor, what it costs, and what contributes most to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vitalspan.units import Unit, duration_text, value_text
 from vitalspan.words import one_line
 
 WORTH_SAYING: Final = 0.05
-"""The fewest points that a reason is given for."""
+"""The minimum number of points for which a reason is given."""
 
 _ROUGH: Final = ("ratio", "number")
 _EXACT: Final = 1000.0
@@ -23,14 +23,14 @@ _PLACES: Final = 6
 
 
 def subject_words(query: Query) -> str:
-    """Return the name of what a query is about."""
+    """Return the name of a query's signal for people."""
     subject = subject_of(query)
     name = subject if query.series else subject.replace("_", " ")
     return name if query.slo is None else f"{name} of {query.slo}"
 
 
 def span(query: Query) -> str:
-    """Return the window of a query as ` over 5m`, empty for a query about this moment."""
+    """Return the window of a query as ` over 5m`; empty for a query about the current moment."""
     if query.derive is not None:
         return f" over {duration_text(query.derive.over)}"
     if signal_of(query).instant:
@@ -43,8 +43,8 @@ def reason(part: Part, view: HistoryView, component: str | None = None, worst: s
 
     Args:
         part: the factor's part of a score.
-        view: the history, in which the worst contributor is looked for.
-        component: the component whose score it is, None for the whole.
+        view: the view of the history in which to find the worst contributor.
+        component: the component of the score; None for the whole.
         worst: the critical component that limits the score, if the part is about that.
     """
     factor, value = part.factor, part.reading.value
@@ -70,7 +70,7 @@ def _value_text(value: float, unit: Unit) -> str:
     if unit.dimension in _ROUGH and abs(value) < _EXACT:
         value = float(f"{value:.3g}")
     if unit.dimension == "ratio":
-        # A difference that comes from rounding is no change.
+        # A difference that comes from rounding is not a change.
         value = round(value, _PLACES) or 0.0
     return value_text(value, unit)
 

@@ -1,4 +1,4 @@
-"""Health as it is returned: the score, its factors and components, and its trend."""
+"""Health results: the score, its factors and components, and its trend."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from vitalspan.words import one_line
 
 _WIDTH: Final = 40
-"""The widest column of component names, in characters."""
+"""The maximum width of the column of component names, in characters."""
 
 
 @dataclass(frozen=True)
@@ -17,22 +17,22 @@ class FactorHealth:
     """A factor of a score.
 
     Attributes:
-        factor: its name.
-        signal: what it measures, `change of latency_mean` for example.
-        where: the conditions on labels that its series meet.
+        factor: the name of the factor.
+        signal: the signal that it measures, for example `change of latency_mean`.
+        where: the matchers of its series.
         value: the value of the signal, in its base unit; None without data.
-        samples: how many samples the value is made of.
-        min_count: the fewest samples with which the factor counts.
-        window: the seconds that the value is computed over.
+        samples: the number of samples of the value.
+        min_count: the minimum number of samples for the factor to count.
+        window: the window of the value in seconds.
         full: the value from which on it gets all points.
-        zero: the value from which on it gets none.
+        zero: the value from which on it gets no points.
         score: from 0 to 1; None if the factor is absent.
-        weight: the points that it can give; those of all factors are 100 together. Factors that
-            only subtract, such as alerts in the model `pipeline`, have 0.
+        weight: the points that it can give; those of all factors add up to 100. Factors that are
+            only subtracted, such as alerts in the model `pipeline`, have 0.
         critical: whether it limits the score instead of weighing.
         least: the score that a critical factor allows at its worst.
-        points_lost: the points that it costs; those of all factors together make up the
-            difference between the score and 100.
+        points_lost: the points that it costs; those of all factors add up to the difference between
+            the score and 100.
         reason: what it costs and what contributes most, or why it is absent.
     """
 
@@ -58,14 +58,14 @@ class ComponentHealth:
     """The health of a component.
 
     Attributes:
-        component: its name.
-        score: its own score, from 0 to 100; None while nothing is known.
-        effective_score: the lowest of its own score and those of all that it depends on.
+        component: the name of the component.
+        score: its own score, from 0 to 100; None if it is unknown.
+        effective_score: the lowest of its own score and those of all its dependencies.
         status: the level of its effective score.
         limited_by: the component whose score is its effective score.
-        weight: how much it counts beside the other components.
-        critical: whether the score of the whole is never better than its effective score.
-        depends_on: the components that it depends on directly.
+        weight: its weight relative to the other components.
+        critical: whether its effective score limits the score of the whole.
+        depends_on: its direct dependencies.
         recommended_concurrency: how many calls at once there should be room for, by Little's law;
             None without recent calls.
         factors: the factors of its own score.
@@ -97,9 +97,9 @@ class Trend:
     """The trend of the score.
 
     Attributes:
-        snapshots: the latest is the last.
-        slope: the points that the score gains in an hour, by least squares; None for fewer than
-            three snapshots.
+        snapshots: the snapshots, the latest last.
+        slope: the points that the score gains per hour, by least squares; None for fewer than three
+            snapshots.
         forecast: the score in an hour on the same line, from 0 to 100.
     """
 
@@ -113,15 +113,15 @@ class Health:
     """The health of a service.
 
     Attributes:
-        score: from 0 to 100; None while nothing is known.
-        status: the level that the score is in; `no_data` without a score.
+        score: from 0 to 100; None if it is unknown.
+        status: the level of the score; `no_data` without a score.
         failing: whether the score is below `fail_below`.
         model: the name of the model; `own` if all factors are a user's own.
         at: the time of its tick, in seconds since the Unix epoch; None before the first tick.
         factors: all factors, including absent ones.
-        components: sorted by name.
-        reasons: what costs points, in words, the most costly first.
-        trend: the latest scores, and where they lead.
+        components: the components, sorted by name.
+        reasons: descriptions of what costs points, the most costly first.
+        trend: the latest scores, and their trend.
     """
 
     score: float | None
@@ -135,7 +135,7 @@ class Health:
     trend: Trend = Trend()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it in types that JSON has."""
+        """Return all fields in types that JSON has."""
         return asdict(self)
 
     def graph(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The score of readings: ramps, weights, and the points that each factor costs."""
+"""Computes scores from readings: ramps, weights, and the points that each factor costs."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ CRITICAL_COMPONENT: Final = Factor(
 
 
 def ramp(value: float, full: float, zero: float) -> float:
-    """Return 1 at `full` or better, 0 at `zero` or worse, and the line between them elsewhere."""
+    """Return 1 at `full` or better, 0 at `zero` or worse, and a linear value in between."""
     if math.isinf(full - zero):
         value, full, zero = value / 2, full / 2, zero / 2
     return min(1.0, max(0.0, (value - zero) / (full - zero)))
 
 
 def finite(value: float | None) -> float | None:
-    """Return a finite number as it is, and None for everything else."""
+    """Return a finite number unchanged, and None for everything else."""
     return value if value is not None and math.isfinite(value) else None
 
 
@@ -55,8 +55,8 @@ class Part:
     Attributes:
         factor: the factor.
         reading: the reading of its signal.
-        score: from 0 to 1; None if the factor is absent.
-        weight: the points that it can give; those of all parts are 100 together. Deductions and
+        score: the score from 0 to 1; None if the factor is absent.
+        weight: the points that it can give; those of all parts add up to 100. Deductions and
             critical factors have 0.
         lost: the points that it costs.
     """
@@ -70,7 +70,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Score:
-    """A score and its parts, whose losses make up the difference between the score and 100."""
+    """A score and its parts, whose losses add up to the difference between the score and 100."""
 
     value: float | None
     parts: tuple[Part, ...]
@@ -84,12 +84,12 @@ def score_of(
     """Return the weighted mean of the known factors, minus the deductions, within the limits.
 
     Without factors that weigh, the limits apply to 100 points. Each critical factor costs what it
-    lowers the score by after the ones before it.
+    lowers the score by, after the ones before it.
 
     Args:
-        factors: of the model.
+        factors: the factors of the model.
         readings: one for each factor.
-        scores: scores to use in place of those of the readings, by factor; None for absent factors.
+        scores: scores that replace those of the readings, by factor; None for absent factors.
     """
     scores = scores or {}
     known = [
@@ -100,7 +100,7 @@ def score_of(
     whole = math.fsum(part.factor.weight for part in counted)
     if not whole and not any(part.factor.critical for part in counted):
         return Score(None, tuple(known))
-    # Not 100 minus the losses, from which rounding would leave a little more than 0.
+    # This is not 100 minus the losses, because rounding would leave a little more than 0.
     points = math.fsum(part.factor.weight * (part.score or 0.0) for part in counted)
     score = points / whole * BEST if whole else BEST
     parts = []
@@ -121,7 +121,7 @@ def score_of(
 
 
 def capped(score: Score, worst: float | None) -> Score:
-    """Return a score that is no better than that of the worst critical component, if any."""
+    """Return a score that is at most that of the worst critical component, if any."""
     if score.value is None or worst is None:
         return score
     lost = max(0.0, score.value - worst)
@@ -130,7 +130,7 @@ def capped(score: Score, worst: float | None) -> Score:
 
 
 def weighted_mean(scores: Iterable[tuple[float | None, float]]) -> float | None:
-    """Return the weighted mean of the known scores, None without any."""
+    """Return the weighted mean of the known scores; None without any."""
     pairs = [(score, weight) for score, weight in scores if score is not None]
     whole = math.fsum(weight for _, weight in pairs)
     if not whole:

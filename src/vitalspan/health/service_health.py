@@ -12,14 +12,14 @@ from vitalspan.runtime.fork_safe_lock import ForkSafeLock
 
 
 class ServiceHealth:
-    """The object `monitor.health`. Calling it returns the present health.
+    """The object `monitor.health`. Calling it returns the current health.
 
     Args:
         assessor: scores health at each tick.
-        engine: evaluates the rules whose alerts recommendations mention.
+        engine: evaluates the rules, whose alerts recommendations mention.
         refresh: ticks, unless a thread does so.
         now: returns the time on the steady clock, in seconds.
-        lock: is held while rules are evaluated.
+        lock: held while rules are evaluated.
     """
 
     def __init__(
@@ -50,15 +50,15 @@ class ServiceHealth:
         return self._assessor.latest
 
     def recommendations(self) -> list[Recommendation]:
-        """Return what could be done, with the evidence and the points that it would gain.
+        """Return what could be improved, with evidence and the points that it would gain.
 
-        Those that gain most come first. Like health, they are those of the last tick.
+        Those that gain most come first. Like health, they are from the last tick.
         """
         self._refresh()
         return self.latest_recommendations()
 
     def latest_recommendations(self) -> list[Recommendation]:
-        """Return the recommendations at the last tick. Asking never ticks."""
+        """Return the recommendations of the last tick. This never ticks."""
         with self._lock:
             counted = {labels["alertname"] for labels, _ in self._engine.alert_points()}
             alerts = self._engine.alerts(self._now())

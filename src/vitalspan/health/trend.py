@@ -11,18 +11,18 @@ from vitalspan.health.result import Snapshot, Trend
 from vitalspan.health.score import BEST
 
 MIN_SNAPSHOTS: Final = 3
-"""The fewest scores that have a trend."""
+"""The minimum number of scores for a trend."""
 
 HORIZON: Final = 3600.0
-"""The seconds that a forecast looks ahead."""
+"""Seconds that a forecast looks ahead."""
 
 
 class Snapshots:
     """The latest snapshots of the score.
 
     Args:
-        kept: how many are kept.
-        interval: the fewest seconds between two of them.
+        kept: the number of snapshots to keep.
+        interval: the minimum number of seconds between two of them.
     """
 
     def __init__(self, kept: int, interval: float) -> None:
@@ -30,12 +30,12 @@ class Snapshots:
         self._interval = interval
 
     def configure(self, kept: int, interval: float) -> None:
-        """Change how many snapshots are kept, and how far apart they are."""
+        """Change the number of snapshots and their interval."""
         self._snapshots = deque(self._snapshots, maxlen=kept)
         self._interval = interval
 
     def take(self, now: float, snapshot: Snapshot) -> None:
-        """Keep a snapshot, unless the last one is too recent.
+        """Store a snapshot, unless the last one is too recent.
 
         Args:
             now: the time on the steady clock, in seconds.
@@ -46,7 +46,7 @@ class Snapshots:
             self._snapshots.append((now, snapshot))
 
     def trend(self) -> Trend:
-        """Return the snapshots, and what the least-squares line through their scores says."""
+        """Return the snapshots, and the results of a least-squares line through their scores."""
         snapshots = tuple(snapshot for _, snapshot in self._snapshots)
         points = [(at, one.score) for at, one in self._snapshots if one.score is not None]
         if len(points) < MIN_SNAPSHOTS:
@@ -60,9 +60,9 @@ class Snapshots:
         return iter(tuple(self._snapshots))
 
     def restore(self, kept: Iterable[tuple[float, Snapshot]]) -> None:
-        """Put others, with their times on the steady clock, in the place of those that are kept."""
+        """Replace the snapshots by others, whose times are on the steady clock."""
         self._snapshots = deque(kept, maxlen=self._snapshots.maxlen)
 
     def clear(self) -> None:
-        """Forget all snapshots."""
+        """Drop all snapshots."""
         self._snapshots.clear()

@@ -32,7 +32,7 @@ class RuleSource(SeriesSource, Protocol):
         ...
 
     def record(self, owner: Hashable, vector: Vector) -> None:
-        """Keep what a rule has computed at the last tick; what it does not give has ended."""
+        """Store a rule's result at the last tick; series that are no longer in it have ended."""
         ...
 
 

@@ -161,7 +161,7 @@ class RuleEngine:
         return changes
 
     def alert_points(self) -> list[tuple[Mapping[str, str], float]]:
-        """Return the labels of every possible alert, and its points: 0 unless it fires now.
+        """Return the labels of every possible alert and its points: 0 unless it is firing.
 
         Alerts on health scores are left out, because a score must not depend on itself.
         """

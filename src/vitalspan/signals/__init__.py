@@ -1,1 +1,1 @@
-"""Internal: signals, quantities over a window that are each defined in one place."""
+"""Internal: signals, which are quantities over a window, each defined in one place."""

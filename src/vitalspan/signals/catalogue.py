@@ -1,6 +1,6 @@
 """The catalogue of signals: every signal by its name.
 
-A new signal goes into the tuple of the module of its subject; only a new module is added here.
+A new signal belongs into the tuple of its subject's module; only new modules are added here.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _QUANTILE: Final = re.compile(r"latency_p(?!100)([0-9]{1,2})([0-9]{0,3})", re.AS
 
 
 def register(signal: Signal) -> Signal:
-    """Add a signal of one's own: rules, health, `explain` and exports know it from then on.
+    """Add your own signal: rules, health, `explain` and exports then support it.
 
     Args:
-        signal: with a name that no other signal has.
+        signal: the signal, with a unique name.
 
     Returns:
         The signal.
 
     Raises:
-        ValueError: where the name is taken.
+        ValueError: if the name is taken.
     """
     taken = {*names(), *SIGNALS}
     if signal.name in taken or quantile_of(signal.name) is not None:
@@ -54,35 +54,35 @@ def register(signal: Signal) -> Signal:
 
 
 def names() -> list[str]:
-    """Return the names that rules can ask for, those of slopes and of some quantiles among them."""
+    """Return the names that rules can use, including those of slopes and of some quantiles."""
     slopes = (signal.slope_name for signal in SIGNALS.values() if signal.slope_name)
     plain = (name for name in SIGNALS if name != LATENCY_QUANTILE.name)
     return sorted((*plain, *slopes, "latency_p50", "latency_p95"))
 
 
 def quantile_of(name: str) -> float | None:
-    """Return the quantile of `latency_p95` (0.95) or `latency_p999` (0.999), None for others."""
+    """Return the quantile of `latency_p95` (0.95) or `latency_p999` (0.999); None for others."""
     match = _QUANTILE.fullmatch(name)
     return float(f"0.{match.group(1):0>2}{match.group(2)}") if match else None
 
 
 def find(name: str) -> Signal | None:
-    """Return the signal of that name, or None."""
+    """Return the signal with this name, or None."""
     if quantile_of(name) is not None:
         return replace(LATENCY_QUANTILE, name=name)
     return None if name == LATENCY_QUANTILE.name else SIGNALS.get(name)
 
 
 def find_slope(name: str) -> Signal | None:
-    """Return the signal whose slope over the window has that name, or None."""
+    """Return the signal whose slope over the window has this name, or None."""
     return next((signal for signal in SIGNALS.values() if name and signal.slope_name == name), None)
 
 
 def signal_of(query: Query) -> Signal:
-    """Return the signal that a query asks for.
+    """Return the signal of a query.
 
     Raises:
-        KeyError: where there is none of that name.
+        KeyError: for an unknown signal.
     """
     if query.series is not None:
         return registry_metric(query.series)
@@ -93,7 +93,7 @@ def signal_of(query: Query) -> Signal:
 
 
 def subject_of(query: Query) -> str:
-    """Return the signal that a query asks for, with what it derives: `change of latency_p95`."""
+    """Return the name of a query's signal, with its derivation: `change of latency_p95`."""
     name = signal_of(query).name
     if query.increase:
         return f"increase of {name}"
@@ -101,7 +101,7 @@ def subject_of(query: Query) -> str:
 
 
 def unit_of(query: Query) -> Unit:
-    """Return the unit of a query's values, derived ones included."""
+    """Return the unit of a query's values, after its derivation."""
     signal = signal_of(query)
     unit = signal.unit
     if query.increase and signal.amount is not None:
@@ -115,13 +115,13 @@ def unit_of(query: Query) -> Unit:
 
 
 def is_made_of_scores(query: Query, prefix: str) -> bool:
-    """Return whether a query reads a score, alerts, or something made of either.
+    """Return whether a query reads a score, alerts, or something that depends on either.
 
-    An alert on it must never count against the score: the score would feed on itself.
+    An alert on it must never count against the score, which would then depend on itself.
 
     Args:
-        query: that is evaluated.
-        prefix: before the names of the monitor's metrics.
+        query: the query.
+        prefix: the prefix of the monitor's metric names.
     """
     if query.series is not None:
         return query.series.removeprefix(prefix) in MADE_OF_SCORES

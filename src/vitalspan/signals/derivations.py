@@ -1,4 +1,4 @@
-"""Derivations of a signal's values over time: growth, slope, forecast, anomaly."""
+"""Derivations of a signal's values over time: change, slope, forecast, anomaly."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Final
 from vitalspan.signals.query import Derivation
 
 MAX_VALUES: Final = 720
-"""Values that are kept of one signal; of more, only some are kept."""
+"""The maximum number of values kept per signal; if there are more, some are skipped."""
 
 MIN_TRAINING: Final = 30
-"""Values without which nothing can be called unusual."""
+"""The minimum number of values for detecting anomalies."""
 
 TRAINED: Final = 0.8
-"""The share of a training span that has to be over before anything is called unusual."""
+"""The share of a training span that has to be over before anomalies are detected."""
 
 LOOKBACK: Final = 300.0
 """Seconds that a value before the span may be older than it, as in Prometheus."""
@@ -24,17 +24,17 @@ LOOKBACK: Final = 300.0
 DAY: Final = 86400.0
 
 SEASON_WIDTH: Final = 1800.0
-"""Seconds around the time of day that values of other days are taken from."""
+"""Seconds around the time of day for which values of other days are used."""
 
 MAD_TO_DEVIATION: Final = 1.4826
 """The standard deviation of normally distributed values over their median absolute deviation."""
 
 
 class Past:
-    """A signal's values at the ticks, as many as a derivation needs.
+    """The values of a signal at the ticks, as many as a derivation needs.
 
     Args:
-        derivation: what is made of them.
+        derivation: the derivation.
     """
 
     def __init__(self, derivation: Derivation) -> None:
@@ -45,21 +45,21 @@ class Past:
         self._removed = 0
 
     def derive(self, value: float | None, now: float) -> float | None:
-        """Take the present value and return what is derived from it, None for no data.
+        """Take the current value and return the derived one; None for no data.
 
         Args:
-            value: of the signal; None for no data.
+            value: the value of the signal; None for no data.
             now: the tick, on the steady clock.
         """
         if value is not None and not math.isfinite(value):
             value = None
         if self._derivation.kind == "anomaly":
-            # What is judged is not part of what it is judged by.
+            # The current value is not compared with itself.
             derived = None if value is None else self._anomaly(value, now)
             self._take(value, now)
             return derived
         if self._derivation.kind == "change":
-            # Where there was nothing, a change is not against what was there earlier.
+            # If there was no value, a change is not computed against an earlier one.
             self._take(math.nan if value is None else value, now)
             return None if value is None else self._change(value, now)
         self._take(value, now)
@@ -84,7 +84,7 @@ class Past:
         if value is not None and now - last >= self._spacing * (1.0 - 1e-9):
             values.append((now, value))
             self._sums.add(now, value)
-        # One older than the span stays, for what asks how things were when the span began.
+        # One value from before the span is kept, as the value at the start of the span.
         limit = now - self._derivation.over
         while len(values) > 1 and values[1][0] <= limit + 1e-6:
             self._sums.add(*values.popleft(), sign=-1)
@@ -92,7 +92,7 @@ class Past:
         if values and values[0][0] < limit - LOOKBACK:
             self._sums.add(*values.popleft(), sign=-1)
         if self._removed >= MAX_VALUES:
-            # Adding and taking away leaves rounding errors behind.
+            # Adding and subtracting accumulates rounding errors.
             self._removed = 0
             self._sums = _Sums()
             for when, past_value in values:
@@ -123,7 +123,7 @@ class Past:
 
 
 class _Sums:
-    """A least-squares line through points that come and go."""
+    """A least-squares line through points that are added and removed."""
 
     def __init__(self) -> None:
         self._origin: float | None = None
@@ -132,7 +132,7 @@ class _Sums:
 
     def add(self, x: float, y: float, sign: int = 1) -> None:
         if self._origin is None or not self._n:
-            # Times since a machine's start are large, and their squares lose digits.
+            # Times since boot are large, and their squares would lose digits.
             self._origin = x
             self._x = self._y = self._xx = self._xy = 0.0
         x -= self._origin
@@ -143,7 +143,7 @@ class _Sums:
         self._xy += sign * x * y
 
     def line(self) -> tuple[float, float] | None:
-        """Return slope and level at time 0, None for fewer than two points."""
+        """Return the slope and the value at time 0; None for fewer than two points."""
         n, origin = self._n, self._origin
         spread = n * self._xx - self._x * self._x
         if n < 2 or spread <= 0 or origin is None:

@@ -1,4 +1,4 @@
-"""The series of a history as they are at one tick, for what looks for the worst of them."""
+"""The series of a history at one tick, for finding the worst contributors."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ OPEN: Final = float("inf")
 
 
 class Interval(NamedTuple):
-    """The time from one tick to another, and the series that counted in it."""
+    """An interval between two ticks, with the series that counted in it."""
 
     tracks: tuple[TimeSeries, ...]
     start: float
     end: float = OPEN
 
     def increase(self, column: str) -> float:
-        """Return how much a counter has grown."""
+        """Return the increase of a counter."""
         total = 0.0
         for track in self.tracks:
             total += track.increase(column, self.start)
@@ -33,16 +33,16 @@ class Interval(NamedTuple):
         return total
 
     def mean(self) -> float:
-        """Return the mean duration of the calls, 0 without any."""
+        """Return the mean duration of the calls; 0 without calls."""
         count = self.increase("count")
         return self.increase("total") / count if count > 0 else 0.0
 
 
 class HistoryView:
-    """The series of a history as they are at one tick.
+    """The series of a history at one tick.
 
     Args:
-        history: that they are of.
+        history: the history.
     """
 
     def __init__(self, history: History) -> None:
@@ -50,18 +50,18 @@ class HistoryView:
         self._grouped: dict[int, dict[str, list[TimeSeries]]] = {}
 
     def start(self, ago: float) -> float:
-        """Return the tick that was some seconds ago."""
+        """Return the tick that was this many seconds ago."""
         return self.history.ticks.start(self.history.ticks.times[-1], ago)
 
     def intervals(
         self, query: Query, index: SeriesIndex[Any], component: str | None, ago: float = 0.0
     ) -> dict[str, Interval]:
-        """Return what a query's series have counted within its window, by the key of their index.
+        """Return the counts of a query's series within its window, by the key of their index.
 
         Args:
-            query: whose series and window count.
-            index: of operations, caches or APIs.
-            component: whose series count; None for those of all.
+            query: the query with the matchers and the window.
+            index: the series of operations, caches or APIs.
+            component: the component of the series; None for all.
             ago: seconds since the end of the window.
         """
         start, end = self.start(query.window + ago), self.start(ago) if ago else OPEN
@@ -84,5 +84,5 @@ class HistoryView:
 
 
 FindContributor = Callable[[Query, HistoryView, str | None], str]
-"""Returns in words what makes most of a query's value, of one component or of the whole for None;
-empty where nothing does."""
+"""Describes what contributes most to a query's value, for one component or for the whole if it is
+None; empty if nothing does."""

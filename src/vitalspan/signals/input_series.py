@@ -1,4 +1,4 @@
-"""Series that make a signal have a given value, for the generated cases of promtool."""
+"""Input series for promtool's generated test cases, which give a signal a certain value."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from vitalspan.metrics import DURATION_BOUNDARIES
 from vitalspan.signals.query import Query
 
 _SIZE: Final = 1e10
-"""Bytes of a memory, or of a disk."""
+"""The size of memory or of a disk in bytes."""
 
 
 class InputSeries(NamedTuple):
-    """A metric, and the labels that its series has beside those of the job."""
+    """A metric, and the labels of its series in addition to those of the job."""
 
     metric: str
     labels: tuple[tuple[str, str], ...] = ()
 
 
 def labelled(metric: str, label: str, value: str) -> InputSeries:
-    """Return a series with one label of its own."""
+    """Return a series with one additional label."""
     return InputSeries(metric, ((label, value),))
 
 
@@ -30,10 +30,10 @@ class Target:
     """The value that a signal should have.
 
     Attributes:
-        query: the signal with its arguments.
-        value: in the signal's base unit.
-        calls: a second, where the value is a mean or a share of calls.
-        objective: of the SLO that it is about.
+        query: the query of the signal.
+        value: the value in the signal's base unit.
+        calls: calls per second, if the value is a mean or a ratio of calls.
+        objective: the objective of the SLO.
         boundaries: the exported bucket boundaries of durations.
     """
 
@@ -45,21 +45,21 @@ class Target:
 
 
 Samples = dict[InputSeries, float]
-"""Counters with what they grow by in a second, gauges with their value; NaN is no sample."""
+"""Counters with their increase per second, gauges with their value; NaN is no sample."""
 
 MakeSamples = Callable[[Target], Samples]
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The series of a signal in a generated case, and what can be made of them.
+    """The input series of a signal in a generated case.
 
     Attributes:
         make: returns the series that give the signal a value.
-        limits: returns the least and the most that they can make with bucket boundaries, where that
-            is not the signal's range.
-        averaged: whether the value is a mean over calls, which many new ones change at once; a
-            rate, for example, is none.
+        limits: returns the possible minimum and maximum for some bucket boundaries, if these differ
+            from the signal's range.
+        averaged: whether the value is a mean over calls, which many new calls change at once; a
+            rate is not.
         counts_calls: whether the value is the rate of the calls themselves.
     """
 
@@ -70,19 +70,19 @@ class Inputs:
 
 
 def plain(metric: str) -> MakeSamples:
-    """Return what makes a single series have the value."""
+    """Return a function that makes a single series with the value."""
     return lambda target: {InputSeries(metric): target.value}
 
 
 def share(
     part: InputSeries, whole: Mapping[InputSeries, float], rest: InputSeries | None = None
 ) -> MakeSamples:
-    """Return what makes one series have a share of the calls.
+    """Return a function that makes one series have a share of the calls.
 
     Args:
-        part: the series whose share it is.
-        whole: the series that count all calls, and by how much.
-        rest: the series that counts the calls that `part` does not count.
+        part: the series with the share.
+        whole: the series that count all calls, with their factors.
+        rest: the series for the calls that `part` does not count.
     """
 
     def make(target: Target) -> Samples:
@@ -95,12 +95,12 @@ def share(
 
 
 def beside(metric: str, counted: InputSeries) -> MakeSamples:
-    """Return what makes a rate, beside the series that counts calls."""
+    """Return a function that makes a rate, together with the series that counts calls."""
     return lambda target: {InputSeries(metric): target.value, counted: target.calls}
 
 
 def used(available: str, size: str, labels: tuple[tuple[str, str], ...] = ()) -> MakeSamples:
-    """Return what makes a share of a memory or a disk be taken."""
+    """Return a function that makes a share of memory or a disk be in use."""
     return lambda target: {
         InputSeries(available, labels): (1 - target.value) * _SIZE,
         InputSeries(size, labels): _SIZE,

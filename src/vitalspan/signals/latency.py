@@ -59,10 +59,10 @@ def _quantile_promql(selection: Selection, query: Query) -> Expression:
 
 
 def _stddev_promql(selection: Selection, query: Query) -> Expression:
-    """Return the deviation from the exported buckets, each of which counts as its middle.
+    """Return the deviation from the exported buckets, with all calls in the middles of buckets.
 
-    With cumulative counts C(i) and middles m(i), the sum of n(i) m(i)^k is the sum of
-    C(i) (m(i)^k - m(i+1)^k), the last term alone being C m^k.
+    With cumulative counts C(i) and middles m(i), the sum of n(i) m(i)^k is the sum of C(i) (m(i)^k
+    - m(i+1)^k), where the last term is just C m^k.
     """
     boundaries = selection.context.boundaries
     bounds, middles = (*boundaries, math.inf), _exported_middles(boundaries)
@@ -88,7 +88,7 @@ def _bound_text(bound: float) -> str:
 
 
 def _quantile_inputs(target: Target) -> Samples:
-    """Put calls into two buckets, so that the quantile comes to lie at its place in one of them."""
+    """Put calls into two buckets such that the quantile is at the right place in one of them."""
     value, quantile = target.value, target.query.quantile or 0.5
     bounds = (*target.boundaries, math.inf)
     here = next(index for index, bound in enumerate(bounds) if value <= bound)
@@ -107,11 +107,11 @@ def _quantile_inputs(target: Target) -> Samples:
 
 
 def _stddev_inputs(target: Target) -> Samples:
-    """Put calls into the lowest bucket and one so high that the distance makes the deviation."""
+    """Put calls into the lowest bucket and one whose distance results in the deviation."""
     lowest, *others = _exported_middles(target.boundaries)
     shares = [0.0] * (len(target.boundaries) + 1)
     for bucket, middle in enumerate(others, 1):
-        # A share x at a distance d has the variance x (1 - x) d^2, d^2 / 4 at most.
+        # A share x at a distance d has the variance x (1 - x) d^2, at most d^2 / 4.
         variance = (target.value / (middle - lowest)) ** 2
         if variance <= 0.25:
             shares[bucket] = (1 - math.sqrt(1 - 4 * variance)) / 2
@@ -125,7 +125,7 @@ def _quantile_limits(boundaries: tuple[float, ...]) -> tuple[float, float]:
 
 
 def _stddev_limits(boundaries: tuple[float, ...]) -> tuple[float, float]:
-    # A deviation is half of the distance of two middles at most.
+    # A deviation is at most half of the distance of two middles.
     return 0.0, 0.4 * (boundaries[-1] - boundaries[0])
 
 
@@ -176,7 +176,7 @@ LATENCY_QUANTILE: Final = Signal(
     nan_when_empty=True,
     contributor=_slowest,
 )
-"""Stands for every quantile: `latency_p50`, `latency_p999`."""
+"""The signal for all quantiles: `latency_p50`, `latency_p999`."""
 
 LATENCY: Final = (
     LATENCY_QUANTILE,

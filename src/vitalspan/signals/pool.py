@@ -1,4 +1,4 @@
-"""The series that a signal is about, over a window of their history."""
+"""The series of a signal, over a window of their history."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from vitalspan.metrics import COMPONENT, OPERATION
 from vitalspan.recording.buckets import BucketGrid
 
 _Sums = dict[BucketGrid, dict[int, int]]
-"""Calls by fine bucket, apart for each grid."""
+"""The number of calls by fine bucket, for each grid."""
 
 
 class SeriesPool:
-    """Series taken together, and a window that moves over them tick by tick.
+    """Several series combined, with a window that moves from tick to tick.
 
     Args:
-        history: what is looked back on.
+        history: the history.
     """
 
     def __init__(self, history: History) -> None:
@@ -38,12 +38,12 @@ class SeriesPool:
         self._divided = 0
 
     def move(self, start: float, now: float, window: float) -> None:
-        """Let the window end now, and begin at a tick.
+        """Move the window, which ends now and begins at a tick.
 
         Args:
-            start: the last tick that is not within the window, or the first of all.
-            now: the tick that it ends at.
-            window: the seconds that it should be long.
+            start: the last tick that is not within the window, or the first one of all.
+            now: the tick at the end.
+            window: the intended length in seconds.
         """
         if start != self._start or now != self._now:
             self._increases.clear()
@@ -55,7 +55,7 @@ class SeriesPool:
 
     @property
     def seconds(self) -> float:
-        """The seconds that what was counted is divided by for a rate; 0 before the first tick."""
+        """The seconds by which counts are divided for a rate; 0 before the first tick."""
         between = self._now - self._start
         return max(between, self._window) if between else 0.0
 
@@ -107,11 +107,11 @@ class SeriesPool:
         return inside, self._now - oldest
 
     def gauges(self, metric: str) -> list[float]:
-        """Return the present values of a metric of the registry, of all matching series."""
+        """Return the current values of a registry metric's matching series."""
         return self.present.get(metric, [])
 
     def growth(self, metric: str, label: str = "", value: str = "") -> float | None:
-        """Return the increase of a counter of the registry; None before it was seen twice."""
+        """Return the increase of a registry counter; None before it was read twice."""
         tracks = [
             track
             for track in self.counters.get(metric, [])
@@ -137,11 +137,11 @@ class SeriesPool:
         return operations
 
     def objective(self) -> float:
-        """The objective of the SLO that is asked about."""
+        """The objective of the SLO in the query."""
         return self._history.slo_counters[self.tracks[0].labels["slo"]].objective
 
     def _follow(self) -> bool:
-        """Move the sums to the present window; False where that is not possible."""
+        """Move the sums to the current window; False if that is not possible."""
         if len(self._places) != len(self.tracks):
             return False
         sums, start, now, history = self._sums, self._start, self._now, self._history
@@ -149,10 +149,10 @@ class SeriesPool:
 
 
 class PooledWindow:
-    """The series of several pools, all over the same window, as one.
+    """The series of several pools combined, all over the same window.
 
     Args:
-        pools: which.
+        pools: the pools.
     """
 
     def __init__(self, pools: Iterable[SeriesPool]) -> None:
@@ -160,7 +160,7 @@ class PooledWindow:
 
     @property
     def seconds(self) -> float:
-        """The seconds that what was counted is divided by for a rate; 0 before the first tick."""
+        """The seconds by which counts are divided for a rate; 0 before the first tick."""
         return self._pools[0].seconds if self._pools else 0.0
 
     @property
@@ -186,11 +186,11 @@ class PooledWindow:
         return sum(inside for inside, _ in every), max((age for _, age in every), default=0.0)
 
     def gauges(self, metric: str) -> list[float]:
-        """The present values of a metric of the registry or monitor, of all matching series."""
+        """The current values of a registry's or monitor's metric, of all matching series."""
         return [value for pool in self._pools for value in pool.gauges(metric)]
 
     def growth(self, metric: str, label: str = "", value: str = "") -> float | None:
-        """Return the increase of a counter of the registry; None before it was seen twice."""
+        """Return the increase of a registry counter; None before it was read twice."""
         every = [pool.growth(metric, label, value) for pool in self._pools]
         increases = [increase for increase in every if increase is not None]
         return sum(increases) if increases else None
@@ -200,7 +200,7 @@ class PooledWindow:
         return [operation for pool in self._pools for operation in pool.by_operation()]
 
     def objective(self) -> float:
-        """The objective of the SLO that is asked about."""
+        """The objective of the SLO in the query."""
         return self._pools[0].objective()
 
 
@@ -218,11 +218,11 @@ class _BucketCursor:
     def move(self, sums: _Sums, start: float, now: float, history: History) -> bool:
         track = self._track
         if start < self._start:
-            # Ticks that were forgotten meanwhile; what was taken away is missing now.
+            # Ticks were dropped in the meantime, so that what was subtracted is missing now.
             return False
         if self._version != track.version:
-            # Entries are merged up to ticks that are kept, so the sums stay right as long as the
-            # window's ends are among them.
+            # Entries are merged up to ticks that are kept, so the sums stay right as long as both
+            # ends of the window are among them.
             ends_kept = history.ticks.has(self._start) and history.ticks.has(self._seen)
             if self._start < track.horizon or not ends_kept:
                 return False

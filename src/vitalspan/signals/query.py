@@ -1,4 +1,4 @@
-"""A question about a quantity: which signal, of which series, over which window."""
+"""A query of a quantity: the signal, its series and the window."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Derivation:
     """A derivation of a signal's values over time.
 
     Attributes:
-        kind: `change` is the growth against the value `over` ago, as a ratio; `slope` the growth
-            an hour, by least squares; `forecast` the value at `horizon` by the same line; `until`
+        kind: `change` is the relative difference from the value `over` ago; `slope` the increase
+            per hour, by least squares; `forecast` the value at `horizon` on the same line; `until`
             the seconds until that line crosses `limit`; `anomaly` the distance from the median in
-            standard deviations estimated from the median absolute deviation.
-        over: seconds of the past that it is made of.
-        horizon: seconds ahead, of a forecast.
-        limit: what is crossed, in the signal's base unit.
+            standard deviations, which are estimated from the median absolute deviation.
+        over: the seconds of the past that are used.
+        horizon: the seconds that a forecast looks ahead.
+        limit: the value to cross, in the signal's base unit.
     """
 
     kind: Derive
@@ -32,26 +32,26 @@ class Derivation:
 
 @dataclass(frozen=True)
 class Query:
-    """A signal with its arguments.
+    """A signal and its arguments.
 
     Attributes:
-        signal: a name of the catalogue, empty where `series` is asked for.
-        where: conditions on the labels of the series that count.
+        signal: the name of a signal; empty if `series` is used.
+        where: matchers of the labels of the series.
         window: seconds to look back.
-        by: labels that keep series apart; without any they are one.
-        quantile: between 0 and 1, of `latency_pNN`.
-        measure: of `measure_rate`, the name that `call.add` was given.
-        slo: of `burn_rate`, the SLO's name.
-        short: seconds of the second window of `burn_rate`: the lesser of both burn rates counts.
-        weighed: whether the burn rate over the longer window counts by the share of the window that
-            there is history of, as if nothing had been bad before.
-        min_bad: with fewer bad events over the longer window of `burn_rate` there is no data.
-        series: a metric of the registry; counters are taken as rates.
-        aggregate: how a metric's series become one: `sum`, `avg`, `min` or `max`.
-        increase: whether a rate counts as what it adds up to in the window.
-        whole_window: whether there is no value until there is history of the whole window. Of a
-            shorter history, a rate or an increase is too low.
-        derive: what is made of the signal, if not the signal itself.
+        by: labels that separate series; without any they are combined.
+        quantile: the quantile of `latency_pNN`, between 0 and 1.
+        measure: the measure of `measure_rate`, as passed to `call.add`.
+        slo: the name of the SLO of `burn_rate`.
+        short: the second window of `burn_rate` in seconds: the lower one of both burn rates counts.
+        weighed: whether the burn rate over the longer window is weighed by the share of the window
+            with history, as if nothing had been bad before.
+        min_bad: the minimum number of bad events over the longer window of `burn_rate`.
+        series: a metric of the registry; for counters its rate is used.
+        aggregate: how the metric's series are combined: `sum`, `avg`, `min` or `max`.
+        increase: whether to use the total of a rate over the window.
+        whole_window: whether there is no value until there is history for the whole window. With a
+            shorter history, a rate or an increase would be too low.
+        derive: the derivation of the signal; None for the signal itself.
     """
 
     signal: str

@@ -1,4 +1,4 @@
-"""Values of single queries, for programs that ask for them."""
+"""Reads values of single queries for programs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from vitalspan.signals.reader import QueryReader
 from vitalspan.signals.signal import NO_DATA, Reading
 
 MAX_QUERIES: Final = 100
-"""Queries that are remembered, since what is derived from a signal has a past."""
+"""The maximum number of queries to remember, because derivations have a past."""
 
 
 class QueryReaders:
-    """Remembers the queries that were read, so that derived ones know their past.
+    """Remembers the queries that were read, so that derivations know their past.
 
     Args:
-        history: what is read.
+        history: the history to read.
     """
 
     def __init__(self, history: History) -> None:
@@ -25,7 +25,7 @@ class QueryReaders:
         self._readers: dict[Query, QueryReader] = {}
 
     def read(self, query: Query) -> Reading:
-        """Return the value of a query without `by`, as of the last tick."""
+        """Return the value of a query without `by`, at the last tick."""
         reader = self._readers.pop(query, None) or QueryReader(query, self._history)
         self._readers[query] = reader
         if len(self._readers) > MAX_QUERIES:
@@ -34,12 +34,12 @@ class QueryReaders:
         return readings[0][1] if readings else NO_DATA
 
     def follow(self, now: float) -> None:
-        """Read every derived query at a tick, in seconds on the steady clock."""
+        """Read all queries with derivations at a tick, in seconds on the steady clock."""
         for query, reader in self._readers.items():
             if query.derive is not None:
                 reader.read(now)
 
     def forget(self) -> None:
-        """Forget the past of derived queries."""
+        """Drop the past of derivations."""
         for reader in self._readers.values():
             reader.forget()

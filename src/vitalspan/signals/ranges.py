@@ -1,4 +1,4 @@
-"""The values that a signal can have at all: a threshold beyond them is a mistake."""
+"""The possible values of a signal: a threshold beyond them is a mistake."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from vitalspan.units import RATIO, Unit, value_text
 
 
 class Range(NamedTuple):
-    """The values that something compared can have.
+    """The possible values of something that is compared.
 
     Attributes:
         subject: its name in a sentence.
-        unit: of the values.
-        low: the least of them.
-        high: the greatest.
+        unit: the unit of the values.
+        low: the minimum.
+        high: the maximum.
     """
 
     subject: str
@@ -29,11 +29,11 @@ class Range(NamedTuple):
 
 
 def range_of(query: Query, objective: float | None = None) -> Range:
-    """Return what the values of a query can be.
+    """Return the possible values of a query.
 
     Args:
-        query: what is asked.
-        objective: of the SLO that a burn rate is about, where it is known.
+        query: the query.
+        objective: the objective of the SLO of a burn rate, if it is known.
     """
     plain = plain_range(query, objective)
     derived = query.derive
@@ -50,11 +50,11 @@ def range_of(query: Query, objective: float | None = None) -> Range:
 
 
 def plain_range(query: Query, objective: float | None = None) -> Range:
-    """Return what the values of a query's signal can be, whatever it derives from them.
+    """Return the possible values of a query's signal, before its derivation.
 
     Args:
-        query: what is asked.
-        objective: of the SLO that a burn rate is about, where it is known.
+        query: the query.
+        objective: the objective of the SLO of a burn rate, if it is known.
     """
     signal = signal_of(query)
     high = signal.highest_value(objective)
@@ -82,7 +82,7 @@ def not_crossed(values: Range, threshold: float, node: Node, *, above: bool) -> 
 
 
 def never_reached(values: Range, value: float, node: Node) -> str:
-    """Return why a signal never comes to a value; empty where it can."""
+    """Return why a signal never reaches a value; empty if it can."""
     subject, unit, low, high = values
     if low <= value <= high:
         return ""
@@ -94,7 +94,7 @@ def never_reached(values: Range, value: float, node: Node) -> str:
 
 
 def _percent(node: Node, unit: Unit) -> str:
-    """Ask whether a plain number is meant to be a percentage."""
+    """Ask whether a plain number is meant as a percentage."""
     content = node.content if isinstance(node, Scalar) else None
     if unit != RATIO or content is None or not is_number(str(content)):
         return ""

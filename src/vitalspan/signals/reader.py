@@ -1,4 +1,4 @@
-"""A query bound to a history: its readings at each tick."""
+"""Reads a query from a history at each tick."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from vitalspan.signals.signal import NO_DATA, Reading
 from vitalspan.signals.source import MONITOR, REGISTRY, SLOS
 
 _SLACK: Final = 1e-3
-"""Seconds that a tick may come early and still make a window whole."""
+"""Seconds that a tick may be early and still complete a window."""
 
 Key = tuple[str, ...]
-"""The values of the labels that a query keeps apart."""
+"""The values of the labels that separate a query's series."""
 
 
 class QueryReader:
     """Reads a query from a history.
 
     Args:
-        query: what is asked.
-        history: whom.
+        query: the query.
+        history: the history.
 
     Raises:
-        KeyError: for a signal that there is not.
+        KeyError: for an unknown signal.
 
     Attributes:
-        young: the combinations of labels that have no value only because the query is about a
-            longer window than there is history of.
+        young: the label sets that have no value only because the history is shorter than the
+            query's window.
     """
 
     def __init__(self, query: Query, history: History) -> None:
         self._query = query
         self._value = signal_of(query).value
-        # How many bad events there have to be is about the longer window.
+        # The minimum number of bad events applies to the longer window only.
         self._short_query = replace(query, min_bad=0)
         self._history = history
         self.young: set[Key] = set()
@@ -52,9 +52,9 @@ class QueryReader:
         self._gauges = _gauges(query, history)
 
     def read(self, now: float) -> list[tuple[Key, Reading]]:
-        """Return the reading of each combination of labels at a tick.
+        """Return the reading of each set of labels at a tick.
 
-        A query that keeps no labels apart has one, whether there are series or not.
+        A query without `by` has one reading, even if there are no series.
 
         Args:
             now: the tick, on the steady clock.
@@ -81,7 +81,7 @@ class QueryReader:
         return [(key, self._derived(key, reading, now)) for key, reading in readings]
 
     def read_together(self, now: float) -> tuple[Reading, list[tuple[Key, Reading]]]:
-        """Return the reading of all series as one as well, beside that of each combination.
+        """Return the reading of all series together, and those of each set of labels.
 
         Args:
             now: the tick, on the steady clock.
@@ -95,15 +95,15 @@ class QueryReader:
         return together, apart
 
     def has_series(self) -> bool:
-        """Return whether any series matched when it was read last."""
+        """Return whether any series matched at the last reading."""
         return not all(pool.is_empty() for pool in self._pools.values())
 
     def forget(self) -> None:
-        """Forget what the values were: what is derived from them begins anew."""
+        """Drop the past values: derivations start over."""
         self._pasts.clear()
 
     def _over_window(self, window: SeriesPool | PooledWindow) -> Reading | None:
-        """Return the reading over the longer window, None where there is too little history."""
+        """Return the reading over the longer window; None if there is too little history."""
         query = self._query
         reading = self._value(window, query)
         if reading.value is None:
@@ -121,7 +121,7 @@ class QueryReader:
         feeds = self._feeds
         for feed in feeds:
             if feed.removals != feed.collection.removals:
-                # What is left is taken anew, by all of them.
+                # The remaining series are collected again, for all pools.
                 self._pools.clear()
                 for one in feeds:
                     one.begin_anew()
@@ -175,16 +175,16 @@ class QueryReader:
 
 
 class _Feed:
-    """The source of a query's new series.
+    """The source of new series for a query.
 
     Args:
-        collection: of tracks.
-        tracks: those of the collection that may match.
-        metric: the counter of the registry that they are of.
+        collection: the index of series.
+        tracks: the series in it that may match.
+        metric: the registry counter that they belong to.
 
     Attributes:
-        seen: how many of the tracks the query has taken.
-        removals: how many tracks of the collection had been taken out by then.
+        seen: the number of series that the query has taken.
+        removals: the number of removals from the collection at that time.
     """
 
     def __init__(
@@ -196,7 +196,7 @@ class _Feed:
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        """Take every track as new."""
+        """Treat all series as new."""
         self.seen = 0
         self.removals = self.collection.removals
 
@@ -224,13 +224,13 @@ def _gauges(query: Query, history: History) -> list[tuple[str, Any]]:
 
 
 def _asked_for(label: str, where: Sequence[Matcher]) -> str | None:
-    # Most rules are about one operation, and need not look at the series of the others.
+    # Most rules are about one operation, and need not look at the series of others.
     values = [one.value for one in where if one.label == label and one.operator == "="]
     return values[0] if values else None
 
 
 def _lesser(one: Reading, other: Reading) -> Reading:
-    """Return the lesser value of two, of which the first one's samples count."""
+    """Return the lower of two values, with the samples of the first one."""
     if one.value is None or other.value is None:
         return NO_DATA
     return one._replace(value=min(one.value, other.value))

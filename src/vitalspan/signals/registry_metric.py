@@ -1,4 +1,4 @@
-"""The signal of any metric of the registry, which rules ask for as `series`."""
+"""The signal for any metric of the registry, which rules use as `series`."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _AGGREGATES: Final[dict[str, Callable[[list[float]], float]]] = {
 
 
 _FRACTIONAL: Final = ("_seconds", "_dollars", "_joules", "_ratio", "_sum")
-"""The ends of names of counters that are no whole numbers."""
+"""The suffixes of counters that are not integers."""
 
 
 def counter_rate(window: Window, metric: str) -> Reading:
-    """Return the rate of a counter of the registry."""
+    """Return the rate of a registry counter."""
     increase = window.growth(metric)
     if increase is None or not window.seconds:
         return NO_DATA
@@ -41,8 +41,8 @@ def _value(window: Window, query: Query) -> Reading:
         return counter_rate(window, metric)
     present = window.gauges(metric)
     numbers = [value for value in present if not math.isnan(value)]
-    # As in PromQL: NaN makes a sum or a mean NaN, which no alert compares with, but is not the
-    # least or the greatest as long as there are numbers.
+    # As in PromQL: NaN makes a sum or a mean NaN, which is never beyond a threshold, but it is not
+    # the minimum or maximum as long as there are numbers.
     if not numbers or (len(numbers) < len(present) and query.aggregate in ("sum", "avg")):
         return NO_DATA
     return Reading(_AGGREGATES[query.aggregate](numbers), 1)
@@ -57,12 +57,12 @@ def _promql(selection: Selection, query: Query) -> Expression:
 
 
 def _is_whole(metric: str) -> bool:
-    """Return whether a counter counts whole things, judging by its name."""
+    """Return whether a counter counts whole things, by its name."""
     return not metric.removesuffix("_total").endswith(_FRACTIONAL)
 
 
 def registry_metric(metric: str) -> Signal:
-    """Return the signal of a metric of the registry: a counter's rate, a gauge's value."""
+    """Return the signal of a registry metric: the rate of a counter, or the value of a gauge."""
     counter = is_counter(metric)
     return Signal(
         metric,

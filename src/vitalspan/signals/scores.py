@@ -1,4 +1,4 @@
-"""Signals that a monitor makes itself at each tick: firing alerts, and the scores."""
+"""Signals that the monitor provides itself at each tick: firing alerts, and the scores."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SAME_MATTER: Final = ("severity", "long_window")
 """Labels in which alerts of one matter differ: of those that fire, the worst alone counts."""
 
 ALERT_POINTS_METRIC: Final = "alert_points"
-"""The metric that the monitor makes of the points of each alert."""
+"""The metric with the points of each alert, which the monitor provides."""
 
 _FIRING: Final = names.ALERT_STATES["firing"]
 
@@ -36,7 +36,7 @@ _MISSED_FOR: Final = "1h"
 MADE_OF_SCORES: Final = frozenset(
     family.name for family in (*names.HEALTH_FAMILIES, *names.ALERT_FAMILIES)
 )
-"""The metrics that show a score, alerts, or what is made of either."""
+"""The metrics that depend on a score or on alerts."""
 
 _ALERT_LABELS: Final = SeriesLabels(
     foreign=frozenset(SAME_MATTER),
@@ -64,7 +64,7 @@ def _worst_alert_points_promql(selection: Selection, query: Query) -> Expression
 
 
 def _firing_points(selection: Selection) -> Expression:
-    """Return the points of each alert that fires, of those of one matter the worst."""
+    """Return the points of each firing alert, but only the worst one of each matter."""
     context = selection.context
     left_out = "|".join(map(re.escape, context.not_counted))
     counted = [Matcher("alertname", "!~", left_out)] if left_out else []
@@ -82,7 +82,7 @@ def _alert(name: str, severity: str) -> InputSeries:
 
 
 def _alert_points_inputs(target: Target) -> Samples:
-    """Let as many alerts fire as make the points, or nearly so: none make 1 or 3."""
+    """Make alerts fire whose points add up to the value, or nearly so: none add up to 1 or 3."""
     points = {1: 2, 3: 4}.get(round(target.value), round(target.value))
     odd = points % 2
     counts = {"error": odd, "critical": (points - 5 * odd) // 10}
@@ -90,13 +90,13 @@ def _alert_points_inputs(target: Target) -> Samples:
     samples = {_alert("Played", "info"): 0.0}
     for severity, count in counts.items():
         for number in range(count):
-            # Severities of one alert would count as one.
+            # Severities of the same alert would count as one.
             samples[_alert(f"Played {severity} {number}", severity)] = _FIRING
     return samples
 
 
 def _worst_alert_points_inputs(target: Target) -> Samples:
-    """Let an alert fire whose points come nearest."""
+    """Make an alert fire whose points are nearest to the value."""
     nearest = min(ALERT_POINTS, key=lambda one: abs(ALERT_POINTS[one] - target.value))
     return {
         _alert(f"Played {severity}", severity): _FIRING if severity == nearest else 0.0
@@ -148,7 +148,7 @@ def _health_absent_promql(selection: Selection, query: Query) -> Expression:
     score, status = names.HEALTH_SCORE.name, names.HEALTH_STATUS.name
     pooled = selection.context.scores.get(score)
     score_known = selection.series(score) if pooled is None else selection.recording(pooled)
-    # The status is there without a score, and is missed for a while after its end.
+    # The status exists even without a score, and is missed for a while after its end.
     recent_status = call("last_over_time", selection.series(status, over=_MISSED_FOR))
     jobs = selection.total(recent_status, how="group")
     missing = jobs.unless(selection.total(score_known, how="group"))

@@ -1,4 +1,4 @@
-"""Signals: one definition for the process, for Prometheus, and for all that is said about both."""
+"""Signals: one definition for the process, for Prometheus, and for all texts about both."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vitalspan.units import RATIO, Unit
 
 
 class Reading(NamedTuple):
-    """A value, in the signal's unit, and how many samples it is made of; None is no data."""
+    """A value in the signal's unit, and its number of samples; None is no data."""
 
     value: float | None
     samples: float
@@ -27,14 +27,14 @@ NO_DATA: Final = Reading(None, 0)
 
 
 class Window(Protocol):
-    """The data of a signal's value: the matching series over a window, pooled."""
+    """The data for a signal's value: the matching series over a window, combined."""
 
     @property
     def seconds(self) -> float:
-        """The seconds that what was counted is divided by for a rate; 0 before the first tick.
+        """The seconds by which counts are divided for a rate; 0 before the first tick.
 
-        These are those of the window, as in Prometheus, even where the history is shorter. They are
-        more where the window begins at an older tick.
+        They are those of the window, as in Prometheus, even if the history is shorter. They are
+        more if the window begins at an older tick.
         """
         ...
 
@@ -44,7 +44,7 @@ class Window(Protocol):
         ...
 
     def increase(self, column: str) -> float:
-        """Return how much a counter has grown, over all series."""
+        """Return the increase of a counter, over all series."""
         ...
 
     def durations(self) -> list[tuple[float, int]]:
@@ -52,39 +52,39 @@ class Window(Protocol):
         ...
 
     def in_progress(self) -> tuple[int, float]:
-        """Return how many calls are inside now, and the age of the oldest in seconds."""
+        """Return how many calls are in progress, and the age of the oldest in seconds."""
         ...
 
     def gauges(self, metric: str) -> list[float]:
-        """Return the present values of a registry's or monitor's metric, of all matching series."""
+        """Return the current values of a registry's or monitor's metric, of all matching series."""
         ...
 
     def growth(self, metric: str, label: str = "", value: str = "") -> float | None:
-        """Return how much a counter of the registry has grown; None before it was seen twice.
+        """Return the increase of a registry counter; None before it was read twice.
 
         Args:
-            metric: its name.
-            label: counts only the series that have this label
-            value: with this value.
+            metric: the name of the metric.
+            label: only series with this label are counted
+            value: that have this value.
         """
         ...
 
     def by_operation(self) -> Sequence[Window]:
-        """Return the same window for each operation of each component by itself."""
+        """Return the same window separately for each operation of each component."""
         ...
 
     def objective(self) -> float:
-        """Return the objective of the SLO that is asked about."""
+        """Return the objective of the SLO in the query."""
         ...
 
 
 class Amount(NamedTuple):
-    """The amount that a rate adds up to over a window.
+    """The total of a rate over a window.
 
     Attributes:
-        unit: of the amount.
-        summary: the end of a sentence that begins with the signal's name, as that of a signal.
-        whole: whether it is a whole number, which `increase()` of Prometheus only nearly is.
+        unit: the unit of the total.
+        summary: the end of a sentence that begins with the signal's name.
+        whole: whether it is an integer, which Prometheus' `increase()` only approximates.
     """
 
     unit: Unit
@@ -94,40 +94,38 @@ class Amount(NamedTuple):
 
 @dataclass(frozen=True)
 class Signal:
-    """A quantity over a window, with everything that is true of it.
+    """A quantity over a window, with all its properties.
 
     Attributes:
-        name: as rules have it.
-        unit: of its values.
-        source: of its series.
-        summary: the end of a sentence that begins with its name; a format of `percent`, `measure`,
-            `slo` and `aggregate`, which a query gives.
+        name: the name in rules.
+        unit: the unit of its values.
+        source: the source of its series.
+        summary: the end of a sentence that begins with its name; a format string for `percent`,
+            `measure`, `slo` and `aggregate` of the query.
         value: computes its value in a window.
-        promql: returns the same for Prometheus, one sample for each combination of the labels that
-            stay.
-        inputs: the series that give it a value in the generated cases of promtool; None if there
-            can be none.
-        lowest: the least value that there can be.
-        highest: the greatest one, or what returns it for the objective of an SLO; by default 1 for
-            ratios, and endless for all others.
-        series_labels: the labels of its series, where they are not those of its source.
-        amount: what it adds up to, where it is a rate; None where it is none.
-        counted: the counter of its samples; empty where there is always one.
-        counted_bad: the counter of those among them that are bad, where a query can ask for some.
-        uncounted: the counter of those among them that are left out.
-        metrics: what it reads from a registry, or of what the monitor makes.
-        own_metric: whether it reads one metric of any name, which has its prefix already.
-        argument: the field of the query that it cannot do without.
-        instant: whether it is about this moment, whatever the window.
-        grouped_promql: the PromQL of a health factor, where that of the signal forgets the labels
-            of what is missing, so that rules cannot tell it apart by labels.
-        buckets: whether Prometheus computes it from every bucket of a histogram.
-        nan_when_empty: whether Prometheus computes NaN of no calls.
+        promql: returns the same for Prometheus, with one sample for each set of the labels to keep.
+        inputs: the input series of generated promtool cases; None if it cannot have any.
+        lowest: the minimum of its values.
+        highest: the maximum, or a function that returns it for the objective of an SLO; by default
+            1 for ratios, and infinite for others.
+        series_labels: the labels of its series, if they differ from those of its source.
+        amount: its total over a window, if it is a rate; None otherwise.
+        counted: the counter of its samples; empty if there is always one sample.
+        counted_bad: the counter of its bad samples, if a query can require some.
+        uncounted: the counter of samples that are left out.
+        metrics: the metrics that it reads from a registry or from the monitor.
+        own_metric: whether it reads one metric of any name, which already has its prefix.
+        argument: the field that a query needs to have.
+        instant: whether it is about the current moment, whatever the window is.
+        grouped_promql: the PromQL of a health factor, if that of the signal drops the labels of
+            what is missing, so that rules cannot group by labels.
+        buckets: whether Prometheus computes it from all buckets of a histogram.
+        nan_when_empty: whether Prometheus returns NaN if there are no calls.
         absence: whether it is 1 while something is missing, and has no samples otherwise.
-        of_alerts: whether it is made of alerts, of which those that read a score are left out.
+        of_alerts: whether it depends on alerts, without those on a score.
         slope_name: a name for its slope over the window.
-        contributor: finds what makes most of its value.
-        change_contributor: finds what makes most of its change.
+        contributor: finds what contributes most to its value.
+        change_contributor: finds what contributes most to its change.
     """
 
     name: str
@@ -159,7 +157,7 @@ class Signal:
 
     @property
     def labels(self) -> SeriesLabels:
-        """The labels that its series can be selected and told apart by."""
+        """The labels by which its series can be selected and separated."""
         return self.source.labels if self.series_labels is None else self.series_labels
 
     @property
@@ -169,14 +167,14 @@ class Signal:
 
     @property
     def by_component(self) -> bool:
-        """True if components have values of their own."""
+        """True if components have their own values."""
         return self.source.by_component or self.of_alerts
 
     def highest_value(self, objective: float | None = None) -> float:
-        """Return the greatest value that there can be.
+        """Return the maximum of its values.
 
         Args:
-            objective: of the SLO that is asked about, where it is known.
+            objective: the objective of the SLO in the query, if it is known.
         """
         if callable(self.highest):
             return math.inf if objective is None else self.highest(objective)
@@ -185,7 +183,7 @@ class Signal:
         return self.highest
 
     def summary_of(self, query: Query) -> str:
-        """Return what it is with the arguments of a query, as the end of a sentence."""
+        """Return its summary with the arguments of a query, as the end of a sentence."""
         amount = self.amount if query.increase else None
         return (self.summary if amount is None else amount.summary).format(
             percent="" if query.quantile is None else f"{query.quantile * 100:g}",
@@ -195,12 +193,12 @@ class Signal:
         )
 
     def worst_contributor(self, query: Query, view: HistoryView, component: str | None) -> str:
-        """Return what makes most of a query's value, in words; empty where nothing is found.
+        """Describe what contributes most to a query's value; empty if nothing is found.
 
         Args:
-            query: on this signal.
-            view: of the history that is searched.
-            component: whose value it is; None for the whole.
+            query: a query of this signal.
+            view: the view of the history to search.
+            component: the component of the value; None for the whole.
         """
         find = self.contributor
         if query.derive is not None:

@@ -1,4 +1,4 @@
-"""The past of signals that no counter keeps: what each was at the ticks."""
+"""The past values of signals that are not based on counters."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from vitalspan.signals.query import Query
 from vitalspan.signals.reader import QueryReader
 
 KEPT_SIGNALS: Final = (*("health_score", "cpu_utilization", "memory_rss", "memory_utilization"),)
-"""The signals that a monitor follows. Health reads all of them anyway."""
+"""The signals that a monitor records. Health reads all of them anyway."""
 
 _CHECK: Final = 64
 
 
 class SignalHistory:
-    """The values of some signals at the ticks: all of the last minutes, ever fewer before.
+    """The values of some signals at the ticks: all of the last minutes, and fewer further back.
 
     Args:
-        history: where they are read.
-        signals: their names.
+        history: the history to read.
+        signals: the names of the signals.
     """
 
     def __init__(self, history: History, signals: Iterable[str] = KEPT_SIGNALS) -> None:
@@ -33,7 +33,7 @@ class SignalHistory:
         self.reset()
 
     def follow(self, now: float) -> None:
-        """Note the values at a tick, in seconds on the steady clock."""
+        """Record the values at a tick, in seconds on the steady clock."""
         self._times.append(now)
         for name, reader in self._readers.items():
             value = reader.read(now)[0][1].value
@@ -44,7 +44,7 @@ class SignalHistory:
     def mean(self, signal: str, start: float, end: float) -> float | None:
         """Return the mean of a signal after one tick, up to and with another; None for no data.
 
-        Where no tick between them is kept, it is the value at the one before.
+        If no tick between them is kept, it is the value at the previous one.
         """
         first, after = bisect_right(self._times, start), bisect_right(self._times, end)
         if first == after and first and start - self._times[first - 1] <= LOOKBACK:
@@ -53,7 +53,7 @@ class SignalHistory:
         return math.fsum(known) / len(known) if known else None
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Drop all values."""
         self._times = array("d")
         self._values = {name: array("d") for name in self._readers}
         self._thinned = 0

@@ -52,7 +52,7 @@ def _inputs(target: Target) -> Samples:
 
 
 def _bad_events(query: Query, view: HistoryView, component: str | None) -> str:
-    # An SLO has its own series, whatever the component.
+    # An SLO has its own series, whatever the component is.
     series = view.history.slos.with_key(query.slo or "")
     interval = Interval(tuple(series), view.start(query.window))
     return f"{interval.increase('bad'):.0f} of {interval.increase('events'):.0f} calls were bad"

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SeriesLabels:
-    """The labels that series can be selected and told apart by.
+    """The labels by which series can be selected and separated.
 
     Attributes:
-        only: every label that the series have; None where users may declare any.
-        foreign: where they may have any, the labels that they never have.
-        refusal: the message about a label that they do not have; a format of `signal` and `label`.
+        only: all labels that the series have; None if users may declare any.
+        foreign: if they may have any labels, those that they never have.
+        refusal: the message about an unknown label; a format string for `signal` and `label`.
     """
 
     only: tuple[str, ...] | None = None
@@ -30,11 +30,11 @@ class SeriesLabels:
     refusal: str = "{signal} has no label {label}: leave it out"
 
     def refuse(self, label: str, signal: str) -> str:
-        """Return why a label cannot be used; empty for one that can.
+        """Return why a label cannot be used; empty if it can.
 
         Args:
-            label: its name.
-            signal: the name of the signal that is asked about.
+            label: the name of the label.
+            signal: the name of the signal.
         """
         if label not in self.foreign and (self.only is None or label in self.only):
             return ""
@@ -45,14 +45,14 @@ class SeriesLabels:
 
 @dataclass(frozen=True)
 class Source:
-    """A kind of series, with what is true of every signal that is computed from them.
+    """A kind of series, with the properties that all of its signals share.
 
     Attributes:
-        name: of the kind.
-        labels: that the series have.
-        samples: the plural of what one sample is, for sentences.
-        example: labels of a made-up series, for generated tests.
-        index: returns the series that a history has of this kind; None where it has none.
+        name: the name of the kind.
+        labels: the labels of the series.
+        samples: the plural noun for samples, for sentences.
+        example: example labels of a series, for generated tests.
+        index: returns the series of this kind in a history; None if there is no index.
         by_component: whether all series have the label `component`.
     """
 
@@ -105,8 +105,8 @@ REGISTRY: Final = Source(
         refusal="{signal} is about the whole process and has no label {label}: leave it out",
     ),
 )
-"""The metrics of the monitor's registry. Those that are asked for are read at each tick. They are
-about a process: several instances have no sum, and the worst one counts."""
+"""The metrics of the monitor's registry. Those that are used are read at each tick. They belong to
+a process: several instances have no sum, and the worst one counts."""
 
 MONITOR: Final = Source("monitor")
-"""Values that the monitor makes at each tick, scores for example, and knows from then on."""
+"""Values that the monitor provides at each tick, such as scores."""

@@ -1,4 +1,4 @@
-"""Signals about the operation that does worst: one of many would not show in a sum."""
+"""Signals about the worst operation, because one of many would not show in a sum."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from vitalspan.signals.source import OPERATIONS
 from vitalspan.units import NUMBER, RATIO
 
 ENOUGH_CALLS: Final = 20
-"""Calls from which on an operation's error ratio counts as it is; of fewer, a part of it does."""
+"""The number of calls from which on an operation's error ratio counts fully, not partially."""
 
 USUAL_TIMES: Final = 10.0
 LEAST_SECONDS: Final = 60.0
-"""A call is unusually old once it has taken ten times as long as its operation does on average, and
-a minute at least."""
+"""A call is unusually old once it has taken ten times as long as its operation's mean, and at least
+this many seconds."""
 
 
 def _worst_error_ratio(window: Window, query: Query) -> Reading:
@@ -41,7 +41,7 @@ def _worst_error_ratio_promql(selection: Selection, query: Query) -> Expression:
     apart = _each_operation(selection)
     calls = apart.sum_rate(names.DURATION_COUNT)
     judged = calls - apart.sum_rate(names.OPERATION_CANCELLATIONS.name) > 0
-    # A counter of errors is not there before the first of them.
+    # The error counter does not exist before the first error.
     errors = apart.sum_rate(names.OPERATION_ERRORS.name).or_(0 * calls)
     share = call("clamp_max", judged * float(f"{query.window / ENOUGH_CALLS:.9g}"), 1)
     return selection.total(errors / judged * share, how="max")
@@ -71,7 +71,7 @@ def _oldest_call_promql(selection: Selection, query: Query) -> Expression:
 
 def _each_operation(selection: Selection) -> Selection:
     by = (*selection.by, *(one for one in (COMPONENT, OPERATION) if one not in selection.by))
-    # What is recorded is added up over operations.
+    # Recorded rates are sums over operations.
     return replace(selection, by=by, context=selection.context.unrecorded())
 
 

@@ -1,4 +1,4 @@
-"""The adviser: all recommendations, those that gain most points first."""
+"""The adviser: collects all recommendations, those that gain most points first."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Adviser:
         self.loads: dict[str, Load] = {}
 
     def follow(self, now: float) -> None:
-        """Note a tick, whose time is on the steady clock."""
+        """Record a tick, whose time is on the steady clock."""
         self._memory.follow(now)
         self.loads = self._concurrency.loads(now)
 
@@ -45,7 +45,7 @@ class Adviser:
         """Return the recommendations at the last tick.
 
         Args:
-            health: as it was assessed at that tick.
+            health: the assessment at that tick.
             alerts: all alerts.
             counted: the names of the alerts that count against the score.
         """
@@ -65,6 +65,6 @@ class Adviser:
         )
 
     def forget(self) -> None:
-        """Forget past values."""
+        """Drop past values."""
         self._memory.forget()
         self.loads = {}

@@ -1,4 +1,4 @@
-"""Recommendations about cold caches, which find few of their entries."""
+"""Recommendations about cold caches, which have few of the requested entries."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from vitalspan.signals.history_view import OPEN, HistoryView, Interval
 from vitalspan.units import RATIO, duration_text, value_text
 
 WINDOW: Final = 300.0
-"""The seconds that look-ups are lookups_by_cache over."""
+"""The window of the lookups in seconds."""
 
 COLD: Final = 0.5
 """The hit ratio below which a cache is cold."""
 
 _MIN_LOOKUPS: Final = 20
-"""The fewest look-ups that say something about a cache."""
+"""The minimum number of lookups for judging a cache."""
 
 
 def cold_caches(view: HistoryView, health: Health) -> Iterator[Recommendation]:

@@ -12,7 +12,7 @@ from vitalspan.rules.alert import Alert
 from vitalspan.signals.scores import ALERT_POINTS
 
 FALLING_SLOPE: Final = 5.0
-"""The points that a score has to lose in an hour to be called falling."""
+"""The number of points per hour that a falling score loses at least."""
 
 
 def firing_alerts(
@@ -48,7 +48,7 @@ def firing_alerts(
 
 
 def falling_score(health: Health) -> Iterator[Recommendation]:
-    """Yield a recommendation if the score falls."""
+    """Yield a recommendation if the score is falling."""
     trend = health.trend
     if trend.slope is not None and trend.forecast is not None and trend.slope <= -FALLING_SLOPE:
         yield Recommendation(

@@ -18,16 +18,16 @@ from vitalspan.units import (
 )
 
 SPAN: Final = 1800.0
-"""The seconds that growth is measured over."""
+"""The seconds over which growth is measured."""
 
 SOON: Final = 3 * 86400.0
-"""The most seconds until memory runs out with which growth is worth a recommendation."""
+"""The maximum number of seconds until memory runs out for a recommendation."""
 
 _MIN_GROWTH: Final = 0.02
-"""The share of itself by which memory has to grow within the span; less is noise."""
+"""The minimum relative growth within the span; less is noise."""
 
 _MIN_SPAN: Final = 0.5
-"""The share of the span for which growth has to be known."""
+"""The share of the span for which the growth has to be known."""
 
 _PROCESS: Final = Query("memory_rss")
 _SLOPE: Final = Query("memory_rss", derive=Derivation("slope", over=SPAN))
@@ -35,7 +35,7 @@ _LEFT: Final = Query("", series="system_memory_available_bytes", aggregate="min"
 
 
 class MemoryGrowth:
-    """Follows the growth of the process's resident memory.
+    """Tracks the growth of the process' resident memory.
 
     Args:
         history: the past of the process.
@@ -50,13 +50,13 @@ class MemoryGrowth:
         self._hourly: float | None = None
 
     def follow(self, now: float) -> None:
-        """Note the growth at a tick."""
+        """Record the growth at a tick."""
         self._hourly = self._slope.read(now)[0][1].value
         if self._since is None and self._hourly is not None:
             self._since = now
 
     def leaks(self, now: float, health: Health) -> Iterator[Recommendation]:
-        """Yield a recommendation if memory leaks, at the last tick."""
+        """Yield a recommendation if memory was leaking at the last tick."""
         hourly, since = self._hourly, self._since
         present, left = (
             reader.read(now)[0][1].value for reader in (self._present, self._time_left)
@@ -82,6 +82,6 @@ class MemoryGrowth:
         )
 
     def forget(self) -> None:
-        """Forget past values."""
+        """Drop past values."""
         self._slope.forget()
         self._since = self._hourly = None

@@ -27,8 +27,8 @@ class Recommendation:
 
     Attributes:
         kind: the kind of problem.
-        subject: what it is about: an operation, a cache, an alert, a component, or `process`.
-        component: the component of the subject, None if it belongs to none.
+        subject: the subject: an operation, a cache, an alert, a component, or `process`.
+        component: the component of the subject; None if it has none.
         evidence: what was observed, with numbers.
         suggestion: what to do.
         gain: the points that the score would gain, as far as they are known; 0 if the score does
@@ -46,7 +46,7 @@ class Recommendation:
 def factors_on(health: Health, *signals: str) -> Iterable[FactorHealth]:
     """Return the known factors of the whole that measure one of some signals.
 
-    Factors with conditions on labels are left out, because their gain is not known here.
+    Factors with matchers are left out, because their gain is not known here.
     """
     return [
         one
@@ -65,5 +65,5 @@ def gained(factor: FactorHealth, value: float) -> float:
 
 
 def best_first(recommendations: Iterable[Recommendation]) -> list[Recommendation]:
-    """Return recommendations, sorted by what they gain, the most first."""
+    """Return recommendations sorted by their gain, the greatest first."""
     return sorted(recommendations, key=lambda one: -one.gain)

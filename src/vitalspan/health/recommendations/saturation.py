@@ -16,7 +16,7 @@ from vitalspan.units import RATIO, value_text
 from vitalspan.words import counted
 
 UTILIZATION: Final = 0.7
-"""The share of its room that a component should use: beyond it, calls begin to wait."""
+"""The share of its room that a component should use: beyond it, calls start to queue."""
 
 _BY: Final = (COMPONENT,)
 _INSIDE: Final = Query("in_progress", by=_BY)
@@ -42,13 +42,13 @@ class Load(NamedTuple):
 
     @property
     def is_saturated(self) -> bool:
-        """True if more calls are in progress than there is room for, and not by chance."""
+        """True if there are more calls in progress than there is room for, and not by chance."""
         # The number of independent calls has a standard deviation of the square root of its mean.
         return self.inside > max(self.room, self.mean + 3 * math.sqrt(self.mean))
 
 
 class ConcurrencyReader:
-    """Reads how many calls components have in progress. Nested operations count each.
+    """Reads how many calls components have in progress. Nested operations count separately.
 
     Args:
         history: the past of the process.
@@ -61,7 +61,7 @@ class ConcurrencyReader:
     def loads(self, now: float) -> dict[str, Load]:
         """Return the load of each component that had calls within the window."""
         inside = {name: one.value or 0.0 for (name,), one in self._inside.read(now)}
-        # Of a young process, the mean is over the history that there is.
+        # In a young process, the mean is over the available history.
         covered = min(self._history.covered(), _MEAN.window) or _MEAN.window
         return {
             name: Load(inside.get(name, 0.0), one.value * _MEAN.window / covered)

@@ -1,4 +1,4 @@
-"""Recommendations about operations: bottlenecks, the slowest, and those that fail."""
+"""Recommendations about operations: bottlenecks, slow ones, and failing ones."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from vitalspan.units import (
 )
 
 WINDOW: Final = 300.0
-"""The seconds that calls are counted over."""
+"""The window of the calls in seconds."""
 
 BOTTLENECK: Final = 0.2
 """The share of the time of all operations above which an operation is a bottleneck."""
 
 SLOWEST: Final = 5
-"""The number of slowest operations that are named."""
+"""The number of slowest operations to name."""
 
 _SPEED: Final = ("latency_mean", "change of latency_mean")
 _FAILING: Final = 0.01
@@ -72,7 +72,7 @@ def work_of(view: HistoryView) -> dict[OperationKey, Work]:
 
 
 def bottlenecks(work: WorkByOperation, health: Health) -> Iterator[Recommendation]:
-    """Yield the operations that take a large share of the time of all."""
+    """Yield the operations that take a large share of the total time."""
     whole = sum(one.seconds for one in work.values())
     for key, one in work.items():
         share = one.seconds / whole if whole else 0.0
@@ -102,7 +102,7 @@ def slowest_operations(work: WorkByOperation) -> Iterator[Recommendation]:
 
 
 def failing_operations(work: WorkByOperation, health: Health) -> Iterator[Recommendation]:
-    """Yield the operations that fail, and the points to gain if they did not."""
+    """Yield the failing operations, and the points to gain if they did not fail."""
     calls = sum(one.calls for one in work.values())
     errors = sum(one.errors for one in work.values())
     for key, one in work.items():
