@@ -1,1 +1,1 @@
-"""Internal: the live page of one service, and the JSON API that it is made from."""
+"""Internal: the live page of one service, and its JSON API."""

@@ -1,8 +1,8 @@
-"""The changes that the API makes: alerts are acknowledged and silenced, with a token.
+"""The changes that the API can make: alerts are acknowledged and silenced, with a token.
 
-A site that somebody visits can make their browser send requests here, with the password that it
-remembers. It cannot read the token, nor send headers of its own without being asked first, and
-browsers say which site a request comes from.
+A site that somebody visits can make their browser send requests here, with the password that the
+browser remembers. It cannot read the token or send custom headers without a preflight request, and
+browsers name the site that a request comes from.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Token:
     """The token that changes need.
 
     Attributes:
-        token: what the header `X-Vitalspan-Token` has to be; None where nothing can be changed,
-            since the server knows neither users nor client certificates.
+        token: the required value of the header `X-Vitalspan-Token`; None if nothing can be changed,
+            because the server has neither users nor client certificates.
     """
 
     token: str | None
@@ -51,8 +51,8 @@ class Done:
     """The result of a change.
 
     Attributes:
-        done: false where there is no such alert or silence.
-        text: what was done, in words.
+        done: false if there is no such alert or silence.
+        text: a description of what was done.
     """
 
     done: bool
@@ -67,7 +67,7 @@ class _Secret:
         fork.reset_in_child(self)
 
     def reset(self) -> None:
-        """Take another one, as a forked child does."""
+        """Replace the token, in a forked child."""
         self.token = secrets.token_urlsafe(24)
 
 
@@ -84,9 +84,9 @@ class Action:
     """A change that the API can make.
 
     Attributes:
-        name: what follows `/api/v1/`.
-        act: makes it, given a monitor and the values of the parameters.
-        parameters: that it takes.
+        name: the part of the path after `/api/v1/`.
+        act: makes the change, given a monitor and the values of the parameters.
+        parameters: its parameters.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Action:
 
     @property
     def summary(self) -> str:
-        """The summary in one sentence."""
+        """A summary in one sentence."""
         return (self.act.__doc__ or "").split("\n")[0]
 
 
@@ -106,7 +106,7 @@ def acknowledge(monitor: Monitor, asked: dict[str, Any]) -> Done:
 
 
 def silence(monitor: Monitor, asked: dict[str, Any]) -> Done:
-    """Keep an alert from all receivers for a while, whatever its severity becomes."""
+    """Silence an alert for all receivers for a while, whatever its severity becomes."""
     alert = _alert_of(monitor, asked["alert"])
     if alert is None:
         return Done(done=False, text="There is no such alert any more.")
@@ -164,17 +164,17 @@ ACTIONS: Final = {
         ),
     )
 }
-"""The actions by their names."""
+"""The actions by name."""
 
 
 def change(name: str, query: str, headers: Mapping[str, str], registry: object) -> Answer:
-    """Return the answer to a `POST` request of somebody who may change something.
+    """Return the answer to a `POST` request from somebody who may make changes.
 
     Args:
-        name: what follows `/api/v1/` in its path.
-        query: its query string, still encoded; a body is not read.
-        headers: by their lower-case names.
-        registry: whose monitor is changed.
+        name: the part of its path after `/api/v1/`.
+        query: its query string, still encoded; the body is not read.
+        headers: the headers by lower-case names.
+        registry: the registry of the monitor to change.
     """
     refused = _refusal(headers)
     if refused:
@@ -194,7 +194,7 @@ def change(name: str, query: str, headers: Mapping[str, str], registry: object) 
 
 
 def _refusal(headers: Mapping[str, str]) -> str:
-    """Return why a request may be one that somebody else's site has made; empty if it is not."""
+    """Return why a request may come from another site; empty if it does not."""
     if headers.get("sec-fetch-site", "same-origin") != "same-origin":
         return "this request comes from another site"
     origin = headers.get("origin")

@@ -1,4 +1,4 @@
-"""Answers of the JSON API."""
+"""The responses of the JSON API."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
 
 FRESH_SECONDS: Final = 1.0
-"""For how long an answer is given again to whoever asks the same, at least."""
+"""The minimum number of seconds for which an identical request gets the same response."""
 
 COST_FACTOR: Final = 10.0
-"""How many times as long as it took to make, for each of the answers that somebody asks for again
-and again: together they take a tenth of a CPU at most."""
+"""Repeated responses are reused for this many times as long as it takes to make them, so that
+together they use at most a tenth of a CPU."""
 
 _MOST_ANSWERS: Final = 64
 
@@ -37,13 +37,13 @@ PRIVATE: Final = (
 
 
 class Answer(NamedTuple):
-    """The answer to a request.
+    """The response to a request.
 
     Attributes:
         status: the HTTP status code.
-        body: that is sent.
-        content_type: of the body.
-        etag: a tag that changes with the body; empty for none.
+        body: the body.
+        content_type: the content type of the body.
+        etag: a tag that changes with the body; empty if there is none.
     """
 
     status: int
@@ -53,7 +53,7 @@ class Answer(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    """An answer, when it was made, and until when it is given again."""
+    """A response, when it was made, and until when it is reused."""
 
     made: float
     until: float
@@ -61,25 +61,25 @@ class _Kept(NamedTuple):
 
 
 class _Recent:
-    """The latest answers, each until it is too old to be given again."""
+    """The latest responses, each until it expires."""
 
     def __init__(self) -> None:
         self.reset()
         fork.reset_in_child(self)
 
     def reset(self) -> None:
-        """Forget them all."""
+        """Drop all responses."""
         self._lock = Lock()
         self._answers: OrderedDict[tuple[Any, ...], _Kept] = OrderedDict()
 
     def get(self, key: tuple[Any, ...], now: float) -> Answer | None:
-        """Return an answer that is fresh, or None."""
+        """Return a fresh response, or None."""
         with self._lock:
             found = self._answers.get(key)
         return found.answer if found and now < found.until else None
 
     def put(self, key: tuple[Any, ...], now: float, cost: float, answer: Answer) -> None:
-        """Keep an answer for a while.
+        """Store a response for a while.
 
         Args:
             key: whom was asked, and what.
@@ -104,14 +104,14 @@ _recent: Final = _Recent()
 
 
 def answer(name: str, query: str, registry: object, *, trusted: bool = False) -> Answer:
-    """Return the answer to a request.
+    """Return the response to a request.
 
     Args:
-        name: what follows `/api/v1/` in its path.
+        name: the part of its path after `/api/v1/`.
         query: its query string, still encoded.
-        registry: whose monitor is asked.
-        trusted: whether something is known about who asks; stacks are for nobody else, unless the
-            settings say so.
+        registry: the registry of the monitor.
+        trusted: whether the client is authenticated or local; others do not get stacks, unless the
+            settings allow that.
     """
     endpoint = ENDPOINTS.get(name)
     if endpoint is None:
@@ -136,7 +136,7 @@ def answer(name: str, query: str, registry: object, *, trusted: bool = False) ->
 
 
 def _document(monitor: Monitor, endpoint: Endpoint, asked: dict[str, Any]) -> Answer:
-    """Return the document of an endpoint, which may be the one that was made just before."""
+    """Return the document of an endpoint, which may be a recent one."""
     key, now = (id(monitor), endpoint.name, *asked.items()), monitor.clock.now()
     known = _recent.get(key, now)
     if known is not None:
@@ -155,7 +155,7 @@ def _document(monitor: Monitor, endpoint: Endpoint, asked: dict[str, Any]) -> An
 
 
 def problem(status: HTTPStatus, text: str) -> Answer:
-    """Return the answer to a request that cannot be answered otherwise."""
+    """Return the response to a request that cannot be fulfilled."""
     return Answer(status, dump(Problem(text)))
 
 

@@ -23,9 +23,9 @@ class Asset(NamedTuple):
     """A file of the page.
 
     Attributes:
-        body: its contents.
+        body: the content.
         content_type: its media type.
-        etag: changes with its contents.
+        etag: changes with the content.
     """
 
     body: bytes
@@ -34,7 +34,7 @@ class Asset(NamedTuple):
 
 
 def asset(name: str) -> Asset | None:
-    """Return a file by its name below `static/`; None where there is none."""
+    """Return a file by its name below `static/`; None if it does not exist."""
     return _asset(name) if name in _names() else None
 
 

@@ -1,4 +1,4 @@
-"""Points of charts, read from the history of a monitor."""
+"""Reads the points of charts from the history of a monitor."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ _STEPS: Final = (
 _RANGES: Final = (60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
 
 _LEAST: Final = -40
-"""The bucket of all calls that took a microsecond or less."""
+"""The bucket of all calls that took at most a microsecond."""
 
 Number = float | None
 
 Figures = tuple[Number, Number, Number, Number, Number]
-"""What `Points` has of one time."""
+"""The values of `Points` at one time."""
 
 UNKNOWN: Final[Figures] = (None,) * 5
-"""The figures of a time of which nothing is known."""
+"""The values at a time about which nothing is known."""
 
 Span = tuple[float, float]
-"""The ticks at which the time of a point begins and ends."""
+"""The ticks at the start and end of a point's time."""
 
 KnownPoints = dict[Span, Figures]
 
 
 @dataclass(frozen=True)
 class Axis:
-    """The time axis that the charts of one view share.
+    """The time axis that the charts of a view share.
 
     Attributes:
         step: seconds between two points.
-        times: the end of each point's time, in seconds since the Unix epoch; the last one is now.
+        times: the end of each point, in seconds since the Unix epoch; the last one is now.
     """
 
     step: float
@@ -59,14 +59,14 @@ class Axis:
 
 @dataclass(frozen=True)
 class Points:
-    """The chart of some calls: a value for each time of an axis, None where nothing is known.
+    """A chart of some calls: a value for each time of an axis, None if it is unknown.
 
     Attributes:
         rate: calls that ended per second.
-        error_rate: the share of errors among the calls that were not cancelled, 0 to 1.
-        p50: half of the calls take no longer, in seconds.
-        p95: 95 % of them take no longer, in seconds.
-        p99: 99 % of them take no longer, in seconds.
+        error_rate: the ratio of errors to calls that were not cancelled, 0 to 1.
+        p50: the median duration in seconds.
+        p95: the 95th percentile of the durations in seconds.
+        p99: the 99th percentile of the durations in seconds.
     """
 
     rate: tuple[Number, ...]
@@ -78,12 +78,12 @@ class Points:
 
 @dataclass(frozen=True)
 class Durations:
-    """Counts of calls by duration over time: a heat map, or a histogram when added up.
+    """The number of calls by duration over time: a heat map, or a histogram when added up.
 
     Attributes:
         uppers: the upper bounds of the buckets in seconds, ascending, each 1.41 times the one
-            before; no call in a bucket took longer.
-        counts: for each time of the axis the calls in each bucket.
+            before.
+        counts: for each time of the axis, the number of calls in each bucket.
     """
 
     uppers: tuple[float, ...]
@@ -92,12 +92,12 @@ class Durations:
 
 @dataclass(frozen=True)
 class Boundaries:
-    """The ticks at which the times of points begin and end.
+    """The ticks at the boundaries of points.
 
     Attributes:
-        axis: the same in the time of day.
+        axis: the boundaries in the time of day.
         ticks: one more than there are points, in seconds on the steady clock; NaN at both ends of
-            what there is no history of.
+            times without history.
     """
 
     axis: Axis
@@ -108,8 +108,8 @@ def usual_step(seconds: float, interval: float = 0.0) -> float:
     """Return the seconds between two points of a chart.
 
     Args:
-        seconds: how long the chart is.
-        interval: seconds between two ticks: every point has at least one.
+        seconds: the length of the chart.
+        interval: seconds between two ticks; every point has at least one tick.
     """
     wanted = max(seconds / _USUAL_POINTS, 2 * interval)
     return next((float(step) for step in _STEPS if step >= wanted), float(_STEPS[-1]))
@@ -122,15 +122,15 @@ def find_boundaries(
     step: float | None = None,
     interval: float = 0.0,
 ) -> Boundaries:
-    """Return the boundaries of the points of the last seconds of a history.
+    """Return the boundaries of points for the last seconds of a history.
 
-    Points end at multiples of the step, so that they stay where they are while time goes on. The
-    last one ends at the last tick.
+    Points end at multiples of the step, so that they stay in place as time goes on. The last one
+    ends at the last tick.
 
     Args:
-        history: that the points are read from.
+        history: the history to read.
         epoch: the difference between the time of day and the steady clock in seconds.
-        seconds: how far the chart goes back; that of a young service is shorter.
+        seconds: how far the chart goes back; for a young service it is shorter.
         step: seconds between two points; None chooses.
         interval: seconds between two ticks.
     """
@@ -140,7 +140,7 @@ def find_boundaries(
     now = ticks[-1] + epoch
     last = now // step * step
     if now - last < step / 2:
-        # A sliver of a point would jump up and down.
+        # A very short last point would jump up and down.
         last -= step
     count = min(MAX_POINTS, max(1, round(seconds / step)))
     wanted = [last - step * index for index in range(count - 1, -1, -1)]
@@ -148,7 +148,7 @@ def find_boundaries(
     found = [_tick_at(ticks, when - epoch, oldest) for when in wanted]
     first = next((index for index, tick in enumerate(found) if tick >= oldest), len(found))
     if first:
-        # What was counted since the beginning, or since what was forgotten, is a point as well.
+        # The counts since the beginning, or since what was dropped, are a point as well.
         found[first - 1] = oldest
     return Boundaries(Axis(step, (*wanted[1:], now)), (*found, ticks[-1]))
 
@@ -156,16 +156,16 @@ def find_boundaries(
 def read_points(
     tracks: Iterable[OperationSeries], boundaries: Boundaries, known: KnownPoints | None = None
 ) -> Points:
-    """Return the points of the calls of some series together.
+    """Return the points for the calls of some series combined.
 
     Args:
         tracks: the series.
-        boundaries: from `find_boundaries`; the history must not change in between.
-        known: what was read of the same series before, and is not read again.
+        boundaries: the boundaries from `find_boundaries`; the history must not change in between.
+        known: points of the same series that were read before, and are not read again.
     """
     spans = [*pairwise(boundaries.ticks)]
     known = {} if known is None else known
-    # Between two points of the axis there may be no tick.
+    # There may be no tick between two points of the axis.
     unread = [span for span in spans if span not in known and span[0] < span[1]]
     sums = [TimelineSums(edges) for edges in _joined(unread)]
     for track in tracks:
@@ -176,13 +176,13 @@ def read_points(
     points = [known.get(span) or read.get(span, UNKNOWN) for span in spans]
     known |= read
     for span in known.keys() - spans[:-1]:
-        # What has begun goes on, and what is over is not asked for again.
+        # A point that has begun will change, and one that is over is not needed again.
         del known[span]
     return Points(*zip(*points, strict=True))
 
 
 def _joined(spans: Iterable[Span]) -> list[list[float]]:
-    """Return the edges of spans, together where one begins at the end of another."""
+    """Return the edges of spans, joined where one begins at the end of another."""
     edges: list[list[float]] = []
     for start, end in spans:
         if edges and edges[-1][-1] == start:
@@ -193,7 +193,7 @@ def _joined(spans: Iterable[Span]) -> list[list[float]]:
 
 
 def figures_of(slot: Slot) -> Figures:
-    """Return the figures of a slot, in the order of `Points`."""
+    """Return the values of a slot, in the order of `Points`."""
     return (
         _rounded(slot.throughput),
         _rounded(slot.error_rate),
@@ -204,7 +204,7 @@ def figures_of(slot: Slot) -> Figures:
 
 
 def _rounded(value: Number) -> Number:
-    # Nobody sees more digits, and the documents are half as long.
+    # More digits are not visible, and the documents are half as long.
     return None if value is None else float(f"{value:.5g}")
 
 
@@ -219,11 +219,11 @@ def read_signal(
 
 
 def read_durations(tracks: Iterable[OperationSeries], boundaries: Boundaries) -> Durations:
-    """Return how many calls of some series took how long.
+    """Return the number of calls of some series by duration.
 
     Args:
         tracks: the series.
-        boundaries: from `find_boundaries`; the history must not change in between.
+        boundaries: the boundaries from `find_boundaries`; the history must not change in between.
     """
     rows: list[dict[int, int]] = [{} for _ in boundaries.ticks[1:]]
     for track in tracks:
@@ -244,7 +244,7 @@ def read_durations(tracks: Iterable[OperationSeries], boundaries: Boundaries) ->
 
 
 def _add_half_octaves(row: dict[int, int], grid: BucketGrid, buckets: Mapping[int, int]) -> None:
-    """Add calls by twice the binary logarithm of the upper bound of their bucket."""
+    """Add calls by twice the binary logarithm of their bucket's upper bound."""
     for bucket, calls in buckets.items():
         middle = grid.middle(bucket)
         index = _LEAST if middle <= 0 else max(_LEAST, math.ceil(2 * math.log2(middle)))
@@ -252,12 +252,12 @@ def _add_half_octaves(row: dict[int, int], grid: BucketGrid, buckets: Mapping[in
 
 
 def _fitting(age: float) -> float:
-    """Return the shortest usual range that a service of some age in seconds fits in."""
+    """Return the shortest usual range that covers the age of a service in seconds."""
     return next((one for one in _RANGES if age <= one), math.inf)
 
 
 def _tick_at(ticks: Sequence[float], when: float, oldest: float) -> float:
-    """Return the last tick that is not after a time, or NaN where that is too long ago."""
+    """Return the last tick that is not after a time; NaN if that is too long ago."""
     place = bisect_right(ticks, when)
     tick = ticks[place - 1] if place else math.nan
     return tick if tick >= oldest else math.nan

@@ -1,4 +1,4 @@
-"""Signals about calls: how many, how many fail, how many are inside."""
+"""Signals about calls: how many there are, how many fail, how many are in progress."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _rate(window: Window, query: Query, column: str = "count") -> Reading:
 
 
 def error_ratio(window: Window, query: Query) -> Reading:
-    """Return the share of calls that raised; cancelled ones are left out."""
+    """Return the ratio of calls that raised; cancelled ones are left out."""
     judged = window.increase("count") - window.increase("cancellations")
     if judged <= 0:
         return NO_DATA
@@ -74,7 +74,7 @@ def _error_ratio_promql(selection: Selection, query: Query) -> Expression:
     calls = selection.sum_rate(_CALLS)
     errors = selection.sum_rate(names.OPERATION_ERRORS.name)
     cancelled = selection.sum_rate(names.OPERATION_CANCELLATIONS.name)
-    # A counter of errors is not there before the first of them.
+    # The error counter does not exist before the first error.
     return errors.or_(0 * calls) / (calls - cancelled > 0)
 
 
@@ -115,7 +115,7 @@ ERROR_INPUTS: Final = share(
 
 
 def most_errors(query: Query, view: HistoryView, component: str | None) -> str:
-    """Return the operation with most errors, and the type of most of them."""
+    """Return the operation with the most errors, and their most frequent type."""
     operations = view.intervals(query, view.history.operations, component)
     worst = max(operations, key=lambda name: operations[name].increase("errors"), default="")
     if not worst:

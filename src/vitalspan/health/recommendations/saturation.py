@@ -27,9 +27,9 @@ class Load(NamedTuple):
     """The calls of a component that are in progress.
 
     Attributes:
-        inside: how many there are at this moment.
-        mean: how many there are on average: the rate of calls times their mean duration, by
-            Little's law (J. D. C. Little, "A Proof for the Queuing Formula: L = λW", 1961).
+        inside: the current number of them.
+        mean: their average number: the rate of calls times their mean duration, by Little's law (J.
+            D. C. Little, "A Proof for the Queuing Formula: L = λW", 1961).
     """
 
     inside: float

@@ -1,1 +1,1 @@
-"""Internal: the documents of the JSON API, each a dataclass and a function that fills it in."""
+"""Internal: the documents of the JSON API, each a dataclass and a function that creates it."""

@@ -17,13 +17,13 @@ MOST_PAST: Final = 500
 
 @dataclass(frozen=True)
 class SilenceRow:
-    """A silence: nobody is notified of alerts whose labels match.
+    """A silence, which mutes alerts whose labels match.
 
     Attributes:
-        id: of the silence.
-        where: its conditions on labels, as PromQL writes them.
+        id: the id of the silence.
+        where: its matchers, in PromQL's syntax.
         until: when it ends, in seconds since the Unix epoch.
-        comment: why.
+        comment: the reason.
     """
 
     id: int
@@ -37,8 +37,8 @@ class Alerts:
     """The alerts of the service.
 
     Attributes:
-        at: when this was written, in seconds since the Unix epoch.
-        active: those that are pending, firing, or ended less than 15 minutes ago.
+        at: when this was created, in seconds since the Unix epoch.
+        active: alerts that are pending, firing, or ended less than 15 minutes ago.
         history: past alerts as they were when they fired, changed and ended, the latest first.
         silences: those that have not ended.
         promql: how many alerts are `firing` and how many are `pending`, in PromQL.

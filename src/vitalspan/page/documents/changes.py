@@ -1,4 +1,4 @@
-"""The document of changes: operations in one stretch of time and in the one before."""
+"""The document of changes: operations in one period and in the one before."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
 
 CONFIDENCE: Final = 0.999
-"""How sure a test has to be. Where many operations are tested, a few seem to change by chance."""
+"""The required confidence of a test. With many operations, a few seem to change by chance."""
 
 MOST_CHANGES: Final = 100
 
@@ -27,8 +27,8 @@ class OperationChange:
     """The change of one operation.
 
     Attributes:
-        component: of the operation.
-        operation: its name.
+        component: the component of the operation.
+        operation: the name of the operation.
         figures: its figures before and after, and two tests of whether they differ.
         rate_before: calls per second before.
         rate_after: calls per second after.
@@ -43,19 +43,19 @@ class OperationChange:
 
 @dataclass(frozen=True)
 class Changes:
-    """The changes of operations from one stretch of time to the next.
+    """The changes of operations from one period to the next.
 
     Attributes:
-        at: when this was written, in seconds since the Unix epoch.
-        seconds_before: how long the first stretch is.
-        seconds_after: how long the second one is, which ends now.
-        confidence: how sure a test had to be for a change to count as one, 0 to 1.
-        changes: operations whose durations or errors have changed for sure, or that are new, or
-            that were not called any more; those that took most time come first.
-        unchanged: how many operations are not among these.
-        promql: the figures of an operation afterwards in PromQL, by name, with `$operation` and
-            `$component` for its names.
-        notice: what has to be said about this; None for nothing.
+        at: when this was created, in seconds since the Unix epoch.
+        seconds_before: the length of the first period.
+        seconds_after: the length of the second period, which ends now.
+        confidence: the required confidence of a test for a change to count, 0 to 1.
+        changes: operations whose durations or errors have significantly changed, that are new, or
+            that were no longer called; those that took most time come first.
+        unchanged: the number of other operations.
+        promql: the figures of an operation in the second period in PromQL, by name, with
+            `$operation` and `$component` for its names.
+        notice: a note for the reader; None if there is none.
     """
 
     at: float
@@ -69,13 +69,13 @@ class Changes:
 
 
 def changes(monitor: Monitor, asked: dict[str, Any]) -> Changes:
-    """Return how operations have changed from one stretch of time to the next."""
+    """Return how operations have changed from one period to the next."""
     at = monitor.clock.wall()
     promql = promql_of_figures(monitor, asked["range"])
     with monitor.evaluation.reading_any_history() as history:
         if history is None:
             return Changes(at, 0.0, 0.0, CONFIDENCE, (), 0, promql, NO_HISTORY)
-        # A history that is too short for two is divided into halves.
+        # A history that is too short for two periods is halved.
         ticks = history.ticks.times
         oldest = max(ticks[0], history.operations.horizon)
         seconds = min(asked["range"], (ticks[-1] - oldest) / 2)
@@ -110,7 +110,7 @@ def _is_change(one: OperationComparison) -> bool:
 
 
 def _calls_of(history: History, seconds: float, offset: float) -> SessionStatistics:
-    """Return the calls of a stretch of time as if a session had been open."""
+    """Return the calls of a period as if a session had been open."""
     window = Window(history, max(seconds, 1e-6), offset)
     pooled: dict[tuple[str | None, str | None], CallSums] = {}
     window.pool(pooled, lambda series: (series.component, series.operation))

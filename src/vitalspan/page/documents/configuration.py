@@ -1,4 +1,4 @@
-"""The document of the configuration in force, by a list of what may be shown."""
+"""The document of the current configuration, with a list of what may be shown."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ SHOWN: Final = frozenset(
         *("profile_slow_calls", "profiles_per_hour", "profile_seconds", "show_stacks"),
     }
 )
-"""The settings whose values are shown. Those that are not named here, such as addresses, which may
-have passwords in them, are only said to be set."""
+"""The settings whose values are shown. Of all others, such as URLs, which may contain passwords, it
+is only shown whether they are set."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class SettingRow:
         variable: the environment variable that sets it.
         value: as text; None where it is not shown.
         default: as text; None where it is not shown.
-        is_default: whether it is as it is by default.
+        is_default: whether it has its default value.
     """
 
     name: str
@@ -50,17 +50,17 @@ class SettingRow:
 
 @dataclass(frozen=True)
 class Configuration:
-    """The configuration in force.
+    """The current configuration.
 
     Attributes:
-        at: when this was written, in seconds since the Unix epoch.
-        version: of vitalspan.
+        at: when this was created, in seconds since the Unix epoch.
+        version: the version of vitalspan.
         python: the version of Python.
-        settings: in the order of the documentation.
-        receivers: of alerts, with how their messages went.
-        rules: how many rules are in force.
-        slos: how many SLOs are in force.
-        reload_failed: whether a rule file that has changed could not be used.
+        settings: the settings in the order of the documentation.
+        receivers: the receivers of alerts, with the results of their messages.
+        rules: the number of current rules.
+        slos: the number of current SLOs.
+        reload_failed: whether a changed rule file could not be used.
     """
 
     at: float
@@ -74,7 +74,7 @@ class Configuration:
 
 
 def configuration(monitor: Monitor, _: dict[str, Any]) -> Configuration:
-    """Return the configuration in force, without anything that may be a secret."""
+    """Return the current configuration, without possible secrets."""
     settings, usual = monitor.settings, Settings()
     in_force = monitor.rules.in_force
     return Configuration(

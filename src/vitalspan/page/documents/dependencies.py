@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dependencies:
-    """The caches and the APIs that the service uses.
+    """The caches and APIs that the service uses.
 
     Attributes:
-        at: when this was written, in seconds since the Unix epoch.
-        seconds: how long the time is that the figures are about.
-        caches: those with most look-ups come first.
-        apis: those that cost most come first, and then those with most calls.
-        cost: US dollars that all of them cost.
+        at: when this was created, in seconds since the Unix epoch.
+        seconds: the length of the period of the figures.
+        caches: the caches, those with most lookups first.
+        apis: the APIs, ordered by cost and then by calls.
+        cost: their total cost in US dollars.
         promql: the figures of a cache and of an API in PromQL, by name, with `$component`, `$cache`
             and `$api` for their names.
     """
@@ -36,7 +36,7 @@ class Dependencies:
 
 
 def dependencies(monitor: Monitor, asked: dict[str, Any]) -> Dependencies:
-    """Return the caches and the APIs that the service uses, with what they cost."""
+    """Return the caches and APIs that the service uses, with their cost."""
     figures = figures_of_all(monitor, asked["range"])
     return Dependencies(
         at=monitor.clock.wall(),

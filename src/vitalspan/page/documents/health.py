@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HealthDetail:
-    """The health of the service and what could be done for it.
+    """The health of the service, and recommendations.
 
     Attributes:
         health: the score, its factors, its components and its trend.
-        recommendations: those that gain most first.
+        recommendations: the recommendations, those that gain most first.
     """
 
     health: Health
@@ -26,5 +26,5 @@ class HealthDetail:
 
 
 def health(monitor: Monitor, _: dict[str, Any]) -> HealthDetail:
-    """Return the health of the service and what could be done for it."""
+    """Return the health of the service, and recommendations."""
     return HealthDetail(monitor.health(), tuple(monitor.health.recommendations()))

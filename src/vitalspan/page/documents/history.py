@@ -1,4 +1,4 @@
-"""The document of a chart: the calls of everything, a component or an operation over time."""
+"""The document of a chart: all calls, or those of a component or an operation, over time."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class History:
-    """The calls of everything, of a component or of an operation over time.
+    """All calls, or those of a component or an operation, over time.
 
     Attributes:
         axis: the times; None without history.
         points: a value for each time; None without history.
         marks: what happened on the axis.
-        notice: what has to be said about this; None for nothing.
+        notice: a note for the reader; None if there is none.
     """
 
     axis: Axis | None

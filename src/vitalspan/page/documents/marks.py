@@ -1,4 +1,4 @@
-"""Marks on the time axis: alerts that began and ended, starts, deploys, and marked moments."""
+"""Marks on the time axis: alerts that fired and ended, starts, deploys, and marked moments."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Mark:
     """Something that happened at one time.
 
     Attributes:
-        at: when, in seconds since the Unix epoch.
-        kind: what: an alert fired or was resolved, the service had its first start, a restart or
-            a deploy of another version, or the program has marked the moment.
-        text: in words.
-        severity: of the alert; empty for what is none.
+        at: the time in seconds since the Unix epoch.
+        kind: an alert fired or was resolved, the service had its first start, a restart or a deploy
+            of another version, or the program has marked the moment.
+        text: a description.
+        severity: the severity of the alert; empty for other marks.
     """
 
     at: float
@@ -34,9 +34,9 @@ def marks_of(monitor: Monitor, axis: Axis | None, operation: str | None = None) 
     """Return what happened in the time of an axis, the latest last.
 
     Args:
-        monitor: whose alerts and starts these are.
-        axis: the times; None has no marks.
-        operation: only alerts about this operation or about none; None takes all.
+        monitor: the monitor with the alerts and starts.
+        axis: the axis; None has no marks.
+        operation: only include alerts about this operation or about none; None includes all.
     """
     if axis is None:
         return ()

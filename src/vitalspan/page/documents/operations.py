@@ -1,4 +1,4 @@
-"""The documents of operations: all of them, and one."""
+"""The documents of operations: of all of them, and of one."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
 
 MOST_OPERATIONS: Final = 1000
-"""Operations in one document, at most."""
+"""The maximum number of operations in one document."""
 
 MOST_CALLS: Final = 100
-"""Calls of each kind in one document, at most."""
+"""The maximum number of calls of each kind in one document."""
 
 Sort = Callable[[CallStatistics], float]
 
@@ -43,15 +43,15 @@ SORTS: Final[dict[str, Sort]] = {
     "error_rate": lambda one: -(one.error_rate or 0.0),
     "in_progress": lambda one: -one.in_progress,
 }
-"""What operations can be sorted by, the greatest first."""
+"""The values by which operations can be sorted, the greatest first."""
 
 
 @dataclass(frozen=True)
 class OperationRow:
-    """An operation with its figures and its small chart.
+    """An operation with its figures and a small chart.
 
     Attributes:
-        figures: of the calls that ended in the range.
+        figures: the figures of the calls that ended in the range.
         points: its chart; None without history.
     """
 
@@ -64,13 +64,13 @@ class Operations:
     """The operations of the service.
 
     Attributes:
-        at: when this was written, in seconds since the Unix epoch.
+        at: when this was created, in seconds since the Unix epoch.
         axis: the times of the points; None without history.
-        operations: sorted as it was asked for.
-        total: how many there are, with those that are left out.
-        promql: the figures of one of them in PromQL, by name, with `$operation` and `$component`
+        operations: the operations in the requested order.
+        total: the number of all operations, including those that are left out.
+        promql: the figures of an operation in PromQL, by name, with `$operation` and `$component`
             for its names.
-        notice: what has to be said about the figures; None for nothing.
+        notice: a note on the figures; None if there is none.
     """
 
     at: float
@@ -83,23 +83,23 @@ class Operations:
 
 @dataclass(frozen=True)
 class OperationDetail:
-    """An operation with all that is known about it.
+    """An operation with everything that is known about it.
 
     Attributes:
-        at: when this was written, in seconds since the Unix epoch.
-        figures: of the calls that ended in the range.
+        at: when this was created, in seconds since the Unix epoch.
+        figures: the figures of the calls that ended in the range.
         axis: the times of the points; None without history.
         points: its chart; None without history.
-        durations: how many calls took how long on the axis; None without history.
-        running: the calls that are inside now in the process that has answered, the oldest first.
+        durations: the number of calls by duration on the axis; None without history.
+        running: the running calls of the process that has responded, the oldest first.
         recent: the calls that ended last, the latest first.
         slow: the calls over their `slow=` limit, the latest first.
-        profiles: the profiles of slow calls that are kept, the latest first.
+        profiles: the stored profiles of slow calls, the latest first.
         marks: what happened on the axis.
-        trace_url: the address of a trace, with `{trace_id}` where its id belongs; empty for none.
+        trace_url: the URL of a trace, with `{trace_id}` in the place of its id; empty without one.
         promql: the charts in PromQL.
-        figures_promql: the figures in PromQL, by name; measures are called `measure:NAME`.
-        notice: what has to be said about the figures; None for nothing.
+        figures_promql: the figures in PromQL, by name; measures are named `measure:NAME`.
+        notice: a note on the figures; None if there is none.
     """
 
     at: float
@@ -119,7 +119,7 @@ class OperationDetail:
 
 
 def operations(monitor: Monitor, asked: dict[str, Any]) -> Operations:
-    """Return the figures of every operation, with a small chart of each."""
+    """Return the figures of all operations, with a small chart of each."""
     found, notice = figures_of_operations(monitor, asked["range"], asked["component"])
     wanted = (asked["search"] or "").casefold()
     found = [one for one in found if wanted in f"{one.component} {one.operation}".casefold()]
@@ -144,12 +144,12 @@ def rows_of(
 
 
 def key_of(figures: CallStatistics) -> tuple[str, str]:
-    """Return the component and the operation that figures are of."""
+    """Return the component and the operation of some figures."""
     return figures.component or "", figures.operation or ""
 
 
 def operation(monitor: Monitor, asked: dict[str, Any]) -> OperationDetail:
-    """Return all that is known about one operation."""
+    """Return everything that is known about one operation."""
     name, component, seconds = asked["operation"], asked["component"], asked["range"]
     statistics = monitor.statistics
     with reading_charts(monitor, seconds, asked["step"]) as charts:

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
 
 MOST_LISTED: Final = 5
-"""Operations in each of the three lists."""
+"""The number of operations in each of the three lists."""
 
 MOST_RUNNING: Final = 20
-"""Running calls that are shown, the oldest ones."""
+"""The maximum number of running calls to show, the oldest ones."""
 
 MOST_ALERTS: Final = 100
-"""Active alerts that are shown, the most severe ones."""
+"""The maximum number of active alerts to show, the most severe ones."""
 
 MOST_COMPONENTS: Final = 300
 
@@ -51,14 +51,14 @@ class ComponentLight:
     """A component as a light in the graph of dependencies.
 
     Attributes:
-        component: its name.
-        score: its own score, from 0 to 100; None while nothing is known.
-        effective_score: the lowest of its own score and those of all that it depends on.
+        component: the name of the component.
+        score: its own score, from 0 to 100; None if it is unknown.
+        effective_score: the lowest of its own score and those of all its dependencies.
         status: the level of its effective score.
         limited_by: the component whose score is its effective score.
-        critical: whether the score of the whole is never better than its effective score.
-        depends_on: the components that it depends on directly.
-        reason: what costs it most points, in words; None where nothing does.
+        critical: whether its effective score limits the score of the whole.
+        depends_on: its direct dependencies.
+        reason: a description of what costs it most points; None if nothing does.
     """
 
     component: str
@@ -76,14 +76,14 @@ class HealthSummary:
     """The health score and what it is made of.
 
     Attributes:
-        score: from 0 to 100; None while nothing is known.
-        status: the level that the score is in.
+        score: from 0 to 100; None if it is unknown.
+        status: the level of the score.
         model: the name of the model.
         at: the time of its tick, in seconds since the Unix epoch; None before the first tick.
-        reasons: what costs points, in words, the most costly first.
+        reasons: descriptions of what costs points, the most costly first.
         factors: those that cost points, the most costly first.
-        trend: the latest scores, and where they lead.
-        components: sorted by name.
+        trend: the latest scores, and their trend.
+        components: the components, sorted by name.
     """
 
     score: float | None
@@ -98,23 +98,23 @@ class HealthSummary:
 
 @dataclass(frozen=True)
 class Overview:
-    """All that the first screen shows.
+    """Everything on the first screen.
 
     Attributes:
         status: of the service at a glance.
         health: the score and its reasons.
-        alerts: the active ones, the most severe first.
+        alerts: the active alerts, the most severe first.
         total: the figures of all calls that ended in the range.
         axis: the times of all points; None without history.
         points: the chart of all calls; None without history.
         scores: the health score at the same times; None without history.
-        operations: those in the three lists.
-        busiest: the places in `operations` of those with most calls.
+        operations: the operations in the three lists.
+        busiest: the indexes in `operations` of those with most calls.
         slowest: those with the highest 95th percentile.
-        failing: those with the highest share of errors.
-        operation_count: how many operations there are.
-        running: the oldest calls that are inside now in the process that has answered.
-        running_count: how many calls are inside now in the whole service.
+        failing: those with the highest ratio of errors.
+        operation_count: the number of all operations.
+        running: the oldest running calls of the process that has responded.
+        running_count: the number of running calls in the whole service.
         marks: what happened on the axis.
         promql: the figures of all calls in PromQL.
         total_promql: the figures in `total` in PromQL, by name.
@@ -149,7 +149,7 @@ class Overview:
 
 
 def overview(monitor: Monitor, asked: dict[str, Any]) -> Overview:
-    """Return all that the first screen shows."""
+    """Return everything on the first screen."""
     seconds = asked["range"]
     total, every, notice = figures_of_all_and_each(monitor, seconds)
     lists = [
@@ -195,7 +195,7 @@ def overview(monitor: Monitor, asked: dict[str, Any]) -> Overview:
 
 
 def active_alerts(monitor: Monitor) -> tuple[Alert, ...]:
-    """Return the active alerts, firing ones first, and the most severe first among these."""
+    """Return the active alerts: firing ones first, and among these the most severe first."""
 
     def rank(alert: Alert) -> tuple[int, int, float]:
         state, severity = _STATES.get(alert.state, 3), _SEVERITIES.get(alert.severity, 4)
@@ -205,7 +205,7 @@ def active_alerts(monitor: Monitor) -> tuple[Alert, ...]:
 
 
 def summary_of(health: Health) -> HealthSummary:
-    """Return what is shown of the health of the service."""
+    """Return a summary of the service's health."""
     costly = sorted((one for one in health.factors if one.points_lost > 0), key=_by_cost)
     return HealthSummary(
         score=health.score,

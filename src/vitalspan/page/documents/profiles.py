@@ -1,4 +1,4 @@
-"""The documents of profiles: those that are kept, one of them, and one of them as a file."""
+"""The documents of profiles: of all stored ones, of one of them, and one of them as a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vitalspan.profiling.profile import Profile
 
 MOST_NODES: Final = 1500
-"""Nodes of the tree that are shown, those that took most time."""
+"""The maximum number of tree nodes to show, those that took most time."""
 
 MOST_LINES: Final = 20
 
@@ -24,21 +24,21 @@ class ProfileSummary:
     """A profile without its stacks.
 
     Attributes:
-        id: of the profile.
-        component: of the operation.
-        operation: its name.
-        labels: the declared ones.
+        id: the id of the profile.
+        component: the component of the operation.
+        operation: the name of the operation.
+        labels: the declared labels.
         start: when the call began, in seconds since the Unix epoch.
-        duration: of the call; of one that went on when its profile ended, until then.
-        ended: whether the call had ended when its profile did.
-        slow: the limit in seconds that the call passed.
+        duration: the duration of the call, or until the end of the profile if that was earlier.
+        ended: whether the call had ended at the end of the profile.
+        slow: the limit in seconds that the call exceeded.
         profiled_from: the seconds from the start of the call to the first sample.
-        seconds: that were sampled.
-        samples: how often the call was looked at.
-        missed: how often it was not found where it should have been.
-        trace_id: in hexadecimal; None for a call without a span.
-        thread: the name of the thread that ran it; None if it was suspended all the time.
-        task: the name of the asyncio task that it belongs to, if that is known.
+        seconds: the seconds that were sampled.
+        samples: the number of samples of the call.
+        missed: how often the call was not found where it should have been.
+        trace_id: the trace id in hexadecimal; None for a call without a span.
+        thread: the name of the thread that ran it; None if it was always suspended.
+        task: the name of its asyncio task, if that is known.
     """
 
     id: str
@@ -60,12 +60,12 @@ class ProfileSummary:
 
 @dataclass(frozen=True)
 class Profiles:
-    """The profiles that are kept.
+    """The stored profiles.
 
     Attributes:
-        at: when this was written, in seconds since the Unix epoch.
+        at: when this was created, in seconds since the Unix epoch.
         enabled: whether slow calls are profiled.
-        profiles: the latest first.
+        profiles: the profiles, the latest first.
     """
 
     at: float
@@ -75,15 +75,15 @@ class Profiles:
 
 @dataclass(frozen=True)
 class ProfileNode:
-    """A frame below the frames that lead to it.
+    """A frame and its position in the tree of calls.
 
     Attributes:
-        parent: the place of the node that it was called from; -1 for an outermost frame.
-        function: the qualified name.
-        file: below the directory that it is imported from; empty for none.
-        lineno: the number of the line.
-        seconds: with all that it has called.
-        own_seconds: in which it was the innermost frame.
+        parent: the index of the node that called it; -1 for an outermost frame.
+        function: the qualified name of the function.
+        file: the path relative to its import directory; empty if there is none.
+        lineno: the line number.
+        seconds: the time including everything that it has called.
+        own_seconds: the time in which it was the innermost frame.
     """
 
     parent: int
@@ -100,10 +100,10 @@ class ProfileLine:
 
     Attributes:
         function: the qualified name of its function.
-        file: below the directory that it is imported from.
-        lineno: the number of the line.
-        seconds: in which it was the innermost of the stack.
-        share: of the time that was sampled, 0 to 1.
+        file: the path relative to its import directory.
+        lineno: the line number.
+        seconds: the time in which it was the innermost line of the stack.
+        share: the share of the sampled time, 0 to 1.
     """
 
     function: str
@@ -118,11 +118,11 @@ class ProfileDetail:
     """A profile with its tree of frames.
 
     Attributes:
-        at: when this was written, in seconds since the Unix epoch.
+        at: when this was created, in seconds since the Unix epoch.
         profile: the profile.
-        nodes: a parent before what it has called; at most 1,500, those that took most time.
-        lines: that took most time themselves, at most 20.
-        trace_url: the address of a trace, with `{trace_id}` where its id belongs; empty for none.
+        nodes: parents come before their children; at most 1,500, those that took most time.
+        lines: at most 20 lines, those that took most time themselves.
+        trace_url: the URL of a trace, with `{trace_id}` in the place of its id; empty without one.
     """
 
     at: float
@@ -133,7 +133,7 @@ class ProfileDetail:
 
 
 def profiles(monitor: Monitor, asked: dict[str, Any]) -> Profiles:
-    """Return the profiles of slow calls that are kept, without their stacks."""
+    """Return the stored profiles of slow calls, without their stacks."""
     found = summaries(monitor, asked["operation"], asked["component"])
     return Profiles(monitor.clock.wall(), monitor.settings.profile_slow_calls, found)
 
@@ -205,8 +205,8 @@ def _summary(one: Profile) -> ProfileSummary:
 def _nodes(one: Profile) -> tuple[ProfileNode, ...]:
     samples = one.samples
     seconds, own = samples.node_seconds, samples.own_seconds
-    # What was called took no longer than what has called it and comes after it, so whatever is
-    # chosen has its parents among what is chosen.
+    # A callee took no longer than its caller and comes after it, so the selected nodes always
+    # include their parents.
     order = sorted(range(len(samples.nodes)), key=lambda index: (-seconds[index], index))
     chosen = sorted(order[:MOST_NODES])
     places = {index: place for place, index in enumerate(chosen)} | {-1: -1}

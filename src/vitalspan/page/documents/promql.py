@@ -1,7 +1,7 @@
-"""PromQL of the figures that views show, to be copied into Prometheus or Grafana.
+"""PromQL for the figures in views, to be copied into Prometheus or Grafana.
 
-Where a list has many rows, there is one query for all of them, with `$operation`, `$component` and
-the like where the name belongs, as Grafana writes variables.
+For lists with many rows there is one query, with `$operation`, `$component` and so on for the
+names, like variables in Grafana.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class OperationPromql:
 
     Attributes:
         rate: calls per second.
-        error_rate: the share of errors.
+        error_rate: the ratio of errors.
         p50: the median duration in seconds.
-        p95: the duration in seconds that 95 % of the calls do not exceed.
-        p99: the duration in seconds that 99 % of the calls do not exceed.
+        p95: the 95th percentile of the durations in seconds.
+        p99: the 99th percentile of the durations in seconds.
     """
 
     rate: str
@@ -70,11 +70,11 @@ def promql_of_figures(
     """Return the PromQL of the figures of some calls.
 
     Args:
-        monitor: whose metrics these are.
-        seconds: that the figures look back.
+        monitor: the monitor with the metrics.
+        seconds: how far the figures look back.
         operation: the name of an operation; None for all.
         component: the name of a component; None for all.
-        measures: the names of measures, whose figures are called `measure:NAME`.
+        measures: the names of measures, whose figures are named `measure:NAME`.
     """
     queries = _Queries(monitor, seconds, component=component, operation=operation)
     by_type = Matcher(metrics.ERROR_TYPE, "=", "$error_type")
@@ -148,7 +148,7 @@ def promql_of_dependencies(monitor: Monitor, seconds: float) -> Queries:
 
 
 def promql_of_resources(monitor: Monitor) -> Queries:
-    """Return the PromQL of what the process and the machine use."""
+    """Return the PromQL of the resources of the process and the machine."""
     queries = _Queries(monitor, _WINDOW)
     signals = ("cpu_utilization", "memory_utilization", "memory_rss", "threads", "open_fds")
     return {
@@ -159,17 +159,17 @@ def promql_of_resources(monitor: Monitor) -> Queries:
 
 
 def promql_of_budget(monitor: Monitor, slo: str) -> str:
-    """Return the PromQL of what is left of the error budget of an SLO."""
+    """Return the PromQL of the remaining error budget of an SLO."""
     return _Queries(monitor, _WINDOW, slo=slo).gauge(metrics.SLO_BUDGET.name, how="min")
 
 
 class _Queries:
-    """Writes PromQL about some series.
+    """Builds PromQL for some series.
 
     Args:
-        monitor: whose metrics these are.
+        monitor: the monitor with the metrics.
         window: seconds to look back.
-        **labels: that the series have; None for any.
+        **labels: labels of the series; None for any value.
     """
 
     def __init__(self, monitor: Monitor, window: float, **labels: str | None) -> None:
