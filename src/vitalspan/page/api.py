@@ -82,14 +82,14 @@ class _Recent:
         """Store a response for a while.
 
         Args:
-            key: whom was asked, and what.
-            now: in seconds on the steady clock.
+            key: identifies the service and the request.
+            now: the current time in seconds on the steady clock.
             cost: the seconds of CPU time that it took to make.
-            answer: the answer.
+            answer: the response.
         """
         with self._lock:
             self._answers.pop(key, None)
-            # An answer that was out of date for as long as it was fresh is not asked for any more.
+            # A response that has been expired for as long as it was fresh is no longer requested.
             asked = sum(
                 now < 2 * one.until - one.made and other[0] == key[0]
                 for other, one in self._answers.items()
@@ -148,7 +148,7 @@ def _document(monitor: Monitor, endpoint: Endpoint, asked: dict[str, Any]) -> An
     etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
     made = Answer(HTTPStatus.OK, body, endpoint.content_type, etag)
     ended = monitor.clock.now()
-    # The time of a busy machine is none of its costs, and that of a store is one, if a small one.
+    # Waiting on a busy machine costs nothing, and reading a store costs a little.
     cost = max(time.thread_time() - used, (ended - now) / COST_FACTOR)
     _recent.put(key, ended, cost, made)
     return made

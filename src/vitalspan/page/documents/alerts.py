@@ -40,7 +40,7 @@ class Alerts:
         at: when this was created, in seconds since the Unix epoch.
         active: alerts that are pending, firing, or ended less than 15 minutes ago.
         history: past alerts as they were when they fired, changed and ended, the latest first.
-        silences: those that have not ended.
+        silences: the silences that have not ended.
         promql: how many alerts are `firing` and how many are `pending`, in PromQL.
     """
 

@@ -118,11 +118,11 @@ class Overview:
         marks: what happened on the axis.
         promql: the figures of all calls in PromQL.
         total_promql: the figures in `total` in PromQL, by name.
-        row_promql: those of one of the operations, with `$operation` and `$component` for its
-            names.
-        health_promql: the score, those of components, and what a factor `$factor` costs.
+        row_promql: the figures of one of the operations in PromQL, with `$operation` and
+            `$component` for its names.
+        health_promql: the score, those of components, and what a factor `$factor` costs, in PromQL.
         alert_promql: how many alerts are `firing` and how many are `pending`.
-        notice: what has to be said about the figures; None for nothing.
+        notice: a note on the figures; None if there is none.
     """
 
     status: Status
@@ -182,7 +182,7 @@ def overview(monitor: Monitor, asked: dict[str, Any]) -> Overview:
         failing=failing,
         operation_count=len(every),
         running=tuple(running[:MOST_RUNNING]),
-        # What is counted and what is listed was not read at the same moment.
+        # The number and the list of running calls were not read at the same moment.
         running_count=len(running) if monitor.workers is None else total.in_progress,
         marks=marks_of(monitor, axis),
         promql=promql_of_operation(monitor),
