@@ -65,12 +65,13 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def _print_preview(arguments: argparse.Namespace) -> None:
     from vitalspan.bridge.otlp.preview import preview  # noqa: PLC0415 - other commands need none
-    from vitalspan.bridge.scrape.bridge import now_in_nanoseconds, read_once  # noqa: PLC0415
+    from vitalspan.clock import SystemClock  # noqa: PLC0415
 
-    time = now_in_nanoseconds()
+    time = round(SystemClock().wall() * 1e9)
     failed = False
     for target in _targets(arguments):
-        reading = read_once(target, time)
+        target.scrape()
+        reading = target.read(time)
         print(*preview(reading.batch, reading.resource, time), sep="\n")
         if reading.left_out:
             print(f"left out: {reading.left_out}, which OpenTelemetry has no counterpart of")

@@ -6,8 +6,10 @@ to OTLP".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from prometheus_client.core import Metric as ClientMetric
 
 from vitalspan.bridge.otlp.batch_builder import BatchBuilder
 from vitalspan.bridge.otlp.exemplars import nanoseconds, to_exemplar
@@ -25,37 +27,11 @@ from vitalspan.bridge.otlp.model import (
 )
 from vitalspan.bridge.otlp.native_histograms import checked_count, is_stale, kind_of, native_point
 from vitalspan.bridge.otlp.scopes import split_labels
+from vitalspan.bridge.otlp.scraped_metric import ScrapedMetric
 from vitalspan.bridge.ucum import to_ucum
 
-
-class Metric(Protocol):
-    """A metric of prometheus_client, or an object with the same attributes."""
-
-    @property
-    def name(self) -> str:
-        """The name of the family; names of samples may be longer."""
-        ...
-
-    @property
-    def documentation(self) -> str:
-        """The help text."""
-        ...
-
-    @property
-    def type(self) -> str:
-        """One of the types of OpenMetrics."""
-        ...
-
-    @property
-    def unit(self) -> str:
-        """The unit; empty if there is none."""
-        ...
-
-    @property
-    def samples(self) -> Sequence[Any]:
-        """Samples of prometheus_client, or objects with the same attributes."""
-        ...
-
+Metric = ClientMetric | ScrapedMetric
+"""A metric of prometheus_client, or one that was scraped and has the same attributes."""
 
 _KINDS: Final = {
     "counter": Kind.COUNTER,

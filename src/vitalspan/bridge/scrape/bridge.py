@@ -5,34 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Protocol
+from typing import Final
 
 from vitalspan.bridge.otlp.exporter import OtlpExporter, make_transport, next_time
-from vitalspan.bridge.otlp.registry_source import Reading
 from vitalspan.bridge.otlp.settings import OtlpSettings
+from vitalspan.bridge.scrape.exposition_file import ExpositionFile
+from vitalspan.bridge.scrape.target import ScrapeTarget
 from vitalspan.clock import Clock, SystemClock
 
 _MOST_AT_ONCE: Final = 16
 
 
-class Target(Protocol):
-    """A target that is scraped, and then read by the exporter."""
-
-    error: str | None
-    """Why the last scrape failed; None if it did not."""
-
-    @property
-    def shown(self) -> str:
-        """The name of the target in messages."""
-        ...
-
-    def scrape(self) -> None:
-        """Scrape the target."""
-        ...
-
-    def read(self, time: int) -> Reading:
-        """Return the result of the last scrape."""
-        ...
+Target = ScrapeTarget | ExpositionFile
+"""Something that is scraped, and then read by the exporter."""
 
 
 class Bridge:
@@ -115,19 +100,3 @@ class Bridge:
             + (f", {left_out} left out" if left_out else "")
             + (f"; {waiting} bytes wait" if waiting else "")
         )
-
-
-def read_once(target: Target, time: int) -> Reading:
-    """Scrape a target and return its metrics.
-
-    Args:
-        target: the target.
-        time: the current time in nanoseconds since the epoch.
-    """
-    target.scrape()
-    return target.read(time)
-
-
-def now_in_nanoseconds(clock: Clock | None = None) -> int:
-    """Return the time of day in nanoseconds since the epoch."""
-    return round((clock or SystemClock()).wall() * 1e9)

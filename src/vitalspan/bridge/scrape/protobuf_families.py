@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 from vitalspan.bridge.otlp.protobuf_reader import read_fields, read_varint
-from vitalspan.bridge.scrape.scraped_metric import (
+from vitalspan.bridge.otlp.scraped_metric import (
     Labels,
     Moment,
     ScrapedExemplar,
