@@ -249,8 +249,7 @@ class TestRounds:
         Gauge("rooms", "help", registry=registry).set(1)
         said: list[str] = []
         server = vs.start_http_server(port=0, registry=registry)
-        now = vs.SystemClock().now
-        target = ScrapeTarget(server.url, service=None, timeout=10, now=now)
+        target = ScrapeTarget(server.url, service=None, timeout=10)
         settings = OtlpSettings.from_environment({}, endpoint=receiver.endpoint)
         bridge = Bridge([target], settings, said.append)
         assert bridge.run_once()
@@ -269,8 +268,7 @@ class TestRounds:
     def test_rounds_go_on_until_the_end(self, receiver: MetricsReceiver, target: str) -> None:
         said: list[str] = []
         stop = threading.Event()
-        now = vs.SystemClock().now
-        source = ScrapeTarget(target, service=None, timeout=10, now=now)
+        source = ScrapeTarget(target, service=None, timeout=10)
         settings = OtlpSettings.from_environment({}, endpoint=receiver.endpoint)
         receiver.answers.append(Answer(503))
         bridge = Bridge([source], settings, said.append)
@@ -329,7 +327,7 @@ class TestScraping:
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
             thread.start()
             url = f"http://127.0.0.1:{server.server_port}"
-            target = ScrapeTarget(url, service=None, timeout=10, now=vs.SystemClock().now)
+            target = ScrapeTarget(url, service=None, timeout=10)
             target.scrape()
             server.shutdown()
             thread.join()
@@ -338,11 +336,11 @@ class TestScraping:
 
     @pytest.mark.parametrize("host", ["a..b", "ü" * 70])
     def test_a_host_that_cannot_be(self, host: str) -> None:
-        target = ScrapeTarget(f"http://{host}", service=None, timeout=10, now=vs.SystemClock().now)
+        target = ScrapeTarget(f"http://{host}", service=None, timeout=10)
         target.scrape()
         assert "host's name" in (target.error or "")
 
     def test_one_that_was_not_scraped_is_down(self) -> None:
-        target = ScrapeTarget("http://a", service=None, timeout=10, now=vs.SystemClock().now)
+        target = ScrapeTarget("http://a", service=None, timeout=10)
         [(_, points)] = [metric for metrics in target.read(1).batch.values() for metric in metrics]
         assert [point.value for point in points] == [0.0]

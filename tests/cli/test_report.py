@@ -95,7 +95,7 @@ def test_any_document_makes_a_report_without_control_characters(document: Any) -
 def test_what_is_no_document(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_report, "get", lambda *_: HttpResponse(200, {}, body))
     with pytest.raises(service_report.ScrapeError, match="is no document of vitalspan"):
-        ServiceApi("a", timeout=1, now=lambda: 0.0).ask("health")
+        ServiceApi("a", timeout=1).ask("health")
 
 
 def test_fields_that_are_not_what_they_should_be() -> None:

@@ -106,17 +106,14 @@ def _interval(arguments: argparse.Namespace, settings: OtlpSettings) -> float:
 def _targets(arguments: argparse.Namespace) -> list[Any]:
     from vitalspan.bridge.scrape.exposition_file import ExpositionFile  # noqa: PLC0415
     from vitalspan.bridge.scrape.target import ACCEPT_PROTOBUF, ScrapeTarget  # noqa: PLC0415
-    from vitalspan.clock import SystemClock  # noqa: PLC0415
 
     if arguments.file:
         return [ExpositionFile(arguments.file, _text(arguments.file), arguments.service)]
-    clock = SystemClock()
     return [
         ScrapeTarget(
             url,
             service=arguments.service,
             timeout=arguments.timeout,
-            now=clock.now,
             accept=ACCEPT_PROTOBUF,
         )
         for url in arguments.scrape

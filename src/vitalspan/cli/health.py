@@ -27,8 +27,7 @@ def add_to(commands: Commands[Any]) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from vitalspan.bridge.scrape.target import ScrapeError  # noqa: PLC0415 - other commands
-    from vitalspan.clock import SystemClock  # noqa: PLC0415 - need none of these
+    from vitalspan.bridge.scrape.target import ScrapeError  # noqa: PLC0415 - other commands need
     from vitalspan.http_target import shown  # noqa: PLC0415
     from vitalspan.top.health_check import UNREACHABLE, health_at  # noqa: PLC0415
     from vitalspan.top.instances import metrics_url  # noqa: PLC0415
@@ -39,7 +38,6 @@ def _run(arguments: argparse.Namespace) -> None:
         report = health_at(
             arguments.url,
             timeout=arguments.timeout,
-            now=SystemClock().now,
             metric_prefix=arguments.metric_prefix,
         )
     except ConfigurationError as refused:

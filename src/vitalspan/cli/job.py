@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import add_command, add_subcommands, duration
+from vitalspan.cli.command import Commands, add_command, add_subcommands, duration
 from vitalspan.errors import ConfigurationError, VitalspanError
 
 if TYPE_CHECKING:
-    from vitalspan.cli.command import Commands
     from vitalspan.jobs.job import Job
     from vitalspan.jobs.sink import Sink
 

@@ -7,7 +7,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from vitalspan.cli.command import Commands, add_command, add_duration
-from vitalspan.errors import VitalspanError
 
 _FORMATS: Final = ("txt", "md", "html")
 
@@ -30,22 +29,15 @@ def add_to(commands: Commands[Any]) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from vitalspan.bridge.scrape.target import ScrapeError  # noqa: PLC0415 - other commands
-    from vitalspan.clock import SystemClock  # noqa: PLC0415 - need none of these
-    from vitalspan.http_target import shown  # noqa: PLC0415
+    # Other commands need none of these.
     from vitalspan.reports.html_format import as_html  # noqa: PLC0415
     from vitalspan.reports.markdown_format import as_markdown  # noqa: PLC0415
     from vitalspan.reports.text_format import as_text  # noqa: PLC0415
     from vitalspan.top.instances import metrics_url  # noqa: PLC0415
     from vitalspan.top.service_report import ServiceApi, service_report  # noqa: PLC0415
-    from vitalspan.top.text import safe  # noqa: PLC0415
 
-    url = metrics_url(arguments.url)
-    api = ServiceApi(url, timeout=arguments.timeout, now=SystemClock().now)
-    try:
-        name = urlsplit(url).netloc.rpartition("@")[2]
-        document = service_report(api, name, arguments.range)
-    except ScrapeError as failed:
-        raise VitalspanError(f"{shown(url)}: {safe(str(failed))}") from None
+    api = ServiceApi(arguments.url, timeout=arguments.timeout)
+    name = urlsplit(metrics_url(arguments.url)).netloc.rpartition("@")[2]
+    document = service_report(api, name, arguments.range)
     write = {"txt": as_text, "md": as_markdown, "html": as_html}[arguments.format]
     print(write(document), end="")

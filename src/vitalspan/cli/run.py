@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import add_command
+from vitalspan.cli.command import Commands, add_command
 from vitalspan.errors import ConfigurationError, VitalspanError
 
 if TYPE_CHECKING:
-    import argparse
-
-    from vitalspan.cli.command import Commands
     from vitalspan.zero_code.instrumentation import Instrumentation
 
 

@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 from vitalspan.cli.command import Commands, add_command, add_duration
-from vitalspan.errors import VitalspanError
 
 _MOST_CALLS = 100
 """As many as a service answers at most."""
@@ -43,25 +42,16 @@ def _limit(text: str) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from vitalspan.bridge.scrape.target import ScrapeError  # noqa: PLC0415 - other commands
-    from vitalspan.clock import SystemClock  # noqa: PLC0415 - need none of these
-    from vitalspan.http_target import shown  # noqa: PLC0415
-    from vitalspan.top.instances import metrics_url  # noqa: PLC0415
+    # Other commands need none of these.
     from vitalspan.top.service_report import ServiceApi  # noqa: PLC0415
     from vitalspan.top.stacks import stacks_at, stacks_text  # noqa: PLC0415
-    from vitalspan.top.text import safe  # noqa: PLC0415
 
-    url = metrics_url(arguments.url)
-    api = ServiceApi(url, timeout=arguments.timeout, now=SystemClock().now)
-    try:
-        document = stacks_at(
-            api,
-            operation=arguments.operation,
-            component=arguments.component,
-            limit=arguments.limit,
-        )
-    except ScrapeError as failed:
-        raise VitalspanError(f"{shown(url)}: {safe(str(failed))}") from None
+    document = stacks_at(
+        ServiceApi(arguments.url, timeout=arguments.timeout),
+        operation=arguments.operation,
+        component=arguments.component,
+        limit=arguments.limit,
+    )
     if arguments.json:
         print(json.dumps(document.as_they_are()))
         return

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import add_command
+from vitalspan.cli.command import Commands, add_command
 from vitalspan.errors import VitalspanError
 
 if TYPE_CHECKING:
-    import argparse
-
-    from vitalspan.cli.command import Commands
     from vitalspan.workers.inspection import DirectoryReport
 
 

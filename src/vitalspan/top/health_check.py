@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import time
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -56,9 +56,7 @@ class HealthReport:
         return EXIT_CODES.get(self.status, 2 if self.failing else 0)
 
 
-def health_at(
-    url: str, *, timeout: float, now: Callable[[], float], metric_prefix: str = ""
-) -> HealthReport:
+def health_at(url: str, *, timeout: float, metric_prefix: str = "") -> HealthReport:
     """Return the health of a service.
 
     `/health` beside the metrics has the reasons in words. Where an application shows its metrics
@@ -67,7 +65,6 @@ def health_at(
     Args:
         url: of the service, its metrics or its `/health`.
         timeout: seconds that each of at most two requests takes.
-        now: a steady clock in seconds.
         metric_prefix: what the service puts before the names of its metrics.
 
     Raises:
@@ -77,18 +74,18 @@ def health_at(
     whole = metrics_url(url)
     parts = urlsplit(whole)
     if not parts.path.endswith(_METRICS):
-        report = _asked(whole, timeout, now)
+        report = _asked(whole, timeout)
         if report is None:
             raise ScrapeError("answered what is no health of vitalspan")
         return report
     beside = urlunsplit(parts._replace(path=f"{parts.path.removesuffix(_METRICS)}/health"))
-    report = _asked(beside, timeout, now)
-    return report or _from_metrics(whole, timeout, now, metric_prefix)
+    report = _asked(beside, timeout)
+    return report or _from_metrics(whole, timeout, metric_prefix)
 
 
-def _asked(url: str, timeout: float, now: Callable[[], float]) -> HealthReport | None:
+def _asked(url: str, timeout: float) -> HealthReport | None:
     """What `/health` answers, which is 503 for a service that fails; None for another answer."""
-    answer = get(HttpTarget("health", url, timeout=timeout), _ANY, now)
+    answer = get(HttpTarget("health", url, timeout=timeout), _ANY)
     if answer.status not in (200, 503):
         return None
     try:
@@ -102,13 +99,11 @@ def _asked(url: str, timeout: float, now: Callable[[], float]) -> HealthReport |
     return HealthReport(fields.number("score"), status, reasons, failing=failing)
 
 
-def _from_metrics(
-    url: str, timeout: float, now: Callable[[], float], metric_prefix: str
-) -> HealthReport:
-    answer = get(HttpTarget("health", url, timeout=timeout), _ANY, now)
+def _from_metrics(url: str, timeout: float, metric_prefix: str) -> HealthReport:
+    answer = get(HttpTarget("health", url, timeout=timeout), _ANY)
     if answer.status != 200:
         raise ScrapeError(f"answered {answer.status}")
-    reading = read_metrics(metrics_of(answer), now(), metric_prefix)
+    reading = read_metrics(metrics_of(answer), time.monotonic(), metric_prefix)
     if not reading.known:
         raise ScrapeError(NOTHING_KNOWN)
     health: Health = reading.health

@@ -49,7 +49,7 @@ class Instance:
         self, url: str, *, timeout: float, now: Callable[[], float], metric_prefix: str = ""
     ) -> None:
         whole = metrics_url(url)
-        self._target = ScrapeTarget(whole, service=None, timeout=timeout, now=now)
+        self._target = ScrapeTarget(whole, service=None, timeout=timeout)
         self._now = now
         self._prefix = metric_prefix
         self._latest: Reading | None = None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from vitalspan.bridge.scrape.target import ScrapeError, get, text_of
-from vitalspan.http_target import HttpTarget
+from vitalspan.http_target import HttpTarget, shown
 from vitalspan.reports.document import (
     Bullets,
     Cell,
@@ -32,6 +32,7 @@ from vitalspan.reports.figures import (
 from vitalspan.reports.sections.calls import error_tone
 from vitalspan.top.instances import metrics_url
 from vitalspan.top.json_fields import Fields
+from vitalspan.top.text import safe
 from vitalspan.words import duration_words
 
 MOST_OPERATIONS: Final = 100
@@ -48,13 +49,11 @@ class ServiceApi:
     Args:
         url: of the service, of its page or of its metrics.
         timeout: seconds that a request takes at most.
-        now: a steady clock in seconds.
     """
 
-    def __init__(self, url: str, *, timeout: float, now: Callable[[], float]) -> None:
+    def __init__(self, url: str, *, timeout: float) -> None:
         self._url = urlsplit(metrics_url(url))
         self._timeout = timeout
-        self._now = now
 
     def ask(self, name: str, query: str = "") -> Fields:
         """Return a document.
@@ -70,19 +69,27 @@ class ServiceApi:
         base = self._url.path.rstrip("/").removesuffix(_METRICS)
         path = f"{base}/api/v1/{name}"
         url = urlunsplit(self._url._replace(path=path, query=query, fragment=""))
-        answer = get(HttpTarget("service", url, timeout=self._timeout), _JSON, self._now)
-        if answer.status == 404:
-            raise ScrapeError(f"has no {path}: give the address of a page of vitalspan")
         try:
-            fields = Fields(json.loads(text_of(answer)))
-        except (ValueError, RecursionError):
-            fields = Fields(None)
-        if answer.status != 200:
-            why = fields.text("error")
-            raise ScrapeError(f"answered {answer.status}{why and f': {why}'}")
-        if not fields:
-            raise ScrapeError(f"{path} is no document of vitalspan")
-        return fields
+            return _document(HttpTarget("service", url, timeout=self._timeout), path)
+        except ScrapeError as failed:
+            where = shown(urlunsplit(self._url))
+            raise ScrapeError(f"{where}: {safe(str(failed))}") from None
+
+
+def _document(target: HttpTarget, path: str) -> Fields:
+    answer = get(target, _JSON)
+    if answer.status == 404:
+        raise ScrapeError(f"has no {path}: give the address of a page of vitalspan")
+    try:
+        fields = Fields(json.loads(text_of(answer)))
+    except (ValueError, RecursionError):
+        fields = Fields(None)
+    if answer.status != 200:
+        why = fields.text("error")
+        raise ScrapeError(f"answered {answer.status}{why and f': {why}'}")
+    if not fields:
+        raise ScrapeError(f"{path} is no document of vitalspan")
+    return fields
 
 
 def service_report(api: ServiceApi, name: str, seconds: float) -> Document:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from vitalspan.bridge.otlp.batch_builder import BatchBuilder
@@ -46,12 +47,11 @@ class ScrapeTarget:
     could not, the exporter marks its series as stale.
 
     Args:
-        url: the URL of the exposition.
-        service: the name of the service; without one, it comes from `target_info` or is
-            `unknown_service`, because the target's `OTEL_SERVICE_NAME` is not known.
-        timeout: the maximum number of seconds of a scrape.
-        now: a steady clock in seconds.
-        accept: the accepted formats.
+        url: of the exposition.
+        service: the name of the service; without one, `OTEL_SERVICE_NAME` of the target is not
+            known, and it is `unknown_service` unless `target_info` says it.
+        timeout: seconds that a scrape takes at most.
+        accept: the formats that the target is asked for.
 
     Raises:
         ConfigurationError: for an invalid URL.
@@ -66,12 +66,10 @@ class ScrapeTarget:
         *,
         service: str | None,
         timeout: float,
-        now: Callable[[], float],
         accept: str = ACCEPT_TEXT,
     ) -> None:
         self._target = HttpTarget("scrape", url, timeout=timeout)
         self._service = service
-        self._now = now
         self._metrics: list[Metric] = []
         self._accept = accept
         self.error: str | None = "it has not been scraped yet"
@@ -114,32 +112,31 @@ class ScrapeTarget:
         }
 
     def _scraped(self) -> Iterable[Metric]:
-        answer = get(self._target, self._accept, self._now)
+        answer = get(self._target, self._accept)
         if answer.status != 200:
             raise ScrapeError(f"answered {answer.status}")
         return metrics_of(answer)
 
 
-def get(target: HttpTarget, accept: str, now: Callable[[], float]) -> HttpResponse:
-    """Return the response of a target to a GET, whatever its status.
+def get(target: HttpTarget, accept: str) -> HttpResponse:
+    """Return what a target answers to a GET, whatever its status.
 
     Args:
-        target: the target.
-        accept: the accepted content types.
-        now: a steady clock in seconds.
+        target: where it is.
+        accept: the types of content that are wanted.
 
     Raises:
         ScrapeError: if there is no response.
     """
     headers = {"Accept": accept, "Accept-Encoding": "gzip"}
-    deadline = now() + target.timeout
+    deadline = time.monotonic() + target.timeout
     try:
         return HttpClient(target).request(
             "GET",
             target.selector,
             headers=headers,
             most=MAX_SCRAPE,
-            remaining=lambda: deadline - now(),
+            remaining=lambda: deadline - time.monotonic(),
         )
     except HttpError as error:
         raise ScrapeError(str(error)) from None

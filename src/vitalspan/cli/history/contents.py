@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import add_command
+from vitalspan.cli.command import Commands, add_command
 from vitalspan.cli.history.store_argument import (
     add_store,
     date_text,
@@ -16,10 +17,8 @@ from vitalspan.cli.history.store_argument import (
 )
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator
 
-    from vitalspan.cli.command import Commands
     from vitalspan.cli.history.store_argument import OpenedStore
     from vitalspan.store.prometheus.reader import PrometheusReader
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import add_command, add_duration, add_metric_prefix
+from vitalspan.cli.command import Commands, add_command, add_duration, add_metric_prefix
 from vitalspan.cli.history.store_argument import (
     add_period,
     add_store,
@@ -20,12 +21,10 @@ from vitalspan.cli.history.store_argument import (
 from vitalspan.errors import VitalspanError
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterable
     from contextlib import AbstractContextManager
     from typing import IO
 
-    from vitalspan.cli.command import Commands
     from vitalspan.store.prometheus.reader import PrometheusReader
     from vitalspan.store.tiers import Tier
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from vitalspan.cli.command import add_command
+from vitalspan.cli.command import Commands, add_command
 from vitalspan.cli.history.store_argument import store_url
-
-if TYPE_CHECKING:
-    import argparse
-
-    from vitalspan.cli.command import Commands
 
 
 def add_to(commands: Commands[Any]) -> None:

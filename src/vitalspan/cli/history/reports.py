@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import argparse
+from typing import Any
 
-from vitalspan.cli.command import add_command
+from vitalspan.cli.command import Commands, add_command
 from vitalspan.cli.history.store_argument import add_store, date_text, opened
 from vitalspan.errors import VitalspanError
-
-if TYPE_CHECKING:
-    import argparse
-
-    from vitalspan.cli.command import Commands
 
 _MOST: int = 10_000
 

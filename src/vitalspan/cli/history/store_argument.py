@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import time
@@ -12,8 +13,6 @@ from vitalspan.cli.command import add_duration
 from vitalspan.errors import VitalspanError
 
 if TYPE_CHECKING:
-    import argparse
-
     from vitalspan.store.prometheus.reader import PrometheusReader
     from vitalspan.store.protocol import Store
     from vitalspan.store.reader import StoreReader

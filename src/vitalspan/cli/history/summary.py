@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import add_command, add_metric_prefix
+from vitalspan.cli.command import Commands, add_command, add_metric_prefix
 from vitalspan.cli.history.store_argument import (
     add_period,
     add_store,
@@ -17,10 +18,8 @@ from vitalspan.cli.history.store_argument import (
 )
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator
 
-    from vitalspan.cli.command import Commands
     from vitalspan.store.reader import StoredPeriod, StoredSums
 
 
