@@ -323,7 +323,7 @@ def test_a_parser_that_breaks_is_an_error_of_its_service(
     scripted.answers["/metrics"] = 200, "a 1\n"
     instance = Instance(scripted.url, timeout=5, now=ManualClock().now)
     instance.scrape()
-    assert instance.state().error == "answered what cannot be read (RecursionError)"
+    assert instance.state.error == "answered what cannot be read (RecursionError)"
 
 
 @pytest.mark.once

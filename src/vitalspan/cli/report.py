@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from vitalspan.cli.command import Commands, add_command, add_duration
 
@@ -33,11 +32,11 @@ def _run(arguments: argparse.Namespace) -> None:
     from vitalspan.reports.html_format import as_html  # noqa: PLC0415
     from vitalspan.reports.markdown_format import as_markdown  # noqa: PLC0415
     from vitalspan.reports.text_format import as_text  # noqa: PLC0415
-    from vitalspan.top.instances import metrics_url  # noqa: PLC0415
+    from vitalspan.top.instances import host_of, metrics_url  # noqa: PLC0415
     from vitalspan.top.service_report import ServiceApi, service_report  # noqa: PLC0415
 
     api = ServiceApi(arguments.url, timeout=arguments.timeout)
-    name = urlsplit(metrics_url(arguments.url)).netloc.rpartition("@")[2]
+    name = host_of(metrics_url(arguments.url))
     document = service_report(api, name, arguments.range)
     write = {"txt": as_text, "md": as_markdown, "html": as_html}[arguments.format]
     print(write(document), end="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -26,61 +27,9 @@ def metrics_url(url: str) -> str:
     return whole if parts.path.strip("/") else urlunsplit(parts._replace(path="/metrics"))
 
 
-_Found = tuple[str | None, Reading | None, tuple[Figures, ...]]
-
-
-class Instance:
-    """A service at a URL, which may go away and come back.
-
-    Args:
-        url: of its metrics.
-        timeout: seconds that a scrape takes at most.
-        now: a steady clock in seconds.
-        metric_prefix: what it puts before the names of its metrics.
-
-    Raises:
-        ConfigurationError: for a URL that is none.
-
-    Attributes:
-        name: its host and port.
-    """
-
-    def __init__(
-        self, url: str, *, timeout: float, now: Callable[[], float], metric_prefix: str = ""
-    ) -> None:
-        whole = metrics_url(url)
-        self._target = ScrapeTarget(whole, service=None, timeout=timeout)
-        self._now = now
-        self._prefix = metric_prefix
-        self._latest: Reading | None = None
-        self._found: _Found = "has not answered yet", None, ()
-        self.name = urlsplit(whole).netloc.rpartition("@")[2]
-
-    def scrape(self) -> None:
-        """Scrape once; after a failure the last reading is kept, so that rates go on from there."""
-        # All at once, since the screen reads it in another thread.
-        try:
-            self._found = self._scraped()
-        except Exception as broken:  # noqa: BLE001 - what is sent may break a parser in any way
-            self._found = f"answered what cannot be read ({type(broken).__name__})", None, ()
-
-    def _scraped(self) -> _Found:
-        self._target.scrape()
-        if self._target.error is not None:
-            return self._target.error, None, ()
-        reading = read_metrics(self._target.metrics, self._now(), self._prefix)
-        if not reading.known:
-            return NOTHING_KNOWN, None, ()
-        figures = figures_of(self._latest, reading, self.name)
-        self._latest = reading
-        return None, reading, tuple(figures)
-
-    def state(self) -> InstanceState:
-        """Return what the last scrape has found."""
-        error, reading, figures = self._found
-        if reading is None:
-            return InstanceState(self.name, error)
-        return InstanceState(self.name, None, reading.health, tuple(reading.alerts), figures)
+def host_of(url: str) -> str:
+    """Return the host and the port of a URL, without a user and a password."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 @dataclass(frozen=True)
@@ -100,6 +49,62 @@ class InstanceState:
     health: Health = field(default_factory=Health)
     alerts: tuple[Alert, ...] = ()
     figures: tuple[Figures, ...] = ()
+
+
+class Instance:
+    """A service at a URL, which may go away and come back.
+
+    Args:
+        url: of its metrics.
+        timeout: seconds that a scrape takes at most.
+        now: a steady clock in seconds.
+        metric_prefix: what it puts before the names of its metrics.
+        name: what it is called; its host and port by default.
+
+    Raises:
+        ConfigurationError: for a URL that is none.
+
+    Attributes:
+        name: its host and port.
+        state: what the last scrape has found.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float,
+        now: Callable[[], float],
+        metric_prefix: str = "",
+        name: str = "",
+    ) -> None:
+        whole = metrics_url(url)
+        self._target = ScrapeTarget(whole, service=None, timeout=timeout)
+        self._now = now
+        self._prefix = metric_prefix
+        self._latest: Reading | None = None
+        self.name = name or host_of(whole)
+        self.state = InstanceState(self.name, "has not answered yet")
+
+    def scrape(self) -> None:
+        """Scrape once; after a failure the last reading is kept, so that rates go on from there."""
+        # All at once, since the screen reads it in another thread.
+        try:
+            self.state = self._scraped()
+        except Exception as broken:  # noqa: BLE001 - what is sent may break a parser in any way
+            problem = f"answered what cannot be read ({type(broken).__name__})"
+            self.state = InstanceState(self.name, problem)
+
+    def _scraped(self) -> InstanceState:
+        self._target.scrape()
+        if self._target.error is not None:
+            return InstanceState(self.name, self._target.error)
+        reading = read_metrics(self._target.metrics, self._now(), self._prefix)
+        if not reading.known:
+            return InstanceState(self.name, NOTHING_KNOWN)
+        figures = tuple(figures_of(self._latest, reading, self.name))
+        self._latest = reading
+        return InstanceState(self.name, None, reading.health, tuple(reading.alerts), figures)
 
 
 @dataclass(frozen=True)
@@ -159,12 +164,12 @@ def make_instances(
     distinct = [metrics_url(url) for url in urls or [DEFAULT_URL]]
     if len(set(distinct)) < len(distinct):
         raise ConfigurationError("a URL is given twice: its calls would be counted twice")
-    instances = [
-        Instance(url, timeout=timeout, now=now, metric_prefix=metric_prefix) for url in distinct
-    ]
-    seen: dict[str, int] = {}
-    for instance in instances:
-        seen[instance.name] = seen.get(instance.name, 0) + 1
-        if seen[instance.name] > 1:
-            instance.name += f" #{seen[instance.name]}"
+    instances, seen = [], Counter[str]()
+    for url in distinct:
+        host = host_of(url)
+        seen[host] += 1
+        name = host if seen[host] == 1 else f"{host} #{seen[host]}"
+        instances.append(
+            Instance(url, timeout=timeout, now=now, metric_prefix=metric_prefix, name=name)
+        )
     return instances

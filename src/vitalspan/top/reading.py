@@ -143,12 +143,17 @@ class _Builder:
         return self.reading
 
 
-def _calls(builder: _Builder, labels: Labels, value: float) -> None:
-    builder.counts(labels).calls += value
+_Reader = Callable[[_Builder, Labels, float], None]
 
 
-def _seconds(builder: _Builder, labels: Labels, value: float) -> None:
-    builder.counts(labels).seconds += value
+def _adding_to(count: str) -> _Reader:
+    """Return what adds values to one of the counts of operations."""
+
+    def add(builder: _Builder, labels: Labels, value: float) -> None:
+        counts = builder.counts(labels)
+        setattr(counts, count, getattr(counts, count) + value)
+
+    return add
 
 
 def _bucket(builder: _Builder, labels: Labels, value: float) -> None:
@@ -163,14 +168,6 @@ def _bucket(builder: _Builder, labels: Labels, value: float) -> None:
 def _errors(builder: _Builder, labels: Labels, value: float) -> None:
     errors, kind = builder.counts(labels).errors, labels.get(ERROR_TYPE, "")
     errors[kind] = errors.get(kind, 0.0) + value
-
-
-def _cancelled(builder: _Builder, labels: Labels, value: float) -> None:
-    builder.counts(labels).cancelled += value
-
-
-def _in_progress(builder: _Builder, labels: Labels, value: float) -> None:
-    builder.counts(labels).in_progress += value
 
 
 def _oldest(builder: _Builder, labels: Labels, value: float) -> None:
@@ -211,13 +208,13 @@ def _known(_: _Builder, __: Labels, ___: float) -> None:
 
 
 _ALERT_COLUMNS: Final = ("alertname", "severity")
-_READERS: Final[dict[str, Callable[[_Builder, Labels, float], None]]] = {
-    names.DURATION_COUNT: _calls,
-    names.DURATION_SUM: _seconds,
+_READERS: Final[dict[str, _Reader]] = {
+    names.DURATION_COUNT: _adding_to("calls"),
+    names.DURATION_SUM: _adding_to("seconds"),
     names.DURATION_BUCKET: _bucket,
     names.OPERATION_ERRORS.name: _errors,
-    names.OPERATION_CANCELLATIONS.name: _cancelled,
-    names.OPERATION_IN_PROGRESS.name: _in_progress,
+    names.OPERATION_CANCELLATIONS.name: _adding_to("cancelled"),
+    names.OPERATION_IN_PROGRESS.name: _adding_to("in_progress"),
     names.OPERATION_OLDEST.name: _oldest,
     names.HEALTH_SCORE.name: _score,
     names.HEALTH_STATUS.name: _status,

@@ -79,5 +79,5 @@ class Rounds:
         return max(0.0, self._due - self._clock.now())
 
     def _snapshot(self) -> Snapshot:
-        states = tuple(instance.state() for instance in self._instances)
+        states = tuple(instance.state for instance in self._instances)
         return Snapshot(self._clock.wall(), states)
