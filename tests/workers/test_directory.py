@@ -325,7 +325,7 @@ def test_an_archive_has_a_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         die(second)
         assert directory_of(first).archive_dead(0.0) == 1
         directory = directory_of(first)
-        counts = directory.sum_of(directory.read())
+        counts = directory.read().sum(lambda: 0.0)
     assert len(counts.series) == 4
     overflow = counts.series[encode_key("_overflow", "_overflow", ())]
     assert sum(overflow.fine) == 9
@@ -338,5 +338,5 @@ def test_an_archive_has_a_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 def test_an_empty_directory_has_no_counts(tmp_path: Path) -> None:
     directory = WorkersDirectory(tmp_path / "missing", lambda *_: None, lambda: 0.0)
-    assert directory.sum_of(directory.read()) == WorkerCounts()
+    assert directory.read().sum(lambda: 0.0) == WorkerCounts()
     assert directory.archive_dead(0.0) == 0

@@ -397,7 +397,7 @@ def test_a_full_disk_keeps_nobody_from_evaluating(
     service.call(0, 20, ValueError)
     with monkeypatch.context() as patched:
         for module in ("published_evaluation", "requests"):
-            patched.setattr(f"vitalspan.workers.{module}.write_file", refuse)
+            patched.setattr(f"vitalspan.workers.{module}.replace_file", refuse)
         service.tick()
         service.tick()
         assert active(service.monitors[0])

@@ -20,8 +20,7 @@ from vitalspan.workers.directory_state import DirectoryState, WorkerState
 from vitalspan.workers.payload import Payload, encode_counts
 from vitalspan.workers.registry import MergedRegistry
 from vitalspan.workers.series_keys import encode_key
-from vitalspan.workers.series_sums import SeriesSums
-from vitalspan.workers.state_file import SUFFIX, StateFile, UnreadableError
+from vitalspan.workers.state_file import SUFFIX, StateFile, UnreadableError, decoding
 from vitalspan.workers.worker_counts import SeriesCounts, WorkerCounts
 
 ARCHIVE: Final = "archive"
@@ -100,10 +99,7 @@ class Archive:
         return bool(readable)
 
     def _sum_of(self, state: DirectoryState) -> WorkerCounts:
-        counts = state.sum_of_heads()
-        sums = SeriesSums(self._epoch)
-        sums.update(state.sources())
-        counts.series = sums.series
+        counts = state.sum(self._epoch)
         merged = MergedRegistry()
         if state.archive is not None:
             merged.add(state.archive.registry, 0, living=False)
@@ -134,10 +130,8 @@ def archived_ids(archive: Payload | None) -> list[str]:
 def _check(payload: Payload) -> None:
     """Raise UnreadableError for a state that cannot be read completely, which would lose counts."""
     _ = payload.registry
-    try:
+    with decoding("its details"):
         sum_of_details(payload.columns.details.values(), 0.0)
-    except (LookupError, ValueError, TypeError, AttributeError) as error:
-        raise UnreadableError(f"its details cannot be decoded ({error!r:.80})") from None
 
 
 def _limit(counts: WorkerCounts) -> None:

@@ -22,7 +22,6 @@ from vitalspan.workers.payload import Payload
 from vitalspan.workers.private_files import make_directory
 from vitalspan.workers.registry import MergedRegistry
 from vitalspan.workers.series_columns import SeriesLayout
-from vitalspan.workers.series_sums import SeriesSums
 from vitalspan.workers.state_file import (
     SUFFIX,
     StateFile,
@@ -30,7 +29,6 @@ from vitalspan.workers.state_file import (
     read_header,
     read_state,
 )
-from vitalspan.workers.worker_counts import WorkerCounts
 
 UNUSED_AFTER: Final = 3600.0
 """Seconds without a living process after which the next one starts with an empty archive."""
@@ -55,7 +53,6 @@ class WorkersDirectory:
     ) -> None:
         self.path = path
         self._report = report
-        self._epoch = epoch
         self._reported: set[str] = set()
         self._archive = Archive(path, epoch, self.reporting)
         self._known: dict[str, WorkerState] = {}
@@ -119,14 +116,6 @@ class WorkersDirectory:
                 layout = payload.columns.layout
                 layouts[layout.source] = layout
             found[path.name] = WorkerState(state.header, state.commit, state.living, payload)
-
-    def sum_of(self, state: DirectoryState) -> WorkerCounts:
-        """Return the sum of the counts of all processes."""
-        counts = state.sum_of_heads()
-        sums = SeriesSums(self._epoch)
-        sums.update(state.sources())
-        counts.series = sums.series
-        return counts
 
     def registry_of(self, state: DirectoryState) -> MergedRegistry:
         """Return the sum of the other metrics that all processes have published."""

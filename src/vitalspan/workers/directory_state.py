@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from vitalspan.workers.payload import Payload
-from vitalspan.workers.series_sums import Source
+from vitalspan.workers.series_sums import SeriesSums, Source
 from vitalspan.workers.state_file import Commit, Header
 from vitalspan.workers.worker_counts import WorkerCounts
 
@@ -49,4 +50,16 @@ class DirectoryState(NamedTuple):
             self.archive.add_head(counts)
         for one in self.workers:
             one.payload.add_head(counts)
+        return counts
+
+    def sum(self, epoch: Callable[[], float]) -> WorkerCounts:
+        """Return the sum of the counts of all processes.
+
+        Args:
+            epoch: returns the difference between the time of day and the steady clock, in seconds.
+        """
+        counts = self.sum_of_heads()
+        sums = SeriesSums(epoch)
+        sums.update(self.sources())
+        counts.series = sums.series
         return counts

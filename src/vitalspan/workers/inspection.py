@@ -38,7 +38,7 @@ def inspect(path: Path) -> DirectoryReport:
     unreadable: list[tuple[Path, str]] = []
     directory = WorkersDirectory(path, lambda *one: unreadable.append(one), lambda: 0.0)
     state = directory.read()
-    directory.sum_of(state)
+    state.sum(lambda: 0.0)
     sizes = {one.name: one.stat().st_size for one in path.iterdir() if one.is_file()}
     leader = None
     with suppress(OSError, ValueError):

@@ -15,7 +15,7 @@ from vitalspan.workers.compact_json import dump
 from vitalspan.workers.encoded_series import EncodedSeries, encode_columns, encode_series
 from vitalspan.workers.registry import Row, rows_of
 from vitalspan.workers.series_columns import Grids, SeriesColumns, SeriesLayout, decode_columns
-from vitalspan.workers.state_file import UnreadableError
+from vitalspan.workers.state_file import decoding
 from vitalspan.workers.worker_counts import WorkerCounts, add_amounts, add_columns
 
 _PREFIX: Final = struct.Struct("<II")
@@ -39,15 +39,13 @@ class Payload:
     """
 
     def __init__(self, encoded: bytes, layouts: Mapping[Any, SeriesLayout]) -> None:
-        try:
+        with decoding("its content"):
             head_size, calls_size = _PREFIX.unpack_from(encoded)
             calls = _PREFIX.size + head_size
             series = calls + calls_size
             self.head: dict[str, Any] = json.loads(encoded[_PREFIX.size : calls])
             grids: Grids = tuple(_shared(tuple(map(float, one))) for one in self.head["grids"])
             self._rows = _rows(self.head)
-        except (struct.error, LookupError, ValueError, TypeError, AttributeError) as error:
-            raise UnreadableError(f"its content cannot be decoded ({error!r:.80})") from None
         self.calls = encoded[calls:series]
         self.columns: SeriesColumns = decode_columns(encoded[series:], grids, layouts)
 

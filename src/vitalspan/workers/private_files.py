@@ -58,11 +58,13 @@ def read_file(path: Path) -> bytes:
         return file.read()
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file, which must not be a symbolic link.
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file under another name and rename it, so that no reader finds half of it.
 
     Raises:
-        OSError: if it cannot be written.
+        OSError: if it cannot be written; the file stays as it was.
     """
-    with open(path, "wb", opener=open_file) as file:
+    unfinished = path.with_suffix(".new")
+    with open(unfinished, "wb", opener=open_file) as file:
         file.write(content)
+    unfinished.replace(path)

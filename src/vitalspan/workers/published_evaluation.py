@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vitalspan.workers.compact_json import dump
-from vitalspan.workers.private_files import read_file, write_file
+from vitalspan.workers.private_files import read_file, replace_file
 
 _NAME: Final = "evaluation"
 _FORMAT: Final = 1
@@ -42,9 +42,7 @@ class PublishedEvaluation:
             OSError: if it cannot be written, for example to a full disk; the previous document
                 stays.
         """
-        unfinished = self.path.with_suffix(".new")
-        write_file(unfinished, dump({"format": _FORMAT, "boot": self._boot, **document}))
-        unfinished.replace(self.path)
+        replace_file(self.path, dump({"format": _FORMAT, "boot": self._boot, **document}))
 
     def read(self) -> dict[str, Any] | None:
         """Return the document; None if it is the same as the last time, or cannot be read."""

@@ -28,7 +28,7 @@ from prometheus_client.registry import Collector
 
 from vitalspan.exposition.multiprocess_metrics import MultiprocessMetrics
 from vitalspan.exposition.system_metrics import Described
-from vitalspan.workers.state_file import UnreadableError
+from vitalspan.workers.state_file import decoding
 
 SUM, LIVING_SUM, WORKER, ONCE = "sum", "livesum", "worker", "once"
 MAX, MIN, LATEST = "max", "min", "mostrecent"
@@ -158,10 +158,8 @@ def rows_of(head: Mapping[str, Any]) -> list[Row]:
     Raises:
         UnreadableError: for content that this version cannot read.
     """
-    try:
+    with decoding("its metrics"):
         return [_checked(*row) for row in head.get("registry", ())]
-    except (ValueError, TypeError, AttributeError) as error:
-        raise UnreadableError(f"its metrics cannot be decoded ({error!r:.80})") from None
 
 
 def _checked(  # noqa: PLR0917 - a row has that many columns

@@ -12,7 +12,7 @@ from typing import Any, Final
 from vitalspan.rules.engine import RuleEngine
 from vitalspan.rules.silences import Silences, silence_of
 from vitalspan.workers.compact_json import dump
-from vitalspan.workers.private_files import read_file, write_file
+from vitalspan.workers.private_files import read_file, replace_file
 
 _SUFFIX: Final = ".request"
 _MOST: Final = 1000
@@ -48,10 +48,8 @@ class Requests:
             **arguments: the arguments of the request.
         """
         path = self._directory / f"{secrets.token_hex(8)}{_SUFFIX}"
-        unfinished = path.with_suffix(".new")
         with suppress(OSError):
-            write_file(unfinished, dump({"kind": kind, **arguments}))
-            unfinished.rename(path)
+            replace_file(path, dump({"kind": kind, **arguments}))
 
     def apply(self) -> None:
         """Carry out the requests that other processes have left."""

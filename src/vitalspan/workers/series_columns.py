@@ -20,7 +20,6 @@ from array import array
 from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
-from zlib import error
 
 from vitalspan.workers.binary_columns import (
     COUNT_TYPES,
@@ -31,7 +30,7 @@ from vitalspan.workers.binary_columns import (
 )
 from vitalspan.workers.details_encoding import Document
 from vitalspan.workers.series_keys import decode_keys
-from vitalspan.workers.state_file import UnreadableError
+from vitalspan.workers.state_file import UnreadableError, decoding
 
 LAYOUT_TYPES: Final = "dHHHBB"
 VALUE_TYPES: Final = "dddddq"
@@ -112,14 +111,12 @@ class SeriesLayout:
 
     def __init__(self, keys: bytes, columns: bytes, size: int, grids: Grids) -> None:
         self.source = (keys, columns, grids)
-        try:
+        with decoding("its series"):
             self.keys = decode_keys(keys) if size else []
             rows = (column.tolist() for column in columns_of(columns, LAYOUT_TYPES, size))
             created, first, lengths, indexes, widths, flags = rows
             self.boundaries = [grids[index] for index in indexes]
             self.offsets, self.groups = _placed(lengths, widths)
-        except (error, LookupError, ValueError, TypeError) as fault:
-            raise UnreadableError(f"its series cannot be decoded ({fault!r:.80})") from None
         if len(self.keys) != size:
             raise UnreadableError("its series have no keys")
         self.created, self.first, self.lengths, self.flags = created, first, lengths, flags
@@ -179,7 +176,7 @@ def decode_columns(
     Raises:
         UnreadableError: for columns that this version cannot read.
     """
-    try:
+    with decoding("its series"):
         keys_size, size, running = SIZES.unpack_from(encoded)
         begin = SIZES.size + keys_size
         values_begin = begin + size * row_size(LAYOUT_TYPES)
@@ -192,12 +189,10 @@ def decode_columns(
             counts[width] = encoded[at : at + width * count]
             at += width * count
         if max(decode_counts(counts[8], 8), default=0) > _MOST_CALLS:
-            raise ValueError("more calls than there can be")  # noqa: TRY301 - told like the others
+            raise ValueError("more calls than there can be")
         end = at + running * IN_PROGRESS.size
         in_progress = [InProgress(*row) for row in IN_PROGRESS.iter_unpack(encoded[at:end])]
         details: dict[int, Document] = dict(json.loads(encoded[end:]))
-    except (struct.error, LookupError, ValueError, TypeError) as fault:
-        raise UnreadableError(f"its series cannot be decoded ({fault!r:.80})") from None
     if len(in_progress) != running or not all(
         slot in range(size) for slot in (*details, *(one.slot for one in in_progress))
     ):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from zlib import compress, decompress
 
 from vitalspan.labels import Labels
-from vitalspan.workers.state_file import UnreadableError
+from vitalspan.workers.state_file import decoding
 
 
 def encode_key(component: str, operation: str, labels: Labels) -> bytes:
@@ -21,11 +21,9 @@ def decode_key(key: bytes) -> tuple[str, str, Labels]:
     Raises:
         UnreadableError: for a key that this version cannot read.
     """
-    try:
+    with decoding("the key of a series"):
         component, operation, labels = json.loads(key)
         return component, operation, tuple((name, value) for name, value in labels)
-    except (ValueError, TypeError) as fault:
-        raise UnreadableError(f"the key of a series cannot be decoded ({fault!r:.80})") from None
 
 
 def encode_keys(keys: Iterable[bytes]) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from vitalspan.profiling.profile_json import decode, encode
 from vitalspan.runtime import fork
-from vitalspan.workers.private_files import make_directory, read_file, write_file
+from vitalspan.workers.private_files import make_directory, read_file, replace_file
 
 if TYPE_CHECKING:
     from vitalspan.profiling.profile import Profile
@@ -45,9 +45,7 @@ class SharedProfiles:
             OSError: if it cannot be written.
         """
         make_directory(self._path)
-        new = self._path / f".{profile.id}.new"
-        write_file(new, encode(profile))
-        new.replace(self._path / f"{profile.id}{SUFFIX}")
+        replace_file(self._path / f"{profile.id}{SUFFIX}", encode(profile))
         for path in self._files()[:-KEPT]:
             path.unlink(missing_ok=True)
 

@@ -20,7 +20,7 @@ from vitalspan.history.history import History
 from vitalspan.history.time_series import TimeSeries
 from vitalspan.workers.binary_columns import columns_of, packed
 from vitalspan.workers.compact_json import dump
-from vitalspan.workers.private_files import read_file, write_file
+from vitalspan.workers.private_files import read_file, replace_file
 
 _NAME: Final = "slo-history"
 _PREFIX: Final = struct.Struct("<II")
@@ -77,9 +77,7 @@ class SloHistory:
             parts += [packed("d", one.times)]
             parts += [packed("d", column) for column in zip(*one.grown, strict=True)]
         content = b"".join(parts)
-        unfinished = self._path.with_suffix(".new")
-        write_file(unfinished, _PREFIX.pack(crc32(content), len(parts[0])) + content)
-        unfinished.replace(self._path)
+        replace_file(self._path, _PREFIX.pack(crc32(content), len(parts[0])) + content)
 
     def restore(self, history: History) -> None:
         """Insert the stored events before the first tick of a history.

@@ -17,10 +17,12 @@ import fcntl
 import os
 import secrets
 import struct
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 from zlib import crc32
+from zlib import error as zlib_error
 
 from vitalspan.workers.private_files import open_file
 
@@ -42,6 +44,19 @@ _ATTEMPTS: Final = 5
 
 class UnreadableError(Exception):
     """A file without a state that this version can read."""
+
+
+@contextmanager
+def decoding(what: str) -> Iterator[None]:
+    """Raise UnreadableError if something cannot be decoded inside.
+
+    Args:
+        what: what is decoded, for the message.
+    """
+    try:
+        yield
+    except (struct.error, zlib_error, LookupError, ValueError, TypeError, AttributeError) as fault:
+        raise UnreadableError(f"{what} cannot be decoded ({fault!r:.80})") from None
 
 
 class Header(NamedTuple):
