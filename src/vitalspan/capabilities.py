@@ -13,7 +13,7 @@ from vitalspan.recording.counts import Counts
 from vitalspan.recording.instruments import Instruments
 from vitalspan.runtime import fork
 from vitalspan.runtime.first_use import first_use
-from vitalspan.workers.join import join_workers
+from vitalspan.workers.join_workers import join_workers
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider

@@ -25,7 +25,7 @@ from support.otlp_metrics import (
 from support.subprograms import COMMAND
 from vitalspan.bridge.otlp.settings import OtlpSettings
 from vitalspan.bridge.scrape.bridge import Bridge
-from vitalspan.bridge.scrape.target import ScrapeTarget
+from vitalspan.bridge.scrape.scrape_target import ScrapeTarget
 from vitalspan.cli.main import main
 
 

@@ -26,7 +26,7 @@ from support.waiting import wait_until
 from vitalspan.cli.main import main
 from vitalspan.clock import ManualClock
 from vitalspan.top.instances import Instance, metrics_url
-from vitalspan.top.rounds import Rounds
+from vitalspan.top.scrape_rounds import Rounds
 
 
 @pytest.fixture
@@ -319,7 +319,7 @@ def test_a_parser_that_breaks_is_an_error_of_its_service(
     def broken(*_: object) -> None:
         raise RecursionError("too\x1bdeep")
 
-    monkeypatch.setattr("vitalspan.bridge.scrape.target.parse_metrics", broken)
+    monkeypatch.setattr("vitalspan.bridge.scrape.scrape_target.parse_metrics", broken)
     scripted.answers["/metrics"] = 200, "a 1\n"
     instance = Instance(scripted.url, timeout=5, now=ManualClock().now)
     instance.scrape()

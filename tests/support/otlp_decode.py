@@ -11,10 +11,10 @@ from prometheus_client.registry import Collector
 
 from support.otlp_metrics import metrics_of
 from vitalspan.bridge.otlp.batch_builder import BatchBuilder
+from vitalspan.bridge.otlp.export_requests import requests_of
 from vitalspan.bridge.otlp.from_samples import add_metric
 from vitalspan.bridge.otlp.model import Batch
 from vitalspan.bridge.otlp.registry_source import RegistrySource
-from vitalspan.bridge.otlp.requests import requests_of
 
 NOW = 1_700_000_000_000_000_000
 """The time of all readings, in nanoseconds."""

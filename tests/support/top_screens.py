@@ -6,11 +6,11 @@ import io
 
 from rich.console import Console
 
-from vitalspan.bridge.scrape.parse import parse_metrics
+from vitalspan.bridge.scrape.text_parser import parse_metrics
 from vitalspan.top.figures import figures_of
 from vitalspan.top.instances import InstanceState, Snapshot
-from vitalspan.top.reading import Reading, read_metrics
 from vitalspan.top.screen import screen
+from vitalspan.top.service_metrics import Reading, read_metrics
 from vitalspan.top.view import View
 
 MORNING = 1_800_000_000.0

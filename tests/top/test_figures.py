@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from support.top_screens import exposition, reading
 from vitalspan.top.figures import Figures, figures_of, summed
-from vitalspan.top.reading import Key
+from vitalspan.top.service_metrics import Key
 
 
 def between(before: str, after: str, seconds: float = 10.0, instance: str = "") -> Figures:

@@ -10,7 +10,7 @@ from support.paths import ROOT
 from support.top_screens import exposition, lines_of, state
 from vitalspan.top.instances import InstanceState
 from vitalspan.top.keyboard import keys_in
-from vitalspan.top.text import number, safe, seconds
+from vitalspan.top.terminal_text import number, safe, seconds
 from vitalspan.top.view import SORT_NAMES, View
 
 HERE = state("a:9464", exposition(100, 5), exposition(300, 55, alert="ManyErrors"))

@@ -396,7 +396,7 @@ def test_a_full_disk_keeps_nobody_from_evaluating(
 
     service.call(0, 20, ValueError)
     with monkeypatch.context() as patched:
-        for module in ("published_evaluation", "requests"):
+        for module in ("published_evaluation", "leader_requests"):
             patched.setattr(f"vitalspan.workers.{module}.replace_file", refuse)
         service.tick()
         service.tick()

@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
 from vitalspan.cli.main import main
-from vitalspan.zero_code import decorating
+from vitalspan.zero_code import decorated_modules
 from vitalspan.zero_code.import_hook import ImportHook
-from vitalspan.zero_code.listing import functions_of, list_matches
+from vitalspan.zero_code.matching_functions import functions_of, list_matches
 from vitalspan.zero_code.patterns import Pattern, match, parse_patterns
 
 SOURCE = """
@@ -80,9 +80,9 @@ def test_what_is_listed_is_what_is_decorated(words: list[str]) -> None:
     exec(SOURCE, vars(module))
     monitor = vs.Monitor(registry=CollectorRegistry(), system_metrics=False)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decorating, "get_monitor", lambda: monitor)
-        decorated = decorating.decorate_module(module, patterns)
-        again = decorating.decorate_module(module, patterns)
+        patch.setattr(decorated_modules, "get_monitor", lambda: monitor)
+        decorated = decorated_modules.decorate_module(module, patterns)
+        again = decorated_modules.decorate_module(module, patterns)
     listed = [name for name in functions_of(SOURCE) if match(patterns, "m", name)]
     assert sorted(decorated) == sorted(listed)
     assert again == []

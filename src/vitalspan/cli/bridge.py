@@ -105,7 +105,7 @@ def _interval(arguments: argparse.Namespace, settings: OtlpSettings) -> float:
 
 def _targets(arguments: argparse.Namespace) -> list[Any]:
     from vitalspan.bridge.scrape.exposition_file import ExpositionFile  # noqa: PLC0415
-    from vitalspan.bridge.scrape.target import ACCEPT_PROTOBUF, ScrapeTarget  # noqa: PLC0415
+    from vitalspan.bridge.scrape.scrape_target import ACCEPT_PROTOBUF, ScrapeTarget  # noqa: PLC0415
 
     if arguments.file:
         return [ExpositionFile(arguments.file, _text(arguments.file), arguments.service)]

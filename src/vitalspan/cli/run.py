@@ -96,7 +96,7 @@ def _instrumentation(arguments: argparse.Namespace) -> Instrumentation:
 
 
 def _list(instrumentation: Instrumentation) -> None:
-    from vitalspan.zero_code.listing import list_matches  # noqa: PLC0415
+    from vitalspan.zero_code.matching_functions import list_matches  # noqa: PLC0415
     from vitalspan.zero_code.patterns import parse_patterns  # noqa: PLC0415
 
     patterns = parse_patterns(instrumentation.operations)

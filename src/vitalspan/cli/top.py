@@ -13,7 +13,7 @@ from vitalspan.errors import ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
     from vitalspan.top.instances import Snapshot
-    from vitalspan.top.rounds import Rounds
+    from vitalspan.top.scrape_rounds import Rounds
     from vitalspan.top.view import View
 
 
@@ -47,7 +47,7 @@ def add_to(commands: Commands[Any]) -> None:
 def _run(arguments: argparse.Namespace) -> None:
     from vitalspan.clock import SystemClock  # noqa: PLC0415 - other commands need none of these
     from vitalspan.top.instances import make_instances  # noqa: PLC0415
-    from vitalspan.top.rounds import Rounds  # noqa: PLC0415
+    from vitalspan.top.scrape_rounds import Rounds  # noqa: PLC0415
     from vitalspan.top.view import View  # noqa: PLC0415
 
     clock = SystemClock()
@@ -60,7 +60,7 @@ def _run(arguments: argparse.Namespace) -> None:
     rounds = Rounds(instances, arguments.interval, clock)
     view = View(apart=arguments.apart, sort=arguments.sort, filter=arguments.filter)
     if arguments.json:
-        from vitalspan.top.document import print_json  # noqa: PLC0415 - needs no Rich
+        from vitalspan.top.json_output import print_json  # noqa: PLC0415 - needs no Rich
 
         _check(print_json(rounds, view, time.sleep, once=arguments.once))
     else:
@@ -72,7 +72,7 @@ def _show(rounds: Rounds, view: View, *, once: bool) -> None:
         from rich.console import Console  # noqa: PLC0415 - an extra
 
         from vitalspan.top.keyboard import Keyboard  # noqa: PLC0415
-        from vitalspan.top.program import print_once, run_live  # noqa: PLC0415
+        from vitalspan.top.live_screen import print_once, run_live  # noqa: PLC0415
     except ModuleNotFoundError as missing:
         if missing.name is None or missing.name.partition(".")[0] != "rich":
             raise
@@ -90,7 +90,7 @@ def _show(rounds: Rounds, view: View, *, once: bool) -> None:
 
 def _check(snapshot: Snapshot) -> None:
     """Say which services could not be scraped, and exit with 1 if there is any."""
-    from vitalspan.top.text import safe  # noqa: PLC0415
+    from vitalspan.top.terminal_text import safe  # noqa: PLC0415
 
     away = [one for one in snapshot.instances if one.error is not None]
     for one in away:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from vitalspan.compat.awaitable_result import NOTHING, AwaitableResult
-from vitalspan.compat.finished_calls import record_call
+from vitalspan.compat.model_score import ModelScore
 from vitalspan.compat.performance_monitor.system import system_metrics
-from vitalspan.compat.scores import ModelScore
+from vitalspan.compat.record_call import record_call
 from vitalspan.default import get_monitor
 from vitalspan.monitor import Monitor
 from vitalspan.rules.alert import Alert

@@ -11,13 +11,13 @@ from opentelemetry import propagate
 from opentelemetry.trace import SpanKind, get_current_span
 
 from vitalspan.errors import ConfigurationError
+from vitalspan.integrations.endpoint_paths import EndpointPaths
 from vitalspan.integrations.request_operations import (
     OPENTELEMETRY,
     RequestCall,
     RequestOperations,
     known_method,
 )
-from vitalspan.integrations.shown_paths import ShownPaths
 from vitalspan.recording import spans
 from vitalspan.recording.call import Call, call_of
 from vitalspan.recording.call_record import CallDetails, details_of
@@ -110,7 +110,7 @@ class HttpOperations(RequestOperations):
 
     def __init__(self, **options: Unpack[HttpOptions]) -> None:
         super().__init__(options, HttpOptions)
-        self.shown = ShownPaths(
+        self.shown = EndpointPaths(
             options.get("metrics_path"), options.get("probes_path"), options.get("page_path")
         )
         pages = {self.shown.page} - {""}

@@ -1,10 +1,10 @@
 """Batch jobs: runs that are watched, and the sinks that are told about them."""
 
 from vitalspan.jobs.job import Job
+from vitalspan.jobs.job_report import JobReport
 from vitalspan.jobs.otlp import Otlp
 from vitalspan.jobs.ping import Ping
 from vitalspan.jobs.pushgateway import Pushgateway
-from vitalspan.jobs.report import JobReport
 from vitalspan.jobs.sink import Sink
 from vitalspan.jobs.textfile import Textfile
 

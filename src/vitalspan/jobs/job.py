@@ -15,9 +15,9 @@ from vitalspan.default import get_monitor
 from vitalspan.errors import ConfigurationError
 from vitalspan.jobs.environment import sinks_of_environment
 from vitalspan.jobs.job_metrics import job_metrics
+from vitalspan.jobs.job_report import JobReport
+from vitalspan.jobs.job_run import JobRun
 from vitalspan.jobs.outcome import ending_of_exception
-from vitalspan.jobs.report import JobReport
-from vitalspan.jobs.run import JobRun
 from vitalspan.jobs.sink import Sink
 from vitalspan.labels import value_text
 from vitalspan.units import parse_duration

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, Literal
 from prometheus_client import Gauge
 
 from vitalspan import metrics as names
+from vitalspan.jobs.job_report import JobReport
 from vitalspan.jobs.outcome import OUTCOMES
-from vitalspan.jobs.report import JobReport
 from vitalspan.monitor_metrics import OnePerMonitor, register
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from vitalspan.bridge.otlp.exporter import OtlpExporter, make_transport
 from vitalspan.bridge.otlp.registry_source import RegistrySource
 from vitalspan.bridge.otlp.settings import OtlpSettings
 from vitalspan.clock import SystemClock
-from vitalspan.jobs.report import JobReport
+from vitalspan.jobs.job_report import JobReport
 
 
 class Otlp:

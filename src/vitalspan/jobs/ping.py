@@ -6,8 +6,8 @@ import time
 from urllib.parse import urlsplit, urlunsplit
 
 from vitalspan.http_target import HttpTarget
+from vitalspan.jobs.job_report import JobReport
 from vitalspan.jobs.outcome import SUCCEEDED
-from vitalspan.jobs.report import JobReport
 from vitalspan.notify.json_client import JsonClient
 
 

@@ -13,7 +13,7 @@ from prometheus_client.exposition import (
 
 from vitalspan.errors import ConfigurationError
 from vitalspan.http_target import HttpTarget
-from vitalspan.jobs.report import JobReport
+from vitalspan.jobs.job_report import JobReport
 from vitalspan.labels import check_name, value_text
 
 _Headers = list[tuple[str, str]]

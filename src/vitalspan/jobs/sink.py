@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Protocol, runtime_checkable
 
-from vitalspan.jobs.report import JobReport
+from vitalspan.jobs.job_report import JobReport
 from vitalspan.labels import value_text
 from vitalspan.runtime.worker_queue import WorkerQueue
 

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from vitalspan.errors import ConfigurationError
 from vitalspan.exposition.generate import generate_latest
-from vitalspan.jobs.report import Families, JobReport
+from vitalspan.jobs.job_report import Families, JobReport
 
 _READABLE: Final = 0o644
 """The node exporter is another user than the job."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from vitalspan.top.reading import Counts, Key, Reading
+from vitalspan.top.service_metrics import Counts, Key, Reading
 
 _Name = TypeVar("_Name", str, float)
 

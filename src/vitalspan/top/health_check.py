@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from vitalspan.bridge.scrape.target import ScrapeError, get, metrics_of, text_of
+from vitalspan.bridge.scrape.scrape_target import ScrapeError, get, metrics_of, text_of
 from vitalspan.http_target import HttpTarget
 from vitalspan.top.instances import NOTHING_KNOWN, metrics_url
 from vitalspan.top.json_fields import Fields
-from vitalspan.top.reading import NO_DATA, Health, read_metrics
+from vitalspan.top.service_metrics import NO_DATA, Health, read_metrics
 
 UNREACHABLE: Final = 3
 """What the program exits with where nothing is known."""

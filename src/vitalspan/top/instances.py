@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from vitalspan.bridge.scrape.target import ScrapeTarget
+from vitalspan.bridge.scrape.scrape_target import ScrapeTarget
 from vitalspan.errors import ConfigurationError
 from vitalspan.top.figures import Figures, figures_of, summed
-from vitalspan.top.reading import FIRING, Alert, Health, Reading, read_metrics
+from vitalspan.top.service_metrics import FIRING, Alert, Health, Reading, read_metrics
 
 DEFAULT_URL: Final = "http://localhost:9464/metrics"
 NOTHING_KNOWN: Final = "has no metrics of vitalspan"

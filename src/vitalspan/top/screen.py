@@ -10,11 +10,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from vitalspan.top.detail import detail_lines
 from vitalspan.top.figures import Figures
 from vitalspan.top.instances import Snapshot
-from vitalspan.top.reading import FIRING
-from vitalspan.top.text import UNKNOWN, number, percent, safe, seconds
+from vitalspan.top.operation_detail import detail_lines
+from vitalspan.top.service_metrics import FIRING
+from vitalspan.top.terminal_text import UNKNOWN, number, percent, safe, seconds
 from vitalspan.top.view import View
 from vitalspan.words import counted
 

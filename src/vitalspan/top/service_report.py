@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from vitalspan.bridge.scrape.target import ScrapeError, get, text_of
+from vitalspan.bridge.scrape.scrape_target import ScrapeError, get, text_of
 from vitalspan.http_target import HttpTarget, shown
 from vitalspan.reports.document import (
     Bullets,
@@ -32,7 +32,7 @@ from vitalspan.reports.figures import (
 from vitalspan.reports.sections.calls import error_tone
 from vitalspan.top.instances import metrics_url
 from vitalspan.top.json_fields import Fields
-from vitalspan.top.text import safe
+from vitalspan.top.terminal_text import safe
 from vitalspan.words import duration_words
 
 MOST_OPERATIONS: Final = 100

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from vitalspan.top.json_fields import Fields
 from vitalspan.top.service_report import ServiceApi
-from vitalspan.top.text import UNKNOWN, safe, seconds
+from vitalspan.top.terminal_text import UNKNOWN, safe, seconds
 
 
 def stacks_at(

@@ -17,8 +17,8 @@ from vitalspan.metrics import OTHER, OVERFLOW
 from vitalspan.recording.detail_counts import DetailCounts
 from vitalspan.workers.details_encoding import sum_of_details
 from vitalspan.workers.directory_state import DirectoryState, WorkerState
+from vitalspan.workers.merged_registry import MergedRegistry
 from vitalspan.workers.payload import Payload, encode_counts
-from vitalspan.workers.registry import MergedRegistry
 from vitalspan.workers.series_keys import encode_key
 from vitalspan.workers.state_file import SUFFIX, StateFile, UnreadableError, decoding
 from vitalspan.workers.worker_counts import SeriesCounts, WorkerCounts

@@ -18,9 +18,9 @@ from vitalspan.workers.archive import ARCHIVE, Archive, archived_ids
 from vitalspan.workers.directory_lock import locked
 from vitalspan.workers.directory_state import DirectoryState, WorkerState
 from vitalspan.workers.file_names import EVALUATED
+from vitalspan.workers.merged_registry import MergedRegistry
 from vitalspan.workers.payload import Payload
 from vitalspan.workers.private_files import make_directory
-from vitalspan.workers.registry import MergedRegistry
 from vitalspan.workers.series_columns import SeriesLayout
 from vitalspan.workers.state_file import (
     SUFFIX,

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from vitalspan.workers.compact_json import dump
 from vitalspan.workers.encoded_series import EncodedSeries, encode_columns, encode_series
-from vitalspan.workers.registry import Row, rows_of
+from vitalspan.workers.merged_registry import Row, rows_of
 from vitalspan.workers.series_columns import Grids, SeriesColumns, SeriesLayout, decode_columns
 from vitalspan.workers.state_file import decoding
 from vitalspan.workers.worker_counts import WorkerCounts, add_amounts, add_columns

@@ -10,8 +10,8 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from vitalspan.labels import value_text
-from vitalspan.workers.inherited import free_locks, has_callback
-from vitalspan.workers.registry import (
+from vitalspan.workers.forked_metrics import free_locks, has_callback
+from vitalspan.workers.merged_registry import (
     LATEST,
     LIVING_SUM,
     MAX,

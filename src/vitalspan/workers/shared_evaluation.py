@@ -24,10 +24,10 @@ from vitalspan.workers.evaluation_state import (
     restore_engine,
     restore_health,
 )
+from vitalspan.workers.history_journal import HistoryJournal
+from vitalspan.workers.leader_requests import LeaderRequests
 from vitalspan.workers.leadership import Leadership
-from vitalspan.workers.past_evaluation import PastEvaluation
 from vitalspan.workers.published_evaluation import PublishedEvaluation
-from vitalspan.workers.requests import Requests
 
 if TYPE_CHECKING:
     from vitalspan.history.history import History
@@ -63,9 +63,9 @@ class SharedEvaluation:
         self._closed = False
         # Silences of several processes must have different numbers.
         parts.silences.number_from(1 + secrets.randbelow(2**40))
-        self.requests = Requests(directory, parts.engine, parts.silences, workers.note)
+        self.requests = LeaderRequests(directory, parts.engine, parts.silences, workers.note)
         self._published = PublishedEvaluation(directory, self._boot, workers.report)
-        self._past = PastEvaluation(workers, parts.history, directory, self._boot)
+        self._past = HistoryJournal(workers, parts.history, directory, self._boot)
         self.reset()
 
     def reset(self) -> None:

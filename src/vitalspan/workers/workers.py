@@ -12,17 +12,17 @@ from vitalspan.history.history import LATE
 from vitalspan.recording.call_record import CallRecord
 from vitalspan.runtime import fork
 from vitalspan.runtime.ticker import Ticker
-from vitalspan.workers.calls import calls_document, latest, read_calls
 from vitalspan.workers.directory import WorkersDirectory
 from vitalspan.workers.directory_state import DirectoryState
 from vitalspan.workers.merged_counts import MergedCounts
-from vitalspan.workers.private_files import is_exposed
-from vitalspan.workers.process_exit import ProcessExit
-from vitalspan.workers.publisher import Publisher
-from vitalspan.workers.registry import (
+from vitalspan.workers.merged_registry import (
     MergedRegistry,
     SharedRegistry,
 )
+from vitalspan.workers.private_files import is_exposed
+from vitalspan.workers.process_exit import ProcessExit
+from vitalspan.workers.publisher import Publisher
+from vitalspan.workers.recent_calls import calls_document, latest, read_calls
 from vitalspan.workers.registry_publisher import RegistryPublisher
 
 if TYPE_CHECKING:

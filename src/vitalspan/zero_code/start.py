@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 from vitalspan.zero_code import libraries
+from vitalspan.zero_code.child_processes import carry_on
 from vitalspan.zero_code.import_hook import install
 from vitalspan.zero_code.instrumentation import Instrumentation
 from vitalspan.zero_code.patterns import parse_patterns
-from vitalspan.zero_code.restarts import carry_on
 
 _started: list[Instrumentation] = []
 
@@ -39,7 +39,7 @@ def apply(instrumentation: Instrumentation) -> None:
     patterns = parse_patterns(instrumentation.operations)
     if patterns:
         # What records is imported with the first module that is decorated.
-        from vitalspan.zero_code.decorating import decorate_module  # noqa: PLC0415
+        from vitalspan.zero_code.decorated_modules import decorate_module  # noqa: PLC0415
 
         hook.add(
             lambda name: any(pattern.matches_module(name) for pattern in patterns),

@@ -17,9 +17,9 @@ from prometheus_client.registry import Collector
 import vitalspan as vs
 from support.otlp_metrics import Request as Message
 from support.otlp_metrics import metrics_of
+from vitalspan.bridge.otlp.export_requests import Request
 from vitalspan.bridge.otlp.exporter import OtlpExporter, next_time
 from vitalspan.bridge.otlp.registry_source import RegistrySource
-from vitalspan.bridge.otlp.requests import Request
 from vitalspan.bridge.otlp.send_queue import SendQueue
 from vitalspan.bridge.otlp.sender import Sender
 from vitalspan.bridge.otlp.settings import OtlpSettings

@@ -26,7 +26,7 @@ from support.otel_instruments import needs_utf8_names
 from support.otlp_decode import NOW, converted, decoded, otlp
 from support.otlp_metrics import metrics_of, texts
 from vitalspan import __version__
-from vitalspan.bridge.scrape.target import batch_of
+from vitalspan.bridge.scrape.scrape_target import batch_of
 from vitalspan.bridge.ucum import UCUM_BY_WORD
 
 CUMULATIVE = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE

@@ -26,8 +26,8 @@ from support.otlp_metrics import (
     run_grpc_metrics_receiver,
     run_http_metrics_receiver,
 )
+from vitalspan.bridge.otlp.export_requests import requests_of
 from vitalspan.bridge.otlp.exporter import make_transport
-from vitalspan.bridge.otlp.requests import requests_of
 from vitalspan.bridge.otlp.settings import OtlpSettings
 from vitalspan.bridge.otlp.transport import Accepted, ExportError, Transport
 from vitalspan.clock import SystemClock

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from vitalspan import metrics as names
+from vitalspan.bridge.otlp.export_requests import Request, requests_of
 from vitalspan.bridge.otlp.registry_source import Source
-from vitalspan.bridge.otlp.requests import Request, requests_of
 from vitalspan.bridge.otlp.send_queue import SendQueue
 from vitalspan.bridge.otlp.sender import Sender
 from vitalspan.bridge.otlp.series_tracker import SeriesTracker

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from vitalspan.bridge.otlp.requests import Request
+from vitalspan.bridge.otlp.export_requests import Request
 
 
 class SendQueue:

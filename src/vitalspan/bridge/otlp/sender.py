@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from vitalspan.bridge.otlp.requests import Request
+from vitalspan.bridge.otlp.export_requests import Request
 from vitalspan.bridge.otlp.send_queue import SendQueue
 from vitalspan.bridge.otlp.transport import ExportError, Transport
 from vitalspan.runtime.internal_errors import logger

@@ -10,7 +10,7 @@ from typing import Final
 from vitalspan.bridge.otlp.exporter import OtlpExporter, make_transport, next_time
 from vitalspan.bridge.otlp.settings import OtlpSettings
 from vitalspan.bridge.scrape.exposition_file import ExpositionFile
-from vitalspan.bridge.scrape.target import ScrapeTarget
+from vitalspan.bridge.scrape.scrape_target import ScrapeTarget
 from vitalspan.clock import Clock, SystemClock
 
 _MOST_AT_ONCE: Final = 16

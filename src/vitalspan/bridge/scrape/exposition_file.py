@@ -1,10 +1,10 @@
-"""An exposition in a file, as a target."""
+"""A file with metrics, which is exported like a scraped target."""
 
 from __future__ import annotations
 
 from vitalspan.bridge.otlp.registry_source import Reading, process_resource
-from vitalspan.bridge.scrape.parse import parse_metrics
-from vitalspan.bridge.scrape.target import batch_of
+from vitalspan.bridge.scrape.scrape_target import batch_of
+from vitalspan.bridge.scrape.text_parser import parse_metrics
 from vitalspan.errors import VitalspanError
 
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from vitalspan.compat.awaitable_result import NOTHING, AwaitableResult
-from vitalspan.compat.finished_calls import record_call
 from vitalspan.compat.performance_monitor.records import MIB
+from vitalspan.compat.record_call import record_call
 from vitalspan.metrics import OPERATION
 from vitalspan.monitor import Monitor
 from vitalspan.statistics.call_statistics import CallStatistics

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vitalspan.compat.awaitable_result import NOTHING, AwaitableResult
+from vitalspan.compat.model_score import ModelScore
 from vitalspan.compat.performance_monitor.activities import Activities
 from vitalspan.compat.performance_monitor.contexts import PerformanceContext
 from vitalspan.compat.performance_monitor.limits import limits_from_environment
@@ -21,7 +22,6 @@ from vitalspan.compat.performance_monitor.records import (
 from vitalspan.compat.performance_monitor.sessions import MonitorSessions
 from vitalspan.compat.performance_monitor.system import system_health, system_metrics
 from vitalspan.compat.performance_monitor.thresholds import SEVERITIES, Thresholds
-from vitalspan.compat.scores import ModelScore
 from vitalspan.default import get_monitor
 from vitalspan.monitor import Monitor
 from vitalspan.statistics.call_statistics import CallStatistics

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from os import PathLike
 from typing import Any
 
-from vitalspan.compat.finished_calls import record_call
+from vitalspan.compat.performance_monitor.benchmarks import BENCHMARKS, MetricValues
 from vitalspan.compat.performance_monitor.monitor import StudioMonitor
 from vitalspan.compat.performance_monitor.records import PerformanceAlert
 from vitalspan.compat.performance_monitor.system import system_snapshot
 from vitalspan.compat.performance_monitor.thresholds import converted
-from vitalspan.compat.performance_monitor.values import BENCHMARKS, MetricValues
+from vitalspan.compat.record_call import record_call
 from vitalspan.default import get_monitor
 from vitalspan.monitor import Monitor
 from vitalspan.rules.alert import Alert

@@ -11,9 +11,9 @@ from vitalspan.bridge.otlp.batch_builder import BatchBuilder
 from vitalspan.bridge.otlp.from_samples import Metric, add_metric
 from vitalspan.bridge.otlp.model import OWN_SCOPE, Description, Kind, NumberPoint
 from vitalspan.bridge.otlp.registry_source import Reading
-from vitalspan.bridge.scrape.parse import parse_metrics
-from vitalspan.bridge.scrape.protobuf_families import CONTENT_TYPE as PROTOBUF
-from vitalspan.bridge.scrape.protobuf_families import parse_families
+from vitalspan.bridge.scrape.protobuf_parser import CONTENT_TYPE as PROTOBUF
+from vitalspan.bridge.scrape.protobuf_parser import parse_families
+from vitalspan.bridge.scrape.text_parser import parse_metrics
 from vitalspan.errors import VitalspanError
 from vitalspan.http_client import HttpClient, HttpResponse
 from vitalspan.http_connection import HttpError

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vitalspan.workers.workers import Workers
 
 
-class PastEvaluation:
+class HistoryJournal:
     """Writes the journal of a history, and restores a history from another process' journal.
 
     Args:

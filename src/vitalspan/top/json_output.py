@@ -1,4 +1,4 @@
-"""A snapshot as JSON."""
+"""The JSON that `vitalspan top --json` prints: a snapshot of the services in one line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from vitalspan.top.figures import Figures
 from vitalspan.top.instances import Snapshot
-from vitalspan.top.rounds import Rounds
+from vitalspan.top.scrape_rounds import Rounds
 from vitalspan.top.view import View
 
 

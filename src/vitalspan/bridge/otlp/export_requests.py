@@ -1,4 +1,4 @@
-"""Splits a batch into requests of limited size."""
+"""OTLP requests of limited size, made of a batch of metrics."""
 
 from __future__ import annotations
 

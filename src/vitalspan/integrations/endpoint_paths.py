@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vitalspan.serve.messages import Request, Response
 
 
-class ShownPaths:
+class EndpointPaths:
     """What an application serves of a registry, and at which paths.
 
     Args:

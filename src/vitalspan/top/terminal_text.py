@@ -1,4 +1,4 @@
-"""Numbers and names as the terminal shows them, without control characters."""
+"""Texts for the terminal: numbers in few characters, and names without control characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rounds of scrapes, beside the screen so that keys are answered at once."""
+"""Rounds of scrapes of all services, in threads beside the screen."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""One operation by itself, in lines."""
+"""The details of one operation, as lines of the screen."""
 
 from __future__ import annotations
 
 from rich.text import Text
 
 from vitalspan.top.figures import Figures
-from vitalspan.top.text import number, percent, safe, seconds
+from vitalspan.top.terminal_text import number, percent, safe, seconds
 
 
 def detail_lines(one: Figures) -> list[Text]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support.otlp_decode import decoded
 from support.otlp_metrics import Request as Message
 from support.otlp_metrics import texts
+from vitalspan.bridge.otlp.export_requests import requests_of
 from vitalspan.bridge.otlp.model import (
     Batch,
     Buckets,
@@ -26,7 +27,6 @@ from vitalspan.bridge.otlp.model import (
     shape_of,
     stale_point,
 )
-from vitalspan.bridge.otlp.requests import requests_of
 
 text = st.text(st.sampled_from("ab\x00\n\u00e9\U0001f600"), max_size=4)
 live = st.just(False)

@@ -1,4 +1,4 @@
-"""One scrape of a service: what its metrics say about operations, health and alerts."""
+"""The metrics of a scraped service, read as operations, health and alerts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The live screen, and the same printed once; both need Rich."""
+"""The live screen in the terminal, and the same printed once; both need Rich."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.live import Live
 
 from vitalspan.top.instances import Snapshot
 from vitalspan.top.keyboard import Keyboard
-from vitalspan.top.rounds import Rounds
+from vitalspan.top.scrape_rounds import Rounds
 from vitalspan.top.screen import screen
 from vitalspan.top.view import View
 

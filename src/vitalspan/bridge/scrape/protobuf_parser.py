@@ -1,4 +1,4 @@
-"""Parses expositions in Prometheus' protobuf format.
+"""Parses expositions in the protobuf format of Prometheus.
 
 The messages are length-delimited `io.prometheus.client` messages. They have what text lacks: native
 histograms and the creation times of series.

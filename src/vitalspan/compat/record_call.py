@@ -1,4 +1,4 @@
-"""Records calls that somebody else has timed."""
+"""Records calls that the caller has timed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parses expositions in Prometheus' text format or OpenMetrics."""
+"""Parses expositions in the text formats of Prometheus and OpenMetrics."""
 
 from __future__ import annotations
 

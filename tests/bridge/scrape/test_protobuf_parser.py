@@ -15,8 +15,8 @@ from support.histories import STEPS, performed
 from support.otlp_metrics import MetricsReceiver, run_http_metrics_receiver
 from vitalspan.bridge.otlp.model import OWN_SCOPE, ExponentialPoint, Kind, NumberPoint
 from vitalspan.bridge.otlp.registry_source import RegistrySource
-from vitalspan.bridge.scrape.protobuf_families import parse_families
-from vitalspan.bridge.scrape.target import batch_of
+from vitalspan.bridge.scrape.protobuf_parser import parse_families
+from vitalspan.bridge.scrape.scrape_target import batch_of
 from vitalspan.cli.main import main
 from vitalspan.exposition.generate import generate_latest
 

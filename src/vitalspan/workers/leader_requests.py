@@ -18,7 +18,7 @@ _SUFFIX: Final = ".request"
 _MOST: Final = 1000
 
 
-class Requests:
+class LeaderRequests:
     """Files that ask the leader to acknowledge, silence, unsilence or clear alerts.
 
     Args:

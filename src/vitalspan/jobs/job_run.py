@@ -12,8 +12,8 @@ from opentelemetry.trace import get_current_span
 
 from vitalspan.jobs.environment import context_of_environment
 from vitalspan.jobs.job_metrics import job_metrics
+from vitalspan.jobs.job_report import JobReport
 from vitalspan.jobs.outcome import FAILED, SUCCEEDED, TERMINATED, Ending, exit_status_of_signal
-from vitalspan.jobs.report import JobReport
 from vitalspan.jobs.sink import Sink, SinkThreads
 from vitalspan.jobs.termination import Termination
 from vitalspan.recording import spans
