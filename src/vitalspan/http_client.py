@@ -31,14 +31,18 @@ class HttpResponse(NamedTuple):
 
 
 class HttpClient:
-    """Sends requests to one target, each over its own connection.
+    """Sends requests to one target, each over a connection of its own.
 
     Args:
-        target: the target, with the headers to send.
+        target: where to, and with which headers.
+        most: bytes of a response's body; one that is larger is cut off after them.
+        whole: whether a body that breaks off is an error. Otherwise its beginning is returned.
     """
 
-    def __init__(self, target: HttpTarget) -> None:
+    def __init__(self, target: HttpTarget, most: int, *, whole: bool = True) -> None:
         self._target = target
+        self._most = most
+        self._whole = whole
         self._connection: Connection | None = None
 
     def request(
@@ -47,33 +51,28 @@ class HttpClient:
         selector: str,
         body: bytes = b"",
         headers: Mapping[str, str] = NO_HEADERS,
-        *,
-        most: int,
         remaining: Callable[[], float] | None = None,
-        whole: bool = True,
     ) -> HttpResponse:
-        """Send a request without following redirects, and return the response whatever its status.
+        """Send a request, follow no redirection, and return the response whatever its status.
 
         Args:
-            method: the method of the request.
-            selector: the path and the query of the request.
-            body: the body of the request.
-            headers: headers that take precedence over those of the target.
-            most: the maximum size of the response's body in bytes; a larger one is cut off.
+            method: of the request.
+            selector: the path and the query that are asked for.
+            body: what is sent.
+            headers: go before those of the target.
             remaining: returns the seconds that the next wait may take; None gives each wait the
-                target's timeout.
-            whole: whether an incomplete body is an error; otherwise the part of it is returned.
+                target's time-out.
 
         Raises:
             HttpError: if there is no response.
         """
         target = self._target
-        patience = remaining or (lambda: target.timeout)
-        connection = self._connection = Connection(target, patience)
+        connection = Connection(target, remaining or (lambda: target.timeout))
+        self._connection = connection
         try:
             request = _request(target, method, selector, len(body), headers)
             with contextlib.closing(connection):
-                return _exchange(connection, request, body, most, whole=whole)
+                return self._exchange(connection, request, body)
         except (OSError, UnicodeError, h11.ProtocolError) as error:
             raise HttpError(error) from None
 
@@ -82,6 +81,25 @@ class HttpClient:
         connection = self._connection
         if connection is not None:
             connection.abort()
+
+    def _exchange(self, connection: Connection, request: h11.Request, body: bytes) -> HttpResponse:
+        protocol = h11.Connection(h11.CLIENT)
+        connection.connect()
+        head = protocol.send(request) or b""
+        data = (protocol.send(h11.Data(data=body)) or b"") if body else b""
+        protocol.send(h11.EndOfMessage())
+        unsent: OSError | None = None
+        try:
+            connection.send(head + data)
+        except ConnectionError as broken:
+            # A server that refuses a request by its headers may respond and disconnect.
+            unsent = broken
+        try:
+            return _response(events_of(protocol, connection), self._most, whole=self._whole)
+        except (OSError, h11.RemoteProtocolError):
+            if unsent is not None:
+                raise unsent from None
+            raise
 
 
 def fetch(
@@ -109,7 +127,7 @@ def fetch(
     """
     for _ in range(1 + _MAX_REDIRECTIONS):
         method = "POST" if form else "GET"
-        response = HttpClient(target).request(method, selector, form, headers, most=most)
+        response = HttpClient(target, most).request(method, selector, form, headers)
         location = response.headers.get("location")
         if response.status not in _FOLLOWED or location is None:
             break
@@ -140,28 +158,6 @@ def _request(
     )
     host = (b"Host", target.authority.encode("ascii"))
     return h11.Request(method=method, target=selector, headers=[host, *encoded])
-
-
-def _exchange(
-    connection: Connection, request: h11.Request, body: bytes, most: int, *, whole: bool
-) -> HttpResponse:
-    protocol = h11.Connection(h11.CLIENT)
-    connection.connect()
-    head = protocol.send(request) or b""
-    data = (protocol.send(h11.Data(data=body)) or b"") if body else b""
-    protocol.send(h11.EndOfMessage())
-    unsent: OSError | None = None
-    try:
-        connection.send(head + data)
-    except ConnectionError as broken:
-        # A server that refuses a request by its headers may respond and disconnect.
-        unsent = broken
-    try:
-        return _response(events_of(protocol, connection), most, whole=whole)
-    except (OSError, h11.RemoteProtocolError):
-        if unsent is not None:
-            raise unsent from None
-        raise
 
 
 def _response(events: Iterator[Any], most: int, *, whole: bool) -> HttpResponse:

@@ -32,7 +32,8 @@ class JsonClient:
 
     def __init__(self, target: HttpTarget, *, explain: bool = False) -> None:
         self._target = target
-        self._client = HttpClient(target)
+        # The status is what counts: its sender may break off or dawdle after it.
+        self._client = HttpClient(target, _MAX_ANSWER, whole=False)
         self._explain = explain
 
     def post(self, document: Any, now: float, *, path: str = "") -> bytes:
@@ -69,10 +70,7 @@ class JsonClient:
         selector = self._target.at(path) if path else self._target.selector
         for _ in range(1 + _MAX_REDIRECTIONS):
             try:
-                # Only the status matters: the server may break off or be slow after it.
-                response = self._client.request(
-                    method, selector, body, most=_MAX_ANSWER, whole=False
-                )
+                response = self._client.request(method, selector, body)
             except HttpError as error:
                 raise UndeliveredError(str(error), again=error.again) from None
             if response.status not in _REDIRECTIONS:

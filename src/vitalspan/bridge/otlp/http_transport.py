@@ -46,7 +46,7 @@ class HttpTransport:
         self._selector = target.selector
         self._now = now
         self._wall = wall
-        self._client = HttpClient(target)
+        self._client = HttpClient(target, _MAX_ANSWER)
         self._headers = {"Content-Type": "application/x-protobuf"}
         if gzip:
             self._headers["Content-Encoding"] = "gzip"
@@ -55,12 +55,7 @@ class HttpTransport:
         """Post a request; see `Transport`."""
         try:
             response = self._client.request(
-                "POST",
-                self._selector,
-                body,
-                self._headers,
-                most=_MAX_ANSWER,
-                remaining=lambda: deadline - self._now(),
+                "POST", self._selector, body, self._headers, lambda: deadline - self._now()
             )
         except HttpError as error:
             raise ExportError(str(error), again=error.again) from None

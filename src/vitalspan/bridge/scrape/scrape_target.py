@@ -131,12 +131,8 @@ def get(target: HttpTarget, accept: str) -> HttpResponse:
     headers = {"Accept": accept, "Accept-Encoding": "gzip"}
     deadline = time.monotonic() + target.timeout
     try:
-        return HttpClient(target).request(
-            "GET",
-            target.selector,
-            headers=headers,
-            most=MAX_SCRAPE,
-            remaining=lambda: deadline - time.monotonic(),
+        return HttpClient(target, MAX_SCRAPE).request(
+            "GET", target.selector, b"", headers, lambda: deadline - time.monotonic()
         )
     except HttpError as error:
         raise ScrapeError(str(error)) from None
