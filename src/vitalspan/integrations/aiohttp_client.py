@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Final, Unpack
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Unpack
 
 from vitalspan.integrations.client_operations import ClientOperations, ClientOptions, Url
 
@@ -119,13 +119,12 @@ class _Requests:
             call.finish(error)
 
 
-class _Redirected:
+class _Redirected(NamedTuple):
     """The request that follows a redirect."""
 
-    def __init__(self, method: str, url: URL, headers: Any) -> None:
-        self.method = method
-        self.url = url
-        self.headers = headers
+    method: str
+    url: URL
+    headers: Any
 
 
 def _url(url: URL) -> Url:

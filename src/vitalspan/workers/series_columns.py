@@ -122,32 +122,22 @@ class SeriesLayout:
         self.created, self.first, self.lengths, self.flags = created, first, lengths, flags
 
 
-class SeriesColumns:
+class SeriesColumns(NamedTuple):
     """The counts of a process' series.
 
-    Args:
+    Attributes:
         layout: the part that rarely changes.
         values: the columns of `Values`.
-        counts: the encoded counts of fine buckets, by the number of bytes of each.
+        encoded_counts: the encoded counts of fine buckets, by the number of bytes of each.
         in_progress: the calls in progress, for series that have any.
         details: the details, for series that have any, by their place in the columns.
     """
 
-    __slots__ = ("_counts", "details", "in_progress", "layout", "values")
-
-    def __init__(
-        self,
-        layout: SeriesLayout,
-        values: list[array[Any]],
-        counts: Mapping[int, bytes],
-        in_progress: list[InProgress],
-        details: Mapping[int, Document],
-    ) -> None:
-        self.layout = layout
-        self.values = values
-        self._counts = counts
-        self.in_progress = in_progress
-        self.details = details
+    layout: SeriesLayout
+    values: list[array[Any]]
+    encoded_counts: Mapping[int, bytes]
+    in_progress: list[InProgress]
+    details: Mapping[int, Document]
 
     def counts(self, width: int) -> bytes:
         """Return the fine bucket counts of all series, at the offsets of the layout.
@@ -155,12 +145,12 @@ class SeriesColumns:
         Args:
             width: the number of bytes for each count, at least `widest`; little-endian.
         """
-        return b"".join(widened(part, own, width) for own, part in self._counts.items())
+        return b"".join(widened(part, own, width) for own, part in self.encoded_counts.items())
 
     @property
     def widest(self) -> int:
         """The number of bytes that the greatest of the counts needs."""
-        return max((width for width, part in self._counts.items() if part), default=1)
+        return max((width for width, part in self.encoded_counts.items() if part), default=1)
 
 
 def decode_columns(

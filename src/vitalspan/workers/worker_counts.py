@@ -16,6 +16,7 @@ SloKey = tuple[str, str, Labels]
 """The name of an SLO, its definition, and the labels that separate its budgets."""
 
 
+@dataclass(slots=True, eq=False)
 class SeriesCounts:
     """The counts of one series.
 
@@ -31,26 +32,14 @@ class SeriesCounts:
         details: errors, measures and so on; None if there are none.
     """
 
-    __slots__ = (
-        "boundaries",
-        "created",
-        "details",
-        "fine",
-        "first",
-        "split",
-        "spread",
-        "total",
-    )
-
-    def __init__(self, boundaries: tuple[float, ...]) -> None:
-        self.boundaries = boundaries
-        self.created = 0.0
-        self.first = 0
-        self.fine: list[int] = []
-        self.total = 0.0
-        self.spread = NO_SPREAD
-        self.split = False
-        self.details: DetailCounts | None = None
+    boundaries: tuple[float, ...]
+    created: float = 0.0
+    first: int = 0
+    fine: list[int] = field(default_factory=list)
+    total: float = 0.0
+    spread: Spread = NO_SPREAD
+    split: bool = False
+    details: DetailCounts | None = None
 
     def histogram(self) -> DurationHistogram:
         """Return the durations as a histogram."""
