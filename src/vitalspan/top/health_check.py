@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from vitalspan.bridge.scrape.scrape_target import ScrapeError, get, metrics_of, text_of
+from vitalspan.bridge.scrape.scrape_target import ScrapeError, get, text_of
 from vitalspan.http_target import HttpTarget
-from vitalspan.top.instances import NOTHING_KNOWN, metrics_url
+from vitalspan.top.instances import Instance, metrics_url
 from vitalspan.top.json_fields import Fields
-from vitalspan.top.service_metrics import NO_DATA, Health, read_metrics
+from vitalspan.top.service_metrics import NO_DATA
 
 UNREACHABLE: Final = 3
 """What the program exits with where nothing is known."""
@@ -31,7 +31,6 @@ EXIT_CODES: Final = {
 
 _METRICS: Final = "/metrics"
 _JSON: Final = "application/json"
-_ANY: Final = f"{_JSON},text/plain;version=0.0.4;q=0.5"
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def health_at(url: str, *, timeout: float, metric_prefix: str = "") -> HealthRep
 
 def _asked(url: str, timeout: float) -> HealthReport | None:
     """What `/health` answers, which is 503 for a service that fails; None for another answer."""
-    answer = get(HttpTarget("health", url, timeout=timeout), _ANY)
+    answer = get(HttpTarget("health", url, timeout=timeout), _JSON)
     if answer.status not in (200, 503):
         return None
     try:
@@ -100,12 +99,10 @@ def _asked(url: str, timeout: float) -> HealthReport | None:
 
 
 def _from_metrics(url: str, timeout: float, metric_prefix: str) -> HealthReport:
-    answer = get(HttpTarget("health", url, timeout=timeout), _ANY)
-    if answer.status != 200:
-        raise ScrapeError(f"answered {answer.status}")
-    reading = read_metrics(metrics_of(answer), time.monotonic(), metric_prefix)
-    if not reading.known:
-        raise ScrapeError(NOTHING_KNOWN)
-    health: Health = reading.health
+    instance = Instance(url, timeout=timeout, now=time.monotonic, metric_prefix=metric_prefix)
+    instance.scrape()
+    error, health = instance.state.error, instance.state.health
+    if error is not None:
+        raise ScrapeError(error)
     reasons = tuple(f"{factor} costs {points:.1f} points" for factor, points in health.lost)
     return HealthReport(health.score, health.status, reasons, failing=health.failing)
