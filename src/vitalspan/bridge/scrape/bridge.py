@@ -17,7 +17,7 @@ _MOST_AT_ONCE: Final = 16
 
 
 Target = ScrapeTarget | ExpositionFile
-"""Something that is scraped, and then read by the exporter."""
+"""A target that is scraped, and then read by the exporter."""
 
 
 class Bridge:

@@ -47,11 +47,11 @@ class ScrapeTarget:
     could not, the exporter marks its series as stale.
 
     Args:
-        url: of the exposition.
-        service: the name of the service; without one, `OTEL_SERVICE_NAME` of the target is not
-            known, and it is `unknown_service` unless `target_info` says it.
-        timeout: seconds that a scrape takes at most.
-        accept: the formats that the target is asked for.
+        url: the URL of the exposition.
+        service: the name of the service; without one, it comes from `target_info` or is
+            `unknown_service`, because the target's `OTEL_SERVICE_NAME` is not known.
+        timeout: the maximum number of seconds of a scrape.
+        accept: the accepted formats.
 
     Raises:
         ConfigurationError: for an invalid URL.
@@ -119,11 +119,11 @@ class ScrapeTarget:
 
 
 def get(target: HttpTarget, accept: str) -> HttpResponse:
-    """Return what a target answers to a GET, whatever its status.
+    """Return the response of a target to a GET, whatever its status.
 
     Args:
-        target: where it is.
-        accept: the types of content that are wanted.
+        target: the target.
+        accept: the accepted content types.
 
     Raises:
         ScrapeError: if there is no response.
