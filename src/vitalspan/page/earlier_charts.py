@@ -27,11 +27,11 @@ class EarlierCharts:
     """The charts of one moment, on one axis, of a period that memory has not as a whole.
 
     Args:
-        history: what is in memory, while it is locked.
-        signal_history: of the score and the machine, likewise.
+        history: the history in memory, which is locked.
+        signal_history: the past of the score and the machine, which is locked as well.
         statistics: reads what is not in memory.
         seconds: how far the charts go back.
-        slots: those of all calls, from the statistics; they make the axis.
+        slots: the slots of all calls, from the statistics; they determine the axis.
     """
 
     def __init__(

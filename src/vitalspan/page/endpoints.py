@@ -48,12 +48,12 @@ class Endpoint:
     """A path of the JSON API.
 
     Attributes:
-        name: what follows `/api/v1/`.
-        answer: makes its document, of a monitor and the values of its parameters.
+        name: the part of the path after `/api/v1/`.
+        answer: creates its document, given a monitor and the values of its parameters.
         document: the type of the document.
-        parameters: that it takes.
-        private: whether it tells how the program is built.
-        content_type: of what it answers; where this is not JSON, its document is `bytes`.
+        parameters: its parameters.
+        private: whether it reveals how the program is built.
+        content_type: the content type; if this is not JSON, its document is `bytes`.
     """
 
     name: str

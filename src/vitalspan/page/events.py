@@ -22,10 +22,10 @@ class EventFeed:
     """The events for everybody who follows a service, made step by step.
 
     Args:
-        registry: whose service they are about.
+        registry: the registry of the service.
 
     Attributes:
-        seconds: from this step to the next one.
+        seconds: the seconds until the next step.
     """
 
     def __init__(self, registry: object) -> None:
@@ -38,11 +38,11 @@ class EventFeed:
         """Return the events that are due, one after the other; nothing where none is.
 
         Args:
-            anew: whether somebody has come who knows nothing yet.
+            anew: whether there is a new client, which needs everything.
         """
         events = b""
         if anew or self._until_status <= 0:
-            # JSON in one line can have no line break that would end the event.
+            # JSON in one line cannot contain a line break that would end the event.
             body = answer("status", "", self._registry).body.strip()
             events += b"event: status\ndata: " + body + b"\n\n"
             self._until_status = seconds_between(self._registry)

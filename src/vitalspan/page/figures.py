@@ -45,10 +45,10 @@ class Charts:
     """The charts of one moment, on one axis.
 
     Attributes:
-        axis: of all of them.
-        history: that they are read from, while it is locked.
-        signal_history: of the score and the machine, likewise.
-        boundaries: of their points.
+        axis: the axis of all charts.
+        history: the history to read, which is locked.
+        signal_history: the past of the score and the machine, which is locked as well.
+        boundaries: the boundaries of their points.
     """
 
     axis: Axis
@@ -106,15 +106,15 @@ def reading_charts(
 ) -> Iterator[Charts | EarlierCharts | None]:
     """Let nothing be noted in the history while charts are read from it.
 
-    Where memory has not all of the time, and a store or a Prometheus has, they are read from there.
+    If the period is not completely in memory, it is read from a store or a Prometheus if possible.
 
     Args:
-        monitor: whose history it is.
-        seconds: how far charts go back, at most.
+        monitor: the monitor with the history.
+        seconds: how far charts go back at most.
         step: seconds between two points; None chooses.
 
     Yields:
-        The charts; None where there is no history yet.
+        The charts; None if there is no history yet.
     """
     evaluation = monitor.evaluation
     with evaluation.reading_any_history() as history:
@@ -144,9 +144,9 @@ def _earlier_charts(monitor: Monitor, history: History, seconds: float) -> Earli
     first = first_called(slots)
     begin = window.start + history.counts.epoch()
     if len(slots) < first + 2 or slots[first + 1].start >= begin:
-        # It has hardly more than memory has, and that is finer.
+        # It covers hardly more than memory, which has a finer resolution.
         return None
-    # Long before the first call the service may not have been there.
+    # Long before the first call the service may not have existed.
     slots = slots[max(0, first - 1) :]
     signal_history = monitor.evaluation.signal_history
     return EarlierCharts(history, signal_history, statistics, seconds, slots)
@@ -162,7 +162,7 @@ def reading_statistics(monitor: Monitor) -> Iterator[tuple[ServiceStatistics, bo
     """Let figures be read that may look back, on the history of another process where need be.
 
     Yields:
-        What has the figures, and whether it can look back.
+        The statistics, and whether they can look back.
     """
     with monitor.evaluation.reading_any_history() as history:
         if history is None:
@@ -177,9 +177,9 @@ def figures_of_operations(
     """Return the figures of each operation, and what has to be said about them.
 
     Args:
-        monitor: that has recorded them.
-        seconds: of the past.
-        component: whose operations these are; None for those of all.
+        monitor: the monitor with the calls.
+        seconds: the length of the period.
+        component: the component of the operations; None for all.
     """
     with reading_statistics(monitor) as (statistics, looks_back):
         if looks_back:

@@ -29,7 +29,7 @@ _ATTRIBUTE: Final = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
 def dump(document: object) -> bytes:
     """Return a document as JSON. Numbers that JSON does not have, such as infinity, become null."""
-    # A name may be half of a surrogate pair, which no encoding has.
+    # A name may have a lone surrogate, which no encoding can represent.
     return "".join(_written(plain(document))).encode("utf-8", "replace") + b"\n"
 
 
@@ -77,7 +77,7 @@ class Schemas:
     """JSON Schemas of documents, each dataclass once, by its name.
 
     Attributes:
-        components: the schemas of the dataclasses so far.
+        components: the schemas of dataclasses so far.
     """
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from vitalspan.page.parameters import Parameter
 from vitalspan.page.problem import Problem
 
 VERSION: Final = "1"
-"""Of the API. Fields may be added to it; what would break a client becomes `/api/v2/`."""
+"""The version of the API. Fields may be added to it; breaking changes become `/api/v2/`."""
 
 _DESCRIPTION: Final = (
     "What a service measured by vitalspan knows about itself: operations, alerts, rules and "

@@ -12,10 +12,10 @@ from vitalspan.history.ticks import LONGEST
 from vitalspan.words import suggestion
 
 MAX_QUERY: Final = 4096
-"""Characters of a query string, at most."""
+"""The maximum length of a query string in characters."""
 
 MAX_TEXT: Final = 1024
-"""Characters of a text parameter, at most."""
+"""The maximum length of a string parameter in characters."""
 
 
 class BadRequestError(Exception):
@@ -27,11 +27,11 @@ class Parameter:
     """A query parameter.
 
     Attributes:
-        name: as it is written in the query string.
-        description: for people.
-        default: its value where it is not given.
-        required: whether it has to be given.
-        choices: the texts that it may be; without them it is any text.
+        name: the name in the query string.
+        description: a description for people.
+        default: the default value.
+        required: whether it is required.
+        choices: the allowed strings; any string if there are none.
     """
 
     name: str
@@ -41,10 +41,10 @@ class Parameter:
     choices: tuple[str, ...] = ()
 
     def parse(self, text: str) -> Any:
-        """Return the value that a text stands for.
+        """Return the value of a string.
 
         Raises:
-            BadRequestError: for a text that stands for none.
+            BadRequestError: for an invalid string.
         """
         if len(text) > MAX_TEXT:
             raise BadRequestError(f"{self.name}: use at most {MAX_TEXT} characters")
@@ -67,9 +67,9 @@ class NumberParameter(Parameter):
     """A query parameter that is a number.
 
     Attributes:
-        least: its least value.
-        most: its greatest value.
-        whole: whether it is a whole number.
+        least: the minimum.
+        most: the maximum.
+        whole: whether it is an integer.
     """
 
     least: float = 0.0
@@ -77,14 +77,14 @@ class NumberParameter(Parameter):
     whole: bool = False
 
     def parse(self, text: str) -> Any:
-        """Return the number that a text stands for.
+        """Return the number of a string.
 
         Raises:
-            BadRequestError: for no number, or one out of bounds.
+            BadRequestError: for an invalid number, or one out of bounds.
         """
         kind = "a whole number" if self.whole else "a number"
         try:
-            # More digits than that are no number that anybody wants to have read.
+            # Longer numbers are invalid anyway, and would take long to parse.
             number: float = (int if self.whole else float)(text[:64])
         except ValueError:
             number = math.nan
@@ -118,11 +118,10 @@ COMPONENT: Final = Parameter("component", "The name of a component.")
 
 
 def parse_query(query: str, parameters: Sequence[Parameter]) -> dict[str, Any]:
-    """Return the values of the parameters in a query string; None for what is not there.
+    """Return the values of the parameters in a query string; None for those that are absent.
 
     Raises:
-        BadRequestError: for a parameter that there is not, that is there twice, or whose value
-            cannot be used.
+        BadRequestError: for a parameter that is unknown, duplicated, or has an invalid value.
     """
     if len(query) > MAX_QUERY:
         raise BadRequestError(f"the query string: use at most {MAX_QUERY} characters")

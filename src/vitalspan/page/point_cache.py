@@ -1,4 +1,4 @@
-"""Points of charts that were read before: the past does not change, so only its end is read."""
+"""Caches the points of charts: the past does not change, so only its end is read again."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ ChartKey = tuple[str | None, str | None, float]
 """A component, an operation, and the step of the axis; None for every component or operation."""
 
 MOST_CHARTS: Final = 256
-"""Charts of one history, those that were read last."""
+"""The maximum number of charts per history; the least recently used are dropped."""
 
 
 class PointCache:
-    """The known points of the charts of all histories in this process."""
+    """The cached points of the charts of all histories in this process."""
 
     def __init__(self) -> None:
         self.reset()
         fork.reset_in_child(self)
 
     def reset(self) -> None:
-        """Forget them all."""
+        """Drop all points."""
         self._lock = Lock()
-        # A history that begins anew has other ticks.
+        # A history that starts over has other ticks.
         self._charts: weakref.WeakKeyDictionary[Ticks, OrderedDict[ChartKey, KnownPoints]] = (
             weakref.WeakKeyDictionary()
         )
 
     def points(self, history: History, key: ChartKey) -> KnownPoints:
-        """Return the points of a chart that are known, to be read and added to.
+        """Return the known points of a chart, which the caller reads and extends.
 
         Args:
-            history: that they are of, which must not change meanwhile.
-            key: which chart.
+            history: the history, which must not change in the meantime.
+            key: the key of the chart.
         """
         with self._lock:
             charts = self._charts.setdefault(history.ticks, OrderedDict())
@@ -53,4 +53,4 @@ class PointCache:
 
 
 point_cache: Final = PointCache()
-"""That of this process."""
+"""The cache of this process."""

@@ -1,4 +1,4 @@
-"""The document of a request that was not answered."""
+"""The document for a request that failed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 
 class NotFoundError(Exception):
-    """A request for something that there is not; the message says why."""
+    """The requested object does not exist; the message says why."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A request that was not answered.
+    """A request that failed.
 
     Attributes:
         error: what is wrong with it, and what to do.

@@ -1,4 +1,4 @@
-"""The page and its JSON API as paths below wherever they are mounted."""
+"""The routes of the page and its JSON API, below wherever they are mounted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _POLICY: Final = (
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
-    # Text of others can only ever become text: there is no way to make markup of it.
+    # Text from others can only become text nodes: there is no way to create markup from it.
     "require-trusted-types-for 'script'",
     "trusted-types vitalspan",
 )
@@ -42,25 +42,25 @@ HEADERS: Final = (
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Cache-Control", "no-cache"),
 )
-"""The headers of every answer."""
+"""The headers of every response."""
 
 
 def answer_path(path: str, query: str, registry: object, *, trusted: bool = False) -> Answer:
-    """Return the answer to a `GET` request.
+    """Return the response to a `GET` request.
 
     Args:
-        path: below the mount, with percent-encoding decoded.
-        query: what follows the question mark, still encoded.
-        registry: whose monitor is shown.
-        trusted: whether something is known about who asks.
+        path: the path below the mount, with percent-encoding decoded.
+        query: the part after the question mark, still encoded.
+        registry: the registry of the monitor to show.
+        trusted: whether the client is authenticated or local.
     """
     if path == EVENTS_PATH:
-        # Where no connection can be held open, this tells a browser not to ask for events again.
+        # On servers without streams, this tells a browser not to ask for events again.
         return Answer(HTTPStatus.NO_CONTENT, b"")
     if path == OPENAPI_PATH:
         return Answer(HTTPStatus.OK, openapi_text().encode())
     if path == TOKEN_PATH:
-        # Only a server that knows its clients by itself gives out a token.
+        # Only a server that authenticates its clients itself gives out a token.
         return Answer(HTTPStatus.OK, dump(Token(None)))
     if path.startswith(API_PATH):
         return answer(path.removeprefix(API_PATH), query, registry, trusted=trusted)

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
 
 SECONDS: Final = 300.0
-"""For how long a watch goes on, where so few calls are made."""
+"""The maximum duration of a watch in seconds."""
 
 
 @dataclass(frozen=True)
 class WatchedOperation:
-    """An operation that is watched.
+    """A watched operation.
 
     Attributes:
-        operation: its name.
+        operation: the name of the operation.
         component: the name of its component; None for any.
-        since: only calls that ended from then on, in seconds since the Unix epoch.
-        calls: how many of them, at most.
+        since: calls that ended before this are ignored, in seconds since the Unix epoch.
+        calls: the maximum number of calls.
     """
 
     operation: str
@@ -44,10 +44,10 @@ class WatchedOperation:
 
 
 class Watches:
-    """Watches of all monitors in this process, few of each.
+    """The watches of all monitors in this process.
 
-    A process that several share the calls of a service with knows of no other's calls one by one,
-    so there they are chosen from the recent calls of all.
+    A process that shares the calls of a service with others does not know their individual calls,
+    so it selects them from the recent calls of all.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Watches:
         fork.reset_in_child(self)
 
     def reset(self) -> None:
-        """Forget them all."""
+        """Drop all watches."""
         self._lock = Lock()
         self._of: weakref.WeakKeyDictionary[
             Monitor, OrderedDict[WatchedOperation, Callable[[], list[CallRecord]]]
@@ -68,9 +68,9 @@ class Watches:
             self._listeners.add(listener)
 
     def seen(self, monitor: Monitor, watched: WatchedOperation) -> list[CallRecord]:
-        """Return the calls that are watched, as far as they have ended; watch them if nobody does.
+        """Return the watched calls that have ended so far; start the watch if there is none.
 
-        A watch that began before anybody asked this process for it has the recent calls alone.
+        A watch that began before this process was asked for it only has the recent calls.
         """
         now = monitor.clock.wall()
         with self._lock:
@@ -85,7 +85,7 @@ class Watches:
         return _recent(monitor, watched) if found is None else found()[: watched.calls]
 
     def living(self, monitor: Monitor) -> list[WatchedOperation]:
-        """Return what is watched now; what has ended is forgotten."""
+        """Return the current watches, and drop those that have ended."""
         now = monitor.clock.wall()
         with self._lock:
             mine = self._of.get(monitor) or OrderedDict()
@@ -109,11 +109,11 @@ class Watches:
 
 
 def _recent(monitor: Monitor, watched: WatchedOperation) -> list[CallRecord]:
-    """Return the first of the recent calls that are watched."""
+    """Return the first of the recent calls that match."""
     every = monitor.statistics.recent_calls(watched.operation, component=watched.component)
     ended = [one for one in every if watched.since <= one.start + one.duration < watched.until]
     return ended[: watched.calls]
 
 
 watches: Final = Watches()
-"""Those of this process."""
+"""The watches of this process."""

@@ -1,1 +1,1 @@
-"""Internal: what a monitor says about a period: `monitor.dashboard` and `monitor.report`."""
+"""Internal: dashboards and reports on a period: `monitor.dashboard` and `monitor.report`."""

@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all."""
+"""Writes files completely or not at all."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Final
 
 UNFINISHED: Final = ".vitalspan-report-"
-"""The beginning of the names of files that are not finished."""
+"""The prefix of the names of unfinished files."""
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file under another name, and give it its name when it is on the disk.
+    """Write a file under another name, and rename it once it is on the disk.
 
     Args:
-        path: of the file; its directory exists.
-        text: what is written, as UTF-8.
+        path: the path of the file; its directory exists.
+        text: the content, which is written as UTF-8.
 
     Raises:
-        OSError: if that fails; nothing is left behind then, and an older file stays as it is.
+        OSError: if that fails; nothing is left behind, and an older file is not changed.
     """
     unfinished = path.with_name(f"{UNFINISHED}{secrets.token_hex(8)}")
     try:

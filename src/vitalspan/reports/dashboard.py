@@ -1,4 +1,4 @@
-"""The data of a dashboard, as JSON has it."""
+"""The data of a dashboard, in types that JSON has."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from vitalspan.reports.json_ready import json_ready
 
 SCHEMA: Final = "vitalspan.dashboard"
 VERSION: Final = 1
-"""The version of the schema. It grows when a field is removed, renamed or means something else, and
-not when fields are added."""
+"""The version of the schema. It increases when a field is removed, renamed or changes its meaning,
+but not when fields are added."""
 
 MAX_CALLS: Final = 20
-"""Recent calls, slow ones, running ones and past sessions that are listed."""
+"""The maximum number of recent calls, slow calls, running calls and past sessions to list."""
 
 
 def dashboard(
@@ -24,12 +24,12 @@ def dashboard(
 
     Args:
         sources: the parts of the monitor.
-        window: the length of the period in seconds; None for all time since the start.
+        window: the length of the period in seconds; None for the whole time since the start.
         offset: the seconds since its end.
-        operations: how many operations are listed at most.
+        operations: the maximum number of operations to list.
 
     Raises:
-        ConfigurationError: for a period that cannot be looked back on.
+        ConfigurationError: for a period that is not available.
     """
     overview = gather_overview(sources, window, offset, operations=operations, or_since_start=True)
     statistics, sessions = sources.statistics, sources.sessions()

@@ -1,4 +1,4 @@
-"""The parts of a document, which every format writes in its own way."""
+"""The parts of a document, which each format writes in its own way."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Tone = Literal["", "good", "warning", "bad", "quiet"]
-"""What a value means, which formats with colours show."""
+"""The meaning of a value, which formats with colours show."""
 
 Values = Sequence[float | None]
 
@@ -17,10 +17,10 @@ class Cell:
     """A cell of a table.
 
     Attributes:
-        text: what it says; it may have any characters.
-        tone: what that means.
-        share: a part of the whole that is shown as a bar, 0 to 1.
-        values: figures over time that are shown as a small line.
+        text: the text; it may have any characters.
+        tone: the meaning of the value.
+        share: a share of the whole that is shown as a bar, 0 to 1.
+        values: values over time that are shown as a small line.
     """
 
     text: str
@@ -30,12 +30,12 @@ class Cell:
 
 
 Row = Sequence[Cell | str]
-"""The cells of a row; a text is a cell with no more to it."""
+"""The cells of a row; a string is a cell with only a text."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table; figures are aligned at their end."""
+    """A column of a table; numbers are right-aligned."""
 
     title: str
     is_figure: bool = False
@@ -52,7 +52,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Fact:
-    """A figure that stands by itself."""
+    """A single figure."""
 
     label: str
     value: str
@@ -69,7 +69,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Bullets:
-    """Sentences below each other."""
+    """A list of sentences."""
 
     items: Sequence[tuple[str, Tone]]
 
@@ -84,13 +84,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Band:
-    """A stretch of time that a chart marks.
+    """A period that a chart marks.
 
     Attributes:
-        start: in seconds since the Unix epoch.
-        end: the same.
-        label: what was then.
-        tone: what that means.
+        start: the start in seconds since the Unix epoch.
+        end: the end in seconds since the Unix epoch.
+        label: a description of what happened.
+        tone: the meaning of that.
     """
 
     start: float
@@ -104,14 +104,14 @@ class Chart:
     """A chart of lines over time.
 
     Attributes:
-        title: what it shows.
-        edges: in seconds since the Unix epoch; values are between one and the next.
-        lines: each with a value fewer than there are edges.
+        title: the title.
+        edges: the boundaries of the values, in seconds since the Unix epoch.
+        lines: the lines, each with one value fewer than there are edges.
         text: returns a value as text.
-        lowest: where the axis begins; None begins near the values.
-        highest: the least value that the axis has room for.
-        bands: stretches of time that are marked.
-        is_binary: whether values are round in powers of 1024, as sizes are.
+        lowest: the start of the axis; None starts near the values.
+        highest: a value that the axis includes at least.
+        bands: the periods to mark.
+        is_binary: whether round values are powers of 1024, as for sizes.
     """
 
     title: str
@@ -147,11 +147,11 @@ class Document:
     """A document.
 
     Attributes:
-        title: of the whole.
-        subtitle: what and when it is about.
-        sections: its parts, without empty ones.
-        notes: what the reader has to know.
-        footer: how it came to be.
+        title: the title.
+        subtitle: the subject and the period.
+        sections: the sections, without empty ones.
+        notes: notes for the reader.
+        footer: how it was created.
     """
 
     title: str
@@ -165,9 +165,9 @@ def table(titles: Iterable[str], rows: Iterable[Row], note: str = "") -> Table:
     """Return a table.
 
     Args:
-        titles: of its columns, which are of figures where they begin with `>`.
-        rows: their cells.
-        note: what has to be said of it.
+        titles: the titles of its columns; those of numbers begin with `>`.
+        rows: the cells of the rows.
+        note: a note on the table.
     """
     columns = tuple(Column(title.lstrip(">"), title.startswith(">")) for title in titles)
     cells = [[Cell(one) if isinstance(one, str) else one for one in row] for row in rows]
@@ -175,7 +175,7 @@ def table(titles: Iterable[str], rows: Iterable[Row], note: str = "") -> Table:
 
 
 def section(title: str, *blocks: Block | None) -> Section | None:
-    """Return a section, or None if nothing is in it."""
+    """Return a section, or None if it is empty."""
     kept = [block for block in blocks if block is not None and not _is_empty(block)]
     return Section(title, kept) if kept else None
 

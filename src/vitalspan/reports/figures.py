@@ -1,4 +1,4 @@
-"""Figures as reports write them."""
+"""Formats values for reports."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Final
 from vitalspan.units import DOLLARS, RATIO, SECONDS, Unit, value_text
 
 NOTHING: Final = "-"
-"""What stands where there is no figure."""
+"""The text if there is no value."""
 
 _DAY: Final = 86400.0
 
 
 def count_text(value: float) -> str:
-    """Return a whole number, or a sum of others: `12,345`."""
+    """Return an integer, or a sum of integers: `12,345`."""
     return f"{value:,.0f}" if value == int(value) else f"{value:,.6g}"
 
 
 def rate_text(value: float | None) -> str:
-    """Return something per second: `12.3/s`."""
+    """Return a rate per second: `12.3/s`."""
     return NOTHING if value is None else f"{number_text(value)}/s"
 
 
 def number_text(value: float) -> str:
-    """Return a number to three digits, and no digit before the point left out: `12,346`, `1.23`."""
+    """Return a number with three digits, or all digits before the point: `12,346`, `1.23`."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def ratio_text(value: float | None) -> str:
-    """Return a share, 0 to 1: `4.2 %`."""
+    """Return a ratio, 0 to 1: `4.2 %`."""
     return NOTHING if value is None else f"{value * 100:.3g} %"
 
 
@@ -43,7 +43,7 @@ def seconds_text(value: float | None) -> str:
 
 
 def unit_text(value: float | None, unit: Unit) -> str:
-    """Return a value in a unit, to three digits."""
+    """Return a value in a unit, with three digits."""
     if value is None:
         return NOTHING
     if unit == RATIO:
@@ -63,21 +63,21 @@ def date_text(moment: float | None) -> str:
 
 
 def time_text(moment: float, span: float) -> str:
-    """Return Unix seconds as short as they are clear within a span of so many seconds."""
+    """Return Unix seconds as briefly as is unambiguous within a span of this many seconds."""
     if span <= 600:
         return f"{_utc(moment):%H:%M:%S}"
     return f"{_utc(moment):%H:%M}" if span <= _DAY else f"{_utc(moment):%b %d %H:%M}"
 
 
 def sentence(text: str) -> str:
-    """Return a text with a capital letter at its beginning and a full stop at its end."""
+    """Return a text with a capital letter at its start and a full stop at its end."""
     text = text.rstrip(".")
     head, space, rest = text.partition(" ")
     return f"{'CPU' if head == 'cpu' else head[:1].upper() + head[1:]}{space}{rest}."
 
 
 def file_time(moment: float) -> str:
-    """Return Unix seconds as names of files have them, in the order of time."""
+    """Return Unix seconds for the names of files, which sort by time."""
     return f"{_utc(moment):%Y%m%dT%H%M%SZ}"
 
 

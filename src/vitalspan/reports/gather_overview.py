@@ -1,4 +1,4 @@
-"""Gathers the overview of a period: everything that a monitor says about it, at one tick."""
+"""Gathers the overview of a period: everything that a monitor knows about it, at one tick."""
 
 from __future__ import annotations
 
@@ -33,26 +33,27 @@ if TYPE_CHECKING:
     from vitalspan.statistics.service_statistics import ServiceStatistics
 
 MAX_OPERATIONS: Final = 100
-"""Operations that are listed unless another number is asked for."""
+"""The default number of operations to list."""
 
 TIMELINES: Final = 10
-"""Operations that have a timeline of their own."""
+"""The number of operations with a timeline of their own."""
 
 SEVERITIES: Final = ("critical", "error", "warning", "info")
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The parts of a monitor that it is surveyed by.
+    """The parts of a monitor that an overview is gathered from.
 
     Attributes:
-        statistics: figures about calls.
-        evaluation: rules, alerts and health.
+        statistics: the statistics of calls.
+        evaluation: the evaluation of rules, alerts and health.
         sessions: returns the sessions.
         started: returns when counting began, in seconds since the Unix epoch.
-        processes: returns how many processes count together; None for a process by itself.
-        internal_errors: counts faults of vitalspan itself.
-        earlier: returns what is known of the time before; None where nothing is.
+        processes: returns the number of processes that share their counts; None for a single
+            process.
+        internal_errors: counts internal errors.
+        earlier: returns the history from before that in memory; None if there is none.
     """
 
     statistics: ServiceStatistics
@@ -75,15 +76,15 @@ def gather_overview(
     """Return everything about one period.
 
     Args:
-        sources: what is asked.
-        window: the length of the period in seconds; None for all time since the start.
+        sources: the parts of the monitor.
+        window: the length of the period in seconds; None for the whole time since the start.
         offset: the seconds since its end.
-        operations: how many operations are listed at most.
-        or_since_start: whether the overview is about all time since the start where another process
-            has the history.
+        operations: the maximum number of operations to list.
+        or_since_start: whether the overview covers the whole time since the start if another
+            process has the history.
 
     Raises:
-        ConfigurationError: for a period that cannot be looked back on.
+        ConfigurationError: for a period that is not available.
         VitalspanError: if another process has the history.
     """
     earlier = None if window is None else sources.earlier()
@@ -91,7 +92,7 @@ def gather_overview(
     question = _Question(window, offset, operations)
     notes: list[str] = []
     if window is not None and earlier is not None and _is_lacking(sources, window, offset):
-        # Nobody waits for a store or a server who evaluates rules.
+        # The evaluation of rules must not wait for a store or a server.
         try:
             return _OverviewBuilder(
                 sources, sources.statistics, question, earlier=earlier
@@ -114,13 +115,13 @@ def gather_overview(
 
 
 def _is_lacking(sources: Sources, window: float, offset: float) -> bool:
-    """Return whether memory does not have a period."""
+    """Return whether a period is not in memory."""
     with sources.evaluation.reading_history_if_here() as history:
         return history is None or Window(history, window, offset).lacks(window, offset)
 
 
 class _Question(NamedTuple):
-    """The period that is asked about, and how many operations are listed."""
+    """The requested period, and the number of operations to list."""
 
     window: float | None
     offset: float

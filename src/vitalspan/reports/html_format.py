@@ -1,4 +1,4 @@
-"""Documents as one HTML file that stands alone: no script, and nothing from elsewhere."""
+"""Formats documents as a single HTML file without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from vitalspan.reports.style import STYLE
 from vitalspan.words import one_line
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""What a browser may load and run: the style that is in the file, and nothing else."""
+"""What a browser may load and run: only the style in the file."""
 
 _SHORT: Final = 24
-"""Characters that stay in one line, such as a date."""
+"""The maximum length of texts that are not wrapped, such as dates."""
 
 _MARGIN: Final = 0.07
-"""The share of the width within which a label of time would stick out."""
+"""The share of the width near the edges where a time label would stick out."""
 
 
 def as_html(document: Document) -> str:
-    """Return a document as HTML; whatever a user named is escaped."""
+    """Return a document as HTML; names from users are escaped."""
     return "\n".join(_lines(document)) + "\n"
 
 
@@ -97,7 +97,7 @@ def _fact(fact: Fact) -> str:
 
 
 def _table(table: Table) -> Iterator[str]:
-    # Whoever has no pointer scrolls what has the focus.
+    # So that the table can be scrolled with the keyboard.
     yield '<div class="scroll" tabindex="0"><table><thead><tr>'
     for column in table.columns:
         yield f"<th{_class('figure' if column.is_figure else '')}>{_text(column.title)}</th>"

@@ -1,4 +1,4 @@
-"""Converts values to those that JSON has."""
+"""Converts values to types that JSON has."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 _MAX_TEXT: Final = 1000
-"""Characters that are kept of a value that JSON has no type for."""
+"""The maximum length of the text of a value that JSON has no type for."""
 
 
 def json_ready(value: Any) -> Any:
-    """Return a value as JSON can say it, for any reader.
+    """Return a value in types that JSON has, for any reader.
 
-    Numbers that JSON has no word for, such as infinity, are None. What JSON has no type for, such
-    as an attribute of a call that is an object, is its text.
+    Numbers that JSON cannot represent, such as infinity, become None. Values that JSON has no type
+    for, such as objects in attributes of calls, become their text.
     """
     if value is None or isinstance(value, (bool, int, str)):
         return value

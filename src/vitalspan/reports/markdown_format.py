@@ -1,4 +1,4 @@
-"""Documents as Markdown, as GitHub and most others read it."""
+"""Formats documents as Markdown, for GitHub and most other readers."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from vitalspan.reports.text_format import levels
 from vitalspan.words import one_line
 
 _SPECIAL: Final = re.compile(r"([\\`*_\[\]<>|~&$])")
-"""Characters that mean something anywhere in Markdown or HTML. After a backslash they mean nothing
+"""Characters with a meaning anywhere in Markdown or HTML. After a backslash they have none
 (CommonMark 0.31, 2.4)."""
 
 _AT_THE_BEGINNING: Final = re.compile(r"^(?:([#+\-=])|(\d+)([.)])(?=\s|$))")
-"""What begins a heading or an item of a list."""
+"""The start of a heading or a list item."""
 
 
 def as_markdown(document: Document) -> str:
-    """Return a document as Markdown; whatever a user named is shown as it is."""
+    """Return a document as Markdown; names from users are shown literally."""
     return "\n".join(_lines(document)) + "\n"
 
 
 def escaped(text: str) -> str:
-    """Return a text that Markdown shows as it is, in one line."""
+    """Return a text that Markdown shows literally, in one line."""
     inside = _SPECIAL.sub(r"\\\1", one_line(text).strip())
     return _AT_THE_BEGINNING.sub(_harmless, inside)
 

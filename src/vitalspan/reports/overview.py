@@ -1,4 +1,4 @@
-"""An overview of one period: all that a monitor says about it."""
+"""An overview of one period: everything that a monitor knows about it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from vitalspan.units import Unit
 
 @dataclass(frozen=True)
 class Service:
-    """The service that is reported on.
+    """The service of a report.
 
     Attributes:
         name: its OpenTelemetry `service.name`; None without one.
-        instance: its OpenTelemetry `service.instance.id`, by default host and process id.
-        processes: how many processes count together; None for a process by itself.
+        instance: its OpenTelemetry `service.instance.id`; by default its host and process id.
+        processes: the number of processes that share their counts; None for a single process.
         started: when counting began, in seconds since the Unix epoch.
         vitalspan: the version of vitalspan.
     """
@@ -37,15 +37,15 @@ class Service:
 
 @dataclass(frozen=True)
 class Period:
-    """The time that figures are about.
+    """The period of figures.
 
     Attributes:
-        start: seconds since the Unix epoch.
-        end: the same.
-        seconds: how long it is.
-        wanted: the seconds that were asked for, None for all time since the start. The history may
-            be shorter.
-        is_past: whether it ended before now was asked for.
+        start: the start in seconds since the Unix epoch.
+        end: the end in seconds since the Unix epoch.
+        seconds: the length of the period.
+        wanted: the requested seconds; None for the whole time since the start. The history may be
+            shorter.
+        is_past: whether it ended before the time of the request.
     """
 
     start: float
@@ -60,11 +60,12 @@ class AlertOverview:
     """The alerts of a period.
 
     Attributes:
-        firing: how many fire now, by severity.
-        pending: how many are pending now.
-        active: those that are pending or firing, or were resolved less than 15 minutes ago; empty
-            for a period in the past.
-        past: those that fired within the period, as they are or were at their end, the latest last.
+        firing: the number of firing alerts by severity.
+        pending: the number of pending alerts.
+        active: the alerts that are pending, firing, or were resolved less than 15 minutes ago;
+            empty for a period in the past.
+        past: the alerts that fired within the period, in their latest or final states, the latest
+            last.
     """
 
     firing: Mapping[str, int]
@@ -73,7 +74,7 @@ class AlertOverview:
     past: tuple[Alert, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same as JSON can say it."""
+        """Return the fields in types that JSON has."""
         return {
             "summary": {
                 "total": sum(self.firing.values()),
@@ -87,14 +88,14 @@ class AlertOverview:
 
 @dataclass(frozen=True)
 class OperationAnomaly:
-    """A stretch of time in which an operation was far from what is usual for it.
+    """A period in which an operation was far from its usual values.
 
     Attributes:
-        component: of the operation.
-        operation: its name.
-        signal: what was unusual: `rate`, `error_ratio` or `latency_p95`.
-        unit: of its values.
-        anomaly: when, and how far from the usual.
+        component: the component of the operation.
+        operation: the name of the operation.
+        signal: the unusual signal: `rate`, `error_ratio` or `latency_p95`.
+        unit: the unit of its values.
+        anomaly: when it was unusual, and by how much.
     """
 
     component: str
@@ -104,7 +105,7 @@ class OperationAnomaly:
     anomaly: Anomaly
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same as JSON can say it."""
+        """Return the fields in types that JSON has."""
         document = {**vars(self), "unit": str(self.unit), **vars(self.anomaly)}
         del document["anomaly"]
         return document
@@ -112,26 +113,26 @@ class OperationAnomaly:
 
 @dataclass(frozen=True)
 class Overview:
-    """An overview of one period: all that a monitor says about it.
+    """An overview of one period: everything that a monitor knows about it.
 
     Attributes:
         generated_at: when it was made, in seconds since the Unix epoch.
-        service: that it is about.
-        period: that it is about.
+        service: the service.
+        period: the period.
         since_start: the figures of all calls since the start.
-        calls: the figures of all calls of the period.
-        components: those of each component, the one that took most time first.
+        calls: the figures of all calls in the period.
+        components: those of each component, ordered by time, the most first.
         operations: those of the operations that took most time, the most first.
-        operations_left_out: how many operations are not listed.
+        operations_left_out: the number of operations that are not listed.
         timeline: the figures of all calls over time.
-        operation_timelines: those of the first operations that are listed.
-        signals: what the signals were like, where they lead, and when they were unusual.
-        operation_anomalies: when the first operations that are listed were unusual, in order.
-        health: the present health; None for a period in the past.
-        recommendations: what could be done now, that which gains most first.
-        alerts: of the period.
-        slos: how the error budgets stand now.
-        notes: what the reader has to know, such as what is missing and why.
+        operation_timelines: those of the first listed operations.
+        signals: the values, trends and anomalies of signals.
+        operation_anomalies: when the first listed operations were unusual, in order.
+        health: the current health; None for a period in the past.
+        recommendations: the current recommendations, those that gain most first.
+        alerts: the alerts of the period.
+        slos: the current status of the error budgets.
+        notes: notes for the reader, such as what is missing and why.
     """
 
     generated_at: float
@@ -153,7 +154,7 @@ class Overview:
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same in types that JSON has, apart from numbers such as infinity."""
+        """Return the fields in types that JSON has, except for numbers such as infinity."""
         return {
             "generated_at": self.generated_at,
             "service": asdict(self.service),

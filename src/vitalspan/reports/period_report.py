@@ -1,4 +1,4 @@
-"""The report on a period: now, all time since the start, or a stretch of the past."""
+"""The report on a period: now, the whole time since the start, or a period in the past."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from vitalspan.statistics.call_statistics import RunningCall
 from vitalspan.words import counted, duration_words
 
 _SOON: Final = 86400.0
-"""Seconds until something is full with which that is worth a sentence."""
+"""A trend is mentioned if a limit will be reached within this many seconds."""
 
 _LEAST_BUDGET: Final = 0.25
-"""The share of an error budget below which it is worth a sentence."""
+"""An error budget is mentioned if less than this share of it is left."""
 
 
 def period_document(
@@ -28,8 +28,8 @@ def period_document(
     """Return the report on a period.
 
     Args:
-        overview: what is reported.
-        running: the calls that are inside now.
+        overview: the overview to report.
+        running: the running calls.
         slow: the slow calls of the period, the slowest first.
     """
     sections = (

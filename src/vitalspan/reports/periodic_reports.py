@@ -1,4 +1,4 @@
-"""Reports that are written at an interval."""
+"""Writes reports at an interval."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from vitalspan.reports.stored_reports import ReportShelf
 from vitalspan.runtime.internal_errors import InternalErrors, logger
 
 RETRY: Final = 60.0
-"""Seconds until a report that could not be written is tried again."""
+"""Seconds until writing a report is tried again after a failure."""
 
 
 class PeriodicReports:
-    """Writes a report whenever an interval of the time of day has ended: each hour, say.
+    """Writes a report at the end of each interval of the time of day, for example each hour.
 
     Args:
         directory: where they are written, which may be a store.
-        interval: in seconds.
+        interval: the interval in seconds.
         make: makes the report on the interval that has just ended.
-        internal_errors: counts faults that are not those of a disk.
-        now: the time, in seconds since the Unix epoch.
+        internal_errors: counts errors other than those of a disk.
+        now: the current time, in seconds since the Unix epoch.
 
     Attributes:
-        written: how many were written.
-        failed: how often writing one failed.
+        written: the number of written reports.
+        failed: the number of failed attempts.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class PeriodicReports:
         """Write a report if one is due, at a time in seconds since the Unix epoch."""
         number = now // self._interval
         if number < self._number:
-            # Somebody has set the clock back.
+            # The clock was set back.
             self._number, self._retry_at = number, None
         if number == self._number or self._waits(now):
             return

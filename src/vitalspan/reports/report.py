@@ -1,4 +1,4 @@
-"""A report, which can be read as text, Markdown, JSON and HTML."""
+"""A report, as text, Markdown, JSON and HTML."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from vitalspan.reports.json_ready import json_ready
 
 SCHEMA: Final = "vitalspan.report"
 VERSION: Final = 1
-"""The version of the JSON. It grows when a field is removed, renamed or means something else, and
-not when fields are added."""
+"""The version of the JSON. It increases when a field is removed, renamed or changes its meaning,
+but not when fields are added."""
 
 
 class RenderedReport(ABC):
-    """A report that can be read in every format, and saved in a file.
+    """A report that can be read in every format, and saved to a file.
 
     Attributes:
-        title: what it is about.
-        subtitle: the period that it is about.
+        title: the title of the report.
+        subtitle: the period of the report.
     """
 
     title: str
@@ -47,11 +47,11 @@ class RenderedReport(ABC):
         return self.rendered("txt")
 
     def markdown(self) -> str:
-        """Return the report as Markdown, with tables as GitHub has them."""
+        """Return the report as Markdown, with tables in GitHub's syntax."""
         return self.rendered("md")
 
     def html(self) -> str:
-        """Return the report as one HTML file that needs nothing else, and has no script."""
+        """Return the report as a single HTML file without scripts or external resources."""
         return self.rendered("html")
 
     def json(self) -> str:
@@ -64,15 +64,15 @@ class RenderedReport(ABC):
         return document
 
     def save(self, path: str | PathLike[str]) -> Path:
-        """Write the report to a file, whose ending says in which format: .html, .md, .json or .txt.
+        """Write the report to a file, in the format of its extension: .html, .md, .json or .txt.
 
-        The file is there as a whole or not at all.
+        The file is written completely or not at all.
 
         Returns:
             The path.
 
         Raises:
-            ConfigurationError: for another ending.
+            ConfigurationError: for another extension.
             OSError: if the file cannot be written.
         """
         target = Path(path)
@@ -81,11 +81,11 @@ class RenderedReport(ABC):
 
 
 class Report(RenderedReport):
-    """A report as it was when it was made.
+    """A report with the data from when it was made.
 
     Args:
-        document: what people read.
-        data: what programs read.
+        document: the document for people.
+        data: the data for programs.
     """
 
     def __init__(self, document: Document, data: Mapping[str, Any]) -> None:
@@ -121,10 +121,10 @@ class Report(RenderedReport):
 
 
 def format_of(path: Path) -> str:
-    """Return the format that the ending of a file's name asks for.
+    """Return the format for the extension of a file name.
 
     Raises:
-        ConfigurationError: for one that there is not.
+        ConfigurationError: for an unknown extension.
     """
     ending = path.suffix.removeprefix(".").lower()
     if ending not in REPORT_FORMATS:

@@ -1,4 +1,4 @@
-"""A directory of reports, of which old ones are removed."""
+"""A directory of reports, from which old ones are removed."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from vitalspan.reports.report import Report
 _NAME: Final = re.compile(r"report-(\d{8}T\d{6}Z)\.(?:html|md|json|txt)", re.ASCII)
 
 _ABANDONED: Final = 3600.0
-"""Seconds after which nobody finishes a file any more."""
+"""Seconds after which an unfinished file counts as abandoned."""
 
 
 class ReportDirectory:
-    """A directory of reports, called by their time: `report-20260131T140000Z.html`.
+    """A directory of reports that are named after their time: `report-20260131T140000Z.html`.
 
-    Other files in it are left alone.
+    Other files in it are not touched.
 
     Args:
-        path: of the directory; it is made when it is needed, for its owner only.
-        formats: that each report is written in.
-        keep: how many reports are kept.
+        path: the directory; it is created when it is needed, for its owner only.
+        formats: the formats that each report is written in.
+        keep: the number of reports to keep.
         max_age: seconds after which a report is removed.
     """
 
@@ -38,20 +38,20 @@ class ReportDirectory:
         self._max_age = max_age
 
     def write(self, moment: float, make: Callable[[], Report]) -> bool:
-        """Write the report of a moment, unless it is there already, and remove old ones.
+        """Write the report of a moment, unless it exists, and remove old ones.
 
         Args:
-            moment: in seconds since the Unix epoch.
+            moment: the moment in seconds since the Unix epoch.
             make: makes the report.
 
         Returns:
-            Whether it was written, and not there before.
+            Whether it was written and did not exist before.
 
         Raises:
             OSError: if that fails.
         """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # On a full disk, this may make the room that is needed.
+        # On a full disk, this may free the space that is needed.
         self.clean(moment)
         name = f"report-{file_time(moment)}"
         paths = {one: self.path / f"{name}.{one}" for one in self.formats}
@@ -64,10 +64,10 @@ class ReportDirectory:
         return bool(missing)
 
     def clean(self, now: float) -> None:
-        """Remove the reports that are too old or too many, and files that nobody will finish.
+        """Remove reports that are too old or too many, and abandoned files.
 
         Args:
-            now: in seconds since the Unix epoch.
+            now: the current time in seconds since the Unix epoch.
 
         Raises:
             OSError: if that fails.
@@ -78,7 +78,7 @@ class ReportDirectory:
             if match:
                 by_time.setdefault(match.group(1), []).append(path)
             elif path.name.startswith(UNFINISHED):
-                # Another process may be removing it too.
+                # Another process may be removing it as well.
                 with suppress(FileNotFoundError):
                     if now - path.stat().st_mtime > _ABANDONED:
                         path.unlink()
@@ -93,5 +93,5 @@ def _moment(time: str) -> float:
     try:
         return datetime.strptime(time, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
     except ValueError:
-        # A name with a time that there is not is somebody else's.
+        # A name with an invalid time belongs to somebody else.
         return float("inf")

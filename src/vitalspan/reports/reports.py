@@ -32,7 +32,7 @@ class Reports:
     """The object `monitor.reports`.
 
     Args:
-        sources: the parts of the monitor that are reported on.
+        sources: the parts of the monitor to report on.
     """
 
     def __init__(self, sources: Sources) -> None:
@@ -50,11 +50,11 @@ class Reports:
         offset: float = 0.0,
         operations: int = MAX_OPERATIONS,
     ) -> dict[str, Any]:
-        """Return everything that a dashboard shows, as `Monitor.dashboard` does."""
+        """Return all data of a dashboard, like `Monitor.dashboard`."""
         return dashboard(self._sources, window, offset, operations)
 
     def report(self, *, window: float | None = None, offset: float = 0.0) -> Report:
-        """Return the report on a period, as `Monitor.report` does."""
+        """Return the report on a period, like `Monitor.report`."""
         sources = self._sources
         overview = gather_overview(sources, window, offset)
         period = overview.period
@@ -74,11 +74,11 @@ class Reports:
         """Return the report on a session.
 
         Args:
-            session: an open one as it is now, or a closed one of `monitor.sessions.history()`.
-            before: another one, whose figures are compared with.
+            session: an open session, or a closed one from `monitor.sessions.history()`.
+            before: another session to compare with.
 
         Raises:
-            ConfigurationError: for something that is no session.
+            ConfigurationError: for anything that is not a session.
         """
         figures = session.statistics() if isinstance(session, Session) else session
         if not isinstance(figures, SessionStatistics):
@@ -94,7 +94,7 @@ class Reports:
         return Report(session_document(figures, comparison), data)
 
     def keep(self, report: Report) -> None:
-        """Keep a report in the store, in every format; it is there after the next tick.
+        """Store a report in every format; it is available after the next tick.
 
         Raises:
             VitalspanError: without a store.
@@ -106,10 +106,10 @@ class Reports:
         """Return the latest reports in the store, the last one first.
 
         Args:
-            most: how many at most.
+            most: the maximum number of reports.
 
         Raises:
-            VitalspanError: without a store, or where it cannot be read.
+            VitalspanError: without a store, or if it cannot be read.
         """
         return self._store.kept(most)
 
@@ -122,21 +122,21 @@ class Reports:
         keep: int = 168,
         max_age: float = 30 * 86400.0,
     ) -> None:
-        """Write a report at the end of each interval of the time of day: at every full hour, say.
+        """Write a report at the end of each interval of the time of day, such as every full hour.
 
-        The tick that follows writes it, so the monitor has to tick; see `Monitor.start`. From now
-        on, the history is kept for as long as an interval. This replaces what was asked for before.
+        The next tick writes it, so the monitor has to tick; see `Monitor.start`. From now on, the
+        history is kept for the length of an interval. This replaces earlier settings.
 
         Args:
-            interval: the seconds that each report is about, 60 at least.
-            directory: where reports are written; it is made when it is needed. `store` keeps them
-                in the store instead; see `kept`.
-            formats: `html`, `md`, `json` or `txt`, or several of them; a store has all.
-            keep: how many reports are kept there.
+            interval: the number of seconds that each report covers, at least 60.
+            directory: the directory for reports, which is created when it is needed. `store` keeps
+                them in the store instead; see `kept`.
+            formats: one or several of `html`, `md`, `json` and `txt`; a store has all.
+            keep: the number of reports to keep there.
             max_age: seconds after which a report is removed.
 
         Raises:
-            ConfigurationError: for a value that cannot be used.
+            ConfigurationError: for an invalid value.
             VitalspanError: for `store` without a store.
         """
         settings = Settings(
@@ -149,11 +149,11 @@ class Reports:
         self._use(settings)
 
     def stop_writing(self) -> None:
-        """Write no further reports at an interval."""
+        """Stop writing reports at an interval."""
         self._periodic = None
 
     def configure(self, settings: Settings) -> None:
-        """Write reports at an interval as settings say, if these are others than before."""
+        """Apply the settings of reports at an interval, if they have changed."""
         wanted: tuple[Any, ...] | None = None
         if settings.reports:
             ages = (settings.report_interval, settings.report_max_age)
@@ -169,7 +169,7 @@ class Reports:
             self._use(settings)
 
     def families(self) -> Iterator[MetricFamily]:
-        """Yield the metric family of reports that are written at an interval."""
+        """Yield the metric family of reports at an interval."""
         periodic = self._periodic
         if periodic is not None:
             counts = {"written": periodic.written, "failed": periodic.failed}

@@ -1,4 +1,4 @@
-"""The report on a session, alone or beside one before it."""
+"""The report on a session, alone or compared with an earlier one."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def session_document(session: SessionStatistics, comparison: Comparison | None =
     """Return the report on a session.
 
     Args:
-        session: what is reported.
-        comparison: the changes since one before it.
+        session: the session to report.
+        comparison: the changes from an earlier session.
     """
     sections = (
         section("In short", _facts(session)),

@@ -27,10 +27,10 @@ _CALL_SIGNALS: Final[dict[str, Callable[[Slot], float | None]]] = {
     "latency_p95": lambda slot: slot.p95,
     "latency_p99": lambda slot: slot.p99,
 }
-"""Signals of calls, and their values in one slot of a timeline."""
+"""The signals of calls, with their values in one slot of a timeline."""
 
 _OF_OPERATIONS: Final = ("rate", "error_ratio", "latency_p95")
-"""Signals that can be unusual of one operation."""
+"""The signals that are checked for unusual values of single operations."""
 
 _LIMITS: Final = {"memory_utilization": 1.0}
 """The values at which nothing is left."""
@@ -51,13 +51,13 @@ def call_trends(timeline: Timeline) -> Iterator[SignalTrend]:
 def followed_trends(
     signal_history: SignalHistory, timeline: Timeline, epoch: float, earlier: EarlierHistory | None
 ) -> Iterator[SignalTrend]:
-    """Yield the trends of the score and of the machine, as far as anything is known.
+    """Yield the trends of the score and of the machine, as far as they are known.
 
     Args:
-        signal_history: what they were like.
-        timeline: whose slots they are averaged in.
+        signal_history: the past values.
+        timeline: the timeline, over whose slots they are averaged.
         epoch: the difference between the time of day and the steady clock in seconds.
-        earlier: what is known of the time before this process; None where nothing is.
+        earlier: the history from before this process; None if there is none.
     """
     for name in KEPT_SIGNALS:
         points: _Points = [
@@ -93,7 +93,7 @@ def operation_anomalies(timelines: Sequence[Timeline]) -> list[OperationAnomaly]
 
 
 def _certainty(name: str, slots: Sequence[Slot]) -> tuple[list[int] | None, float]:
-    """Return how many calls each value of a signal is made of, and the noise that it has.
+    """Return the number of calls for each value of a signal, and the noise of the values.
 
     The number of independent calls has a standard deviation of the square root of its mean, which
     is the noise of a rate.

@@ -1,4 +1,4 @@
-"""Reports in a store: kept, listed and read again."""
+"""Reports in a store: stored, listed and read."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
     from vitalspan.store.reader import StoreReader
 
 REPORT: Final = "report"
-"""The kind of records that reports are."""
+"""The kind of the records of reports."""
 
 STORE: Final = "store"
-"""What stands for the store in the place of a directory."""
+"""The name of the store where a directory could be given."""
 
 _MOST_WAITING: Final = 100
-"""Reports that wait for the store at most; the oldest are given up."""
+"""The maximum number of reports that wait for the store; the oldest are dropped."""
 
 
 class StoredReport(RenderedReport):
-    """A report that a store has.
+    """A report in a store.
 
     Args:
-        record: as the store has it.
+        record: the record in the store.
 
     Attributes:
-        at: when it was made, in seconds since the Unix epoch; of one that was made at an interval,
-            the end of that.
-        title: what it is about.
-        subtitle: the period that it is about.
+        at: when it was made, in seconds since the Unix epoch; for a report on an interval, the end
+            of that.
+        title: the title of the report.
+        subtitle: the period of the report.
     """
 
     def __init__(self, record: Record) -> None:
@@ -52,11 +52,11 @@ class StoredReport(RenderedReport):
 
 
 def report_record(report: Report, at: float) -> Record:
-    """Return a report as it is stored, in every format.
+    """Return a report as a record, in every format.
 
     Args:
-        report: that is stored.
-        at: in seconds since the Unix epoch.
+        report: the report.
+        at: the time in seconds since the Unix epoch.
     """
     packed = {
         one: b85encode(zlib.compress(report.rendered(one).encode("utf-8"), 9)).decode("ascii")
@@ -67,20 +67,20 @@ def report_record(report: Report, at: float) -> Record:
 
 
 def stored_reports(reader: StoreReader, most: int) -> list[StoredReport]:
-    """Return the latest reports of a store, the last one first.
+    """Return the latest reports in a store, the last one first.
 
     Raises:
-        StoreError: where the store cannot be read.
+        StoreError: if the store cannot be read.
     """
     records = reader.records(REPORT, 0.0, float("inf"), most)
     return [StoredReport(one) for one in reversed(records)]
 
 
 class ReportStore:
-    """Keeps reports in the store of a monitor, which has them after the next tick.
+    """Stores reports in the store of a monitor, where they are available after the next tick.
 
     Args:
-        persistence: returns what stores; None without a store.
+        persistence: returns the persistence; None without a store.
     """
 
     def __init__(self, persistence: Callable[[], Persistence | None]) -> None:
@@ -88,7 +88,7 @@ class ReportStore:
         self._waiting: deque[Record] = deque(maxlen=_MOST_WAITING)
 
     def keep(self, report: Report, at: float) -> None:
-        """Keep a report of a time in seconds since the Unix epoch.
+        """Store a report with a time in seconds since the Unix epoch.
 
         Raises:
             VitalspanError: without a store.
@@ -100,13 +100,13 @@ class ReportStore:
         """Return the latest reports, the last one first.
 
         Raises:
-            VitalspanError: without a store, or where it cannot be read.
+            VitalspanError: without a store, or if it cannot be read.
         """
         waiting = [StoredReport(one) for one in reversed(self._waiting)]
         return [*waiting, *stored_reports(self._stored().reader, most)][:most]
 
     def retain(self, age: float) -> None:
-        """Let reports be forgotten after so many seconds.
+        """Delete reports after this many seconds.
 
         Raises:
             VitalspanError: without a store.
@@ -114,7 +114,7 @@ class ReportStore:
         self._stored().keep_records(REPORT, age)
 
     def take_unstored(self) -> list[Record]:
-        """Return what was kept since this was asked last."""
+        """Return the reports that were added since the previous call."""
         records = list(self._waiting)
         self._waiting.clear()
         return records
@@ -127,13 +127,13 @@ class ReportStore:
 
 
 class ReportShelf:
-    """Where reports that are made at an interval are put, as `ReportDirectory` is, in a store.
+    """A place for reports at an interval in a store, like `ReportDirectory`.
 
     Args:
-        store: takes them.
+        store: the store of reports.
 
     Attributes:
-        path: what stands for it in messages.
+        path: its name in messages.
     """
 
     def __init__(self, store: ReportStore) -> None:
@@ -141,6 +141,6 @@ class ReportShelf:
         self.path = STORE
 
     def write(self, moment: float, make: Callable[[], Report]) -> bool:
-        """Keep the report of a moment, in seconds since the Unix epoch."""
+        """Store the report of a moment, in seconds since the Unix epoch."""
         self._store.keep(make(), moment)
         return True

@@ -1,4 +1,4 @@
-"""Documents as text, for terminals and logs."""
+"""Formats documents as text, for terminals and logs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from vitalspan.words import one_line
 
 _LEVELS: Final = " ▁▂▃▄▅▆▇█"
 _WIDEST: Final = 120
-"""Characters of a cell that are shown."""
+"""The maximum number of characters of a cell."""
 
 _SPARKS: Final = 48
-"""Characters of a line of levels at most."""
+"""The maximum number of characters in a line of levels."""
 
 
 def as_text(document: Document) -> str:
-    """Return a document as text in lines of any length; control characters are escaped."""
+    """Return a document as text with lines of any length; control characters are escaped."""
     return "\n".join(_lines(document)) + "\n"
 
 
@@ -35,9 +35,9 @@ def levels(values: Values, most: int = _SPARKS, lowest: float | None = 0.0) -> s
     """Return values as blocks of eight heights: `▁▂▅█`; a gap is a space.
 
     Args:
-        values: of which each block shows the greatest, where there are more than blocks.
-        most: how many blocks there are at most.
-        lowest: the value of the lowest block; None is the least value.
+        values: the values; if there are more than blocks, each block shows the maximum of several.
+        most: the maximum number of blocks.
+        lowest: the value of the lowest block; None is the minimum.
     """
     size = -(-len(values) // most) or 1
     groups = [values[index : index + size] for index in range(0, len(values), size)]

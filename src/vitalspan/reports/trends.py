@@ -1,4 +1,4 @@
-"""Trends of signals over a period: where they lead, and when they were unusual."""
+"""Trends of signals over a period: their forecasts and anomalies."""
 
 from __future__ import annotations
 
@@ -13,52 +13,52 @@ from vitalspan.units import RATIO, Unit
 from vitalspan.words import duration_words
 
 MIN_POINTS: Final = 6
-"""The fewest values that have a trend."""
+"""The minimum number of values for a trend."""
 
 MIN_TRAINING: Final = 30
-"""The fewest values of which one can be called unusual."""
+"""The minimum number of values for detecting anomalies."""
 
 UNUSUAL: Final = 6.0
-"""Deviations from the median from which on a value is unusual."""
+"""The number of deviations from the median from which on a value is unusual."""
 
 MAX_ANOMALIES: Final = 5
-"""Anomalies of one signal that are told, the largest ones."""
+"""The maximum number of anomalies per signal, the largest ones."""
 
 HORIZON: Final = 3600.0
-"""Seconds that a forecast looks ahead; never further than it looks back."""
+"""Seconds that a forecast looks ahead, but at most as far as it looks back."""
 
 MIN_SPAN: Final = HORIZON / 4
-"""Seconds that values span at least where they have a trend: of fewer, nobody knows of an hour."""
+"""The minimum span of the values of a trend in seconds: less cannot predict an hour."""
 
 _SHARE_AHEAD: Final = 0.25
 """The share of a long period that a forecast looks ahead."""
 
 _MIN_CHANGE: Final = 0.1
-"""The share of its mean by which a signal has to change over the period; less is steady."""
+"""The minimum change of a signal over the period, relative to its mean; less is steady."""
 
 _MIN_R_SQUARED: Final = 0.5
-"""The share of the variance that a line has to explain, for the signal to rise or fall."""
+"""The minimum share of the variance that the line of a rising or falling signal explains."""
 
 _LEAST_DEVIATION: Final = 0.1
-"""The share of the median that a deviation is at least, so that a constant can be left."""
+"""The minimum deviation relative to the median, so that constants can have anomalies."""
 
 _LEAST_RATIO: Final = 0.01
-"""The deviation of a ratio at least."""
+"""The minimum deviation of a ratio."""
 
 Direction = Literal["rising", "falling", "steady"]
 
 
 @dataclass(frozen=True)
 class Anomaly:
-    """A stretch of time in which a signal was far from what is usual in the period.
+    """A time span in which a signal was far from its usual values in the period.
 
     Attributes:
-        start: in seconds since the Unix epoch.
-        end: the same.
-        value: the most unusual one within.
+        start: the start in seconds since the Unix epoch.
+        end: the end in seconds since the Unix epoch.
+        value: the most unusual value within.
         usual: the median of all values.
-        deviations: how far the value is from that, in standard deviations estimated from the
-            median absolute deviation.
+        deviations: the distance of the value from that, in standard deviations, which are estimated
+            from the median absolute deviation.
     """
 
     start: float
@@ -74,18 +74,18 @@ class SignalTrend:
 
     Attributes:
         signal: its name, as in rules.
-        summary: what it is, in words.
-        unit: of its values.
-        times: in seconds since the Unix epoch, those at which the values were known.
+        summary: a description of it.
+        unit: the unit of its values.
+        times: the times of the values, in seconds since the Unix epoch.
         values: the values; None for no data.
-        latest: the last value that is known.
-        mean: of all that are known.
-        lowest: of these.
-        highest: of these.
+        latest: the last known value.
+        mean: the mean of the known values.
+        lowest: the minimum of the known values.
+        highest: the maximum of the known values.
         shortfall: why there is no trend yet: how many values there are over which time, and how
-            many it takes; None where there is one.
-        slope: the growth an hour, by least squares; None for fewer than six values, and for values
-            over less than a quarter of an hour.
+            many are needed; None if there is a trend.
+        slope: the increase per hour, by least squares; None for fewer than six values, and for
+            values over less than a quarter of an hour.
         direction: `rising` or `falling` if the line explains half of the variance and changes by a
             tenth of the mean over the period, else `steady`; None without a slope.
         forecast: the value on the same line after `forecast_seconds`.
@@ -93,8 +93,8 @@ class SignalTrend:
             a quarter of the time that the values look back if that is longer, and never further
             than they look back.
         limit: the value at which nothing is left, such as that of memory; None without one.
-        limit_in: the seconds from the end of the period until the same line reaches it; None where
-            the signal does not rise.
+        limit_in: the seconds from the end of the period until the same line reaches it; None if the
+            signal does not rise.
         anomalies: when it was unusual, in order.
     """
 
@@ -117,7 +117,7 @@ class SignalTrend:
     anomalies: tuple[Anomaly, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same as JSON can say it."""
+        """Return the fields in types that JSON has."""
         return {
             **vars(self),
             "unit": str(self.unit),
@@ -142,12 +142,13 @@ def trend_of(
 
     Args:
         signal: its name.
-        summary: what it is, in words.
-        unit: of its values.
-        points: times in seconds since the Unix epoch, in order, and values; None for no data.
-        weights: how many samples each value is made of; those of few are not called unusual.
-        noise: the standard deviation that chance alone makes.
-        highest: the greatest value that there can be; 0 is the least.
+        summary: a description of it.
+        unit: the unit of its values.
+        points: pairs of times in seconds since the Unix epoch, in order, and values; None for no
+            data.
+        weights: the number of samples of each value; values with few are never unusual.
+        noise: the standard deviation of chance alone.
+        highest: the maximum possible value; the minimum is 0.
         limit: the value at which nothing is left; None without one.
     """
     times, values = tuple(when for when, _ in points), tuple(value for _, value in points)
@@ -212,7 +213,7 @@ def _direction(
 
 
 _MIN_WEIGHT: Final = 20
-"""Samples of a value that can be called unusual: of fewer, 5 % are not even one."""
+"""The minimum number of samples of an unusual value: of fewer, 5 % are less than one."""
 
 
 def anomalies_of(
@@ -221,17 +222,18 @@ def anomalies_of(
     weights: Sequence[int] | None = None,
     noise: float = 0.0,
 ) -> tuple[Anomaly, ...]:
-    """Return the stretches in which values were unusual, in order.
+    """Return the time spans in which values were unusual, in order.
 
-    A value is unusual from six standard deviations on around the median of all, where the standard
-    deviation is estimated from the median absolute deviation (F. R. Hampel, "The Influence Curve
-    and its Role in Robust Estimation", 1974), and is 10 % of the median at least.
+    A value is unusual if it is at least six standard deviations from the median of all, where the
+    standard deviation is estimated from the median absolute deviation (F. R. Hampel, "The Influence
+    Curve and its Role in Robust Estimation", 1974), and is at least 10 % of the median.
 
     Args:
-        points: times in seconds since the Unix epoch, in order, and values; None for no data.
-        unit: of the values; the deviation of a ratio is 0.01 at least.
-        weights: how many samples each value is made of; by default all have enough.
-        noise: the standard deviation that chance alone makes, which the deviation is at least.
+        points: pairs of times in seconds since the Unix epoch, in order, and values; None for no
+            data.
+        unit: the unit of the values; the deviation of a ratio is at least 0.01.
+        weights: the number of samples of each value; by default all have enough.
+        noise: the standard deviation of chance alone, which is the minimum of the deviation.
     """
     judged = [
         (index, value)
@@ -266,7 +268,7 @@ def _anomaly(
     deviation: float,
 ) -> Anomaly:
     first, last = stretch[0][0], stretch[-1][0]
-    # A value is that of the time since the one before it.
+    # A value covers the time since the previous one.
     start = points[first - 1][0] if first else 2 * points[0][0] - points[1][0]
     value = max((value for _, value in stretch), key=lambda one: abs(one - usual))
     return Anomaly(

@@ -34,13 +34,13 @@ class ProcessResources:
 
     Attributes:
         pid: its process id.
-        started: when it began, in seconds since the Unix epoch.
+        started: when it started, in seconds since the Unix epoch.
         python: the version of Python.
-        memory_rss: resident memory in bytes.
-        cpu_seconds: CPU time that it has used.
-        threads: how many it has, those of Python alone.
-        open_files: file descriptors in use; None where the system does not say.
-        max_open_files: how many it may have; None for no limit or where that is not known.
+        memory_rss: its resident memory in bytes.
+        cpu_seconds: its CPU time in seconds.
+        threads: the number of its Python threads.
+        open_files: file descriptors in use; None if the system does not provide it.
+        max_open_files: the limit of file descriptors; None if there is none or it is not known.
         gc_collections: garbage collections by generation, the youngest first.
     """
 
@@ -60,11 +60,10 @@ class MachineResources:
     """The machine that it runs on.
 
     Attributes:
-        cpus: how many it has.
-        memory_size: in bytes.
-        memory_available: in bytes.
-        load: processes that want a CPU, on average over the last minute; None where that is not
-            known.
+        cpus: the number of its CPUs.
+        memory_size: its memory in bytes.
+        memory_available: its available memory in bytes.
+        load: the load average of the last minute; None if it is not known.
     """
 
     cpus: int
@@ -78,19 +77,19 @@ class Resources:
     """The resources that the service uses.
 
     Attributes:
-        at: when this was written, in seconds since the Unix epoch.
-        process: the process that has answered.
-        machine: that it runs on.
-        axis: the times of what follows; None without history.
+        at: when this was created, in seconds since the Unix epoch.
+        process: the process that has responded.
+        machine: the machine that it runs on.
+        axis: the times of the following values; None without history.
         cpu_utilization: the share of the machine's CPU time in use, 0 to 1.
         memory_utilization: the share of the machine's memory in use, 0 to 1.
         memory_rss: resident memory of the process in bytes.
-        operations: those whose calls used most CPU time, where that is measured.
+        operations: the operations whose calls used most CPU time, if that is measured.
         marks: what happened on the axis.
         promql: the process and the machine in PromQL, by name.
-        row_promql: the figures of one of the operations, with `$operation` and `$component` for its
-            names.
-        notice: what has to be said about the figures; None for nothing.
+        row_promql: the figures of one of the operations in PromQL, with `$operation` and
+            `$component` for its names.
+        notice: a note on the figures; None if there is none.
     """
 
     at: float

@@ -41,12 +41,12 @@ class RuleValue:
     """The value of one series, or group of series, that a rule looks at.
 
     Attributes:
-        labels: that tell it from others of the rule.
-        value: at the last evaluation, in the base unit of the rule; None without data.
-        samples: how many samples it is made of.
-        nearness: how near it is to the first threshold, as the share of the way from zero, or back
-            to it where low values are bad: 1 at the threshold, up to 100 beyond it; None where that
-            cannot be said.
+        labels: the labels that distinguish it from others of the rule.
+        value: the value at the last evaluation, in the base unit of the rule; None without data.
+        samples: the number of its samples.
+        nearness: how near it is to the first threshold, as a share of the way from zero, or back to
+            zero if low values are bad: 1 at the threshold, up to 100 beyond it; None if that is
+            undefined.
     """
 
     labels: Mapping[str, str]
@@ -61,7 +61,7 @@ class RuleThreshold:
 
     Attributes:
         severity: info, warning, error or critical.
-        threshold: in the base unit of the rule; None for an expression.
+        threshold: the threshold in the base unit of the rule; None for an expression.
         promql: the condition of the exported rule.
     """
 
@@ -77,8 +77,8 @@ class RuleRow:
     Attributes:
         alert: the name of its alerts.
         group: the name of its group.
-        sentence: when its alerts fire and clear, in words.
-        state: the most advanced of its alerts now.
+        sentence: a sentence about when its alerts fire and clear.
+        state: the most advanced state of its alerts.
         unit: the base unit of its values: seconds, ratio, bytes, dollars or number, with `/s` for a
             rate.
         above: whether values above the thresholds are bad; None for an expression.
@@ -103,10 +103,10 @@ class SloRow:
     """A service level objective.
 
     Attributes:
-        name: of the SLO.
-        sentence: what it asks for, in words.
-        statuses: how much of its error budget is left, for each set of labels that has its own.
-        promql: how much is left, in PromQL.
+        name: the name of the SLO.
+        sentence: a sentence about its objective.
+        statuses: the status of each of its error budgets.
+        promql: the remaining error budget in PromQL.
     """
 
     name: str
@@ -120,10 +120,10 @@ class Rules:
     """The rules in force.
 
     Attributes:
-        at: when this was written, in seconds since the Unix epoch.
-        rules: in the order of their definitions.
-        slos: in the same order.
-        total: how many rules there are, with those that are left out.
+        at: when this was created, in seconds since the Unix epoch.
+        rules: the rules in the order of their definitions.
+        slos: the SLOs in the order of their definitions.
+        total: the number of all rules, including those that are left out.
     """
 
     at: float
@@ -163,7 +163,7 @@ class _Found:
     """The state of a rule, read while it cannot change.
 
     Args:
-        state: of the rule.
+        state: the state of the rule.
     """
 
     def __init__(self, state: AlertStates) -> None:

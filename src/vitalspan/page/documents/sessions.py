@@ -18,9 +18,9 @@ class Sessions:
     """The sessions of the process that has answered.
 
     Attributes:
-        at: when this was written, in seconds since the Unix epoch.
-        open: those that are open, in the order of opening.
-        history: those that were closed, the latest first.
+        at: when this was created, in seconds since the Unix epoch.
+        open: the open sessions, in the order of opening.
+        history: the closed sessions, the latest first.
     """
 
     at: float

@@ -24,9 +24,9 @@ class StackFrame:
     """A frame of a stack.
 
     Attributes:
-        function: its qualified name.
-        file: below the directory that it is imported from.
-        lineno: the number of the line.
+        function: the qualified name of the function.
+        file: the path relative to its import directory.
+        lineno: the line number.
     """
 
     function: str
@@ -39,15 +39,15 @@ class CallStack:
     """A call that is inside now, and where it is.
 
     Attributes:
-        component: of the operation.
-        operation: its name.
-        labels: the declared ones.
-        start: when it began, in seconds since the Unix epoch.
+        component: the component of the operation.
+        operation: the name of the operation.
+        labels: the declared labels.
+        start: when the call began, in seconds since the Unix epoch.
         age: the seconds since then.
-        trace_id: in hexadecimal; None for a call without a span.
-        thread: the name of the thread that runs it; None for a call that is suspended.
-        task: the name of the asyncio task that it belongs to, if that is known.
-        frames: the innermost last, at most 100; empty if the call was not found on any stack.
+        trace_id: the trace id in hexadecimal; None for a call without a span.
+        thread: the name of the thread that runs it; None if the call is suspended.
+        task: the name of its asyncio task, if that is known.
+        frames: the frames, the innermost last, at most 100; empty if the call was not found.
     """
 
     component: str
@@ -66,10 +66,10 @@ class Stacks:
     """The stacks of the calls that are inside now in the process that has answered.
 
     Attributes:
-        at: when this was written, in seconds since the Unix epoch.
-        calls: the oldest first.
-        total: how many there are, with those that are left out.
-        trace_url: the address of a trace, with `{trace_id}` where its id belongs; empty for none.
+        at: when this was created, in seconds since the Unix epoch.
+        calls: the running calls, the oldest first.
+        total: the number of all running calls, including those that are left out.
+        trace_url: the URL of a trace, with `{trace_id}` in the place of its id; empty without one.
     """
 
     at: float

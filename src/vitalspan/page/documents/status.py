@@ -35,20 +35,20 @@ class Status:
     """The status of the service at a glance.
 
     Attributes:
-        at: when this was written, in seconds since the Unix epoch.
+        at: when this was created, in seconds since the Unix epoch.
         service: its name, from `OTEL_SERVICE_NAME` or the resource attribute `service.name`; None
-            where it has none.
+            if it has none.
         instance: the id of this instance, by default its host and process id.
-        pid: of the process that has answered.
-        boot: an id that changes whenever the process starts anew.
-        version: of vitalspan.
-        score: the health score from 0 to 100; None while nothing is known.
-        status: the level that the score is in.
-        firing: alerts that fire.
-        pending: alerts that would fire if their conditions held longer.
+        pid: the id of the process that has responded.
+        boot: an id that changes whenever the process restarts.
+        version: the version of vitalspan.
+        score: the health score from 0 to 100; None if it is unknown.
+        status: the level of the score.
+        firing: the number of firing alerts.
+        pending: the number of pending alerts.
         tick_interval: seconds between two evaluations.
         recording: whether calls are recorded.
-        earlier: whether a store or a Prometheus knows what was before the history in memory.
+        earlier: whether a store or a Prometheus has history from before that in memory.
     """
 
     at: float

@@ -32,17 +32,17 @@ class TrendRow:
 
     Attributes:
         signal: its name, as in rules.
-        summary: what it is, in words.
+        summary: a description of it.
         unit: the base unit of its values: seconds, ratio, bytes or number, with `/s` for a rate.
-        values: at the times of the axis; None for no data.
+        values: the values at the times of the axis; None for no data.
         shortfall: why there is no trend yet: how many values there are over which time, and how
-            many it takes; None where there is one.
-        slope: its growth an hour, by least squares; None without a trend.
+            many are needed; None if there is a trend.
+        slope: its increase per hour, by least squares; None without a trend.
         direction: rising, falling or steady; None without a trend.
         forecast: the value on the same line after `forecast_seconds`.
         forecast_seconds: how far the forecast looks ahead.
         limit: the value at which nothing is left; None without one.
-        limit_in: seconds until the same line reaches it; None where it does not rise.
+        limit_in: seconds until the same line reaches it; None if the value does not rise.
         anomalies: when it was unusual, in order.
     """
 
@@ -65,11 +65,11 @@ class AnomalyRow:
     """A stretch of time in which an operation was unusual.
 
     Attributes:
-        component: of the operation.
-        operation: its name.
-        signal: that was unusual.
-        unit: of its values.
-        anomaly: when, and how.
+        component: the component of the operation.
+        operation: the name of the operation.
+        signal: the unusual signal.
+        unit: the unit of its values.
+        anomaly: when it was unusual, and by how much.
     """
 
     component: str
@@ -84,15 +84,15 @@ class Trends:
     """The trends of the service.
 
     Attributes:
-        at: when this was written, in seconds since the Unix epoch.
+        at: when this was created, in seconds since the Unix epoch.
         axis: the times of the values; None without history.
-        signals: of calls, of the score and of the machine.
+        signals: the signals of calls, of the score and of the machine.
         operations: when the operations that took most time were unusual, in order.
         marks: what happened on the axis.
         promql: the signals in PromQL, by name.
-        row_promql: those of one of the operations, with `$operation` and `$component` for its
-            names.
-        notice: what has to be said about this; None for nothing.
+        row_promql: the signals of one of the operations in PromQL, with `$operation` and
+            `$component` for its names.
+        notice: a note for the reader; None if there is none.
     """
 
     at: float
@@ -121,7 +121,7 @@ def trends(monitor: Monitor, asked: dict[str, Any]) -> Trends:
         listed = statistics.operations(window=seconds)[:_OPERATIONS]
         keys: list[Key] = [(one.component, one.operation) for one in listed]
         every = statistics.timelines([(None, None), *keys], window=seconds)
-        # Before the first call the service may not have been there.
+        # Before the first call the service may not have existed.
         first = first_called(every[0].slots)
         timeline, *timelines = [replace(one, slots=one.slots[first:]) for one in every]
         epoch, slots = history.counts.epoch(), timeline.slots

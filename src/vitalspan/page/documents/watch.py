@@ -17,15 +17,15 @@ class Watch:
     """The next calls of an operation, as far as they have ended.
 
     Attributes:
-        at: when this was written, in seconds since the Unix epoch.
+        at: when this was created, in seconds since the Unix epoch.
         operation: the name of the operation.
         component: the name of its component; None for any.
-        since: the time from which on calls are watched, in seconds since the Unix epoch.
-        until: the time at which the watch ends.
-        wanted: how many calls are watched; it ends with the last of them.
+        since: the start of the watch, in seconds since the Unix epoch.
+        until: the end of the watch, in seconds since the Unix epoch.
+        wanted: the number of calls after which the watch ends.
         calls: the calls, in the order in which they ended.
-        ended: whether no more will come.
-        trace_url: the address of a trace, with `{trace_id}` where its id belongs; empty for none.
+        ended: whether there will be no more calls.
+        trace_url: the URL of a trace, with `{trace_id}` in the place of its id; empty without one.
     """
 
     at: float

@@ -17,11 +17,11 @@ class Workers:
     """The processes of the service.
 
     Attributes:
-        at: when this was written, in seconds since the Unix epoch.
-        together: whether several processes put their counts together.
-        pid: of the process that has answered.
-        evaluates: whether that one evaluates rules and health.
-        workers: the processes, by their numbers.
+        at: when this was created, in seconds since the Unix epoch.
+        together: whether several processes share their counts.
+        pid: the id of the process that has responded.
+        evaluates: whether that process evaluates rules and health.
+        workers: the processes, ordered by their numbers.
     """
 
     at: float

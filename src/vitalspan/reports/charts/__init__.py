@@ -1,1 +1,1 @@
-"""Internal: small charts as SVG, without a library and without a script."""
+"""Internal: small charts as SVG, without libraries or scripts."""

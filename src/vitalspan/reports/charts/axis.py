@@ -1,4 +1,4 @@
-"""Axes: round numbers and times that a chart has room for."""
+"""Axes with round numbers and times that fit into a chart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0, 20.0, 25.0, 50.0)
 _KIBI: Final = 1024.0
 
 _TINY: Final = 1e-200
-"""Numbers as small as that are taken for nothing, since divisions of them lose their digits."""
+"""Smaller numbers are treated as zero, because dividing them loses digits."""
 
 _TIME_STEPS: Final = (
     *(1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0),
@@ -21,12 +21,12 @@ _TIME_STEPS: Final = (
 
 @dataclass(frozen=True)
 class Axis:
-    """A range of numbers, and those of them that are labelled.
+    """A range of numbers, with labelled ones.
 
     Attributes:
-        low: where it begins.
-        high: where it ends.
-        ticks: ascending, within the range.
+        low: the start.
+        high: the end.
+        ticks: the labelled numbers, ascending, within the range.
     """
 
     low: float
@@ -34,25 +34,25 @@ class Axis:
     ticks: tuple[float, ...]
 
     def place(self, value: float) -> float:
-        """Return where a value is, from 0 at the beginning to 1 at the end."""
+        """Return the position of a value, from 0 at the start to 1 at the end."""
         return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
 
 def value_axis(low: float, high: float, most: int = 4, *, is_binary: bool = False) -> Axis:
-    """Return an axis from a round number to another that has room for all values.
+    """Return an axis between round numbers that includes all values.
 
     Args:
-        low: the least value.
-        high: the greatest value.
-        most: how many steps there are at most.
-        is_binary: whether numbers are round in powers of 1024.
+        low: the minimum of the values.
+        high: the maximum of the values.
+        most: the maximum number of steps.
+        is_binary: whether round numbers are powers of 1024.
     """
     if is_binary and high >= _KIBI:
         scale = _KIBI ** math.floor(math.log(high, _KIBI) + 1e-9)
         axis = value_axis(low / scale, high / scale, most)
         return Axis(axis.low * scale, axis.high * scale, tuple(one * scale for one in axis.ticks))
     if high - low <= 1e-12 * max(abs(low), abs(high), _TINY):
-        # A constant is in the middle of its axis, and nothing is at its foot.
+        # A constant is in the middle of its axis, and zero is at the bottom.
         low, high = (low - abs(low) * 0.5, low + abs(low) * 0.5) if low else (0.0, 1.0)
     magnitude = 10.0 ** math.floor(math.log10((high - low) / most))
     for factor in _STEPS:
@@ -65,12 +65,12 @@ def value_axis(low: float, high: float, most: int = 4, *, is_binary: bool = Fals
 
 
 def time_axis(start: float, end: float, most: int = 5) -> Axis:
-    """Return an axis of time, labelled where clocks show round numbers.
+    """Return an axis of time, with labels at round times of the clock.
 
     Args:
-        start: in seconds since the Unix epoch.
-        end: the same, and later.
-        most: how many labels there are at most.
+        start: the start in seconds since the Unix epoch.
+        end: the end in seconds since the Unix epoch, which is later.
+        most: the maximum number of labels.
     """
     span = end - start
     step = next((one for one in _TIME_STEPS if span / one <= most), span / most)

@@ -1,4 +1,4 @@
-"""Lines over time, as SVG that stretches to any width."""
+"""Line charts over time, as SVG that stretches to any width."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vitalspan.words import one_line
 
 WIDTH: Final = 1000
 HEIGHT: Final = 200
-"""The units of a drawing, which is stretched; lines keep their width all the same."""
+"""The height of a drawing, which is stretched; the width of lines is not affected."""
 
 
 _OPENING: Final = (
@@ -24,7 +24,7 @@ _OPENING: Final = (
 
 
 def axis_of(chart: Chart) -> Axis:
-    """Return the axis of a chart's values."""
+    """Return the axis for a chart's values."""
     known = [value for line in chart.lines for value in line.values if value is not None]
     low = min(known, default=0.0) if chart.lowest is None else chart.lowest
     high = max(known, default=1.0)
@@ -34,13 +34,13 @@ def axis_of(chart: Chart) -> Axis:
 
 
 def line_chart(chart: Chart, axis: Axis) -> str:
-    """Return a chart without labels: bands, a grid, an area under the first line, and lines.
+    """Return a chart without labels: bands, a grid, an area below the first line, and lines.
 
-    Each stretch of time says its values when a pointer is over it.
+    Hovering over a time slot shows its values.
 
     Args:
-        chart: that is drawn.
-        axis: of its values.
+        chart: the chart to draw.
+        axis: the axis of its values.
     """
     start, end = chart.edges[0], chart.edges[-1]
     xs = [_x(edge, start, end) for edge in chart.edges]
@@ -58,7 +58,7 @@ def line_chart(chart: Chart, axis: Axis) -> str:
 
 
 def sparkline(values: Values) -> str:
-    """Return a small line of values, from zero to the greatest of them."""
+    """Return a small line of values, from zero to their maximum."""
     axis = value_axis(0.0, max((one for one in values if one is not None), default=1.0))
     xs = [_number(WIDTH * index / max(1, len(values))) for index in range(len(values) + 1)]
     return (
@@ -68,23 +68,23 @@ def sparkline(values: Values) -> str:
 
 
 def line_path(xs: Sequence[str], values: Values, axis: Axis) -> str:
-    """Return a path through the middle of each slot; where there is no value, it has a gap.
+    """Return a path through the middle of each slot, with gaps for missing values.
 
     Args:
-        xs: where slots begin and end, one more than there are values.
-        values: of the slots.
-        axis: of the values.
+        xs: the boundaries of slots, one more than there are values.
+        values: the values of the slots.
+        axis: the axis of the values.
     """
     parts = []
     for stretch in _stretches(xs, values, axis):
         points = [f"{x} {y}" for x, y in stretch]
-        # A value by itself is a dot: a line without length, whose ends are round.
+        # A single value is a dot: a line without length and with round ends.
         parts.append("M" + "L".join(points if len(points) > 1 else points * 2))
     return "".join(parts)
 
 
 def area_path(xs: Sequence[str], values: Values, axis: Axis) -> str:
-    """Return a closed path under a line; the arguments are those of `line_path`."""
+    """Return a closed path below a line; the arguments are those of `line_path`."""
     foot = _y(max(0.0, axis.low), axis)
     parts = []
     for stretch in _stretches(xs, values, axis):
@@ -94,7 +94,7 @@ def area_path(xs: Sequence[str], values: Values, axis: Axis) -> str:
 
 
 def _stretches(xs: Sequence[str], values: Values, axis: Axis) -> Iterator[list[tuple[str, str]]]:
-    """Yield the points of each stretch of known values."""
+    """Yield the points of each run of known values."""
     stretch: list[tuple[str, str]] = []
     for (left, right), value in zip(pairwise(xs), values, strict=True):
         if value is None:

@@ -1,1 +1,1 @@
-"""Internal: the sections that reports are made of."""
+"""Internal: the sections of reports."""

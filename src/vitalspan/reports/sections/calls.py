@@ -26,26 +26,26 @@ from vitalspan.statistics.timeline import Timeline
 from vitalspan.units import BYTES, DOLLARS
 
 MAX_CALLS: Final = 10
-"""Single calls of a table at most."""
+"""The maximum number of calls in a table."""
 
 MAX_ROWS: Final = 20
-"""Rows of a table at most."""
+"""The maximum number of rows in a table."""
 
 BAD_ERROR_RATE: Final = 0.05
-"""From here on an error rate is shown as bad; the health model `service` gives no points there."""
+"""From here on an error rate is bad; the health model `service` gives no points there."""
 
 _QUANTILES: Final = ("p50", "p95", "p99", "max")
 
 
 def error_tone(rate: float | None) -> Tone:
-    """Return what an error rate means."""
+    """Return the meaning of an error rate."""
     if not rate:
         return ""
     return "bad" if rate >= BAD_ERROR_RATE else "warning"
 
 
 def call_facts(calls: CallStatistics) -> Facts:
-    """Return the figures of calls that stand by themselves."""
+    """Return the key figures of calls."""
     cancelled = f"{count_text(calls.cancellations)} cancelled" if calls.cancellations else ""
     return Facts(
         [
@@ -68,12 +68,12 @@ def call_facts(calls: CallStatistics) -> Facts:
 def operations(
     calls: Sequence[CallStatistics], timelines: Iterable[Timeline] = (), left_out: int = 0
 ) -> Section | None:
-    """Return the section of operations, those that took most time first.
+    """Return the section of operations, ordered by time, the most first.
 
     Args:
-        calls: the figures of each.
+        calls: the figures of each operation.
         timelines: the figures over time of some of them.
-        left_out: how many more there are.
+        left_out: the number of further operations.
     """
     lines = {(one.component, one.operation): one for one in timelines if one.slots}
     everything = sum(one.total for one in calls)
@@ -108,7 +108,7 @@ def operations(
 
 
 def components(calls: Sequence[CallStatistics]) -> Section | None:
-    """Return the section of components; a single one says nothing that the whole does not."""
+    """Return the section of components; a single one adds nothing to the whole."""
     if len(calls) < 2:
         return None
     titles = ("component", ">calls", ">per second", ">error rate", ">mean", ">p95", ">p99")
@@ -189,7 +189,7 @@ def _sums(sums: Mapping[str, float]) -> list[list[str]]:
 
 
 def counts(sums: Mapping[str, float]) -> Section | None:
-    """Return the section of what a program has counted in a session."""
+    """Return the section of a session's counts."""
     return section("Counts", table(("counted", ">sum"), _sums(sums)))
 
 
@@ -226,7 +226,7 @@ def calls_table(title: str, calls: Sequence[CallRecord]) -> Section | None:
 
 
 def running(calls: Sequence[RunningCall]) -> Section | None:
-    """Return the section of the calls that are inside now."""
+    """Return the section of running calls."""
     titles = ("operation", ">age", "component", "labels", "began", "trace")
     rows: list[Row] = [
         [

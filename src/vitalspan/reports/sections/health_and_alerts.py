@@ -36,16 +36,16 @@ _STATUS_TONES: Final[dict[str, Tone]] = {
     "critical": "bad",
     "no_data": "quiet",
 }
-"""The tones of the default levels; others are shown by whether they fail."""
+"""The tones of the default levels; for other levels it depends on whether they fail."""
 
 
 def status_tone(health: Health) -> Tone:
-    """Return what a health status means."""
+    """Return the meaning of a health status."""
     return _STATUS_TONES.get(health.status, "bad" if health.failing else "")
 
 
 def alerts(overview: Overview) -> Section | None:
-    """Return the section of the alerts of the period, pending ones included."""
+    """Return the section of the period's alerts, including pending ones."""
     pending = [one for one in overview.alerts.active if one.state == "pending"]
     listed = [*overview.alerts.past, *pending]
     times: dict[tuple[tuple[str, str], ...], list[Alert]] = {}
@@ -60,7 +60,7 @@ def alerts(overview: Overview) -> Section | None:
 
 
 def _alert(alike: Sequence[Alert], end: float) -> Row:
-    """Return the row of an alert that has been there several times, the last one last."""
+    """Return the row of an alert that has fired several times, the last one last."""
     first, last = alike[0], alike[-1]
     lasted = sum(max(0.0, (one.resolved_at or end) - _since(one)) for one in alike)
     state = f"{last.state}, acknowledged" if last.acknowledged else last.state
@@ -146,7 +146,7 @@ def _score(score: float | None) -> str:
 
 
 def recommendations(advice: Sequence[Recommendation]) -> Section | None:
-    """Return the section of recommendations, that which gains most points first."""
+    """Return the section of recommendations, those that gain most points first."""
     items: list[tuple[str, Tone]] = []
     for one in advice[:MAX_ROWS]:
         gain = f" (up to {one.gain:.1f} points)" if one.gain >= 0.05 else ""
@@ -157,7 +157,7 @@ def recommendations(advice: Sequence[Recommendation]) -> Section | None:
 
 
 def firing_text(overview: Overview) -> tuple[str, str, Tone]:
-    """Return how many alerts fire, how many of each severity, and what that means."""
+    """Return how many alerts are firing, how many of each severity, and what that means."""
     firing = {severity: count for severity, count in overview.alerts.firing.items() if count}
     words = ", ".join(f"{count} {severity}" for severity, count in firing.items())
     worst = next(iter(firing), "")

@@ -46,10 +46,10 @@ TITLES: Final = {
     "memory_rss": "memory of the process",
     "memory_utilization": "memory of the machine",
 }
-"""What signals are called in reports."""
+"""The names of signals in reports."""
 
 _Lines = Mapping[str, Callable[[Slot], float | None]]
-"""What each line shows of a slot."""
+"""The value of a slot for each line."""
 
 _CALLS: Final[_Lines] = {"calls": lambda slot: slot.throughput}
 _ERRORS: Final[_Lines] = {"errors": lambda slot: slot.error_rate}
@@ -60,7 +60,7 @@ _DURATIONS: Final[_Lines] = {
 }
 
 MAX_ANOMALIES: Final = 20
-"""Stretches of time that are listed, the most unusual ones."""
+"""The maximum number of periods to list, the most unusual ones."""
 
 
 def charts(overview: Overview) -> Section | None:
@@ -116,7 +116,7 @@ def _band(alert: Alert, end: float) -> Band:
 
 
 def _merged(bands: Sequence[Band]) -> list[Band]:
-    """Return bands of which no two of one tone overlap."""
+    """Return bands such that bands with the same tone do not overlap."""
     merged: dict[Tone, list[Band]] = {}
     for band in sorted(bands, key=lambda one: one.start):
         alike = merged.setdefault(band.tone, [])
@@ -136,7 +136,7 @@ def _unusual(overview: Overview, name: str) -> list[Band]:
 
 
 def unusual(overview: Overview) -> Section | None:
-    """Return the section of what was unusual, and since when."""
+    """Return the section of unusual values and their times."""
     found: list[tuple[str, str, Unit, Anomaly]] = [
         (trend.signal, "all calls" if _is_of_calls(trend.signal) else "", trend.unit, one)
         for trend in overview.signals
