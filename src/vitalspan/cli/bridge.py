@@ -24,8 +24,8 @@ def add_to(commands: Commands[Any]) -> None:
     """Add the command and its options."""
     summary = "scrape processes and push their metrics to an OpenTelemetry receiver"
     more = (
-        "The OTEL_EXPORTER_OTLP_* variables say how; what is given here goes before them. With "
-        "--once and without --otlp, what would be sent is printed."
+        "The OTEL_EXPORTER_OTLP_* variables configure the export; options take precedence"
+        " over them. With --once and without --otlp, what would be sent is printed."
     )
     parser = add_command(commands, "bridge", summary, _run, more)
     option = parser.add_argument

@@ -70,7 +70,7 @@ def add_classic_histograms(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--classic-histograms",
         action="store_true",
-        help="take no durations from native histograms, for servers that have none",
+        help="use no native histograms, for servers that do not support them",
     )
 
 

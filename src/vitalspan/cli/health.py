@@ -13,7 +13,7 @@ from vitalspan.errors import ConfigurationError
 
 def add_to(commands: Commands[Any]) -> None:
     """Add the command and its options."""
-    summary = "print the health of a running service, and exit by it"
+    summary = "print the health of a running service, and set the exit code"
     more = (
         "The exit code is 0 for healthy, 1 for degraded, 2 for unhealthy and critical, and 3 if "
         "nothing is known or the service cannot be reached."

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from vitalspan.jobs.job import Job
     from vitalspan.jobs.sink import Sink
 
-_SINKS = "Without a sink, those of the VITALSPAN_JOB_* variables are told."
+_SINKS = "Without a sink, the VITALSPAN_JOB_* variables set the sinks."
 
 
 def add_to(commands: Commands[Any]) -> None:
@@ -34,9 +34,24 @@ def _add_run(commands: Commands[Any]) -> None:
     run.usage = "%(prog)s [options] NAME -- COMMAND [ARGUMENT ...]"
     _add_job(run)
     option = run.add_argument
-    option("--every", type=duration, metavar="DURATION", help="how often it should succeed")
-    option("--grace", type=duration, metavar="DURATION", help="how late a success may be")
-    option("--within", type=duration, metavar="DURATION", help="how long a run may take")
+    option(
+        "--every",
+        type=duration,
+        metavar="DURATION",
+        help="how often the job should succeed, such as 24h",
+    )
+    option(
+        "--grace",
+        type=duration,
+        metavar="DURATION",
+        help="how late a success may be (a tenth of --every, at least 1m)",
+    )
+    option(
+        "--within",
+        type=duration,
+        metavar="DURATION",
+        help="how long a run may take (as long as --every)",
+    )
     option("--trace", action="store_true", help="make a span of the run, and export it by OTLP")
 
 
@@ -63,7 +78,7 @@ def _add_job(parser: argparse.ArgumentParser) -> None:
         help="a label of the group in the Pushgateway, beside job",
     )
     option("--textfile", metavar="DIR", help="the directory of the node exporter's textfiles")
-    option("--ping", metavar="URL", help="a URL that is told, as Healthchecks has them")
+    option("--ping", metavar="URL", help="a ping URL, such as those of Healthchecks")
     option(
         "--otlp",
         nargs="?",

@@ -23,7 +23,7 @@ def add_to(commands: Commands[Any]) -> None:
         "run",
         "run a program with its libraries and functions instrumented",
         _run,
-        "Everything else is said by the VITALSPAN_* variables.",
+        "The VITALSPAN_* variables set everything else.",
     )
     run.usage = "%(prog)s [options] -- COMMAND [ARGUMENT ...]"
     option = run.add_argument
@@ -49,12 +49,16 @@ def add_to(commands: Commands[Any]) -> None:
         metavar="ADDRESS",
         help="the address of that port (VITALSPAN_ADDR, or 127.0.0.1)",
     )
-    option("--trace", action="store_true", help="export spans by OTLP, as OTEL_* variables say")
+    option(
+        "--trace",
+        action="store_true",
+        help="export spans by OTLP, configured by the OTEL_* variables",
+    )
     option(
         "--dry-run",
         action="store_true",
-        help="run nothing; list the functions that the patterns match, and exit with 1 if one "
-        "matches none",
+        help="run nothing; list the functions that match the patterns, and exit with 1 if a "
+        "pattern matches none",
     )
 
 

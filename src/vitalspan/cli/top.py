@@ -34,9 +34,14 @@ def add_to(commands: Commands[Any]) -> None:
         metavar="URL",
         help="metrics of a service (http://localhost:9464/metrics)",
     )
-    option("--apart", action="store_true", help="show each service by itself, not the sum")
+    option("--apart", action="store_true", help="show each service separately instead of the sum")
     option("--sort", choices=SORT_NAMES, default="calls", help="the order to begin with (calls)")
-    option("--filter", default="", metavar="TEXT", help="show only what has the text in its names")
+    option(
+        "--filter",
+        default="",
+        metavar="TEXT",
+        help="show only operations with this text in their names",
+    )
     add_duration(parser, "--interval", "from one scrape to the next (2s)", default=2.0)
     add_duration(parser, "--timeout", "how long a scrape may take (5s)", default=5.0)
     option("--once", action="store_true", help="scrape twice, print the figures and exit")

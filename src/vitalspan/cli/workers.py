@@ -19,14 +19,14 @@ def add_to(commands: Commands[Any]) -> None:
     parser = add_command(
         commands,
         "workers",
-        "show the processes that put their counts together in a directory",
+        "show the processes that share their counts in a directory",
         _workers,
     )
     parser.add_argument("directory", metavar="DIR", help="the directory, as in VITALSPAN_WORKERS")
     parser.add_argument(
         "--clean",
         action="store_true",
-        help="remove what dead processes have left, if no process lives: all counts begin anew",
+        help="remove the files, unless a process is still alive; all counts start over",
     )
 
 

@@ -75,8 +75,7 @@ def add_to(commands: Commands[Any]) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="a name or uid that the Prometheus has in Grafana, if others are to be refused; may "
-        "be repeated",
+        help="a name or uid of this Prometheus in Grafana, to refuse all others; may be repeated",
     )
     option("--json", action="store_true", help="print everything as JSON")
     parser.set_defaults(usage=parser.error)

@@ -10,7 +10,7 @@ from vitalspan.cli.history import contents, export, import_files, reports, summa
 
 def add_to(commands: Commands[Any]) -> None:
     """Add the command and its subcommands."""
-    text = "look into a store of history, summarise a period, export and import"
+    text = "list, summarise, export and import the history in a store"
     subcommands = add_subcommands(add_command(commands, "history", text))
     for add in (
         contents.add_to,

@@ -38,8 +38,8 @@ def add_to(commands: Commands[Any]) -> None:
         "export",
         "write a period as CSV, JSON, Parquet or OpenMetrics",
         _export,
-        more="Of OpenMetrics, `promtool tsdb create-blocks-from openmetrics FILE DIR` makes blocks "
-        "for Prometheus.",
+        more="From OpenMetrics, `promtool tsdb create-blocks-from openmetrics FILE DIR` makes "
+        "blocks for Prometheus.",
     )
     add_store(parser)
     add_period(parser)
@@ -47,7 +47,7 @@ def add_to(commands: Commands[Any]) -> None:
     add_duration(
         parser,
         "--step",
-        "the length of an interval; by default the shortest that reaches so far back",
+        "the length of an interval; by default the shortest that the store has for the period",
     )
     parser.add_argument("--to", metavar="FILE", help="the file; by default standard output")
     add_metric_prefix(parser)

@@ -16,11 +16,13 @@ def add_to(commands: Commands[Any]) -> None:
     parser = add_command(
         commands,
         "import",
-        "put what the older monitors saved into a store",
+        "import the files of the older monitors into a store",
         _import,
         more="Files are JSON, or JSON on each line. No service may write to the store meanwhile.",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="what was saved")
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="a file that an older monitor saved"
+    )
     parser.add_argument("--store", metavar="URL", help="the store; by default $VITALSPAN_STORE")
     parser.add_argument(
         "--component",
@@ -28,9 +30,13 @@ def add_to(commands: Commands[Any]) -> None:
         metavar="NAME",
         help="the component of operations that name none",
     )
-    parser.add_argument("--skip", action="store_true", help="leave out what cannot be used")
     parser.add_argument(
-        "--again", action="store_true", help="add files that were imported before once more"
+        "--skip",
+        action="store_true",
+        help="skip records that cannot be used, instead of importing nothing",
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="import files again that were imported before"
     )
 
 

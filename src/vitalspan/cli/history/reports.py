@@ -22,7 +22,7 @@ def add_to(commands: Commands[Any]) -> None:
     parser.add_argument(
         "--to",
         metavar="FILE",
-        help="write that report to a file, whose ending says how: .html, .md, .json or .txt",
+        help="write the report to a file in the format of its suffix: .html, .md, .json or .txt",
     )
 
 

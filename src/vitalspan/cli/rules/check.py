@@ -30,11 +30,11 @@ def add_to(commands: Commands[Any]) -> None:
     parser.add_argument(
         "--against",
         metavar="URL",
-        help="look whether the series of each rule exist in this Prometheus, or at this metrics "
+        help="check that the series of each rule exist in this Prometheus or at this metrics "
         "endpoint",
     )
     add_metric_prefix(parser)
-    parser.add_argument("--strict", action="store_true", help="exit with 1 for notes as well")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if there are notes")
 
 
 def _run(arguments: argparse.Namespace) -> None:
