@@ -181,7 +181,7 @@ class Capabilities(Instruments):
         return Sessions(self._recorder, self._store_reader)
 
     def session(self, name: str) -> Session:
-        """Return a session, a named stretch of work, as a context manager.
+        """Return a session, a named piece of work with its own statistics, as a context manager.
 
         It has its own statistics of the calls that begin within it.
 

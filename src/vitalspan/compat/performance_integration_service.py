@@ -199,7 +199,7 @@ class PerformanceIntegrationService:
         }
 
     def get_dashboard_data(self) -> dict[str, Any]:
-        """Return what a dashboard shows, as JSON has it."""
+        """Return what a dashboard shows, in types that JSON has."""
         alerts = self.get_active_alerts()
         snapshots = self.monitor.health.latest.trend.snapshots[-_TRENDS:]
         recent = self.monitor.recent_calls()[-_TRENDS:]

@@ -55,7 +55,7 @@ class Growth:
         return self.slope / MIB
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same as JSON can say it."""
+        """Return the same in types that JSON has."""
         return {
             "sizes": list(self.sizes),
             "slope": self.slope,

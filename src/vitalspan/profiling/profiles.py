@@ -96,7 +96,7 @@ class Profiles:
             thread.join(_PATIENCE)
 
     def reset(self) -> None:
-        """Begin anew, as a forked child does, which has none of its parent's threads."""
+        """Start over, as a forked child does by itself."""
         running = self._process == os.getpid() and self._end()
         if running:
             running.join(_PATIENCE)

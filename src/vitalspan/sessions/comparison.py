@@ -135,7 +135,7 @@ class Comparison:
         raise KeyError(name)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the changes as JSON can say them."""
+        """Return the changes in types that JSON has."""
         return {
             "before": self.before.name,
             "after": self.after.name,

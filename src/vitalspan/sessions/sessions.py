@@ -60,7 +60,7 @@ class Sessions:
         return [one for one in every if isinstance(one, Session)]
 
     def history(self, name: str | None = None) -> list[SessionStatistics]:
-        """Return the last hundred sessions that were closed, the latest one last.
+        """Return the last hundred closed sessions, the latest one last.
 
         With a store, those that an earlier process has closed are among them.
 
@@ -93,7 +93,7 @@ class Sessions:
     def compare(
         self, before: SessionStatistics, after: SessionStatistics, *, confidence: float = 0.95
     ) -> Comparison:
-        """Return what has changed between two sessions, and what of it is more than noise.
+        """Return what changed between two sessions, and which changes are more than noise.
 
         Args:
             before: the figures of one session.

@@ -121,7 +121,7 @@ class CallSums:
                 self._details.note_error(error_type, error)
 
     def to_document(self) -> dict[str, Any]:
-        """Return the sums as JSON can say them, with the names of `StoredSums`."""
+        """Return the sums in types that JSON has, with the names of `StoredSums`."""
         details, buckets = self._details, dict[int, int]()
         for grid, counts in self._buckets.items():
             plain = PlainBuckets(grid)

@@ -213,13 +213,13 @@ class ServiceStatistics:
     def recent_calls(
         self, operation: str | None = None, *, component: str | None = None
     ) -> list[CallRecord]:
-        """Return those of `monitor.recent_calls()` of an operation or a component."""
+        """Return the calls in `monitor.recent_calls()` of an operation or a component."""
         return _selected(self._recent(), operation, component)
 
     def slow_calls(
         self, operation: str | None = None, *, component: str | None = None
     ) -> list[CallRecord]:
-        """Return those of `monitor.slow_calls()` of an operation or a component."""
+        """Return the calls in `monitor.slow_calls()` of an operation or a component."""
         return _selected(self._slow(), operation, component)
 
     def watch(
@@ -230,7 +230,7 @@ class ServiceStatistics:
         calls: int = 20,
         seconds: float = 300.0,
     ) -> Callable[[], list[CallRecord]]:
-        """Keep the next calls of an operation in this process, however many others there are.
+        """Keep the next calls of an operation in this process, however many other calls there are.
 
         It ends by itself once it has so many calls, or when the time is over, and costs a little
         for each call of the service until then. There are eight at a time; the oldest ends early
@@ -248,11 +248,11 @@ class ServiceStatistics:
         return self._recorder.watch(operation, component, calls, seconds)
 
     def running(self) -> list[RunningCall]:
-        """Return every call that is inside now in this process, the oldest first."""
+        """Return every call in progress in this process, the oldest first."""
         return [call for _, call in running_calls(self._recorder)]
 
     def stacks(self) -> list[RunningStack]:
-        """Return every call that is inside now in this process with its stack, the oldest first.
+        """Return every call in progress in this process with its stack, the oldest first.
 
         Calls pay nothing for it. To find the tasks that wait, all objects that the garbage
         collector knows are looked at.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vitalspan.zero_code.instrumentation import Instrumentation
 
 _DIRECTORIES: Final = ("VITALSPAN_WORKERS", "PROMETHEUS_MULTIPROC_DIR")
-"""Variables that name a directory in which processes put their counts together."""
+"""Variables that name the directory in which processes share their counts."""
 
 
 def with_directory(

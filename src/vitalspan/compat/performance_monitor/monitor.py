@@ -210,7 +210,7 @@ class StudioMonitor(MonitorSessions, Activities):
         return self._score()
 
     def get_dashboard_data(self) -> dict[str, Any]:
-        """Return what a dashboard shows, as JSON has it."""
+        """Return what a dashboard shows, in types that JSON has."""
         current = self.get_current_metrics()
         return {
             "timestamp": datetime.now(UTC).isoformat(),
