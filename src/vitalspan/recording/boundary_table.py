@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Final
 
 from vitalspan.bucket_boundaries import LONGEST
-from vitalspan.metrics import DURATION_BOUNDARIES
 from vitalspan.recording.buckets import BucketGrid, grid_of
 from vitalspan.runtime.internal_errors import logger
 
@@ -24,12 +23,7 @@ class BoundaryTable:
         from_slos: whether the thresholds of SLOs are boundaries of every operation as well.
     """
 
-    def __init__(
-        self,
-        default: tuple[float, ...] = DURATION_BOUNDARIES,
-        *,
-        from_slos: bool = False,
-    ) -> None:
+    def __init__(self, default: tuple[float, ...], *, from_slos: bool) -> None:
         self._default = default
         self._from_slos = from_slos
         self._thresholds: frozenset[float] = frozenset()

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Final
 
+from vitalspan.config import Settings
 from vitalspan.labels import MAX_VALUE_LENGTH, declared, value_text
 from vitalspan.recording.call_site import CallSite, add_site
 from vitalspan.recording.options import NO_EXTRAS, OperationOptions, SpanExtras, options_words
@@ -22,23 +23,28 @@ class CallSiteTable:
 
     Args:
         recorder: the parts that all of them share.
-        component: the component of operations that name none.
-        qualified_names: whether default names of functions include their modules.
+        settings: the settings of the monitor.
 
     Attributes:
+        component: the component of operations that name none.
+        qualified_names: whether default names of functions include their modules.
         blocks: the sites of blocks, by options.
         blocks_by_words: the same sites by `block_words`, which is cheaper to make than options.
         unrecorded: the site of calls that are not recorded.
     """
 
-    def __init__(self, recorder: Recorder, component: str, *, qualified_names: bool) -> None:
+    def __init__(self, recorder: Recorder, settings: Settings) -> None:
         self.recorder = recorder
-        self.component = value_text(component)
-        self.qualified_names = qualified_names
+        self.configure(settings)
         self.blocks: dict[OperationOptions, CallSite] = {}
         self.blocks_by_words: dict[object, CallSite] = {}
         self.unrecorded = CallSite(recorder, Series("", "", ()), OperationOptions(resources=False))
         self._code_names: weakref.WeakKeyDictionary[Series, str] = weakref.WeakKeyDictionary()
+
+    def configure(self, settings: Settings) -> None:
+        """Apply the settings to what is defined from now on."""
+        self.component = value_text(settings.component)
+        self.qualified_names = settings.qualified_names
 
     def add(
         self,

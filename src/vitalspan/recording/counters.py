@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -12,9 +11,10 @@ from vitalspan.metrics import OVERFLOW
 from vitalspan.recording.enclosing_sessions import CountedKey, EnclosingSession
 from vitalspan.recording.lock_free_counter import LockFreeCounter
 from vitalspan.recording.pickling import MonitorPart, rebuild
+from vitalspan.recording.recorder import Recorder
 from vitalspan.runtime import fork
 from vitalspan.runtime.first_use import first_use
-from vitalspan.runtime.internal_errors import InternalErrors, logger
+from vitalspan.runtime.internal_errors import logger
 
 if TYPE_CHECKING:
     from vitalspan.recording.api import Api, UsageRecorder
@@ -70,9 +70,8 @@ class CounterTable:
     """The caches and APIs of one monitor, each of which is created once.
 
     Args:
+        recorder: has the clock, the sessions and the internal errors.
         component: the default component.
-        faults: counts impossible amounts.
-        now: returns the time on a steady clock, in seconds.
 
     Attributes:
         usage: counts the usage of models; None if it is not counted.
@@ -80,16 +79,14 @@ class CounterTable:
         enclosing_session: returns the session of the current code; None without one.
     """
 
-    def __init__(
-        self, component: str, faults: InternalErrors, now: Callable[[], float] = time.perf_counter
-    ) -> None:
+    def __init__(self, recorder: Recorder, component: str) -> None:
         self.component = component
-        self.now = now
+        self.now = recorder.now
         self.usage: UsageRecorder | None = None
-        self.internal_errors = faults
+        self.internal_errors = recorder.internal_errors
         self.enabled = True
-        self.open_sessions: Mapping[int, EnclosingSession] = {}
-        self.enclosing_session: Callable[[], EnclosingSession | None] = lambda: None
+        self.open_sessions: Mapping[int, EnclosingSession] = recorder.open_sessions
+        self.enclosing_session = recorder.enclosing_session
         # Re-entrant, because a signal handler may name a cache while one is being named.
         self._lock = threading.RLock()
         self.caches: dict[tuple[str, str], Cache] = {}

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from vitalspan.clock import Clock
 from vitalspan.config import Settings
-from vitalspan.labels import value_text
-from vitalspan.recording.boundary_table import BoundaryTable
 from vitalspan.recording.call_site_table import CallSiteTable
 from vitalspan.recording.counters import Cache, CounterTable
 from vitalspan.recording.counts import ProcessCounts
@@ -42,22 +39,9 @@ class Instruments:
     ) -> None:
         self.clock = clock
         self._settings = settings
-        self._recorder = Recorder(
-            clock=clock,
-            tracer_provider=tracer_provider,
-            max_series=settings.max_series,
-            recent_calls=settings.recent_calls,
-            slow_calls=settings.slow_calls,
-            boundaries=BoundaryTable(settings.buckets, from_slos=settings.buckets_from_slos),
-        )
-        self._call_sites = CallSiteTable(
-            self._recorder, settings.component, qualified_names=settings.qualified_names
-        )
-        self._counters = CounterTable(
-            self._call_sites.component, self._recorder.internal_errors, self._recorder.now
-        )
-        self._counters.open_sessions = self._recorder.open_sessions
-        self._counters.enclosing_session = self._recorder.enclosing_session
+        self._recorder = Recorder(settings, clock, tracer_provider)
+        self._call_sites = CallSiteTable(self._recorder, settings)
+        self._counters = CounterTable(self._recorder, self._call_sites.component)
         self._process_counts = ProcessCounts(self._recorder, self._counters)
         self._switch(enabled=settings.enabled)
 
@@ -158,14 +142,10 @@ class Instruments:
 
     def _configure_instruments(self) -> None:
         """Apply the settings. A new component only applies to later definitions."""
-        settings, recorder = self._settings, self._recorder
-        self._call_sites.qualified_names = settings.qualified_names
-        self._call_sites.component = self._counters.component = value_text(settings.component)
-        recorder.series_table.limit = settings.max_series
-        recorder.aggregator.recent.resize(settings.recent_calls)
-        recorder.slow = deque(recorder.slow, maxlen=settings.slow_calls)
-        recorder.set_buckets(settings.buckets, from_slos=settings.buckets_from_slos)
-        self._switch(enabled=settings.enabled)
+        self._recorder.configure(self._settings)
+        self._call_sites.configure(self._settings)
+        self._counters.component = self._call_sites.component
+        self._switch(enabled=self._settings.enabled)
 
     def _switch(self, *, enabled: bool) -> None:
         self._settings = replace(self._settings, enabled=enabled)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from vitalspan.clock import Clock
+from vitalspan.config import Settings
 from vitalspan.recording import spans
 from vitalspan.recording.aggregation import Aggregator
 from vitalspan.recording.boundary_table import BoundaryTable
@@ -53,12 +54,9 @@ class Recorder(MonitorPart):
     """The series, the aggregator and the switches of one monitor.
 
     Args:
+        settings: the settings of the monitor.
         clock: provides durations and dates.
         tracer_provider: the monitor's own provider; None uses the global one.
-        max_series: the maximum number of sets of operation labels with their own series.
-        recent_calls: the number of finished calls to keep for reading.
-        slow_calls: the number of calls over their `slow=` limit to keep for reading.
-        boundaries: the bucket boundaries of the operations; None uses the defaults.
 
     Attributes:
         sites: all call sites that are referenced somewhere.
@@ -69,14 +67,7 @@ class Recorder(MonitorPart):
     """
 
     def __init__(
-        self,
-        *,
-        clock: Clock,
-        tracer_provider: TracerProvider | None,
-        max_series: int,
-        recent_calls: int,
-        slow_calls: int,
-        boundaries: BoundaryTable | None = None,
+        self, settings: Settings, clock: Clock, tracer_provider: TracerProvider | None
     ) -> None:
         self.clock = clock
         self.now: Callable[[], float] = clock.now
@@ -88,10 +79,12 @@ class Recorder(MonitorPart):
         self.tracing = spans.Tracing(tracer_provider)
         self.meter = ResourceMeter()
         self.internal_errors = InternalErrors()
-        self.boundaries = boundaries or BoundaryTable()
-        self.series_table = SeriesTable(max_series, self.boundaries, clock.wall)
-        self.aggregator = Aggregator(clock.now, recent_calls, self.internal_errors, _relocate)
-        self.slow: deque[CallRecord] = deque(maxlen=slow_calls)
+        self.boundaries = BoundaryTable(settings.buckets, from_slos=settings.buckets_from_slos)
+        self.series_table = SeriesTable(settings.max_series, self.boundaries, clock.wall)
+        self.aggregator = Aggregator(
+            clock.now, settings.recent_calls, self.internal_errors, _relocate
+        )
+        self.slow: deque[CallRecord] = deque(maxlen=settings.slow_calls)
         self.profile_of: Callable[[Record], str | None] | None = None
         self.sites: weakref.WeakSet[Site] = weakref.WeakSet()
         self.site_caches: weakref.WeakSet[SiteCache] = weakref.WeakSet()
@@ -103,6 +96,14 @@ class Recorder(MonitorPart):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return rebuild, ("recorder",)
+
+    def configure(self, settings: Settings) -> None:
+        """Keep as many series and calls, in such buckets, as the settings say."""
+        self.series_table.limit = settings.max_series
+        self.aggregator.recent.resize(settings.recent_calls)
+        self.slow = deque(self.slow, maxlen=settings.slow_calls)
+        if self.boundaries.configure(settings.buckets, from_slos=settings.buckets_from_slos):
+            self._apply_boundaries()
 
     def switch(self, *, enabled: bool) -> None:
         """Switch recording on or off everywhere."""
@@ -161,11 +162,6 @@ class Recorder(MonitorPart):
         self.series_table.count_slos(counters)
         thresholds = (counter.under for counter in counters)
         if self.boundaries.set_thresholds(under for under in thresholds if under is not None):
-            self._apply_boundaries()
-
-    def set_buckets(self, boundaries: tuple[float, ...], *, from_slos: bool) -> None:
-        """Change the buckets of operations without their own; see `BoundaryTable`."""
-        if self.boundaries.configure(boundaries, from_slos=from_slos):
             self._apply_boundaries()
 
     def _apply_boundaries(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Final
@@ -25,19 +24,14 @@ class SeriesTable:
 
     Args:
         limit: the maximum number of sets of operation labels with their own series.
-        boundaries: the bucket boundaries of the operations; None uses the defaults.
+        boundaries: the bucket boundaries of the operations.
         wall: returns the time of day in seconds since the epoch.
     """
 
-    def __init__(
-        self,
-        limit: int,
-        boundaries: BoundaryTable | None = None,
-        wall: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, limit: int, boundaries: BoundaryTable, wall: Callable[[], float]) -> None:
         self.limit = limit
         self._wall = wall
-        self._boundaries = boundaries or BoundaryTable()
+        self._boundaries = boundaries
         self.overflows = 0
         self._series: dict[Key, Series] = {}
         self.slo_counters: tuple[SloCounter, ...] = ()
