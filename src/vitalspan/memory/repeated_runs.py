@@ -57,12 +57,9 @@ class Growth:
     def to_dict(self) -> dict[str, Any]:
         """Return the same in types that JSON has."""
         return {
+            **vars(self),
             "sizes": list(self.sizes),
-            "slope": self.slope,
             "interval": list(self.interval),
-            "p_value": self.p_value,
-            "confidence": self.confidence,
-            "leak_likely": self.leak_likely,
             "lines": [line.to_dict() for line in self.lines],
         }
 

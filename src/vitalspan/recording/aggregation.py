@@ -11,7 +11,7 @@ from vitalspan.recording.batches import (
     belongs_elsewhere,
     durations_within,
     in_buckets,
-    parted,
+    split_by_progress,
     with_details,
     within_sessions,
     without_relocated,
@@ -222,7 +222,7 @@ class Aggregator(MonitorPart):
         total = sum(durations)
         waiting: list[Record] = []
         if total == IN_PROGRESS:
-            batch, waiting = parted(batch, durations)
+            batch, waiting = split_by_progress(batch, durations)
             durations = [seconds for seconds in durations if seconds != IN_PROGRESS]
             total = sum(durations)
         # The notes of a batch are counted with it, so that a scrape never shows more errors than

@@ -72,7 +72,9 @@ def with_details(records: list[Record]) -> list[Record]:
     return [record for record in records if len(record) > 3 and record[3].own]
 
 
-def parted(batch: list[Record], durations: list[float]) -> tuple[list[Record], list[Record]]:
+def split_by_progress(
+    batch: list[Record], durations: list[float]
+) -> tuple[list[Record], list[Record]]:
     """Split a batch into the calls that had ended when their durations were read, and the rest."""
     ended: list[Record] = []
     waiting: list[Record] = []

@@ -195,9 +195,7 @@ class Recorder(MonitorPart):
 
     def recent(self) -> list[CallRecord]:
         """Return the most recent calls in the order in which they ended."""
-        self.all_series()
-        epoch = self.epoch()
-        return [to_call_record(record, epoch) for record in self.aggregator.recent.latest()]
+        return self._counted(self.aggregator.recent.latest)
 
     def watch(
         self, operation: str, component: str | None, calls: int, seconds: float
@@ -219,12 +217,13 @@ class Recorder(MonitorPart):
         watch = CallWatch(operation, component, calls, begin, begin + seconds)
         self.aggregator.recent.watch(watch)
 
-        def seen() -> list[CallRecord]:
-            self.all_series()
-            epoch = self.epoch()
-            return [to_call_record(record, epoch) for record in watch.calls()]
+        return lambda: self._counted(watch.calls)
 
-        return seen
+    def _counted(self, calls: Callable[[], list[Record]]) -> list[CallRecord]:
+        """Return calls for reading, once everything that has ended is counted."""
+        self.all_series()
+        epoch = self.epoch()
+        return [to_call_record(record, epoch) for record in calls()]
 
     def reset(self) -> None:
         """Start over from zero, as a forked child must: its parent has the earlier counts."""

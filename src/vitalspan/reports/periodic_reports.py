@@ -7,7 +7,7 @@ from typing import Final
 
 from vitalspan.reports.report import Report
 from vitalspan.reports.report_directory import ReportDirectory
-from vitalspan.reports.stored_reports import ReportShelf
+from vitalspan.reports.stored_reports import ReportStore
 from vitalspan.runtime.internal_errors import InternalErrors, logger
 
 RETRY: Final = 60.0
@@ -31,7 +31,7 @@ class PeriodicReports:
 
     def __init__(
         self,
-        directory: ReportDirectory | ReportShelf,
+        directory: ReportDirectory | ReportStore,
         interval: float,
         make: Callable[[], Report],
         internal_errors: InternalErrors,

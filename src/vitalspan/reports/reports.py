@@ -22,7 +22,7 @@ from vitalspan.reports.report import Report
 from vitalspan.reports.report_directory import ReportDirectory
 from vitalspan.reports.sections.calls import MAX_CALLS, MAX_ROWS
 from vitalspan.reports.session_report import session_document
-from vitalspan.reports.stored_reports import STORE, ReportShelf, ReportStore, StoredReport
+from vitalspan.reports.stored_reports import STORE, ReportStore, StoredReport
 from vitalspan.sessions.comparison import compare
 from vitalspan.sessions.session import Session
 from vitalspan.sessions.session_statistics import SessionStatistics
@@ -180,10 +180,10 @@ class Reports:
         history = evaluation.history
         for index in (history.operations, history.caches, history.apis):
             index.retain(interval)
-        directory: ReportDirectory | ReportShelf
+        directory: ReportDirectory | ReportStore
         if settings.reports == STORE:
             self._store.retain(min(settings.report_max_age, settings.report_keep * interval))
-            directory = ReportShelf(self._store)
+            directory = self._store
         else:
             directory = ReportDirectory(
                 Path(settings.reports),

@@ -81,7 +81,12 @@ class ReportStore:
 
     Args:
         persistence: returns the persistence; None without a store.
+
+    Attributes:
+        path: its name in messages.
     """
+
+    path = STORE
 
     def __init__(self, persistence: Callable[[], Persistence | None]) -> None:
         self._persistence = persistence
@@ -95,6 +100,11 @@ class ReportStore:
         """
         self._stored()
         self._waiting.append(report_record(report, at))
+
+    def write(self, moment: float, make: Callable[[], Report]) -> bool:
+        """Store the report of a moment, like `ReportDirectory.write`."""
+        self.keep(make(), moment)
+        return True
 
     def kept(self, most: int) -> list[StoredReport]:
         """Return the latest reports, the last one first.
@@ -124,23 +134,3 @@ class ReportStore:
         if persistence is None:
             raise VitalspanError("there is no store for reports: set store='sqlite:///history.db'")
         return persistence
-
-
-class ReportShelf:
-    """A place for reports at an interval in a store, like `ReportDirectory`.
-
-    Args:
-        store: the store of reports.
-
-    Attributes:
-        path: its name in messages.
-    """
-
-    def __init__(self, store: ReportStore) -> None:
-        self._store = store
-        self.path = STORE
-
-    def write(self, moment: float, make: Callable[[], Report]) -> bool:
-        """Store the report of a moment, in seconds since the Unix epoch."""
-        self._store.keep(make(), moment)
-        return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import linear_regression, median
 from typing import Any, Final, Literal
 
@@ -155,8 +155,9 @@ def trend_of(
     known = [(when, value) for when, value in points if value is not None]
     span = known[-1][0] - known[0][0] if known else 0.0
     shortfall = _shortfall(len(known), span)
+    trend = SignalTrend(signal, summary, unit, times, values, shortfall=shortfall, limit=limit)
     if not known:
-        return SignalTrend(signal, summary, unit, times, values, shortfall=shortfall, limit=limit)
+        return trend
     numbers = [value for _, value in known]
     mean = math.fsum(numbers) / len(numbers)
     slope = direction = forecast = ahead = limit_in = None
@@ -169,22 +170,16 @@ def trend_of(
         direction = _direction(known, line.slope, line.intercept, mean)
         if limit is not None and direction == "rising":
             limit_in = max(0.0, (limit - line.intercept) / line.slope)
-    return SignalTrend(
-        signal,
-        summary,
-        unit,
-        times,
-        values,
+    return replace(
+        trend,
         latest=numbers[-1],
         mean=mean,
         lowest=min(numbers),
         highest=max(numbers),
-        shortfall=shortfall,
         slope=slope,
         direction=direction,
         forecast=forecast,
         forecast_seconds=ahead,
-        limit=limit,
         limit_in=limit_in,
         anomalies=anomalies_of(points, unit, weights, noise),
     )
@@ -271,10 +266,4 @@ def _anomaly(
     # A value covers the time since the previous one.
     start = points[first - 1][0] if first else 2 * points[0][0] - points[1][0]
     value = max((value for _, value in stretch), key=lambda one: abs(one - usual))
-    return Anomaly(
-        start,
-        points[last][0],
-        value,
-        usual,
-        abs(value - usual) / deviation,
-    )
+    return Anomaly(start, points[last][0], value, usual, abs(value - usual) / deviation)

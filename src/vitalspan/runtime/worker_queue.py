@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
-from vitalspan.runtime.thread import Worker
+from vitalspan.runtime.internal_errors import logger
 
 T = TypeVar("T")
 
@@ -40,7 +40,8 @@ class WorkerQueue(Generic[T]):
         self._handle = handle
         self._finish = finish
         self._items: deque[T] = deque()
-        self._worker = Worker(name, self._work)
+        self._name = name
+        self._thread: threading.Thread | None = None
 
     def __len__(self) -> int:
         return len(self._items)
@@ -74,7 +75,7 @@ class WorkerQueue(Generic[T]):
         """Make sure that the thread is running if there are items."""
         with self.lock:
             if self._items:
-                self._worker.ensure()
+                self._ensure_thread()
                 self.lock.notify_all()
 
     def clear(self) -> int:
@@ -91,8 +92,25 @@ class WorkerQueue(Generic[T]):
             self.lock.notify_all()
 
     def join(self, seconds: float) -> bool:
-        """Wait for the end of the thread; return whether it has ended."""
-        return self._worker.join(seconds)
+        """Wait for the thread to end; return whether it has. The thread itself does not wait."""
+        thread = self._thread
+        if thread is None or thread is threading.current_thread():
+            return True
+        thread.join(max(0.0, seconds))
+        return not thread.is_alive()
+
+    def _ensure_thread(self) -> None:
+        """Start the thread unless it is running, also if it has ended."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as refused:
+            # No thread can be started, or the interpreter is exiting: it may work next time.
+            logger.debug("%s could not be started: %s", self._name, refused)
+            return
+        self._thread = thread
 
     def _work(self) -> None:
         try:

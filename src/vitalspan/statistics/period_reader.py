@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from typing import TYPE_CHECKING
 
 from vitalspan.errors import VitalspanError
+from vitalspan.statistics.call_statistics import ApiStatistics, CacheStatistics
 from vitalspan.statistics.call_sums import CallSums
 from vitalspan.statistics.earlier_history import EarlierHistory, longest_of
 from vitalspan.statistics.periods import (
@@ -24,7 +25,7 @@ from vitalspan.store.call_selection import EVERY_CALL, CallSelection
 
 if TYPE_CHECKING:
     from vitalspan.history.history import History
-    from vitalspan.recording.counts import Counts
+    from vitalspan.recording.counts import ApiCounts, Counts
     from vitalspan.recording.series import Series
 
 
@@ -96,7 +97,8 @@ class PeriodReader:
         sums: dict[Key, CallSums] = {}
         with self._period(every, question, earlier) as period:
             period.pool(sums, key_of)
-            caches, apis = tuple(period.caches()), tuple(period.apis())
+            caches = tuple(CacheStatistics(*one) for one in period.caches())
+            apis = tuple(map(_api_statistics, period.apis()))
             pooled = PooledCalls(sums, period.seconds, caches, apis)
         for series in every:
             key = key_of(series)
@@ -166,3 +168,8 @@ class PeriodReader:
             if earlier is None:
                 raise
             return None
+
+
+def _api_statistics(counts: ApiCounts) -> ApiStatistics:
+    component, name, oks, errors, tokens, cost = counts
+    return ApiStatistics(component, name, oks + errors, errors, tokens, cost)

@@ -11,8 +11,8 @@ from vitalspan.errors import ConfigurationError
 from vitalspan.history.ticks import LONGEST
 from vitalspan.labels import Labels
 from vitalspan.metrics import COMPONENT
+from vitalspan.recording.counts import ApiCounts, CacheCounts
 from vitalspan.runtime.pace import pause_if_due
-from vitalspan.statistics.call_statistics import ApiStatistics, CacheStatistics
 from vitalspan.statistics.call_sums import CallSums
 from vitalspan.store.call_selection import EVERY_CALL, CallSelection
 
@@ -55,11 +55,11 @@ class Period(Protocol):
         """Add the calls that ended in it to sums."""
         ...
 
-    def caches(self) -> Iterable[CacheStatistics]:
+    def caches(self) -> Iterable[CacheCounts]:
         """Return what was looked up in caches."""
         ...
 
-    def apis(self) -> Iterable[ApiStatistics]:
+    def apis(self) -> Iterable[ApiCounts]:
         """Return what was called of APIs."""
         ...
 
@@ -87,8 +87,8 @@ class SinceStart:
     """
 
     def __init__(self, counts: Counts, series: list[Series]) -> None:
-        self._counts = counts
         self._series = series
+        self.caches, self.apis = counts.caches, counts.apis
         epoch = counts.epoch()
         # Other processes may have begun earlier.
         created = (one.created - epoch for one in series if one.created)
@@ -100,16 +100,6 @@ class SinceStart:
             key = key_of(series)
             if key is not None:
                 sums.setdefault(key, CallSums()).add_series(series)
-
-    def caches(self) -> Iterator[CacheStatistics]:
-        """Yield what was looked up in caches."""
-        for cache in self._counts.caches():
-            yield CacheStatistics(*cache)
-
-    def apis(self) -> Iterator[ApiStatistics]:
-        """Yield what was called of APIs."""
-        for component, name, oks, errors, tokens, cost in self._counts.apis():
-            yield ApiStatistics(component, name, oks + errors, errors, tokens, cost)
 
 
 class Window:
@@ -150,18 +140,17 @@ class Window:
         now = self._history.ticks.times[-1]
         return now - offset - window < self.start - _SLACK
 
-    def caches(self) -> Iterator[CacheStatistics]:
+    def caches(self) -> Iterator[CacheCounts]:
         """Yield what was looked up in caches."""
         for track in self._history.caches.all:
-            hits, misses = self._grown(track, "hits", "misses")
-            yield CacheStatistics(track.labels[COMPONENT], track.labels["cache"], hits, misses)
+            grown = self._grown(track, "hits", "misses")
+            yield CacheCounts(track.labels[COMPONENT], track.labels["cache"], *grown)
 
-    def apis(self) -> Iterator[ApiStatistics]:
+    def apis(self) -> Iterator[ApiCounts]:
         """Yield what was called of APIs."""
         for track in self._history.apis.all:
-            oks, errors, tokens, cost = self._grown(track, "oks", "errors", "tokens", "cost")
-            component, name = track.labels[COMPONENT], track.labels["api"]
-            yield ApiStatistics(component, name, oks + errors, errors, tokens, cost)
+            grown = self._grown(track, "oks", "errors", "tokens", "cost")
+            yield ApiCounts(track.labels[COMPONENT], track.labels["api"], *grown)
 
     def _grown(self, track: TimeSeries, *columns: str) -> list[float]:
         start, end = self._start, self._end

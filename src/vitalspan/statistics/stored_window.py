@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from vitalspan.metrics import COMPONENT, OPERATION
-from vitalspan.statistics.call_statistics import ApiStatistics, CacheStatistics
+from vitalspan.recording.counts import ApiCounts, CacheCounts
 from vitalspan.statistics.call_sums import CallSums
 from vitalspan.statistics.periods import Key, KeyOf, SeriesNames
 from vitalspan.store.protocol import StoredSeries
@@ -61,22 +61,19 @@ class StoredWindow:
             if key is not None:
                 sums.setdefault(key, CallSums()).add_stored(stored)
 
-    def caches(self) -> Iterator[CacheStatistics]:
+    def caches(self) -> Iterator[CacheCounts]:
         """Yield what was looked up in caches."""
         for stored in self._of_kind("cache"):
-            labels, extras = stored.series.labels, stored.extras
-            hits, misses = extras.get("hits", 0.0), extras.get("misses", 0.0)
-            yield CacheStatistics(labels[COMPONENT], labels["cache"], hits, misses)
+            labels = stored.series.labels
+            counts = (stored.extras.get(name, 0.0) for name in ("hits", "misses"))
+            yield CacheCounts(labels[COMPONENT], labels["cache"], *counts)
 
-    def apis(self) -> Iterator[ApiStatistics]:
+    def apis(self) -> Iterator[ApiCounts]:
         """Yield what was called of APIs."""
         for stored in self._of_kind("api"):
-            labels, extras = stored.series.labels, stored.extras
-            oks, errors = extras.get("oks", 0.0), extras.get("errors", 0.0)
-            tokens, cost = extras.get("tokens", 0.0), extras.get("cost", 0.0)
-            yield ApiStatistics(
-                labels[COMPONENT], labels["api"], oks + errors, errors, tokens, cost
-            )
+            labels = stored.series.labels
+            counts = (stored.extras.get(name, 0.0) for name in ("oks", "errors", "tokens", "cost"))
+            yield ApiCounts(labels[COMPONENT], labels["api"], *counts)
 
     def _of_kind(self, kind: str) -> Iterable[StoredSums]:
         return [one for one in self._series if one.series.kind == kind]

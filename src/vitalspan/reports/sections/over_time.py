@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Final
 
 from vitalspan.reports.document import (
@@ -53,11 +54,7 @@ _Lines = Mapping[str, Callable[[Slot], float | None]]
 
 _CALLS: Final[_Lines] = {"calls": lambda slot: slot.throughput}
 _ERRORS: Final[_Lines] = {"errors": lambda slot: slot.error_rate}
-_DURATIONS: Final[_Lines] = {
-    "p50": lambda slot: slot.p50,
-    "p95": lambda slot: slot.p95,
-    "p99": lambda slot: slot.p99,
-}
+_DURATIONS: Final[_Lines] = {name: attrgetter(name) for name in ("p50", "p95", "p99")}
 
 MAX_ANOMALIES: Final = 20
 """The maximum number of periods to list, the most unusual ones."""
