@@ -233,7 +233,8 @@ FIGURE_ROWS = (
             "store write to rows",
             "a write of 1,000 busy operations to that of",
         ),
-        "a row a point: {frames:.1f} ms and {rows:.1f} ms of CPU; the slowest {slowest:.1f} ms",
+        "a row a point: {frames:.1f} ms and {rows:.1f} ms of CPU; the mean {mean:.1f} ms, the "
+        "slowest {slowest:.1f} ms",
         *(None, "x"),
     ),
     FigureRow("store-write", "store write", "the same in milliseconds of CPU", "", 10.0, " ms"),

@@ -24,6 +24,7 @@ from vitalspan.recording.duration_histogram import Spread
 from vitalspan.recording.series import FreshCalls, Series
 from vitalspan.store.frame import GROUP, PLAIN_GRID, Frame
 from vitalspan.store.open_store import open_store
+from vitalspan.store.packed_frame import pack_dense, pack_sparse
 from vitalspan.store.protocol import Batch, FrameRow, StoredSeries
 from vitalspan.store.reader import StoreReader
 from vitalspan.store.roll_up import ROLLED, frame_row
@@ -96,6 +97,7 @@ def write(effort: Effort, operations: int) -> dict[str, Any]:
         beside.close()
     detail = {
         "frames": statistics.median(frames) * 1e3,
+        "mean": statistics.mean(frames) * 1e3,
         "slowest": max(frames) * 1e3,
         "rows": statistics.median(rows) * 1e3,
     }
@@ -123,13 +125,13 @@ class PointRows:
         """Write the last entry of every operation."""
         points = []
         for number, series in enumerate(history.operations.all):
-            calls = series.calls_of(len(series.times) - 1)
+            count, *sums, buckets, calls = series.calls_of(len(series.times) - 1)
             sketch = b"".join(
                 series.grid.index(bucket).to_bytes(2, "little", signed=True)
-                + count.to_bytes(2, "little")
-                for bucket, count in zip(calls.buckets, calls.bucket_calls, strict=True)
+                + number_of_calls.to_bytes(2, "little")
+                for bucket, number_of_calls in zip(buckets, calls, strict=True)
             )
-            points.append((number, start, calls.calls, 0, *calls[1:5], sketch))
+            points.append((number, start, count, 0, *sums, sketch))
         self._database.execute("BEGIN IMMEDIATE")
         self._database.executemany("INSERT INTO points VALUES (?,?,?,?,?,?,?,?,?)", points)
         self._database.execute("COMMIT")
@@ -177,7 +179,8 @@ def fill(store: Any, operations: int) -> None:
     ]
     store.write(Batch(series=series))
     for tier in TIERS:
-        some = [frame_row(tier.step, 0, 0, frame_of(luck, tier)) for _ in range(24)]
+        pack = pack_sparse if tier is TIERS[0] else pack_dense
+        some = [frame_row(tier.step, 0, 0, frame_of(luck, tier), pack) for _ in range(24)]
         rows: list[FrameRow] = []
         for start in range(NOW - tier.age, NOW, tier.step):
             rows += [

@@ -20,8 +20,9 @@ from vitalspan.store.open_store import open_store
 from vitalspan.store.protocol import Record
 from vitalspan.store.reader import StoreReader
 from vitalspan.store.restore import HistoryRestorer, SeriesOf
+from vitalspan.store.store_status import StoreStatus
 from vitalspan.store.tiers import parse_tiers
-from vitalspan.store.writer import PreparedBatch, StoreStatus, StoreWriter
+from vitalspan.store.writer import PreparedBatch, StoreWriter
 from vitalspan.stored_alerts import alerts_document, alerts_since, restore_alerts
 
 _HEALTH_INTERVAL: Final = 60.0

@@ -16,7 +16,7 @@ from vitalspan.store.frame import (
     Frame,
     PlainBuckets,
 )
-from vitalspan.store.packed_frame import PackedFrame, pack
+from vitalspan.store.packed_frame import PackedFrame, pack_dense, pack_sparse
 
 durations = st.lists(st.floats(0.0, 1e6), min_size=1, max_size=20)
 contents = st.dictionaries(st.integers(0, GROUP - 1), durations, max_size=GROUP)
@@ -24,6 +24,13 @@ extras = st.dictionaries(
     st.tuples(st.integers(0, GROUP - 1), st.sampled_from(["error:ValueError", "hits", "ü"])),
     st.floats(0.5, 1e9),
     max_size=4,
+)
+
+OF_THE_FIRST_VERSION = (
+    "480d05c1316ac2500000d0f7db62cfa063d67e44f942b14bb214d241b01d5c420603820541f8ad9770f2021ec0db94"
+    "f424ee0ebe171eea9a115ef0f4fc288600af922449d2e0bf2add5c5cf516babf6559bab9b8ea2d749655e9cbc7f15c"
+    "cd4f3e0d0501001000000000410c4d338bc526e77d7e5bad7787cd7bcefb5cc4e978d2c6661e8bedf7ef4f11d378d2"
+    "b6771dbb1ee0"
 )
 
 
@@ -45,8 +52,9 @@ def content(frame: Frame) -> tuple[object, ...]:
     return (*columns, frame.shortest, frame.longest, frame.sketches, frame.extras)
 
 
+@pytest.mark.parametrize("pack", [pack_dense, pack_sparse])
 @given(contents, extras)
-def test_what_is_packed_is_read_again(calls, more):
+def test_what_is_packed_is_read_again(pack, calls, more):
     frame = frame_of(calls, more)
     again = Frame()
     PackedFrame(pack(frame)).add_to(again)
@@ -55,8 +63,9 @@ def test_what_is_packed_is_read_again(calls, more):
     assert again.places() == sorted({*calls, *(place for place, _ in more)})
 
 
+@pytest.mark.parametrize("pack", [pack_dense, pack_sparse])
 @given(contents, contents, extras)
-def test_adding_packed_frames_is_adding_frames(one, other, more):
+def test_adding_packed_frames_is_adding_frames(pack, one, other, more):
     added, read = frame_of(one, more), Frame()
     added.add(frame_of(other, more))
     for frame in (frame_of(one, more), frame_of(other, more)):
@@ -64,8 +73,9 @@ def test_adding_packed_frames_is_adding_frames(one, other, more):
     assert content(read) == content(added)
 
 
+@pytest.mark.parametrize("pack", [pack_dense, pack_sparse])
 @given(contents, extras, st.integers(0, GROUP - 1))
-def test_one_series_is_read_by_itself(calls, more, place):
+def test_one_series_is_read_by_itself(pack, calls, more, place):
     packed = PackedFrame(pack(frame_of(calls, more)))
     whole, single = Frame(), Frame()
     packed.add_to(whole)
@@ -76,8 +86,9 @@ def test_one_series_is_read_by_itself(calls, more, place):
     assert all(where == place for where, _ in single.extras)
 
 
+@pytest.mark.parametrize("pack", [pack_dense, pack_sparse])
 @pytest.mark.parametrize("calls", [1, 255, 256, 70_000, 2**33])
-def test_any_number_of_calls_fits(calls):
+def test_any_number_of_calls_fits(pack, calls):
     frame = Frame()
     frame.counts[3] = calls
     frame.add_buckets(3, {40: calls})
@@ -93,8 +104,19 @@ def test_buckets_of_a_monitor_are_parts_of_stored_ones(seconds):
     assert PlainBuckets(grid)[grid.bucket(seconds)] == PLAIN_GRID.bucket(seconds)
 
 
-def test_damage_is_told():
-    packed = pack(Frame())
-    for damaged in (b"", packed[:-3], b"y" + packed[1:]):
+@pytest.mark.parametrize("pack", [pack_dense, pack_sparse])
+def test_damage_is_told(pack):
+    packed = pack(frame_of({3: [0.5]}, {}))
+    for damaged in (b"", packed[:1], packed[:-3], b"y" + packed[1:]):
         with pytest.raises(StoreError, match="damaged"):
             PackedFrame(damaged)
+
+
+def test_a_frame_of_the_first_version_is_read():
+    """Its finest frames had all buckets, and one compression for everything."""
+    frame = Frame()
+    PackedFrame(bytes.fromhex(OF_THE_FIRST_VERSION)).add_to(frame)
+    expected = frame_of({4: [0.25, 0.5, 2.0], 7: [0.001] * 300}, {})
+    expected.errors[7] = 0
+    expected.extras = {(4, "error:ValueError"): 1.0, (9, "hits"): 3.0}
+    assert content(frame) == content(expected)

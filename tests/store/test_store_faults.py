@@ -15,7 +15,9 @@ import vitalspan as vs
 from support.stored import WALL, call, service, sqlite_url, step, stored_calls
 from vitalspan.store import sqlite, writer
 from vitalspan.store.errors import NewerStoreError, StoreError
+from vitalspan.store.frame import Frame
 from vitalspan.store.open_store import open_store
+from vitalspan.store.packed_frame import PackedFrame, pack_dense
 
 
 @pytest.fixture
@@ -140,20 +142,42 @@ def test_an_older_file_is_migrated(url, monkeypatch):
     assert store.document("written") is not None
     store.close()
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(sqlite.MIGRATIONS),)
         assert connection.execute("SELECT note FROM documents").fetchone() == ("",)
+
+
+def test_a_file_of_the_first_version_is_read_and_goes_on(url):
+    clock, monitor = service(url)
+    step(monitor, clock, 3)
+    monitor.close()
+    path = url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for start, packed in connection.execute("SELECT start, packed FROM frames").fetchall():
+            frame = Frame()
+            PackedFrame(packed).add_to(frame)
+            row = (pack_dense(frame), start)
+            connection.execute("UPDATE frames SET packed = ? WHERE start = ?", row)
+        connection.execute("PRAGMA user_version=1")
+    assert stored_calls(url, clock) == 3
+    clock, monitor = service(url, wall=clock.wall())
+    step(monitor, clock, 30)
+    monitor.close()
+    assert stored_calls(url, clock) == 33
+    with closing(sqlite3.connect(path)) as connection, connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(sqlite.MIGRATIONS),)
 
 
 def test_a_migration_that_fails_changes_nothing(url, monkeypatch):
     clock, monitor = service(url)
     step(monitor, clock)
     monitor.close()
+    version = len(sqlite.MIGRATIONS)
     broken = ("CREATE TABLE more (x)", "NONSENSE")
     monkeypatch.setattr(sqlite, "MIGRATIONS", (*sqlite.MIGRATIONS, broken))
     with pytest.raises(StoreError):
         open_store(url).open()
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (version,)
         assert not connection.execute("SELECT 1 FROM sqlite_master WHERE name='more'").fetchone()
 
 

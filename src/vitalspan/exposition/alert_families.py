@@ -16,7 +16,7 @@ from vitalspan.rules.error_budget import SloStatus
 
 if TYPE_CHECKING:
     from vitalspan.notify.delivery import ReceiverStatus
-    from vitalspan.store.writer import StoreStatus
+    from vitalspan.store.store_status import StoreStatus
 
 
 def rule_families(

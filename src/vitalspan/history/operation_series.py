@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from vitalspan.history.time_series import TimeSeries
 from vitalspan.recording.buckets import BucketGrid
-from vitalspan.recording.duration_histogram import NO_SPREAD
+from vitalspan.recording.duration_histogram import NO_SPREAD, DurationHistogram
 from vitalspan.recording.series import FreshCalls, Series
 
 MEASURE_COLUMN: Final = "measure:"
@@ -18,26 +18,14 @@ ERROR_COLUMN: Final = "error:"
 """The prefix of columns for the errors of one type."""
 
 
-class EntryCalls(NamedTuple):
-    """The calls of one entry.
+EntryCalls = tuple[int, float, float, float, float, "array[int]", "array[int]"]
+"""The calls of one entry.
 
-    Attributes:
-        calls: the number of calls.
-        total: the sum of their durations in seconds.
-        squares: the sum of the squares of the durations; rounding may make it negative.
-        shortest: the shortest duration in seconds.
-        longest: the longest duration in seconds.
-        buckets: the fine buckets that are not empty.
-        bucket_calls: the number of calls in each of these buckets.
-    """
-
-    calls: int
-    total: float
-    squares: float
-    shortest: float
-    longest: float
-    buckets: array[int]
-    bucket_calls: array[int]
+These are the number of calls, the sum of their durations in seconds, the sum of the squares of the
+durations, which rounding may make negative, the shortest and the longest duration, the fine buckets
+that are not empty, and the number of calls in each of these buckets. It is a plain tuple, because a
+named one would take as long as reading what is in it.
+"""
 
 
 class OperationSeries(TimeSeries):
@@ -49,9 +37,13 @@ class OperationSeries(TimeSeries):
         series: the series of the calls.
         base: the values of its counters before the first entry.
         since: the time from which on the calls were counted.
+
+    Attributes:
+        series: the same.
+        noted: the durations up to the last entry; None before one was noted.
     """
 
-    __slots__ = ("_calls", "_ends", "_indexes", "_longest", "_shortest", "series")
+    __slots__ = ("_calls", "_ends", "_indexes", "_longest", "_shortest", "noted", "series")
 
     def __init__(
         self,
@@ -61,6 +53,7 @@ class OperationSeries(TimeSeries):
     ) -> None:
         super().__init__(series.all_labels(), base, since)
         self.series = series
+        self.noted: DurationHistogram | None = None
         self._ends = array("I")
         self._indexes = array("H")
         self._calls: array[int] = array("H")
@@ -80,6 +73,7 @@ class OperationSeries(TimeSeries):
             fresh: the calls since the previous tick.
         """
         histogram, details = self.series.histogram, self.series.details
+        self.noted = histogram
         values: dict[str, float] = {
             "count": histogram.count,
             "total": histogram.total,
@@ -150,18 +144,18 @@ class OperationSeries(TimeSeries):
         """Return the calls of an entry."""
         columns = self.columns
         counts, totals, squares = columns["count"], columns["total"], columns["squares"]
+        end = self._ends[entry]
         if entry:
             before = entry - 1
             begin = self._ends[before]
-            grown = counts[before], totals[before], squares[before]
+            count, total, square = counts[before], totals[before], squares[before]
         else:
             base, begin = self.base, 0
-            grown = base.get("count", 0.0), base.get("total", 0.0), base.get("squares", 0.0)
-        end = self._ends[entry]
-        return EntryCalls(
-            int(counts[entry] - grown[0]),
-            totals[entry] - grown[1],
-            squares[entry] - grown[2],
+            count, total, square = (base.get(name, 0.0) for name in ("count", "total", "squares"))
+        return (
+            int(counts[entry] - count),
+            totals[entry] - total,
+            squares[entry] - square,
             self._shortest[entry],
             self._longest[entry],
             self._indexes[begin:end],

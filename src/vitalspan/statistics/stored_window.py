@@ -10,13 +10,13 @@ from vitalspan.recording.counts import ApiCounts, CacheCounts
 from vitalspan.statistics.call_sums import CallSums
 from vitalspan.statistics.periods import Key, KeyOf, SeriesNames
 from vitalspan.store.protocol import StoredSeries
-from vitalspan.store.reader import StoredPeriod, StoredSums, Wanted
+from vitalspan.store.reader import SeriesFilter, StoredPeriod, StoredSums
 
 if TYPE_CHECKING:
     from vitalspan.recording.counts import Counts
 
 
-ReadPeriod = Callable[[float, float, float, Wanted], StoredPeriod]
+ReadPeriod = Callable[[float, float, float, SeriesFilter], StoredPeriod]
 """Returns the sums of a period: its start, its end, the present, and which series it has."""
 
 
@@ -48,12 +48,12 @@ class StoredWindow:
             StoreError: where the store cannot be read.
         """
 
-        def wanted(series: StoredSeries) -> bool:
+        def includes(series: StoredSeries) -> bool:
             if series.kind == "operation":
                 return key_of(_names(series)) is not None
             return series.kind in ("cache", "api")
 
-        period = self._read(self._start, self._end, self._now, wanted)
+        period = self._read(self._start, self._end, self._now, includes)
         self._series = period.series
         self.seconds = period.end - period.start
         for stored in self._of_kind("operation"):

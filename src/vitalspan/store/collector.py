@@ -12,7 +12,8 @@ from vitalspan.history.history import History
 from vitalspan.history.operation_series import OperationSeries
 from vitalspan.history.time_series import TimeSeries
 from vitalspan.recording.buckets import BucketGrid
-from vitalspan.store.frame import GROUP, Frame, PlainBuckets
+from vitalspan.store.frame import GROUP, Frame, PlainBuckets, bucket_key
+from vitalspan.store.recent_intervals import Histograms, Slots
 from vitalspan.store.series_numbers import SeriesNumbers
 
 CALL_COLUMNS: Final = ("count", "total", "squares", "errors")
@@ -26,9 +27,6 @@ _SLACK: Final = 1e-3
 _MOST_TICKS: Final = 60
 """The number of ticks to collect at once; after a time without the store there are more."""
 
-Slots = dict[int, dict[int, Frame]]
-"""Frames by their start and their group."""
-
 
 class Collected(NamedTuple):
     """Frames that were collected.
@@ -36,10 +34,13 @@ class Collected(NamedTuple):
     Attributes:
         slots: the frames.
         until: the last tick in them, on the steady clock.
+        histograms: the histograms of the operations at that tick, by the end of its interval; empty
+            unless it is probably the last tick of the interval.
     """
 
     slots: Slots
     until: float
+    histograms: dict[int, Histograms]
 
 
 class Collector:
@@ -51,14 +52,17 @@ class Collector:
         history: the history with the series.
         numbers: the numbers of the series in the store.
         step: the length of the finest frames in seconds.
+        interval: the length of the next finer ones, or the same.
     """
 
-    def __init__(self, history: History, numbers: SeriesNumbers, step: int) -> None:
+    def __init__(self, history: History, numbers: SeriesNumbers, step: int, interval: int) -> None:
         self._history = history
         self._numbers = numbers
         self._step = step
-        self._plain: dict[BucketGrid, PlainBuckets] = {}
+        self._interval = interval
+        self._plain: dict[tuple[BucketGrid, int], PlainBuckets] = {}
         self._places: dict[TimeSeries, tuple[int, int]] = {}
+        self._operations: dict[int, list[tuple[int, OperationSeries]]] = {}
         self._removals: list[int] = []
 
     def collect(self, since: float, epoch: float, earliest: int, latest: int) -> Collected:
@@ -80,7 +84,7 @@ class Collector:
             times = operation.times
             # Most series have one new entry, or none.
             if times and times[-1] > since:
-                group, place = places.get(operation) or self._new_place("operation", operation)
+                group, place = places.get(operation) or self._new_operation(operation)
                 for entry in _between(times, since, until):
                     self._add_calls(frames.at(times[entry], group), place, operation, entry)
         for kind, series in self._other_series():
@@ -89,7 +93,17 @@ class Collector:
                 group, place = places.get(series) or self._new_place(kind, series)
                 for entry in _between(times, since, until):
                     _add_extras(frames.at(times[entry], group), place, series, entry, ())
-        return Collected(frames.slots, until)
+        return Collected(frames.slots, until, self._histograms(epoch))
+
+    def _histograms(self, epoch: float) -> dict[int, Histograms]:
+        """Return what was counted up to the last tick, if the next one is in another interval."""
+        times, interval = self._history.ticks.times, self._interval
+        last, gap = times[-1] + epoch, times[-1] - times[max(0, len(times) - 2)]
+        end = (slot_of(last, self._step) // interval + 1) * interval
+        if slot_of(last + gap, self._step) < end:
+            return {}
+        every = self._history.operations.all
+        return {end: {one: one.noted for one in every if one.noted is not None}}
 
     def _forget_removed(self) -> None:
         history = self._history
@@ -98,12 +112,22 @@ class Collector:
         if removals != self._removals:
             self._removals = removals
             self._places.clear()
+            self._operations.clear()
 
     def _other_series(self) -> Iterator[tuple[str, TimeSeries]]:
         history = self._history
         for kind, index in (("cache", history.caches), ("api", history.apis)):
             yield from ((kind, series) for series in index.all)
         yield from (("slo", series) for series in history.slos.all)
+
+    def operations(self, group: int) -> Sequence[tuple[int, OperationSeries]]:
+        """Return the operations of a group that had calls, each with its place."""
+        return self._operations.get(group, ())
+
+    def _new_operation(self, series: OperationSeries) -> tuple[int, int]:
+        group, place = self._new_place("operation", series)
+        self._operations.setdefault(group, []).append((place, series))
+        return group, place
 
     def _new_place(self, kind: str, series: TimeSeries) -> tuple[int, int]:
         """Assign a group to a series, and a place in the group; return both."""
@@ -112,28 +136,23 @@ class Collector:
         return place
 
     def _add_calls(self, frame: Frame, place: int, series: OperationSeries, entry: int) -> None:
-        count, total, squares, shortest, longest, buckets, counts = series.calls_of(entry)
+        count, total, squares, shortest, longest, buckets, calls = series.calls_of(entry)
         if count <= 0:
             return
         squares = squares if squares > 0 else 0.0
         if frame.counts[place]:
+            count += frame.counts[place]
             total += frame.totals[place]
             squares += frame.squares[place]
             shortest = min(shortest, frame.shortest[place])
             longest = max(longest, frame.longest[place])
-        frame.counts[place] += count
-        frame.totals[place], frame.squares[place] = total, squares
+        frame.counts[place], frame.totals[place], frame.squares[place] = count, total, squares
         frame.shortest[place], frame.longest[place] = shortest, longest
-        grid = series.series.histogram.grid
-        plain = self._plain.get(grid)
+        key = series.series.histogram.grid, place
+        plain = self._plain.get(key)
         if plain is None:
-            plain = self._plain[grid] = PlainBuckets(grid)
-        lanes = list(map(plain.__getitem__, buckets))
-        lowest = min(lanes)
-        calls = [0] * (max(lanes) - lowest + 1)
-        for lane, number in zip(lanes, counts, strict=False):
-            calls[lane - lowest] += number
-        frame.add_calls(place, lowest, calls)
+            plain = self._plain[key] = PlainBuckets(key[0], bucket_key(place, 0))
+        frame.add_pairs(map(plain.__getitem__, buckets), calls)
         if len(series.columns) > _OF_EVERY_CALL:
             if "errors" in series.columns:
                 frame.errors[place] += int(_grown(series, "errors", entry))

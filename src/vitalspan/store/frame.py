@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import add
 from typing import Final
 
 from vitalspan.recording.buckets import ZERO_INDEX, BucketGrid, grid_of
+from vitalspan.store.column_bytes import little_endian
 
 GROUP: Final = 32
 """The number of series in a frame."""
@@ -21,7 +22,9 @@ GROUP: Final = 32
 PLAIN_GRID: Final = grid_of(())
 """The buckets of stored durations: only those of scale 3."""
 
-HIGHEST_BUCKET: Final = 2047
+_BUCKET_BITS: Final = 11
+
+HIGHEST_BUCKET: Final = 2**_BUCKET_BITS - 1
 """The highest bucket that can be stored, which ends at 10^70 seconds."""
 
 LANE: Final = 64
@@ -45,7 +48,8 @@ class Frame:
     """
 
     __slots__ = (
-        "_added",
+        "_calls",
+        "_keys",
         "_sketches",
         "counts",
         "errors",
@@ -63,9 +67,10 @@ class Frame:
         self.squares = [0.0] * GROUP
         self.shortest = [float("inf")] * GROUP
         self.longest = [float("-inf")] * GROUP
-        self._sketches = [0] * GROUP
-        self._added: dict[int, tuple[int, Sequence[int]]] = {}
-        """Calls of series without any others, which can be packed without adding."""
+        # A frame that is packed at once never needs its sketches.
+        self._keys: list[int] = []
+        self._calls: array[int] = array("H")
+        self._sketches: list[int] = []
         self.extras: Extras = {}
 
     @property
@@ -75,65 +80,114 @@ class Frame:
         These are integers with 64 bits for each bucket of `PLAIN_GRID`, so that adding two of them
         adds all buckets at once.
         """
-        for place, (lowest, calls) in self._added.items():
-            self._sketches[place] += _sketch(lowest, array("Q", calls))
-        self._added.clear()
+        if not self._sketches:
+            self._sketches = [0] * GROUP
+        if self._keys:
+            for place, buckets in _by_place(self._keys, self._calls).items():
+                calls = [buckets.get(bucket, 0) for bucket in range(min(buckets), max(buckets) + 1)]
+                self._sketches[place] += sketch_of(min(buckets), calls)
+            self._keys, self._calls = [], array("H")
         return self._sketches
+
+    def plus(self, other: Frame) -> Frame:
+        """Return a frame of what both have, for the same series."""
+        result = Frame()
+        result.add(self)
+        result.add(other)
+        return result
 
     def add(self, other: Frame) -> None:
         """Add another frame of the same series."""
+        self.add_columns(other)
+        self.add_pairs(other._keys, other._calls)
+        if other._sketches:
+            self._sketches = list(map(add, self.sketches, other._sketches))
+
+    def add_columns(self, other: Frame) -> None:
+        """Add another frame of the same series, without its buckets."""
         self.counts = list(map(add, self.counts, other.counts))
         self.errors = list(map(add, self.errors, other.errors))
         self.totals = list(map(add, self.totals, other.totals))
         self.squares = list(map(add, self.squares, other.squares))
         self.shortest = list(map(min, self.shortest, other.shortest))
         self.longest = list(map(max, self.longest, other.longest))
-        self._sketches = list(map(add, self.sketches, other.sketches))
         for key, amount in other.extras.items():
             self.extras[key] = self.extras.get(key, 0.0) + amount
 
-    def add_calls(self, place: int, lowest: int, calls: Sequence[int]) -> None:
-        """Add calls of one series.
+    def add_pairs(self, keys: Iterable[int], calls: array[int]) -> None:
+        """Add calls by bucket.
 
         Args:
-            place: the place of the series in its group.
-            lowest: the first non-empty bucket of `PLAIN_GRID`.
-            calls: the counts of this bucket and the following ones; the last one is not empty.
+            keys: the `bucket_key` of each bucket.
+            calls: the number of calls in each of these buckets.
         """
-        if place in self._added or self._sketches[place]:
-            self.sketches[place] += _sketch(lowest, array("Q", calls))
-        else:
-            self._added[place] = lowest, calls
-
-    def lanes(self, place: int) -> tuple[int, Sequence[int]]:
-        """Return the first non-empty bucket of a series, and the counts from that bucket on."""
-        return self._added.get(place) or _lanes(self._sketches[place])
+        self._keys.extend(keys)
+        try:
+            self._calls.extend(calls)
+        except TypeError:
+            # One of them is of a wider type.
+            self._calls = array("Q", [*self._calls, *calls])
 
     def add_buckets(self, place: int, buckets: Mapping[int, int]) -> None:
-        """Add calls of one series by bucket of `PLAIN_GRID`, at least one."""
-        lowest = min(buckets)
-        lanes = range(lowest, max(buckets) + 1)
-        self.add_calls(place, lowest, [buckets.get(bucket, 0) for bucket in lanes])
+        """Add calls of one series by bucket of `PLAIN_GRID`."""
+        keys = (bucket_key(place, bucket) for bucket in buckets)
+        self.add_pairs(keys, array("Q", buckets.values()))
 
     def buckets_by_place(self) -> dict[int, dict[int, int]]:
         """Return the calls of each series by bucket of `PLAIN_GRID`."""
-        return {
-            place: {bucket: calls for bucket, calls in enumerate(*_lanes(sketch)[::-1]) if calls}
-            for place, sketch in enumerate(self.sketches)
-            if sketch
-        }
+        result = _by_place(self._keys, self._calls)
+        for place, sketch in enumerate(self._sketches):
+            if sketch:
+                lowest, calls = lanes(sketch)
+                buckets = result.setdefault(place, {})
+                for bucket, number in enumerate(calls, lowest):
+                    if number:
+                        buckets[bucket] = buckets.get(bucket, 0) + number
+        return result
+
+    def pairs(self) -> tuple[list[int], array[int]]:
+        """Return the keys of all buckets that have calls, some perhaps twice, and these calls."""
+        if not self._sketches:
+            return self._keys, self._calls
+        whole = Frame()
+        for place, buckets in self.buckets_by_place().items():
+            whole.add_buckets(place, buckets)
+        return whole.pairs()
+
+    def counted(self) -> list[int]:
+        """Return the places of the series that have calls."""
+        return [place for place, count in enumerate(self.counts) if count]
 
     def places(self) -> list[int]:
         """Return the places of the series that have any data."""
-        counted = {place for place, count in enumerate(self.counts) if count}
-        return sorted(counted.union(place for place, _ in self.extras))
+        return sorted({*self.counted(), *(place for place, _ in self.extras)})
 
 
-def _sketch(lowest: int, calls: array[int]) -> int:
-    return int.from_bytes(little_endian(calls), "little") << LANE * lowest
+def bucket_key(place: int, bucket: int) -> int:
+    """Return the number, of 16 bits, that stands for a bucket of a series."""
+    return place << _BUCKET_BITS | bucket
 
 
-def _lanes(sketch: int) -> tuple[int, array[int]]:
+def _by_place(keys: Iterable[int], calls: Iterable[int]) -> dict[int, dict[int, int]]:
+    sums: dict[int, int] = {}
+    for key, number in zip(keys, calls, strict=True):
+        sums[key] = sums.get(key, 0) + number
+    result: dict[int, dict[int, int]] = {}
+    for key, number in sums.items():
+        place = key >> _BUCKET_BITS
+        if place in result:
+            result[place][key & HIGHEST_BUCKET] = number
+        else:
+            result[place] = {key & HIGHEST_BUCKET: number}
+    return result
+
+
+def sketch_of(lowest: int, calls: Sequence[int]) -> int:
+    """Return the sketch of calls in successive buckets of `PLAIN_GRID`."""
+    return int.from_bytes(little_endian(array("Q", calls)), "little") << LANE * lowest
+
+
+def lanes(sketch: int) -> tuple[int, array[int]]:
     """Return the lowest non-empty bucket of a sketch, and the counts from that bucket on."""
     lowest = ((sketch & -sketch).bit_length() - 1) // LANE
     sketch >>= LANE * lowest
@@ -149,18 +203,14 @@ class PlainBuckets(dict[int, int]):
 
     Args:
         grid: the other grid.
+        first: a number to add to every bucket, such as the first `bucket_key` of a place.
     """
 
-    def __init__(self, grid: BucketGrid) -> None:
+    def __init__(self, grid: BucketGrid, first: int = 0) -> None:
         self._grid = grid
+        self._first = first
 
     def __missing__(self, bucket: int) -> int:
-        plain = self[bucket] = min(self._grid.index(bucket) - ZERO_INDEX, HIGHEST_BUCKET)
-        return plain
-
-
-def little_endian(column: array[int] | array[float]) -> bytes:
-    """Return the bytes of a column in little-endian order on every platform."""
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column.tobytes()
+        plain = min(self._grid.index(bucket) - ZERO_INDEX, HIGHEST_BUCKET)
+        number = self[bucket] = self._first + plain
+        return number

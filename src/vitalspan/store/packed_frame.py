@@ -4,81 +4,134 @@ from __future__ import annotations
 
 import json
 import struct
-import sys
 import zlib
 from array import array
 from bisect import bisect_left
+from itertools import compress
 from operator import add
 from typing import Final, TypeVar
 
+from vitalspan.store.column_bytes import (
+    ColumnReader,
+    count_type_of,
+    little_endian,
+    shuffled,
+)
 from vitalspan.store.errors import StoreError
-from vitalspan.store.frame import GROUP, LANE, Frame, little_endian
+from vitalspan.store.frame import (
+    GROUP,
+    HIGHEST_BUCKET,
+    LANE,
+    Frame,
+    bucket_key,
+    lanes,
+)
 
-_VERSION: Final = 1
+_DENSE: Final = 1
+_SPARSE: Final = 2
+"""The two versions of a frame: the first has all buckets from the lowest to the highest of each
+series and is compressed as a whole; the second has those that are not empty, and is written at
+every tick, so only its buckets are compressed, which become half as long."""
+
 _HEADER: Final = struct.Struct("<BBBBHII")
-_FAST: Final = (1, zlib.DEFLATED, 12, 4, zlib.Z_HUFFMAN_ONLY)
-_THOROUGH: Final = (6, zlib.DEFLATED, zlib.MAX_WBITS, 4)
-"""The arguments of the compression. Small blocks with codes of their own suit columns of different
-kinds; repetitions are rare, and searching for them saves less than a tenth."""
+_Compression = tuple[int, int, int, int] | tuple[int, int, int, int, int]
 
-_COUNT_TYPES: Final = ((2**8, "B"), (2**16, "H"), (2**32, "I"), (2**64, "Q"))
+_OF_BUCKETS: Final = (1, zlib.DEFLATED, 12, 4, zlib.Z_RLE)
+_OF_COLUMNS: Final = (1, zlib.DEFLATED, zlib.MAX_WBITS, 4)
+"""The arguments of the compression. Small blocks with codes of their own suit columns of different
+kinds; repetitions are rare, and searching longer for them saves one percent."""
+
 
 _Number = TypeVar("_Number", int, float)
 
 
-def pack(frame: Frame, *, thoroughly: bool = False) -> bytes:
-    """Return a frame as bytes.
-
-    Args:
-        frame: the frame.
-        thoroughly: whether to take twice the time to save a few percent.
-    """
-    places = [place for place, count in enumerate(frame.counts) if count]
+def pack_dense(frame: Frame) -> bytes:
+    """Return a frame that is kept for long as bytes."""
+    places = frame.counted()
     lowest: array[int] = array("H")
     sizes: array[int] = array("H")
     calls: list[int] = []
     for place in places:
-        first, lanes = frame.lanes(place)
+        first, numbers = lanes(frame.sketches[place])
         lowest.append(first)
-        sizes.append(len(lanes))
-        calls += lanes
-    counts, errors = _of_places(frame.counts, places), _of_places(frame.errors, places)
-    count_type = _count_type(max(counts, default=0))
-    calls_type = _count_type(max(calls, default=0))
-    extras = [[place, column, amount] for (place, column), amount in frame.extras.items()]
-    text = json.dumps(extras, separators=(",", ":")).encode() if extras else b""
-    header = _HEADER.pack(
-        _VERSION, len(places), ord(count_type), ord(calls_type), 0, len(calls), len(text)
-    )
-    doubles = [
-        _of_places(column, places) for column in (frame.totals, frame.shortest, frame.longest)
-    ]
+        sizes.append(len(numbers))
+        calls += numbers
+    count_type, calls_type = count_type_of(frame.counts), count_type_of(calls)
+    text = _extras_text(frame)
+    doubles = (frame.totals, frame.shortest, frame.longest)
     parts = [
-        header,
+        _HEADER.pack(
+            _DENSE, len(places), ord(count_type), ord(calls_type), 0, len(calls), len(text)
+        ),
         bytes(places),
-        little_endian(array(count_type, counts)),
-        little_endian(array(count_type, errors)),
-        *(_shuffled(array("d", column)) for column in doubles),
+        _column(count_type, frame.counts, places),
+        _column(count_type, frame.errors, places),
+        *(shuffled(_column("d", column, places), 8) for column in doubles),
         # These are only used for the standard deviation.
-        _shuffled(array("f", _of_places(frame.squares, places))),
+        shuffled(_column("f", frame.squares, places), 4),
         little_endian(lowest),
         little_endian(sizes),
         little_endian(array(calls_type, calls)),
         text,
     ]
-    compressor = zlib.compressobj(*(_THOROUGH if thoroughly else _FAST))
-    return compressor.compress(b"".join(parts)) + compressor.flush()
+    return _compressed(_OF_COLUMNS, b"".join(parts))
 
 
-def _of_places(column: list[_Number], places: list[int]) -> list[_Number]:
-    return column if len(places) == GROUP else [column[place] for place in places]
+def pack_sparse(frame: Frame) -> bytes:
+    """Return a frame of one tick as bytes, in a fraction of the time that `pack_dense` takes."""
+    places = frame.counted()
+    keys, calls = frame.pairs()
+    count_type = count_type_of(frame.counts)
+    calls_type, calls_data = _narrowed(calls)
+    text = _extras_text(frame)
+    buckets = shuffled(little_endian(array("H", keys)), 2), calls_data, text
+    return b"".join(
+        (
+            _HEADER.pack(
+                _SPARSE, len(places), ord(count_type), ord(calls_type), 0, len(keys), len(text)
+            ),
+            bytes(places),
+            _column(count_type, frame.counts, places),
+            _column(count_type, frame.errors, places),
+            _column("d", frame.totals, places),
+            _column("f", frame.squares, places),
+            _column("d", frame.shortest, places),
+            _column("d", frame.longest, places),
+            _compressed(_OF_BUCKETS, b"".join(buckets)),
+        )
+    )
+
+
+def _column(typecode: str, column: list[_Number], places: list[int]) -> bytes:
+    values = column if len(places) == GROUP else [column[place] for place in places]
+    return little_endian(array(typecode, values))
+
+
+def _narrowed(calls: array[int]) -> tuple[str, bytes]:
+    """Return counts and their type: bytes where they are small, as they nearly always are."""
+    data = little_endian(calls)
+    if calls.itemsize == 2:
+        low, high = data[::2], data[1::2]
+        if high.count(0) == len(high):
+            return "B", low
+    return calls.typecode, data
+
+
+def _extras_text(frame: Frame) -> bytes:
+    extras = [[place, column, amount] for (place, column), amount in frame.extras.items()]
+    return json.dumps(extras, separators=(",", ":")).encode() if extras else b""
+
+
+def _compressed(arguments: _Compression, data: bytes) -> bytes:
+    compressor = zlib.compressobj(*arguments)
+    return compressor.compress(data) + compressor.flush()
 
 
 class PackedFrame:
     """A packed frame for reading: the columns of the series that have calls.
 
     Args:
-        packed: the bytes from `pack`.
+        packed: the bytes from `pack_dense` or `pack_sparse`.
 
     Raises:
         StoreError: for bytes that are not a frame.
@@ -89,6 +142,8 @@ class PackedFrame:
         "_counts",
         "_doubles",
         "_errors",
+        "_keys",
+        "_lanes",
         "_lowest",
         "_places",
         "_sizes",
@@ -96,16 +151,21 @@ class PackedFrame:
     )
 
     def __init__(self, packed: bytes) -> None:
+        self._lanes = b""
+        self._lowest = self._sizes = self._keys = self._calls = array("H")
         try:
-            self._read(zlib.decompress(packed))
+            if packed[:1] == bytes([_SPARSE]):
+                self._read_sparse(packed)
+            else:
+                self._read_dense(zlib.decompress(packed))
         except (zlib.error, struct.error, ValueError, TypeError) as error:
             raise StoreError(f"a damaged frame: {error}") from None
 
-    def _read(self, data: bytes) -> None:
+    def _read_dense(self, data: bytes) -> None:
         version, size, count_type, calls_type, _, calls, text = _HEADER.unpack_from(data)
-        if version != _VERSION:
+        if version != _DENSE:
             raise StoreError(f"a frame of version {version}: a newer vitalspan has written it")
-        reader = _Reader(data, _HEADER.size)
+        reader = ColumnReader(data, _HEADER.size)
         self._places = reader.take("B", size)
         self._counts = reader.take(chr(count_type), size)
         self._errors = reader.take(chr(count_type), size)
@@ -113,8 +173,28 @@ class PackedFrame:
         self._doubles = totals, reader.take_shuffled("f", size), shortest, longest
         self._lowest = reader.take("H", size)
         self._sizes = reader.take("H", size)
-        self._calls = reader.take_lanes(chr(calls_type), calls)
-        self.extras: list[tuple[int, str, float]] = json.loads(reader.rest(text)) if text else []
+        self._lanes = reader.take_lanes(chr(calls_type), calls)
+        self._read_extras(reader.rest(text))
+
+    def _read_sparse(self, data: bytes) -> None:
+        _, size, count_type, calls_type, _, keys, text = _HEADER.unpack_from(data)
+        reader = ColumnReader(data, _HEADER.size)
+        self._places = reader.take("B", size)
+        self._counts = reader.take(chr(count_type), size)
+        self._errors = reader.take(chr(count_type), size)
+        self._doubles = (
+            reader.take("d", size),
+            reader.take("f", size),
+            reader.take("d", size),
+            reader.take("d", size),
+        )
+        reader = ColumnReader(zlib.decompress(reader.rest()), 0)
+        self._keys = reader.take_shuffled("H", keys)
+        self._calls = reader.take(chr(calls_type), keys)
+        self._read_extras(reader.rest(text))
+
+    def _read_extras(self, text: bytes) -> None:
+        self.extras: list[tuple[int, str, float]] = json.loads(text) if text else []
 
     def add_to(self, frame: Frame) -> None:
         """Add all series to a frame."""
@@ -129,11 +209,13 @@ class PackedFrame:
         else:
             for index, place in enumerate(self._places):
                 self._add_columns(frame, index, place)
-        begin, sketches, calls = 0, frame.sketches, self._calls
-        for place, lowest, size in zip(self._places, self._lowest, self._sizes, strict=True):
-            end = begin + 8 * size
-            sketches[place] += int.from_bytes(calls[begin:end], "little") << LANE * lowest
-            begin = end
+        frame.add_pairs(self._keys, self._calls)
+        if self._lanes:
+            begin, sketches, calls = 0, frame.sketches, self._lanes
+            for place, lowest, size in zip(self._places, self._lowest, self._sizes, strict=True):
+                end = begin + 8 * size
+                sketches[place] += int.from_bytes(calls[begin:end], "little") << LANE * lowest
+                begin = end
         for place, column, amount in self.extras:
             frame.extras[place, column] = frame.extras.get((place, column), 0.0) + amount
 
@@ -142,9 +224,17 @@ class PackedFrame:
         index = bisect_left(self._places, place)
         if index < len(self._places) and self._places[index] == place:
             self._add_columns(frame, index, place)
-            begin = 8 * sum(self._sizes[:index])
-            calls = self._calls[begin : begin + 8 * self._sizes[index]]
-            frame.sketches[place] += int.from_bytes(calls, "little") << LANE * self._lowest[index]
+            if self._lanes:
+                begin = 8 * sum(self._sizes[:index])
+                calls = self._lanes[begin : begin + 8 * self._sizes[index]]
+                sketch = int.from_bytes(calls, "little") << LANE * self._lowest[index]
+                frame.sketches[place] += sketch
+            lowest, highest = bucket_key(place, 0), bucket_key(place, HIGHEST_BUCKET)
+            chosen = [lowest <= key <= highest for key in self._keys]
+            frame.add_pairs(
+                compress(self._keys, chosen),
+                array(self._calls.typecode, compress(self._calls, chosen)),
+            )
         for where, column, amount in self.extras:
             if where == place:
                 frame.extras[place, column] = frame.extras.get((place, column), 0.0) + amount
@@ -157,61 +247,3 @@ class PackedFrame:
         frame.squares[place] += squares[index]
         frame.shortest[place] = min(frame.shortest[place], shortest[index])
         frame.longest[place] = max(frame.longest[place], longest[index])
-
-
-class _Reader:
-    """Reads columns from bytes, one after the other."""
-
-    def __init__(self, data: bytes, offset: int) -> None:
-        self._data = data
-        self._offset = offset
-
-    def take(self, typecode: str, size: int) -> array[int]:
-        column: array[int] = array(typecode)
-        end = self._offset + size * column.itemsize
-        column.frombytes(self._data[self._offset : end])
-        if len(column) != size:
-            raise ValueError("it is too short")
-        self._offset = end
-        if sys.byteorder == "big":
-            column.byteswap()
-        return column
-
-    def take_shuffled(self, typecode: str, size: int) -> array[float]:
-        column: array[float] = array(typecode)
-        width = column.itemsize
-        data = bytearray(width * size)
-        for byte in range(width):
-            begin = self._offset + byte * size
-            data[byte::width] = self._data[begin : begin + size]
-        self._offset += width * size
-        column.frombytes(bytes(data))
-        if sys.byteorder == "big":
-            column.byteswap()
-        return column
-
-    def take_lanes(self, typecode: str, size: int) -> bytes:
-        """Return integers of any width as integers of 64 bits."""
-        width = array(typecode).itemsize
-        end = self._offset + width * size
-        data = self._data[self._offset : end]
-        if len(data) != width * size:
-            raise ValueError("it is too short")
-        self._offset = end
-        lanes = bytearray(8 * size)
-        for byte in range(width):
-            lanes[byte::8] = data[byte::width]
-        return bytes(lanes)
-
-    def rest(self, size: int) -> bytes:
-        return self._data[self._offset : self._offset + size]
-
-
-def _shuffled(column: array[float]) -> bytes:
-    """Return all first bytes, then all second ones, and so on, because exponents are similar."""
-    data = little_endian(column)
-    return b"".join([data[byte :: column.itemsize] for byte in range(column.itemsize)])
-
-
-def _count_type(highest: int) -> str:
-    return next(typecode for limit, typecode in _COUNT_TYPES if highest < limit)

@@ -157,7 +157,7 @@ def _count(frame: Frame, place: int, call: PastCall) -> None:
     frame.squares[place] += seconds * seconds
     frame.shortest[place] = min(frame.shortest[place], seconds)
     frame.longest[place] = max(frame.longest[place], seconds)
-    frame.add_calls(place, PLAIN_GRID.bucket(seconds), [1])
+    frame.add_buckets(place, {PLAIN_GRID.bucket(seconds): 1})
     amounts = {MEASURE_COLUMN + name: amount for name, amount in call.measures.items()}
     amounts |= {"cpu_seconds": call.cpu_seconds, "memory_growth": call.memory_growth}
     if call.failed:

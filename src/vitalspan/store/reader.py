@@ -16,7 +16,7 @@ from vitalspan.store.roll_up import ROLLED
 from vitalspan.store.tiers import DEFAULT_TIERS, Part, Tier, parse_tiers, parts_of
 from vitalspan.store.writer import TIERS, WRITTEN
 
-Wanted = Callable[[StoredSeries], bool]
+SeriesFilter = Callable[[StoredSeries], bool]
 """Returns True for a series to be read."""
 
 _FEW: Final = 4
@@ -119,7 +119,7 @@ class StoreReader:
         self._tiers = tiers
 
     def period(
-        self, start: float, end: float, now: float, wanted: Wanted | None = None
+        self, start: float, end: float, now: float, includes: SeriesFilter | None = None
     ) -> StoredPeriod:
         """Return the sums of a period, from coarse frames inside and finer ones at both ends.
 
@@ -127,13 +127,13 @@ class StoreReader:
             start: the start in seconds since the Unix epoch.
             end: the end in seconds since the Unix epoch.
             now: the current time in seconds since the Unix epoch.
-            wanted: selects the series; None takes all.
+            includes: selects the series; None takes all.
 
         Raises:
             StoreError: if the store cannot be read.
         """
-        selected = _by_group(self._store.series(), wanted)
-        groups = None if wanted is None else sorted(selected)
+        selected = _by_group(self._store.series(), includes)
+        groups = None if includes is None else sorted(selected)
         parts = parts_of(self._tiers, self.rolled(), start, end, now)
         frames: dict[int, Frame] = {}
         for part in parts if selected else ():
@@ -141,7 +141,7 @@ class StoreReader:
                 members = selected.get(row.group)
                 if members is not None:
                     frame = frames.setdefault(row.group, Frame())
-                    _add(frame, PackedFrame(row.packed), members, whole=wanted is None)
+                    _add(frame, PackedFrame(row.packed), members, whole=includes is None)
         sums = [one for group, frame in frames.items() for one in _sums(frame, selected[group])]
         first = parts[0].start if parts else start
         last = min(parts[-1].end, self.written()) if parts else end
@@ -183,7 +183,7 @@ class StoreReader:
         return parts_of(self._tiers[:most], rolled[:most], start, end, now)
 
     def points(
-        self, step: int, start: float, end: float, wanted: Wanted | None = None
+        self, step: int, start: float, end: float, includes: SeriesFilter | None = None
     ) -> Iterator[tuple[int, list[StoredSums]]]:
         """Yield the sums of each interval of a length, as far as there are frames of that length.
 
@@ -191,12 +191,12 @@ class StoreReader:
             step: the length in seconds, which one of the tiers has.
             start: the start in seconds since the Unix epoch.
             end: the end in seconds since the Unix epoch.
-            wanted: selects the series; None takes all.
+            includes: selects the series; None takes all.
 
         Raises:
             StoreError: if the store cannot be read.
         """
-        selected = _by_group(self._store.series(), wanted)
+        selected = _by_group(self._store.series(), includes)
         current: int | None = None
         sums: list[StoredSums] = []
         first = int(start // step) * step
@@ -255,11 +255,11 @@ class StoreReader:
 
 
 def _by_group(
-    series: Sequence[StoredSeries], wanted: Wanted | None
+    series: Sequence[StoredSeries], includes: SeriesFilter | None
 ) -> dict[int, dict[int, StoredSeries]]:
     selected: dict[int, dict[int, StoredSeries]] = {}
     for one in series:
-        if wanted is None or wanted(one):
+        if includes is None or includes(one):
             group, place = divmod(one.number, GROUP)
             selected.setdefault(group, {})[place] = one
     return selected

@@ -19,8 +19,8 @@ try:
 except ImportError:  # pragma: no cover - what is not installed cannot be tested beside what is
     raise MissingExtraError("this store", "store-redis") from None
 
-VERSION: Final = 1
-"""The version of the keys."""
+VERSION: Final = 2
+"""The version of the keys and of the frames in them; those of the first are read as well."""
 
 _SCHEMA: Final = "schema"
 """The document with the version of the keys."""

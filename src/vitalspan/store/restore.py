@@ -15,7 +15,7 @@ from vitalspan.recording.buckets import BucketGrid
 from vitalspan.recording.series import Series
 from vitalspan.store.frame import PLAIN_GRID
 from vitalspan.store.protocol import StoredSeries
-from vitalspan.store.reader import StoredSums, StoreReader, Wanted
+from vitalspan.store.reader import SeriesFilter, StoredSums, StoreReader
 from vitalspan.store.tiers import Part
 
 SeriesOf = Callable[[str, str, Labels], Series]
@@ -77,10 +77,12 @@ class HistoryRestorer:
         ticks = _ticks(max(began, now - LONGEST), written, now)
         history.ticks.put_before(tick for tick in ticks if tick < first_tick)
 
-    def _entries(self, now: float, epoch: float, retention: float, wanted: Wanted) -> _Entries:
+    def _entries(
+        self, now: float, epoch: float, retention: float, includes: SeriesFilter
+    ) -> _Entries:
         entries: _Entries = {}
         for part in self._parts(now + epoch, retention):
-            for start, sums in self._reader.points(part.step, part.start, part.end, wanted):
+            for start, sums in self._reader.points(part.step, part.start, part.end, includes):
                 # The last frame ends after its last count.
                 self._began = min(self._began, start - epoch)
                 end = min(start + part.step - epoch, self._written)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from vitalspan.runtime.internal_errors import logger
 from vitalspan.store.errors import StoreError
 from vitalspan.store.frame import Frame
-from vitalspan.store.packed_frame import PackedFrame, pack
+from vitalspan.store.packed_frame import PackedFrame, pack_dense
 from vitalspan.store.protocol import FrameRow, Store
+from vitalspan.store.recent_intervals import RecentIntervals
 from vitalspan.store.tiers import Tier
 
 ROLLED: Final = "rolled"
@@ -33,7 +34,7 @@ There are twelve ticks in an interval, and the others are for the longer interva
 class _Due(NamedTuple):
     """The groups of one interval that are still to be rolled up."""
 
-    place: int
+    level: int
     start: int
     groups: list[int]
     size: int
@@ -48,20 +49,22 @@ class _Due(NamedTuple):
 class RollUp:
     """Makes the frames of each tier from those of the previous tier, a few at a time.
 
-    It reads them from the store, so that nothing is lost with the process and nothing is held in
-    memory. Repeating it changes nothing.
+    It reads them from the store, so that nothing is lost with the process, except for what this
+    process has just written and still knows. Repeating it changes nothing.
 
     Args:
         store: the store with the frames.
         tiers: the tiers, the finest first.
+        recent: the last intervals of the second tier.
 
     Attributes:
         rolled: for each tier, the time up to which its frames have been made. The finest tier is
             not made from others.
     """
 
-    def __init__(self, store: Store, tiers: Sequence[Tier]) -> None:
+    def __init__(self, store: Store, tiers: Sequence[Tier], recent: RecentIntervals) -> None:
         self._store = store
+        self._recent = recent
         self._tiers = tiers
         self._due: _Due | None = None
         document = store.document(ROLLED)
@@ -97,14 +100,36 @@ class RollUp:
                 break
             amount = min(amount, due.share(max(1, ticks)) - len(rows))
             groups, rest = due.groups[: max(amount, 0)], due.groups[max(amount, 0) :]
-            rows += rolled_up(self._store, self._tiers, due.place, due.start, groups)
+            rows += self._rolled_up(due.level, due.start, groups)
             amount -= max(1, len(groups))
             if rest:
                 due = due._replace(groups=rest)
                 break
-            ahead[due.place], due = due.start + self._tiers[due.place].step, None
+            ahead[due.level], due = due.start + self._tiers[due.level].step, None
         self._next = ahead, due
         return rows
+
+    def _rolled_up(self, level: int, start: int, groups: Sequence[int]) -> list[FrameRow]:
+        """Return the rolled-up frames of one interval.
+
+        Args:
+            level: the index of the frames' tier, which is not 0.
+            start: the start of the interval.
+            groups: the groups of the frames.
+        """
+        finer, step = self._tiers[level - 1].step, self._tiers[level].step
+        recent = self._recent.frames(start, groups) if level == 1 else {}
+        stored = [group for group in groups if group not in recent]
+        sums = {**recent, **{group: Frame() for group in stored}}
+        for row in self._store.frames(finer, start, start + step, stored) if stored else ():
+            try:
+                PackedFrame(row.packed).add_to(sums[row.group])
+            except StoreError as fault:
+                # A damaged frame must not keep everything after it from being stored.
+                logger.warning(
+                    "%s: a frame of %d s is left out: %s", self._store.name, finer, fault
+                )
+        return [frame_row(step, start, group, frame) for group, frame in sums.items()]
 
     def done(self) -> None:
         """Record that the result of `next_frames` has been stored."""
@@ -128,45 +153,22 @@ class RollUp:
             ahead: for each tier, the time up to which its frames have been made; it is advanced
                 over times without calls.
         """
-        for place, (finer, coarser) in enumerate(pairwise(self._tiers), start=1):
-            start, step = ahead[place], coarser.step
+        for level, (finer, coarser) in enumerate(pairwise(self._tiers), start=1):
+            start, step = ahead[level], coarser.step
             if start + step <= complete:
                 span = self._store.span(finer.step, start)
                 first = complete if span is None else min(span[0], complete)
-                start = ahead[place] = max(start, first // step * step)
+                start = ahead[level] = max(start, first // step * step)
             if start + step <= complete:
                 groups = self._store.groups(finer.step, start, start + step)
-                return _Due(place, start, groups, len(groups))
-            complete = self.rolled[place]
+                return _Due(level, start, groups, len(groups))
+            complete = self.rolled[level]
         return None
 
 
-def rolled_up(
-    store: Store, tiers: Sequence[Tier], place: int, start: int, groups: Sequence[int]
-) -> list[FrameRow]:
-    """Return the rolled-up frames of one interval.
-
-    Args:
-        store: the store with the finer frames.
-        tiers: the tiers, the finest first.
-        place: the index of the frames' tier, which is not 0.
-        start: the start of the interval.
-        groups: the groups of the frames.
-    """
-    finer, step = tiers[place - 1].step, tiers[place].step
-    sums: dict[int, Frame] = {group: Frame() for group in groups}
-    for row in store.frames(finer, start, start + step, groups):
-        try:
-            PackedFrame(row.packed).add_to(sums[row.group])
-        except StoreError as fault:
-            # A damaged frame must not keep everything after it from being stored.
-            logger.warning("%s: a frame of %d s is left out: %s", store.name, finer, fault)
-    return [frame_row(step, start, group, frame) for group, frame in sums.items()]
-
-
 def frame_row(
-    step: int, start: int, group: int, frame: Frame, *, thoroughly: bool = True
+    step: int, start: int, group: int, frame: Frame, packed: Callable[[Frame], bytes] = pack_dense
 ) -> FrameRow:
     """Return a frame as a row for the store."""
     totals = sum(frame.counts), sum(frame.errors), sum(frame.totals)
-    return FrameRow(step, start, group, *totals, pack(frame, thoroughly=thoroughly))
+    return FrameRow(step, start, group, *totals, packed(frame))

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final
 
 from vitalspan.history.history import History
 from vitalspan.runtime.internal_errors import logger
-from vitalspan.store.collector import Collector, Slots, slot_of
+from vitalspan.store.collector import Collected, Collector, slot_of
 from vitalspan.store.errors import NewerStoreError, StoreError
+from vitalspan.store.packed_frame import pack_sparse
 from vitalspan.store.protocol import Batch, Record, Store
+from vitalspan.store.recent_intervals import RecentIntervals, Slots
 from vitalspan.store.roll_up import ROLLED, RollUp, frame_row
 from vitalspan.store.series_numbers import SeriesNumbers
+from vitalspan.store.store_status import StoreStatus
 from vitalspan.store.tiers import Tier
 
 WRITTEN: Final = "written"
@@ -36,29 +39,6 @@ _HOUSEKEEPING: Final = 60.0
 
 _SHRINK: Final = 0.9
 """The factor by which ages shrink if the store is too large."""
-
-
-@dataclass
-class StoreStatus:
-    """The status of a store.
-
-    Attributes:
-        name: the name of the store.
-        writes: the number of batches by result: `written` or `failed`.
-        seconds: the seconds that writing took.
-        unwritten: the seconds of the past that are only in memory.
-        dropped: the records that were dropped, because too many were waiting.
-        size: the size in bytes; None if it is not known.
-        fault: why the last write failed; empty if it did not.
-    """
-
-    name: str
-    writes: dict[str, int] = field(default_factory=lambda: {"written": 0, "failed": 0})
-    seconds: float = 0.0
-    unwritten: float = 0.0
-    dropped: int = 0
-    size: int | None = None
-    fault: str = ""
 
 
 class StoreWriter:
@@ -128,9 +108,11 @@ class StoreWriter:
     def _open(self) -> None:
         self.store.open()
         self._numbers = SeriesNumbers(self.store.series())
-        self._collector = Collector(self._history, self._numbers, self.tiers[0].step)
         self._former_tiers = [(step, age) for step, age in self.store.document(TIERS) or ()]
-        self._roll_up = RollUp(self.store, self.tiers)
+        step, interval = (self.tiers[place].step for place in (0, min(1, len(self.tiers) - 1)))
+        self._collector = Collector(self._history, self._numbers, step, interval)
+        self._recent = RecentIntervals(interval, self._collector.operations)
+        self._roll_up = RollUp(self.store, self.tiers, self._recent)
         span = self.store.span(self.tiers[0].step)
         # Frames of another process are not replaced.
         self._last_slot = 0 if span is None else span[1] + self.tiers[0].step
@@ -163,15 +145,12 @@ class StoreWriter:
             return None
         step = self.tiers[0].step
         slot = max(slot_of(now + epoch, step), self._last_slot)
-        slots, until = self._collector.collect(self._since, epoch, self._last_slot, slot)
-        kept_slot, kept = self._open_slot
-        for group, frame in kept.items():
-            if kept_slot in slots and group in slots[kept_slot]:
-                slots[kept_slot][group].add(frame)
+        collected = self._collector.collect(self._since, epoch, self._last_slot, slot)
+        slots, until = self._with_open_slot(collected.slots), collected.until
         batch = Batch(
             series=list(self._numbers.fresh),
             frames=[
-                frame_row(step, start, group, frame, thoroughly=False)
+                frame_row(step, start, group, frame, pack_sparse)
                 for start, groups in sorted(slots.items())
                 for group, frame in groups.items()
             ],
@@ -185,7 +164,17 @@ class StoreWriter:
         if TIERS not in self._documents:
             batch.documents[TIERS] = [list(tier) for tier in self.tiers]
         batch.documents[WRITTEN] = until + epoch
-        return PreparedBatch(batch, slots, until, now, epoch)
+        return PreparedBatch(batch, collected, slots, now, epoch)
+
+    def _with_open_slot(self, slots: Slots) -> Slots:
+        """Return frames together with what was written before of the same interval."""
+        start, written = self._open_slot
+        if start not in slots:
+            return slots
+        whole = dict(slots[start])
+        for group in whole.keys() & written.keys():
+            whole[group] = written[group].plus(whole[group])
+        return {**slots, start: whole}
 
     def write(self, prepared: PreparedBatch) -> None:
         """Write a batch. It never raises; data that could not be written is tried again."""
@@ -203,6 +192,7 @@ class StoreWriter:
             self._fail(now, fault)
             return
         self._roll_up.done()
+        self._recent.add(prepared.collected.slots, prepared.collected.histograms)
         self._wrote(prepared)
         self.status.seconds += perf_counter() - began
 
@@ -284,17 +274,22 @@ class PreparedBatch:
 
     Attributes:
         batch: the batch to write.
-        slots: the frames of the finest tier.
-        until: the last tick in them, on the steady clock.
+        collected: the counts since the previous batch.
+        slots: the frames of the finest tier, including earlier writes of the same interval.
         now: the current tick.
         epoch: the difference between the time of day and the steady clock in seconds.
     """
 
     batch: Batch
+    collected: Collected
     slots: Slots
-    until: float
     now: float
     epoch: float
+
+    @property
+    def until(self) -> float:
+        """The tick up to which the frames go, on the steady clock."""
+        return self.collected.until
 
     @property
     def wall(self) -> float:

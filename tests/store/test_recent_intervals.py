@@ -1,0 +1,101 @@
+"""Frames of minutes that are made from memory have what those of the store have."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.stored import WALL, call, fail, service, some_durations, sqlite_url
+from vitalspan.store.frame import Frame
+from vitalspan.store.open_store import open_store
+from vitalspan.store.packed_frame import PackedFrame
+from vitalspan.store.recent_intervals import RecentIntervals
+
+
+@pytest.fixture
+def url(tmp_path):
+    return sqlite_url(tmp_path)
+
+
+@pytest.fixture
+def from_memory(monkeypatch):
+    """The intervals that were made from memory, by their start."""
+    intervals: list[int] = []
+    frames = RecentIntervals.frames
+
+    def spy(self, start, groups):
+        known = frames(self, start, groups)
+        if known:
+            intervals.append(start)
+        return known
+
+    monkeypatch.setattr(RecentIntervals, "frames", spy)
+    return sorted, intervals
+
+
+def run(monitor, clock, ticks, gap=5.0, seed=1):
+    """Record calls of some operations, some of which fail, before each of some ticks."""
+    for tick in range(ticks):
+        durations = some_durations(seed + tick, 6)
+        call(monitor, clock, durations)
+        if tick % 3:
+            call(monitor, clock, durations[:2], "ship")
+        if tick % 4 == 0:
+            fail(monitor)
+        clock.advance(gap - durations_of(durations, tick))
+        monitor.tick()
+
+
+def durations_of(durations, tick):
+    return sum(durations) + (sum(durations[:2]) if tick % 3 else 0.0)
+
+
+def minutes_agree(url):
+    """Return the minutes of a store, each of which has what its finest frames have."""
+    store = open_store(url, read_only=True)
+    rows = store.frames(60, 0, 2**40)
+    for row in rows:
+        minute, expected = Frame(), Frame()
+        PackedFrame(row.packed).add_to(minute)
+        for finer in store.frames(5, row.start, row.start + 60, [row.group]):
+            PackedFrame(finer.packed).add_to(expected)
+        assert minute.counts == expected.counts
+        assert minute.errors == expected.errors
+        assert minute.sketches == expected.sketches
+        assert minute.extras == expected.extras
+        assert (minute.shortest, minute.longest) == (expected.shortest, expected.longest)
+        assert minute.totals == pytest.approx(expected.totals)
+        assert minute.squares == pytest.approx(expected.squares, rel=1e-5)
+    return sorted(row.start for row in rows)
+
+
+@pytest.mark.parametrize("gap", [1.0, 5.0, 7.0])
+def test_minutes_are_made_from_memory(url, from_memory, gap):
+    clock, monitor = service(url, wall=WALL + 0.4)
+    run(monitor, clock, int(300 / gap), gap)
+    monitor.close()
+    minutes = minutes_agree(url)
+    assert len(minutes) >= 3
+    # What came before the first whole minute is not known to be all.
+    assert sorted(set(from_memory[1])) == minutes[1:]
+
+
+def test_a_minute_with_a_restart_is_read_from_the_store(url, from_memory):
+    clock, monitor = service(url)
+    run(monitor, clock, 30)
+    monitor.close()
+    clock, monitor = service(url, wall=clock.wall())
+    run(monitor, clock, 30, seed=50)
+    monitor.close()
+    minutes = minutes_agree(url)
+    assert set(from_memory[1]) < set(minutes)
+    assert len(minutes) >= 4
+
+
+def test_a_minute_with_an_operation_that_was_forgotten_is_read_from_the_store(url, from_memory):
+    clock, monitor = service(url)
+    run(monitor, clock, 26)
+    monitor.forget(operation="ship")
+    run(monitor, clock, 26, seed=50)
+    monitor.close()
+    minutes = minutes_agree(url)
+    assert set(from_memory[1]) < set(minutes)
