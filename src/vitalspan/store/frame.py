@@ -131,7 +131,8 @@ class Frame:
     def add_buckets(self, place: int, buckets: Mapping[int, int]) -> None:
         """Add calls of one series by bucket of `PLAIN_GRID`."""
         keys = (bucket_key(place, bucket) for bucket in buckets)
-        self.add_pairs(keys, array("Q", buckets.values()))
+        typecode = "H" if max(buckets.values(), default=0) < 1 << 16 else "Q"
+        self.add_pairs(keys, array(typecode, buckets.values()))
 
     def buckets_by_place(self) -> dict[int, dict[int, int]]:
         """Return the calls of each series by bucket of `PLAIN_GRID`."""
