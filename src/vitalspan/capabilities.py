@@ -18,8 +18,8 @@ from vitalspan.workers.join_workers import join_workers
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
-    from vitalspan.alerts import Alerts
-    from vitalspan.evaluation import Evaluation
+    from vitalspan.evaluation.alerts import Alerts
+    from vitalspan.evaluation.evaluation import Evaluation
     from vitalspan.health.service_health import ServiceHealth
     from vitalspan.marks import Marks
     from vitalspan.notify import Dispatcher
@@ -81,7 +81,7 @@ class Capabilities(Instruments):
         """The loop that evaluates rules and health, which is created on first use."""
         with fork.imports_finish_first:
             # Importing it takes longer than all other imports together.
-            from vitalspan.evaluation import Evaluation  # noqa: PLC0415
+            from vitalspan.evaluation.evaluation import Evaluation  # noqa: PLC0415
 
         evaluation = Evaluation(
             self._recorder, self._counts, self.registry, self._settings, self._workers

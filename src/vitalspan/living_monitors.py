@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from vitalspan.clock import Clock
-    from vitalspan.evaluation import Evaluation
+    from vitalspan.evaluation.evaluation import Evaluation
 
 
 class LivingMonitor(Protocol):

@@ -27,7 +27,7 @@ from vitalspan.store.errors import StoreError
 from vitalspan.words import duration_words
 
 if TYPE_CHECKING:
-    from vitalspan.evaluation import Evaluation
+    from vitalspan.evaluation.evaluation import Evaluation
     from vitalspan.sessions.sessions import Sessions
     from vitalspan.statistics.earlier_history import EarlierHistory
     from vitalspan.statistics.service_statistics import ServiceStatistics

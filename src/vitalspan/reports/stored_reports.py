@@ -14,7 +14,7 @@ from vitalspan.reports.report import RenderedReport, Report
 from vitalspan.store.protocol import Record
 
 if TYPE_CHECKING:
-    from vitalspan.persistence import Persistence
+    from vitalspan.evaluation.persistence import Persistence
     from vitalspan.store.reader import StoreReader
 
 REPORT: Final = "report"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vitalspan.evaluation.stored_alerts import GRACE, Restart, restored_state
 from vitalspan.rules.alert_state import AlertState, next_state
-from vitalspan.stored_alerts import GRACE, Restart, restored_state
 
 restarts = st.builds(
     lambda down_at, outage: Restart(down_at, down_at + outage, 0.0),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from vitalspan.errors import VitalspanError
-from vitalspan.evaluation_loop import EvaluationLoop
+from vitalspan.evaluation.loop import EvaluationLoop
 from vitalspan.exposition.alert_families import (
     receiver_families,
     rule_families,

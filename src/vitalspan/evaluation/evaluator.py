@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from vitalspan.alerts import Alerts
+from vitalspan.evaluation.alerts import Alerts
 from vitalspan.exposition.promql_samples import PromqlSampleReader
 from vitalspan.exposition.registry_samples import is_registered, read_samples, registered_names
 from vitalspan.health.assessor import Assessor

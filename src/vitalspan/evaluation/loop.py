@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vitalspan.evaluator import Evaluator
+from vitalspan.evaluation.evaluator import Evaluator
 from vitalspan.health.service_health import ServiceHealth
 from vitalspan.runtime import fork
 from vitalspan.runtime.ticker import Ticker
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from vitalspan.config import Settings
+    from vitalspan.evaluation.persistence import Persistence, RecordSource
     from vitalspan.history.registry_metrics import Samples
     from vitalspan.history.samples.reading import Reading
-    from vitalspan.persistence import Persistence, RecordSource
     from vitalspan.recording.counts import Counts
     from vitalspan.recording.recorder import Recorder
     from vitalspan.store.writer import PreparedBatch
@@ -165,7 +165,7 @@ class EvaluationLoop(Evaluator):
         if not settings.store:
             return None
         # Imported here, because few programs have a store.
-        from vitalspan.persistence import Persisted, Persistence  # noqa: PLC0415
+        from vitalspan.evaluation.persistence import Persisted, Persistence  # noqa: PLC0415
 
         parts = Persisted(
             self.history,

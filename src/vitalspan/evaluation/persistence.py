@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass
 from typing import Any, Final
 
 from vitalspan.config import Settings
+from vitalspan.evaluation.stored_alerts import alerts_document, alerts_since, restore_alerts
 from vitalspan.health.assessor import Assessor
 from vitalspan.health.result import Snapshot
 from vitalspan.history.history import History
@@ -23,7 +24,6 @@ from vitalspan.store.restore import HistoryRestorer, SeriesOf
 from vitalspan.store.store_status import StoreStatus
 from vitalspan.store.tiers import parse_tiers
 from vitalspan.store.writer import PreparedBatch, StoreWriter
-from vitalspan.stored_alerts import alerts_document, alerts_since, restore_alerts
 
 _HEALTH_INTERVAL: Final = 60.0
 """Seconds between two stored scores."""
