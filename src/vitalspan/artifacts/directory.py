@@ -77,11 +77,6 @@ def differences(
 def _write(path: Path, text: str) -> str:
     if _content(path) == text:
         return f"{path}: unchanged"
-    _replace(path, text)
-    return f"{path}: written"
-
-
-def _replace(path: Path, text: str) -> None:
     # Prometheus may read the file at this moment.
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -91,6 +86,7 @@ def _replace(path: Path, text: str) -> None:
     except BaseException:
         new.unlink(missing_ok=True)
         raise
+    return f"{path}: written"
 
 
 def _content(path: Path) -> str | None:

@@ -61,13 +61,10 @@ class Options:
 
     def context(self, rules: RuleSet) -> PromqlContext:
         """Return the context of all PromQL that is exported for some rules."""
-        return context_of(
-            rules,
-            prefix=self.metric_prefix,
-            step=self.interval,
-            per_instance=self.per_instance,
-            boundaries=self.buckets,
+        context = PromqlContext(
+            self.metric_prefix, self.interval, self.per_instance, boundaries=self.buckets
         )
+        return context_of(rules, context)
 
     @property
     def scrape(self) -> float:

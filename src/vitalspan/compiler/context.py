@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from vitalspan.metrics import DURATION_BOUNDARIES
-from vitalspan.promql.context import DEFAULT_STEP, PromqlContext
+from dataclasses import replace
+
+from vitalspan.promql.context import DEFAULT_CONTEXT, PromqlContext
 from vitalspan.rules.model import RuleSet
 from vitalspan.signals.catalogue import is_made_of_scores
 
 
-def context_of(
-    rules: RuleSet,
-    *,
-    prefix: str = "",
-    step: float = DEFAULT_STEP,
-    per_instance: bool = False,
-    boundaries: tuple[float, ...] = DURATION_BOUNDARIES,
-) -> PromqlContext:
+def context_of(rules: RuleSet, context: PromqlContext = DEFAULT_CONTEXT) -> PromqlContext:
     """Return the context of everything that is compiled of a set of rules.
 
     Args:
         rules: with the groups of the SLOs.
-        prefix: before the names of vitalspan's own metrics.
-        step: seconds between two evaluations of groups that name no interval.
-        per_instance: whether the label `instance` stays.
-        boundaries: the exported bucket boundaries of durations.
+        context: what does not depend on the rules, such as the prefix.
     """
     every = (rule for group in rules.groups for rule in group.rules)
-    on_scores = (rule.alert for rule in every if is_made_of_scores(rule.query, prefix))
-    return PromqlContext(
-        prefix=prefix,
-        step=step,
-        per_instance=per_instance,
-        boundaries=boundaries,
+    on_scores = (rule.alert for rule in every if is_made_of_scores(rule.query, context.prefix))
+    return replace(
+        context,
         objectives={slo.name: slo.objective for slo in rules.slos},
         not_counted=tuple(dict.fromkeys(on_scores)),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from vitalspan.compiler.recorded_names import (
@@ -218,71 +219,64 @@ def _of(series: str, factors: Sequence[Factor]) -> VectorSelector:
     return VectorSelector(series, (one_of(FACTOR, [factor.name for factor in factors]),))
 
 
-def mean_of_components(
-    factor: Factor, level: Grouping, graph: ComponentGraph, recorded: RecordedNames
-) -> Expression:
-    """Return a factor's score of the whole: the mean of the components', as heavy as they are.
+@dataclass(frozen=True)
+class ComponentScores:
+    """Writes the scores of components, and what those of a whole are made of.
 
-    Args:
-        factor: of traffic.
-        level: of the whole.
+    Attributes:
+        whole: the level of the whole.
         graph: of the components.
         recorded: names of the series.
     """
-    series = recorded.factor_score(level._replace(component=True))
-    of_factor = one_of(FACTOR, [factor.name])
-    unusual: dict[float, list[str]] = {}
-    for one in graph.declared.values():
-        if one.weight != _USUAL_WEIGHT:
-            unusual.setdefault(one.weight, []).append(one.name)
-    named = [name for names in unusual.values() for name in names]
-    others = [one_of(COMPONENT, named, none=True)] if named else []
-    usual = VectorSelector(series, (of_factor, *others))
-    heavy = [
-        (weight, VectorSelector(series, (of_factor, one_of(COMPONENT, names))))
-        for weight, names in unusual.items()
-        if weight
-    ]
-    if not heavy:
-        return Aggregation("avg", level.labels, usual)
-    above, below = (
-        any_of(*(weigh(*one) for one in (*heavy, (_USUAL_WEIGHT, usual))))
-        for weigh in (_weighted, _weighted_presence)
-    )
-    above, below = (Aggregation("sum", level.labels, vector) for vector in (above, below))
-    return binary(above, "/", below, layout="lines")
 
+    whole: Grouping
+    graph: ComponentGraph
+    recorded: RecordedNames
 
-def without_components(
-    score: Expression,
-    factor: Factor,
-    level: Grouping,
-    graph: ComponentGraph,
-    recorded: RecordedNames,
-) -> Expression:
-    """Return a factor's score of the whole where that of no component is known.
+    def factor_of_whole(self, factor: Factor, score: Expression) -> Expression:
+        """Return a factor's score of the whole: the mean of the components', as heavy as they are.
 
-    Components that weigh nothing make it absent: then nothing stands in for their mean.
-    """
-    if all(one.weight for one in graph.declared.values()):
-        return score
-    series = recorded.factor_score(level._replace(component=True))
-    factors = _of(series, [factor])
-    return binary(Parentheses(score), "unless", factors, on=level.labels, layout="lines")
+        Args:
+            factor: of traffic.
+            score: stands in for the mean where that of no component is known.
+        """
+        series = self.recorded.factor_score(self._level)
+        if not all(one.weight for one in self.graph.declared.values()):
+            # Components that weigh nothing make it absent: then nothing stands in for their mean.
+            known, on = _of(series, [factor]), self.whole.labels
+            score = binary(Parentheses(score), "unless", known, on=on, layout="lines")
+        return any_of(self._mean(factor, series), score)
 
+    def effective(self, component: str) -> Expression:
+        """Return the least score of a component and of all that it depends on, directly or not."""
+        dependencies = one_of(COMPONENT, self.graph.reached_from(component))
+        own = VectorSelector(self.recorded.score(self._level, POOLED), (dependencies,))
+        return Aggregation("min", self.whole.labels, own)
 
-def effective(
-    component: str, graph: ComponentGraph, level: Grouping, recorded: RecordedNames
-) -> Expression:
-    """Return the least score of a component and of all that it depends on, directly or not."""
-    dependencies = one_of(COMPONENT, reached_from(component, graph))
-    own = VectorSelector(recorded.score(level, POOLED), (dependencies,))
-    return Aggregation("min", level._replace(component=False).labels, own)
+    @property
+    def _level(self) -> Grouping:
+        return self.whole._replace(component=True)
 
-
-def reached_from(component: str, graph: ComponentGraph) -> list[str]:
-    """Return a component and all that it depends on, directly or not."""
-    reached = [component]
-    for name in reached:
-        reached += [one for one in graph.component(name).depends_on if one not in reached]
-    return reached
+    def _mean(self, factor: Factor, series: str) -> Expression:
+        of_factor = one_of(FACTOR, [factor.name])
+        unusual: dict[float, list[str]] = {}
+        for one in self.graph.declared.values():
+            if one.weight != _USUAL_WEIGHT:
+                unusual.setdefault(one.weight, []).append(one.name)
+        named = [name for names in unusual.values() for name in names]
+        others = [one_of(COMPONENT, named, none=True)] if named else []
+        usual = VectorSelector(series, (of_factor, *others))
+        heavy = [
+            (weight, VectorSelector(series, (of_factor, one_of(COMPONENT, names))))
+            for weight, names in unusual.items()
+            if weight
+        ]
+        labels = self.whole.labels
+        if not heavy:
+            return Aggregation("avg", labels, usual)
+        weights = [*heavy, (_USUAL_WEIGHT, usual)]
+        above, below = (
+            Aggregation("sum", labels, any_of(*(weigh(*one) for one in weights)))
+            for weigh in (_weighted, _weighted_presence)
+        )
+        return binary(above, "/", below, layout="lines")

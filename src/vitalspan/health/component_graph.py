@@ -26,6 +26,13 @@ class ComponentGraph:
         """Return a component as it was declared, or with defaults."""
         return self.declared.get(name) or Component(name)
 
+    def reached_from(self, name: str) -> list[str]:
+        """Return a component and all that it depends on, directly or not."""
+        reached = [name]
+        for one in reached:
+            reached += [other for other in self.component(one).depends_on if other not in reached]
+        return reached
+
     def limiting(self, scores: Mapping[str, float | None]) -> dict[str, tuple[float, str]]:
         """Return the effective score of each component, and the component that it comes from.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final, Literal, NamedTuple
 
 from vitalspan.artifacts.dashboard_check.prometheus_api import PrometheusApi
@@ -50,7 +51,7 @@ class Causes:
     def __init__(self, server: PrometheusApi, span: VariableRange) -> None:
         self._server = server
         self._span = span
-        self._causes: dict[Selector, EmptyCause | None] = {}
+        self._cause = cache(self._cause_of)
 
     def of(self, query: str) -> EmptyCause:
         """Return the cause of an empty query.
@@ -73,11 +74,6 @@ class Causes:
             "condition",
             "there is data of all its metrics, but none that meets its conditions, or only NaN",
         )
-
-    def _cause(self, selector: Selector) -> EmptyCause | None:
-        if selector not in self._causes:
-            self._causes[selector] = self._cause_of(selector)
-        return self._causes[selector]
 
     def _cause_of(self, selector: Selector) -> EmptyCause | None:
         span = self._span

@@ -13,11 +13,9 @@ from vitalspan.artifacts.prometheus.recording_rules import RecordingRule, counte
 from vitalspan.compiler.factor_score import FactorCompiler
 from vitalspan.compiler.pooled_score import (
     FACTOR,
+    ComponentScores,
     ScoreCompiler,
-    effective,
-    mean_of_components,
     one_of,
-    without_components,
 )
 from vitalspan.compiler.recorded_names import (
     EFFECTIVE,
@@ -36,8 +34,8 @@ from vitalspan.health.readings import by_component, component_of, is_traffic
 from vitalspan.health.score import CRITICAL_COMPONENT
 from vitalspan.metrics import COMPONENT
 from vitalspan.promql.context import Growth, PromqlContext
-from vitalspan.promql.expression import Aggregation, Expression, VectorSelector, any_of, call
-from vitalspan.rules.model import RuleSet
+from vitalspan.promql.expression import Aggregation, Expression, VectorSelector, call
+from vitalspan.rules.model import Pairs, RuleSet
 from vitalspan.rules.scoring import Factor, self_reference_mistake
 from vitalspan.units import duration_text, range_text
 
@@ -151,51 +149,46 @@ class _Plan:
         yield from self._effective(level)
 
     def _component_factor(self, factor: Factor, level: Grouping) -> RecordingRule:
-        name, own = self._names.factor_score(level), ((FACTOR, factor.name),)
-        if factor.query.slo is None:
-            return RecordingRule(name, self._ramps.score(factor, level), own)
-        # An SLO is about the calls of one component, or of none in particular.
-        component = next(component_of(slo) for slo in self._slos if slo.name == factor.query.slo)
-        outer = level._replace(component=False)
-        labels = (*own, (COMPONENT, component or ""))
-        return RecordingRule(name, self._ramps.score(factor, outer), labels)
+        name, labels = self._names.factor_score(level), _named(factor)
+        if factor.query.slo is not None:
+            # An SLO is about the calls of one component, or of none in particular.
+            of = next(component_of(slo) for slo in self._slos if slo.name == factor.query.slo)
+            level, labels = level._replace(component=False), (*labels, (COMPONENT, of or ""))
+        return RecordingRule(name, self._ramps.score(factor, level), labels)
 
     def _effective(self, level: Grouping) -> Iterator[RecordingRule]:
         name = self._names.score(level, EFFECTIVE)
         leaning = [one.name for one in self._graph.declared.values() if one.depends_on]
+        scores = ComponentScores(level._replace(component=False), self._graph, self._names)
         for component in leaning:
-            expr = effective(component, self._graph, level, self._names)
-            yield RecordingRule(name, expr, ((COMPONENT, component),))
+            yield RecordingRule(name, scores.effective(component), ((COMPONENT, component),))
         others = (one_of(COMPONENT, leaning, none=True),) if leaning else ()
         yield RecordingRule(name, VectorSelector(self._names.score(level, POOLED), others))
 
     def _of_whole(self, level: Grouping) -> Iterator[RecordingRule]:
+        score, factor_score = self._names.score(level), self._names.factor_score(level)
+        weight, points_lost = self._names.factor_weight(level), self._names.points_lost(level)
         for factor in self._factors:
-            expr = self._whole_factor(factor, level)
-            yield RecordingRule(self._names.factor_score(level), expr, ((FACTOR, factor.name),))
+            yield RecordingRule(factor_score, self._whole_factor(factor, level), _named(factor))
         scores = ScoreCompiler(level, self._factors, self._names)
         if not scores.is_known:
             return
-        yield RecordingRule(self._names.factor_weight(level), scores.weights())
+        yield RecordingRule(weight, scores.weights())
         by_counted = scores.lost()
         if by_counted is not None:
-            yield RecordingRule(self._names.points_lost(level), by_counted)
-        for factor, expr in scores.lost_to_limits():
-            own = ((FACTOR, factor.name),)
-            yield RecordingRule(self._names.points_lost(level), expr, own)
+            yield RecordingRule(points_lost, by_counted)
+        for factor, lost in scores.lost_to_limits():
+            yield RecordingRule(points_lost, lost, _named(factor))
         if not self._critical:
-            yield RecordingRule(self._names.score(level), scores.score())
+            yield RecordingRule(score, scores.score())
             return
         uncapped = VectorSelector(self._names.score(level, UNCAPPED))
         yield RecordingRule(uncapped.metric, scores.score())
-        yield RecordingRule(self._names.score(level), scores.capped(uncapped, self._critical))
-        worst = ((FACTOR, CRITICAL_COMPONENT.name),)
-        yield RecordingRule(
-            self._names.factor_score(level), scores.critical_score(self._critical), worst
-        )
-        yield RecordingRule(self._names.factor_weight(level), scores.critical_weight(), worst)
-        lost = uncapped - VectorSelector(self._names.score(level))
-        yield RecordingRule(self._names.points_lost(level), lost, worst)
+        yield RecordingRule(score, scores.capped(uncapped, self._critical))
+        worst = _named(CRITICAL_COMPONENT)
+        yield RecordingRule(factor_score, scores.critical_score(self._critical), worst)
+        yield RecordingRule(weight, scores.critical_weight(), worst)
+        yield RecordingRule(points_lost, uncapped - VectorSelector(score), worst)
 
     def _whole_factor(self, factor: Factor, level: Grouping) -> Expression:
         this = one_of(FACTOR, [factor.name])
@@ -203,5 +196,9 @@ class _Plan:
         score = self._ramps.score(factor, level, apart)
         if not self._graph.declared or not is_traffic(factor):
             return score
-        about = (factor, level, self._graph, self._names)
-        return any_of(mean_of_components(*about), without_components(score, *about))
+        scores = ComponentScores(level, self._graph, self._names)
+        return scores.factor_of_whole(factor, score)
+
+
+def _named(factor: Factor) -> Pairs:
+    return ((FACTOR, factor.name),)

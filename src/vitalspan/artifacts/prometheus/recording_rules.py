@@ -16,14 +16,12 @@ from vitalspan.units import duration_text, range_text
 
 _LEVELS: Final = {
     family.name.removesuffix("_total"): level
-    for family, level in (
-        (names.CACHE_REQUESTS, "cache"),
-        (names.API_CALLS, "api"),
-        (names.API_TOKENS, "api"),
-        (names.API_COST, "api"),
-        (names.SLO_EVENTS, "slo"),
-        (names.SLO_BAD_EVENTS, "slo"),
-    )
+    for level, families in {
+        "cache": (names.CACHE_REQUESTS,),
+        "api": (names.API_CALLS, names.API_TOKENS, names.API_COST),
+        "slo": (names.SLO_EVENTS, names.SLO_BAD_EVENTS),
+    }.items()
+    for family in families
 }
 """What tells the series of a metric apart, beside jobs and instances."""
 

@@ -19,7 +19,6 @@ from vitalspan.promql.expression import Expression, Subquery, VectorSelector, an
 from vitalspan.promql.matchers import Matcher
 from vitalspan.rules.model import (
     ExpressionRule,
-    Group,
     Level,
     RecordedExpression,
     Rule,
@@ -61,7 +60,11 @@ def rule_groups(rules: RuleSet, options: Options) -> list[Content]:
         recorder = RecordingRules(context)
         step = group.interval or options.interval
         own = replace(context, recorded=recorder, step=step)
-        alerts = _alerts(group, own, options)
+        alerts = [
+            _level_content(rule, level, own, options)
+            for rule in group.rules
+            for level in rule.levels
+        ]
         queries.append((group, recorder, [*alerts, *map(expression_content, group.expressions)]))
     budgets = RecordingRules(context)
     remaining = [_budget(slo, budgets, context) for slo in rules.slos]
@@ -90,46 +93,37 @@ def level_labels(rule: Rule, level: Level) -> dict[str, str]:
     return {"severity": level.severity, **dict(rule.labels)}
 
 
-def _alerts(group: Group, context: PromqlContext, options: Options) -> list[Content]:
-    return [
-        _alert(rule, level, condition(rule, level, context), options)
-        for rule in group.rules
-        for level in rule.levels
-    ]
-
-
-def _alert(rule: Rule, level: Level, expr: Expression, options: Options) -> Content:
-    content: Content = {"alert": rule.alert, "expr": BlockText(expr)}
-    if rule.for_seconds:
-        content["for"] = duration_text(rule.for_seconds)
-    if rule.keep_firing_for:
-        content["keep_firing_for"] = duration_text(rule.keep_firing_for)
-    content["labels"] = level_labels(rule, level)
-    content["annotations"] = texts(rule, level, options)
-    return content
+def _level_content(rule: Rule, level: Level, context: PromqlContext, options: Options) -> Content:
+    expr = condition(rule, level, context)
+    return _alert_content(rule, expr, level_labels(rule, level), texts(rule, level, options))
 
 
 def expression_content(rule: ExpressionRule | RecordedExpression) -> Content:
     """Return a rule that is PromQL already, as it is."""
     if isinstance(rule, RecordedExpression):
-        content: Content = {"record": rule.record, "expr": BlockText(rule.expr)}
-        return {**content, "labels": dict(rule.labels)} if rule.labels else content
-    content = {"alert": rule.alert, "expr": BlockText(rule.expr)}
-    if rule.for_seconds:
-        content["for"] = duration_text(rule.for_seconds)
-    if rule.keep_firing_for:
-        content["keep_firing_for"] = duration_text(rule.keep_firing_for)
-    for field, pairs in (("labels", rule.labels), ("annotations", rule.annotations)):
+        return _recording_content(rule)
+    return _alert_content(rule, rule.expr, dict(rule.labels), dict(rule.annotations))
+
+
+def _alert_content(
+    rule: Rule | ExpressionRule,
+    expr: Expression | str,
+    labels: dict[str, str],
+    annotations: dict[str, str],
+) -> Content:
+    content: Content = {"alert": rule.alert, "expr": BlockText(expr)}
+    for field, seconds in (("for", rule.for_seconds), ("keep_firing_for", rule.keep_firing_for)):
+        if seconds:
+            content[field] = duration_text(seconds)
+    for field, pairs in (("labels", labels), ("annotations", annotations)):
         if pairs:
-            content[field] = dict(pairs)
+            content[field] = pairs
     return content
 
 
-def _recording_content(recording: RecordingRule) -> Content:
-    content: Content = {"record": recording.record, "expr": BlockText(recording.expr)}
-    if recording.labels:
-        content["labels"] = dict(recording.labels)
-    return content
+def _recording_content(rule: RecordingRule | RecordedExpression) -> Content:
+    content: Content = {"record": rule.record, "expr": BlockText(rule.expr)}
+    return {**content, "labels": dict(rule.labels)} if rule.labels else content
 
 
 def _budget(slo: Slo, recorder: RecordingRules, context: PromqlContext) -> RecordingRule:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final
+from itertools import accumulate, pairwise
+from typing import Any, Final, NamedTuple
 
 from vitalspan.artifacts.options import Options
 from vitalspan.artifacts.prometheus.health_rules import alert_context
@@ -19,6 +19,7 @@ from vitalspan.artifacts.promtool.timeline import (
     Timeline,
     input_step,
     inputs_of,
+    objective_of,
 )
 from vitalspan.artifacts.promtool.timeline_planner import plan_timeline
 from vitalspan.metrics import is_counter
@@ -45,8 +46,7 @@ _SIMPLER: Final = (
 """What makes of an expression something that it may match: the first of several, little of many."""
 
 
-@dataclass(frozen=True)
-class CaseFile:
+class CaseFile(NamedTuple):
     """A file of tests.
 
     Attributes:
@@ -55,7 +55,7 @@ class CaseFile:
     """
 
     content: dict[str, Any]
-    remarks: list[str] = field(default_factory=list)
+    remarks: list[str]
 
 
 def case_files(
@@ -94,10 +94,8 @@ def _cases(rules: RuleSet, context: PromqlContext) -> tuple[list[Case], list[str
         for rule in group.rules:
             for level in rule.levels:
                 name = f"{rule.alert} {level.severity}"
-                objective = _objective(rule, context)
                 try:
-                    plan = plan_timeline(rule, level, objective, context.step, context.boundaries)
-                    case = _case(rule, level, plan, _unused(name, jobs))
+                    case = _case(rule, level, context, _unused(name, jobs))
                     if too_large(case, rules, context):
                         raise ImpossibleError("promtool takes no query of so many samples")  # noqa: TRY301
                 except ImpossibleError as why:
@@ -107,7 +105,8 @@ def _cases(rules: RuleSet, context: PromqlContext) -> tuple[list[Case], list[str
     return cases, remarks
 
 
-def _case(rule: Rule, level: Level, plan: Timeline, job: str) -> Case:
+def _case(rule: Rule, level: Level, context: PromqlContext, job: str) -> Case:
+    plan = plan_timeline(rule, level, context)
     shortest = min(rule.query.window, rule.query.short or rule.query.window)
     spacing = input_step(shortest, plan.step)
     return Case(rule, level, inputs_of(rule), plan, spacing, _labels(rule, job))
@@ -154,10 +153,6 @@ def _candidates(conditions: Sequence[Matcher]) -> Iterator[str]:
             yield branch.replace(".", "x")
 
 
-def _objective(rule: Rule, context: PromqlContext) -> float:
-    return context.objectives.get(rule.query.slo or "", 0.99)
-
-
 def _test(batch: Sequence[Case], context: PromqlContext) -> dict[str, Any]:
     return {
         "interval": duration_text(batch[0].spacing),
@@ -170,7 +165,7 @@ def _test(batch: Sequence[Case], context: PromqlContext) -> dict[str, Any]:
 
 def _inputs(case: Case, context: PromqlContext) -> Iterator[dict[str, str]]:
     query = case.rule.query
-    objective = _objective(case.rule, context)
+    objective = objective_of(case.rule, context)
     calls = _calls(case, objective)
     seconds = query.window if query.increase else 1.0
     played = [
@@ -185,7 +180,7 @@ def _inputs(case: Case, context: PromqlContext) -> Iterator[dict[str, str]]:
         )
         for segment in case.timeline.segments
     ]
-    counts = list(_counts(case.timeline, case.spacing))
+    counts = _counts(case.timeline, case.spacing)
     for series in dict.fromkeys(series for each in played for series in each):
         runs = [(each.get(series, 0.0), count) for each, count in zip(played, counts, strict=True)]
         yield {"series": _selector(series, case, context), "values": _values(series, runs, case)}
@@ -208,14 +203,11 @@ def _selector(series: InputSeries, case: Case, context: PromqlContext) -> str:
     return f"{name}{{{pairs}}}"
 
 
-def _counts(timeline: Timeline, spacing: float) -> Iterator[int]:
-    """Yield how many samples come within each segment."""
-    end, before = 0.0, 0
-    for segment in timeline.segments:
-        end += segment.seconds
-        after = round(end / spacing)
-        yield after - before
-        before = after
+def _counts(timeline: Timeline, spacing: float) -> list[int]:
+    """Return how many samples come within each segment."""
+    ends = accumulate(segment.seconds for segment in timeline.segments)
+    taken = [0, *(round(end / spacing) for end in ends)]
+    return [after - before for before, after in pairwise(taken)]
 
 
 def _values(series: InputSeries, runs: Iterable[tuple[float, int]], case: Case) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from vitalspan.compiler.fleet_query import STEPS
+from vitalspan.promql.context import PromqlContext
 from vitalspan.rules.model import Rule
 from vitalspan.signals.catalogue import signal_of
 from vitalspan.signals.input_series import Inputs
+
+_USUAL_OBJECTIVE: Final = 0.99
 
 
 class ImpossibleError(Exception):
@@ -60,6 +63,11 @@ def inputs_of(rule: Rule) -> Inputs:
     if signal.inputs is None:
         raise ImpossibleError(f"no series are known that make {signal.name}")
     return signal.inputs
+
+
+def objective_of(rule: Rule, context: PromqlContext) -> float:
+    """Return the objective of the SLO that a rule is about, or a usual one."""
+    return context.objectives.get(rule.query.slo or "", _USUAL_OBJECTIVE)
 
 
 def input_step(window: float, step: float) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from dataclasses import replace
+from itertools import accumulate
 from typing import Final
 
 from vitalspan.artifacts.promtool.timeline import (
@@ -12,8 +13,9 @@ from vitalspan.artifacts.promtool.timeline import (
     Segment,
     Timeline,
     inputs_of,
+    objective_of,
 )
-from vitalspan.metrics import DURATION_BOUNDARIES
+from vitalspan.promql.context import PromqlContext
 from vitalspan.rules.model import Level, Rule
 from vitalspan.signals.catalogue import signal_of
 from vitalspan.signals.derivations import DAY, MAD_TO_DEVIATION
@@ -38,21 +40,13 @@ _ALERTS_SEEN: Final = 300.0
 _STAIRS: Final = 24
 
 
-def plan_timeline(
-    rule: Rule,
-    level: Level,
-    objective: float,
-    interval: float,
-    boundaries: tuple[float, ...] = DURATION_BOUNDARIES,
-) -> Timeline:
+def plan_timeline(rule: Rule, level: Level, context: PromqlContext) -> Timeline:
     """Return the values that make a level's alert fire and end.
 
     Args:
         rule: with the level.
         level: whose alert is tested.
-        objective: of the SLO that it is about.
-        interval: seconds between two evaluations, where nothing takes too long for that.
-        boundaries: the exported bucket boundaries of durations.
+        context: of the export; its step is taken where nothing takes too long for that.
 
     Raises:
         ImpossibleError: where there is no such thing.
@@ -60,8 +54,8 @@ def plan_timeline(
     derivation = rule.query.derive
     anomaly = derivation is not None and derivation.kind == "anomaly"
     most = _MOST_TRAINED if anomaly else _MOST_EVALUATIONS
-    for step in (interval, *(longer for longer in _LONGER if longer > interval)):
-        plan = _Planner(rule, level, objective, step, boundaries).plan()
+    for step in (context.step, *(longer for longer in _LONGER if longer > context.step)):
+        plan = _Planner(rule, level, replace(context, step=step)).plan()
         if plan.seconds <= most * step:
             return plan
     raise ImpossibleError("it takes months")
@@ -73,29 +67,21 @@ class _Planner:
     Args:
         rule: with the level.
         level: whose alert is tested.
-        objective: of the SLO that it is about.
-        step: seconds between two evaluations.
-        boundaries: the exported bucket boundaries of durations.
+        context: of the export, with the seconds between two evaluations.
     """
 
-    def __init__(
-        self,
-        rule: Rule,
-        level: Level,
-        objective: float,
-        step: float,
-        boundaries: tuple[float, ...],
-    ) -> None:
+    def __init__(self, rule: Rule, level: Level, context: PromqlContext) -> None:
         self._rule = rule
         self._level = level
-        self._step = step
+        self._step = context.step
         query = rule.query
         self._signal = signal_of(query)
         inputs = inputs_of(rule)
         self._averaged = inputs.averaged
-        self._low, self._high = self._signal.lowest, self._signal.highest_value(objective)
+        self._low = self._signal.lowest
+        self._high = self._signal.highest_value(objective_of(rule, context))
         if inputs.limits is not None:
-            self._low, self._high = inputs.limits(boundaries)
+            self._low, self._high = inputs.limits(context.boundaries)
         if inputs.counts_calls:
             # With fewer calls there would be no data.
             self._low = 1.1 * rule.min_count / (1.0 if query.increase else query.window)
@@ -135,7 +121,7 @@ class _Planner:
         if clear != level.threshold and self._step < _ALERTS_SEEN and rule.query.derive is None:
             between = (clear + level.threshold) / 2
             segments.append(Segment(self._whole(self._lag + 3 * self._step), between, more))
-        ends = list(_ends(segments))[len(before) :]
+        ends = _ends(segments)[len(before) :]
         checks = [Check(at - self._step, firing=True) for at in ends]
         segments.append(Segment(self._until_gone(), good, segments[-1].faster * more))
         return self._timeline(segments, checks)
@@ -213,7 +199,7 @@ class _Planner:
         turns = math.ceil(over * 0.9 / length) + 2
         usual = [Segment(length, low + (1 + turn % 4) * apart) for turn in range(turns)]
         fires = self._until_firing(low + far * apart)
-        checks = [Check(list(_ends([*usual, fires]))[-1] - self._step, firing=True)]
+        checks = [Check(_ends([*usual, fires])[-1] - self._step, firing=True)]
         calm = Segment(self._until_gone(), low + 2.5 * apart)
         return self._timeline([*usual, fires, calm], checks)
 
@@ -258,8 +244,5 @@ class _Planner:
         return clear - away if self._rule.above else clear + away
 
 
-def _ends(segments: list[Segment]) -> Iterator[float]:
-    end = 0.0
-    for segment in segments:
-        end += segment.seconds
-        yield end
+def _ends(segments: list[Segment]) -> list[float]:
+    return list(accumulate(segment.seconds for segment in segments))

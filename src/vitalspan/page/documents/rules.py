@@ -136,7 +136,7 @@ def rules(monitor: Monitor, _: dict[str, Any]) -> Rules:
     """Return every rule in a sentence and in PromQL, with its value now, and every SLO."""
     book = monitor.rules
     in_force = book.in_force
-    context = context_of(in_force, prefix=book.prefix)
+    context = context_of(in_force, PromqlContext(book.prefix))
     with monitor.evaluation.reading_rules() as engine:
         every = engine.rule_states()
         found = [_Found(state) for state in every[:MOST_RULES]]
