@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final, NamedTuple, Protocol
 
 from vitalspan import metrics as names
@@ -137,16 +138,24 @@ def findings(rules: RuleSet, source: SeriesSource, prefix: str = "") -> Iterator
         RefusedError: if a server refuses a request.
         ServerError: if it does not respond.
     """
+    for name, series in _series_by_name(rules, prefix):
+        missing = (_missing(selector, source, prefix) for selector in series)
+        for problem, is_mistake in islice(filter(None, missing), 1):
+            yield SeriesFinding(name, problem, is_mistake)
+
+
+def _series_by_name(rules: RuleSet, prefix: str) -> Iterator[tuple[str, Iterable[VectorSelector]]]:
+    """Yield the names of SLOs and rules, and the series that each is about."""
     for slo in rules.slos:
-        yield from _findings_of(slo.name, _series_of_slo(slo, prefix), source, prefix)
+        yield slo.name, _series_of_slo(slo, prefix)
     recorded = {_ALERTS}
     for group in rules.groups:
         for rule in group.rules:
-            yield from _findings_of(rule.alert, _series_of_rule(rule, prefix), source, prefix)
+            yield rule.alert, _series_of_rule(rule, prefix)
         for one in group.expressions:
             name = one.alert if isinstance(one, ExpressionRule) else one.record
             metrics = {selector.name for selector in selectors(one.expr)} - recorded - {""}
-            yield from _findings_of(name, map(VectorSelector, sorted(metrics)), source, prefix)
+            yield name, map(VectorSelector, sorted(metrics))
             recorded.add(name)
 
 
@@ -169,34 +178,25 @@ def _series_of_rule(rule: Rule, prefix: str) -> list[VectorSelector]:
     return list(dict.fromkeys(series))
 
 
-def _findings_of(
-    name: str, series: Iterable[VectorSelector], source: SeriesSource, prefix: str
-) -> Iterator[SeriesFinding]:
-    for selector in series:
-        finding = _missing(name, selector, source, prefix)
-        if finding is not None:
-            yield finding
-            return
-
-
 def _missing(
-    name: str, selector: VectorSelector, source: SeriesSource, prefix: str
-) -> SeriesFinding | None:
+    selector: VectorSelector, source: SeriesSource, prefix: str
+) -> tuple[str, bool] | None:
+    """Return what is missing of a selector's series, and whether a name is; None if nothing is."""
     metric, where = selector.metric, selector.matchers
     series = source.label_sets(metric)
     if any(match_all(where, labels) for labels in series):
         return None
     if not series:
-        return _missing_metric(name, metric, source, prefix)
+        return _missing_metric(metric, source, prefix)
     for one in where:
         if one.operator in ("=", "=~") and not one.matches(""):
             problem = _missing_label(metric, one, series)
             if problem:
-                return SeriesFinding(name, problem, is_mistake=True)
-    return SeriesFinding(name, f"no series is {selector} yet", is_mistake=False)
+                return problem, True
+    return f"no series is {selector} yet", False
 
 
-def _missing_metric(name: str, metric: str, source: SeriesSource, prefix: str) -> SeriesFinding:
+def _missing_metric(metric: str, source: SeriesSource, prefix: str) -> tuple[str, bool]:
     metrics = source.metrics()
     own = {prefix + family.name for family in vars(names).values() if isinstance(family, Family)}
     # Metadata has the names of counters as their families, without the ending. Ours have none
@@ -210,9 +210,8 @@ def _missing_metric(name: str, metric: str, source: SeriesSource, prefix: str) -
         stem = metric.removeprefix(start).removesuffix("_total")
         quiet = quiet or nearest(stem, plain) is None
     if quiet:
-        return SeriesFinding(name, f"{metric} has no series yet", is_mistake=False)
-    problem = f"there is no metric {metric}{hint(metric, metrics)}"
-    return SeriesFinding(name, problem, is_mistake=True)
+        return f"{metric} has no series yet", False
+    return f"there is no metric {metric}{hint(metric, metrics)}", True
 
 
 def _missing_label(metric: str, matcher: Matcher, series: Sequence[dict[str, str]]) -> str:

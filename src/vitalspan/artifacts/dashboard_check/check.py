@@ -6,6 +6,7 @@ import itertools
 import re
 from collections import ChainMap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 from vitalspan.artifacts.dashboard_check.causes import Cause, Causes, EmptyCause
@@ -51,10 +52,11 @@ class Finding(NamedTuple):
         return self.status in ("nothing", "error")
 
 
+@dataclass
 class DashboardCheck:
     """Asks a server for all that dashboards show.
 
-    Args:
+    Attributes:
         server: to ask.
         span: the time to look at.
         chosen: values of variables, by name.
@@ -63,20 +65,14 @@ class DashboardCheck:
             source a dashboard names is taken to be there.
     """
 
-    def __init__(
-        self,
-        server: PrometheusApi,
-        span: VariableRange,
-        chosen: Mapping[str, Sequence[str]],
-        excuse: Excuse,
-        datasources: Collection[str] = (),
-    ) -> None:
-        self._server = server
-        self._span = span
-        self._choices = chosen
-        self._excuse = excuse
-        self._datasources = datasources
-        self._causes = Causes(server, span)
+    server: PrometheusApi
+    span: VariableRange
+    chosen: Mapping[str, Sequence[str]]
+    excuse: Excuse
+    datasources: Collection[str] = ()
+
+    def __post_init__(self) -> None:
+        self._causes = Causes(self.server, self.span)
 
     def findings(self, dashboards: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
         """Yield the result of each query of dashboards, as soon as it is known.
@@ -86,8 +82,8 @@ class DashboardCheck:
         """
         for dashboard in dashboards:
             variables = variables_by_name(dashboard)
-            values = VariableValues(variables, self._span, self._choices)
-            datasources = Datasources(variables, self._datasources, self._choices)
+            values = VariableValues(variables, self.span, self.chosen)
+            datasources = Datasources(variables, self.datasources, self.chosen)
             for query in queries_of(dashboard, datasources):
                 yield from self._findings(query, values)
 
@@ -124,16 +120,16 @@ class DashboardCheck:
         return self._nothing(query, text, nothing)._replace(query=titled_query)
 
     def _nothing(self, query: PanelQuery, text: str, nothing: EmptyCause) -> Finding:
-        excuse = self._excuse(query, nothing.metric)
+        excuse = self.excuse(query, nothing.metric)
         if excuse is not None:
             return Finding(query, text, "on_purpose", nothing.cause, excuse)
         return Finding(query, text, "nothing", nothing.cause, nothing.detail)
 
     def _has_values(self, query: str, *, instant: bool) -> bool:
-        span = self._span
+        span = self.span
         if instant:
-            return self._server.has_value(query, span.end)
-        return self._server.has_values(query, span.start, span.end, span.step)
+            return self.server.has_value(query, span.end)
+        return self.server.has_values(query, span.start, span.end, span.step)
 
     def _variable(self, query: str) -> tuple[list[str], str]:
         """Return the values of a variable, and the query that they are of."""
@@ -141,16 +137,16 @@ class DashboardCheck:
         function, inside = match.groups() if match else ("", query)
         if function == "query_result":
             # Their texts have the values of all labels, which patterns take parts of.
-            return self._server.texts(inside, self._span.end), inside
+            return self.server.texts(inside, self.span.end), inside
         if function == "metrics":
-            names = self._server.label_values("__name__")
+            names = self.server.label_values("__name__")
             return [one for one in names if re.search(inside, one)], f'{{__name__=~"{inside}"}}'
         if function == "label_names":
-            return self._server.label_names(), ""
+            return self.server.label_names(), ""
         if function == "label_values":
             selector, _, label = (part.strip() for part in inside.rpartition(","))
-            start, end = self._span.start, self._span.end
-            values = self._server.label_values(label, selector, start, end)
+            start, end = self.span.start, self.span.end
+            values = self.server.label_values(label, selector, start, end)
             return values, selector or f'{{{label}!=""}}'
         raise RefusedError(
             f"{query} is no query of a variable, such as label_values(metric, label)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from vitalspan.artifacts.dashboard_check.variable_values import used_variables
@@ -31,25 +32,20 @@ class Datasource(NamedTuple):
     problem: str = ""
 
 
+@dataclass(frozen=True)
 class Datasources:
     """Resolves the data sources that the parts of a dashboard name.
 
-    Args:
+    Attributes:
         variables: of the dashboard, by name.
         known: names and uids that the Prometheus has in Grafana; without any, whatever is named
             is taken to be there.
         given: names that have a value although they are no variables of the dashboard.
     """
 
-    def __init__(
-        self,
-        variables: Mapping[str, Mapping[str, Any]],
-        known: Collection[str] = (),
-        given: Collection[str] = (),
-    ) -> None:
-        self._variables = variables
-        self._names = known
-        self._replacements = given
+    variables: Mapping[str, Mapping[str, Any]]
+    known: Collection[str] = ()
+    given: Collection[str] = ()
 
     def of(self, part: Mapping[str, Any], panel: Mapping[str, Any] | None = None) -> Datasource:
         """Return the data source of a variable, an annotation, or a query of a panel.
@@ -67,18 +63,18 @@ class Datasources:
             return self._of_variable(variable, kind)
         if kind and kind not in _PROMETHEUS:
             return Datasource(is_prometheus=False)
-        if name in _DEFAULT or not self._names or name in self._names:
+        if name in _DEFAULT or not self.known or name in self.known:
             return Datasource()
-        names = ", ".join(sorted(self._names))
+        names = ", ".join(sorted(self.known))
         return Datasource(problem=f"no such data source: {name}; --datasource gives {names}")
 
     def _of_variable(self, name: str, kind: str | None) -> Datasource:
-        variable = self._variables.get(name, {})
+        variable = self.variables.get(name, {})
         if variable.get("type") == "datasource":
             kind = str(variable.get("query") or "")
         if kind and kind not in _PROMETHEUS:
             return Datasource(is_prometheus=False)
-        if variable or name in self._replacements:
+        if variable or name in self.given:
             return Datasource()
         problem = f"no such data source: ${{{name}}}, which is no variable of the dashboard"
         return Datasource(problem=problem)

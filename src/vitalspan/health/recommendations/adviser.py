@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from vitalspan.health.recommendations.cold_caches import cold_caches
 from vitalspan.health.recommendations.firing_alerts import falling_score, firing_alerts
 from vitalspan.health.recommendations.memory_leaks import MemoryGrowth
-from vitalspan.health.recommendations.recommendation import Recommendation, best_first
+from vitalspan.health.recommendations.recommendation import Recommendation
 from vitalspan.health.recommendations.saturation import ConcurrencyReader, Load, saturation
 from vitalspan.health.recommendations.slow_operations import (
     bottlenecks,
@@ -51,18 +51,17 @@ class Adviser:
         """
         view = HistoryView(self._history)
         work = work_of(view)
-        return best_first(
-            [
-                *failing_operations(work, health),
-                *firing_alerts(alerts, counted, health),
-                *cold_caches(view, health),
-                *saturation(self.loads, health),
-                *self._memory.leaks(self._history.ticks.times[-1], health),
-                *bottlenecks(work, health),
-                *falling_score(health),
-                *slowest_operations(work),
-            ]
-        )
+        recommendations = [
+            *failing_operations(work, health),
+            *firing_alerts(alerts, counted, health),
+            *cold_caches(view, health),
+            *saturation(self.loads, health),
+            *self._memory.leaks(self._history.ticks.times[-1], health),
+            *bottlenecks(work, health),
+            *falling_score(health),
+            *slowest_operations(work),
+        ]
+        return sorted(recommendations, key=lambda one: -one.gain)
 
     def forget(self) -> None:
         """Drop past values."""

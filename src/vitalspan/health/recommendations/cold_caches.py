@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from vitalspan.health.recommendations.recommendation import Recommendation, factors_on, gained
+from vitalspan.health.recommendations.recommendation import Recommendation, gain_of
 from vitalspan.health.result import Health
 from vitalspan.metrics import COMPONENT
 from vitalspan.signals.history_view import OPEN, HistoryView, Interval
@@ -36,7 +36,6 @@ def cold_caches(view: HistoryView, health: Health) -> Iterator[Recommendation]:
         ratio = hit / (hit + missed) if hit + missed >= _MIN_LOOKUPS else 1.0
         if ratio < COLD:
             better = (hits + missed / 2) / lookups
-            gain = sum(gained(factor, better) for factor in factors_on(health, "cache_hit_ratio"))
             yield Recommendation(
                 "cold_cache",
                 labels["cache"],
@@ -44,5 +43,5 @@ def cold_caches(view: HistoryView, health: Health) -> Iterator[Recommendation]:
                 f"{value_text(ratio, RATIO)} of {hit + missed:.0f} look-ups over "
                 f"{duration_text(WINDOW)} found their entry",
                 "make it larger, keep entries longer, or fill it in advance",
-                gain,
+                gain_of(health, "cache_hit_ratio", better),
             )

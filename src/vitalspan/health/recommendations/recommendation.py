@@ -55,6 +55,11 @@ def factors_on(health: Health, *signals: str) -> Iterable[FactorHealth]:
     ]
 
 
+def gain_of(health: Health, signal: str, value: float) -> float:
+    """Return the points that the score would gain if a signal had another value."""
+    return sum(gained(factor, value) for factor in factors_on(health, signal))
+
+
 def gained(factor: FactorHealth, value: float) -> float:
     """Return the points that the score would gain if the signal of a factor had another value."""
     if factor.score is None:
@@ -62,8 +67,3 @@ def gained(factor: FactorHealth, value: float) -> float:
     worth = 100.0 - factor.least if factor.critical else factor.weight
     points = worth * (ramp(value, factor.full, factor.zero) - factor.score)
     return min(factor.points_lost, max(0.0, points))
-
-
-def best_first(recommendations: Iterable[Recommendation]) -> list[Recommendation]:
-    """Return recommendations sorted by their gain, the greatest first."""
-    return sorted(recommendations, key=lambda one: -one.gain)

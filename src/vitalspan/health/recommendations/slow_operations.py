@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from vitalspan.health.recommendations.recommendation import Recommendation, factors_on, gained
+from vitalspan.health.recommendations.recommendation import Recommendation, factors_on, gain_of
 from vitalspan.health.result import Health
 from vitalspan.history.time_series import TimeSeries
 from vitalspan.metrics import COMPONENT, OPERATION
@@ -108,14 +108,13 @@ def failing_operations(work: WorkByOperation, health: Health) -> Iterator[Recomm
     for key, one in work.items():
         if one.errors / one.calls >= _FAILING:
             without = (errors - one.errors) / calls
-            gain = sum(gained(factor, without) for factor in factors_on(health, "error_ratio"))
             yield Recommendation(
                 "failing_operation",
                 key.operation,
                 key.component,
                 f"{one.errors:.0f} of {one.calls:.0f} calls failed over {duration_text(WINDOW)}",
                 "find out why: operation_errors_total has the types of errors, spans have messages",
-                gain,
+                gain_of(health, "error_ratio", without),
             )
 
 

@@ -113,13 +113,12 @@ def _alerts(queries: Queries) -> Iterator[Panel]:
 
 @row("Rules", height=15)
 def _rules(queries: Queries) -> Iterator[Panel]:
-    state = queries.series(metrics.ALERT_STATE, TARGETS)
     yield StateHistory(
         "Every rule",
         "A line for each alert and severity, and for each window of a burn rate. It is green while "
         "all is well, yellow while the condition holds but not yet for long enough, and red while "
         "the alert fires in any instance.",
-        [grouped("max", state, *_ALERT, "long_window")],
+        [grouped("max", queries.series(metrics.ALERT_STATE, TARGETS), *_ALERT, "long_window")],
         "short",
         mappings=_STATES,
     )

@@ -94,21 +94,19 @@ def _now(queries: Queries) -> Iterator[Panel]:
 
 @row("Health")
 def _health(queries: Queries) -> Iterator[Panel]:
-    score = _of_job(queries.recorded.score(JOB))
-    lost = _of_job(queries.recorded.points_lost(JOB))
     instances = _of_instance(queries.recorded.score(INSTANCE))
     yield TimeSeries(
         "Health score by job",
         "The score of each job, computed from the sums of the counters of all instances, so that a "
         "busy instance counts for more than an idle one.",
-        [Target(score, "{{job}}")],
+        [Target(_of_job(queries.recorded.score(JOB)), "{{job}}")],
         limits=styles.SCORE,
         maximum=100,
     )
     yield TimeSeries(
         "Points lost",
         "The points that each factor costs a job.",
-        [Target(lost, "{{job}} {{factor}}")],
+        [Target(_of_job(queries.recorded.points_lost(JOB)), "{{job}} {{factor}}")],
         stacked=True,
         maximum=100,
     )
@@ -183,12 +181,11 @@ def _outliers(queries: Queries) -> Iterator[Panel]:
             descending=highest,
         )
 
-    score = queries.recorded.score(INSTANCE)
     errors, mean = queries.recorded.error_ratio(INSTANCE), queries.recorded.latency_mean(INSTANCE)
     yield worst(
         "Worst instances",
         "with the lowest score",
-        Column("Score", score, "none", styles.SCORE),
+        Column("Score", queries.recorded.score(INSTANCE), "none", styles.SCORE),
         highest=False,
     )
     yield worst(

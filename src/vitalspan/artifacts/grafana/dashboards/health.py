@@ -130,12 +130,11 @@ def _factors(queries: Queries) -> Iterator[Panel]:
 
 @row("Factors over time")
 def _factors_over_time(queries: Queries) -> Iterator[Panel]:
-    scores = lowest(queries.series(metrics.HEALTH_FACTOR_SCORE, TARGETS))
     yield StateHistory(
         "Factor scores",
         "The worst score of each factor within each cell: 100 % loses no points, 0 % loses all of "
         "them. An empty cell means that there were too few calls.",
-        [grouped("min", scores, "factor")],
+        [grouped("min", lowest(queries.series(metrics.HEALTH_FACTOR_SCORE, TARGETS)), "factor")],
         "percentunit",
         thresholds=styles.FACTOR_SCORE,
     )
@@ -187,8 +186,7 @@ def _dependencies(queries: Queries) -> Panel:
 @row("Components over time")
 def _components_over_time(queries: Queries) -> Iterator[Panel]:
     def history(title: str, description: str, metric: metrics.Family) -> Panel:
-        scores = lowest(queries.series(metric, COMPONENTS))
-        target = grouped("min", scores, "component")
+        target = grouped("min", lowest(queries.series(metric, COMPONENTS)), "component")
         return StateHistory(title, description, [target], thresholds=styles.SCORE)
 
     yield history(

@@ -55,7 +55,6 @@ def _now(queries: Queries) -> Iterator[Panel]:
 
 @row("Rate and errors", widths=[12] * 4)
 def _rate_and_errors(queries: Queries) -> Iterator[Panel]:
-    cancelled = queries.rate(metrics.OPERATION_CANCELLATIONS)
     errors = queries.rate(metrics.OPERATION_ERRORS)
     # A counter of errors is not there before the first of them.
     every = f"sum({errors}) or 0 * sum({queries.signal('rate')})"
@@ -69,7 +68,7 @@ def _rate_and_errors(queries: Queries) -> Iterator[Panel]:
         "Cancelled calls",
         "Calls a second that were cancelled, for example by a time-out. They are neither successes "
         "nor errors. A rise means that callers stop waiting.",
-        [grouped("sum", cancelled, "job", *BY_OPERATION)],
+        [grouped("sum", queries.rate(metrics.OPERATION_CANCELLATIONS), "job", *BY_OPERATION)],
         "reqps",
     )
     yield TimeSeries(

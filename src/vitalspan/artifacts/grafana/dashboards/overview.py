@@ -120,7 +120,6 @@ def _worst_operations(queries: Queries) -> Iterator[Panel]:
 
 @row("Alerts and versions")
 def _alerts_and_versions(queries: Queries) -> Iterator[Panel]:
-    build = queries.series(metrics.BUILD_INFO, TARGETS)
     versions = {"version": "vitalspan", "python": "Python", "opentelemetry": "OpenTelemetry"}
     yield Table(
         "Alerts that fire now",
@@ -133,7 +132,7 @@ def _alerts_and_versions(queries: Queries) -> Iterator[Panel]:
         "Versions",
         "The versions that run in each instance. During a deployment there is more than one.",
         labels("job", "instance", **versions),
-        [Column("Up", build, "none")],
+        [Column("Up", queries.series(metrics.BUILD_INFO, TARGETS), "none")],
         mappings={1: ("running", styles.GOOD)},
     )
 

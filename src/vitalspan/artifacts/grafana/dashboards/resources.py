@@ -11,12 +11,13 @@ from vitalspan.artifacts.grafana.dashboard import Dashboard, row
 from vitalspan.artifacts.grafana.panels import Column, Panel, Stat, Target, TimeSeries
 from vitalspan.artifacts.grafana.queries import BY_OPERATION, COMPONENTS, TARGETS, Queries, grouped
 from vitalspan.artifacts.grafana.rows.machine import inventory, machine
-from vitalspan.artifacts.grafana.rows.runtime import loops_and_pools
 from vitalspan.artifacts.grafana.rows.traffic import TOP, top_operations
 from vitalspan.artifacts.grafana.rows.vitalspan_itself import vitalspan_itself
 from vitalspan.artifacts.grafana.variables import label_variables
 
 _CPU: Final = "process_cpu_seconds_total"
+_NO_LOOP: Final = "no event loop is instrumented"
+_NO_EXECUTOR: Final = "no executor of vitalspan.integrations is in use"
 
 
 @row("Now", height=5, widths=(3, 3, 3, 3, 4, 4, 4))
@@ -107,7 +108,6 @@ def _top_operations(queries: Queries) -> Iterator[Panel]:
         return f"sum by (job, component, operation) ({queries.rate(metric, COMPONENTS)})"
 
     calls = queries.signal("rate", COMPONENTS, by=BY_OPERATION)
-    growth = by_operation(metrics.OPERATION_MEMORY_GROWTH)
     yield top_operations(
         "Most CPU",
         f"The {TOP} operations whose calls take most CPU time. 100 % is one processor.",
@@ -117,20 +117,17 @@ def _top_operations(queries: Queries) -> Iterator[Panel]:
     yield top_operations(
         "Most memory growth",
         f"The {TOP} operations during whose calls the process's memory grows most.",
-        Column("Growth", growth, "binBps"),
+        Column("Growth", by_operation(metrics.OPERATION_MEMORY_GROWTH), "binBps"),
         calls,
     )
 
 
 @row("Process", widths=[8] * 6)
 def _processes(queries: Queries) -> Iterator[Panel]:
-    cpu = queries.rate(_CPU, TARGETS)
-    virtual = queries.series("process_virtual_memory_bytes", TARGETS)
-    connections = queries.series("process_network_connections", TARGETS)
     yield TimeSeries(
         "CPU of each process",
         "The CPU time of each process. 100 % is one processor, and Python threads rarely use more.",
-        [grouped("sum", cpu, *TARGETS)],
+        [grouped("sum", queries.rate(_CPU, TARGETS), *TARGETS)],
         "percentunit",
     )
     yield TimeSeries(
@@ -143,7 +140,7 @@ def _processes(queries: Queries) -> Iterator[Panel]:
         "Virtual memory",
         "The addresses that each process has reserved, far more than it uses. Only a steady rise "
         "matters.",
-        [grouped("max", virtual, *TARGETS)],
+        [grouped("max", queries.series("process_virtual_memory_bytes", TARGETS), *TARGETS)],
         "bytes",
     )
     yield TimeSeries(
@@ -161,7 +158,7 @@ def _processes(queries: Queries) -> Iterator[Panel]:
         "Network connections",
         "The connections of each process by state. Many in close_wait mean that the process does "
         "not close connections that its peers have closed.",
-        [grouped("sum", connections, *TARGETS, "state")],
+        [grouped("sum", queries.series("process_network_connections", TARGETS), *TARGETS, "state")],
     )
 
 
@@ -193,13 +190,39 @@ def _python(queries: Queries) -> Iterator[Panel]:
     )
 
 
+@row("Event loops and thread pools", widths=(8, 8, 8))
+def _loops_and_pools(queries: Queries) -> Iterator[Panel]:
+    def largest(family: metrics.Family, label: str, empty: str) -> Target:
+        return grouped("max", queries.series(family, TARGETS), *TARGETS, label, empty=empty)
+
+    yield TimeSeries(
+        "Lag of event loops",
+        "How late each event loop called what was due. Something has kept it for so long: a call "
+        "that blocks, or one that computes. Everything else in the loop has waited.",
+        [largest(metrics.EVENT_LOOP_LAG, "loop", _NO_LOOP)],
+        "s",
+    )
+    yield TimeSeries(
+        "Tasks of event loops",
+        "The tasks that have not ended. If they rise steadily, tasks are started faster than they "
+        "end, or some never end.",
+        [largest(metrics.EVENT_LOOP_TASKS, "loop", _NO_LOOP)],
+    )
+    yield TimeSeries(
+        "Queues of thread pools",
+        "The work that waits for a thread of each pool. If some waits for long, the pool has too "
+        "few threads, or its work blocks.",
+        [largest(metrics.EXECUTOR_QUEUE_LENGTH, "executor", _NO_EXECUTOR)],
+    )
+
+
 RESOURCES: Final = Dashboard(
     "vitalspan-resources",
     "vitalspan / Resources",
     "CPU, memory and files of processes and machines, and the components that use them.",
     label_variables(COMPONENTS),
     (
-        *(_now, _by_component, _top_operations, _processes, _python, loops_and_pools),
+        *(_now, _by_component, _top_operations, _processes, _python, _loops_and_pools),
         *(machine, inventory, vitalspan_itself),
     ),
 )

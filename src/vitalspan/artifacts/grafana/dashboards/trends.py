@@ -59,8 +59,6 @@ def _slopes(queries: Queries) -> Iterator[Panel]:
         return f"deriv({past}) * {_HOUR}"
 
     mean = f"({queries.signal('latency_mean', COMPONENTS, by=BY_COMPONENT)}){_PAST}"
-    score = f"{queries.series(metrics.HEALTH_SCORE, TARGETS)}[1h]"
-    resident = f"{queries.series(_RESIDENT, TARGETS)}[1h]"
     yield TimeSeries(
         "Slope of the mean duration",
         "How many seconds longer calls take after an hour, by a line through the last hour. Above "
@@ -73,7 +71,7 @@ def _slopes(queries: Queries) -> Iterator[Panel]:
         "Slope of the health score",
         "How many points the score of each instance gains or loses in an hour, by a line through "
         "the last hour.",
-        [Target(slope(score), _INSTANCE)],
+        [Target(slope(f"{queries.series(metrics.HEALTH_SCORE, TARGETS)}[1h]"), _INSTANCE)],
         limits=((None, styles.FAIR), (0, styles.GOOD)),
         minimum=None,
     )
@@ -81,7 +79,7 @@ def _slopes(queries: Queries) -> Iterator[Panel]:
         "Slope of resident memory",
         "How many bytes each process grows in an hour, by a line through the last hour. If it "
         "stays above 0 for hours, there is a leak.",
-        [Target(slope(resident), _INSTANCE)],
+        [Target(slope(f"{queries.series(_RESIDENT, TARGETS)}[1h]"), _INSTANCE)],
         "bytes",
         minimum=None,
     )
@@ -119,14 +117,13 @@ def _time_to_limits(queries: Queries) -> Iterator[Panel]:
             no_value="nothing grows",
         )
 
-    memory = queries.series("system_memory_available_bytes", TARGETS)
     resident = queries.series(_RESIDENT, TARGETS)
     disk = queries.series("system_filesystem_available_bytes", TARGETS)
     yield until(
         "Until memory is full",
         "How long the memory of the machine lasts, if the process that grew fastest in the last "
         "hour goes on growing.",
-        memory,
+        queries.series("system_memory_available_bytes", TARGETS),
         f"(deriv({resident}[1h]) > 0)",
     )
     yield until(

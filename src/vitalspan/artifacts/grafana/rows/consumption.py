@@ -83,12 +83,11 @@ def caches(queries: Queries) -> Iterator[Panel]:
 @row("APIs", widths=[12] * 4)
 def apis(queries: Queries) -> Iterator[Panel]:
     """Return the row about APIs."""
-    calls = queries.rate(metrics.API_CALLS, COMPONENTS)
     cost = queries.target("api_cost_rate", COMPONENTS, by=_API)
     yield TimeSeries(
         "API calls",
         "Calls a second to each API of the selected components, by outcome.",
-        [grouped("sum", calls, "job", *_API, "outcome")],
+        [grouped("sum", queries.rate(metrics.API_CALLS, COMPONENTS), "job", *_API, "outcome")],
         "reqps",
     )
     yield TimeSeries(
