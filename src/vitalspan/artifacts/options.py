@@ -75,17 +75,14 @@ class Options:
     @property
     def arguments(self) -> str:
         """The arguments of `vitalspan rules export` that write the same files."""
-        arguments = ["FILE --to DIR"]
-        if self.per_instance:
-            arguments.append("--per-instance")
-        if self.metric_prefix:
-            arguments.append(f"--metric-prefix {self.metric_prefix}")
-        if self.runbook_url:
-            arguments.append(f"--runbook-url {shlex.quote(self.runbook_url)}")
-        if self.interval != DEFAULT_STEP:
-            arguments.append(f"--interval {duration_text(self.interval)}")
-        if self.scrape_interval is not None:
-            arguments.append(f"--scrape-interval {duration_text(self.scrape_interval)}")
-        if self.buckets != DURATION_BOUNDARIES:
-            arguments.append(f"--buckets {','.join(f'{bound:.12g}' for bound in self.buckets)}")
-        return " ".join(arguments)
+        buckets = ",".join(f"{bound:.12g}" for bound in self.buckets)
+        needed = {
+            "FILE --to DIR": True,
+            "--per-instance": self.per_instance,
+            f"--metric-prefix {self.metric_prefix}": self.metric_prefix,
+            f"--runbook-url {shlex.quote(self.runbook_url)}": self.runbook_url,
+            f"--interval {duration_text(self.interval)}": self.interval != DEFAULT_STEP,
+            f"--scrape-interval {duration_text(self.scrape)}": self.scrape_interval is not None,
+            f"--buckets {buckets}": self.buckets != DURATION_BOUNDARIES,
+        }
+        return " ".join(argument for argument, is_needed in needed.items() if is_needed)

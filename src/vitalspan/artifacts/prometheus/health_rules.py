@@ -11,12 +11,7 @@ from vitalspan.artifacts.options import Options
 from vitalspan.artifacts.prometheus.fleet_rules import fleet_rules
 from vitalspan.artifacts.prometheus.recording_rules import RecordingRule, counted, told_apart_by
 from vitalspan.compiler.factor_score import FactorCompiler
-from vitalspan.compiler.pooled_score import (
-    FACTOR,
-    ComponentScores,
-    ScoreCompiler,
-    one_of,
-)
+from vitalspan.compiler.pooled_score import FACTOR, ComponentScores, ScoreCompiler, one_of
 from vitalspan.compiler.recorded_names import (
     EFFECTIVE,
     INSTANCE,

@@ -107,8 +107,8 @@ class _Planner:
         if self._signal.absence:
             return self._absent()
         bad = self._bad(self._low, self._high)
-        good = self._good(self._low, self._high)
         clear = level.threshold if level.clear is None else level.clear
+        good = self._good(clear)
         more = 1.0
         long = faster and self._averaged and self._lag > _LONG_WINDOW
         if long and good != clear:
@@ -232,16 +232,19 @@ class _Planner:
         room = high - threshold if self._rule.above else threshold - low
         if room <= 0:
             raise ImpossibleError("the exported series never get beyond the threshold")
-        away = min(abs(threshold) / 2 or 1.0, room / 2)
-        return threshold + away if self._rule.above else threshold - away
+        return _beside(threshold, room / 2, above=self._rule.above)
 
-    def _good(self, low: float, high: float) -> float:
-        clear = self._level.threshold if self._level.clear is None else self._level.clear
-        room = clear - low if self._rule.above else high - clear
+    def _good(self, clear: float) -> float:
+        room = clear - self._low if self._rule.above else self._high - clear
         if room < 0:
             raise ImpossibleError("the exported series never come back to where it clears")
-        away = min(abs(clear) / 2 or 1.0, room)
-        return clear - away if self._rule.above else clear + away
+        return _beside(clear, room, above=not self._rule.above)
+
+
+def _beside(limit: float, room: float, *, above: bool) -> float:
+    """Return a value that is far from a limit, within the room that there is on that side."""
+    away = min(abs(limit) / 2 or 1.0, room)
+    return limit + away if above else limit - away
 
 
 def _ends(segments: list[Segment]) -> list[float]:

@@ -42,7 +42,6 @@ class MemoryGrowth:
     """
 
     def __init__(self, history: History) -> None:
-        self._history = history
         self._present, self._slope, self._time_left = (
             QueryReader(query, history) for query in (_PROCESS, _SLOPE, _LEFT)
         )

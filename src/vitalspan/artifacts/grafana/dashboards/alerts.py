@@ -37,12 +37,9 @@ from vitalspan.metrics import CIRCUIT_STATES
 from vitalspan.promql.matchers import Matcher
 
 _STATES: Final[styles.Mappings] = {
-    metrics.ALERT_STATES[state]: (state, color)
-    for state, color in (
-        ("inactive", styles.GOOD),
-        ("pending", styles.FAIR),
-        ("firing", styles.BAD),
-    )
+    metrics.ALERT_STATES["inactive"]: ("inactive", styles.GOOD),
+    PENDING: ("pending", styles.FAIR),
+    FIRING: ("firing", styles.BAD),
 }
 _NO_RECEIVER: Final = -1
 _CIRCUITS: Final[styles.Mappings] = {

@@ -36,6 +36,7 @@ def _tasks(queries: Queries) -> Iterator[Panel]:
     bad = queries.rate(
         metrics.TASK_OUTCOMES, TARGETS, Matcher("outcome", "=~", "failed|timed_out|expired")
     )
+    wrong = f"sum by (job, task, outcome) ({bad}) > 0"
     waiting = queries.rate(f"{metrics.TASK_WAITING.name}_bucket", TARGETS)
     p95 = f"histogram_quantile(0.95, sum by (job, queue, le) ({waiting}))"
     length = queries.series(metrics.TASK_QUEUE_LENGTH, TARGETS)
@@ -49,13 +50,7 @@ def _tasks(queries: Queries) -> Iterator[Panel]:
     yield TimeSeries(
         "Tasks that went wrong",
         "The tasks a second that failed, ran for too long, or waited for too long.",
-        [
-            Target(
-                f"sum by (job, task, outcome) ({bad}) > 0",
-                legend("task", "outcome"),
-                empty="every task has succeeded",
-            )
-        ],
+        [Target(wrong, legend("task", "outcome"), empty="every task has succeeded")],
         "ops",
     )
     yield TimeSeries(
@@ -79,7 +74,7 @@ def _jobs(queries: Queries) -> Iterator[Panel]:
         return f"max by (job_name) ({queries.series(family, (), *matchers)})"
 
     success = last(metrics.JOB_SUCCEEDED)
-    expected = f"({last(metrics.JOB_INTERVAL)} + {last(metrics.JOB_GRACE)})"
+    late = f"time() - {success} - ({last(metrics.JOB_INTERVAL)} + {last(metrics.JOB_GRACE)})"
     failed = last(metrics.JOB_OUTCOME, Matcher("outcome", "!=", "succeeded"))
     yield Table(
         "Jobs",
@@ -87,13 +82,7 @@ def _jobs(queries: Queries) -> Iterator[Panel]:
         "already.",
         labels(job_name="Job"),
         [
-            Column(
-                "Late by",
-                f"time() - {success} - {expected}",
-                "s",
-                _LATE,
-                empty="no job has an interval and a success",
-            ),
+            Column("Late by", late, "s", _LATE, empty="no job has an interval and a success"),
             Column("Last success", f"time() - {success}", "s", empty=_NO_JOBS),
             Column("Last duration", last(metrics.JOB_DURATION), "s", empty=_NO_JOBS),
             Column("Exit status", last(metrics.JOB_EXIT_STATUS), "none", empty=_NO_JOBS),

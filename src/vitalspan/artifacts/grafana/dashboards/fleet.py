@@ -25,13 +25,7 @@ from vitalspan.artifacts.grafana.panels import (
 from vitalspan.artifacts.grafana.queries import TARGETS, Queries, Scope
 from vitalspan.artifacts.grafana.rows.traffic import TOP
 from vitalspan.artifacts.grafana.variables import Variable, label_variable
-from vitalspan.compiler.recorded_names import (
-    EFFECTIVE,
-    FLEET_WINDOW,
-    INSTANCE,
-    JOB,
-    Grouping,
-)
+from vitalspan.compiler.recorded_names import EFFECTIVE, FLEET_WINDOW, INSTANCE, JOB, Grouping
 from vitalspan.units import duration_text
 
 _JOB: Final[Scope] = ("job",)

@@ -22,11 +22,6 @@ _NO_EXECUTOR: Final = "no executor of vitalspan.integrations is in use"
 
 @row("Now", height=5, widths=(3, 3, 3, 3, 4, 4, 4))
 def _now(queries: Queries) -> Iterator[Panel]:
-    yield from _processes_now(queries)
-    yield from _machines_now(queries)
-
-
-def _processes_now(queries: Queries) -> Iterator[Panel]:
     def series(metric: str) -> str:
         return queries.series(metric, TARGETS)
 
@@ -61,22 +56,21 @@ def _processes_now(queries: Queries) -> Iterator[Panel]:
         "dtdurations",
         sparkline=False,
     )
+    yield from _machines_now(queries)
 
 
 def _machines_now(queries: Queries) -> Iterator[Panel]:
-    def share(what: str, description: str, signal: str, name: str) -> Panel:
+    def share(what: str, description: str, signal: str) -> Panel:
         return Stat(
             f"Machine's {what}",
             f"The share of {description} machine.",
-            [queries.target(signal, TARGETS, name, how="max")],
+            [queries.target(signal, TARGETS, what, how="max")],
             thresholds=styles.UTILIZATION,
         )
 
-    memory = "memory that is used, on the fullest"
-    disk = "the root file system that is used, on the fullest"
-    yield share("CPU", "CPU time that was not idle, on the busiest", "cpu_utilization", "CPU")
-    yield share("memory", memory, "memory_utilization", "memory")
-    yield share("disk", disk, "disk_utilization", "disk")
+    yield share("CPU", "CPU time that was not idle, on the busiest", "cpu_utilization")
+    yield share("memory", "memory that is used, on the fullest", "memory_utilization")
+    yield share("disk", "the root file system that is used, on the fullest", "disk_utilization")
 
 
 @row("By component")

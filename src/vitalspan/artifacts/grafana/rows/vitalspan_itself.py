@@ -21,12 +21,6 @@ _WORK: Final = {"counting": metrics.FOLD.name, "rules": metrics.TICK.name}
 @row("vitalspan itself", widths=(4, 4, 8, 8, 12, 12))
 def vitalspan_itself(queries: Queries) -> Iterator[Panel]:
     """Return the row about what vitalspan says of itself."""
-    yield from _now(queries)
-    yield from _time(queries)
-    yield from _faults(queries)
-
-
-def _now(queries: Queries) -> Iterator[Panel]:
     failed = queries.series(metrics.RULES_RELOAD_FAILED, TARGETS)
     yield Stat(
         "Rule file",
@@ -43,11 +37,16 @@ def _now(queries: Queries) -> Iterator[Panel]:
         f"{Settings.max_series:,} by default, further ones are recorded as {metrics.OVERFLOW}.",
         [Target(f"max({queries.series(metrics.SERIES, TARGETS)})", "label sets")],
     )
+    yield from _time(queries)
+    yield from _faults(queries)
 
 
 def _time(queries: Queries) -> Iterator[Panel]:
     def total(metric: str, end: str) -> str:
         return f"sum by (job) ({queries.rate(f'{metric}_{end}', TARGETS)})"
+
+    def mean(metric: str) -> str:
+        return f"{total(metric, 'sum')} / ({total(metric, 'count')} > 0)"
 
     yield TimeSeries(
         "Time spent",
@@ -61,13 +60,7 @@ def _time(queries: Queries) -> Iterator[Panel]:
         "How long it takes to count a batch of calls, and to evaluate all rules once. A tick that "
         f"takes longer than its interval, {duration_text(Settings.tick_interval)} by default, is "
         "late.",
-        [
-            Target(
-                f"{total(metric, 'sum')} / ({total(metric, 'count')} > 0)",
-                f"{work} {{{{job}}}}",
-            )
-            for work, metric in _WORK.items()
-        ],
+        [Target(mean(metric), f"{work} {{{{job}}}}") for work, metric in _WORK.items()],
         "s",
     )
 
