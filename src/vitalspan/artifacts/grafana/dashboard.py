@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import NamedTuple
 
@@ -14,6 +14,9 @@ from vitalspan.artifacts.grafana.annotations import (
 from vitalspan.artifacts.grafana.panels import Panel
 from vitalspan.artifacts.grafana.queries import Queries
 from vitalspan.artifacts.grafana.variables import Variable
+
+Panels = Iterator[Panel]
+"""What yields the panels of a row, from left to right."""
 
 
 class Row(NamedTuple):
@@ -34,7 +37,7 @@ class Row(NamedTuple):
 
 def row(
     title: str, *, height: int = 8, widths: Sequence[int] = ()
-) -> Callable[[Callable[[Queries], Iterable[Panel]]], Callable[[Queries], Row]]:
+) -> Callable[[Callable[[Queries], Panels]], Callable[[Queries], Row]]:
     """Return a decorator, after which a function that makes panels makes a row of them.
 
     Args:
@@ -43,7 +46,7 @@ def row(
         widths: of each panel; without any, all are equally wide.
     """
 
-    def decorate(panels: Callable[[Queries], Iterable[Panel]]) -> Callable[[Queries], Row]:
+    def decorate(panels: Callable[[Queries], Panels]) -> Callable[[Queries], Row]:
         def make(queries: Queries) -> Row:
             all_panels = list(panels(queries))
             equal = [24 // len(all_panels)] * len(all_panels)

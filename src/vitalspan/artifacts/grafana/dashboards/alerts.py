@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from vitalspan import metrics
 from vitalspan.artifacts.grafana import styles
-from vitalspan.artifacts.grafana.dashboard import Dashboard, row
+from vitalspan.artifacts.grafana.dashboard import Dashboard, Panels, row
 from vitalspan.artifacts.grafana.panels import (
     Column,
-    Panel,
     Stat,
     StateHistory,
     Table,
@@ -59,7 +57,7 @@ def _slo(queries: Queries) -> Variable:
 
 
 @row("Now", height=5)
-def _now(queries: Queries) -> Iterator[Panel]:
+def _now(queries: Queries) -> Panels:
     state = queries.series(metrics.ALERT_STATE, TARGETS)
     left_alone = f"sum({queries.series(metrics.RECEIVER_CIRCUIT, TARGETS)} > bool 0)"
     failed = f"round(sum({queries.increase(metrics.RULE_FAILURES, TARGETS)}))"
@@ -95,7 +93,7 @@ def _now(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Alerts")
-def _alerts(queries: Queries) -> Iterator[Panel]:
+def _alerts(queries: Queries) -> Panels:
     not_well = f"{queries.series(metrics.ALERT_STATE, TARGETS)} > 0"
     yield Table(
         "Firing or pending now",
@@ -109,7 +107,7 @@ def _alerts(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Rules", height=15)
-def _rules(queries: Queries) -> Iterator[Panel]:
+def _rules(queries: Queries) -> Panels:
     yield StateHistory(
         "Every rule",
         "A line for each alert and severity, and for each window of a burn rate. It is green while "
@@ -122,7 +120,7 @@ def _rules(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Changes", widths=(10, 14))
-def _changes(queries: Queries) -> Iterator[Panel]:
+def _changes(queries: Queries) -> Panels:
     def changes(state: str, over: str = RATE_INTERVAL) -> str:
         selected = Matcher("state", "=", state)
         return queries.increase(metrics.ALERT_TRANSITIONS, TARGETS, selected, over=over)
@@ -153,7 +151,7 @@ def _changes(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Notifications and receivers")
-def _receivers(queries: Queries) -> Iterator[Panel]:
+def _receivers(queries: Queries) -> Panels:
     sent = f"sum by (receiver, result) ({queries.increase(metrics.ALERT_NOTIFICATIONS, TARGETS)})"
     circuit = f"max by (receiver) ({queries.series(metrics.RECEIVER_CIRCUIT, TARGETS)})"
     nobody = ("receiver", "no receiver")
@@ -175,7 +173,7 @@ def _receivers(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Actions and mistakes")
-def _actions_and_mistakes(queries: Queries) -> Iterator[Panel]:
+def _actions_and_mistakes(queries: Queries) -> Panels:
     done = f"sum by (result) ({queries.increase(metrics.ALERT_ACTIONS, TARGETS)})"
     failed = f"sum by (alertname) ({queries.increase(metrics.RULE_FAILURES, TARGETS)})"
     without = queries.series(metrics.RULE_WITHOUT_SERIES, TARGETS)
@@ -199,7 +197,7 @@ def _actions_and_mistakes(queries: Queries) -> Iterator[Panel]:
     )
 
 
-def _events(title: str, description: str, *targets: Target) -> Panel:
+def _events(title: str, description: str, *targets: Target) -> TimeSeries:
     return TimeSeries(
         title,
         description,

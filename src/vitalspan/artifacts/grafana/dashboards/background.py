@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from vitalspan import metrics
 from vitalspan.artifacts.grafana import styles
-from vitalspan.artifacts.grafana.dashboard import Dashboard, row
+from vitalspan.artifacts.grafana.dashboard import Dashboard, Panels, row
 from vitalspan.artifacts.grafana.panels import (
     Column,
-    Panel,
     StateHistory,
     Table,
     Target,
@@ -31,7 +29,7 @@ _LATE: Final = ((None, styles.GOOD), (0.0, styles.BAD))
 
 
 @row("Tasks", widths=(12, 12, 12, 12))
-def _tasks(queries: Queries) -> Iterator[Panel]:
+def _tasks(queries: Queries) -> Panels:
     ends = queries.rate(metrics.TASK_OUTCOMES, TARGETS)
     bad = queries.rate(
         metrics.TASK_OUTCOMES, TARGETS, Matcher("outcome", "=~", "failed|timed_out|expired")
@@ -68,7 +66,7 @@ def _tasks(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Batch jobs", widths=(24, 12, 12))
-def _jobs(queries: Queries) -> Iterator[Panel]:
+def _jobs(queries: Queries) -> Panels:
     # What was pushed has the labels of its gateway, which no variable is about.
     def last(family: metrics.Family, *matchers: Matcher) -> str:
         return f"max by (job_name) ({queries.series(family, (), *matchers)})"

@@ -5,16 +5,14 @@ What it costs Prometheus does not grow with the number of instances.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
 from vitalspan.artifacts.grafana import styles
 from vitalspan.artifacts.grafana.annotations import alerts_of_prometheus
-from vitalspan.artifacts.grafana.dashboard import Dashboard, row
+from vitalspan.artifacts.grafana.dashboard import Dashboard, Panels, row
 from vitalspan.artifacts.grafana.panels import (
     Column,
-    Panel,
     Stat,
     Table,
     Target,
@@ -54,7 +52,7 @@ def _instance(queries: Queries) -> Variable:
 
 
 @row("Now", height=5)
-def _now(queries: Queries) -> Iterator[Panel]:
+def _now(queries: Queries) -> Panels:
     score = _of_job(queries.recorded.score(JOB))
     instances = _of_instance(queries.recorded.score(INSTANCE))
     unhealthy = f"count({instances} < {styles.DEGRADED}) or 0 * count({instances})"
@@ -87,7 +85,7 @@ def _now(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Health")
-def _health(queries: Queries) -> Iterator[Panel]:
+def _health(queries: Queries) -> Panels:
     instances = _of_instance(queries.recorded.score(INSTANCE))
     yield TimeSeries(
         "Health score by job",
@@ -117,9 +115,7 @@ def _health(queries: Queries) -> Iterator[Panel]:
     )
 
 
-def _calls_and_errors(
-    queries: Queries, level: Grouping, label: str, of: str = ""
-) -> Iterator[Panel]:
+def _calls_and_errors(queries: Queries, level: Grouping, label: str, of: str = "") -> Panels:
     calls, errors = queries.recorded.call_rate(level), queries.recorded.error_ratio(level)
     yield TimeSeries(
         f"Calls{of}",
@@ -137,7 +133,7 @@ def _calls_and_errors(
 
 
 @row("Rate, errors and duration by job")
-def _traffic(queries: Queries) -> Iterator[Panel]:
+def _traffic(queries: Queries) -> Panels:
     mean, quantile = queries.recorded.latency_mean(JOB), queries.recorded.latency_p95(JOB)
     yield from _calls_and_errors(queries, JOB, "job")
     yield TimeSeries(
@@ -152,7 +148,7 @@ def _traffic(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Components")
-def _components(queries: Queries) -> Iterator[Panel]:
+def _components(queries: Queries) -> Panels:
     yield TimeSeries(
         "Effective score by component",
         "The lowest of the scores of a component and of all that it depends on.",
@@ -164,8 +160,8 @@ def _components(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Outliers")
-def _outliers(queries: Queries) -> Iterator[Panel]:
-    def worst(title: str, description: str, column: Column, *, highest: bool = True) -> Panel:
+def _outliers(queries: Queries) -> Panels:
+    def worst(title: str, description: str, column: Column, *, highest: bool = True) -> Table:
         expr = f"{'topk' if highest else 'bottomk'}({TOP}, {_of_instance(column.expr)})"
         return Table(
             title,

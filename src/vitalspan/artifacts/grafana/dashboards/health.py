@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from vitalspan import metrics
 from vitalspan.artifacts.grafana import styles
-from vitalspan.artifacts.grafana.dashboard import Dashboard, row
+from vitalspan.artifacts.grafana.dashboard import Dashboard, Panels, row
 from vitalspan.artifacts.grafana.panels import (
     Column,
-    Panel,
     Stat,
     StateHistory,
     Table,
@@ -39,7 +37,7 @@ def _levels(queries: Queries) -> tuple[str, str, str]:
 
 
 @row("Now", height=5, widths=(5, 5, 5, 4, 5))
-def _now(queries: Queries) -> Iterator[Panel]:
+def _now(queries: Queries) -> Panels:
     label, known, unknown = _levels(queries)
     lost = f"max by (factor) ({queries.series(metrics.HEALTH_POINTS_LOST, TARGETS)})"
     most_lost = queries.otherwise(f"topk(1, {lost} > 0)", "factor", "nothing")
@@ -79,7 +77,7 @@ def _now(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Score", widths=_WIDE)
-def _score(queries: Queries) -> Iterator[Panel]:
+def _score(queries: Queries) -> Panels:
     score = f"min by (job, instance) ({queries.series(metrics.HEALTH_SCORE, TARGETS)})"
     label, known, unknown = _levels(queries)
     yield TimeSeries(
@@ -101,7 +99,7 @@ def _score(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Factors", height=9)
-def _factors(queries: Queries) -> Iterator[Panel]:
+def _factors(queries: Queries) -> Panels:
     lost = grouped("max", queries.series(metrics.HEALTH_POINTS_LOST, TARGETS), "factor")
     weight = f"max by (factor) ({queries.series(metrics.HEALTH_FACTOR_WEIGHT, TARGETS)})"
     score = f"min by (factor) ({queries.series(metrics.HEALTH_FACTOR_SCORE, TARGETS)})"
@@ -129,7 +127,7 @@ def _factors(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Factors over time")
-def _factors_over_time(queries: Queries) -> Iterator[Panel]:
+def _factors_over_time(queries: Queries) -> Panels:
     yield StateHistory(
         "Factor scores",
         "The worst score of each factor within each cell: 100 % loses no points, 0 % loses all of "
@@ -141,7 +139,7 @@ def _factors_over_time(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Components", widths=_WIDE)
-def _components(queries: Queries) -> Iterator[Panel]:
+def _components(queries: Queries) -> Panels:
     by = "min by (component)"
     effective = queries.series(metrics.COMPONENT_EFFECTIVE_SCORE, COMPONENTS)
     unknown = f"0 * {by} (last_over_time({effective}[$__range])) + ({styles.NO_SCORE})"
@@ -162,7 +160,7 @@ def _components(queries: Queries) -> Iterator[Panel]:
     yield _dependencies(queries)
 
 
-def _dependencies(queries: Queries) -> Panel:
+def _dependencies(queries: Queries) -> Table:
     scores = queries.series(metrics.COMPONENT_EFFECTIVE_SCORE, TARGETS)
     needed = f'label_join({scores}, "depends_on", "", "component")'
     edges = queries.series(metrics.COMPONENT_DEPENDENCY, COMPONENTS)
@@ -184,8 +182,8 @@ def _dependencies(queries: Queries) -> Panel:
 
 
 @row("Components over time")
-def _components_over_time(queries: Queries) -> Iterator[Panel]:
-    def history(title: str, description: str, metric: metrics.Family) -> Panel:
+def _components_over_time(queries: Queries) -> Panels:
+    def history(title: str, description: str, metric: metrics.Family) -> StateHistory:
         target = grouped("min", lowest(queries.series(metric, COMPONENTS)), "component")
         return StateHistory(title, description, [target], thresholds=styles.SCORE)
 
@@ -204,8 +202,8 @@ def _components_over_time(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Concurrency")
-def _concurrency(queries: Queries) -> Iterator[Panel]:
-    def calls(title: str, description: str, metric: metrics.Family) -> Panel:
+def _concurrency(queries: Queries) -> Panels:
+    def calls(title: str, description: str, metric: metrics.Family) -> TimeSeries:
         target = grouped("sum", queries.series(metric, COMPONENTS), "component")
         return TimeSeries(title, description, [target], legend_right=True)
 

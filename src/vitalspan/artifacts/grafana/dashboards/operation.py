@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from vitalspan import metrics
-from vitalspan.artifacts.grafana.dashboard import Dashboard, row
+from vitalspan.artifacts.grafana.dashboard import Dashboard, Panels, row
 from vitalspan.artifacts.grafana.panels import (
     Column,
     Heatmap,
-    Panel,
     Stat,
     Table,
     Target,
@@ -42,8 +40,8 @@ from vitalspan.artifacts.grafana.variables import label_variables, measure_varia
 
 
 @row("Now", height=5)
-def _now(queries: Queries) -> Iterator[Panel]:
-    def quantile(title: str, description: str, signal: str) -> Panel:
+def _now(queries: Queries) -> Panels:
+    def quantile(title: str, description: str, signal: str) -> Stat:
         target = queries.target(signal, title=title[0].lower() + title[1:], how="max")
         return Stat(title, description, [target], no_value="no calls")
 
@@ -54,7 +52,7 @@ def _now(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Rate and errors", widths=[12] * 4)
-def _rate_and_errors(queries: Queries) -> Iterator[Panel]:
+def _rate_and_errors(queries: Queries) -> Panels:
     errors = queries.rate(metrics.OPERATION_ERRORS)
     # A counter of errors is not there before the first of them.
     every = f"sum({errors}) or 0 * sum({queries.signal('rate')})"
@@ -87,7 +85,7 @@ def _rate_and_errors(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Duration", widths=[12] * 4)
-def _durations(queries: Queries) -> Iterator[Panel]:
+def _durations(queries: Queries) -> Panels:
     shares = [
         queries.target(f"latency_{share}", title=f"{share} {{{{job}}}}", exemplar=True)
         for share in ("p50", "p95", "p99")
@@ -121,7 +119,7 @@ def _durations(queries: Queries) -> Iterator[Panel]:
 
 
 @row("In progress")
-def _in_progress(queries: Queries) -> Iterator[Panel]:
+def _in_progress(queries: Queries) -> Panels:
     room = queries.series(metrics.COMPONENT_CONCURRENCY, COMPONENTS)
     on_average = queries.signal("concurrency", COMPONENTS, by=BY_COMPONENT)
     yield TimeSeries(

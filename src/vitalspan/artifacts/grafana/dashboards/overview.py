@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from vitalspan import metrics
 from vitalspan.artifacts.grafana import styles
-from vitalspan.artifacts.grafana.dashboard import Dashboard, row
-from vitalspan.artifacts.grafana.panels import (
-    Column,
-    Panel,
-    Stat,
-    Table,
-    Target,
-    TimeSeries,
-    labels,
-)
+from vitalspan.artifacts.grafana.dashboard import Dashboard, Panels, row
+from vitalspan.artifacts.grafana.panels import Column, Stat, Table, Target, TimeSeries, labels
 from vitalspan.artifacts.grafana.queries import (
     BY_COMPONENT,
     BY_OPERATION,
@@ -42,7 +33,7 @@ def _firing(queries: Queries) -> str:
 
 
 @row("Now", height=5)
-def _now(queries: Queries) -> Iterator[Panel]:
+def _now(queries: Queries) -> Panels:
     yield health_score(queries)
     yield Stat(
         "Firing alerts",
@@ -55,7 +46,7 @@ def _now(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Health")
-def _health(queries: Queries) -> Iterator[Panel]:
+def _health(queries: Queries) -> Panels:
     score = queries.series(metrics.HEALTH_SCORE, TARGETS)
     lost = f"max by (factor) ({queries.series(metrics.HEALTH_POINTS_LOST, TARGETS)}) > 0"
     yield TimeSeries(
@@ -78,7 +69,7 @@ def _health(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Rate, errors and duration by component")
-def _by_component(queries: Queries) -> Iterator[Panel]:
+def _by_component(queries: Queries) -> Panels:
     yield TimeSeries(
         "Calls",
         "Finished calls a second, by component.",
@@ -98,7 +89,7 @@ def _by_component(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Operations")
-def _worst_operations(queries: Queries) -> Iterator[Panel]:
+def _worst_operations(queries: Queries) -> Panels:
     def signal(name: str) -> str:
         return queries.signal(name, COMPONENTS, by=BY_OPERATION, over=_TABLE_WINDOW)
 
@@ -119,7 +110,7 @@ def _worst_operations(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Alerts and versions")
-def _alerts_and_versions(queries: Queries) -> Iterator[Panel]:
+def _alerts_and_versions(queries: Queries) -> Panels:
     versions = {"version": "vitalspan", "python": "Python", "opentelemetry": "OpenTelemetry"}
     yield Table(
         "Alerts that fire now",

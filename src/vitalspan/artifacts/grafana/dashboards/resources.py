@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from vitalspan import metrics
 from vitalspan.artifacts.grafana import styles
-from vitalspan.artifacts.grafana.dashboard import Dashboard, row
-from vitalspan.artifacts.grafana.panels import Column, Panel, Stat, Target, TimeSeries
+from vitalspan.artifacts.grafana.dashboard import Dashboard, Panels, row
+from vitalspan.artifacts.grafana.panels import Column, Stat, Target, TimeSeries
 from vitalspan.artifacts.grafana.queries import BY_OPERATION, COMPONENTS, TARGETS, Queries, grouped
 from vitalspan.artifacts.grafana.rows.machine import inventory, machine
 from vitalspan.artifacts.grafana.rows.traffic import TOP, top_operations
@@ -21,7 +20,7 @@ _NO_EXECUTOR: Final = "no executor of vitalspan.integrations is in use"
 
 
 @row("Now", height=5, widths=(3, 3, 3, 3, 4, 4, 4))
-def _now(queries: Queries) -> Iterator[Panel]:
+def _now(queries: Queries) -> Panels:
     def series(metric: str) -> str:
         return queries.series(metric, TARGETS)
 
@@ -59,8 +58,8 @@ def _now(queries: Queries) -> Iterator[Panel]:
     yield from _machines_now(queries)
 
 
-def _machines_now(queries: Queries) -> Iterator[Panel]:
-    def share(what: str, description: str, signal: str) -> Panel:
+def _machines_now(queries: Queries) -> Panels:
+    def share(what: str, description: str, signal: str) -> Stat:
         return Stat(
             f"Machine's {what}",
             f"The share of {description} machine.",
@@ -74,7 +73,7 @@ def _machines_now(queries: Queries) -> Iterator[Panel]:
 
 
 @row("By component")
-def _by_component(queries: Queries) -> Iterator[Panel]:
+def _by_component(queries: Queries) -> Panels:
     cpu = queries.rate(metrics.OPERATION_CPU, COMPONENTS)
     growth = queries.rate(metrics.OPERATION_MEMORY_GROWTH, COMPONENTS)
     process = f"sum by (job) ({queries.rate(_CPU, TARGETS)})"
@@ -97,7 +96,7 @@ def _by_component(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Top operations")
-def _top_operations(queries: Queries) -> Iterator[Panel]:
+def _top_operations(queries: Queries) -> Panels:
     def by_operation(metric: metrics.Family) -> str:
         return f"sum by (job, component, operation) ({queries.rate(metric, COMPONENTS)})"
 
@@ -117,7 +116,7 @@ def _top_operations(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Process", widths=[8] * 6)
-def _processes(queries: Queries) -> Iterator[Panel]:
+def _processes(queries: Queries) -> Panels:
     yield TimeSeries(
         "CPU of each process",
         "The CPU time of each process. 100 % is one processor, and Python threads rarely use more.",
@@ -157,7 +156,7 @@ def _processes(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Python")
-def _python(queries: Queries) -> Iterator[Panel]:
+def _python(queries: Queries) -> Panels:
     def by_generation(what: str) -> list[Target]:
         rate = queries.rate(f"python_gc_{what}_total", TARGETS)
         return [Target(f"sum by (job, generation) ({rate})", "generation {{generation}}")]
@@ -185,7 +184,7 @@ def _python(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Event loops and thread pools", widths=(8, 8, 8))
-def _loops_and_pools(queries: Queries) -> Iterator[Panel]:
+def _loops_and_pools(queries: Queries) -> Panels:
     def largest(family: metrics.Family, label: str, empty: str) -> Target:
         return grouped("max", queries.series(family, TARGETS), *TARGETS, label, empty=empty)
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from vitalspan import metrics
 from vitalspan.artifacts.grafana import styles
-from vitalspan.artifacts.grafana.dashboard import Dashboard, row
-from vitalspan.artifacts.grafana.panels import Panel, Stat, Target, TimeSeries
+from vitalspan.artifacts.grafana.dashboard import Dashboard, Panels, row
+from vitalspan.artifacts.grafana.panels import Stat, Target, TimeSeries
 from vitalspan.artifacts.grafana.queries import BY_COMPONENT, COMPONENTS, TARGETS, Queries
 from vitalspan.artifacts.grafana.variables import label_variables
 
@@ -25,7 +25,7 @@ _INSTANCE: Final = "{{instance}}"
 
 
 @row("Week over week")
-def _week_over_week(queries: Queries) -> Iterator[Panel]:
+def _week_over_week(queries: Queries) -> Panels:
     past = "The lines of a day and a week ago appear once Prometheus has samples of that time."
 
     def compared(name: str, how: str) -> Iterator[Target]:
@@ -54,7 +54,7 @@ def _week_over_week(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Slopes")
-def _slopes(queries: Queries) -> Iterator[Panel]:
+def _slopes(queries: Queries) -> Panels:
     def slope(past: str) -> str:
         return f"deriv({past}) * {_HOUR}"
 
@@ -86,7 +86,7 @@ def _slopes(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Forecasts")
-def _forecasts(queries: Queries) -> Iterator[Panel]:
+def _forecasts(queries: Queries) -> Panels:
     score = queries.series(metrics.HEALTH_SCORE, TARGETS)
     in_an_hour = f"clamp(predict_linear({score}[1h], {_HOUR}), 0, 100)"
     resident = queries.series(_RESIDENT, TARGETS)
@@ -106,8 +106,8 @@ def _forecasts(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Time until full", height=5)
-def _time_to_limits(queries: Queries) -> Iterator[Panel]:
-    def until(title: str, description: str, left: str, pace: str) -> Panel:
+def _time_to_limits(queries: Queries) -> Panels:
+    def until(title: str, description: str, left: str, pace: str) -> Stat:
         return Stat(
             title,
             description,
@@ -135,13 +135,13 @@ def _time_to_limits(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Unusual values")
-def _unusual(queries: Queries) -> Iterator[Panel]:
+def _unusual(queries: Queries) -> Panels:
     how = (
         f"The area between the dashed lines is usual: the mean of the last hour, and {_DEVIATIONS} "
         "standard deviations to each side of it. Values outside of it are unusual."
     )
 
-    def unusual(what: str, value: Target) -> Panel:
+    def unusual(what: str, value: Target) -> TimeSeries:
         mean = f"avg_over_time(({value.expr}){_PAST})"
         width = f"{_DEVIATIONS} * stddev_over_time(({value.expr}){_PAST})"
         lower, upper = _USUAL

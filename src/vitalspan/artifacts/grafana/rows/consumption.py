@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
 from vitalspan import metrics
-from vitalspan.artifacts.grafana.dashboard import row
-from vitalspan.artifacts.grafana.panels import Panel, Target, TimeSeries, legend
+from vitalspan.artifacts.grafana.dashboard import Panels, row
+from vitalspan.artifacts.grafana.panels import Target, TimeSeries, legend
 from vitalspan.artifacts.grafana.queries import BY_OPERATION, COMPONENTS, Queries, grouped
 from vitalspan.artifacts.grafana.variables import MEASURE, NO_MEASURE
 
@@ -19,7 +18,7 @@ _NO_MODEL: Final = "no call names its model"
 
 
 @row("Resources")
-def call_resources(queries: Queries) -> Iterator[Panel]:
+def call_resources(queries: Queries) -> Panels:
     """Return the row about what calls take of the process."""
     cpu = grouped("sum", queries.rate(metrics.OPERATION_CPU), "job", *BY_OPERATION)
     calls = queries.signal("rate", by=BY_OPERATION)
@@ -47,7 +46,7 @@ def call_resources(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Measures per second")
-def measures(queries: Queries) -> Iterator[Panel]:
+def measures(queries: Queries) -> Panels:
     """Return the row about what calls count."""
     counted = queries.rate(metrics.measure(f"${{{MEASURE}}}"))
     yield TimeSeries(
@@ -61,7 +60,7 @@ def measures(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Caches")
-def caches(queries: Queries) -> Iterator[Panel]:
+def caches(queries: Queries) -> Panels:
     """Return the row about caches."""
     requests = queries.rate(metrics.CACHE_REQUESTS, COMPONENTS)
     yield TimeSeries(
@@ -81,7 +80,7 @@ def caches(queries: Queries) -> Iterator[Panel]:
 
 
 @row("APIs", widths=[12] * 4)
-def apis(queries: Queries) -> Iterator[Panel]:
+def apis(queries: Queries) -> Panels:
     """Return the row about APIs."""
     cost = queries.target("api_cost_rate", COMPONENTS, by=_API)
     yield TimeSeries(
@@ -110,7 +109,7 @@ def apis(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Models", widths=[8] * 6)
-def models(queries: Queries) -> Iterator[Panel]:
+def models(queries: Queries) -> Panels:
     """Return the row about the models that calls to APIs name."""
 
     def added(metric: metrics.Family, *more: str) -> Target:

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from vitalspan import metrics
 from vitalspan.artifacts.grafana import styles
-from vitalspan.artifacts.grafana.dashboard import row
-from vitalspan.artifacts.grafana.panels import (
-    Column,
-    Panel,
-    Stat,
-    Table,
-    Target,
-    TimeSeries,
-    labels,
-)
+from vitalspan.artifacts.grafana.dashboard import Panels, row
+from vitalspan.artifacts.grafana.panels import Column, Stat, Table, Target, TimeSeries, labels
 from vitalspan.artifacts.grafana.queries import RATE_INTERVAL, TARGETS, Queries, Scope
 from vitalspan.rules.burn_rate_alerts import BURN_WINDOWS, MONTH, BurnWindow
 from vitalspan.units import duration_text
@@ -28,7 +19,7 @@ _BY_SLO: Final = ("slo",)
 _NO_SLO: Final = "no SLO"
 
 
-def error_budget_stats(queries: Queries) -> Iterator[Panel]:
+def error_budget_stats(queries: Queries) -> Panels:
     """Return the least budget that any SLO has left, and the fastest burn."""
     yield Stat(
         "Least budget left",
@@ -54,7 +45,7 @@ def error_budget_stats(queries: Queries) -> Iterator[Panel]:
 
 
 @row("SLOs", height=6)
-def slos(queries: Queries) -> Iterator[Panel]:
+def slos(queries: Queries) -> Panels:
     """Return the row about the status of each SLO."""
     bad = _counted(queries, metrics.SLO_BAD_EVENTS, _RANGE)
     events = _counted(queries, metrics.SLO_EVENTS, _RANGE)
@@ -76,7 +67,7 @@ def slos(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Error budgets")
-def error_budgets(queries: Queries) -> Iterator[Panel]:
+def error_budgets(queries: Queries) -> Panels:
     """Return the row about what is left of error budgets."""
     allowed = f"1 - {_objective(queries)}"
     yield TimeSeries(
@@ -99,13 +90,13 @@ def error_budgets(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Burn rates", widths=[12] * len(BURN_WINDOWS))
-def burn_rates(queries: Queries) -> Iterator[Panel]:
+def burn_rates(queries: Queries) -> Panels:
     """Return the row about the burn rates that alerts look at."""
     for window in BURN_WINDOWS:
-        yield _burn_panel(queries, window)
+        yield _burn_rate_panel(queries, window)
 
 
-def _burn_panel(queries: Queries, window: BurnWindow) -> Panel:
+def _burn_rate_panel(queries: Queries, window: BurnWindow) -> TimeSeries:
     long, short, limit = duration_text(window.long), duration_text(window.short), window.burn_rate
     color = _COLORS[window.severity]
     return TimeSeries(

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from vitalspan.artifacts.grafana import styles
-from vitalspan.artifacts.grafana.dashboard import row
-from vitalspan.artifacts.grafana.panels import Column, Panel, Table, Target, TimeSeries, labels
+from vitalspan.artifacts.grafana.dashboard import Panels, row
+from vitalspan.artifacts.grafana.panels import Column, Table, Target, TimeSeries, labels
 from vitalspan.artifacts.grafana.queries import TARGETS, Queries
 from vitalspan.promql.matchers import Matcher
 
 
 @row("Machine", widths=(8, 8, 8, 12, 12))
-def machine(queries: Queries) -> Iterator[Panel]:
+def machine(queries: Queries) -> Panels:
     """Return the row about the machines that processes run on."""
     time = queries.rate("system_cpu_seconds_total", TARGETS)
     busy = queries.rate("system_cpu_seconds_total", TARGETS, Matcher("mode", "!=", "idle"))
@@ -41,7 +39,7 @@ def machine(queries: Queries) -> Iterator[Panel]:
 
 
 @row("Inventory", height=7, widths=(16, 8))
-def inventory(queries: Queries) -> Iterator[Panel]:
+def inventory(queries: Queries) -> Panels:
     """Return the row about the sizes of machines, and what runs on them."""
 
     def column(title: str, metric: str, unit: str = "bytes") -> Column:
@@ -70,7 +68,7 @@ def inventory(queries: Queries) -> Iterator[Panel]:
     )
 
 
-def _usage(what: str, signal: str, warning: str, queries: Queries) -> Panel:
+def _usage(what: str, signal: str, warning: str, queries: Queries) -> TimeSeries:
     return TimeSeries(
         f"{what.capitalize()} used",
         f"The used share of the {what}, as each process sees its machine. {warning}",
@@ -79,7 +77,7 @@ def _usage(what: str, signal: str, warning: str, queries: Queries) -> Panel:
     )
 
 
-def _traffic(what: str, coming: str, going: str, queries: Queries) -> Panel:
+def _traffic(what: str, coming: str, going: str, queries: Queries) -> TimeSeries:
     def target(way: str) -> Target:
         counter = queries.rate(f"system_{what}_{way}_bytes_total", TARGETS)
         return Target(f"sum by (job, instance) ({counter})", f"{{{{instance}}}} {way}")

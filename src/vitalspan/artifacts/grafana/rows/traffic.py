@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
 from vitalspan import metrics
 from vitalspan.artifacts.grafana import styles
-from vitalspan.artifacts.grafana.panels import Column, Panel, Stat, Table, Target, labels
+from vitalspan.artifacts.grafana.dashboard import Panels
+from vitalspan.artifacts.grafana.panels import Column, Stat, Table, Target, labels
 from vitalspan.artifacts.grafana.queries import TARGETS, Queries, Scope
 
 TOP: Final = 10
@@ -22,7 +22,7 @@ _OPERATION_PAGE: Final = (
 )
 
 
-def health_score(queries: Queries) -> Panel:
+def health_score(queries: Queries) -> Stat:
     """Return the score of the worst instance."""
     return Stat(
         "Health score",
@@ -34,7 +34,7 @@ def health_score(queries: Queries) -> Panel:
     )
 
 
-def calls_and_errors(queries: Queries, scope: Scope) -> Iterator[Panel]:
+def calls_and_errors(queries: Queries, scope: Scope) -> Panels:
     """Return the rate of all calls and their error ratio."""
     yield Stat(
         "Calls",
@@ -50,7 +50,7 @@ def calls_and_errors(queries: Queries, scope: Scope) -> Iterator[Panel]:
     )
 
 
-def calls_in_progress(queries: Queries, scope: Scope) -> Iterator[Panel]:
+def calls_in_progress(queries: Queries, scope: Scope) -> Panels:
     """Return how many calls are in progress, and the age of the oldest."""
     yield Stat(
         "In progress",
@@ -66,7 +66,7 @@ def calls_in_progress(queries: Queries, scope: Scope) -> Iterator[Panel]:
     )
 
 
-def top_operations(title: str, description: str, ranked: Column, calls: str) -> Panel:
+def top_operations(title: str, description: str, ranked: Column, calls: str) -> Table:
     """Return a table of the operations that have most of something.
 
     Args:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
 from vitalspan import metrics
 from vitalspan.artifacts.grafana import styles
-from vitalspan.artifacts.grafana.dashboard import row
-from vitalspan.artifacts.grafana.panels import Panel, Stat, Target, TimeSeries
+from vitalspan.artifacts.grafana.dashboard import Panels, row
+from vitalspan.artifacts.grafana.panels import Stat, Target, TimeSeries
 from vitalspan.artifacts.grafana.queries import TARGETS, Queries, grouped
 from vitalspan.config import Settings
 from vitalspan.units import duration_text
@@ -19,7 +18,7 @@ _WORK: Final = {"counting": metrics.FOLD.name, "rules": metrics.TICK.name}
 
 
 @row("vitalspan itself", widths=(4, 4, 8, 8, 12, 12))
-def vitalspan_itself(queries: Queries) -> Iterator[Panel]:
+def vitalspan_itself(queries: Queries) -> Panels:
     """Return the row about what vitalspan says of itself."""
     failed = queries.series(metrics.RULES_RELOAD_FAILED, TARGETS)
     yield Stat(
@@ -41,7 +40,7 @@ def vitalspan_itself(queries: Queries) -> Iterator[Panel]:
     yield from _faults(queries)
 
 
-def _time(queries: Queries) -> Iterator[Panel]:
+def _time(queries: Queries) -> Panels:
     def total(metric: str, end: str) -> str:
         return f"sum by (job) ({queries.rate(f'{metric}_{end}', TARGETS)})"
 
@@ -65,7 +64,7 @@ def _time(queries: Queries) -> Iterator[Panel]:
     )
 
 
-def _faults(queries: Queries) -> Iterator[Panel]:
+def _faults(queries: Queries) -> Panels:
     def total(metric: metrics.Family, label: str, title: str = "") -> Target:
         target = grouped("sum", queries.increase(metric, TARGETS), label)
         return replace(target, legend=f"{title}{target.legend}")
