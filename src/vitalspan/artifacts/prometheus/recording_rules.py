@@ -54,14 +54,13 @@ class RecordingRules:
     def rate(self, metric: str, window: float, growth: Growth = "rate") -> str:
         """Return the series that has the rate of a counter, or its increase, over a window."""
         name = self.series(counted(metric), f"{growth}{duration_text(window)}")
-        increase = call(growth, VectorSelector(metric, (), range_text(window)))
-        return self._record(RecordingRule(name, self._by_job("sum", increase)))
+        return self._record(RecordingRule(name, self._sum(growth, metric, window)))
 
     def ratio(self, part: str, whole: str, window: float, slo: str) -> str:
         """Return the series that has an SLO's rate of one counter over that of another."""
         name = self.series(counted(part), f"ratio_rate{duration_text(window)}")
         this = Matcher("slo", "=", slo)
-        above, below = (self._rate(metric, window, this) for metric in (part, whole))
+        above, below = (self._sum("rate", metric, window, this) for metric in (part, whole))
         expr = binary(above, "/", below > 0, layout="lines")
         return self._record(RecordingRule(name, expr, (("slo", slo),)))
 
@@ -75,10 +74,9 @@ class RecordingRules:
         self.asked.setdefault(recording)
         return recording.record
 
-    def _rate(self, metric: str, window: float, *matchers: Matcher) -> Expression:
-        return self._by_job(
-            "sum", call("rate", VectorSelector(metric, matchers, range_text(window)))
-        )
+    def _sum(self, growth: Growth, metric: str, window: float, *matchers: Matcher) -> Expression:
+        vector = VectorSelector(metric, matchers, range_text(window))
+        return self._by_job("sum", call(growth, vector))
 
     def _by_job(self, function: str, vector: Expression) -> Expression:
         if self._per_instance:
