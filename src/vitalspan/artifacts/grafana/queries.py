@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import isfinite
-from typing import Any, Final
+from typing import Final
 
 from vitalspan import metrics
 from vitalspan.artifacts.grafana.panels import Target, legend
@@ -68,7 +67,6 @@ class Queries:
         over: str = RATE_INTERVAL,
         ago: float = 0.0,
         apart: bool = False,
-        **fields: Any,
     ) -> str:
         """Return a signal, by job and `by`.
 
@@ -79,16 +77,10 @@ class Queries:
             over: the window, as PromQL has it.
             ago: seconds to go back in time.
             apart: whether instances stay apart.
-            **fields: what else a rule would say: `slo`, `measure`, `where`.
         """
-        query = build_query({"signal": name, **fields})
-        selection = Selection(
-            _where(scope, query.where),
-            by=by,
-            offset=ago,
-            span=over,
-            context=replace(self.context, per_instance=apart),
-        )
+        query = build_query({"signal": name})
+        context = replace(self.context, per_instance=apart)
+        selection = Selection(_where(scope), by=by, offset=ago, span=over, context=context)
         return str(signal_of(query).promql(selection, query))
 
     def target(
@@ -115,18 +107,17 @@ class Queries:
         """
         expr = self.signal(name, scope, by=by, apart=apart)
         signal = signal_of(build_query({"signal": name}))
-        highest = signal.highest_value()
         return Target(
             f"{how}({expr})" if how else expr,
             title or legend(*(("instance", *by) if apart else by)),
             exemplar=exemplar,
             unit=_UNITS.get(signal.unit, "none"),
-            maximum=int(highest) if isfinite(highest) else None,
+            maximum=1 if signal.highest_value() == 1 else None,
         )
 
-    def selection(self, scope: Scope, over: str = RATE_INTERVAL) -> Selection:
+    def selection(self, scope: Scope) -> Selection:
         """Return what the variables of a dashboard select."""
-        return Selection(_where(scope), span=over, context=self.context)
+        return Selection(_where(scope), span=RATE_INTERVAL, context=self.context)
 
     def name(self, metric: Family | str) -> str:
         """Return what a metric is called in Prometheus."""
@@ -207,7 +198,5 @@ def _name(metric: Family | str) -> str:
     return metric if isinstance(metric, str) else metric.name
 
 
-def _where(scope: Scope, more: tuple[Matcher, ...] = ()) -> tuple[Matcher, ...]:
-    # A label that a query asks for itself is not narrowed down any more.
-    names = {one.label for one in more}
-    return (*(Matcher(label, "=~", f"${label}") for label in scope if label not in names), *more)
+def _where(scope: Scope) -> tuple[Matcher, ...]:
+    return tuple(Matcher(label, "=~", f"${label}") for label in scope)
