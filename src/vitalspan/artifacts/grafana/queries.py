@@ -131,16 +131,16 @@ class Queries:
         """Return the rate of a counter, series by series."""
         return str(self.selection(scope).rate(_name(metric), *matchers))
 
-    def heatmap(self, histogram: Family, scope: Scope = OPERATIONS) -> str:
+    def heatmap(self, histogram: Family) -> str:
         """Return how many measurements came between two points, bucket by bucket.
 
         Where any series has a native histogram, the buckets are those of the native ones: buckets
         of both kinds cannot be drawn together.
         """
-        classic = f"sum by (le) ({self.increase(f'{histogram.name}_bucket', scope)})"
+        classic = f"sum by (le) ({self.increase(f'{histogram.name}_bucket')})"
         if not self.native_histograms:
             return classic
-        return f"sum({self.increase(histogram, scope)}) or on () {classic}"
+        return f"sum({self.increase(histogram)}) or on () {classic}"
 
     def seen_calls(self, scope: Scope) -> str:
         """Return a selector of series that each operation has that was ever called."""
