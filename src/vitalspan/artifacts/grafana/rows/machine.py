@@ -12,6 +12,15 @@ from vitalspan.promql.matchers import Matcher
 @row("Machine", widths=(8, 8, 8, 12, 12))
 def machine(queries: Queries) -> Panels:
     """Return the row about the machines that processes run on."""
+
+    def usage(what: str, signal: str, warning: str) -> TimeSeries:
+        return TimeSeries(
+            f"{what.capitalize()} used",
+            f"The used share of the {what}, as each process sees its machine. {warning}",
+            [queries.target(signal, TARGETS, apart=True)],
+            limits=styles.UTILIZATION,
+        )
+
     time = queries.rate("system_cpu_seconds_total", TARGETS)
     busy = queries.rate("system_cpu_seconds_total", TARGETS, Matcher("mode", "!=", "idle"))
     by_mode = f"sum by (mode) ({busy}) / on () group_left () sum({time})"
@@ -25,15 +34,8 @@ def machine(queries: Queries) -> Panels:
         stacked=True,
         maximum=1,
     )
-    yield _usage(
-        "memory", "memory_utilization", "Above 90 %, the kernel may kill processes.", queries
-    )
-    yield _usage(
-        "root file system",
-        "disk_utilization",
-        "When it is full, nothing can be written.",
-        queries,
-    )
+    yield usage("memory", "memory_utilization", "Above 90 %, the kernel may kill processes.")
+    yield usage("root file system", "disk_utilization", "When it is full, nothing can be written.")
     yield _traffic("disk", "read", "written", queries)
     yield _traffic("network", "receive", "transmit", queries)
 
@@ -65,15 +67,6 @@ def inventory(queries: Queries) -> Panels:
         "The versions of Python, and the number of processes that run each of them.",
         labels(implementation="Python", version="Version"),
         [Column("Processes", processes, "none")],
-    )
-
-
-def _usage(what: str, signal: str, warning: str, queries: Queries) -> TimeSeries:
-    return TimeSeries(
-        f"{what.capitalize()} used",
-        f"The used share of the {what}, as each process sees its machine. {warning}",
-        [queries.target(signal, TARGETS, apart=True)],
-        limits=styles.UTILIZATION,
     )
 
 
