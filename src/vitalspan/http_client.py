@@ -175,7 +175,7 @@ def _response(events: Iterator[Any], most: int, *, whole: bool) -> HttpResponse:
             if isinstance(event, h11.EndOfMessage) or len(body) > most:
                 break
             if isinstance(event, h11.ConnectionClosed):
-                raise ConnectionError("the other side hung up")
+                raise ConnectionError("the server closed the connection")
     except (OSError, h11.RemoteProtocolError):
         if whole or not status:
             raise

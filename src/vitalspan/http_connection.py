@@ -68,7 +68,7 @@ class Connection:
         except OSError:
             raise
         except ValueError:
-            raise OSError("the host's name cannot be one") from None
+            raise OSError("the host name is not valid") from None
 
     def send(self, data: bytes) -> None:
         """Send all of the data.

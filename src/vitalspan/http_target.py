@@ -190,7 +190,7 @@ def _split(what: str, url: str) -> SplitResult:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ConfigurationError(f"{what}: the URL's host or port cannot be: {hint}") from None
+        raise ConfigurationError(f"{what}: the URL's host or port is not valid: {hint}") from None
     if parts.scheme not in _PORTS or not parts.hostname or _NOT_IN_URL.search(url) or port == 0:
         raise ConfigurationError(
             f"{what}: the URL needs http:// or https:// and a host, and no spaces: {hint}"

@@ -94,7 +94,7 @@ def test_any_document_makes_a_report_without_control_characters(document: Any) -
 @pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b"[" * 100_000, b'{"a": ' + b"1" * 5000])
 def test_what_is_no_document(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_report, "get", lambda *_: HttpResponse(200, {}, body))
-    with pytest.raises(service_report.ScrapeError, match="is no document of vitalspan"):
+    with pytest.raises(service_report.ScrapeError, match="is not a document of vitalspan"):
         ServiceApi("a", timeout=1).ask("health")
 
 

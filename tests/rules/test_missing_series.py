@@ -95,7 +95,8 @@ def test_what_is_misspelled_is_reported_once(
     assert shop.sample(METRIC, alertname="Some") == 1
     [message] = caplog.messages
     assert message == (
-        "1 rule is about what was not there in the first 5m and stays silent until it is: "
+        "1 rule is about something that did not exist in the first 5m, and stays silent until it "
+        "does: "
         f"Some: {reason}"
     )
 
@@ -204,7 +205,7 @@ def test_many_of_them_are_one_message_that_ends(caplog: pytest.LogCaptureFixture
     shop.wait()
     [message] = caplog.messages
     assert message.startswith(
-        "50 rules are about what was not there in the first 5m and stay silent"
+        "50 rules are about something that did not exist in the first 5m, and stay silent"
     )
     assert message.endswith("; and 30 more")
     # A rule that is added later waits for itself.

@@ -205,7 +205,7 @@ def test_a_folder_that_comes_later_is_used_then(tmp_path, caplog):
     url = f"sqlite:///{tmp_path / 'volume' / 'history.db'}"
     clock, monitor = service(url)
     step(monitor, clock, 3)
-    assert "recording goes on" in caplog.text
+    assert "recording continues" in caplog.text
     (tmp_path / "volume").mkdir()
     step(monitor, clock, 20)
     assert stored_calls(url, clock) == 23

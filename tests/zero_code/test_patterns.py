@@ -91,7 +91,9 @@ def test_what_is_listed_is_what_is_decorated(words: list[str]) -> None:
 
 @pytest.mark.parametrize("wrong", ["shop", ":pay", "shop:", "a:b:c", "shop.checkout, x"])
 def test_what_is_no_pattern(wrong: str) -> None:
-    with pytest.raises(vs.ConfigurationError, match=r"VITALSPAN_OPERATIONS: .* is no pattern: use"):
+    with pytest.raises(
+        vs.ConfigurationError, match=r"VITALSPAN_OPERATIONS: .* is not a pattern: use"
+    ):
         parse_patterns(wrong)
 
 

@@ -250,7 +250,7 @@ def test_what_cannot_be_run(shop: Path) -> None:
     assert status("--", "/no/such") == (1, "vitalspan run: /no/such: No such file or directory\n")
     code, said = status("--", "true", VITALSPAN_OPERATIONS="shop.checkout")
     assert code == 1
-    assert "VITALSPAN_OPERATIONS: 'shop.checkout' is no pattern: use module:function" in said
+    assert "VITALSPAN_OPERATIONS: 'shop.checkout' is not a pattern: use module:function" in said
     code, said = status("--instrument", "flusk", "--", "true")
     assert "there is no integration 'flusk': did you mean flask?; or use all or none" in said
     code, said = status("--port", "metrics", "--", "true")

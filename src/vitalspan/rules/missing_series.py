@@ -205,7 +205,7 @@ def _log(reasons: Mapping[AlertStates, str]) -> None:
     more = len(texts) - _MOST_LOGGED
     rest = [f"and {more} more"] if more > 0 else []
     logger.warning(
-        "%s about what was not there in the first %s and %s silent until it is: %s",
+        "%s about something that did not exist in the first %s, and %s silent until it does: %s",
         f"{counted(len(reasons), 'rule')} {'is' if len(reasons) == 1 else 'are'}",
         duration_text(PATIENCE),
         "stays" if len(reasons) == 1 else "stay",

@@ -134,7 +134,7 @@ class RuleFiles:
         except ConfigurationError as refused:
             self._in_force = reading.stamps
             self.reload_failed = True
-            logger.error("the rules before are still in force: %s", refused)
+            logger.error("the previous rules stay in force: %s", refused)
             return False
         return True
 

@@ -164,7 +164,7 @@ class SelectorLoop:
         try:
             self.step()
         except Exception:  # noqa: BLE001 - all connections depend on it
-            _log.exception("the HTTP server goes on after an internal error")
+            _log.exception("the HTTP server continues after an internal error")
             self._stopping.wait(_RETRY_SECONDS)
 
     def _patience(self, most: float) -> float | None:

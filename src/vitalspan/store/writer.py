@@ -250,7 +250,7 @@ class StoreWriter:
         status.writes["failed"] += 1
         if not status.fault:
             logger.warning(
-                "%s; recording goes on, and what is in memory is stored when that is possible",
+                "%s; recording continues, and the history in memory is stored when possible",
                 fault,
             )
         status.fault = str(fault)

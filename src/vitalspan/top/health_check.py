@@ -75,7 +75,7 @@ def health_at(url: str, *, timeout: float, metric_prefix: str = "") -> HealthRep
     if not parts.path.endswith(_METRICS):
         report = _asked(whole, timeout)
         if report is None:
-            raise ScrapeError("answered what is no health of vitalspan")
+            raise ScrapeError("the response is not the health of a vitalspan service")
         return report
     beside = urlunsplit(parts._replace(path=f"{parts.path.removesuffix(_METRICS)}/health"))
     report = _asked(beside, timeout)

@@ -88,7 +88,7 @@ def _document(target: HttpTarget, path: str) -> Fields:
         why = fields.text("error")
         raise ScrapeError(f"answered {answer.status}{why and f': {why}'}")
     if not fields:
-        raise ScrapeError(f"{path} is no document of vitalspan")
+        raise ScrapeError(f"{path} is not a document of vitalspan")
     return fields
 
 

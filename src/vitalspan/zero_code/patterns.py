@@ -55,8 +55,8 @@ def parse_patterns(text: str, where: str = "VITALSPAN_OPERATIONS") -> tuple[Patt
         module, colon, name = word.partition(":")
         if not (colon and module and name) or ":" in name:
             raise ConfigurationError(
-                f"{where}: {word!r:.80} is no pattern: use module:function, module:Class.method or "
-                "module:*"
+                f"{where}: {word!r:.80} is not a pattern: use module:function, module:Class.method "
+                "or module:*"
             )
         patterns.append(Pattern(module, name))
     return tuple(patterns)

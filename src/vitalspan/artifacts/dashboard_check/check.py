@@ -149,5 +149,5 @@ class DashboardCheck:
             values = self.server.label_values(label, selector, start, end)
             return values, selector or f'{{{label}!=""}}'
         raise RefusedError(
-            f"{query} is no query of a variable, such as label_values(metric, label)"
+            f"{query} is not the query of a variable, such as label_values(metric, label)"
         )

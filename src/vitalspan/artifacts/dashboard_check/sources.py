@@ -145,7 +145,7 @@ def _check_lists(content: Mapping[str, Any]) -> None:
     for part in lists:
         if not isinstance(part, list) or len(_objects(part)) < len(part):
             raise _BadDashboardError(
-                "no dashboard in Grafana's classic JSON: its panels, targets, variables and "
+                "not a dashboard in Grafana's classic JSON: its panels, targets, variables and "
                 "annotations have to be lists of objects"
             )
 

@@ -198,7 +198,7 @@ class GrpcTransport:
 def _receive(protocol: H2Connection, connection: Connection, call: _Call) -> None:
     data = connection.receive()
     if not data:
-        raise ConnectionError("the receiver hung up")
+        raise ConnectionError("the receiver closed the connection")
     events: Iterable[Any] = protocol.receive_data(data)
     for event in events:
         call.take(event)
