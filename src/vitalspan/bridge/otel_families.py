@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Final
 
 from opentelemetry.sdk.metrics.export import (
@@ -24,10 +25,8 @@ from vitalspan.bridge.otel_points import (
     OtelHistogram,
     classic_histogram,
     exemplars_in,
-    exemplars_of,
     exponential_histogram,
     latest_exemplar,
-    native_of,
 )
 from vitalspan.exposition.families import HistogramFamily, MetricFamily, ScalarFamily
 from vitalspan.exposition.points import Exemplar, LabelSet
@@ -62,8 +61,8 @@ class _Rows:
             return HistogramFamily(
                 self.metadata,
                 self.histograms,
-                exemplars_of,
-                native=native_of,
+                attrgetter("exemplars"),
+                native=attrgetter("native"),
                 classic=not self.exponential,
                 created=self.created,
             )

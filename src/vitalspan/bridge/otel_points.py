@@ -67,19 +67,9 @@ class OtelHistogram(NamedTuple):
         return self.labels.all_labels()
 
 
-def exemplars_of(point: OtelHistogram) -> Mapping[int, Exemplar]:
-    """Return the exemplars of a point, by the index of their bucket."""
-    return point.exemplars
-
-
 def exemplars_in(point: Any) -> Sequence[Any]:
     """Return the exemplars of an SDK point, which older releases do not have."""
     return getattr(point, "exemplars", None) or ()
-
-
-def native_of(histogram: Counts) -> NativeHistogram | None:
-    """Return the native histogram of an exponential one."""
-    return histogram.native
 
 
 def classic_histogram(point: Any, labels: LabelSet, strategy: TranslationStrategy) -> OtelHistogram:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Any, Final
 
 from opentelemetry import trace
@@ -12,6 +13,12 @@ from vitalspan.runtime.internal_errors import logger
 
 _TRACES_PROTOCOL: Final = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
 _PROTOCOL: Final = "OTEL_EXPORTER_OTLP_PROTOCOL"
+
+_EXPORTERS: Final = {
+    "http/protobuf": ("http", "tracing='otlp'", "otlp"),
+    "grpc": ("grpc", "tracing='otlp' over gRPC", "otlp-grpc"),
+}
+"""For each protocol, the package of its exporter, the feature that needs it, and the extra."""
 
 
 def set_up(tracing: str) -> bool:
@@ -48,20 +55,13 @@ def set_up(tracing: str) -> bool:
 def _exporter() -> Any:
     variable = _TRACES_PROTOCOL if os.environ.get(_TRACES_PROTOCOL) else _PROTOCOL
     protocol = os.environ.get(variable) or "http/protobuf"
-    if protocol == "http/protobuf":
-        try:
-            from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
-                OTLPSpanExporter as HttpExporter,
-            )
-        except ImportError as missing:
-            raise MissingExtraError("tracing='otlp'", "otlp") from missing
-        return HttpExporter()
-    if protocol == "grpc":
-        try:
-            from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (  # noqa: PLC0415
-                OTLPSpanExporter as GrpcExporter,
-            )
-        except ImportError as missing:
-            raise MissingExtraError("tracing='otlp' over gRPC", "otlp-grpc") from missing
-        return GrpcExporter()
-    raise ConfigurationError(f"{variable}={protocol!r} is not supported: use http/protobuf or grpc")
+    if protocol not in _EXPORTERS:
+        raise ConfigurationError(
+            f"{variable}={protocol!r} is not supported: use {' or '.join(_EXPORTERS)}"
+        )
+    transport, feature, extra = _EXPORTERS[protocol]
+    try:
+        module = import_module(f"opentelemetry.exporter.otlp.proto.{transport}.trace_exporter")
+    except ImportError as missing:
+        raise MissingExtraError(feature, extra) from missing
+    return module.OTLPSpanExporter()

@@ -182,8 +182,10 @@ class EvaluationLoop(Evaluator):
 
     def _share(self, workers: Workers, settings: Settings) -> SharedEvaluation:
         # Imported here, because few services have several processes.
-        from vitalspan.workers.evaluation_parts import EvaluationParts  # noqa: PLC0415
-        from vitalspan.workers.shared_evaluation import SharedEvaluation  # noqa: PLC0415
+        from vitalspan.workers.shared_evaluation import (  # noqa: PLC0415
+            EvaluationParts,
+            SharedEvaluation,
+        )
 
         parts = EvaluationParts(
             self.history,

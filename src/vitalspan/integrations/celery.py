@@ -63,8 +63,8 @@ def instrument(app: Celery, **options: Unpack[TaskOptions]) -> None:
         (signals.task_failure, _failure),
         (signals.task_postrun, _postrun),
         (signals.task_revoked, _revoked),
-        (signals.task_rejected, _rejected),
-        (signals.task_unknown, _unknown),
+        (signals.task_rejected, _count_message),
+        (signals.task_unknown, _count_message),
         (signals.worker_init, _watch_time_limits),
     ):
         # A handler is connected only once, however many applications there are.
@@ -163,14 +163,6 @@ def _revoked(sender: Any, request: Any, expired: bool, **_: Any) -> None:  # noq
         operations.count(sender.name, _queue(request), "expired" if expired else "revoked")
 
 
-def _rejected(sender: Any, message: Any, **_: Any) -> None:
-    _count_message(sender, message)
-
-
-def _unknown(sender: Any, message: Any, **_: Any) -> None:
-    _count_message(sender, message)
-
-
 def _watch_time_limits(**_: Any) -> None:
     """Count tasks that are killed at their hard time limit, which few versions report."""
     _main_process[0] = os.getpid()
@@ -194,9 +186,9 @@ def _watch_time_limits(**_: Any) -> None:
     Request.on_timeout = counted
 
 
-def _count_message(consumer: Any, message: Any) -> None:
+def _count_message(sender: Any, message: Any, **_: Any) -> None:
     """Count a message without a known task; its name may be anything that a client sent."""
-    operations = _operations.get(getattr(consumer, "app", None))
+    operations = _operations.get(getattr(sender, "app", None))
     if operations is not None:
         operations.count(OTHER, _queue(message), "rejected")
 

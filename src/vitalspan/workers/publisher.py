@@ -183,7 +183,7 @@ class Publisher:
             every = self._counts.recorder.series_table.all() if flushed is None else flushed
             series = [one for each in every if (one := self._encoded(each))]
         # Processes with the same series in the same order are summed faster.
-        series.sort(key=_key)
+        series.sort(key=lambda one: one[0].key)
         counts = WorkerCounts()
         for cache in self._counts.caches():
             counts.caches[cache[:2]] = list(cache[2:])
@@ -260,10 +260,6 @@ class Publisher:
         counts.details = series.details
         grid = self._grids.setdefault(counts.boundaries, len(self._grids))
         return encode_series(key, counts, grid, self._counts.epoch())
-
-
-def _key(series: tuple[EncodedSeries, int, float]) -> bytes:
-    return series[0].key
 
 
 def _any_count(sums: Mapping[tuple[str, str], list[float]]) -> bool:
