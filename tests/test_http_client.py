@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import http.server
+import socket
+import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.certificates import Authority
+from support.webhook_sink import run_sink
 from vitalspan.errors import ConfigurationError
 from vitalspan.http_client import HttpResponse, fetch
 from vitalspan.http_target import HttpTarget
@@ -113,3 +118,44 @@ def test_the_proxy_of_the_environment(
             assert [path for _, path, _, _ in asked] == ["http://prometheus.example:80/a"]
         direct = HttpTarget("x", proxy)
         assert through_environment_proxy(direct) is direct
+
+
+def pipe(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
+def test_tls_through_a_proxy(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue("server", "127.0.0.1")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    trusting = ssl.create_default_context(cafile=str(authority.file))
+    trusting.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    asked: list[bytes] = []
+
+    def tunnel(listener: socket.socket, port: int) -> None:
+        client, _ = listener.accept()
+        with client, socket.create_connection(("127.0.0.1", port)) as server:
+            asked.append(client.recv(65536))
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=pipe, args=(server, client))
+            back.start()
+            pipe(client, server)
+            back.join()
+
+    with run_sink(tls) as sink, socket.create_server(("127.0.0.1", 0)) as listener:
+        port = int(sink.url.rpartition(":")[2])
+        thread = threading.Thread(target=tunnel, args=(listener, port))
+        thread.start()
+        proxy = f"http://me:secret@127.0.0.1:{listener.getsockname()[1]}"
+        target = HttpTarget("x", f"{sink.url}/hook", tls=trusting, proxy=proxy)
+        assert fetch(target, target.selector, b"{}", most=10).status == 200
+        thread.join()
+        assert [one.path for one in sink.posted] == ["/hook"]
+        assert "Proxy-Authorization" not in sink.posted[0].headers
+    assert asked[0].startswith(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n" % port)
+    assert b"Proxy-Authorization: Basic bWU6c2VjcmV0" in asked[0]

@@ -22,6 +22,7 @@ from vitalspan.recording import spans
 from vitalspan.recording.call_record import details_of
 from vitalspan.recording.call_site import OFF, CallSite
 from vitalspan.recording.measured_call import open_span
+from vitalspan.recording.spans import slot
 
 if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
@@ -129,7 +130,7 @@ class ClientOperations(RequestOperations):
             return None
         call = ClientCall(self, *key, site)
         call.scheme = self.scheme_label(url.scheme)
-        if spans.slot._TRACER_PROVIDER is not site.gate:  # noqa: SLF001
+        if slot._TRACER_PROVIDER is not site.gate:  # noqa: SLF001
             call.trace(_attributes(method, url), instrumented=self._is_instrumented())
         return call
 

@@ -24,6 +24,7 @@ from vitalspan.recording.call_record import CallDetails, details_of
 from vitalspan.recording.call_site import OFF, CallSite
 from vitalspan.recording.current_call import current_request
 from vitalspan.recording.measured_call import open_span
+from vitalspan.recording.spans import slot
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -158,7 +159,7 @@ class HttpOperations(RequestOperations):
         call = HttpCall(self, method, site)
         if self._opentelemetry_metrics and method != WEBSOCKET:
             call.scheme = self.scheme_label(scheme)
-        if spans.slot._TRACER_PROVIDER is not site.gate:  # noqa: SLF001
+        if slot._TRACER_PROVIDER is not site.gate:  # noqa: SLF001
             call.trace(describe)
         return call
 
