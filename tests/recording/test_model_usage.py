@@ -238,7 +238,7 @@ def test_a_price_table_is_changed_wholly_or_not_at_all() -> None:
         table.replace({"large": {"input": 2}, "other": {"imput": 3}})
     assert table.find("small") == Price(1)
     assert table.find("large") is None
-    with pytest.raises(ConfigurationError, match="is no model"):
+    with pytest.raises(ConfigurationError, match="is not a model"):
         table.set("")
 
 

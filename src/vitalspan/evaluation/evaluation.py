@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from vitalspan.errors import VitalspanError
 from vitalspan.evaluation.loop import EvaluationLoop
-from vitalspan.exposition.alert_families import (
+from vitalspan.exposition.evaluation_families import (
     receiver_families,
     rule_families,
     slo_families,
