@@ -1,4 +1,4 @@
-"""Where memory is allocated, what a block has kept, and whether a function leaks."""
+"""Where memory is allocated, what a block of code keeps, and whether a function leaks."""
 
 from vitalspan.memory.repeated_runs import Growth, growth
 from vitalspan.memory.snapshots import Difference, differences, is_tracking, snapshot

@@ -1,4 +1,4 @@
-"""Whether a function leaks: it is run again and again, and what stays allocated is looked at."""
+"""Detects leaks: runs a function repeatedly, and checks what stays allocated."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from vitalspan.memory.tracing import tracing
 from vitalspan.memory.trend import Trend, trend
 
 MIN_RUNS: Final = 10
-"""With fewer runs, the normal approximation of the test does not hold."""
+"""With fewer runs, the normal approximation of the test is not valid."""
 
 MAX_RUNS: Final = 1000
-"""Every pair of runs has a slope; with more runs there are too many of them."""
+"""Every pair of runs has a slope, so the number of slopes would be too large."""
 
 _LINES: Final = 10
 
 
 @dataclass(frozen=True)
 class Growth:
-    """How the memory that is allocated grew while a function was run again and again.
+    """The growth of allocated memory over repeated runs of a function.
 
     Attributes:
-        sizes: the bytes that were allocated after each run, when garbage had been collected.
-        slope: by how many bytes they grew with each run: Sen's slope, the median of the slopes
-            between all pairs of runs.
+        sizes: the allocated bytes after each run, after a garbage collection.
+        slope: the growth in bytes per run: Sen's slope, the median of the slopes between all pairs
+            of runs.
         interval: the confidence interval of the slope.
-        p_value: how likely memory that does not grow is to seem to grow as clearly as this, by the
-            one-sided Mann-Kendall test.
-        confidence: that of the interval, between 0 and 1.
+        p_value: the probability that memory without growth seems to grow at least as clearly, by
+            the one-sided Mann-Kendall test.
+        confidence: the confidence of the interval, between 0 and 1.
         leak_likely: whether memory grew with each run: the whole interval is above zero, the test
-            agrees, and the later half of the runs grew too.
-        lines: where the memory was allocated that has been added, the most first.
+            agrees, and the second half of the runs grew as well.
+        lines: where the added memory was allocated, the most first.
     """
 
     sizes: tuple[int, ...]
@@ -77,24 +77,25 @@ class Growth:
 def growth(
     function: Callable[[], object], *, runs: int = 20, warmup: int = 3, confidence: float = 0.99
 ) -> Growth:
-    """Run a function again and again and return by how much memory grows, and whether it leaks.
+    """Run a function repeatedly; return how much memory grows, and whether the function leaks.
 
     Garbage is collected after each run, so that only what is kept counts. What other threads keep
-    meanwhile counts as well. A cache looks like a leak until it is full: let `warmup` fill it.
+    in the meantime counts as well. A cache looks like a leak until it is full: use `warmup` to fill
+    it.
 
     Slope and interval are Sen's (P. K. Sen, "Estimates of the Regression Coefficient Based on
     Kendall's Tau", 1968), the test is that of Mann and Kendall (H. B. Mann, "Nonparametric Tests
     Against Trend", 1945).
 
     Args:
-        function: takes no arguments; what it returns is dropped.
-        runs: how often it is run, 10 to 1,000 times.
-        warmup: how often it is run before, to fill caches and import modules.
-        confidence: of the interval and the verdict, between 0.5 and 1.
+        function: a function without arguments, whose result is dropped.
+        runs: the number of runs, 10 to 1,000.
+        warmup: the number of runs beforehand, to fill caches and import modules.
+        confidence: the confidence of the interval and the verdict, between 0.5 and 1.
 
     Raises:
-        ConfigurationError: for numbers that cannot be used.
-        TypeError: for a coroutine function, which would only be called and not run.
+        ConfigurationError: for invalid numbers.
+        TypeError: for a coroutine function, which would be called but not run.
         VitalspanError: if the function has stopped tracemalloc.
     """
     _check(function, runs, warmup, confidence)
@@ -104,7 +105,7 @@ def growth(
             function()
         gc.collect()
         before = snapshot()
-        # It has its whole size from the beginning, so that it does not grow itself.
+        # It has its full size from the beginning, so that it does not grow itself.
         sizes = array("q", bytes(8 * runs))
         for run in range(runs):
             function()
@@ -126,7 +127,7 @@ def growth(
 
 
 def _is_leak(whole: Trend, later: Trend, confidence: float) -> bool:
-    # A cache that has filled up within the first runs grows no more in the later ones.
+    # A cache that has been filled in the first runs does not grow in the later ones.
     return whole.low > 0 and whole.p_value < 1 - confidence and later.slope > 0
 
 

@@ -1,4 +1,4 @@
-"""What is allocated at one moment, and how two moments differ."""
+"""Snapshots of allocated memory, and their differences."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _OWN_FILES: Final = (tracemalloc.__file__, str(Path(__file__).parent / "*"))
 
 @dataclass(frozen=True)
 class Difference:
-    """How the memory that one line, file or stack has allocated differs between two snapshots.
+    """The difference of the memory of one line, file or stack between two snapshots.
 
     Attributes:
         filename: the file.
-        lineno: the line; 0 where all lines of a file are counted together.
-        size: the bytes at the later snapshot.
-        size_diff: how many more bytes these are than at the earlier one; negative where less.
-        count: the blocks of memory at the later snapshot.
-        count_diff: how many more blocks these are.
-        traceback: `filename:lineno` of each frame that was noted, the innermost last; one frame
-            alone unless the differences are by `traceback`.
+        lineno: the line; 0 if all lines of a file are counted together.
+        size: the bytes in the later snapshot.
+        size_diff: the increase in bytes; negative for a decrease.
+        count: the number of memory blocks in the later snapshot.
+        count_diff: the increase in blocks.
+        traceback: `filename:lineno` of each recorded frame, the innermost last; a single frame
+            unless the differences are by `traceback`.
     """
 
     filename: str
@@ -70,17 +70,17 @@ class Difference:
 
 
 def is_tracking() -> bool:
-    """Return whether tracemalloc notes now where memory is allocated."""
+    """Return whether tracemalloc is tracing allocations."""
     return tracemalloc.is_tracing()
 
 
 def snapshot() -> tracemalloc.Snapshot:
-    """Return what is allocated now, by file and line, without what this itself has allocated.
+    """Return a snapshot by file and line, without the allocations of this function itself.
 
-    Only what was allocated since tracing began is known.
+    It only has what was allocated since tracing began.
 
     Raises:
-        VitalspanError: while nothing is noted.
+        VitalspanError: if allocations are not traced.
     """
     if not tracemalloc.is_tracing():
         raise VitalspanError(
@@ -89,7 +89,7 @@ def snapshot() -> tracemalloc.Snapshot:
         )
     own = [tracemalloc.Filter(inclusive=False, filename_pattern=name) for name in _OWN_FILES]
     for pattern in _OWN_FILES:
-        # Patterns are compiled once and kept. Later, that would look like growth.
+        # Patterns are compiled once and cached, which would look like growth later.
         fnmatch(tracemalloc.__file__, pattern)
     return tracemalloc.take_snapshot().filter_traces(own)
 
@@ -111,8 +111,8 @@ def differences(
     Args:
         before: a snapshot.
         after: a later one.
-        by: `line`, `file`, or `traceback` for the stacks of as many frames as are noted.
-        top: how many at most.
+        by: `line`, `file`, or `traceback` for stacks of as many frames as are traced.
+        top: the maximum number of differences.
 
     Raises:
         ConfigurationError: if `by` is something else, or `top` is negative.
@@ -128,7 +128,7 @@ def differences(
 def all_differences(
     before: tracemalloc.Snapshot, after: tracemalloc.Snapshot, by: By = "line"
 ) -> Iterator[Difference]:
-    """Yield every line, file or stack with what has changed, which may be nothing."""
+    """Yield the difference of every line, file or stack, which may be zero."""
     for one in after.compare_to(before, _KEY_TYPES[by]):
         frame = one.traceback[-1]
         yield Difference(

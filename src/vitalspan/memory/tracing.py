@@ -1,4 +1,4 @@
-"""Who has started tracemalloc, so that it is left as it was found."""
+"""Starts and stops tracemalloc, and leaves it as it was found."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from vitalspan.runtime.fork_safe_lock import ForkSafeLock
 
 
 class _Tracing:
-    """Keeps tracemalloc running while somebody needs it.
+    """Keeps tracemalloc running as long as it is needed.
 
-    What the program has started goes on afterwards. What was started here ends when nobody needs it
-    any more.
+    If the program has started it, it keeps running. If it was started here, it is stopped when
+    nobody needs it any more.
     """
 
     def __init__(self) -> None:
@@ -22,11 +22,11 @@ class _Tracing:
         self._ours = False
 
     def reset(self) -> None:
-        """Begin anew in a forked child, with a lock that no other thread can hold."""
+        """Start over in a forked child, with a lock that no other thread can hold."""
         self._lock.reset()
 
     def begin(self, frames: int) -> bool:
-        """Start tracemalloc unless it runs; return whether it was started now."""
+        """Start tracemalloc unless it is running; return whether it was started."""
         fork.reset_in_child(self)
         with self._lock:
             started = not tracemalloc.is_tracing()
@@ -45,7 +45,7 @@ class _Tracing:
                 self._ours = False
 
     def switch_on(self, frames: int) -> None:
-        """Start tracemalloc for the program, which is the one to stop it."""
+        """Start tracemalloc for the program, which has to stop it itself."""
         fork.reset_in_child(self)
         with self._lock:
             self._ours = False

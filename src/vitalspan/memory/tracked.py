@@ -1,4 +1,4 @@
-"""What a block of code has allocated and kept."""
+"""Tracks what a block of code allocates and keeps."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _MAX_FRAMES: Final = 100
 
 
 class Tracked:
-    """The memory of a block, from its beginning to its end or, within it, until now.
+    """The memory of a block, from its start to its end or, within it, until now.
 
     Attributes:
-        before: what was allocated at the beginning.
-        after: what was allocated at the end; None within the block.
-        peak_mb: by how much the block's memory grew at most, in megabytes of 1,048,576 bytes; None
-            within the block, and if tracemalloc ran already, whose own peak is left alone.
+        before: the snapshot at the start.
+        after: the snapshot at the end; None within the block.
+        peak_mb: the maximum growth of the block's memory, in megabytes of 1,048,576 bytes; None
+            within the block, and if tracemalloc was running already, whose peak is not reset.
     """
 
     def __init__(self, before: tracemalloc.Snapshot) -> None:
@@ -33,7 +33,7 @@ class Tracked:
         """Return the lines whose memory has changed most.
 
         Args:
-            top: how many at most.
+            top: the maximum number of lines.
 
         Raises:
             VitalspanError: if something has stopped tracemalloc within the block.
@@ -44,7 +44,7 @@ class Tracked:
         """Return the files whose memory has changed most.
 
         Args:
-            top: how many at most.
+            top: the maximum number of files.
 
         Raises:
             VitalspanError: if something has stopped tracemalloc within the block.
@@ -53,7 +53,7 @@ class Tracked:
 
     @property
     def size_diff_mb(self) -> float:
-        """How much more memory is allocated than before, in megabytes of 1,048,576 bytes."""
+        """The increase of allocated memory in megabytes of 1,048,576 bytes."""
         return (size_of(self._latest()) - size_of(self.before)) / MIB
 
     def _differences(self, by: By, top: int) -> list[Difference]:
@@ -65,17 +65,17 @@ class Tracked:
 
 @contextmanager
 def track(*, frames: int = 1) -> Iterator[Tracked]:
-    """Note what is allocated within a `with` statement, in all threads.
+    """Track allocations within a `with` statement, in all threads.
 
-    Every allocation is slower meanwhile. Afterwards tracemalloc is as it was: it is stopped, unless
-    the program had started it.
+    In the meantime, all allocations are slower. Afterwards tracemalloc is as it was: it is stopped,
+    unless the program had started it.
 
     Args:
-        frames: how many frames of the stack of each allocation are noted, 1 to 100; those that the
-            program has asked for, if tracemalloc runs already.
+        frames: the number of stack frames to record per allocation, 1 to 100; the program's own
+            number if tracemalloc is already running.
 
     Raises:
-        ConfigurationError: for a number of frames that cannot be had.
+        ConfigurationError: for an invalid number of frames.
     """
     if not 1 <= frames <= _MAX_FRAMES:
         raise ConfigurationError(f"frames={frames!r:.80}: write a number from 1 to {_MAX_FRAMES}")
@@ -88,8 +88,8 @@ def track(*, frames: int = 1) -> Iterator[Tracked]:
         try:
             yield tracked
         finally:
-            # If something has stopped tracemalloc, an exception of the block is worth more than
-            # one about that; whoever asks for the lines is told.
+            # If something has stopped tracemalloc, an exception of the block is more important; the
+            # error comes when the lines are requested.
             if tracemalloc.is_tracing():
                 if started:
                     peak = tracemalloc.get_traced_memory()[1]

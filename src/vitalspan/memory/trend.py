@@ -12,13 +12,13 @@ from statistics import NormalDist, median
 
 @dataclass(frozen=True)
 class Trend:
-    """A straight line through values that are one step apart.
+    """A straight line through equidistant values.
 
     Attributes:
-        slope: how much the values grow from one to the next.
+        slope: the increase from one value to the next.
         low: the lower end of the confidence interval of the slope.
         high: its upper end.
-        p_value: how likely values without a trend are to grow as clearly as these.
+        p_value: the probability that values without a trend grow at least as clearly.
     """
 
     slope: float

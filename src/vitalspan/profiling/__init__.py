@@ -1,1 +1,1 @@
-"""Internal: profiles of slow calls, taken while they are slow, and their formats."""
+"""Internal: profiles of slow calls, which are taken while they are slow, and their formats."""

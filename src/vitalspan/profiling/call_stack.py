@@ -1,4 +1,4 @@
-"""The stack of one call, found once and then followed from sample to sample at little cost."""
+"""The stack of one call, which is found once and then followed cheaply from sample to sample."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vitalspan.statistics.thread_and_task_stacks import (
 )
 
 _MAX_SEARCHES: Final = 4
-"""How often a call is searched for among everything that there is, which takes a while."""
+"""The maximum number of searches for a call in all objects, which are slow."""
 
 
 class SampledStack(Protocol):
@@ -31,18 +31,18 @@ class SampledStack(Protocol):
     call: Call | None
 
     def read(self) -> Stack | None:
-        """Return where the call is now; None where it was not found."""
+        """Return the current stack of the call; None if it was not found."""
 
 
 class CallStack:
-    """Follows the stack of a call that is inside: on its thread, and where it is suspended.
+    """Follows the stack of a running call, on its thread and while it is suspended.
 
     Args:
-        record: of the call.
+        record: the record of the call.
 
     Attributes:
-        thread: the name of the thread that has run it; None if it was suspended all the time.
-        task: the name of the asyncio task that it belongs to, if that is known.
+        thread: the name of the thread that has run it; None if it was always suspended.
+        task: the name of its asyncio task, if that is known.
         call: the call; None until it is found.
     """
 
@@ -53,14 +53,14 @@ class CallStack:
         self._code: CodeType | None = None
         self._is_block = False
         self._ident: int | None = None
-        # Weak, since a coroutine that this held would live longer than it should.
+        # Weak, because holding a coroutine would prolong its life.
         self._stepping: weakref.ref[Any] | None = None
         self.thread: str | None = None
         self.task: str | None = None
         self.call: Call | None = None
 
     def read(self) -> Stack | None:
-        """Return where the call is now; None where it was not found."""
+        """Return the current stack of the call; None if it was not found."""
         frames = self._follow() if self.call is not None else None
         if not frames and self._searches < _MAX_SEARCHES:
             frames = self._search()
@@ -88,7 +88,7 @@ class CallStack:
         return place.frames
 
     def _follow(self) -> list[Frame] | None:
-        """Return the frames of the call where it was before, without searching for it."""
+        """Return the frames of the call at its previous place, without searching for it."""
         tops = sys._current_frames()  # noqa: SLF001 - it has no other name
         if self._ident is not None:
             frames = self._on(tops.get(self._ident))
@@ -100,7 +100,7 @@ class CallStack:
         frames, _ = frames_inward(stepping)
         if frames and not is_running(frames[-1].stepping):
             return frames
-        # Another thread has taken it up.
+        # Another thread has resumed it.
         for ident, top in tops.items():
             frames = self._on(top)
             if frames:
@@ -113,14 +113,14 @@ class CallStack:
     def _on(self, top: FrameType | None) -> list[Frame]:
         frames = frames_down_to(self._anchor, top)
         if frames and frames[0].frame.f_code is not self._code:
-            # The call has ended meanwhile, and another frame is where its own was.
+            # The call has ended, and another frame has replaced its own.
             return []
         return frames[0 if self._is_block else 1 :]
 
 
 def _stepping_at(place: Place) -> Any:
-    """Return the coroutine or generator that a call goes on in; None on a thread's stack."""
+    """Return the coroutine or generator that runs a call; None on a thread's stack."""
     frames = place.stack.frames
-    # The wrapper of a generator does not await its body, so the body is what is followed.
+    # The wrapper of a generator does not await its body, so the body is followed instead.
     inner = (one for one in frames[place.begin : place.stack.own] if is_shown(one.frame.f_code))
     return next(inner, frames[place.anchor]).stepping

@@ -1,4 +1,4 @@
-"""Collapsed stacks: a stack a line, its frames separated by semicolons, and how often it was seen.
+"""Collapsed stacks: one stack per line, with frames separated by semicolons, and its count.
 
 The format is that of https://github.com/brendangregg/FlameGraph.
 """
@@ -12,7 +12,7 @@ from vitalspan.words import one_line
 
 
 def as_collapsed(samples: StackSamples) -> str:
-    """Return samples as collapsed stacks, those that were seen most first."""
+    """Return samples as collapsed stacks, the most frequent first."""
     rows = [
         f"{';'.join(map(_text, samples.stack(leaf)))} {count}\n"
         for leaf, count in Counter(samples.leaves).most_common()

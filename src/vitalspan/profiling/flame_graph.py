@@ -1,7 +1,7 @@
-"""Flame graphs as SVG: a box a frame, as wide as its share of the time, below what has called it.
+"""Flame graphs as SVG: a box per frame below its caller, as wide as its share of the time.
 
-They are those of https://www.brendangregg.com/flamegraphs.html, with the outermost frame on top.
-The file has no script and no style, so that the strictest policy of a page shows it as it is.
+They follow https://www.brendangregg.com/flamegraphs.html, with the outermost frame on top. The file
+has no script and no style, so that even a page with the strictest policy can show it.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from vitalspan.words import one_line
 
 WIDTH: Final = 1200
 ROW: Final = 18
-"""The height of a box with the gap below it, in pixels."""
+"""The height of a box and the gap below it, in pixels."""
 
 _MARGIN: Final = 10
 _HEADING: Final = 40
 _FONT: Final = 12
 _CHARACTER: Final = 6.6
-"""The width of a character of the font, about."""
+"""The approximate width of a character of the font."""
 
 _NARROWEST: Final = 0.3
-"""Pixels below which a box is left out: nobody would see it."""
+"""The width in pixels below which a box is left out, because it would be invisible."""
 
 _COLORS: Final = ("#f4a259", "#f2b75c", "#e8895a", "#f0c987", "#e59e6d", "#f6bd60", "#ec9a6e")
-"""All of them with a contrast of more than 7 to black text."""
+"""All colours have a contrast of more than 7 to black text."""
 
 
 class Box(NamedTuple):
     """A frame in a flame graph.
 
     Attributes:
-        node: the index of its node.
-        left: the share of the width to the left of it, 0 to 1.
+        node: the index of the node.
+        left: its left edge as a share of the width, 0 to 1.
         width: its share of the width.
         depth: the number of frames above it.
     """
@@ -49,7 +49,7 @@ class Box(NamedTuple):
 
 
 def boxes(samples: StackSamples) -> Iterator[Box]:
-    """Yield the boxes of a flame graph; of those that one frame has called, the widest is first."""
+    """Yield the boxes of a flame graph; of those with the same caller, the widest is first."""
     if not samples.total:
         return
     seconds = samples.node_seconds
@@ -71,7 +71,7 @@ def as_svg(samples: StackSamples, name: str) -> str:
 
     Args:
         samples: the stacks.
-        name: of the profile.
+        name: the name of the profile.
     """
     inner = WIDTH - 2 * _MARGIN
     drawn = [box for box in boxes(samples) if box.width * inner >= _NARROWEST]
@@ -115,5 +115,5 @@ def _cut(text: str, width: float) -> str:
 
 
 def _color(frame: ProfileFrame) -> str:
-    # By the file, so that what belongs together looks alike.
+    # By file, so that related frames have the same colour.
     return _COLORS[zlib.crc32(frame.file.encode("utf-8", "replace")) % len(_COLORS)]

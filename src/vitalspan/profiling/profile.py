@@ -1,4 +1,4 @@
-"""The profile of a slow call: where it was, again and again, from when it was slow to its end."""
+"""The profile of a slow call: samples of its stack from when it was slow until its end."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from vitalspan.profiling.stack_samples import LineTime, StackSamples
 from vitalspan.words import one_line
 
 _LISTED = 5
-"""Lines in the text of a profile."""
+"""The number of lines in the text of a profile."""
 
 
 @dataclass(frozen=True)
 class Profile:
     """The profile of a slow call.
 
-    It has names of functions, files and numbers of lines, and never the value of a variable.
+    It has names of functions, files and line numbers, but never the value of a variable.
 
     Attributes:
-        id: of the profile; the call's span has it as `vitalspan.profile_id`, and its `CallRecord`
-            as `profile_id`.
-        component: of the operation.
-        operation: its name.
-        labels: the declared ones.
+        id: the id of the profile, which is also in the call's span as `vitalspan.profile_id` and in
+            its `CallRecord` as `profile_id`.
+        component: the component of the operation.
+        operation: the name of the operation.
+        labels: the declared labels.
         start: when the call began, in seconds since the Unix epoch.
-        duration: of the call in seconds; of one that went on when its profile ended, until then.
-        ended: whether the call had ended when its profile did.
-        slow: the limit in seconds that the call passed.
+        duration: the duration in seconds, or until the end of the profile if that was earlier.
+        ended: whether the call had ended at the end of the profile.
+        slow: the limit in seconds that the call exceeded.
         profiled_from: the seconds from the start of the call to the first sample.
-        trace_id: in hexadecimal; None for a call without a span.
-        span_id: in hexadecimal; None for a call without a span.
-        thread: the name of the thread that ran it; None if it was suspended all the time.
-        task: the name of the asyncio task that it belongs to, if that is known.
+        trace_id: the trace id in hexadecimal; None for a call without a span.
+        span_id: the span id in hexadecimal; None for a call without a span.
+        thread: the name of the thread that ran it; None if it was always suspended.
+        task: the name of its asyncio task, if that is known.
         missed: how often the call was not found where it should have been.
-        samples: the stacks, each from the function or block that is recorded inwards.
+        samples: the stacks, each from the recorded function or block inwards.
     """
 
     id: str
@@ -59,26 +59,26 @@ class Profile:
 
     @property
     def name(self) -> str:
-        """The component and the operation with the duration, for headings."""
+        """The component, the operation and the duration, for headings."""
         return f"{self.component}/{self.operation}, {self.duration:.3f} s"
 
     def lines(self) -> list[LineTime]:
-        """Return the lines that took time themselves, the one that took most first."""
+        """Return the lines by their own time, the most first."""
         return list(self.samples.lines())
 
     def collapsed(self) -> str:
-        """Return the profile as collapsed stacks, one a line with its number of samples.
+        """Return the profile as collapsed stacks, one per line with its number of samples.
 
         The format is that of Brendan Gregg's `flamegraph.pl`, which many other tools read.
         """
         return as_collapsed(self.samples)
 
     def speedscope(self) -> dict[str, Any]:
-        """Return the profile as https://www.speedscope.app reads it, ready for JSON."""
+        """Return the profile in the format of https://www.speedscope.app, ready for JSON."""
         return as_speedscope(self.samples, self.name)
 
     def svg(self) -> str:
-        """Return the profile as a flame graph: one SVG file that needs nothing else."""
+        """Return the profile as a flame graph: a single SVG file without external resources."""
         return as_svg(self.samples, self.name)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Profiles as JSON, in which one process of a service gives them to the others."""
+"""Converts profiles to and from JSON, to share them between the processes of a service."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def encode(profile: Profile) -> bytes:
 
 
 def decode(encoded: bytes) -> Profile:
-    """Return the profile that was encoded.
+    """Return a profile from its JSON.
 
     Raises:
-        ValueError: if this is no profile that this version can read.
+        ValueError: for a profile that this version cannot read.
     """
     try:
         document: Mapping[str, Any] = json.loads(encoded)

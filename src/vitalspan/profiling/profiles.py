@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vitalspan.recording.recorder import Recorder
 
 KEPT: Final = 20
-"""Profiles that are kept, the latest ones."""
+"""The number of profiles to keep; the oldest are dropped."""
 
 _PATIENCE: Final = 2.0
 """Seconds that closing waits for the thread to end."""
@@ -27,25 +27,25 @@ _AFTER_FAULT: Final = 1.0
 
 
 class ProfileStore(Protocol):
-    """Keeps the profiles of several processes."""
+    """Stores the profiles of several processes."""
 
     def keep(self, profile: Profile) -> None:
-        """Keep a profile; an `OSError` says that this is not possible."""
+        """Store a profile, or raise an `OSError`."""
 
     def recent(self) -> list[Profile]:
-        """Return the profiles that are kept."""
+        """Return the stored profiles."""
 
 
 class Profiles:
     """The object `monitor.profiles`.
 
-    With the setting `profile_slow_calls`, a thread watches for calls that pass their `slow=` limit
-    and samples one at a time, until it ends. Calls pay nothing for it.
+    With the setting `profile_slow_calls`, a thread watches for calls that exceed their `slow=`
+    limit and samples one at a time, until it ends. This costs calls nothing.
 
     Args:
-        recorder: whose calls are watched.
-        shared: keeps profiles for the other processes of the service as well; None for a process by
-            itself.
+        recorder: the recorder of the calls.
+        shared: also stores profiles for the other processes of the service; None for a single
+            process.
     """
 
     def __init__(self, recorder: Recorder, shared: ProfileStore | None = None) -> None:
@@ -58,7 +58,7 @@ class Profiles:
         fork.reset_in_child(self)
 
     def configure(self, settings: Settings) -> None:
-        """Profile slow calls, or stop doing so, as the settings say."""
+        """Start or stop profiling slow calls, according to the settings."""
         self._watcher.per_hour = settings.profiles_per_hour
         self._watcher.longest = settings.profile_seconds
         with self._lock:
@@ -71,11 +71,11 @@ class Profiles:
     def recent(
         self, operation: str | None = None, *, component: str | None = None
     ) -> list[Profile]:
-        """Return the profiles that are kept, the latest one last.
+        """Return the stored profiles, the latest last.
 
         Args:
-            operation: of the calls; None for those of all operations.
-            component: of the calls; None for those of all components.
+            operation: the operation of the calls; None for all operations.
+            component: the component of the calls; None for all components.
         """
         return [
             one
@@ -84,11 +84,11 @@ class Profiles:
         ]
 
     def get(self, profile_id: str | None) -> Profile | None:
-        """Return a profile by its id, such as `CallRecord.profile_id`; None if it is not kept."""
+        """Return a profile by its id, such as `CallRecord.profile_id`; None if it is not stored."""
         return next((one for one in self._all() if one.id == profile_id), None)
 
     def close(self) -> None:
-        """End the thread. The profiles stay."""
+        """End the thread. The profiles are kept."""
         with self._lock:
             self._should_run = False
             thread = self._end()
@@ -116,7 +116,7 @@ class Profiles:
                 self._recorder.internal_errors.note("profile", problem, trace=False)
 
     def _all(self) -> list[Profile]:
-        """Return the profiles of this process and of the others, the latest one last."""
+        """Return the profiles of this process and of the others, the latest last."""
         own = list(self._kept)
         if self._shared is None:
             return own
@@ -131,7 +131,7 @@ class Profiles:
 
     def _start(self) -> None:
         if not gil_is_enabled():
-            # To walk the frames of a thread that runs meanwhile may crash the interpreter.
+            # Walking the frames of a thread that is running may crash the interpreter.
             logger.warning("slow calls are profiled only with the global interpreter lock")
             return
         if self._thread is not None and self._thread.is_alive():

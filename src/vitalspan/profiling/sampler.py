@@ -12,29 +12,29 @@ from vitalspan.recording.call_record import IN_PROGRESS, Record
 from vitalspan.statistics.call_statistics import RunningCall
 
 PERIOD: Final = 0.01
-"""Seconds from one sample to the next: 100 Hz."""
+"""Seconds between two samples: 100 Hz."""
 
 FEWEST: Final = 5
-"""Samples of a profile. A call that ends sooner after its limit has none."""
+"""The minimum number of samples of a profile; a call that ends earlier has none."""
 
 ATTRIBUTE: Final = "vitalspan.profile_id"
-"""The attribute of the call's span."""
+"""The attribute of the call's span with the id of the profile."""
 
 
 class CallSampler:
     """Samples one call.
 
     Args:
-        record: of the call.
-        call: the call as it is shown.
-        stack: where it is.
-        now: the present time on the steady clock in seconds.
-        longest: the seconds for which it is sampled, at most.
+        record: the record of the call.
+        call: the call in its displayed form.
+        stack: the stack of the call.
+        now: the current time on the steady clock in seconds.
+        longest: the maximum number of seconds for which it is sampled.
 
     Attributes:
-        record: of the call.
-        profile_id: the id of its profile.
-        due: when the next sample is to be taken.
+        record: the record of the call.
+        profile_id: the id of the profile.
+        due: the time of the next sample.
     """
 
     def __init__(
@@ -53,24 +53,24 @@ class CallSampler:
 
     @property
     def has_samples(self) -> bool:
-        """Whether the call was found once at least."""
+        """Whether the call was found at least once."""
         return len(self._tree) > 0
 
     @property
     def is_worth_keeping(self) -> bool:
-        """Whether there are enough samples to say where the time went."""
+        """Whether there are enough samples to tell where the time went."""
         return len(self._tree) >= FEWEST
 
     def sample(self, now: float) -> bool:
-        """Look where the call is; return whether it is to be looked at again."""
+        """Take a sample; return whether to continue."""
         if self._has_ended():
             return False
-        # What blocks the interpreter for a while lets go of it where it has been all that time, so
-        # a sample stands for the time before it.
+        # Code that blocks the interpreter releases it at the same place where it has been all the
+        # time, so a sample represents the time before it.
         seconds = max(0.0, now - self._last)
         stack = self._stack.read()
         if self._has_ended():
-            # What was seen may be something that came after it.
+            # The sample may be of something after the call.
             return False
         if stack:
             self._tree.add(stack, seconds)
@@ -81,7 +81,7 @@ class CallSampler:
         return now - self._began < self._longest
 
     def note_on_span(self) -> None:
-        """Let the span of the call have the id of the profile."""
+        """Add the id of the profile to the span of the call."""
         call = self._stack.call
         span = None if call is None else call._span  # noqa: SLF001 - a call's own code has no need
         if span is not None and span.is_recording() and not self._has_ended():

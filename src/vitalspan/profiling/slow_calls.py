@@ -1,4 +1,4 @@
-"""Finds calls that have passed their `slow=` limit, at no cost to any call."""
+"""Finds calls that have exceeded their `slow=` limit, at no cost to the calls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vitalspan.recording.call_site import CallSite
 from vitalspan.recording.recorder import Recorder, members
 
 LONGEST_WAIT: Final = 0.25
-"""Seconds after which it is looked whether new operations have limits."""
+"""Seconds between two checks for limits of new operations."""
 
 _SHORTEST_WAIT: Final = 0.01
 
@@ -20,8 +20,8 @@ class SlowCalls(NamedTuple):
     """The calls that are slow at a moment.
 
     Attributes:
-        records: of these calls, the oldest first.
-        wait: the seconds for which no other call can become slow.
+        records: the records of these calls, the oldest first.
+        wait: the seconds in which no other call can become slow.
     """
 
     records: list[Record]
@@ -29,14 +29,14 @@ class SlowCalls(NamedTuple):
 
 
 def slow_calls(recorder: Recorder, now: float) -> SlowCalls:
-    """Return the calls that are inside and slow.
+    """Return the running calls that are slow.
 
-    No call can be so before the shortest limit of all has passed since this was asked last, or
-    before those that are inside now have passed theirs, so it is asked as seldom as that.
+    Until the shortest of all limits has passed since the previous call, or the running calls have
+    exceeded theirs, no call can become slow. So this only needs to be called that often.
 
     Args:
-        recorder: whose calls are looked at.
-        now: the present time on its steady clock in seconds.
+        recorder: the recorder of the calls.
+        now: the current time on its steady clock in seconds.
     """
     sites = [
         site

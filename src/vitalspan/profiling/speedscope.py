@@ -1,6 +1,6 @@
-"""Profiles in the file format of speedscope, in the order in which the samples were taken.
+"""Profiles in speedscope's file format, in the order of the samples.
 
-The format is described by https://www.speedscope.app/file-format-schema.json.
+The format is specified in https://www.speedscope.app/file-format-schema.json.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def as_speedscope(samples: StackSamples, name: str) -> dict[str, Any]:
 
     Args:
         samples: the stacks.
-        name: of the profile.
+        name: the name of the profile.
     """
     return {
         "$schema": SCHEMA,

@@ -1,4 +1,4 @@
-"""Stacks that were seen again and again, as a tree of the frames that they share."""
+"""Sampled stacks, as a tree of their common frames."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ ROOT: Final = -1
 
 
 class ProfileFrame(NamedTuple):
-    """A line of a function that a stack goes through.
+    """A line of a function in a stack.
 
     Attributes:
-        function: its qualified name.
-        filename: as the interpreter knows it.
-        lineno: the number of the line.
+        function: the qualified name of the function.
+        filename: the path that the interpreter uses.
+        lineno: the line number.
     """
 
     function: str
@@ -29,20 +29,20 @@ class ProfileFrame(NamedTuple):
 
     @property
     def file(self) -> str:
-        """The file below the directory that it is imported from, as `shop/cart.py`."""
+        """The path relative to its import directory, such as `shop/cart.py`."""
         return short_path(self.filename)
 
     @property
     def place(self) -> str:
-        """The same as one text, `pay (shop/cart.py:12)`; without a file, the function alone."""
+        """The frame as a text, `pay (shop/cart.py:12)`; without a file, only the function."""
         return f"{self.function} ({self.file}:{self.lineno})" if self.filename else self.function
 
 
 class Node(NamedTuple):
-    """A frame below the frames that lead to it.
+    """A frame and its position in the tree of calls.
 
     Attributes:
-        parent: the index of the node that it was called from; `ROOT` for an outermost frame.
+        parent: the index of the node that called it; `ROOT` for an outermost frame.
         frame: the index of its frame.
     """
 
@@ -56,8 +56,8 @@ class LineTime:
 
     Attributes:
         frame: the line.
-        seconds: in which the line itself was the innermost of the stack.
-        share: of the time that was sampled, 0 to 1.
+        seconds: the time in which it was the innermost line of the stack.
+        share: the share of the sampled time, 0 to 1.
     """
 
     frame: ProfileFrame
@@ -67,13 +67,13 @@ class LineTime:
 
 @dataclass(frozen=True)
 class StackSamples:
-    """Stacks in the order in which they were seen.
+    """Stacks in the order of the samples.
 
     Attributes:
-        frames: every line that is in one of them, once.
-        nodes: the tree of the stacks; a parent comes before what it has called.
+        frames: all distinct frames.
+        nodes: the tree of the stacks; parents come before their children.
         leaves: the index of the innermost node of each sample.
-        seconds: the time that each sample stands for.
+        seconds: the time that each sample represents.
     """
 
     frames: tuple[ProfileFrame, ...]
@@ -108,7 +108,7 @@ class StackSamples:
 
     @cached_property
     def node_seconds(self) -> tuple[float, ...]:
-        """The seconds of each node with all that it has called."""
+        """The seconds of each node, including everything that it has called."""
         total = list(self.own_seconds)
         for index in range(len(self.nodes) - 1, -1, -1):
             parent = self.nodes[index].parent
@@ -117,7 +117,7 @@ class StackSamples:
         return tuple(total)
 
     def lines(self) -> Iterator[LineTime]:
-        """Yield the lines by their own time, that with most of it first."""
+        """Yield the lines by their own time, the most first."""
         own: defaultdict[int, float] = defaultdict(float)
         for node, seconds in zip(self.nodes, self.own_seconds, strict=True):
             own[node.frame] += seconds

@@ -1,4 +1,4 @@
-"""A tree that stacks are added to while a call is sampled; its size is bounded."""
+"""A tree of bounded size, to which the stacks of a call are added while it is sampled."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Final
 from vitalspan.profiling.stack_samples import ROOT, Node, ProfileFrame, StackSamples
 
 MAX_DEPTH: Final = 128
-"""Frames of a stack. Of a deeper one, those in the middle are left out."""
+"""The maximum number of frames of a stack. Deeper stacks lose frames in the middle."""
 
 MAX_NODES: Final = 4000
-"""Nodes of a tree. When it is full, new stacks end at the last node that they share with it."""
+"""The maximum number of nodes; in a full tree, new stacks end at the last common node."""
 
 LEFT_OUT: Final = "[frames left out]"
 
@@ -20,14 +20,14 @@ Stack = Sequence[tuple[CodeType, int]]
 """The code and the line of each frame, the outermost first."""
 
 _Key = tuple[int, int]
-"""The `id` of a code object, and a line."""
+"""The `id` of a code object, and a line number."""
 
 
 class StackTree:
     """Adds stacks to a tree.
 
     Args:
-        max_nodes: nodes of the tree, at most.
+        max_nodes: the maximum number of nodes.
     """
 
     def __init__(self, max_nodes: int = MAX_NODES) -> None:
@@ -35,8 +35,8 @@ class StackTree:
         self._nodes: list[Node] = []
         self._children: dict[tuple[int, _Key], int] = {}
         self._frames: dict[_Key, int] = {}
-        # Codes are compared by what is in them, which takes long, so they go by their `id`, which
-        # stays theirs as long as they are kept.
+        # Comparing code objects compares their contents, which is slow, so they are identified by
+        # their `id`, which is unique as long as they are kept.
         self._codes: list[CodeType | None] = []
         self._lines: list[int] = []
         self._leaves: list[int] = []
@@ -46,7 +46,7 @@ class StackTree:
         return len(self._leaves)
 
     def add(self, stack: Stack, seconds: float) -> None:
-        """Add a stack, which was seen for so many seconds."""
+        """Add a stack that represents this many seconds."""
         node = ROOT
         for code, line in _cut(stack):
             child = self._child(node, code, line)
@@ -58,7 +58,7 @@ class StackTree:
             self._seconds.append(seconds)
 
     def samples(self) -> StackSamples:
-        """Return what was added, without any reference to what has run."""
+        """Return the samples, without references to any code objects."""
         frames = tuple(
             ProfileFrame(LEFT_OUT, "", 0)
             if code is None

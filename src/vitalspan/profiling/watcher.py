@@ -1,4 +1,4 @@
-"""Watches for slow calls and profiles one at a time: what there is to do, and when."""
+"""Watches for slow calls and profiles one at a time: decides what to do, and when."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from vitalspan.statistics.running_calls import running_call
 HOUR: Final = 3600.0
 
 _WATCH_COST: Final = 50.0
-"""How many times as long as watching took nothing is done afterwards: at most 2 % of a CPU."""
+"""The pause after watching, as a multiple of its duration: at most 2 % of a CPU."""
 
 _SAMPLE_COST: Final = 9.0
-"""The same for samples: at most 10 % of a CPU, while a slow call is profiled ..."""
+"""The same for samples while a slow call is profiled: at most 10 % of a CPU ..."""
 
 _LONGEST_PAUSE: Final = 0.1
-"""... and seconds of a pause between samples, since a call is searched for a few times only."""
+"""... and the longest pause between samples in seconds, because searches are limited."""
 
 _MAX_KNOWN: Final = 1000
-"""Calls of which it is known that they were looked at, and operations likewise."""
+"""The maximum number of calls, and of operations, that are remembered."""
 
 _FORGOTTEN_AFTER: Final = 60.0
-"""Seconds from the end of a call. Long before, its own thread has asked for its profile."""
+"""Seconds after the end of a call. Its thread has asked for its profile long before that."""
 
 
 class Watcher:
-    """Watches the calls of a recorder. It has no thread of its own, and never waits.
+    """Watches the calls of a recorder. It has no thread of its own and never blocks.
 
     Args:
-        recorder: whose calls are watched.
-        keep: is given each profile.
+        recorder: the recorder of the calls.
+        keep: called with each profile.
         find: returns the stack of a call.
-        cpu: the CPU time of this thread in seconds. Waiting for the interpreter costs nothing.
+        cpu: returns the CPU time of this thread in seconds. Waiting for the interpreter is free.
     """
 
     def __init__(
@@ -59,16 +59,16 @@ class Watcher:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was seen and what was profiled."""
+        """Drop what was seen and what was profiled."""
         self._sampler: CallSampler | None = None
         self._spent = 0.0
         self._starts: deque[float] = deque()
-        # By the `id` of a record, which is its own as long as it is kept with it.
+        # By the `id` of a record, which is unique as long as the record is kept with it.
         self._seen: dict[int, tuple[Record, str | None]] = {}
         self._last_profiles: dict[tuple[str, str], float] = {}
 
     def abandon(self) -> None:
-        """Give up the profile that is being taken."""
+        """Abandon the current profile."""
         self._sampler = None
 
     def profile_of(self, record: Record) -> str | None:
@@ -77,9 +77,9 @@ class Watcher:
         return None if seen is None else seen[1]
 
     def step(self) -> float:
-        """Do what is due; return the seconds until there is more to do.
+        """Do what is due; return the seconds until the next step.
 
-        A call is looked for, or one more sample is taken of the call that is profiled.
+        This searches for a slow call, or takes a sample of the call that is profiled.
         """
         now, began = self._recorder.now(), self._cpu()
         sampler = self._sampler
@@ -108,7 +108,7 @@ class Watcher:
         return self._begin(min(new, key=self._last_profile), now)
 
     def _last_profile(self, record: Record) -> float:
-        """Return when the operation of a call was last profiled, so that each has its turn."""
+        """Return when the operation of a call was last profiled, so that all have their turn."""
         series = record[2].series
         return self._last_profiles.get((series.component, series.operation), float("-inf"))
 
@@ -117,7 +117,7 @@ class Watcher:
         call = running_call(record, now, self._recorder.epoch())
         sampler = CallSampler(record, call, self._find(record), now, self.longest)
         if not sampler.sample(now) or not sampler.has_samples:
-            # It has ended, or nobody can tell where it is: others may have their turn.
+            # It has ended, or cannot be found: others may have their turn.
             return 0.0
         if len(self._last_profiles) >= _MAX_KNOWN:
             self._last_profiles.clear()
@@ -138,7 +138,8 @@ class Watcher:
         if sampler.is_worth_keeping:
             self._keep(sampler.profile(now))
             return 0.0
-        # Such calls do not count in the hour, so the time that they take is what bounds them.
+        # Such calls are not counted in the hourly limit, so the time that they take is limited
+        # instead.
         return _WATCH_COST * self._spent
 
     def _forget_ended(self, now: float) -> None:

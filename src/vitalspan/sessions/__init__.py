@@ -1,1 +1,1 @@
-"""Internal: named stretches of work with statistics of their own: `monitor.sessions`."""
+"""Internal: named stretches of work with their own statistics: `monitor.sessions`."""

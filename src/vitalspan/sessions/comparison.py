@@ -1,4 +1,4 @@
-"""The changes between two sessions, and those of them that are more than noise."""
+"""Compares two sessions, and detects which changes are more than noise."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MANN_WHITNEY: Final = "Mann-Whitney U"
 FISHER: Final = "Fisher's exact"
 
 MIN_CALLS: Final = 8
-"""Calls that each side needs for the normal approximation of U to be good."""
+"""The number of calls on each side from which on the normal approximation of U is good."""
 
 FIGURES: Final = (
     "count",
@@ -38,11 +38,11 @@ class Change:
     """The change of one figure.
 
     Attributes:
-        figure: its name, as `CallStatistics` has it.
-        before: what it was; None where it could not be said.
-        after: what it is.
-        difference: by how much it has grown; None where one of both is missing.
-        ratio: what it is as a multiple of what it was; None where that was nothing.
+        figure: the name of the figure, as in `CallStatistics`.
+        before: the old value; None if it was undefined.
+        after: the new value.
+        difference: the increase; None if one of the values is undefined.
+        ratio: the new value as a multiple of the old one; None if that was 0.
     """
 
     figure: str
@@ -51,25 +51,25 @@ class Change:
 
     @property
     def difference(self) -> float | None:
-        """The difference between both values; None where one of them is missing."""
+        """The difference between both values; None if one of them is undefined."""
         if self.before is None or self.after is None:
             return None
         return self.after - self.before
 
     @property
     def ratio(self) -> float | None:
-        """The new value as a multiple of the old one; None where the old one was 0."""
+        """The new value as a multiple of the old one; None if that was 0."""
         return self.after / self.before if self.before and self.after is not None else None
 
 
 @dataclass(frozen=True)
 class Significance:
-    """The result of a statistical test of a difference.
+    """The result of a statistical test for a difference.
 
     Attributes:
-        test: its name.
-        p_value: how often chance alone makes a difference as large; None for too few calls.
-        significant: whether that is rare enough to take the difference for real.
+        test: the name of the test.
+        p_value: the probability of a difference that large by chance alone; None for too few calls.
+        significant: whether that is small enough to treat the difference as real.
     """
 
     test: str
@@ -87,13 +87,13 @@ class OperationComparison:
     """The changes of one operation.
 
     Attributes:
-        component: of the operation.
-        operation: its name.
-        before: its figures in the one session; None where it was not called.
-        after: its figures in the other.
-        changes: how each figure has changed, by its name.
-        durations: whether calls tend to take longer or shorter, by the Mann-Whitney U test.
-        errors: whether they fail more or less often, by Fisher's exact test.
+        component: the component of the operation.
+        operation: the name of the operation.
+        before: the statistics in the first session; None if it was not called.
+        after: the statistics in the second session; None if it was not called.
+        changes: the changes of each figure, by name.
+        durations: whether calls take longer or shorter, by the Mann-Whitney U test.
+        errors: whether calls fail more or less often, by Fisher's exact test.
     """
 
     component: str
@@ -110,11 +110,11 @@ class Comparison:
     """The changes between two sessions.
 
     Attributes:
-        before: the figures of the one.
-        after: the figures of the other.
-        confidence: how sure a test had to be for a change to count as one.
-        operations: the changes of each operation, those that took most time after first.
-        counts: the changes of what the program counted, by its name.
+        before: the statistics of the first session.
+        after: the statistics of the second session.
+        confidence: the required confidence of a test for a change to count.
+        operations: the changes of each operation, ordered by the time in the second session.
+        counts: the changes of the program's own counts, by name.
     """
 
     before: SessionStatistics
@@ -127,7 +127,7 @@ class Comparison:
         """Return the changes of one operation.
 
         Raises:
-            KeyError: for an operation that was called in neither of both.
+            KeyError: for an operation that was called in neither session.
         """
         for one in self.operations:
             if one.operation == name and component in (None, one.component):
@@ -155,10 +155,10 @@ class Comparison:
 
 
 def compare(before: SessionStatistics, after: SessionStatistics, confidence: float) -> Comparison:
-    """Return what has changed between two sessions.
+    """Return the changes between two sessions.
 
     Raises:
-        ConfigurationError: for a confidence that is none.
+        ConfigurationError: for an invalid confidence.
     """
     if not 0 < confidence < 1:
         raise ConfigurationError(f"confidence={confidence!r:.80}: give a number between 0 and 1")
@@ -214,15 +214,15 @@ def _errors_p(before: CallStatistics | None, after: CallStatistics | None) -> fl
 
 
 def mann_whitney(first: list[tuple[float, int]], second: list[tuple[float, int]]) -> float | None:
-    """Return the two-sided p-value of the Mann-Whitney U test, None for too few values.
+    """Return the two-sided p-value of the Mann-Whitney U test; None for too few values.
 
-    It is that of the normal approximation, corrected for ties and for continuity (H. B. Mann and
-    D. R. Whitney, "On a Test of Whether one of Two Random Variables is Stochastically Larger than
-    the Other", 1947). All values of one bucket are ties.
+    It uses the normal approximation, corrected for ties and for continuity (H. B. Mann and D. R.
+    Whitney, "On a Test of Whether one of Two Random Variables is Stochastically Larger than the
+    Other", 1947). All values in one bucket are ties.
 
     Args:
-        first: the values of one sample, each with how often it is there.
-        second: those of the other.
+        first: the values of the first sample, with their counts.
+        second: the values of the second sample, with their counts.
     """
     sizes = [sum(calls for _, calls in sample) for sample in (first, second)]
     if min(sizes) < MIN_CALLS:
@@ -246,16 +246,16 @@ def mann_whitney(first: list[tuple[float, int]], second: list[tuple[float, int]]
 
 
 def fisher(errors: int, size: int, other_errors: int, other_size: int) -> float:
-    """Return the two-sided p-value of Fisher's exact test of two shares.
+    """Return the two-sided p-value of Fisher's exact test for two proportions.
 
     It is the probability of all tables with the same sums that are no likelier than this one (R. A.
     Fisher, "Statistical Methods for Research Workers", 1925).
 
     Args:
-        errors: how many of the first sample failed.
-        size: of the first sample.
-        other_errors: how many of the second sample failed.
-        other_size: of the second sample.
+        errors: the number of failures in the first sample.
+        size: the size of the first sample.
+        other_errors: the number of failures in the second sample.
+        other_size: the size of the second sample.
     """
     failed = errors + other_errors
 
@@ -266,7 +266,7 @@ def fisher(errors: int, size: int, other_errors: int, other_size: int) -> float:
             - _log_choose(size + other_size, failed)
         )
 
-    # Equal probabilities may differ by what rounding makes of them.
+    # Equal probabilities may differ by rounding errors.
     limit = log_probability(errors) + 1e-7
     tables = range(max(0, failed - other_size), min(failed, size) + 1)
     logs = map(log_probability, tables)

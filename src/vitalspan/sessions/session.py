@@ -24,21 +24,21 @@ from vitalspan.sessions.session_statistics import SessionStatistics
 from vitalspan.sessions.session_table import SessionTable
 
 MAX_COUNTS: Final = 100
-"""Distinct names of what a program counts in one session."""
+"""The maximum number of names of the program's own counts in one session."""
 
 
 class Session:
-    """A session, opened and closed by a `with` statement.
+    """A session, which a `with` statement opens and closes.
 
-    Calls that begin within it belong to it, also in tasks that are created within it, and also to
-    the sessions around it. A thread begins without any session, unless it is started with the
-    context of another one, as `asyncio.to_thread` does.
+    Calls that begin within it belong to it and to the sessions around it, also in tasks that are
+    created within it. A thread starts without a session, unless it is started with the context of
+    another one, as `asyncio.to_thread` does.
 
     Args:
-        table: what the sessions of the monitor share.
-        name: of the session.
-        application: whether it has the calls of the whole process that no other session encloses,
-            unless another open session has them.
+        table: the parts that all sessions of the monitor share.
+        name: the name of the session.
+        application: whether it also has the calls of the whole process that are in no other
+            session, unless another open session has them.
     """
 
     def __init__(self, table: SessionTable, name: str, *, application: bool = False) -> None:
@@ -87,7 +87,7 @@ class Session:
             if token is not None:
                 enclosing.reset(token)
         except ValueError:
-            # It is closed in another task than it was opened in, where it encloses nothing.
+            # It is closed in another task than the one it was opened in, where it encloses nothing.
             pass
         try:
             self._result = self.statistics()
@@ -100,7 +100,7 @@ class Session:
                 self._recorder.aggregator.application_session = None
             self._recorder.close_session(self)
             if self._enclosure is not None:
-                # Recent calls hold it for longer than the session is of use.
+                # Recent calls hold the enclosure for longer than the session is needed.
                 self._enclosure.session = None
 
     async def __aenter__(self) -> Self:
@@ -121,17 +121,17 @@ class Session:
 
     @property
     def is_of_application(self) -> bool:
-        """True if calls that no other session encloses belong to it."""
+        """True if calls that are in no other session belong to it."""
         return self._recorder.aggregator.application_session is self
 
     def count(self, name: str, amount: float = 1) -> None:
         """Count something of the program's own, in this session and in those around it.
 
-        An amount that cannot be counted, and a name beyond the hundredth, are left out, counted in
+        An invalid amount, and a name after the hundredth, is left out, counted in
         `vitalspan_internal_errors_total` and logged once.
 
         Args:
-            name: of what is counted.
+            name: the name of the count.
             amount: zero or more.
         """
         try:
@@ -143,7 +143,7 @@ class Session:
             self._recorder.internal_errors.note("session", message, trace=False)
 
     def statistics(self) -> SessionStatistics:
-        """Return the figures until now; those of a closed session do not change any more."""
+        """Return the statistics so far; those of a closed session do not change any more."""
         if self._result is not None:
             return self._result
         recorder = self._recorder
@@ -152,8 +152,8 @@ class Session:
         seconds = now - self._began
         running: list[Record] = []
         with aggregator.flushed(recorder.series_table.all) as every:
-            # The lock is not had by whoever has interrupted a count, in a signal handler say, and
-            # sees what was before it.
+            # Code that interrupts a count, for example in a signal handler, does not get the lock,
+            # and sees the previous counts.
             calls = self._calls.copy()
             for buffered in aggregator.settled(every or []):
                 ended: list[Record] = []
@@ -187,13 +187,13 @@ class Session:
         )
 
     def add(self, series: Series, calls: CountedBatch) -> None:
-        """Add calls that have ended, in this session and in those around it."""
+        """Add ended calls to this session and to those around it."""
         self._calls.add(series, calls)
         for session in self._outer:
             session._calls.add(series, calls)  # noqa: SLF001 - of the same class
 
     def add_amount(self, counted: CountedKey, column: str, amount: float) -> None:
-        """Add an amount of a cache or an API, in this session and in those around it."""
+        """Add an amount of a cache or an API to this session and to those around it."""
         for session in (self, *self._outer):
             if not session._ended:  # noqa: SLF001 - of the same class
                 session._amounts.add(counted, column, amount)  # noqa: SLF001
@@ -219,7 +219,7 @@ class Session:
 
 
 def open_sessions(enclosure: Enclosure | None, table: SessionTable) -> list[Session]:
-    """Return the open sessions of one monitor around something, the innermost first."""
+    """Return the open sessions of one monitor in an enclosure, the innermost first."""
     sessions = []
     while enclosure is not None:
         session = enclosure.session

@@ -16,15 +16,15 @@ from vitalspan.statistics.call_statistics import (
 )
 
 MAX_MODELS: Final = 100
-"""Models that a session tells apart; further ones are counted as `_overflow`."""
+"""The maximum number of models in a session; further ones are counted as `_overflow`."""
 
 _MODEL: Final = "model"
 
 
 class SessionAmounts:
-    """The look-ups in caches and the calls to APIs of one session.
+    """The cache lookups and API calls of one session.
 
-    There are as few of them as of the caches and APIs of a monitor.
+    Their number is limited by those of the monitor's caches and APIs.
     """
 
     def __init__(self) -> None:
@@ -41,19 +41,19 @@ class SessionAmounts:
         counter.add(amount)
 
     def _bounded(self, counted: CountedKey) -> CountedKey:
-        """Return what is counted in its place where there are too many models."""
+        """Return the key to count under, which is the overflow key if there are too many models."""
         kind, component, name, _ = counted
         if kind == _MODEL and sum(key[0] == _MODEL for key in list(self._amounts)) >= MAX_MODELS:
             return kind, component, name, OVERFLOW
         return counted
 
     def caches(self) -> Iterator[CacheStatistics]:
-        """Yield what was looked up in each cache."""
+        """Yield the lookups in each cache."""
         for (_, component, name, _), totals in self._of("cache"):
             yield CacheStatistics(component, name, totals.get("hits", 0), totals.get("misses", 0))
 
     def apis(self) -> Iterator[ApiStatistics]:
-        """Yield what was called of each API."""
+        """Yield the calls to each API."""
         models: dict[tuple[str, str], list[ModelStatistics]] = {}
         for (_, component, name, model), totals in self._of(_MODEL):
             figures = ModelStatistics(

@@ -12,19 +12,19 @@ from vitalspan.recording.series import CountedBatch, Series
 from vitalspan.statistics.call_sums import CallSums
 
 SLOWEST: Final = 5
-"""Calls that are kept as the slowest."""
+"""The number of slowest calls to keep."""
 
 MAX_OPERATIONS: Final = 1000
-"""Operations of one session that have figures of their own; further ones are in its total only."""
+"""The maximum number of operations with their own statistics; others are only in the total."""
 
 
 class SessionCalls:
-    """Sums of the calls of a session, and the slowest of them.
+    """The sums of a session's calls, and its slowest calls.
 
     Attributes:
         operations: the sums of each operation, by component and operation.
-        others: those of operations beyond the thousandth.
-        slowest: the calls that took longest, the longest first.
+        others: the sums of operations after the thousandth.
+        slowest: the slowest calls, the slowest first.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class SessionCalls:
             self.slowest = nlargest(SLOWEST, slowest, key=lambda call: call.duration)
 
     def add_records(self, records: Iterable[Record]) -> None:
-        """Add calls that have ended and are counted nowhere yet."""
+        """Add ended calls that are not counted anywhere yet."""
         by_series: dict[int, tuple[Series, list[Record]]] = {}
         for record in records:
             # The operation may have become known during the call.
@@ -60,7 +60,7 @@ class SessionCalls:
             self.add(series, count_calls(series, ended))
 
     def copy(self) -> SessionCalls:
-        """Return a copy that does not change with this one."""
+        """Return an independent copy."""
         result = SessionCalls()
         result.operations = {key: one.copy() for key, one in list(self.operations.items())}
         result.others = self.others.copy()
@@ -68,7 +68,7 @@ class SessionCalls:
         return result
 
     def total(self) -> CallSums:
-        """Return the sums of all calls together."""
+        """Return the sums of all calls."""
         everything = self.others.copy()
         for sums in self.operations.values():
             everything.add(sums)

@@ -1,4 +1,4 @@
-"""The figures of one session."""
+"""The statistics of one session."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Bottleneck:
     """An operation that took more than 20 % of the time of all calls of its session.
 
     Attributes:
-        component: of the operation.
-        operation: its name.
-        share: its part of the time of all calls added up, 0 to 1.
+        component: the component of the operation.
+        operation: the name of the operation.
+        share: its share of the total time of all calls, 0 to 1.
     """
 
     component: str
@@ -31,16 +31,16 @@ class Bottleneck:
 
 @dataclass(frozen=True)
 class SessionStatistics:
-    """The figures of a session.
+    """The statistics of a session.
 
     Attributes:
-        name: of the session.
+        name: the name of the session.
         start: when it was opened, in seconds since the Unix epoch.
-        duration: the seconds until it was closed, or until now.
-        calls: the figures of all its calls.
-        operations: those of each operation; the one that took most time comes first.
-        slowest: the five calls that took longest, the longest first.
-        counts: what the program counted by `Session.count`.
+        duration: seconds until it was closed, or until now.
+        calls: the statistics of all its calls.
+        operations: the statistics of each operation, ordered by time, the most first.
+        slowest: the five slowest calls, the slowest first.
+        counts: the amounts that the program counted with `Session.count`.
         parent: the name of the session around it; None without one.
     """
 
@@ -53,13 +53,13 @@ class SessionStatistics:
     counts: Mapping[str, float]
     parent: str | None = None
     sums: Mapping[tuple[str, str], CallSums] = field(default_factory=dict, repr=False)
-    """What the figures were computed from, by component and operation."""
+    """The sums that the statistics were computed from, by component and operation."""
 
     @property
     def bottlenecks(self) -> tuple[Bottleneck, ...]:
         """The operations that took more than 20 % of the time of all calls, the largest first.
 
-        The time of a call within a call counts for both.
+        The time of nested calls counts for both calls.
         """
         total = self.calls.total
         return tuple(

@@ -1,4 +1,4 @@
-"""The common parts of a monitor's sessions: a lock, and the history of those that are closed."""
+"""The shared parts of a monitor's sessions: a lock, and the history of closed sessions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from vitalspan.runtime.locks import acquire
 from vitalspan.sessions.session_statistics import SessionStatistics
 
 MAX_HISTORY: Final = 100
-"""Closed sessions that are kept."""
+"""The number of closed sessions to keep."""
 
 _PATIENCE: Final = 1.0
-"""Seconds that somebody waits for a thread that is counting."""
+"""Seconds to wait for a thread that is counting."""
 
 
 class SessionTable:
@@ -26,9 +26,9 @@ class SessionTable:
         recorder: the operations of this process.
 
     Attributes:
-        recorder: the same.
-        history: the figures of closed sessions, the latest last.
-        unstored: those of them that are in no store.
+        recorder: the operations of this process.
+        history: the statistics of closed sessions, the latest last.
+        unstored: the closed sessions that are not in a store yet.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -38,20 +38,20 @@ class SessionTable:
         self._lock = threading.Lock()
 
     def add(self, session: SessionStatistics) -> None:
-        """Keep the figures of a session that was closed."""
+        """Add the statistics of a closed session."""
         self.history.append(session)
         self.unstored.append(session)
 
     @contextmanager
     def locked(self, patience: float = _PATIENCE) -> Iterator[bool]:
-        """Let nobody count meanwhile.
+        """Keep other threads from counting during the block.
 
         Args:
-            patience: the seconds to wait for whoever is counting; 0 only tries.
+            patience: the seconds to wait for a thread that is counting; 0 only tries.
 
         Yields:
-            Whether that is so. Whoever has interrupted a count, in a signal handler say, cannot
-            wait for its end, and sees what was before it.
+            Whether that was possible. Code that interrupts a count, for example in a signal
+            handler, cannot wait for its end, and sees the previous counts.
         """
         lock = self._lock
         locked = acquire(lock, patience)
@@ -62,7 +62,7 @@ class SessionTable:
                 lock.release()
 
     def reset(self) -> None:
-        """Begin anew, with a lock that no other thread can hold."""
+        """Start over, with a lock that no other thread can hold."""
         self._lock = threading.Lock()
         self.history.clear()
         self.unstored.clear()

@@ -21,7 +21,7 @@ class Sessions:
 
     Args:
         recorder: the operations of this process.
-        stored: returns what reads the store; None where nothing is stored.
+        stored: returns the reader of the store; None if nothing is stored.
     """
 
     def __init__(
@@ -35,53 +35,53 @@ class Sessions:
         fork.reset_in_child(self)
 
     def session(self, name: str, *, application: bool = False) -> Session:
-        """Return a session that a `with` or `async with` statement opens and closes.
+        """Return a session, which a `with` or `async with` statement opens and closes.
 
         Args:
-            name: of the session.
-            application: whether it also has the calls of all other threads and tasks that no other
-                session encloses. The first such session that is open has them.
+            name: the name of the session.
+            application: whether it also has the calls of all other threads and tasks that are in no
+                other session. The first such session that is open has them.
         """
         return Session(self._table, name, application=application)
 
     def application(self) -> Session | None:
-        """Return the open session of the calls that no other session encloses; None without one."""
+        """Return the open session for calls that are in no other session; None if there is none."""
         session = self._recorder.aggregator.application_session
         return session if isinstance(session, Session) else None
 
     def current(self) -> Session | None:
-        """Return the innermost open session around this task or thread; None without one."""
+        """Return the innermost open session of this task or thread; None if there is none."""
         around = open_sessions(enclosing.get(), self._table)
         return around[0] if around else None
 
     def open(self) -> list[Session]:
-        """Return the sessions that are open anywhere in the process, in the order of opening."""
+        """Return all open sessions of the process, in the order of opening."""
         every = list(self._recorder.open_sessions.values())
         return [one for one in every if isinstance(one, Session)]
 
     def history(self, name: str | None = None) -> list[SessionStatistics]:
         """Return the last hundred closed sessions, the latest one last.
 
-        With a store, those that an earlier process has closed are among them.
+        With a store, these include sessions of earlier processes.
 
         Args:
-            name: of the sessions; None returns those of all names.
+            name: the name of the sessions; None for all names.
 
         Raises:
-            StoreError: where the store cannot be read.
+            StoreError: if the store cannot be read.
         """
         closed = [*self._earlier_sessions(), *self._table.history][-MAX_HISTORY:]
         return [one for one in closed if name in (None, one.name)]
 
     def take_unstored(self) -> list[Record]:
-        """Return the sessions that were closed since this was asked last, as they are stored."""
+        """Return the records of sessions that were closed since the previous call."""
         unstored, records = self._table.unstored, []
         while unstored:
             records.append(session_record(unstored.popleft()))
         return records
 
     def _earlier_sessions(self) -> list[SessionStatistics]:
-        """Return the sessions of earlier processes, which are read from the store once."""
+        """Return the sessions of earlier processes, which are read from the store only once."""
         reader = self._stored()
         if reader is None:
             return []
@@ -96,12 +96,12 @@ class Sessions:
         """Return what changed between two sessions, and which changes are more than noise.
 
         Args:
-            before: the figures of one session.
-            after: those of another.
-            confidence: how sure a test has to be, 0 to 1, for a change to count as one.
+            before: the statistics of the first session.
+            after: the statistics of the second session.
+            confidence: the required confidence of a test, 0 to 1, for a change to count.
 
         Raises:
-            ConfigurationError: for a confidence that is none.
+            ConfigurationError: for an invalid confidence.
         """
         return compare(before, after, confidence)
 

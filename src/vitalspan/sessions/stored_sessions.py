@@ -1,4 +1,4 @@
-"""Sessions in a store: their figures as documents, and back."""
+"""Converts sessions to documents in a store, and back."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from vitalspan.store.protocol import Record, StoredSeries
 from vitalspan.store.reader import StoredSums
 
 SESSION: Final = "session"
-"""The kind of records that sessions are."""
+"""The kind of the records of sessions."""
 
 _SERIES: Final = StoredSeries(-1, SESSION, {})
 
 
 def session_record(session: SessionStatistics) -> Record:
-    """Return a closed session as it is stored."""
+    """Return a closed session as a record."""
     document = session.to_dict()
     del document["bottlenecks"]
     document["sums"] = [[*key, sums.to_document()] for key, sums in session.sums.items()]
@@ -34,7 +34,7 @@ def session_record(session: SessionStatistics) -> Record:
 
 
 def stored_session(document: Mapping[str, Any]) -> SessionStatistics:
-    """Return the session of a document that `session_record` has made."""
+    """Return the session for a document of `session_record`."""
     figures = {
         "calls": _statistics(document["calls"]),
         "operations": tuple(_statistics(one) for one in document["operations"]),
@@ -52,13 +52,13 @@ def _statistics(document: Mapping[str, Any]) -> CallStatistics:
 
 
 def _api(document: Mapping[str, Any]) -> ApiStatistics:
-    # Earlier versions did not tell models apart.
+    # Earlier versions did not distinguish models.
     models = tuple(ModelStatistics(**one) for one in document.get("models", ()))
     return ApiStatistics(**{**_fields(ApiStatistics, document), "models": models})
 
 
 def _fields(kind: type, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a dataclass in a document, which also has what is computed of them."""
+    """Return the fields of a dataclass from a document, which also has computed values."""
     return {one.name: document[one.name] for one in fields(kind) if one.name in document}
 
 

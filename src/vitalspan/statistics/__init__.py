@@ -1,1 +1,1 @@
-"""Internal: figures about calls, for whoever asks a monitor: `monitor.statistics`."""
+"""Internal: statistics of calls: `monitor.statistics`."""

@@ -1,4 +1,4 @@
-"""Figures about calls, as `monitor.statistics` returns them."""
+"""Statistics of calls, as returned by `monitor.statistics`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class ErrorStatistics:
     """The errors of one type.
 
     Attributes:
-        error_type: as the label of `operation_errors_total`.
-        count: the calls that failed with it.
-        last_message: what the latest of them raised, or what `Call.fail` was told; None if
-            nothing is known of it.
-        last_time: when that call ended, in seconds since the Unix epoch; None if nothing is known.
+        error_type: the type, as in the label of `operation_errors_total`.
+        count: the number of calls that failed with it.
+        last_message: the exception message of the latest of them, or the one given to `Call.fail`;
+            None if it is not known.
+        last_time: when that call ended, in seconds since the Unix epoch; None if it is not known.
         last_trace_id: its trace id in hexadecimal; None for a call without a span.
     """
 
@@ -33,7 +33,7 @@ class ErrorStatistics:
 
 @dataclass(frozen=True)
 class CacheStatistics:
-    """Look-ups in one cache."""
+    """Lookups in one cache."""
 
     component: str
     name: str
@@ -42,7 +42,7 @@ class CacheStatistics:
 
     @property
     def hit_rate(self) -> float | None:
-        """The share of look-ups that found their entry, 0 to 1; None without any."""
+        """The ratio of lookups that found their entry, 0 to 1; None without lookups."""
         lookups = self.hits + self.misses
         return self.hits / lookups if lookups else None
 
@@ -56,16 +56,16 @@ class ModelStatistics:
     """Calls to one model of an API.
 
     Attributes:
-        model: its name.
-        calls: all of them.
-        errors: those that failed.
-        tokens: what they used.
-        cost: US dollars that they cost.
-        input_tokens: all of the prompts.
-        output_tokens: all of the answers.
-        cached_tokens: those of the input that came from the provider's cache.
-        reasoning_tokens: those of the output that were spent on reasoning.
-        retries: attempts beyond the first ones.
+        model: the name of the model.
+        calls: the number of calls.
+        errors: the number of failed calls.
+        tokens: the number of tokens.
+        cost: the cost in US dollars.
+        input_tokens: all input tokens.
+        output_tokens: all output tokens.
+        cached_tokens: the input tokens that came from the provider's cache.
+        reasoning_tokens: the output tokens that were spent on reasoning.
+        retries: the number of attempts after the first ones.
     """
 
     model: str
@@ -89,13 +89,13 @@ class ApiStatistics:
     """Calls to one API.
 
     Attributes:
-        component: that it belongs to.
-        name: of the API.
-        calls: all of them.
-        errors: those that failed.
-        tokens: what they used.
-        cost: US dollars that they cost.
-        models: those of a session by model, the one that cost most first.
+        component: the component of the API.
+        name: the name of the API.
+        calls: the number of calls.
+        errors: the number of failed calls.
+        tokens: the number of tokens.
+        cost: the cost in US dollars.
+        models: the models in a session, ordered by cost, the highest first.
     """
 
     component: str
@@ -108,7 +108,7 @@ class ApiStatistics:
 
     @property
     def error_rate(self) -> float | None:
-        """The share of calls that failed, 0 to 1; None without any."""
+        """The ratio of failed calls, 0 to 1; None without calls."""
         return self.errors / self.calls if self.calls else None
 
     def to_dict(self) -> dict[str, Any]:
@@ -119,35 +119,36 @@ class ApiStatistics:
 
 @dataclass(frozen=True)
 class CallStatistics:
-    """Figures about the calls of one operation, of one component or of all.
+    """Statistics of the calls of one operation, of one component or of all.
 
-    Durations are in seconds. What cannot be said without calls is None.
+    Durations are in seconds. Values that are undefined without calls are None.
 
     Attributes:
-        component: of the calls; None for those of all components.
-        operation: of the calls; None for those of all operations.
-        seconds: the length of the time that the figures are about.
-        count: the calls that ended.
-        errors: those that failed.
-        cancellations: those that were cancelled.
-        error_rate: the share of errors among the calls that were not cancelled, 0 to 1.
+        component: the component of the calls; None for all components.
+        operation: the operation of the calls; None for all operations.
+        seconds: the length of the period.
+        count: the number of calls that ended.
+        errors: the number of failed calls.
+        cancellations: the number of cancelled calls.
+        error_rate: the ratio of errors to calls that were not cancelled, 0 to 1.
         throughput: calls that ended per second.
         total: the sum of the durations.
         mean: their arithmetic mean.
-        min: the shortest one.
-        max: the longest one.
-        stddev: their standard deviation, that of the calls themselves and no estimate of others.
-        p50: half of the calls take no longer.
-        p95: 95 % of them take no longer.
-        p99: 99 % of them take no longer.
+        min: the shortest duration.
+        max: the longest duration.
+        stddev: their standard deviation, which is that of the population.
+        p50: the median duration.
+        p95: the 95th percentile of the durations.
+        p99: the 99th percentile of the durations.
         cpu_seconds: the CPU time of the calls whose resources were measured; None if none were.
-        memory_growth: the bytes by which resident memory grew during these; None if none were.
-        measures: the sums of what the calls added, by name.
-        in_progress: the calls inside now, whatever the period.
+        memory_growth: the bytes by which resident memory grew during these; None if none were
+            measured.
+        measures: the sums of the amounts that calls added, by name.
+        in_progress: the number of running calls, whatever the period is.
         oldest_in_progress: the age of the oldest of these.
-        errors_by_type: the errors, the most frequent type first.
-        caches: of the component, or all of them; empty for an operation.
-        apis: of the component, or all of them; empty for an operation.
+        errors_by_type: the errors by type, the most frequent type first.
+        caches: the caches of the component, or all of them; empty for an operation.
+        apis: the APIs of the component, or all of them; empty for an operation.
     """
 
     component: str | None
@@ -188,16 +189,16 @@ class CallStatistics:
 
 @dataclass(frozen=True)
 class RunningCall:
-    """A call that is inside now.
+    """A running call.
 
     Attributes:
-        component: of the operation.
-        operation: its name.
-        labels: the declared ones.
+        component: the component of the operation.
+        operation: the name of the operation.
+        labels: the declared labels.
         start: when it began, in seconds since the Unix epoch.
         age: the seconds since then.
-        trace_id: in hexadecimal; None for a call without a span.
-        span_id: in hexadecimal; None for a call without a span.
+        trace_id: the trace id in hexadecimal; None for a call without a span.
+        span_id: the span id in hexadecimal; None for a call without a span.
     """
 
     component: str

@@ -1,4 +1,4 @@
-"""Sums over calls, from which every figure about them is computed."""
+"""Sums over calls, from which all statistics are computed."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class CallSums:
     """The sums of the calls of some series.
 
     Attributes:
-        count: how many there are.
-        in_progress: how many are inside.
-        oldest: when the oldest of these began on the steady clock; None without one.
+        count: the number of calls.
+        in_progress: the number of running calls.
+        oldest: when the oldest of these began, on the steady clock; None if there is none.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class CallSums:
 
     @property
     def longest(self) -> float:
-        """The longest call in seconds; negative infinity without any."""
+        """The longest duration in seconds; negative infinity without calls."""
         return self._spread.longest
 
     def add_series(self, series: Series) -> None:
@@ -61,7 +61,7 @@ class CallSums:
             own.note_error(error_type, error)
 
     def add_calls(self, grid: BucketGrid, calls: CountedBatch) -> None:
-        """Add calls that are counted, none of which is added elsewhere.
+        """Add counted calls that are not added elsewhere.
 
         Args:
             grid: the buckets of their series.
@@ -79,7 +79,7 @@ class CallSums:
             self._add_detail_counts(NO_DETAILS.plus(calls.noted, grid))
 
     def add(self, other: CallSums) -> None:
-        """Add the calls that have ended of other sums."""
+        """Add the ended calls of other sums."""
         self.count += other.count
         self._total += other._total
         self._spread = self._spread.plus(other._spread)
@@ -88,7 +88,7 @@ class CallSums:
         self._add_detail_counts(other._details)
 
     def copy(self) -> CallSums:
-        """Return the sums of the calls that have ended, which do not change with these."""
+        """Return an independent copy of the sums of ended calls."""
         result = CallSums()
         result.add(self)
         return result
@@ -98,7 +98,7 @@ class CallSums:
         return bucket_durations(self._buckets)
 
     def add_track(self, track: OperationSeries, start: float, end: float) -> None:
-        """Add the calls that a track has noted after one tick, up to and with another."""
+        """Add the calls of a series after one tick, up to and including another."""
 
         def increase(column: str) -> float:
             return track.increase(column, start) - track.increase(column, end)
@@ -116,7 +116,7 @@ class CallSums:
         grown = {name: increase(name) for name in track.columns}
         self._add_columns(grown)
         for error_type, error in track.series.details.last_errors.items():
-            # One of a later time says nothing about this one.
+            # An error from a later time says nothing about this period.
             if grown.get(ERROR_COLUMN + error_type, 0) > 0 and start < error.end <= end:
                 self._details.note_error(error_type, error)
 
@@ -149,7 +149,7 @@ class CallSums:
         }
 
     def add_stored(self, stored: StoredSums) -> None:
-        """Add the calls of a series that a store has."""
+        """Add the calls of a stored series."""
         self.count += stored.count
         self._total += stored.total
         self._spread = self._spread.plus(Spread(stored.squares, stored.shortest, stored.longest))
@@ -157,16 +157,16 @@ class CallSums:
         self._add_columns(stored.extras)
 
     def add_in_progress(self, count: int, oldest: float | None) -> None:
-        """Add calls that are inside, the oldest of which began then on the steady clock."""
+        """Add running calls; `oldest` is when the oldest of them began, on the steady clock."""
         self.in_progress += count
         if count and oldest is not None:
             self.oldest = oldest if self.oldest is None else min(self.oldest, oldest)
 
     def quantile(self, q: float) -> float | None:
-        """Return the duration in seconds that a share of the calls does not exceed.
+        """Return a quantile of the durations in seconds.
 
-        It is the geometric middle of the fine bucket of the call at that rank, and so within 4.4 %
-        of its duration, and never beyond the shortest and the longest call.
+        It is the geometric middle of the fine bucket of the call at that rank, so within 4.4 % of
+        its duration, and between the shortest and the longest call.
         """
         return quantile_of(self.durations(), q, self._spread.shortest, self._spread.longest)
 
@@ -178,13 +178,13 @@ class CallSums:
         now: float,
         epoch: float,
     ) -> CallStatistics:
-        """Return the figures.
+        """Return the statistics.
 
         Args:
-            component: whose calls these are; None for those of all.
-            operation: whose calls these are; None for those of all.
-            seconds: the length of the time in which they ended.
-            now: on the steady clock in seconds.
+            component: the component of the calls; None for all.
+            operation: the operation of the calls; None for all.
+            seconds: the length of the period in which they ended.
+            now: the current time on the steady clock in seconds.
             epoch: the difference between the time of day and the steady clock in seconds.
         """
         count, details, spread = self.count, self._details, self._spread
@@ -221,7 +221,7 @@ class CallSums:
         )
 
     def _add_columns(self, grown: Mapping[str, float]) -> None:
-        """Add what was counted beyond calls and durations, by columns of the history or a store."""
+        """Add other counts than calls and durations, by columns of the history or a store."""
         own = self._details
         own.cancellations += int(grown.get("cancellations", 0))
         if grown.get("cpu_seconds", 0) > 0 or grown.get("memory_growth", 0) > 0:
@@ -236,7 +236,7 @@ class CallSums:
 
 
 def _deviation(mean_square: float, mean: float) -> float:
-    # The difference may be less than what rounding has made of the squares.
+    # Rounding errors of the squares may exceed the difference.
     return math.sqrt(max(0.0, mean_square - mean * mean))
 
 
@@ -269,16 +269,16 @@ def bucket_durations(counts: Mapping[BucketGrid, Mapping[int, int]]) -> list[tup
 def quantile_of(
     durations: Sequence[tuple[float, int]], q: float, shortest: float, longest: float
 ) -> float | None:
-    """Return the duration in seconds that a share of the calls does not exceed; None without calls.
+    """Return a quantile of durations in seconds; None without calls.
 
-    It is the geometric middle of the fine bucket of the call at that rank, and so within 4.4 % of
-    its duration.
+    It is the geometric middle of the fine bucket of the call at that rank, so within 4.4 % of its
+    duration.
 
     Args:
         durations: the middle of each bucket in seconds, ascending, and its calls.
-        q: the share, 0 to 1.
-        shortest: the shortest call in seconds, which the result is never below.
-        longest: the longest one, which it is never above.
+        q: the quantile, 0 to 1.
+        shortest: the shortest duration in seconds, a lower bound of the result.
+        longest: the longest duration in seconds, an upper bound of the result.
     """
     rank, below = q * sum(calls for _, calls in durations), 0
     for seconds, calls in durations:

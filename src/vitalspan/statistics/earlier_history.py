@@ -1,4 +1,4 @@
-"""The history before that in memory: that of a store, or of a Prometheus."""
+"""The history from before that in memory: that of a store, or of a Prometheus."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from vitalspan.store.reader import StoreReader
 
 _LONGEST_EARLIER: Final = 3660 * 86400.0
-"""Seconds that can be looked back on where a store or a server has them."""
+"""The maximum number of seconds to look back if a store or a server has the history."""
 
 _MOST_SCORES: Final = 50_000
-"""Health scores that are read of a store at most: those of a month, one a minute."""
+"""The maximum number of health scores to read from a store: those of a month, one per minute."""
 
 
 _MOST_ALERTS: Final = 1000
-"""EarlierHistory alerts that are read of a store at most, the latest ones."""
+"""The maximum number of earlier alerts to read from a store, the latest ones."""
 
 
 class EarlierHistory(Protocol):
-    """What is known of the time before the history in memory.
+    """The history from before that in memory.
 
-    Every method raises `StoreError` where nothing can be read now.
+    All methods raise `StoreError` if nothing can be read at the moment.
 
     Attributes:
-        is_remote: whether it takes so long that nobody asks it who keeps rules from being
-            evaluated.
+        is_remote: whether it is so slow that it must not be read while the evaluation of rules
+            waits.
     """
 
     is_remote: bool
@@ -59,32 +59,32 @@ class EarlierHistory(Protocol):
 
         Args:
             keys: the component and the operation of each; None for those of all.
-            start: in seconds since the Unix epoch.
-            end: the same.
-            now: the same, the present.
+            start: the start in seconds since the Unix epoch.
+            end: the end in seconds since the Unix epoch.
+            now: the current time in seconds since the Unix epoch.
         """
         ...
 
     def means(self, signal: str, slots: Sequence[Slot]) -> list[float | None]:
-        """Return the mean of a signal that the monitor follows in each slot; None for no data."""
+        """Return the mean of a recorded signal in each slot; None for no data."""
         ...
 
     def alerts(self, start: float, end: float) -> list[Alert]:
-        """Return alerts that fired within a period, perhaps among others.
+        """Return alerts that fired within a period, possibly with others.
 
         Args:
-            start: in seconds since the Unix epoch.
-            end: the same.
+            start: the start in seconds since the Unix epoch.
+            end: the end in seconds since the Unix epoch.
         """
         ...
 
     def notes(self) -> list[str]:
-        """Return what a reader should know of it."""
+        """Return notes for the reader."""
         ...
 
 
 class StoredHistory:
-    """The history that a store has.
+    """The history in a store.
 
     Args:
         reader: reads the store.
@@ -118,21 +118,21 @@ class StoredHistory:
         return [Alert(**one.document) for one in records]
 
     def notes(self) -> list[str]:
-        """Return nothing: whoever reads a store need not know more."""
+        """Return nothing, because readers of a store need no notes."""
         return []
 
 
 def longest_of(earlier: EarlierHistory | None) -> float:
-    """Return the seconds that can be looked back on."""
+    """Return the maximum number of seconds to look back."""
     return LONGEST if earlier is None else _LONGEST_EARLIER
 
 
 def slot_means(slots: Sequence[Slot], values: Iterable[tuple[float, float]]) -> list[float | None]:
-    """Return the mean of the values in each slot; None where there are none.
+    """Return the mean of the values in each slot; None if there are none.
 
     Args:
         slots: without gaps between them.
-        values: times in seconds since the Unix epoch, within the slots, and values.
+        values: pairs of times in seconds since the Unix epoch, within the slots, and values.
     """
     ends, every = [slot.end for slot in slots], [list[float]() for _ in slots]
     for when, value in values:

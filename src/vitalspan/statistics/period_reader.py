@@ -1,4 +1,4 @@
-"""Reads the calls of a period: from the counts, the history or the store."""
+"""Reads the calls of a period, from the counts, the history or a store."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
 
 class PeriodReader:
-    """Reads what was counted in a period, which may have ended.
+    """Reads the counts of a period, which may be in the past.
 
-    All time since the start is in the counts. A window is read from the history, or from the store
-    where that goes further back.
+    The counts cover the whole time since the start. A window is read from the history, or from a
+    store if that goes back further.
 
     Args:
-        counts: what has been counted, by this process or by several.
-        reading_history: returns a context manager with the history, up to date.
-        earlier: returns the history before that in memory; None where there is none.
+        counts: the counts of this process or of several.
+        reading_history: returns a context manager with the up-to-date history.
+        earlier: returns the history from before that in memory; None if there is none.
     """
 
     def __init__(
@@ -53,15 +53,15 @@ class PeriodReader:
 
     @property
     def earlier(self) -> EarlierHistory | None:
-        """The history before that in memory; None where there is none."""
+        """The history from before that in memory; None if there is none."""
         return self._earlier()
 
     def within(self, history: History, *, stored: bool = True) -> PeriodReader:
-        """Return the same with a history that the caller reads already, so that nothing ticks.
+        """Return a reader for a history that the caller is reading already, so that nothing ticks.
 
         Args:
             history: the history.
-            stored: whether a store is asked about what the history has not; a server never is.
+            stored: whether a store may be read for what the history lacks; a server never is.
         """
         return PeriodReader(
             self.counts, lambda: nullcontext(history), self._nearby if stored else lambda: None
@@ -81,13 +81,13 @@ class PeriodReader:
         """Return the sums of calls by key.
 
         Args:
-            key_of: returns with what a series is pooled.
-            window: the length of the period in seconds; None for the time since the start.
+            key_of: returns the key with which a series is pooled.
+            window: the length of the period in seconds; None for the whole time since the start.
             offset: the seconds since its end.
-            selection: the calls for which there are keys.
+            selection: the calls that have keys.
 
         Raises:
-            ConfigurationError: for a period that cannot be looked back on.
+            ConfigurationError: for a period that is not available.
         """
         earlier = None if window is None else self._earlier()
         check_period(window, offset, longest_of(earlier))
@@ -107,15 +107,15 @@ class PeriodReader:
         return pooled
 
     def timelines(self, keys: Sequence[Key], window: float | None, offset: float) -> list[Timeline]:
-        """Return several timelines of one period, which have the same slots.
+        """Return several timelines of one period, with the same slots.
 
         Args:
             keys: the component and the operation of each; None for those of all.
-            window: the length of the period in seconds; None for the history that there is.
+            window: the length of the period in seconds; None for the whole history.
             offset: the seconds since its end.
 
         Raises:
-            ConfigurationError: for a period that cannot be looked back on.
+            ConfigurationError: for a period that is not available.
         """
         earlier = None if window is None else self._earlier()
         check_period(window, offset, longest_of(earlier))
@@ -149,18 +149,18 @@ class PeriodReader:
                     yield period
                     return
         assert earlier is not None  # noqa: S101 - since the lines above
-        # Nobody waits for a store or a server who evaluates rules.
+        # The evaluation of rules must not wait for a store or a server.
         yield earlier.window(self.counts, question)
 
     def _history_in(self, reading: ExitStack, earlier: EarlierHistory | None) -> History | None:
-        """Return the history; None where another process has it, and there is an earlier one.
+        """Return the history; None if another process has it, and there is an earlier one.
 
         Args:
-            reading: lets nothing be noted until it is closed.
-            earlier: the history before that in memory; None where there is none.
+            reading: keeps the history unchanged until it is closed.
+            earlier: the history from before that in memory; None if there is none.
 
         Raises:
-            VitalspanError: where another process has it, and there is no earlier one.
+            VitalspanError: if another process has it, and there is no earlier one.
         """
         try:
             return reading.enter_context(self._reading_history())

@@ -1,4 +1,4 @@
-"""The periods that statistics are about: all time since the start, or a window of the history."""
+"""The periods of statistics: the whole time since the start, or a window of the history."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from vitalspan.recording.series import Series
 
 Key = tuple[str | None, str | None]
-"""The component and the operation of pooled series; None for those of all."""
+"""The component and the operation of pooled series; None for all."""
 
 
 class SeriesNames(NamedTuple):
-    """The names that tell a series of calls from others, where there is no series in memory."""
+    """The names that identify a series of calls that is not in memory."""
 
     component: str
     operation: str
@@ -35,7 +35,7 @@ class SeriesNames(NamedTuple):
 
 
 KeyOf = Callable[["Series | SeriesNames"], Key | None]
-"""Returns with what a series is pooled; None where it is left out."""
+"""Returns the key with which a series is pooled; None if it is left out."""
 
 _SLACK: Final = 1e-3
 
@@ -44,7 +44,7 @@ _OPEN: Final = float("inf")
 
 
 class Period(Protocol):
-    """A period of time, and what was counted in it."""
+    """A period, and its counts."""
 
     @property
     def seconds(self) -> float:
@@ -65,7 +65,7 @@ class Period(Protocol):
 
 
 class PeriodQuestion(NamedTuple):
-    """The calls and the period that somebody asks about.
+    """A query for a period.
 
     Attributes:
         window: the length of the period in seconds.
@@ -79,10 +79,10 @@ class PeriodQuestion(NamedTuple):
 
 
 class SinceStart:
-    """The time since the first process began to count.
+    """The time since the first process started counting.
 
     Args:
-        counts: what has been counted.
+        counts: the counts.
         series: the series with all finished calls counted.
     """
 
@@ -90,7 +90,7 @@ class SinceStart:
         self._series = series
         self.caches, self.apis = counts.caches, counts.apis
         epoch = counts.epoch()
-        # Other processes may have begun earlier.
+        # Other processes may have started earlier.
         created = (one.created - epoch for one in series if one.created)
         self.seconds = max(0.0, counts.now() - min(counts.born, *created, counts.now()))
 
@@ -106,21 +106,21 @@ class Window:
     """The time between two ticks of a history.
 
     Args:
-        history: that is looked back on.
-        window: the seconds that it should be long.
+        history: the history to read.
+        window: the intended length in seconds.
         offset: the seconds since its end.
 
     Attributes:
-        start: the tick that it begins at, on the steady clock.
-        end: the tick that it ends at.
-        seconds: how long it is.
+        start: the tick at the start, on the steady clock.
+        end: the tick at the end, on the steady clock.
+        seconds: the actual length.
     """
 
     def __init__(self, history: History, window: float, offset: float) -> None:
         self._history = history
         ticks, now = history.ticks, history.ticks.times[-1]
         self.end = ticks.start(now, offset) if offset else now
-        # What is older than the horizon has been forgotten of some series.
+        # Entries before the horizon have been dropped from some series.
         self.start = self._start = max(
             ticks.start(now, offset + window), history.operations.horizon
         )
@@ -136,7 +136,7 @@ class Window:
                 sums.setdefault(key, CallSums()).add_track(track, self._start, self._end)
 
     def lacks(self, window: float, offset: float) -> bool:
-        """Return whether the period that was asked for begins before the history does."""
+        """Return whether a period begins before the history does."""
         now = self._history.ticks.times[-1]
         return now - offset - window < self.start - _SLACK
 
@@ -158,15 +158,15 @@ class Window:
 
 
 def check_period(window: float | None, offset: float, longest: float = LONGEST) -> None:
-    """Check the period that somebody asks about.
+    """Check a requested period.
 
     Args:
-        window: its length in seconds; None for all time since the start.
+        window: its length in seconds; None for the whole time since the start.
         offset: the seconds since its end.
-        longest: the seconds that can be looked back on.
+        longest: the maximum number of seconds to look back.
 
     Raises:
-        ConfigurationError: for one that cannot be looked back on.
+        ConfigurationError: for a period that is not available.
     """
     if window is not None and not (_is_finite(window) and window > 0):
         raise ConfigurationError(f"window={window!r:.80}: give the seconds, more than 0")

@@ -1,4 +1,4 @@
-"""The calls of a period, pooled by component and operation, and their figures."""
+"""The calls of a period, pooled by component and operation, and their statistics."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class PooledCalls:
     """The calls of a period.
 
     Attributes:
-        sums: by component and operation; None for those of all.
+        sums: the sums by component and operation; None for all.
         seconds: the length of the period.
-        caches: what was looked up in it.
-        apis: what was called in it.
+        caches: the lookups in caches.
+        apis: the calls to APIs.
     """
 
     sums: dict[Key, CallSums]
@@ -31,12 +31,12 @@ class PooledCalls:
     apis: tuple[ApiStatistics, ...]
 
     def figures(self, now: float, epoch: float, *, always: bool = False) -> list[CallStatistics]:
-        """Return the figures by key, those that took most time first.
+        """Return the statistics by key, ordered by total time, the most first.
 
         Args:
-            now: on the steady clock in seconds.
+            now: the current time on the steady clock in seconds.
             epoch: the difference between the time of day and the steady clock in seconds.
-            always: whether those without calls are there too.
+            always: whether to include keys without calls.
         """
         result = []
         for (component, operation), one in self.sums.items():
@@ -53,11 +53,11 @@ class PooledCalls:
         return sorted(result, key=lambda figures: -figures.total)
 
     def by_component(self) -> PooledCalls:
-        """Return the calls of each component together."""
+        """Return the calls combined by component."""
         return self._together(lambda key: (key[0], None))
 
     def of_all(self) -> PooledCalls:
-        """Return all calls together, even if there are none."""
+        """Return all calls combined, even if there are none."""
         together = self._together(lambda _: ALL)
         together.sums.setdefault(ALL, CallSums())
         return together

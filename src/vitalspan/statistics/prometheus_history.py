@@ -1,4 +1,4 @@
-"""The history that a Prometheus, Thanos or Mimir has."""
+"""The history in a Prometheus, Thanos or Mimir."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from vitalspan.recording.counts import Counts
 
 _SCRAPES: Final = 4
-"""Scrapes that a slot has at least, as Grafana's `$__rate_interval` has."""
+"""The minimum number of scrapes in a slot, as in Grafana's `$__rate_interval`."""
 
 _LOOKS: Final = 12
-"""Values of a gauge that the mean of a slot is made of."""
+"""The number of values of a gauge for the mean of a slot."""
 
 _ALERT_LOOKS: Final = 384
-"""Times at which it is looked whether an alert fired."""
+"""The number of times at which it is checked whether an alert was firing."""
 
 _ALERT_LABELS: Final = ("alertname", "severity", COMPONENT, OPERATION)
 
@@ -42,15 +42,15 @@ _GROUPINGS: Final[dict[tuple[bool, bool], tuple[str, ...]]] = {
     (False, True): (OPERATION,),
     (True, True): (COMPONENT, OPERATION),
 }
-"""The labels that keys are told apart by: whether they have a component, and an operation."""
+"""The labels that identify keys: whether they have a component, and an operation."""
 
 
 class PrometheusHistory:
-    """The history that a Prometheus, Thanos or Mimir has.
+    """The history in a Prometheus, Thanos or Mimir.
 
     Args:
         reader: reads it.
-        prefix: before the names of the metrics.
+        prefix: the prefix of the metric names.
     """
 
     is_remote = True
@@ -60,7 +60,7 @@ class PrometheusHistory:
         self._context = PromqlContext(prefix=prefix)
 
     def window(self, counts: Counts, question: PeriodQuestion) -> StoredWindow:
-        """Return a period; what is asked about it is read of the server."""
+        """Return a period, which is read from the server when it is used."""
         reader = self._reader
 
         def read(start: float, end: float, *_: object) -> StoredPeriod:
@@ -75,7 +75,7 @@ class PrometheusHistory:
         end: float,
         now: float,  # noqa: ARG002 - a store wants it
     ) -> list[Timeline]:
-        """Return timelines of a period, which have the same slots, at times that clocks show."""
+        """Return timelines of a period, with the same slots, at round times of the clock."""
         reader = self._reader
         least = _SCRAPES * reader.scrape_interval
         width = max(slot_width(end - start), least)
@@ -83,7 +83,7 @@ class PrometheusHistory:
         edges = [first + number * width for number in range(math.floor((end - first) / width) + 1)]
         stretches = [edges]
         if end - edges[-1] >= least:
-            # The last slot ends with the period, and not where a clock shows it.
+            # The last slot ends with the period, not at a round time.
             stretches.append([edges[-1], end])
         slots = [pair for stretch in stretches for pair in pairwise(stretch)]
         sums = {key: {low: SlotSums() for low, _ in slots} for key in keys}
@@ -104,7 +104,7 @@ class PrometheusHistory:
         by: tuple[str, ...],
         edges: Sequence[float],
     ) -> None:
-        """Add what was counted of some keys, which are told apart by the same labels."""
+        """Add the counts of some keys, which have the same labels."""
         width = edges[1] - edges[0]
         matchers = [Matcher(label, "=~", _any_of(keys, label)) for label in by]
         for time, every in self._reader.points(width, edges[0], edges[-1], by=by, more=matchers):
@@ -155,7 +155,7 @@ class PrometheusHistory:
         ]
 
     def notes(self) -> list[str]:
-        """Return what the server has warned of, and where the figures are from."""
+        """Return the warnings of the server, and where the figures come from."""
         source = (
             f"Figures of this period are from {self._reader.name}, and are those of all instances "
             "that it has. Shortest and longest calls are known by their bucket."
@@ -164,20 +164,20 @@ class PrometheusHistory:
 
 
 def prometheus_history(url: str, prefix: str) -> PrometheusHistory:
-    """Return the history that the Prometheus of a URL has.
+    """Return the history in the Prometheus at a URL.
 
     Args:
-        url: as `parse_address` takes it.
-        prefix: before the names of the metrics.
+        url: the URL, as in `parse_address`.
+        prefix: the prefix of the metric names.
 
     Raises:
-        ConfigurationError: for a URL that cannot be used.
+        ConfigurationError: for an invalid URL.
     """
     return PrometheusHistory(PrometheusReader(url, prefix), prefix)
 
 
 def _stretches(times: Sequence[float], step: float) -> Iterator[tuple[float, float]]:
-    """Yield the first and the last time of each stretch without a gap."""
+    """Yield the first and the last time of each run without gaps."""
     first = previous = times[0]
     for time in times[1:]:
         if time - previous > 1.5 * step:
@@ -213,11 +213,11 @@ def _kind(key: Key) -> tuple[bool, bool]:
 
 
 def _any_of(keys: Iterable[Key], label: str) -> str:
-    """Return an expression that matches the values of a label that keys have."""
+    """Return an expression that matches all values of a label in some keys."""
     values = {key[0] if label == COMPONENT else key[1] for key in keys}
     return "|".join(sorted(_escaped(str(value)) for value in values))
 
 
 def _escaped(text: str) -> str:
-    """Return an expression that matches a text alone, with the escapes that RE2 knows."""
+    """Return an expression that matches only a text, with the escapes of RE2."""
     return "".join(f"\\{one}" if one in r"\.+*?()|[]{}^$" else one for one in text)

@@ -1,4 +1,4 @@
-"""The calls that are inside now."""
+"""The running calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def running_calls(recorder: Recorder) -> list[tuple[Record, RunningCall]]:
-    """Return every call that is inside now in this process, with its record, the oldest first."""
+    """Return all running calls of this process with their records, the oldest first."""
     now, epoch = recorder.now(), recorder.epoch()
     records = [record for series in recorder.series_table.all() for record in series.running()]
     records.sort(key=itemgetter(0))
@@ -21,12 +21,12 @@ def running_calls(recorder: Recorder) -> list[tuple[Record, RunningCall]]:
 
 
 def running_call(record: Record, now: float, epoch: float) -> RunningCall:
-    """Return a call that is inside as it is shown.
+    """Return a running call in its displayed form.
 
     Args:
-        record: of the call.
-        now: the present time on the steady clock in seconds.
-        epoch: the difference between the time of day and that clock.
+        record: the record of the call.
+        now: the current time on the steady clock in seconds.
+        epoch: the difference between the time of day and that clock in seconds.
     """
     start, details = record[0], record[3] if len(record) > 3 else None
     # The operation may have become known during the call.

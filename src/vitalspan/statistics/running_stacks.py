@@ -1,4 +1,4 @@
-"""The stacks of running calls: where each of them is now."""
+"""The stacks of running calls."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ _LEFT_OUT: Final = tuple(
         *("monitor.py", "capabilities.py"),
     )
 )
-"""Files whose frames say nothing about where a call is."""
+"""Files whose frames do not show where a call is."""
 
 
 @dataclass(frozen=True)
 class RunningStack(RunningCall):
-    """A call that is inside now, and where it is.
+    """A running call with its stack.
 
     Attributes:
-        thread: the name of the thread that runs it; None for a call that is suspended.
-        task: the name of the asyncio task that it belongs to, if that is known.
-        frames: from the function or block that is recorded to where the call is now, the innermost
-            last; empty if the call was not found on any stack.
+        thread: the name of the thread that runs it; None if the call is suspended.
+        task: the name of its asyncio task, if that is known.
+        frames: the frames from the recorded function or block to the current line, the innermost
+            last; empty if the call was not found.
     """
 
     thread: str | None = None
@@ -52,7 +52,7 @@ class RunningStack(RunningCall):
 
     @property
     def place(self) -> str | None:
-        """Where the call is now, `file:line in function`; None if it was not found."""
+        """The current line, `file:line in function`; None if it was not found."""
         if not self.frames:
             return None
         last = self.frames[-1]
@@ -75,11 +75,11 @@ class RunningStack(RunningCall):
 
 
 class Place(NamedTuple):
-    """Where a call is on a stack.
+    """The position of a call on a stack.
 
     Attributes:
-        stack: that it is on.
-        anchor: the index of the frame that stays as long as the call: its wrapper's, or the one
+        stack: the stack.
+        anchor: the index of the frame that exists as long as the call: its wrapper's, or the one
             that has entered a block.
         begin: the index of the first frame of the call.
         call: the call.
@@ -92,28 +92,28 @@ class Place(NamedTuple):
 
     @property
     def frames(self) -> list[Frame]:
-        """The frames of the call, without those that say nothing about where it is."""
+        """The frames of the call, without those that do not show where it is."""
         return [one for one in self.stack.frames[self.begin :] if is_shown(one.frame.f_code)]
 
 
 _Found = dict[int, Place]
-"""The place of each call, by the id of its record."""
+"""The position of each call, by the id of its record."""
 
 
 def running_stacks(calls: Sequence[tuple[Record, RunningCall]]) -> list[RunningStack]:
-    """Return the stacks of calls, in their order.
+    """Return the stacks of calls, in the same order.
 
     Args:
-        calls: the record of each call that is inside, and the call as it is shown.
+        calls: the record of each running call, and its displayed form.
     """
     found = find_places([record for record, _ in calls])
     return [_shown(call, found.get(id(record))) for record, call in calls]
 
 
 def find_places(records: Iterable[Record]) -> dict[int, Place]:
-    """Return where calls are, by the id of their records; those that are not found are left out.
+    """Return the positions of calls, by the id of their records; calls not found are left out.
 
-    To find the tasks that wait, all objects that the garbage collector knows are looked at.
+    To find waiting tasks, all objects known to the garbage collector are examined.
     """
     missing = {id(record) for record in records}
     found: _Found = {}
@@ -127,8 +127,8 @@ def find_places(records: Iterable[Record]) -> dict[int, Place]:
         _find(suspended, missing, found)
         stacks = threads + suspended
     if missing:
-        # To read the variables of other frames prolongs the life of what is in them, up to Python
-        # 3.12, so it is done only for calls that are not decorated functions.
+        # Up to Python 3.12, reading the variables of other frames prolongs the life of their
+        # values, so this is only done for calls that are not decorated functions.
         _find_blocks(stacks, missing, found)
     return found
 
@@ -164,7 +164,7 @@ def _blocks_in(one: Frame) -> Iterator[Call]:
     yield from (value for value in values if issubclass(type(value), Call))
     if one.stepping is None:
         return
-    # A `with` statement keeps the method that will end it, which only the collector can see.
+    # A `with` statement holds the method that will end it, which only the collector can see.
     for held in gc.get_referents(one.stepping):
         if type(held) is MethodType and type(held.__self__) is Operation:
             entered = held.__self__._open_calls()  # noqa: SLF001 - of the same package
@@ -182,7 +182,7 @@ def _shown(call: RunningCall, place: Place | None) -> RunningStack:
 
 
 def is_shown(code: CodeType) -> bool:
-    """Return whether frames of some code say where a call is; those of this library do not."""
+    """Return whether frames of some code show where a call is; those of this library do not."""
     return not code.co_filename.startswith(_LEFT_OUT)
 
 

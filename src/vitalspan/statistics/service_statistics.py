@@ -1,4 +1,4 @@
-"""The object `monitor.statistics`: figures about calls, and the calls themselves."""
+"""The object `monitor.statistics`: statistics of calls, and the calls themselves."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _Calls = Callable[[], list[CallRecord]]
 
 
 class ServiceStatistics:
-    """The object `monitor.statistics`. Calling it returns the figures of all calls.
+    """The object `monitor.statistics`. Calling it returns the statistics of all calls.
 
-    Every method takes the period that it is about. Without `window`, this is all time since the
-    start. With `window` and `offset`, both in seconds, it is the time of that length that ended so
-    many seconds ago, as the ticks of the history allow; `CallStatistics.seconds` is how long it
-    really is. A monitor that does not tick by itself ticks first.
+    All methods take a period. Without `window`, this is the whole time since the start. With
+    `window` and `offset`, both in seconds, it is the period of that length that ended that long
+    ago, to the precision of the history's ticks; `CallStatistics.seconds` is its actual length. A
+    monitor that does not tick by itself ticks first.
 
     Args:
         recorder: the operations of this process.
-        periods: what has been counted, by this process or by several.
+        periods: the counts of this process or of several.
         recent: returns the recent calls.
         slow: returns the slow calls.
     """
@@ -54,28 +54,28 @@ class ServiceStatistics:
 
     @property
     def earlier_history(self) -> EarlierHistory | None:
-        """The history before that in memory, of a store or a server; None where there is none."""
+        """The history from before that in memory, of a store or a server; None if there is none."""
         return self._periods.earlier
 
     def within(self, history: History, *, stored: bool = True) -> ServiceStatistics:
-        """Return the same with a history that the caller reads already, so that nothing ticks.
+        """Return the statistics of a history that the caller is reading already, so nothing ticks.
 
         Args:
             history: the history.
-            stored: whether the store is asked about what the history has not.
+            stored: whether the store may be read for what the history lacks.
         """
         periods = self._periods.within(history, stored=stored)
         return ServiceStatistics(self._recorder, periods, self._recent, self._slow)
 
     def __call__(self, *, window: float | None = None, offset: float = 0.0) -> CallStatistics:
-        """Return the figures of all calls, with every cache and every API.
+        """Return the statistics of all calls, with all caches and APIs.
 
         Args:
-            window: the length of the period in seconds; None for the time since the start.
+            window: the length of the period in seconds; None for the whole time since the start.
             offset: the seconds since its end.
 
         Raises:
-            ConfigurationError: for a period that cannot be looked back on.
+            ConfigurationError: for a period that is not available.
         """
         key: Key = (None, None)
         return self._pooled(lambda _: key, window, offset, always=key)[0]
@@ -83,20 +83,20 @@ class ServiceStatistics:
     def components(
         self, *, window: float | None = None, offset: float = 0.0
     ) -> list[CallStatistics]:
-        """Return the figures of each component with calls, with its caches and APIs.
+        """Return the statistics of each component with calls, with its caches and APIs.
 
-        Those that took most time in total come first. The arguments are those of a call.
+        They are ordered by total time, the most first. The arguments are those of a call.
         """
         return self._pooled(lambda series: (series.component, None), window, offset)
 
     def component(
         self, name: str, *, window: float | None = None, offset: float = 0.0
     ) -> CallStatistics:
-        """Return the figures of one component, with its caches and APIs.
+        """Return the statistics of one component, with its caches and APIs.
 
         Args:
-            name: of the component; one without calls has a count of zero.
-            window: the length of the period in seconds; None for the time since the start.
+            name: the name of the component; one without calls has a count of zero.
+            window: the length of the period in seconds; None for the whole time since the start.
             offset: the seconds since its end.
         """
         key: Key = (name, None)
@@ -111,13 +111,13 @@ class ServiceStatistics:
     def operations(
         self, component: str | None = None, *, window: float | None = None, offset: float = 0.0
     ) -> list[CallStatistics]:
-        """Return the figures of each operation of each component with calls.
+        """Return the statistics of each operation of each component with calls.
 
-        Those that took most time in total come first.
+        They are ordered by total time, the most first.
 
         Args:
-            component: whose operations these are; None for those of all components.
-            window: the length of the period in seconds; None for the time since the start.
+            component: the component of the operations; None for all components.
+            window: the length of the period in seconds; None for the whole time since the start.
             offset: the seconds since its end.
         """
 
@@ -136,13 +136,13 @@ class ServiceStatistics:
         window: float | None = None,
         offset: float = 0.0,
     ) -> CallStatistics:
-        """Return the figures of one operation.
+        """Return the statistics of one operation.
 
         Args:
-            name: of the operation; one without calls has a count of zero.
-            component: that it belongs to; None takes those of this name in all components together.
-            labels: that the calls have, perhaps among others; None takes all calls.
-            window: the length of the period in seconds; None for the time since the start.
+            name: the name of the operation; one without calls has a count of zero.
+            component: its component; None combines the operations of this name in all components.
+            labels: labels that the calls have, among others; None for all calls.
+            window: the length of the period in seconds; None for the whole time since the start.
             offset: the seconds since its end.
         """
         key: Key = (component, name)
@@ -163,45 +163,45 @@ class ServiceStatistics:
         window: float | None = None,
         offset: float = 0.0,
     ) -> Timeline:
-        """Return figures over time, in 96 slots at most.
+        """Return statistics over time, in at most 96 slots.
 
         Args:
-            operation: whose calls these are; None for those of all.
-            component: whose calls these are; None for those of all.
-            window: the length of the period in seconds; None for the history that there is.
+            operation: the operation of the calls; None for all.
+            component: the component of the calls; None for all.
+            window: the length of the period in seconds; None for the whole history.
             offset: the seconds since its end.
 
         Raises:
-            ConfigurationError: for a period that cannot be looked back on.
+            ConfigurationError: for a period that is not available.
         """
         return self.timelines([(component, operation)], window=window, offset=offset)[0]
 
     def timelines(
         self, keys: Sequence[Key], *, window: float | None = None, offset: float = 0.0
     ) -> list[Timeline]:
-        """Return several timelines of one period, which have the same slots.
+        """Return several timelines of one period, with the same slots.
 
         Args:
             keys: the component and the operation of each; None for those of all.
-            window: the length of the period in seconds; None for the history that there is.
+            window: the length of the period in seconds; None for the whole history.
             offset: the seconds since its end.
 
         Raises:
-            ConfigurationError: for a period that cannot be looked back on.
+            ConfigurationError: for a period that is not available.
         """
         return self._periods.timelines(keys, window, offset)
 
     def by_operation(
         self, *, window: float | None = None, offset: float = 0.0
     ) -> tuple[CallStatistics, list[CallStatistics], list[CallStatistics]]:
-        """Return the figures of all calls, of each component and of each operation, read once.
+        """Return the statistics of all calls, of each component and of each operation, read once.
 
         Args:
-            window: the length of the period in seconds; None for the time since the start.
+            window: the length of the period in seconds; None for the whole time since the start.
             offset: the seconds since its end.
 
         Raises:
-            ConfigurationError: for a period that cannot be looked back on.
+            ConfigurationError: for a period that is not available.
         """
         pooled = self._periods.pool(
             lambda series: (series.component, series.operation), window, offset
@@ -232,18 +232,18 @@ class ServiceStatistics:
     ) -> Callable[[], list[CallRecord]]:
         """Keep the next calls of an operation in this process, however many other calls there are.
 
-        It ends by itself once it has so many calls, or when the time is over, and costs a little
-        for each call of the service until then. There are eight at a time; the oldest ends early
-        when there is another.
+        It ends by itself once it has that many calls, or when the time is over, and until then it
+        costs a little for each call of the service. There can be eight at a time; a further one
+        ends the oldest early.
 
         Args:
             operation: the operation's name.
             component: the component's name; None for any.
-            calls: how many are kept, at most 100.
+            calls: how many to collect, at most 100.
             seconds: for how long.
 
         Returns:
-            What returns the calls so far, in the order in which they ended.
+            A function that returns the calls so far, in the order in which they ended.
         """
         return self._recorder.watch(operation, component, calls, seconds)
 
@@ -254,8 +254,8 @@ class ServiceStatistics:
     def stacks(self) -> list[RunningStack]:
         """Return every call in progress in this process with its stack, the oldest first.
 
-        Calls pay nothing for it. To find the tasks that wait, all objects that the garbage
-        collector knows are looked at.
+        This costs calls nothing. To find waiting tasks, all objects known to the garbage collector
+        are examined.
         """
         return running_stacks(running_calls(self._recorder))
 
@@ -268,14 +268,14 @@ class ServiceStatistics:
         always: Key | None = None,
         selection: CallSelection = EVERY_CALL,
     ) -> list[CallStatistics]:
-        """Return the figures by key, those that took most time first.
+        """Return the statistics by key, ordered by total time, the most first.
 
         Args:
-            key_of: returns with what a series is pooled.
+            key_of: returns the key with which a series is pooled.
             window: as for a call.
             offset: as for a call.
-            always: the one key, which is there even without calls.
-            selection: the calls for which there are keys.
+            always: the only key, which is included even without calls.
+            selection: the calls that have keys.
         """
         pooled = self._periods.pool(key_of, window, offset, selection)
         if always is not None:

@@ -1,4 +1,4 @@
-"""Paths of source files as they are shown: without the folders of a machine."""
+"""Paths of source files for display, without the directories of a machine."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import PurePath
 
 
 def short_path(filename: str) -> str:
-    """Return the path of a file below the longest entry of `sys.path` that it is in.
+    """Return the path of a file relative to the longest entry of `sys.path` that contains it.
 
-    A file that is in none of them keeps its folder alone.
+    If there is none, only the parent directory is kept.
     """
     if not filename or filename.startswith("<"):
         return filename

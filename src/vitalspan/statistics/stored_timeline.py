@@ -1,4 +1,4 @@
-"""Timelines of a period that a store has and memory has not."""
+"""Timelines of a period that a store has and memory does not."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _MOST_SUMS: Final = 40_000
 wider instead."""
 
 _KeysByPlace = dict[int, list[Key]]
-"""The keys that each series of a group belongs to, by its place in it."""
+"""The keys of each series in a group, by its place in the group."""
 
 
 def stored_timelines(
     reader: StoreReader, keys: Sequence[Key], start: float, end: float, now: float
 ) -> list[Timeline]:
-    """Return timelines of a period, which have the same slots.
+    """Return timelines of a period, with the same slots.
 
     Args:
         reader: reads the store.
         keys: the component and the operation of each; None for those of all.
-        start: in seconds since the Unix epoch.
-        end: the same.
-        now: the same, the present.
+        start: the start in seconds since the Unix epoch.
+        end: the end in seconds since the Unix epoch.
+        now: the current time in seconds since the Unix epoch.
 
     Raises:
-        StoreError: where the store cannot be read.
+        StoreError: if the store cannot be read.
     """
     groups = _groups(keys, reader.series())
     series = sum(map(len, groups.values()))
@@ -51,7 +51,7 @@ def stored_timelines(
     frames: dict[tuple[int, int], Frame] = {}
     for part in parts:
         for moment, group, packed in reader.frames(part, groups):
-            # What has begun after the last write is not known as a whole.
+            # Frames that began after the last write are not complete.
             index = min(int(max(moment, first) // width - first // width), len(edges) - 2)
             packed.add_to(frames.setdefault((index, group), Frame()))
     sums = {key: [SlotSums() for _ in edges[1:]] for key in keys}

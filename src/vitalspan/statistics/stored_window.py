@@ -1,4 +1,4 @@
-"""A period of the past that a store has and memory has not."""
+"""A period in the past that a store has and memory does not."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ ReadPeriod = Callable[[float, float, float, SeriesFilter], StoredPeriod]
 
 
 class StoredWindow:
-    """The time between two moments of the past, as far as it is stored.
+    """The time between two moments in the past, as far as it is stored.
 
     Args:
         read: returns the sums of a period.
-        counts: have the clock.
-        window: the seconds that it should be long.
+        counts: the counts, which have the clock.
+        window: the intended length in seconds.
         offset: the seconds since its end.
 
     Attributes:
-        seconds: how long it really is.
+        seconds: the actual length.
     """
 
     def __init__(self, read: ReadPeriod, counts: Counts, window: float, offset: float) -> None:
@@ -45,7 +45,7 @@ class StoredWindow:
         """Add the calls that ended in it to sums.
 
         Raises:
-            StoreError: where the store cannot be read.
+            StoreError: if the store cannot be read.
         """
 
         def includes(series: StoredSeries) -> bool:

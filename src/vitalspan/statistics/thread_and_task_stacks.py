@@ -1,4 +1,4 @@
-"""The stacks of all threads, tasks and suspended generators, found without any help from them."""
+"""The stacks of all threads, tasks and suspended generators, without any help from them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Any, Final
 from vitalspan.recording.current_call import WRAPPERS
 
 _MAX_FRAMES: Final = 2000
-"""Beyond any recursion limit that is usual; a bound for what refers to itself."""
+"""Beyond the usual recursion limits; a bound for references in cycles."""
 
 _STEPPING: Final = (CoroutineType, GeneratorType, AsyncGeneratorType)
 
 
 @dataclass
 class Frame:
-    """A frame where it stood when the stacks were walked.
+    """A frame, as it was when the stacks were walked.
 
     Attributes:
-        frame: of the interpreter.
+        frame: the interpreter's frame.
         lineno: its line at that time.
         stepping: the suspended coroutine or generator whose frame it is; None on a thread's stack.
     """
@@ -35,14 +35,14 @@ class Frame:
 
 @dataclass
 class WalkedStack:
-    """The frames of a thread, a task, or a generator that is suspended by itself.
+    """The frames of a thread, a task, or a suspended generator.
 
     Attributes:
         frames: the outermost first.
-        own: how many of them are its own; those after them belong to the task that it awaits.
-        thread: the thread's name; None for what is suspended.
-        ident: the thread's identifier; None for what is suspended.
-        tasks: the names of tasks, by the index of the frame at which each begins.
+        own: the number of its own frames; the following ones belong to the task that it awaits.
+        thread: the name of the thread; None if it is suspended.
+        ident: the identifier of the thread; None if it is suspended.
+        tasks: the names of tasks, by the index of the frame where each begins.
     """
 
     frames: list[Frame]
@@ -59,10 +59,10 @@ class WalkedStack:
 
 
 def thread_stacks() -> list[WalkedStack]:
-    """Return the stack of each thread, its outermost frame first.
+    """Return the stack of each thread, with the outermost frame first.
 
-    That of this thread ends at the caller of the function that asks `find_places`. Frames that are
-    still running would keep themselves alive by what they are about to return.
+    The stack of this thread ends at the caller of the function that calls `find_places`. Frames
+    that are still running would keep themselves alive through their return values.
     """
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     stacks = []
@@ -79,8 +79,8 @@ def frames_down_to(anchor: int | None, top: FrameType | None) -> list[Frame]:
     """Return the frames of a thread from an outer one to the innermost one.
 
     Args:
-        anchor: the `id` of the outermost frame that is wanted; None for all frames. If the thread
-            has no such frame, none are returned.
+        anchor: the `id` of the outermost requested frame; None for all frames. If the thread has no
+            such frame, none are returned.
         top: the innermost frame.
     """
     frames: list[Frame] = []
@@ -104,10 +104,10 @@ def runs_coroutines(stack: WalkedStack) -> bool:
 
 
 def suspended_stacks(threads: list[WalkedStack]) -> list[WalkedStack]:
-    """Return the stacks of tasks that wait, and of whatever else is suspended in a call.
+    """Return the stacks of waiting tasks, and of other suspended code that is in a call.
 
-    All objects that the garbage collector knows are looked at, so that no call and no task has to
-    be noted anywhere, whatever event loop there is. Tasks that run get their names in the stacks of
+    All objects known to the garbage collector are examined, so that calls and tasks need not be
+    registered anywhere, with any event loop. The names of running tasks are added to the stacks of
     the threads.
 
     Args:
@@ -137,7 +137,7 @@ def _found() -> tuple[list[Any], list[Any]]:
     task_type = getattr(sys.modules.get("asyncio"), "Task", None)
     tasks, wrappers = [], []
     for found in gc.get_objects():
-        # Not by isinstance, which asks proxies for what they stand for.
+        # Not with isinstance, which proxies redirect to their targets.
         kind = type(found)
         if kind in _STEPPING:
             frame = _frame_of(found)
@@ -149,9 +149,9 @@ def _found() -> tuple[list[Any], list[Any]]:
 
 
 def frames_inward(root: Any) -> tuple[list[Frame], int]:
-    """Return the frames from a coroutine or generator along what each awaits, and how many are its.
+    """Return the frames from a coroutine or generator along its awaits, and how many are its own.
 
-    The others are those of a task that is awaited.
+    The others belong to a task that is awaited.
     """
     frames: list[Frame] = []
     own = None
@@ -160,7 +160,7 @@ def frames_inward(root: Any) -> tuple[list[Frame], int]:
         frames.append(Frame(frame, _line_of(frame), stepping))
         awaited = _awaited(stepping)
         if awaited is None and frame.f_code in WRAPPERS:
-            # The wrappers of generators take the steps of the body themselves.
+            # The wrappers of generators run the steps of the body themselves.
             awaited = frame.f_locals.get("body")
         stepping, is_task = _next(awaited)
         if is_task and own is None:
@@ -169,13 +169,13 @@ def frames_inward(root: Any) -> tuple[list[Frame], int]:
 
 
 def is_running(stepping: Any) -> bool:
-    """Return whether a thread is executing a coroutine or generator, rather than what it awaits."""
+    """Return whether a thread is executing a coroutine or generator itself."""
     names = ("cr_running", "gi_running", "ag_running")
     return _awaited(stepping) is None and any(getattr(stepping, name, False) for name in names)
 
 
 def _line_of(frame: FrameType) -> int:
-    # Where the interpreter itself has added something, there may be no line.
+    # Instructions that the interpreter itself has added may have no line.
     line: int | None = frame.f_lineno
     return frame.f_code.co_firstlineno if line is None else line
 
@@ -197,7 +197,7 @@ def _awaited(stepping: Any) -> Any:
 
 
 def _next(awaited: Any) -> tuple[Any, bool]:
-    """Return the coroutine or generator behind what is awaited, and whether a task is between."""
+    """Return the coroutine or generator behind an awaited object, and whether a task is between."""
     if type(awaited) in _STEPPING:
         return awaited, False
     task_type = getattr(sys.modules.get("asyncio"), "Task", None)
@@ -210,8 +210,8 @@ def _next(awaited: Any) -> tuple[Any, bool]:
 
 
 def _behind(awaited: Any) -> Iterator[Any]:
-    # What `asend`, `anext` and `__await__` return, and the iterator of a future, say to the garbage
-    # collector alone what they are about.
+    # The objects that `asend`, `anext` and `__await__` return, and the iterators of futures, only
+    # tell the garbage collector what they belong to.
     if type(awaited).__module__ in ("builtins", "_asyncio"):
         for behind in gc.get_referents(awaited):
             yield behind

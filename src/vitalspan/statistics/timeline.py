@@ -1,4 +1,4 @@
-"""Figures about calls over time: one slot of the period after the other."""
+"""Statistics of calls over time, in consecutive slots of a period."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from vitalspan.history.history import History
 
 MAX_SLOTS: Final = 96
-"""Slots that a period is divided into at most."""
+"""The maximum number of slots in a period."""
 
 _WIDTHS: Final = (
     *(5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0),
     *(3600.0, 7200.0, 14400.0, 28800.0, 86400.0),
 )
-"""The seconds that slots can be long, as clocks show them."""
+"""The possible lengths of slots in seconds, which are round on a clock."""
 
 _FIGURES: Final = (
     *("start", "end", "count", "errors", "throughput", "error_rate"),
@@ -39,16 +39,16 @@ class Slot:
     """The calls that ended in one slot. Durations are in seconds; without calls they are None.
 
     Attributes:
-        start: seconds since the Unix epoch.
-        end: the same.
-        count: the calls that ended.
-        errors: those that failed.
-        cancellations: those that were cancelled.
+        start: the start in seconds since the Unix epoch.
+        end: the end in seconds since the Unix epoch.
+        count: the number of calls that ended.
+        errors: the number of failed calls.
+        cancellations: the number of cancelled calls.
         mean: the arithmetic mean of the durations.
-        p50: half of the calls take no longer.
-        p95: 95 % of them take no longer.
-        p99: 99 % of them take no longer.
-        max: the longest one.
+        p50: the median duration.
+        p95: the 95th percentile of the durations.
+        p99: the 99th percentile of the durations.
+        max: the longest duration.
     """
 
     start: float
@@ -64,23 +64,23 @@ class Slot:
 
     @property
     def throughput(self) -> float:
-        """The calls that ended per second."""
+        """The number of calls that ended per second."""
         return self.count / (self.end - self.start)
 
     @property
     def error_rate(self) -> float | None:
-        """The share of errors among the calls that were not cancelled, 0 to 1."""
+        """The ratio of errors to calls that were not cancelled, 0 to 1."""
         judged = self.count - self.cancellations
         return min(1.0, self.errors / judged) if judged > 0 else None
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """Figures about the calls of one operation, of one component or of all, over time.
+    """Statistics of the calls of one operation, of one component or of all, over time.
 
     Attributes:
-        component: of the calls; None for those of all components.
-        operation: of the calls; None for those of all operations.
+        component: the component of the calls; None for all components.
+        operation: the operation of the calls; None for all operations.
         slots: the oldest first, without gaps between them.
     """
 
@@ -95,11 +95,11 @@ class Timeline:
 
 
 def slot_width(seconds: float, most: int = MAX_SLOTS) -> float:
-    """Return how many seconds the slots of a period are long.
+    """Return the length of the slots of a period in seconds.
 
     Args:
         seconds: the length of the period.
-        most: how many slots there should be at most.
+        most: the maximum number of slots.
     """
     return next((width for width in _WIDTHS if seconds <= width * most), seconds / most)
 
@@ -107,13 +107,13 @@ def slot_width(seconds: float, most: int = MAX_SLOTS) -> float:
 def slot_edges(
     ticks: Sequence[float], start: float, end: float, width: float, epoch: float
 ) -> list[float]:
-    """Return the ticks at which slots begin and end: the last one of each stretch of time.
+    """Return the ticks at the boundaries of slots: the last one of each.
 
     Args:
-        ticks: on the steady clock, in order.
-        start: the tick at which the first slot begins.
-        end: the tick at which the last one ends.
-        width: the seconds of a slot, which begins at a multiple of them of the time of day.
+        ticks: the ticks on the steady clock, in order.
+        start: the tick at the start of the first slot.
+        end: the tick at the end of the last slot.
+        width: the length of a slot in seconds; slots begin at its multiples in the time of day.
         epoch: the difference between the time of day and the steady clock in seconds.
     """
     within = ticks[bisect_right(ticks, start) : bisect_right(ticks, end)]
@@ -122,7 +122,7 @@ def slot_edges(
         if _slot(tick, width, epoch) != _slot(following, width, epoch):
             edges.append(tick)
     edges += within[-1:]
-    # Rates over next to no time say nothing, so short ends belong to their neighbours.
+    # Rates over very short times mean nothing, so short ends are merged with their neighbours.
     while len(edges) > 2 and edges[-1] - edges[-2] < width / 2:
         del edges[-2]
     while len(edges) > 2 and edges[1] - edges[0] < width / 2:
@@ -131,7 +131,7 @@ def slot_edges(
 
 
 def _slot(tick: float, width: float, epoch: float) -> int:
-    # What is noted at the very end of a slot was counted within it.
+    # A tick at the very end of a slot observes counts within it.
     return int((tick + epoch - 1e-6) // width)
 
 
@@ -148,7 +148,7 @@ class SlotSums:
     buckets: dict[BucketGrid, dict[int, int]] = field(default_factory=dict)
 
     def add(self, track: OperationSeries, first: int, after: int) -> None:
-        """Add entries of a track, one at least."""
+        """Add entries of a series, at least one."""
         last, before, base = after - 1, first - 1, track.base
 
         def increase(name: str) -> float:
@@ -167,12 +167,12 @@ class SlotSums:
         track.add_buckets(self.buckets.setdefault(track.grid, {}), first, after)
 
     def add_place(self, frame: Frame, place: int, buckets: Mapping[int, int]) -> None:
-        """Add the calls of a series that a store has.
+        """Add the calls of a stored series.
 
         Args:
-            frame: of its group of series.
-            place: of the series in the frame.
-            buckets: its calls by bucket of `PLAIN_GRID`.
+            frame: the frame of its group of series.
+            place: the place of the series in the frame.
+            buckets: the calls by bucket of `PLAIN_GRID`.
         """
         self.count += frame.counts[place]
         self.errors += frame.errors[place]
@@ -183,7 +183,7 @@ class SlotSums:
         add_amounts(self.buckets.setdefault(PLAIN_GRID, {}), buckets)
 
     def add_stored(self, stored: StoredSums) -> None:
-        """Add the calls of a series that a store or a server has."""
+        """Add the calls of a series in a store or on a server."""
         self.count += stored.count
         self.errors += stored.errors
         self.cancellations += int(stored.extras.get("cancellations", 0))
@@ -193,7 +193,7 @@ class SlotSums:
         add_amounts(self.buckets.setdefault(PLAIN_GRID, {}), stored.buckets)
 
     def slot(self, start: float, end: float) -> Slot:
-        """Return the figures, of a slot from one time to another in seconds since the epoch."""
+        """Return the statistics of a slot between two times in seconds since the epoch."""
         if not self.count:
             return Slot(start, end, 0, 0, 0, None, None, None, None, None)
         durations = bucket_durations(self.buckets)
@@ -206,10 +206,10 @@ class SlotSums:
 
 
 class TimelineSums:
-    """The calls in each slot of a period.
+    """The sums of calls in each slot of a period.
 
     Args:
-        edges: the ticks at which slots begin and end, as `slot_edges` returns them.
+        edges: the ticks at the boundaries of slots, from `slot_edges`.
     """
 
     def __init__(self, edges: Sequence[float]) -> None:
@@ -217,23 +217,23 @@ class TimelineSums:
         self._slots = [SlotSums() for _ in edges[1:]]
 
     def add(self, track: OperationSeries) -> None:
-        """Add what a track has noted."""
+        """Add the entries of a series."""
         pause_if_due()
         edges, times = self._edges, track.times
         first = bisect_right(times, edges[0])
         while first < len(times) and times[first] <= edges[-1]:
-            # A track has few entries where little happens, so slots are looked for, not each tried.
+            # A series has few entries if little happens, so slots are searched, not all visited.
             index = bisect_left(edges, times[first])
             after = bisect_right(times, edges[index], first)
             self._slots[index - 1].add(track, first, after)
             first = after
 
     def timeline(self, component: str | None, operation: str | None, epoch: float) -> Timeline:
-        """Return the figures of each slot.
+        """Return the statistics of each slot.
 
         Args:
-            component: whose calls these are; None for those of all.
-            operation: whose calls these are; None for those of all.
+            component: the component of the calls; None for all.
+            operation: the operation of the calls; None for all.
             epoch: the difference between the time of day and the steady clock in seconds.
         """
         slots = (
@@ -246,11 +246,11 @@ class TimelineSums:
 def timelines(
     history: History, period: Window, keys: Sequence[Key], epoch: float
 ) -> list[Timeline]:
-    """Return timelines of a period of the history, which have the same slots.
+    """Return timelines of a period of the history, with the same slots.
 
     Args:
-        history: that is looked back on.
-        period: which time.
+        history: the history to read.
+        period: the period.
         keys: the component and the operation of each; None for those of all.
         epoch: the difference between the time of day and the steady clock in seconds.
     """
