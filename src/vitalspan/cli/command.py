@@ -1,4 +1,4 @@
-"""The common parts of commands: adding them, their shared arguments, and exported files."""
+"""The common parts of commands: registration, shared arguments, and exported files."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def add_command(
     """Add a command.
 
     Args:
-        commands: takes it.
-        name: how it is called.
-        summary: what it does, without a capital letter and a period.
-        run: runs it; None for a command that has only subcommands.
-        more: sentences that its own help adds to the summary.
+        commands: the parser's subcommands.
+        name: the name of the command.
+        summary: what it does, without a capital letter and a full stop.
+        run: runs it; None for a command that only has subcommands.
+        more: further sentences for its own help.
     """
     description = f"{summary[0].upper()}{summary[1:]}. {more}".strip()
     parser: argparse.ArgumentParser = commands.add_parser(
@@ -33,7 +33,7 @@ def add_command(
 
 
 def add_subcommands(parser: argparse.ArgumentParser) -> Commands[Any]:
-    """Return what takes the subcommands of a command."""
+    """Return the object to which the subcommands of a command are added."""
     return parser.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
 
 
@@ -47,10 +47,10 @@ def add_duration(
     """Add an option whose value is a duration such as `5m`.
 
     Args:
-        parser: of the command.
+        parser: the parser of the command.
         flag: the option, with its hyphens.
-        help: what it is about.
-        default: seconds, or a text that is read like the option's.
+        help: the help text.
+        default: seconds, or a text that is parsed like the option's value.
     """
     parser.add_argument(flag, type=duration, default=default, metavar="DURATION", help=help)
 
@@ -96,10 +96,10 @@ def export_files(
     """Write files into the directory that the arguments name, or compare them with it.
 
     Args:
-        arguments: those of `add_directory`.
+        arguments: the arguments of `add_directory`.
         files: their contents, by name.
-        left_over: finds the files that an earlier export has written and this one does not.
-        remove: whether these are removed; otherwise they are only named.
+        left_over: finds the files of an earlier export that this one does not have.
+        remove: whether these are removed; otherwise they are only reported.
 
     Raises:
         SystemExit: with 1 if `--check` finds a difference.
@@ -124,7 +124,7 @@ def duration(text: str) -> float:
     """Return the seconds of an argument such as `5m`.
 
     Raises:
-        argparse.ArgumentTypeError: for another text.
+        argparse.ArgumentTypeError: for an invalid text.
     """
     from vitalspan.units import parse_duration  # noqa: PLC0415 - few commands have such arguments
 

@@ -72,7 +72,7 @@ def add_to(commands: Commands[Any]) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    # The shop creates a default monitor, which other commands do not need.
+    # Imported here, because the shop creates a default monitor, which other commands do not need.
     from vitalspan.demo.run import Options, run  # noqa: PLC0415
 
     fields = {field: getattr(arguments, field) for field in Options._fields}

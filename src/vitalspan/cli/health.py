@@ -41,7 +41,7 @@ def _run(arguments: argparse.Namespace) -> None:
             metric_prefix=arguments.metric_prefix,
         )
     except ConfigurationError as refused:
-        # 1 would say that the service is degraded.
+        # An exit code of 1 would mean that the service is degraded.
         print(one_line(f"vitalspan {refused}"), file=sys.stderr)
         raise SystemExit(UNREACHABLE) from None
     except ScrapeError as failed:

@@ -1,4 +1,4 @@
-"""`vitalspan job`: a command run as a batch job, and jobs that are forgotten."""
+"""`vitalspan job`: runs commands as batch jobs, and removes jobs."""
 
 from __future__ import annotations
 
@@ -113,14 +113,14 @@ def _forget(arguments: argparse.Namespace) -> None:
 
 
 def _job(arguments: argparse.Namespace) -> Job:
-    # Other commands do without prometheus_client.
+    # Imported here, because other commands do not need prometheus_client.
     from prometheus_client import CollectorRegistry  # noqa: PLC0415
 
     from vitalspan.environment_settings import from_environment  # noqa: PLC0415
     from vitalspan.jobs.job import Job  # noqa: PLC0415
     from vitalspan.monitor import Monitor  # noqa: PLC0415
 
-    # What the variables say of services, such as where workers meet, is not for the watcher.
+    # Settings of services, such as the directory of workers, do not apply to this process.
     prefix = from_environment().get("metric_prefix", "")
     monitor = Monitor(registry=CollectorRegistry(), metric_prefix=prefix, system_metrics=False)
     limits = {name: getattr(arguments, name, None) for name in ("every", "grace", "within")}

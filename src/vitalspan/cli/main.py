@@ -1,4 +1,4 @@
-"""The `vitalspan` program: runs a command, and prints what it raises as one line."""
+"""The `vitalspan` program: runs a command, and prints errors as one line."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 
 _RUNNING_COMMANDS: Final = (["job"], ["run"])
-"""The first words of command lines that have a command of the user's in them."""
+"""The first words of command lines that contain a command of the user."""
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that reports a mistake in one line."""
+    """An argument parser that reports mistakes in one line."""
 
     def error(self, message: str) -> NoReturn:
         """Print a mistake to standard error and exit with 2."""
@@ -47,8 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after the program's name; by default those of the process.
 
     Raises:
-        SystemExit: with 0 after `--help` and `--version`, with 2 for wrong arguments, and with what
-            a command exits with.
+        SystemExit: with 0 after `--help` and `--version`, with 2 for wrong arguments, and with the
+            exit code of a command.
     """
     words, command_line = _split(sys.argv[1:] if argv is None else argv)
     arguments = _parser().parse_args(words, argparse.Namespace(command_line=command_line))
@@ -58,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"vitalspan {arguments.command}: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # The reader of the output has gone. The interpreter would complain when it flushes.
+        # The reader of the output has exited. The interpreter would report an error when it
+        # flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
@@ -67,9 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the arguments, and the command that `job run` or `run` is given after two dashes.
+    """Return the arguments, and the command after two dashes for `job run` or `run`.
 
-    The command may have two dashes of its own, which argparse would take for itself.
+    The command may contain two dashes itself, which argparse would interpret.
     """
     words = list(argv)
     if words[:1] not in _RUNNING_COMMANDS or "--" not in words:

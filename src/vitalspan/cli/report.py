@@ -28,7 +28,7 @@ def add_to(commands: Commands[Any]) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    # Other commands need none of these.
+    # Imported here, because other commands do not need them.
     from vitalspan.reports.html_format import as_html  # noqa: PLC0415
     from vitalspan.reports.markdown_format import as_markdown  # noqa: PLC0415
     from vitalspan.reports.text_format import as_text  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`vitalspan run`: a program that is instrumented without a change of its code."""
+"""`vitalspan run`: instruments a program without changing its code."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _instrumentation(arguments: argparse.Namespace) -> Instrumentation:
-    # Other commands do without it.
+    # Imported here, because other commands do not need it.
     from vitalspan.zero_code.instrumentation import Instrumentation  # noqa: PLC0415
 
     instrumentation = Instrumentation.from_environment()
@@ -106,7 +106,7 @@ def _list(instrumentation: Instrumentation) -> None:
     patterns = parse_patterns(instrumentation.operations)
     if not patterns:
         raise ConfigurationError("give patterns with --operations or in VITALSPAN_OPERATIONS")
-    # A program is usually looked for where it is started.
+    # A program is usually found in the directory where it is started.
     matched = list_matches(patterns, [str(Path.cwd()), *sys.path])
     for module, name in matched:
         print(f"{module}:{name}")

@@ -1,4 +1,4 @@
-"""The `vitalspan stacks` command: where the running calls of a service are now."""
+"""The `vitalspan stacks` command: the stacks of a service's running calls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from vitalspan.cli.command import Commands, add_command, add_duration
 
 _MOST_CALLS = 100
-"""As many as a service answers at most."""
+"""The maximum number of calls in a response of the service."""
 
 
 def add_to(commands: Commands[Any]) -> None:
@@ -42,7 +42,7 @@ def _limit(text: str) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    # Other commands need none of these.
+    # Imported here, because other commands do not need it.
     from vitalspan.top.service_report import ServiceApi  # noqa: PLC0415
     from vitalspan.top.stacks import stacks_at, stacks_text  # noqa: PLC0415
 

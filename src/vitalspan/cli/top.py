@@ -87,14 +87,14 @@ def _show(rounds: Rounds, view: View, *, once: bool) -> None:
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ConfigurationError("the screen needs a terminal: give --once or --json")
-    # Whoever ends the program gets the terminal back as it was.
+    # The terminal has to be restored, whatever ends the program.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: setattr(view, "ended", True))
     run_live(rounds, view, Keyboard(sys.stdin.fileno()), Console(highlight=False))
 
 
 def _check(snapshot: Snapshot) -> None:
-    """Say which services could not be scraped, and exit with 1 if there is any."""
+    """Report which services could not be scraped, and exit with 1 if there are any."""
     from vitalspan.top.terminal_text import safe  # noqa: PLC0415
 
     away = [one for one in snapshot.instances if one.error is not None]

@@ -1,4 +1,4 @@
-"""`vitalspan workers`: the processes that share a directory, and what is left of others."""
+"""`vitalspan workers`: the processes that share a directory, and the remains of others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def add_to(commands: Commands[Any]) -> None:
 
 
 def _workers(arguments: argparse.Namespace) -> None:
-    # Other commands do without prometheus_client.
+    # Imported here, because other commands do not need prometheus_client.
     from vitalspan.workers.inspection import clean, inspect  # noqa: PLC0415
 
     directory = Path(arguments.directory)

@@ -1,6 +1,6 @@
-"""The older performance monitors' interfaces, as thin faces of a monitor.
+"""The interfaces of the older performance monitors, as thin facades of a monitor.
 
-Whatever is recorded through them is on `/metrics`, in rules and in the score, like anything else.
+Everything recorded through them is on `/metrics`, in rules and in the score as usual.
 `docs/migration.md` shows old and new side by side.
 """
 

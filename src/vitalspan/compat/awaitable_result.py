@@ -9,13 +9,13 @@ T = TypeVar("T")
 
 
 class AwaitableResult(Generic[T]):
-    """A result that is there, also for callers that await it.
+    """A result that is available at once, but can also be awaited.
 
     Args:
         value: the result.
 
     Attributes:
-        value: the same.
+        value: the result.
     """
 
     __slots__ = ("value",)
@@ -32,4 +32,4 @@ class AwaitableResult(Generic[T]):
 
 
 NOTHING: AwaitableResult[None] = AwaitableResult(None)
-"""The result of what returns nothing."""
+"""The result of methods that return nothing."""

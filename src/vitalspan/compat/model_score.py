@@ -9,14 +9,14 @@ from vitalspan.monitor import Monitor
 from vitalspan.rules.scoring import Scoring
 
 BEST = 100.0
-"""The score where nothing is known to be wrong: before the first calls, nothing is."""
+"""The score if nothing is known to be wrong, such as before the first calls."""
 
 
 class ModelScore:
     """The health score of a monitor by one model.
 
     Args:
-        monitor: whose health it is.
+        monitor: the monitor.
         model: `classic` or `pipeline`.
     """
 

@@ -1,4 +1,4 @@
-"""The pipeline monitor's service as a thin face of a monitor."""
+"""The service of the pipeline monitor, as a thin facade of a monitor."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class PerformanceAlert:
     """An alert of the service.
 
     Attributes:
-        alert_type: its severity: info, warning, error or critical.
-        component: that it is about; empty without one.
+        alert_type: the severity: info, warning, error or critical.
+        component: the component; empty without one.
         message: what is wrong, in one sentence.
-        metric_name: the signal.
-        current_value: of the signal, in its base unit.
-        threshold_value: that it is beyond.
+        metric_name: the name of the signal.
+        current_value: the value of the signal, in its base unit.
+        threshold_value: the crossed threshold.
         timestamp: when it began, in seconds since the Unix epoch.
-        alert_id: the same as long as the alert lives.
+        alert_id: an id that is the same for the life of the alert.
         acknowledged: whether somebody has acknowledged it.
     """
 
@@ -52,20 +52,20 @@ class PerformanceAlert:
     acknowledged: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields as JSON has them."""
+        """Return all fields in types that JSON has."""
         return asdict(self)
 
 
 class PerformanceIntegrationService:
-    """A face of a monitor with the interface of the pipeline monitor.
+    """A facade of a monitor with the interface of the pipeline monitor.
 
-    Its methods act at once and may be awaited, since they used to be coroutines.
+    Its methods act at once and may be awaited, because they used to be coroutines.
 
     Args:
-        monitor: that records everything; None is the default one.
+        monitor: the monitor that records everything; None is the default one.
 
     Attributes:
-        monitor: the same.
+        monitor: the monitor.
     """
 
     def __init__(self, *, monitor: Monitor | None = None) -> None:
@@ -73,7 +73,7 @@ class PerformanceIntegrationService:
         self._score = ModelScore(self.monitor, "pipeline")
 
     def initialize(self) -> AwaitableResult[bool]:
-        """Put the rules of the preset `pipeline` in force, unless they are; return True."""
+        """Load the rules of the preset `pipeline`, unless they are loaded; return True."""
         rules = self.monitor.rules
         known = {rule.alert for group in rules.in_force.groups for rule in group.rules}
         for group in load_preset(_PRESET).groups:
@@ -89,7 +89,7 @@ class PerformanceIntegrationService:
         return NOTHING
 
     def stop(self) -> AwaitableResult[None]:
-        """Evaluate no more."""
+        """Stop evaluating rules and health."""
         self.monitor.stop()
         return NOTHING
 
@@ -101,19 +101,19 @@ class PerformanceIntegrationService:
         critical: bool = False,
         weight: float = 1.0,
     ) -> None:
-        """Make a component known before it has calls.
+        """Declare a component before it has calls.
 
         Args:
-            component: its name.
-            dependencies: the components that it depends on, whose health limits its own.
-            critical: whether the whole is never better than it.
-            weight: how much it counts beside the others.
+            component: the name of the component.
+            dependencies: its dependencies, whose health limits its own.
+            critical: whether its health limits that of the whole.
+            weight: its weight relative to the others.
         """
         fields = {"depends_on": list(dependencies), "critical": critical, "weight": weight}
         self.monitor.rules.add_component(component, **fields)
 
     def unregister_component(self, component: str) -> bool:
-        """Forget what was said of a component; return whether something was."""
+        """Remove the declaration of a component; return whether there was one."""
         return self.monitor.rules.remove_component(component)
 
     def track_operation(  # noqa: PLR0917 - as it was
@@ -129,13 +129,13 @@ class PerformanceIntegrationService:
         """Count an operation of a component.
 
         Args:
-            component: its name.
-            operation_name: of the operation.
-            duration_ms: milliseconds.
+            component: the name of the component.
+            operation_name: the name of the operation.
+            duration_ms: the duration in milliseconds.
             success: whether it succeeded.
-            cache_hits: look-ups that found their entry, in the component's cache.
-            cache_misses: look-ups that did not.
-            files_processed: the files that it was about.
+            cache_hits: lookups in the component's cache that found their entry.
+            cache_misses: lookups in the component's cache that did not.
+            files_processed: the number of processed files.
         """
         record_call(
             self.monitor,
@@ -158,14 +158,14 @@ class PerformanceIntegrationService:
         operation_type: str = "get",
         hit: bool = True,  # noqa: FBT001, FBT002 - as it was
     ) -> AwaitableResult[None]:
-        """Count a look-up in the cache of a component, by the type of the operation."""
+        """Count a lookup in the cache of a component, by the type of the operation."""
         name = component if operation_type == "get" else f"{component}.{operation_type}"
         cache = self.monitor.cache(name, component=component)
         (cache.hit if hit else cache.miss)()
         return NOTHING
 
     def add_alert_callback(self, callback: Callable[[PerformanceAlert], Any]) -> None:
-        """Call a function with each alert that begins to fire or becomes more severe."""
+        """Call a function with each alert that starts firing or becomes more severe."""
         self.monitor.alerts.on(
             _is_any,
             lambda alert: callback(_converted(alert)),
@@ -174,7 +174,7 @@ class PerformanceIntegrationService:
         )
 
     def get_active_alerts(self) -> list[PerformanceAlert]:
-        """Return the alerts that fire now."""
+        """Return the firing alerts."""
         self._refresh()
         return [_converted(one) for one in self.monitor.alerts.active(state="firing")]
 
@@ -183,11 +183,11 @@ class PerformanceIntegrationService:
         return [_converted(one) for one in self.monitor.alerts.history()]
 
     def acknowledge_alert(self, alert_id: str) -> bool:
-        """Acknowledge an alert; return whether there is one of that id."""
+        """Acknowledge an alert; return whether there is one with this id."""
         return self.monitor.alerts.acknowledge(alert_id)
 
     def get_health_status(self) -> dict[str, Any]:
-        """Return the score of the model `pipeline`, its level, and the same of each component."""
+        """Return the score of the model `pipeline` with its level, and those of each component."""
         score = self._score()
         return {
             "status": _level(score),

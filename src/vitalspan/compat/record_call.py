@@ -27,16 +27,16 @@ def record_call(
     labels: Mapping[str, object] | None = None,
     measures: Mapping[str, float] = _NONE,
 ) -> None:
-    """Count a call that has just ended and took so long. It never raises for what is recorded.
+    """Count a call that has just ended with a given duration. Invalid values never raise.
 
     Args:
-        monitor: that counts it.
-        operation: its name.
-        seconds: how long it took; what is no duration is left out and logged once.
-        component: of the operation; None is that of the monitor.
-        error: what went wrong, in words; None for a call that succeeded.
-        labels: of its series.
-        measures: what it counted, by name.
+        monitor: the monitor that counts it.
+        operation: the name of the operation.
+        seconds: the duration; an invalid one is ignored and logged once.
+        component: the component of the operation; None is that of the monitor.
+        error: a description of the error; None for a call that succeeded.
+        labels: the labels of its series.
+        measures: the amounts that it added, by name.
     """
     recorder = monitor._recorder  # noqa: SLF001 - of the same package
     try:

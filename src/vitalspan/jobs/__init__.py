@@ -1,4 +1,4 @@
-"""Batch jobs: runs that are watched, and the sinks that are told about them."""
+"""Batch jobs: runs that are monitored, and the sinks that they are reported to."""
 
 from vitalspan.jobs.job import Job
 from vitalspan.jobs.job_report import JobReport

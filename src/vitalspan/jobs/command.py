@@ -1,4 +1,4 @@
-"""A command that is run as a job: signals are passed on to it, and its exit status is kept."""
+"""Runs a command as a job: signals are passed on to it, and its exit status is kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vitalspan.jobs.outcome import SUCCEEDED, Ending, ending_of_command
 
 _NOT_EXECUTABLE: Final = 126
 _NOT_FOUND: Final = 127
-"""What shells exit with where a command cannot be run."""
+"""The exit status of shells if a command cannot be run."""
 
 _PASSED_ON: Final = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGINT")
 
@@ -29,14 +29,14 @@ _PASSED_ON: Final = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGI
 def run_command(job: Job, command: Sequence[str]) -> int:
     """Run a command as a run of a job.
 
-    The command is told of the trace by `TRACEPARENT` and the like.
+    The command gets the trace context in `TRACEPARENT` and similar variables.
 
     Args:
-        job: what it is a run of.
+        job: the job.
         command: the program and its arguments.
 
     Returns:
-        Its exit status; negative is the signal that has ended it.
+        Its exit status; negative is the signal that ended it.
     """
     run = job.run()
     call = run.start()
@@ -53,7 +53,7 @@ def run_command(job: Job, command: Sequence[str]) -> int:
 
 
 def exit_like(returncode: int) -> None:
-    """End this process as the command has ended, by the same signal if that is how.
+    """End this process in the same way as the command, also by the same signal.
 
     Args:
         returncode: the exit status; negative is a signal.
@@ -66,14 +66,14 @@ def exit_like(returncode: int) -> None:
     sys.stdout.flush()
     _export_spans()
     with suppress(OSError, ValueError):
-        # It dumped its own core, if that is wanted.
+        # The command has dumped its own core if that is wanted.
         import resource  # noqa: PLC0415 - Windows has none
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError, ValueError):
         signal.signal(-returncode, signal.SIG_DFL)
     os.kill(os.getpid(), -returncode)
-    # The signal may be one that ends nothing.
+    # The signal may be one that does not end the process.
     raise SystemExit(ending_of_command(returncode).exit_status)
 
 
@@ -91,10 +91,10 @@ def _returncode(command: Sequence[str]) -> int:
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for the end of a command; signals are passed on while it runs.
+    """Wait for a command to end; signals are passed on while it runs.
 
-    The main thread reads a pipe that signals write to. In a wait for the process itself, one that
-    came at the very beginning would only be handled at the end.
+    The main thread reads a pipe that signals write to. While waiting for the process itself, a
+    signal that arrives at the very beginning would only be handled at the end.
     """
     news, telling = os.pipe()
     os.set_blocking(telling, False)
@@ -127,7 +127,7 @@ def _passing_on_signals() -> Iterator[Any]:
         if not processes:
             early.append(number)
         elif number != signal.SIGINT or not sys.stdin.isatty():
-            # A terminal sends an interrupt to the command by itself.
+            # A terminal sends interrupts to the command itself.
             processes[0].send_signal(number)
 
     def started(process: subprocess.Popen[bytes]) -> None:
@@ -145,7 +145,7 @@ def _passing_on_signals() -> Iterator[Any]:
 
 
 def _export_spans() -> None:
-    """Export what spans there are: a process that a signal ends does nothing at exit."""
+    """Export the spans, because a process that a signal ends runs no exit handlers."""
     shutdown = getattr(trace.get_tracer_provider(), "shutdown", None)
     if shutdown is not None:
         shutdown()

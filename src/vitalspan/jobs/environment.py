@@ -1,4 +1,4 @@
-"""The environment of a job: its sinks, and the trace that it belongs to."""
+"""The environment variables of a job: its sinks, and its trace context."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _SINKS: Final[Mapping[str, Callable[[str], Sink | None]]] = {
     "JOB_PING": Ping,
     "JOB_OTLP": _otlp,
 }
-"""Variables, each with what makes a sink of its value."""
+"""The variables, each with a function that makes a sink from its value."""
 
 
 def sinks_of_environment(environ: Mapping[str, str] = os.environ) -> tuple[Sink, ...]:
-    """Return the sinks that `VITALSPAN_JOB_*` variables ask for.
+    """Return the sinks in `VITALSPAN_JOB_*` variables.
 
     Raises:
-        ConfigurationError: for a value that cannot be; the message names the variable.
+        ConfigurationError: for an invalid value; the message names the variable.
     """
     sinks = []
     for name, make in _SINKS.items():
@@ -54,10 +54,10 @@ def sinks_of_environment(environ: Mapping[str, str] = os.environ) -> tuple[Sink,
 
 
 def context_of_environment(environ: Mapping[str, str] = os.environ) -> Context:
-    """Return the context that `TRACEPARENT`, `BAGGAGE` and the like describe.
+    """Return the context in `TRACEPARENT`, `BAGGAGE` and similar variables.
 
-    The names of the variables are those of the fields of the configured propagators, in capital
-    letters (OpenTelemetry specification, "Environment Variables as Context Propagation Carriers").
+    The names of the variables are the fields of the configured propagators in capital letters
+    (OpenTelemetry specification, "Environment Variables as Context Propagation Carriers").
     """
     fields = propagate.get_global_textmap().fields
     carrier = {field: environ[_variable(field)] for field in fields if _variable(field) in environ}
@@ -65,7 +65,7 @@ def context_of_environment(environ: Mapping[str, str] = os.environ) -> Context:
 
 
 def environment_of_context() -> dict[str, str]:
-    """Return the variables that describe the current context to a command that is started."""
+    """Return variables with the current context, for a command to be started."""
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
     return {_variable(field): value for field, value in carrier.items()}

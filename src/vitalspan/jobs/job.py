@@ -35,22 +35,23 @@ _LEAST_GRACE: Final = 60.0
 
 
 class Job:
-    """A batch job, whose runs are recorded: a `with` or `async with` statement, or a decorator.
+    """A batch job whose runs are recorded: a `with` or `async with` statement, or a decorator.
 
-    A run is a call of the operation of its name in the component `jobs`. How it started and ended
-    is in the metrics `job_*` of the monitor, and the sinks are told. No sink can fail the job.
+    A run is a call of the operation with its name in the component `jobs`. Its start and end are in
+    the `job_*` metrics of the monitor, and are reported to the sinks. A sink cannot make the job
+    fail.
 
     Args:
-        name: of the job.
-        every: how often it should succeed: `24h`, seconds, or a `timedelta`. Without it, nobody
-            can know that a run was missed.
-        grace: how late a success may be; by default a tenth of `every`, and a minute at least.
-        within: how long a run may take until it counts as never finished; by default `every`.
-        sinks: what is told; None takes those of the `VITALSPAN_JOB_*` variables.
-        monitor: records the runs; by default the default monitor does.
+        name: the name of the job.
+        every: how often it should succeed: `24h`, seconds, or a `timedelta`. Without it, a missed
+            run cannot be detected.
+        grace: how late a success may be; by default a tenth of `every`, and at least a minute.
+        within: how long a run may take before it counts as never finished; by default `every`.
+        sinks: the sinks; None takes those of the `VITALSPAN_JOB_*` variables.
+        monitor: the monitor that records the runs; by default the default monitor.
 
     Raises:
-        ConfigurationError: for a name, a duration or a sink that cannot be used.
+        ConfigurationError: for an invalid name, duration or sink.
     """
 
     def __init__(
@@ -91,14 +92,14 @@ class Job:
         return f"Job({self.name!r})"
 
     def run(self) -> JobRun:
-        """Return a run that is started and ended by hand."""
+        """Return a run that is started and ended manually."""
         return JobRun(self.monitor, self._report, self.sinks)
 
     def forget(self) -> None:
-        """Remove the job from the metrics and the sinks: it will not run any more.
+        """Remove the job from the metrics and the sinks, because it will not run any more.
 
         Raises:
-            Exception: what a sink raises that cannot be reached, once the others have forgotten it.
+            Exception: the error of an unreachable sink, after the others have removed the job.
         """
         job_metrics(self.monitor).forget(self.name)
         problems: list[Exception] = []
@@ -111,7 +112,7 @@ class Job:
             raise problems[0]
 
     def __call__(self, func: F) -> F:
-        """Decorate a function or a coroutine function, each call of which is a run.
+        """Decorate a function or coroutine function, so that each of its calls is a run.
 
         Raises:
             TypeError: for anything else.
@@ -163,7 +164,7 @@ class Job:
         run = _innermost()
         run.end(ending_of_exception(error), error)
         try:
-            # The loop goes on while sinks are told.
+            # The event loop must not be blocked while sinks are told.
             await asyncio.shield(asyncio.to_thread(run.report))
         finally:
             run.close()
@@ -193,7 +194,7 @@ def job(
     sinks: Sequence[Sink] | None = None,
     monitor: Monitor | None = None,
 ) -> Job:
-    """Watch a batch job: `with vs.job("nightly", every="24h"):`, or as a decorator; see `Job`."""
+    """Monitor a batch job: `with vs.job("nightly", every="24h"):`, or as a decorator; see `Job`."""
     return Job(name, every=every, grace=grace, within=within, sinks=sinks, monitor=monitor)
 
 

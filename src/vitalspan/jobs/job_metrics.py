@@ -24,14 +24,14 @@ _MODES: Final[Mapping[names.Family, _Mode]] = {
     names.JOB_SUCCEEDED: "max",
     names.JOB_DECLARED: "min",
 }
-"""How the processes of one service are put together; of other metrics the latest value counts."""
+"""How the metrics of several processes are merged; for other metrics the latest value wins."""
 
 
 class JobMetrics:
-    """The gauges of all jobs of one monitor. They are made when the first job is.
+    """The gauges of all jobs of one monitor, created with the first job.
 
     Args:
-        monitor: in whose registry they are.
+        monitor: the monitor with the registry.
 
     Raises:
         ConfigurationError: if the registry already has metrics with these names.
@@ -44,7 +44,7 @@ class JobMetrics:
         self._declared: set[str] = set()
 
     def declare(self, report: JobReport) -> None:
-        """Show a job that is known but may never have run here."""
+        """Show a job that is known but may never have run in this process."""
         if report.name in self._declared:
             return
         self._declared.add(report.name)
@@ -54,14 +54,14 @@ class JobMetrics:
                 self._set(family, {names.JOB_NAME: report.name, **labels}, value)
 
     def show(self, report: JobReport) -> None:
-        """Show what a report says; what it does not know stays as it is."""
+        """Show the values of a report; unknown ones are not changed."""
         if report.last_success is not None:
             self._last_success[report.name] = report.last_success
         for family, labels, value in report.samples():
             self._set(family, {names.JOB_NAME: report.name, **labels}, value)
 
     def last_success(self, job: str) -> float | None:
-        """Return when a job succeeded last in this process, in Unix seconds."""
+        """Return when a job last succeeded in this process, in Unix seconds."""
         return self._last_success.get(job)
 
     def forget(self, job: str) -> None:

@@ -1,4 +1,4 @@
-"""Reports of runs, and the metrics that they are made into."""
+"""Reports of runs, and their metrics."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from vitalspan.jobs.outcome import OUTCOMES, Outcome
 
 @dataclass(frozen=True)
 class JobReport:
-    """The report about a job when a run starts, and when it ends.
+    """The report on a job, when a run starts and when it ends.
 
     Attributes:
-        name: of the job.
+        name: the name of the job.
         started: when the run started, in Unix seconds.
-        every: seconds from one run to the next; None where that is not known.
+        every: seconds between two runs; None if it is not known.
         grace: seconds that the next success may be late.
-        within: seconds that a run may take; None where that is not known.
-        finished: when the run ended, in Unix seconds; None while it goes on.
-        outcome: how it ended; None while it goes on.
-        exit_status: of the process; None while the run goes on.
-        duration: of the run in seconds; None while it goes on.
-        last_success: when a run succeeded last, in Unix seconds; None where this process does not
-            know, which says nothing about the runs before it.
-        metric_prefix: put before the names of the metrics.
+        within: the maximum number of seconds of a run; None if it is not known.
+        finished: when the run ended, in Unix seconds; None while it is running.
+        outcome: the outcome; None while it is running.
+        exit_status: the exit status of the process; None while it is running.
+        duration: the duration in seconds; None while it is running.
+        last_success: when a run last succeeded, in Unix seconds; None if this process does not
+            know, which says nothing about earlier runs.
+        metric_prefix: the prefix of the metric names.
     """
 
     name: str
@@ -46,11 +46,11 @@ class JobReport:
 
     @property
     def running(self) -> bool:
-        """True if the run goes on."""
+        """True while the run is running."""
         return self.finished is None
 
     def samples(self) -> Iterator[tuple[names.Family, Mapping[str, str], float]]:
-        """Yield the family, the further labels and the value of each sample that is known."""
+        """Yield the family, the additional labels and the value of each known sample."""
         values = (
             (names.JOB_STARTED, self.started),
             (names.JOB_FINISHED, self.finished),
@@ -69,7 +69,7 @@ class JobReport:
                 yield names.JOB_OUTCOME, {"outcome": outcome}, float(outcome == self.outcome)
 
     def registry(self) -> CollectorRegistry:
-        """Return a registry that has the metrics of this report and nothing else."""
+        """Return a registry with only the metrics of this report."""
         registry = CollectorRegistry(auto_describe=False)
         registry.register(Families(list(self._families())))
         return registry
@@ -85,10 +85,10 @@ class JobReport:
 
 
 class Families(Collector):
-    """A collector of metrics that are there already.
+    """A collector of given metrics.
 
     Args:
-        metrics: what it collects.
+        metrics: the metrics to collect.
     """
 
     def __init__(self, metrics: list[Metric]) -> None:

@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 COMPONENT: Final = "jobs"
 
 _FAILURES: Final = 4
-"""Failures of sinks that are logged for each run."""
+"""The maximum number of sink failures that are logged per run."""
 
 
 class JobRun:
-    """A run of a job. Nothing here raises into the job.
+    """A run of a job. Its methods never raise into the job.
 
     Args:
-        monitor: records it.
-        job: a report with what all runs of the job have in common.
-        sinks: what is told.
+        monitor: the monitor that records it.
+        job: a report with the common data of all runs of the job.
+        sinks: the sinks to tell.
     """
 
     def __init__(self, monitor: Monitor, job: JobReport, sinks: Sequence[Sink]) -> None:
@@ -77,8 +77,8 @@ class JobRun:
         """End the run.
 
         Args:
-            ending: how it ended.
-            error: what it raised.
+            ending: the outcome and exit status.
+            error: the exception that was raised.
         """
         self._termination.defer()
         clock = self._monitor.clock
@@ -93,7 +93,7 @@ class JobRun:
         self._operation.__exit__(None if error is None else type(error), error, None)
         if self._token is not None:
             spans.detach(self._token)
-        # The time of day may have been set back, and a run that has ended must not look unfinished.
+        # The time of day may have been set back, and an ended run must not look unfinished.
         finished = max(clock.wall(), self._report.started)
         succeeded = ending.outcome == SUCCEEDED
         known = self._metrics.last_success(self._report.name)
@@ -112,15 +112,15 @@ class JobRun:
         self._sinks.finished(self._report)
 
     def close(self) -> None:
-        """Let signals have the effect that they had before the run.
+        """Restore the previous effect of signals.
 
         Raises:
-            Terminated: if one came while the sinks were told.
+            Terminated: if a signal arrived while the sinks were told.
         """
         self._termination.end()
 
     def _attach_environment(self) -> None:
-        """Make the run a part of the trace in the environment, unless it is a part of one."""
+        """Make the run part of the trace in the environment, unless it is already part of one."""
         try:
             if not get_current_span().get_span_context().is_valid:
                 self._token = context.attach(context_of_environment())

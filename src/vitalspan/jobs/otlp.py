@@ -14,14 +14,14 @@ from vitalspan.jobs.job_report import JobReport
 class Otlp:
     """Pushes the metrics of a job to an OpenTelemetry receiver.
 
-    The `OTEL_EXPORTER_OTLP_*` variables say how, and what is given here goes before them.
+    The `OTEL_EXPORTER_OTLP_*` variables configure this; arguments take precedence.
 
     Args:
-        endpoint: of the receiver, such as `http://localhost:4318`.
+        endpoint: the endpoint of the receiver, such as `http://localhost:4318`.
         protocol: `http/protobuf` or `grpc`.
 
     Raises:
-        ConfigurationError: for what cannot be used.
+        ConfigurationError: for an invalid argument.
         MissingExtraError: for `grpc` without its library.
     """
 
@@ -40,7 +40,7 @@ class Otlp:
 
     @property
     def shown(self) -> str:
-        """The receiver's address without secrets."""
+        """The URL of the receiver without secrets."""
         return f"OTLP receiver {self._settings.target.shown}"
 
     def started(self, report: JobReport) -> None:
@@ -52,7 +52,7 @@ class Otlp:
         self._push(report)
 
     def forget(self, report: JobReport) -> None:
-        """Do nothing: what was pushed is the receiver's."""
+        """Do nothing, because pushed data belongs to the receiver."""
 
     def _push(self, report: JobReport) -> None:
         source = RegistrySource(report.registry())

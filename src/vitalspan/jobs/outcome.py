@@ -1,4 +1,4 @@
-"""Outcomes of runs: how a job ended, and the exit status that goes with it."""
+"""Outcomes of runs: how a job ended, and the corresponding exit status."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TERMINATED: Final = "terminated"
 OUTCOMES: Final[tuple[Outcome, ...]] = (SUCCEEDED, FAILED, TERMINATED)
 
 _SIGNAL_BASE: Final = 128
-"""What shells add to the number of a signal that has ended a command."""
+"""The number that shells add to the signal that ended a command."""
 
 _ENDED_FROM_OUTSIDE: Final = frozenset(
     int(getattr(signal, name))
@@ -30,8 +30,8 @@ class Ending(NamedTuple):
     """The end of a run: its outcome and its exit status.
 
     Attributes:
-        outcome: in one word.
-        exit_status: what the process exits with, or would exit with if the job were all it does.
+        outcome: the outcome as one word.
+        exit_status: the exit status of the process, or what it would be if it only ran the job.
     """
 
     outcome: Outcome
@@ -39,12 +39,12 @@ class Ending(NamedTuple):
 
 
 def exit_status_of_signal(number: int) -> int:
-    """Return the exit status that shells give to a command that a signal has ended."""
+    """Return the exit status that shells use for a command that a signal ended."""
     return _SIGNAL_BASE + number
 
 
 class Terminated(SystemExit):
-    """Is raised in a job when the process gets a signal to end, so that `finally` blocks run."""
+    """Raised in a job when the process gets a termination signal, so that `finally` blocks run."""
 
     def __init__(self, number: int) -> None:
         super().__init__(exit_status_of_signal(number))
@@ -54,7 +54,7 @@ def ending_of_exception(error: BaseException | None) -> Ending:
     """Return how a block or a function ended.
 
     Args:
-        error: what it raised; None if it came to its end.
+        error: the exception; None if there was none.
     """
     if error is None:
         return Ending(SUCCEEDED, 0)
@@ -75,7 +75,7 @@ def ending_of_command(returncode: int) -> Ending:
     """Return how a command ended.
 
     Args:
-        returncode: its exit status; negative is the signal that has ended it.
+        returncode: the exit status; negative is the signal that ended it.
     """
     if returncode >= 0:
         return Ending(FAILED if returncode else SUCCEEDED, returncode)
@@ -84,7 +84,7 @@ def ending_of_command(returncode: int) -> Ending:
 
 
 def _exit_status(code: object) -> int:
-    """Return what a process exits with after `SystemExit(code)`, as in Python's `sys.exit`."""
+    """Return the exit status for `SystemExit(code)`, as in Python's `sys.exit`."""
     if code is None:
         return 0
     return code & 0xFF if isinstance(code, int) else 1

@@ -1,4 +1,4 @@
-"""A URL that is asked for when a job starts and ends, as monitors of cron jobs have it."""
+"""A URL that is requested when a job starts and ends, as in cron monitoring services."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from vitalspan.notify.json_client import JsonClient
 class Ping:
     """Sends a POST to a URL when a run starts, succeeds and fails.
 
-    The suffixes are those of Healthchecks. Each is put at the end of the URL's path, or of its
-    query if it begins with `?` or `&`; None sends nothing. The body of the request is a JSON object
-    with the fields of the report.
+    The suffixes are those of Healthchecks. Each is appended to the URL's path, or to its query if
+    it begins with `?` or `&`; None sends nothing. The body of the request is a JSON object with the
+    fields of the report.
 
     Args:
-        url: of the check; it is a secret, and no message shows more than its host.
-        start: is added when a run starts.
-        success: is added when it has succeeded.
-        failure: is added when it has not.
-        timeout: seconds that each wait for the network takes at most.
+        url: the URL of the check, which is a secret: messages only show its host.
+        start: the suffix when a run starts.
+        success: the suffix when it has succeeded.
+        failure: the suffix when it has failed.
+        timeout: the maximum number of seconds of each wait for the network.
 
     Raises:
-        ConfigurationError: for a URL that cannot be.
+        ConfigurationError: for an invalid URL.
     """
 
     def __init__(
@@ -55,16 +55,16 @@ class Ping:
         return f"ping {self._shown}"
 
     def started(self, report: JobReport) -> None:
-        """Say that a run has started."""
+        """Report that a run has started."""
         self._send(self._start, report)
 
     def finished(self, report: JobReport) -> None:
-        """Say how a run has ended."""
+        """Report how a run has ended."""
         succeeded = report.outcome == SUCCEEDED
         self._send(self._success if succeeded else self._failure, report)
 
     def forget(self, report: JobReport) -> None:
-        """Do nothing: whoever answers at the URL knows its checks."""
+        """Do nothing, because the service at the URL manages its checks."""
 
     def _send(self, client: JsonClient | None, report: JobReport) -> None:
         if client is None:

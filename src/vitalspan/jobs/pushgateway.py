@@ -22,17 +22,17 @@ _Headers = list[tuple[str, str]]
 class Pushgateway:
     """Pushes the metrics of a job to a Pushgateway, into a group of its own.
 
-    A push is a POST, which replaces only the metrics that it has. So a run that fails leaves the
-    time of the last success where it is.
+    A push is a POST, which only replaces the metrics that it contains. So a run that fails leaves
+    the time of the last success unchanged.
 
     Args:
-        url: of the gateway, such as `http://pushgateway:9091`; it may have a user and a password.
-        labels: labels of the group beside `job`, which is the name of the job. Any values can be
-            sent; those with slashes are encoded in base64.
-        timeout: seconds that each wait for the network takes at most.
+        url: the URL of the gateway, such as `http://pushgateway:9091`, optionally with credentials.
+        labels: labels of the group in addition to `job`, the name of the job. Any values are
+            possible; those with slashes are encoded in base64.
+        timeout: the maximum number of seconds of each wait for the network.
 
     Raises:
-        ConfigurationError: for a URL or a label that cannot be.
+        ConfigurationError: for an invalid URL or label.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Pushgateway:
 
     @property
     def shown(self) -> str:
-        """The gateway's address without secrets."""
+        """The URL of the gateway without secrets."""
         return f"Pushgateway {self._target.shown}"
 
     def started(self, report: JobReport) -> None:

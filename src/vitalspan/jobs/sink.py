@@ -1,4 +1,4 @@
-"""The protocol of sinks, and how all of them are told about a run without harm to the job."""
+"""The protocol of sinks, which are told about runs without affecting the job."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from vitalspan.labels import value_text
 from vitalspan.runtime.worker_queue import WorkerQueue
 
 _NEWS: Final = 2
-"""A run starts, and it ends."""
+"""The number of reports on a run: when it starts, and when it ends."""
 
 PATIENCE: Final = 20.0
-"""Seconds that the end of a run waits for its sinks, all of them together."""
+"""Seconds that the end of a run waits for all of its sinks."""
 
 
 @runtime_checkable
 class Sink(Protocol):
-    """Something that is told when a run starts and when it ends.
+    """A sink that is told when a run starts and when it ends.
 
-    What its methods raise is logged, and the job does not notice. Each is called in a thread of its
-    own, `finished` after `started`.
+    Exceptions of its methods are logged, and do not affect the job. Each method is called in a
+    thread of its own, `finished` after `started`.
     """
 
     @property
@@ -31,25 +31,25 @@ class Sink(Protocol):
         ...
 
     def started(self, report: JobReport) -> None:
-        """Take note of a run that has started."""
+        """Handle the start of a run."""
         ...
 
     def finished(self, report: JobReport) -> None:
-        """Take note of a run that has ended."""
+        """Handle the end of a run."""
         ...
 
     def forget(self, report: JobReport) -> None:
-        """Remove what is stored of a job that will not run any more."""
+        """Remove the data of a job that will not run any more."""
         ...
 
 
 class SinkThreads:
-    """Tells sinks about one run, side by side.
+    """Tells sinks about one run, in parallel.
 
     Args:
-        sinks: what is told.
+        sinks: the sinks.
         now: a steady clock in seconds.
-        note: is called for each failure, with what went wrong.
+        note: called with a description of each failure.
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class SinkThreads:
         ]
 
     def started(self, report: JobReport) -> None:
-        """Tell the sinks that a run has started, and do not wait for them."""
+        """Tell the sinks that a run has started, without waiting for them."""
         for _, queue in self._queues:
             queue.put(report)
 
     def finished(self, report: JobReport) -> None:
-        """Tell the sinks that a run has ended, and wait for them, but not for ever."""
+        """Tell the sinks that a run has ended, and wait for them up to a limit."""
         deadline = self._now() + PATIENCE
         for _, queue in self._queues:
             queue.put(report)
@@ -85,4 +85,4 @@ class SinkThreads:
 
 
 def _nothing() -> None:
-    """Do nothing: a thread that has told its sink everything leaves nothing behind."""
+    """Do nothing, so that a thread that has told its sink everything holds no references."""

@@ -1,4 +1,4 @@
-"""SIGTERM while a job runs: it becomes an exception, so that the end of the run is reported."""
+"""Turns SIGTERM during a job into an exception, so that the end of the run is reported."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from vitalspan.runtime import sigterm
 class Termination:
     """Turns SIGTERM into `SystemExit(143)` between `begin` and `end`.
 
-    A program that has a handler of its own keeps it, and only the main thread can have handlers.
+    A program's own handler is kept, and only the main thread can have handlers.
 
     Attributes:
-        received: the signal that came before `defer`, if any.
+        received: the signal that arrived after `defer`, if any.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Termination:
         self._waiting: int | None = None
 
     def begin(self) -> None:
-        """Start listening for the signal."""
+        """Start handling the signal."""
         main = threading.current_thread() is threading.main_thread()
         before = signal.getsignal(signal.SIGTERM)
         if main and (before is signal.SIG_DFL or before is sigterm.handle):
@@ -37,14 +37,14 @@ class Termination:
             self._installed = True
 
     def defer(self) -> None:
-        """From now on, only note the signal: the end of a run is reported in any case."""
+        """From now on, only record the signal, because the end of a run is always reported."""
         self._deferred = True
 
     def end(self) -> None:
-        """Let the signal have the effect that it had before.
+        """Restore the previous effect of the signal.
 
         Raises:
-            Terminated: if it came since `defer`.
+            Terminated: if the signal arrived since `defer`.
         """
         if self._installed and threading.current_thread() is threading.main_thread():
             self._installed = False

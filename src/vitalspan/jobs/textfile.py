@@ -1,4 +1,4 @@
-"""The textfile collector of the node exporter as a sink."""
+"""The node exporter's textfile collector as a sink."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from vitalspan.exposition.generate import generate_latest
 from vitalspan.jobs.job_report import Families, JobReport
 
 _READABLE: Final = 0o644
-"""The node exporter is another user than the job."""
+"""The node exporter runs as another user than the job."""
 
 _LONGEST_NAME: Final = 200
-"""Bytes of a file's name that are the job's; file systems allow 255."""
+"""The maximum number of bytes of the job's name in a file name; file systems allow 255."""
 
 
 class Textfile:
-    """Writes the metrics of a job into a file that the node exporter reads.
+    """Writes the metrics of a job to a file that the node exporter reads.
 
-    The file is called `vitalspan_job_<name>.prom`. It is replaced in one step, so that the exporter
-    never reads half of it. What only earlier runs know stays in it, such as the time of the last
-    success after a failure.
+    The file is named `vitalspan_job_<name>.prom`. It is replaced atomically, so that the exporter
+    never reads a partial file. Metrics that only earlier runs know are kept, such as the time of
+    the last success after a failure.
 
     Args:
-        directory: that of `--collector.textfile.directory`.
+        directory: the directory of `--collector.textfile.directory`.
 
     Raises:
-        ConfigurationError: for what is no path.
+        ConfigurationError: for an invalid path.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
@@ -74,7 +74,7 @@ class Textfile:
         earlier = [metric for metric in _read(path) if metric.name not in known]
         registry.register(Families(earlier))
         content = generate_latest(registry)
-        # A name that the exporter does not read until it is whole.
+        # The exporter does not read a file with this name until it is complete.
         handle, temporary = tempfile.mkstemp(dir=self._directory, prefix=f".{path.stem[:50]}.")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -94,7 +94,7 @@ class Textfile:
 
 
 def _read(path: Path) -> Iterator[Metric]:
-    """Yield the metrics of a file; of one that is not there, or that is none, there are none."""
+    """Yield the metrics in a file; none if it does not exist or is invalid."""
     try:
         yield from list(text_string_to_metric_families(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):

@@ -1,1 +1,1 @@
-"""Internal: what `vitalspan top` and `vitalspan health` show of running services."""
+"""Internal: the data and the output of `vitalspan top` and `vitalspan health`."""

@@ -1,4 +1,4 @@
-"""Figures of operations: rates and quantiles between two scrapes, added up over instances."""
+"""Figures of operations: rates and quantiles between two scrapes, summed over instances."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _Name = TypeVar("_Name", str, float)
 
 @dataclass
 class Figures:
-    """How an operation does.
+    """The figures of an operation.
 
     Attributes:
-        component: that it belongs to.
-        operation: its name.
-        instance: where it runs; empty for all instances together.
-        calls: that have finished since the process began.
-        errors: among them, by type.
-        cancelled: among them.
-        in_progress: calls that run now.
-        oldest: the age of the oldest of them in seconds.
-        call_rate: finished calls per second; None with only one scrape.
-        error_rate: failed calls per second; None with only one scrape.
-        busy: seconds of calls per second, which is how many ran at once; None with one scrape.
-        bucket_rates: calls per second of each bucket alone, by its upper bound in seconds.
+        component: the component of the operation.
+        operation: the name of the operation.
+        instance: the instance; empty for the sum of all.
+        calls: the number of calls that have finished since the process started.
+        errors: the failed calls by type.
+        cancelled: the number of cancelled calls.
+        in_progress: the number of running calls.
+        oldest: the age of the oldest running call in seconds.
+        call_rate: finished calls per second; None after a single scrape.
+        error_rate: failed calls per second; None after a single scrape.
+        busy: seconds of calls per second, which is their concurrency; None after a single scrape.
+        bucket_rates: calls per second in each bucket, by its upper bound in seconds.
     """
 
     component: str
@@ -47,7 +47,7 @@ class Figures:
 
     @property
     def error_ratio(self) -> float | None:
-        """The share of calls that fail; None without calls."""
+        """The ratio of failed calls; None without calls."""
         if not self.call_rate or self.error_rate is None:
             return None
         return min(1.0, self.error_rate / self.call_rate)
@@ -58,13 +58,13 @@ class Figures:
         return self.busy / self.call_rate if self.call_rate and self.busy is not None else None
 
     def quantile(self, q: float) -> float | None:
-        """Return the duration in seconds that a share of the calls does not exceed.
+        """Return a quantile of the durations in seconds.
 
-        It is interpolated within the bucket, as `histogram_quantile` of Prometheus does it; above
-        the highest bound it is that bound. None without calls.
+        It is interpolated within the bucket, like `histogram_quantile` of Prometheus; above the
+        highest bound it is that bound. None without calls.
 
         Args:
-            q: the share, 0 to 1.
+            q: the quantile, 0 to 1.
         """
         rank, lower, below = q * sum(self.bucket_rates.values()), 0.0, 0.0
         if rank <= 0:
@@ -81,12 +81,12 @@ class Figures:
 def figures_of(before: Reading | None, after: Reading, instance: str = "") -> list[Figures]:
     """Return the figures of the operations of one process.
 
-    A counter that went down, or a process that began anew, has counted from 0 since.
+    A counter that has decreased, or a process that has restarted, counts from 0.
 
     Args:
-        before: the scrape before it; without one there are no rates.
+        before: the previous scrape; without it there are no rates.
         after: the latest scrape.
-        instance: the name of the process.
+        instance: the name of the instance.
     """
     restarted = before is not None and before.started != after.started
     earlier = {} if before is None or restarted else before.operations
@@ -130,7 +130,7 @@ def _increase(before: float, after: float) -> float:
 def _bucket_rates(
     before: Mapping[float, float], after: Mapping[float, float], seconds: float
 ) -> dict[float, float]:
-    """The calls per second of each bucket without those of the buckets below it."""
+    """The calls per second in each bucket, not cumulative."""
     bounds = sorted(after)
     upto = [_increase(before.get(bound, 0.0), after[bound]) for bound in bounds]
     pairs = itertools.pairwise([0.0, *upto])
@@ -141,7 +141,7 @@ def _bucket_rates(
 
 
 def summed(figures: Iterable[Figures]) -> list[Figures]:
-    """Return the figures of each operation over all instances; counts are added up first."""
+    """Return the figures of each operation over all instances; counts are summed first."""
     totals: dict[Key, Figures] = {}
     for one in figures:
         total = totals.setdefault(

@@ -1,4 +1,4 @@
-"""The health of a service at a URL: its score, its status and the reasons in words."""
+"""The health of a service at a URL: its score, its status and the reasons."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vitalspan.top.json_fields import Fields
 from vitalspan.top.service_metrics import NO_DATA
 
 UNREACHABLE: Final = 3
-"""What the program exits with where nothing is known."""
+"""The exit code of the program if the health is unknown."""
 
 EXIT_CODES: Final = {
     "healthy": 0,
@@ -27,7 +27,7 @@ EXIT_CODES: Final = {
     "critical": 2,
     NO_DATA: UNREACHABLE,
 }
-"""What it exits with, by status; with levels of other names it is 2 if the service fails, or 0."""
+"""The exit codes by status; for levels of other names it is 2 if the service fails, otherwise 0."""
 
 _METRICS: Final = "/metrics"
 _JSON: Final = "application/json"
@@ -38,9 +38,9 @@ class HealthReport:
     """The health of a service.
 
     Attributes:
-        score: from 0 to 100; None while nothing is known.
-        status: the level that it is in, `no_data` without one.
-        reasons: what costs points, the most costly first.
+        score: the score from 0 to 100; None if it is unknown.
+        status: the level of the score, or `no_data`.
+        reasons: descriptions of what costs points, the most costly first.
         failing: whether the service counts as failing.
     """
 
@@ -51,24 +51,24 @@ class HealthReport:
 
     @property
     def exit_code(self) -> int:
-        """What the program exits with."""
+        """The exit code of the program."""
         return EXIT_CODES.get(self.status, 2 if self.failing else 0)
 
 
 def health_at(url: str, *, timeout: float, metric_prefix: str = "") -> HealthReport:
     """Return the health of a service.
 
-    `/health` beside the metrics has the reasons in words. Where an application shows its metrics
-    and no `/health`, the factors in the metrics are the reasons.
+    `/health` beside the metrics has the reasons in words. If an application has metrics but no
+    `/health`, the factors in the metrics are the reasons.
 
     Args:
-        url: of the service, its metrics or its `/health`.
-        timeout: seconds that each of at most two requests takes.
-        metric_prefix: what the service puts before the names of its metrics.
+        url: the URL of the service, its metrics or its `/health`.
+        timeout: the timeout of each of at most two requests in seconds.
+        metric_prefix: the prefix of the service's metric names.
 
     Raises:
-        ConfigurationError: for a URL that is none.
-        ScrapeError: if the health cannot be had.
+        ConfigurationError: for an invalid URL.
+        ScrapeError: if the health is not available.
     """
     whole = metrics_url(url)
     parts = urlsplit(whole)
@@ -83,7 +83,7 @@ def health_at(url: str, *, timeout: float, metric_prefix: str = "") -> HealthRep
 
 
 def _asked(url: str, timeout: float) -> HealthReport | None:
-    """What `/health` answers, which is 503 for a service that fails; None for another answer."""
+    """The response of `/health`, which is 503 for a failing service; None for other responses."""
     answer = get(HttpTarget("health", url, timeout=timeout), _JSON)
     if answer.status not in (200, 503):
         return None

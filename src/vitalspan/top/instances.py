@@ -1,4 +1,4 @@
-"""The services that are watched: each is scraped, and keeps its last two readings."""
+"""The watched services: each is scraped, and keeps its last two readings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOTHING_KNOWN: Final = "has no metrics of vitalspan"
 
 
 def metrics_url(url: str) -> str:
-    """Return the URL of the metrics: `http://` and `/metrics` are what a URL lacks."""
+    """Return the URL of the metrics; a missing `http://` or `/metrics` is added."""
     whole = url if "://" in url else f"http://{url}"
     try:
         parts = urlsplit(whole)
@@ -28,20 +28,20 @@ def metrics_url(url: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """Return the host and the port of a URL, without a user and a password."""
+    """Return the host and the port of a URL, without credentials."""
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
 @dataclass(frozen=True)
 class InstanceState:
-    """What is known of an instance.
+    """The state of an instance.
 
     Attributes:
-        name: its host and port.
+        name: the host and port.
         error: why nothing is known; None if something is.
-        health: its score and what costs points.
-        alerts: pending and firing ones.
-        figures: of its operations.
+        health: the score and what costs points.
+        alerts: the pending and firing alerts.
+        figures: the figures of its operations.
     """
 
     name: str
@@ -52,21 +52,21 @@ class InstanceState:
 
 
 class Instance:
-    """A service at a URL, which may go away and come back.
+    """A service at a URL, which may be unreachable at times.
 
     Args:
-        url: of its metrics.
-        timeout: seconds that a scrape takes at most.
+        url: the URL of its metrics.
+        timeout: the maximum number of seconds of a scrape.
         now: a steady clock in seconds.
-        metric_prefix: what it puts before the names of its metrics.
-        name: what it is called; its host and port by default.
+        metric_prefix: the prefix of its metric names.
+        name: the name; by default its host and port.
 
     Raises:
-        ConfigurationError: for a URL that is none.
+        ConfigurationError: for an invalid URL.
 
     Attributes:
         name: its host and port.
-        state: what the last scrape has found.
+        state: the result of the last scrape.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Instance:
 
     def scrape(self) -> None:
         """Scrape once; after a failure the last reading is kept, so that rates go on from there."""
-        # All at once, since the screen reads it in another thread.
+        # In one step, because the screen reads it in another thread.
         try:
             self.state = self._scraped()
         except Exception as broken:  # noqa: BLE001 - what is sent may break a parser in any way
@@ -109,11 +109,11 @@ class Instance:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is known of all instances at a moment.
+    """The state of all instances at a moment.
 
     Attributes:
-        time: the time of day, in Unix seconds.
-        instances: in the order of their URLs.
+        time: the time in Unix seconds.
+        instances: the instances in the order of their URLs.
     """
 
     time: float
@@ -121,7 +121,7 @@ class Snapshot:
 
     @property
     def reachable(self) -> list[InstanceState]:
-        """The instances that were scraped."""
+        """The instances that could be scraped."""
         return [one for one in self.instances if one.error is None]
 
     @property
@@ -131,7 +131,7 @@ class Snapshot:
         return min(scored, key=lambda one: one.health.score or 0.0, default=None)
 
     def figures(self, *, apart: bool) -> list[Figures]:
-        """Return the figures of operations, of each instance or of all together."""
+        """Return the figures of operations, per instance or summed."""
         everything = [one for instance in self.reachable for one in instance.figures]
         return everything if apart else summed(everything)
 
@@ -156,10 +156,10 @@ def _rank(alert: Alert) -> tuple[bool, int]:
 def make_instances(
     urls: Sequence[str], *, timeout: float, now: Callable[[], float], metric_prefix: str = ""
 ) -> list[Instance]:
-    """Return the instances at some URLs, by default the usual one on this machine.
+    """Return the instances at some URLs; by default the usual one on this machine.
 
     Raises:
-        ConfigurationError: for a URL that is none, or that is there twice.
+        ConfigurationError: for an invalid or duplicate URL.
     """
     distinct = [metrics_url(url) for url in urls or [DEFAULT_URL]]
     if len(set(distinct)) < len(distinct):

@@ -1,4 +1,4 @@
-"""JSON of a server that may be anything: what is not of the expected type is left out."""
+"""Reads JSON of a server that may be anything: values of unexpected types are ignored."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 _LATEST: Final = 253_402_300_000.0
-"""The last second of the year 9999, about."""
+"""The last second of the year 9999, approximately."""
 
 
 class Fields:
-    """An object of JSON.
+    """A JSON object.
 
     Args:
-        value: of which only an object has fields.
+        value: the value, which only has fields if it is an object.
     """
 
     def __init__(self, value: object) -> None:
@@ -24,15 +24,15 @@ class Fields:
         return bool(self._values)
 
     def as_they_are(self) -> Mapping[str, Any]:
-        """Return all fields, whatever they are."""
+        """Return all fields, whatever their types are."""
         return self._values
 
     def has(self, name: str) -> bool:
-        """Return whether there is such a field."""
+        """Return whether a field exists."""
         return name in self._values
 
     def text(self, name: str) -> str:
-        """Return a text, empty if there is none."""
+        """Return a string; empty if there is none."""
         value = self._values.get(name)
         return value if isinstance(value, str) else ""
 
@@ -48,20 +48,20 @@ class Fields:
         return number if math.isfinite(number) else None
 
     def moment(self, name: str) -> float | None:
-        """Return Unix seconds that a date can be made of, or None."""
+        """Return Unix seconds within the range of dates, or None."""
         number = self.number(name)
         return number if number is not None and 0 <= number < _LATEST else None
 
     def object(self, name: str) -> Fields:
-        """Return an object, empty if there is none."""
+        """Return an object; empty if there is none."""
         return Fields(self._values.get(name))
 
     def objects(self, name: str) -> list[Fields]:
-        """Return the objects of a list."""
+        """Return the objects in a list."""
         value = self._values.get(name)
         return [Fields(one) for one in value] if isinstance(value, list) else []
 
     def texts(self, name: str) -> list[str]:
-        """Return the texts of a list."""
+        """Return the strings in a list."""
         value = self._values.get(name)
         return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []

@@ -1,4 +1,4 @@
-"""The JSON that `vitalspan top --json` prints: a snapshot of the services in one line."""
+"""The JSON output of `vitalspan top --json`: a snapshot of the services in one line."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from vitalspan.top.view import View
 
 
 def document(snapshot: Snapshot, view: View) -> str:
-    """Return one line of JSON, in ASCII; what is not known is `null`.
+    """Return one line of ASCII JSON; unknown values are `null`.
 
-    Times are Unix seconds, durations seconds, rates per second, shares from 0 to 1.
+    Times are Unix seconds, durations seconds, rates per second, ratios from 0 to 1.
 
     Args:
         snapshot: of the instances.
-        view: with the rows, in their order.
+        view: the view with the rows, in their order.
     """
     fields = {
         "time": snapshot.time,
@@ -72,10 +72,10 @@ def print_json(
     """Print a line of JSON after each round from the second one on, for ever or once.
 
     Args:
-        rounds: scrape the instances.
+        rounds: scrapes the instances.
         view: what to show.
-        pause: waits so many seconds.
-        once: whether one line is all.
+        pause: waits for some seconds.
+        once: whether to print a single line.
     """
     snapshot = rounds.run_twice(pause)
     while True:

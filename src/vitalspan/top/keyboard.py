@@ -1,4 +1,4 @@
-"""The keys of a terminal, one by one and without an echo."""
+"""Reads the keys of a terminal, one by one and without an echo."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _KEY: Final = re.compile(r"\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Za-z])?|[^\x1b]", re.DO
 
 
 def keys_in(text: str) -> Iterator[str]:
-    """Yield the keys that a terminal has sent: characters, or names such as `up`.
+    """Yield the keys in a terminal's input: characters, or names such as `up`.
 
-    Keys without a name, such as those of functions, are left out as a whole.
+    Keys without a name, such as function keys, are ignored completely.
     """
     for key in _KEY.findall(text):
         if key in _NAMES or len(key) == 1:
@@ -42,7 +42,7 @@ class Keyboard:
     """Reads keys from a terminal.
 
     Args:
-        descriptor: of the terminal.
+        descriptor: the file descriptor of the terminal.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -50,7 +50,7 @@ class Keyboard:
 
     @contextlib.contextmanager
     def unbuffered(self) -> Iterator[None]:
-        """Have each key at once, until the block ends."""
+        """Read keys without buffering, until the block ends."""
         before = termios.tcgetattr(self._descriptor)
         tty.setcbreak(self._descriptor)
         try:
@@ -59,10 +59,10 @@ class Keyboard:
             termios.tcsetattr(self._descriptor, termios.TCSADRAIN, before)
 
     def keys(self, timeout: float) -> list[str]:
-        """Return the keys that were pressed; waits for one at most so many seconds."""
+        """Return the pressed keys; wait for one for at most this many seconds."""
         ready, _, _ = select.select([self._descriptor], [], [], max(0.0, timeout))
         if not ready:
             return []
         data = os.read(self._descriptor, 1024)
-        # A terminal that is gone reads as an empty text, for ever.
+        # A closed terminal returns an empty text for ever.
         return list(keys_in(data.decode("utf-8", "ignore"))) if data else ["q"]

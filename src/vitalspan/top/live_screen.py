@@ -15,18 +15,18 @@ from vitalspan.top.screen import screen
 from vitalspan.top.view import View
 
 _GLANCE: Final = 0.1
-"""Seconds after which a round that is under way is looked at again."""
+"""Seconds between two checks of a running round."""
 _IDLE: Final = 0.5
-"""Seconds after which the size of the terminal is looked at again."""
+"""Seconds between two checks of the size of the terminal."""
 
 
 def print_once(rounds: Rounds, view: View, pause: Callable[[float], object]) -> Snapshot:
-    """Print what there is, as text, after two rounds.
+    """Print the screen as text, after two rounds.
 
     Args:
-        rounds: scrape the instances.
+        rounds: scrapes the instances.
         view: what to show.
-        pause: waits so many seconds.
+        pause: waits for some seconds.
     """
     snapshot = rounds.run_twice(pause)
     view.show(snapshot.figures(apart=view.apart))
@@ -38,9 +38,9 @@ def run_live(rounds: Rounds, view: View, keyboard: Keyboard, console: Console) -
     """Show the screen until the user ends it.
 
     Args:
-        rounds: scrape the instances.
+        rounds: scrapes the instances.
         view: what to show, changed by keys.
-        keyboard: has the keys.
+        keyboard: reads the keys.
         console: the terminal.
     """
     snapshot, drawn = Snapshot(0.0, ()), None

@@ -9,7 +9,7 @@ from vitalspan.top.terminal_text import number, percent, safe, seconds
 
 
 def detail_lines(one: Figures) -> list[Text]:
-    """Return what is known of an operation, the most frequent errors first."""
+    """Return the details of an operation, the most frequent errors first."""
     quantiles = "  ".join(
         f"p{q * 100:.0f} {seconds(one.quantile(q))}" for q in (0.5, 0.75, 0.95, 0.99)
     )

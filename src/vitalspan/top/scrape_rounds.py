@@ -1,4 +1,4 @@
-"""Rounds of scrapes of all services, in threads beside the screen."""
+"""Rounds of scrapes of all services, in background threads."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from vitalspan.top.instances import Instance, Snapshot
 
 
 class Rounds:
-    """Scrapes all instances side by side, round by round.
+    """Scrapes all instances in parallel, round by round.
 
-    One that takes longer than a round is left out of the next one, and holds up no other.
+    A scrape that takes longer than a round is not started again in the next one, and delays no
+    other.
 
     Args:
-        instances: what is scraped.
-        interval: seconds from the begin of one round to that of the next.
-        clock: where time comes from.
+        instances: the instances to scrape.
+        interval: seconds between the starts of two rounds.
+        clock: provides the time.
     """
 
     def __init__(self, instances: Sequence[Instance], interval: float, clock: Clock) -> None:
@@ -28,7 +29,7 @@ class Rounds:
         self._due = clock.now()
 
     def start_if_due(self) -> None:
-        """Begin a round if it is time for one."""
+        """Start a round if it is due."""
         if self._clock.now() >= self._due:
             self._start()
 
@@ -36,20 +37,21 @@ class Rounds:
         self._due = self._clock.now() + self._interval
         for at, instance in enumerate(self._instances):
             if at not in self._threads:
-                # A daemon, since a server that hangs shall not hold up the end of the program.
+                # A daemon thread, because a server that hangs must not delay the exit of the
+                # program.
                 thread = threading.Thread(target=instance.scrape, name="vitalspan-top", daemon=True)
                 self._threads[at] = thread
                 thread.start()
 
     def finished(self) -> Snapshot | None:
-        """Return what is known, if a scrape has ended since the last time; None otherwise."""
+        """Return a snapshot if a scrape has ended since the previous call; None otherwise."""
         ended = [at for at, thread in self._threads.items() if not thread.is_alive()]
         for at in ended:
             del self._threads[at]
         return self._snapshot() if ended else None
 
     def run(self) -> Snapshot:
-        """Run a whole round and return what it has found."""
+        """Run a complete round and return its result."""
         self._start()
         for thread in self._threads.values():
             thread.join()
@@ -57,10 +59,10 @@ class Rounds:
         return self._snapshot()
 
     def run_twice(self, pause: Callable[[float], object]) -> Snapshot:
-        """Run two rounds, which is what a rate takes, and return what the second one has found.
+        """Run two rounds, which are necessary for rates, and return the result of the second one.
 
         Args:
-            pause: waits so many seconds.
+            pause: waits for some seconds.
         """
         first = self.run()
         if not first.reachable:
@@ -70,7 +72,7 @@ class Rounds:
 
     @property
     def under_way(self) -> bool:
-        """Whether a scrape has begun and its end has not been seen."""
+        """Whether a scrape is running or its end has not been noticed yet."""
         return bool(self._threads)
 
     @property

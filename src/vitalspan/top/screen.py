@@ -1,4 +1,4 @@
-"""The screen: a snapshot and a view as lines of a terminal, drawn with Rich."""
+"""The screen: a snapshot and a view as lines of a terminal, rendered with Rich."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _KEYS: Final = "q quit  p pause  s sort  r reverse  / filter  a apart  enter det
 
 
 def screen(snapshot: Snapshot, view: View, height: int | None) -> RenderableType:
-    """Return what the terminal shows.
+    """Return the content of the terminal.
 
     Args:
-        snapshot: of the instances.
-        view: what to show of it, with its rows.
-        height: lines of the terminal; None to show every row, and no keys.
+        snapshot: the state of the instances.
+        view: what to show, with its rows.
+        height: the lines of the terminal; None shows all rows, and no keys.
     """
     head = [*_head(snapshot, view), *_away(snapshot), *_alerts(snapshot)]
     if height is None:
@@ -117,7 +117,7 @@ _COLUMNS: Final = (
     ("total", "total"),
 )
 _LEFT_OUT_APART: Final = ("p50", "oldest", "total")
-"""Columns that give way to that of the instances."""
+"""Columns that are replaced by that of the instances."""
 
 
 def _table(view: View, rows: list[Figures], *, selected: bool) -> Table:
@@ -129,7 +129,7 @@ def _table(view: View, rows: list[Figures], *, selected: bool) -> Table:
     if view.apart:
         table.add_column(" instance", no_wrap=True, overflow="ellipsis", ratio=3)
     for title, sort in _columns(apart=view.apart):
-        # The gap is a part of the column, since versions of Rich differ in what padding they keep.
+        # The gap is part of the column, because the padding differs between versions of Rich.
         head = f" {title}{mark if sort == view.sort else ''}"
         table.add_column(head, justify="right", no_wrap=True, min_width=len(title) + 2)
     chosen = view.rows[view.index] if view.rows else None

@@ -1,4 +1,4 @@
-"""The metrics of a scraped service, read as operations, health and alerts."""
+"""Reads the metrics of a scraped service: operations, health and alerts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STATES: Final = {number: state for state, number in names.ALERT_STATES.items()}
 
 
 class Key(NamedTuple):
-    """What an operation is told apart by; its declared labels are added up."""
+    """The names that identify an operation; its declared labels are summed."""
 
     component: str
     operation: str
@@ -29,16 +29,16 @@ class Key(NamedTuple):
 
 @dataclass
 class Counts:
-    """The counts of an operation since its process began.
+    """The counts of an operation since its process started.
 
     Attributes:
-        calls: finished ones.
-        seconds: that they took altogether.
-        cancelled: those among them that were cancelled.
-        in_progress: calls that run now.
-        oldest: the age of the oldest of them in seconds.
-        errors: by type.
-        buckets: finished calls that took no longer than so many seconds.
+        calls: the number of finished calls.
+        seconds: their total duration.
+        cancelled: the number of cancelled calls.
+        in_progress: the number of running calls.
+        oldest: the age of the oldest running call in seconds.
+        errors: the failed calls by type.
+        buckets: cumulative counts of finished calls by upper bound in seconds.
     """
 
     calls: float = 0.0
@@ -55,10 +55,10 @@ class Health:
     """The health of a service.
 
     Attributes:
-        score: from 0 to 100; None while nothing is known.
-        status: the level that it is in, `no_data` without one.
-        lost: factors and the points that they cost, the most costly first.
-        failing: whether it is in the worst of the levels.
+        score: the score from 0 to 100; None if it is unknown.
+        status: the level of the score, or `no_data`.
+        lost: the factors and the points that they cost, the most costly first.
+        failing: whether it is in the worst level.
     """
 
     score: float | None = None
@@ -78,15 +78,15 @@ class Alert(NamedTuple):
 
 @dataclass
 class Reading:
-    """What one scrape has found.
+    """The result of one scrape.
 
     Attributes:
-        time: of the scrape, on a steady clock, in seconds.
-        started: when the process began, in Unix seconds; None if it does not say.
-        operations: by component and name.
+        time: the time of the scrape on a steady clock, in seconds.
+        started: when the process started, in Unix seconds; None if it is unknown.
+        operations: the operations by component and name.
         health: the score and what costs points.
-        alerts: pending and firing ones.
-        known: whether there was any metric of vitalspan.
+        alerts: the pending and firing alerts.
+        known: whether there were any metrics of vitalspan.
     """
 
     time: float
@@ -98,12 +98,12 @@ class Reading:
 
 
 def read_metrics(metrics: Iterable[Metric], time: float, metric_prefix: str = "") -> Reading:
-    """Return what the metrics of a process say; samples that make no sense are left out.
+    """Return a reading of a process' metrics; invalid samples are ignored.
 
     Args:
-        metrics: of an exposition.
-        time: when it was scraped, on a steady clock, in seconds.
-        metric_prefix: what the process puts before the names of its metrics.
+        metrics: the metrics of an exposition.
+        time: the time of the scrape on a steady clock, in seconds.
+        metric_prefix: the prefix of the process' metric names.
     """
     builder = _Builder(time)
     for metric in metrics:
@@ -147,7 +147,7 @@ _Reader = Callable[[_Builder, Labels, float], None]
 
 
 def _adding_to(count: str) -> _Reader:
-    """Return what adds values to one of the counts of operations."""
+    """Return a function that adds values to one of the counts of operations."""
 
     def add(builder: _Builder, labels: Labels, value: float) -> None:
         counts = builder.counts(labels)
@@ -181,7 +181,7 @@ def _score(builder: _Builder, _: Labels, value: float) -> None:
 
 def _status(builder: _Builder, labels: Labels, value: float) -> None:
     status = labels.get(names.HEALTH_STATUS.name, NO_DATA)
-    # They come from the best one to the worst.
+    # The statuses are ordered from the best to the worst.
     builder.worst = builder.worst if status == NO_DATA else status
     if value == 1:
         builder.status = status
@@ -204,7 +204,7 @@ def _alert(builder: _Builder, labels: Labels, value: float) -> None:
 
 
 def _known(_: _Builder, __: Labels, ___: float) -> None:
-    """Take note that the process has vitalspan."""
+    """Record that the process uses vitalspan."""
 
 
 _ALERT_COLUMNS: Final = ("alertname", "severity")

@@ -1,4 +1,4 @@
-"""A report on a running service, made from the JSON API of its page."""
+"""A report on a running service, from the JSON API of its page."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from vitalspan.top.terminal_text import safe
 from vitalspan.words import duration_words
 
 MOST_OPERATIONS: Final = 100
-"""Rows of the table of operations, the busiest first."""
+"""The maximum number of rows in the table of operations, the busiest first."""
 
 _METRICS: Final = "/metrics"
 _JSON: Final = "application/json"
@@ -47,8 +47,8 @@ class ServiceApi:
     """The JSON API of a service.
 
     Args:
-        url: of the service, of its page or of its metrics.
-        timeout: seconds that a request takes at most.
+        url: the URL of the service, of its page or of its metrics.
+        timeout: the maximum number of seconds of a request.
     """
 
     def __init__(self, url: str, *, timeout: float) -> None:
@@ -59,12 +59,12 @@ class ServiceApi:
         """Return a document.
 
         Args:
-            name: of the document.
+            name: the name of the document.
             query: its parameters.
 
         Raises:
-            ConfigurationError: for a URL that is none.
-            ScrapeError: if it cannot be had.
+            ConfigurationError: for an invalid URL.
+            ScrapeError: if it is not available.
         """
         base = self._url.path.rstrip("/").removesuffix(_METRICS)
         path = f"{base}/api/v1/{name}"
@@ -96,13 +96,13 @@ def service_report(api: ServiceApi, name: str, seconds: float) -> Document:
     """Return a report on a service.
 
     Args:
-        api: of the service.
-        name: of the service, for the title.
-        seconds: of the past that the figures of operations are about.
+        api: the API of the service.
+        name: the name of the service, for the title.
+        seconds: the length of the period for the figures of operations.
 
     Raises:
-        ConfigurationError: for a URL that is none.
-        ScrapeError: if the service does not answer.
+        ConfigurationError: for an invalid URL.
+        ScrapeError: if the service does not respond.
     """
     health = api.ask("health")
     operations = api.ask("operations", f"range={seconds:.0f}&limit={MOST_OPERATIONS}")

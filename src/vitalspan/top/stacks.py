@@ -1,4 +1,4 @@
-"""The stacks of the calls that are running in a service, from the JSON API of its page."""
+"""The stacks of a service's running calls, from the JSON API of its page."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ def stacks_at(
     """Return the document of the stacks.
 
     Args:
-        api: of the service.
-        operation: whose calls are shown; empty for all.
-        component: whose calls are shown; empty for all.
-        limit: calls that are shown, at most.
+        api: the API of the service.
+        operation: the operation of the calls; empty for all.
+        component: the component of the calls; empty for all.
+        limit: the maximum number of calls.
 
     Raises:
-        ConfigurationError: for a URL that is none.
-        ScrapeError: if it cannot be had.
+        ConfigurationError: for an invalid URL.
+        ScrapeError: if it is not available.
     """
     asked = {"operation": operation, "component": component, "limit": str(limit)}
     return api.ask("stacks", urlencode({name: text for name, text in asked.items() if text}))
 
 
 def stacks_text(document: Fields) -> Iterator[str]:
-    """Yield the lines of a document of stacks, as Python writes tracebacks."""
+    """Yield the lines for a document of stacks, in the format of Python's tracebacks."""
     calls = document.objects("calls")
     if not calls:
         yield "no call is running"

@@ -1,4 +1,4 @@
-"""Texts for the terminal: numbers in few characters, and names without control characters."""
+"""Texts for the terminal: short numbers, and names without control characters."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from vitalspan.words import one_line
 
 UNKNOWN: Final = "-"
 _LONGEST: Final = 200
-"""Characters of a text from a server that are shown at most."""
+"""The maximum number of characters of a text from a server."""
 _KILO: Final = 1000.0
 _LONG: Final = 59.95
-"""Seconds from which on durations are written in minutes: what would be rounded to 60."""
+"""Seconds from which on durations are written in minutes, because they would be rounded to 60."""
 _UNIT: Final = 0.9995
-"""From which on three digits round to 1 of a unit."""
+"""The value from which on three digits round to 1 of a unit."""
 
 
 def safe(text: str) -> str:
-    """Return a text from a server in one line, cut, with all that steers a terminal escaped."""
+    """Return a text from a server in one line, cut, with terminal control characters escaped."""
     line = one_line(text[: _LONGEST + 1])
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
 
@@ -35,7 +35,7 @@ def number(value: float | None) -> str:
 
 
 def percent(ratio: float | None) -> str:
-    """Return a share of calls: `2.5%`."""
+    """Return a ratio of calls: `2.5%`."""
     return UNKNOWN if ratio is None else f"{ratio * 100:.1f}%"
 
 

@@ -1,4 +1,4 @@
-"""What the screen shows of a snapshot: order, filter, selection and detail, changed by keys."""
+"""The view of a snapshot: order, filter, selection and detail, which keys change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SORTS: Final[dict[str, Callable[[Figures], float]]] = {
     "oldest": lambda one: one.oldest,
     "total": lambda one: one.calls,
 }
-"""What operations can be sorted by, the greatest first."""
+"""The values by which operations can be sorted, the greatest first."""
 
 BY_NAME: Final = "name"
 SORT_NAMES: Final = (*SORTS, BY_NAME)
@@ -30,7 +30,7 @@ Identity = tuple[str, str, str]
 
 
 def identity(figures: Figures) -> Identity:
-    """Return what a row is told apart by."""
+    """Return the identity of a row."""
     return figures.component, figures.operation, figures.instance
 
 
@@ -41,13 +41,13 @@ class View:
     Attributes:
         apart: whether each instance has rows of its own.
         sort: one of `SORT_NAMES`.
-        reverse: whether the order is turned around.
-        filter: a part of the operation's, component's or instance's name.
-        typing: whether keys go into the filter.
-        paused: whether the screen stands still.
-        detail: whether the selected operation is shown by itself.
+        reverse: whether the order is reversed.
+        filter: a part of the name of an operation, component or instance.
+        typing: whether keys are added to the filter.
+        paused: whether updates are paused.
+        detail: whether only the selected operation is shown.
         selected: the identity of the selected row; None for the first one.
-        ended: whether the user is done.
+        ended: whether the user has quit.
     """
 
     apart: bool = False
@@ -62,10 +62,10 @@ class View:
     rows: list[Figures] = field(default_factory=list)
 
     def show(self, figures: Sequence[Figures]) -> None:
-        """Take over new figures: filter and sort them."""
+        """Filter and sort new figures."""
         wanted = self.filter.casefold()
         found = [one for one in figures if wanted in " ".join(identity(one)).casefold()]
-        # The name decides between equals, so that rows do not jump.
+        # Equal values are sorted by name, so that rows do not jump.
         found.sort(key=lambda one: (one.operation, one.component, one.instance))
         if self.sort in SORTS:
             found.sort(key=SORTS[self.sort], reverse=True)
@@ -73,18 +73,18 @@ class View:
 
     @property
     def state(self) -> tuple[object, ...]:
-        """All that decides what is shown of the same figures."""
+        """Everything that determines what is shown of the same figures."""
         fields = vars(self)
         return tuple(value for name, value in fields.items() if name not in ("rows", "ended"))
 
     @property
     def index(self) -> int:
-        """The place of the selected row; 0 if it is not there."""
+        """The index of the selected row; 0 if it is not there."""
         places = (at for at, one in enumerate(self.rows) if identity(one) == self.selected)
         return next(places, 0)
 
     def press(self, key: str) -> None:
-        """Act on a key: a character, or the name of a key such as `up` or `enter`."""
+        """Handle a key: a character, or the name of a key such as `up` or `enter`."""
         if self.typing:
             self._type(key)
         elif key in _UP or key in _DOWN or key in ("pageup", "pagedown"):

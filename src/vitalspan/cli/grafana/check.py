@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vitalspan.artifacts.dashboard_check.variable_values import VariableRange
 
 _MIN_RANGE: Final = 60.0
-"""The shortest range, in seconds."""
+"""The minimum range in seconds."""
 
 _WORDS: Final = {
     "data": "ok",
@@ -82,7 +82,7 @@ def add_to(commands: Commands[Any]) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    # Other commands need no dashboards.
+    # Imported here, because other commands do not need dashboards.
     from vitalspan.artifacts.dashboard_check.check import DashboardCheck  # noqa: PLC0415
     from vitalspan.artifacts.dashboard_check.expected_empty import ExpectedEmpty  # noqa: PLC0415
     from vitalspan.artifacts.dashboard_check.prometheus_api import PrometheusApi  # noqa: PLC0415
@@ -127,7 +127,7 @@ def _dashboards(arguments: argparse.Namespace) -> tuple[list[dict[str, Any]], li
 def _refuse_unknown(
     arguments: argparse.Namespace, chosen: Iterable[str], dashboards: list[dict[str, Any]]
 ) -> None:
-    """Refuse names that no dashboard has, since they would have no effect."""
+    """Refuse names that no dashboard has, because they would have no effect."""
     from vitalspan.artifacts.dashboard_check.expected_empty import names_of  # noqa: PLC0415
     from vitalspan.artifacts.dashboard_check.panel_queries import (  # noqa: PLC0415
         import_inputs,

@@ -33,7 +33,7 @@ def add_to(commands: Commands[Any]) -> None:
 def _run(arguments: argparse.Namespace) -> None:
     from vitalspan.artifacts.grafana.dashboard_files import files, left_over  # noqa: PLC0415
 
-    # Dashboards that are left over could be somebody's own by now, so they are not removed.
+    # Other dashboards in the directory may be somebody's own by now, so they are not removed.
     dashboards = files(
         arguments.metric_prefix,
         arguments.datasource,

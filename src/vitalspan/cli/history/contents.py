@@ -1,4 +1,4 @@
-"""`vitalspan history list`: what a store has."""
+"""`vitalspan history list`: the content of a store."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _MOST: int = 1_000_000
 
 _LONGEST: int = 31 * 86400
-"""Seconds in which it is looked where the history of a server begins."""
+"""Seconds in which the beginning of a server's history is searched."""
 
 
 def add_to(commands: Commands[Any]) -> None:

@@ -1,4 +1,4 @@
-"""`vitalspan history import`: the saved state of the older monitors, into a store."""
+"""`vitalspan history import`: imports the saved state of the older monitors into a store."""
 
 from __future__ import annotations
 

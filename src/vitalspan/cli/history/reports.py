@@ -1,4 +1,4 @@
-"""`vitalspan history reports`: the reports that a store has."""
+"""`vitalspan history reports`: the reports in a store."""
 
 from __future__ import annotations
 

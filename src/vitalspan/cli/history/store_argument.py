@@ -1,4 +1,4 @@
-"""The common arguments of the commands about history: the store, and the period."""
+"""The common arguments of the history commands: the store, and the period."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class OpenedStore(NamedTuple):
-    """A store that is read, and what reads it."""
+    """An opened store, and its reader."""
 
     store: Store
     reader: StoreReader
@@ -28,7 +28,7 @@ class OpenedStore(NamedTuple):
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
-    """Add the store."""
+    """Add the argument for the store."""
     parser.add_argument(
         "store",
         nargs="?",
@@ -39,20 +39,20 @@ def add_store(parser: argparse.ArgumentParser) -> None:
 
 
 def add_period(parser: argparse.ArgumentParser) -> None:
-    """Add the period."""
+    """Add the arguments for the period."""
     add_duration(parser, "--last", "the length of the period, 24h by default", default=86_400.0)
     add_duration(parser, "--ago", "how long ago the period ended, 0 by default", default=0.0)
 
 
 def opened_server(arguments: argparse.Namespace, prefix: str = "") -> PrometheusReader | None:
-    """Return what reads the Prometheus of the arguments; None where they name a store.
+    """Return the reader of the Prometheus in the arguments; None if they name a store.
 
     Args:
-        arguments: of the command.
-        prefix: before the names of the metrics.
+        arguments: the arguments of the command.
+        prefix: the prefix of the metric names.
 
     Raises:
-        VitalspanError: for an address that cannot be used.
+        VitalspanError: for an invalid URL.
     """
     url = arguments.store or ""
     if not url and not os.environ.get("VITALSPAN_STORE", "").strip():
@@ -65,16 +65,16 @@ def opened_server(arguments: argparse.Namespace, prefix: str = "") -> Prometheus
 
 
 def print_warnings(server: PrometheusReader) -> None:
-    """Print what a server has warned of."""
+    """Print the warnings of a server."""
     for warning in server.warnings:
         print(f"{server.name} warns: {warning}", file=sys.stderr)
 
 
 def store_url(text: str | None) -> str:
-    """Return the URL of the store that an argument names, which may be a file's name alone.
+    """Return the URL of the store in an argument, which may be just a file name.
 
     Raises:
-        VitalspanError: without one, and without the variable.
+        VitalspanError: without the argument and the variable.
     """
     url = text or os.environ.get("VITALSPAN_STORE", "").strip()
     if not url:
@@ -83,10 +83,10 @@ def store_url(text: str | None) -> str:
 
 
 def opened(arguments: argparse.Namespace) -> OpenedStore:
-    """Return the store of the arguments, which may be a file's name alone.
+    """Return the store in the arguments, which may be just a file name.
 
     Raises:
-        VitalspanError: without a store, or where it cannot be read.
+        VitalspanError: without a store, or if it cannot be read.
     """
     from vitalspan.store.open_store import open_store  # noqa: PLC0415 - --help needs none of it
     from vitalspan.store.reader import StoreReader, stored_tiers  # noqa: PLC0415
@@ -98,12 +98,12 @@ def opened(arguments: argparse.Namespace) -> OpenedStore:
 
 
 def period_of(arguments: argparse.Namespace) -> tuple[float, float, float]:
-    """Return when the period of the arguments begins and ends, and the present."""
+    """Return the start and end of the period in the arguments, and the current time."""
     now = time.time()
     end = now - arguments.ago
     return end - arguments.last, end, now
 
 
 def date_text(moment: float) -> str:
-    """Return a time of day, in seconds since the Unix epoch, for people: UTC, to the second."""
+    """Return a time, in seconds since the Unix epoch, for people: in UTC, to the second."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S")

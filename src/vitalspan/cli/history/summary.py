@@ -1,4 +1,4 @@
-"""`vitalspan history summary`: the figures of a period."""
+"""`vitalspan history summary`: the statistics of a period."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def _explain(arguments: argparse.Namespace) -> None:
     from vitalspan.rules.file import load, load_preset  # noqa: PLC0415
 
     source = Path(arguments.source)
-    # A file wins over a preset of the same name; a bare name without a file is a preset's.
+    # A file takes precedence over a preset; a bare name without such a file is a preset.
     is_preset = not source.exists() and source.name == arguments.source and not source.suffix
     rules = load_preset(source.name) if is_preset else load(source)
     print("\n\n".join(filter(None, (explain(rules), explain_scoring(rules)))))

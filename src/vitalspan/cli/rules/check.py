@@ -38,7 +38,7 @@ def add_to(commands: Commands[Any]) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    # Other commands need no rules.
+    # Imported here, because other commands do not need rules.
     from vitalspan.rules.file import ConfigFileError, load  # noqa: PLC0415
 
     failed = False
@@ -71,7 +71,7 @@ def _series(url: str | None) -> SeriesSource | None:
 def _has_mistakes(
     name: str, rules: RuleSet, series: SeriesSource, arguments: argparse.Namespace
 ) -> bool:
-    """Print what is missing of the series of rules; return whether that fails the check."""
+    """Print which series of rules are missing; return whether the check fails."""
     from vitalspan.artifacts.rule_series import RefusedError, findings  # noqa: PLC0415
     from vitalspan.errors import VitalspanError  # noqa: PLC0415
 

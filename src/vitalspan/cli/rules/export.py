@@ -59,7 +59,7 @@ def add_to(commands: Commands[Any]) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    # Other commands need neither rules nor YAML.
+    # Imported here, because other commands need neither rules nor YAML.
     from vitalspan.artifacts.directory import rule_tests  # noqa: PLC0415
     from vitalspan.artifacts.export import export  # noqa: PLC0415
     from vitalspan.artifacts.options import Options  # noqa: PLC0415
@@ -85,7 +85,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _showing_instance(rules: RuleSet) -> list[str]:
-    """Return the alerts whose annotations show the label `instance`."""
+    """Return the alerts whose annotations use the label `instance`."""
     from vitalspan.rules.annotation_templates import labels_of  # noqa: PLC0415
 
     every = (rule for group in rules.groups for rule in group.rules)

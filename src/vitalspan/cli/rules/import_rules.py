@@ -44,7 +44,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _are_rule_files(files: list[str]) -> bool:
-    # Other commands need neither PromQL nor YAML.
+    # Imported here, because other commands need neither PromQL nor YAML.
     from vitalspan.configfile.load import load_documents  # noqa: PLC0415
     from vitalspan.configfile.report import Report  # noqa: PLC0415
     from vitalspan.importers.prometheus_rules import is_rule_file  # noqa: PLC0415

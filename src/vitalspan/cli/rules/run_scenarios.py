@@ -23,7 +23,7 @@ def add_to(commands: Commands[Any]) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    # Other commands need neither rules nor scenarios.
+    # Imported here, because other commands need neither rules nor scenarios.
     from vitalspan.rules.file import ConfigFileError  # noqa: PLC0415
 
     failed = False

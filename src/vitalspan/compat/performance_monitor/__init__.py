@@ -1,4 +1,4 @@
-"""The studio, the unified and the wiki monitor's interfaces on one monitor."""
+"""The interfaces of the studio, the unified and the wiki monitor, on one monitor."""
 
 from vitalspan.compat.performance_monitor.contexts import (
     PerformanceContext,

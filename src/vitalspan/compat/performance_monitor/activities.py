@@ -1,4 +1,4 @@
-"""Downloads, parsing and generation, as the wiki monitor recorded and reported them."""
+"""Downloads, parsing and generation, as in the wiki monitor."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ PARSING: Final = "parsing"
 GENERATION: Final = "generation"
 
 _SOURCES: Final = {"wiki": "wiki_data", "fallback": "fallback_data", "hardcoded": "hardcoded_data"}
-"""What the sources of data are called in reports."""
+"""The names of data sources in reports."""
 
 _FAILED: Final = "it did not succeed"
 
 
 class Activities:
-    """What the wiki monitor recorded and reported.
+    """The records and reports of the wiki monitor.
 
     Attributes:
-        monitor: that counts it.
+        monitor: the monitor that counts.
     """
 
     monitor: Monitor
@@ -42,11 +42,11 @@ class Activities:
         """Count a download. It may be awaited.
 
         Args:
-            url: of the file; only its host becomes a label.
-            duration: seconds.
+            url: the URL of the file; only its host becomes a label.
+            duration: the duration in seconds.
             success: whether it succeeded.
-            file_size: bytes.
-            status_code: of the response.
+            file_size: the size in bytes.
+            status_code: the status of the response.
         """
         try:
             host = urlsplit(str(url)).hostname or ""
@@ -156,7 +156,7 @@ class Activities:
         found = {dict(one.labels).get(label, "") for one in every if one.operation == operation}
         reader = self.monitor._store_reader()  # noqa: SLF001 - of the same package
         if window is not None and reader is not None:
-            # Those of before the last restart.
+            # These include labels from before the last restart.
             for series in reader.series():
                 if series.labels.get(OPERATION) == operation:
                     found.add(series.labels.get(label, ""))

@@ -1,4 +1,4 @@
-"""Metrics that are recorded by value, and the benchmarks that judge them."""
+"""Metrics that are recorded as values, and the benchmarks that judge them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from vitalspan.labels import value_text
 from vitalspan.recording.lock_free_counter import amount_of
 
 MAX_POINTS: Final = 10_000
-"""Values of one metric that are kept."""
+"""The number of values to keep per metric."""
 
 MAX_METRICS: Final = 200
-"""Metrics that are kept; values of further ones are left out."""
+"""The maximum number of metrics; values of further ones are ignored."""
 
 
 class Benchmark(NamedTuple):
-    """The target of a value, and the limits from which on it is bad.
+    """The target of a value, and its limits.
 
     Attributes:
-        target: at most this is good.
-        warning: above this is a warning.
-        critical: above this is critical.
-        unit: of all three.
+        target: values up to this are good.
+        warning: values above this are a warning.
+        critical: values above this are critical.
+        unit: the unit of all three.
     """
 
     target: float
@@ -51,21 +51,21 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "agent_spawn_time": Benchmark(10, 15, 30, "s"),
     "context_retrieval_time": Benchmark(50, 100, 500, "ms"),
 }
-"""The seven of the unified monitor. Its values are in these units."""
+"""The seven benchmarks of the unified monitor, whose values are in these units."""
 
 
 class MetricValues:
-    """The latest values of metrics that are recorded by value."""
+    """The latest values of metrics that are recorded as values."""
 
     def __init__(self) -> None:
         self._values: dict[str, deque[float]] = {}
         self._lock = threading.Lock()
 
     def record(self, metric: str, value: float) -> float:
-        """Keep a value, and return it.
+        """Store a value, and return it.
 
         Raises:
-            ValueError: for a value that is no finite number of at least 0.
+            ValueError: for a value that is not a finite number of at least 0.
         """
         checked, name = amount_of(value), value_text(metric)
         with self._lock:

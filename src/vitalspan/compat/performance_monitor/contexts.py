@@ -1,4 +1,4 @@
-"""Operations of the older monitors: decorators and blocks."""
+"""The operations of the older monitors: decorators and blocks."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from vitalspan.recording.call_record import IN_PROGRESS, to_call_record
 from vitalspan.recording.operation import Operation
 
 _UNRECORDED: Final = [0.0, 0.0]
-"""Start and duration of what a call is given that is not recorded."""
+"""The start and duration of a call that is not recorded."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def monitor_of(face: Any) -> Monitor:
-    """Return the monitor of a face; None has the default one, and a monitor is its own."""
+    """Return the monitor of a facade; None is the default one, and a monitor is returned as is."""
     if face is None:
         return get_monitor()
     monitor: Monitor = face if isinstance(face, Monitor) else face.monitor
@@ -35,13 +35,13 @@ def monitor_performance(
     metadata: Mapping[str, Any] | None = None,
     enabled: bool = True,
 ) -> Any:
-    """Record a function, a coroutine function or a generator function that this decorates.
+    """Record a function, coroutine function or generator function as a decorator.
 
     Args:
-        name: of the operation; without one, that of the function.
-        monitor: that records it, a `PerformanceMonitor` or a `vitalspan.Monitor`; None is the
+        name: the name of the operation; by default that of the function.
+        monitor: the `PerformanceMonitor` or `vitalspan.Monitor` that records it; None is the
             default one.
-        metadata: attributes of the calls.
+        metadata: the attributes of the calls.
         enabled: False returns the function as it is.
     """
     if callable(name):
@@ -60,16 +60,16 @@ def monitor_performance(
 
 
 monitor_async_performance = monitor_performance
-"""The same: whether a function is a coroutine function shows by itself."""
+"""The same decorator, because coroutine functions are detected automatically."""
 
 
 class PerformanceContext:
-    """A block that is recorded, by `with` or by `async with`.
+    """A block that is recorded, with `with` or `async with`.
 
     Args:
-        name: of the operation.
-        metadata: attributes of the call.
-        monitor: that records it; None is the default one.
+        name: the name of the operation.
+        metadata: the attributes of the call.
+        monitor: the monitor that records it; None is the default one.
 
     Attributes:
         metrics: the operation; complete after the block.
@@ -122,7 +122,7 @@ class PerformanceContext:
             self._call.fail(error)
 
     def detach(self) -> None:
-        """Let nothing that follows be within the operation's span."""
+        """End the operation's span context, so that what follows is not within its span."""
         measured = None if self._call is None else self._call._measured  # noqa: SLF001 - ours
         if measured is not None:
             measured.detach()
@@ -132,7 +132,7 @@ class PerformanceContext:
     def _complete(self, error: BaseException | None) -> None:
         record = None if self._call is None else self._call._record  # noqa: SLF001 - ours
         if record is None or record[1] == IN_PROGRESS or record[:2] == _UNRECORDED:
-            # Nothing was recorded: the monitor is disabled.
+            # Nothing was recorded, because the monitor is disabled.
             self.metrics.finish(error is None, error)
             return
         self.metrics.fill(to_call_record(record, self._monitor._recorder.epoch()))  # noqa: SLF001

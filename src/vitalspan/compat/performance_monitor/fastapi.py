@@ -1,4 +1,4 @@
-"""Requests of FastAPI and Starlette, with the older monitor's dashboard and health in JSON."""
+"""Requests of FastAPI and Starlette, with the older monitor's dashboard and health as JSON."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 __all__ = ["HEALTHY", "setup_performance_monitoring"]
 
 HEALTHY: Final = 70.0
-"""The score from which on `/metrics/health` says healthy; below it says degraded."""
+"""The score from which on `/metrics/health` is healthy; below it is degraded."""
 
 
 def setup_performance_monitoring(
     app: Starlette, monitor: PerformanceMonitor | None = None, prefix: str = "/metrics"
 ) -> None:
-    """Record every request, and answer `/metrics/dashboard` and `/metrics/health`.
+    """Record all requests, and serve `/metrics/dashboard` and `/metrics/health`.
 
-    The health is answered with status 200 whatever it is, as it was.
+    The response of the health endpoint always has status 200, as before.
 
     Args:
         app: a FastAPI or Starlette application.
-        monitor: that records them; None is that of `get_performance_monitor()`.
-        prefix: before `/dashboard` and `/health`.
+        monitor: the monitor; None is that of `get_performance_monitor()`.
+        prefix: the path before `/dashboard` and `/health`.
     """
     from starlette.concurrency import run_in_threadpool  # noqa: PLC0415 - of an optional framework
     from starlette.responses import JSONResponse  # noqa: PLC0415

@@ -14,12 +14,12 @@ _MOST: Final = 1_000_000
 
 @dataclass
 class Limits:
-    """How much a face shows. They may be changed.
+    """How much a facade shows. The limits may be changed.
 
     Attributes:
-        recent_operations: the operations that ended last, in dashboards and by default.
-        alerts: the alerts in dashboards and reports.
-        trends: the past scores in dashboards.
+        recent_operations: the number of latest operations, in dashboards and by default.
+        alerts: the number of alerts in dashboards and reports.
+        trends: the number of past scores in dashboards.
     """
 
     recent_operations: int
@@ -28,10 +28,10 @@ class Limits:
 
 
 def limits_from_environment(monitor: Monitor) -> Limits:
-    """Return the limits that environment variables say, for which a monitor keeps enough.
+    """Return the limits in environment variables, and make the monitor keep enough data.
 
     Raises:
-        ConfigurationError: for a variable that is no whole number.
+        ConfigurationError: for a variable that is not an integer.
     """
     limits = Limits(
         _whole("PERFORMANCE_MAX_RECENT_OPERATIONS", 100),

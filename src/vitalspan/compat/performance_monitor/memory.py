@@ -1,4 +1,4 @@
-"""The memory functions of the older monitors, on `vitalspan.memory`."""
+"""The memory functions of the older monitors, based on `vitalspan.memory`."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from vitalspan.memory.tracing import tracing
 
 
 def enable_memory_tracking(frames: int = 1) -> None:
-    """Begin to note where memory is allocated, which slows every allocation down.
+    """Start tracing allocations, which slows all of them down.
 
     Args:
-        frames: how many frames of the stack are noted.
+        frames: the number of stack frames to record.
     """
     tracing.switch_on(frames)
 
 
 def disable_memory_tracking() -> None:
-    """Stop noting where memory is allocated."""
+    """Stop tracing allocations."""
     tracing.switch_off()
 
 
 def get_memory_snapshot() -> tracemalloc.Snapshot | None:
-    """Return what is allocated now, by file and line; None while nothing is noted."""
+    """Return a snapshot by file and line; None if allocations are not traced."""
     return snapshot() if is_tracking() else None
 
 
@@ -37,7 +37,7 @@ def compare_memory_snapshots(
     Args:
         before: a snapshot.
         after: a later one.
-        top_n: how many lines.
+        top_n: the number of lines.
 
     Returns:
         For each line `filename`, `lineno`, `size_diff_mb` and `count_diff`.

@@ -1,4 +1,4 @@
-"""The studio monitor and the wiki monitor as one face of a monitor."""
+"""The studio monitor and the wiki monitor, as one facade of a monitor."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from vitalspan.monitor import Monitor
 from vitalspan.statistics.call_statistics import CallStatistics
 
 ENABLED: Final = "PERFORMANCE_MONITORING_ENABLED"
-"""The environment variable that switches recording off where it is `false` or `0`."""
+"""The environment variable that disables recording if it is `false` or `0`."""
 
 
 class StudioMonitor(MonitorSessions, Activities):
-    """A face of a monitor with the interface of the studio and the wiki monitor.
+    """A facade of a monitor with the interface of the studio and the wiki monitor.
 
-    It keeps nothing itself. All faces of one monitor show the same.
+    It has no data of its own. All facades of one monitor show the same.
 
     Args:
-        storage_path: a directory, or a file whose ending becomes `.db`, where the history is kept
-            so that it survives a restart; None keeps it in memory. A monitor that has a store
-            already goes on using that one.
-        monitor: that records everything; None is the default one.
+        storage_path: a directory, or a file whose extension becomes `.db`, for the history, so that
+            it survives a restart; None keeps it in memory. A monitor that already has a store keeps
+            using that one.
+        monitor: the monitor that records everything; None is the default one.
 
     Attributes:
-        monitor: the same.
-        storage_path: the same.
+        monitor: the monitor.
+        storage_path: the storage path.
         limits: how many operations, alerts and scores are shown.
     """
 
@@ -61,12 +61,12 @@ class StudioMonitor(MonitorSessions, Activities):
             self.disable()
 
     def initialize(self) -> AwaitableResult[None]:
-        """Evaluate rules and health from now on, every few seconds. It may be awaited."""
+        """Start evaluating rules and health every few seconds. It may be awaited."""
         self.monitor.start()
         return NOTHING
 
     def stop(self) -> AwaitableResult[None]:
-        """Evaluate no more. It may be awaited."""
+        """Stop evaluating. It may be awaited."""
         self.monitor.stop()
         return NOTHING
 
@@ -78,11 +78,11 @@ class StudioMonitor(MonitorSessions, Activities):
         return self.monitor.enabled
 
     def enable(self) -> None:
-        """Record from now on."""
+        """Start recording."""
         self.monitor.enable()
 
     def disable(self) -> None:
-        """Record nothing from now on, at no cost."""
+        """Stop recording, so that calls cost nothing."""
         self.monitor.disable()
 
     # Operations
@@ -90,7 +90,7 @@ class StudioMonitor(MonitorSessions, Activities):
     def start_operation(
         self, name: str, metadata: Mapping[str, Any] | None = None
     ) -> OperationMetrics:
-        """Begin an operation that `end_operation` ends."""
+        """Start an operation, which `end_operation` ends."""
         context = PerformanceContext(name, metadata, self.monitor)
         context.__enter__()
         context.detach()
@@ -107,9 +107,9 @@ class StudioMonitor(MonitorSessions, Activities):
         """End an operation.
 
         Args:
-            operation: what `start_operation` has returned.
+            operation: the result of `start_operation`.
             success: whether it succeeded.
-            error: what went wrong, an exception or a text.
+            error: an exception or a text.
         """
         context = getattr(operation, "_context", None)
         if context is None:
@@ -127,13 +127,13 @@ class StudioMonitor(MonitorSessions, Activities):
     def measure_operation(
         self, name: str, metadata: Mapping[str, Any] | None = None
     ) -> PerformanceContext:
-        """Return a block that is recorded, for `async with`."""
+        """Return a block to record with `async with`."""
         return PerformanceContext(name, metadata, self.monitor)
 
     measure_sync_operation = measure_operation
 
     def get_operation_statistics(self, operation_name: str | None = None) -> dict[str, Any]:
-        """Return the figures of one operation, or those of every operation by name."""
+        """Return the statistics of one operation, or those of all operations by name."""
         statistics = self.monitor.statistics
         if operation_name is not None:
             return _statistics_of(statistics.operation(operation_name))
@@ -141,7 +141,7 @@ class StudioMonitor(MonitorSessions, Activities):
         return {name: _statistics_of(statistics.operation(name)) for name in names}
 
     def get_recent_operations(self, limit: int | None = None) -> list[OperationMetrics]:
-        """Return the operations that ended last, the latest one last; a hundred by default."""
+        """Return the latest operations, the last one last; a hundred by default."""
         most = self.limits.recent_operations if limit is None else limit
         recent = self.monitor.recent_calls()
         return [operation_of(call) for call in recent[-most:]] if most > 0 else []
@@ -149,12 +149,12 @@ class StudioMonitor(MonitorSessions, Activities):
     # Caches and APIs
 
     def record_cache_hit(self, cache: str = "default") -> None:
-        """Count a look-up that found its entry."""
+        """Count a lookup that found its entry."""
         self.monitor.cache(cache).hit()
         self.record_count("cache_hits")
 
     def record_cache_miss(self, cache: str = "default") -> None:
-        """Count a look-up that did not."""
+        """Count a lookup that did not find its entry."""
         self.monitor.cache(cache).miss()
         self.record_count("cache_misses")
 
@@ -180,17 +180,17 @@ class StudioMonitor(MonitorSessions, Activities):
         self._thresholds.set(name, value)
 
     def get_alert_thresholds(self) -> dict[str, float]:
-        """Return every threshold, in the unit of its name."""
+        """Return all thresholds, in the units of their names."""
         return self._thresholds.values()
 
     def get_alerts(
         self, alert_type: str | None = None, severity: str | None = None
     ) -> list[PerformanceAlert]:
-        """Return the alerts, those that hold now first.
+        """Return the alerts, the current ones first.
 
         Args:
-            alert_type: only those of this type, such as `slow_operation`.
-            severity: only those that are info, warning, error or critical.
+            alert_type: only alerts of this type, such as `slow_operation`.
+            severity: only alerts of this severity: info, warning, error or critical.
         """
         self._refresh()
         return [
@@ -200,7 +200,7 @@ class StudioMonitor(MonitorSessions, Activities):
         ]
 
     def clear_alerts(self) -> None:
-        """Forget every alert; what still holds raises a new one."""
+        """Remove all alerts; conditions that still hold raise new ones."""
         self.monitor.alerts.clear()
 
     # Reports
@@ -224,17 +224,17 @@ class StudioMonitor(MonitorSessions, Activities):
         }
 
     def get_performance_report(self) -> str:
-        """Return a report as a text for people."""
+        """Return a report as text for people."""
         report = self.monitor.reports.report().text()
         current = self.get_current_metrics()
         return report if current is None else f"{report}\n{current.get_summary()}\n"
 
     def get_system_health_report(self) -> dict[str, Any]:
-        """Return the readings of the machine, what is wrong with them, and a status."""
+        """Return the readings of the machine, its issues, and a status."""
         return system_health()
 
     def generate_comprehensive_report(self, hours: float | None = None) -> dict[str, Any]:
-        """Return everything that is known, since the start or over some hours."""
+        """Return all data, since the start or over some hours."""
         return {
             "generated_at": datetime.now(UTC).isoformat(),
             "download_performance": self.get_download_performance_report(hours),
@@ -282,7 +282,7 @@ def _statistics_of(calls: CallStatistics) -> dict[str, Any]:
 
 
 def _store_in(path: Path) -> str:
-    """Return the URL of a store there; the older monitors' own files are left alone."""
+    """Return the URL of a store at a path; the older monitors' own files are not touched."""
     if path.is_dir() or not path.suffix:
         path.mkdir(parents=True, exist_ok=True)
         path /= "history.db"

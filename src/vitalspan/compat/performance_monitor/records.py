@@ -17,7 +17,7 @@ COUNTS: Final = (
     *("cache_hits", "cache_misses", "api_calls", "api_errors"),
     *("tokens_used", "total_cost"),
 )
-"""Counts of a session that the older monitors named."""
+"""The counts of a session that had names in the older monitors."""
 
 
 @dataclass
@@ -25,17 +25,17 @@ class OperationMetrics:
     """An operation, running or ended.
 
     Attributes:
-        operation_name: its name.
+        operation_name: the name of the operation.
         start_time: in seconds since the Unix epoch.
-        end_time: the same; None while it runs.
-        duration: in seconds; None while it runs.
-        memory_before: resident memory in MiB; None where it was not measured.
-        memory_after: the same, afterwards.
-        memory_delta: its growth in MiB.
-        cpu_percent: CPU time against duration, in percent; None where it was not measured.
+        end_time: in seconds since the Unix epoch; None while it is running.
+        duration: in seconds; None while it is running.
+        memory_before: resident memory in MiB; None if it was not measured.
+        memory_after: resident memory afterwards in MiB; None if it was not measured.
+        memory_delta: the growth of resident memory in MiB.
+        cpu_percent: CPU time relative to the duration, in percent; None if it was not measured.
         success: whether it succeeded.
-        error_message: what went wrong.
-        metadata: the caller's own.
+        error_message: a description of the error.
+        metadata: the caller's own data.
     """
 
     operation_name: str
@@ -51,11 +51,11 @@ class OperationMetrics:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def finish(self, success: bool = True, error: object = None) -> None:  # noqa: FBT001, FBT002
-        """Note the end of the operation.
+        """Complete the operation.
 
         Args:
             success: whether it succeeded.
-            error: what went wrong, if anything did.
+            error: the error, if there was one.
         """
         self.end_time = time.time()
         self.duration = max(0.0, self.end_time - self.start_time)
@@ -63,11 +63,11 @@ class OperationMetrics:
         self.error_message = None if error is None else str(error)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields as JSON has them."""
+        """Return all fields in types that JSON has."""
         return asdict(self)
 
     def fill(self, call: CallRecord) -> None:
-        """Take over what was recorded of the operation."""
+        """Copy the recorded values of the call."""
         self.start_time = call.start
         self.duration = call.duration
         self.end_time = call.start + call.duration
@@ -90,23 +90,23 @@ def operation_of(call: CallRecord) -> OperationMetrics:
 
 @dataclass
 class PerformanceMetrics:
-    """The figures of one session.
+    """The statistics of one session.
 
     Attributes:
-        session_id: its name.
+        session_id: the name of the session.
         start_time: in seconds since the Unix epoch.
-        end_time: the same; None while it is open.
-        total_duration: seconds.
-        operations_count: the calls that ended in it.
-        error_count: those that failed.
-        cache_hits: look-ups that found their entry.
-        cache_misses: look-ups that did not.
-        api_calls: calls to APIs.
-        api_errors: those that failed.
-        tokens_used: tokens.
-        total_cost: US dollars.
-        custom_counts: what the program counted by names of its own.
-        slowest_operations: the five calls that took longest: `operation_name`, `duration`.
+        end_time: in seconds since the Unix epoch; None while it is open.
+        total_duration: the duration in seconds.
+        operations_count: the number of calls that ended in it.
+        error_count: the number of failed calls.
+        cache_hits: lookups that found their entry.
+        cache_misses: lookups that did not find their entry.
+        api_calls: the number of calls to APIs.
+        api_errors: the number of failed calls to APIs.
+        tokens_used: the number of tokens.
+        total_cost: the cost in US dollars.
+        custom_counts: the program's own counts by name.
+        slowest_operations: the five slowest calls: `operation_name`, `duration`.
         bottlenecks: operations with over 20 % of the time: `operation_name`, `percentage`.
     """
 
@@ -128,22 +128,22 @@ class PerformanceMetrics:
 
     @property
     def cache_hit_rate(self) -> float:
-        """The share of look-ups that found their entry, 0 to 1; 0 without any."""
+        """The ratio of lookups that found their entry, 0 to 1; 0 without lookups."""
         lookups = self.cache_hits + self.cache_misses
         return self.cache_hits / lookups if lookups else 0.0
 
     def finish(self) -> None:
-        """Note the end of the session."""
+        """Complete the session."""
         if self.end_time is None:
             self.end_time = time.time()
             self.total_duration = max(0.0, self.end_time - self.start_time)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields as JSON has them, the hit rate among them."""
+        """Return all fields in types that JSON has, including the hit rate."""
         return {**asdict(self), "cache_hit_rate": self.cache_hit_rate}
 
     def get_summary(self) -> str:
-        """Return the figures as a text for people."""
+        """Return the statistics as text for people."""
         found = f"{self.cache_hit_rate:.1%} found"
         calls = f"{self.api_calls:g}, errors: {self.api_errors:g}"
         lines = [
@@ -164,7 +164,7 @@ class PerformanceMetrics:
         return "\n".join(lines)
 
     def to_current(self) -> dict[str, Any]:
-        """Return the few figures that dashboards show of the current session."""
+        """Return the values that dashboards show of the current session."""
         return {
             "session_id": self.session_id,
             "duration_seconds": self.total_duration,
@@ -176,7 +176,7 @@ class PerformanceMetrics:
 
 
 def session_of(session: SessionStatistics, *, ended: bool) -> PerformanceMetrics:
-    """Return the figures of a session in the older form."""
+    """Return the statistics of a session in the older form."""
     counts: Mapping[str, float] = session.counts
     named: dict[str, Any] = {name: counts.get(name, 0) for name in COUNTS}
     return PerformanceMetrics(
@@ -206,14 +206,14 @@ class PerformanceAlert:
     """An alert.
 
     Attributes:
-        alert_type: such as `slow_operation`.
+        alert_type: the type, such as `slow_operation`.
         severity: info, warning, error or critical.
         message: what is wrong, in one sentence.
-        operation: that it is about; empty without one.
-        value: that is wrong, in the unit of the threshold.
-        threshold: that it is beyond.
+        operation: the operation; empty without one.
+        value: the bad value, in the unit of the threshold.
+        threshold: the crossed threshold.
         timestamp: when it began, in seconds since the Unix epoch.
-        id: the same as long as the alert lives.
+        id: an id that is the same for the life of the alert.
     """
 
     alert_type: str
@@ -231,7 +231,7 @@ class PerformanceAlert:
         return self.alert_type
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields as JSON has them; `type` is the same as `alert_type`."""
+        """Return all fields in types that JSON has; `type` is the same as `alert_type`."""
         return {**asdict(self), "type": self.alert_type}
 
 

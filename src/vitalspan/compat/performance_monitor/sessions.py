@@ -13,7 +13,7 @@ class MonitorSessions:
     """The sessions of the studio monitor, by their names.
 
     Attributes:
-        monitor: that has them.
+        monitor: the monitor with the sessions.
     """
 
     monitor: Monitor
@@ -22,7 +22,7 @@ class MonitorSessions:
         """Open a session, of this thread or task; the first one also has what is outside of any.
 
         Args:
-            session_id: its name; None makes one of the time.
+            session_id: the name; None creates one from the time.
 
         Returns:
             The name.
@@ -36,10 +36,10 @@ class MonitorSessions:
         """Close a session.
 
         Args:
-            session_id: its name; None is the current one.
+            session_id: the name; None is the current session.
 
         Returns:
-            Its figures; None without such a session.
+            Its statistics; None if there is no such session.
         """
         session = self._session(session_id)
         if session is None:
@@ -48,7 +48,7 @@ class MonitorSessions:
         return session_of(session.statistics(), ended=True)
 
     def get_current_metrics(self) -> PerformanceMetrics | None:
-        """Return the figures of the current session until now; None without one."""
+        """Return the statistics of the current session so far; None if there is none."""
         session = self._session()
         return None if session is None else session_of(session.statistics(), ended=False)
 
@@ -56,7 +56,7 @@ class MonitorSessions:
         """Return the closed sessions, the latest last.
 
         Args:
-            limit: how many at most.
+            limit: the maximum number of sessions.
         """
         history = self.monitor.sessions.history()
         return [session_of(one, ended=True) for one in history[-limit if limit else 0 :]]
@@ -71,5 +71,5 @@ class MonitorSessions:
         sessions = self.monitor.sessions
         if name is None:
             return sessions.current() or sessions.application()
-        # A face takes what the caller means: the one opened last.
+        # The last opened session of this name is meant.
         return next((one for one in reversed(sessions.open()) if one.name == name), None)

@@ -1,4 +1,4 @@
-"""Readings of the machine and the process, as the older monitors reported them."""
+"""Readings of the machine and the process, as in the older monitors' reports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psutil
 from vitalspan.compat.performance_monitor.records import MIB
 
 _HIGH: Final = {"cpu_percent": 80.0, "memory_percent": 80.0, "disk_usage_percent": 90.0}
-"""Percent from which on something is an issue."""
+"""The percentages from which on something is an issue."""
 
 _WORDS: Final = {
     "cpu_percent": "the processors are busy",
@@ -21,7 +21,7 @@ _WORDS: Final = {
 
 
 def system_metrics() -> dict[str, Any]:
-    """Return what the machine and this process use now."""
+    """Return the current resource usage of the machine and this process."""
     memory, process = psutil.virtual_memory(), psutil.Process()
     own = process.memory_info()
     return {
@@ -36,7 +36,7 @@ def system_metrics() -> dict[str, Any]:
 
 
 def system_snapshot() -> dict[str, Any]:
-    """Return the same, with what was read, written and sent, and the connections."""
+    """Return the resource usage with disk and network traffic, and the connections."""
     disk, network = psutil.disk_io_counters(), psutil.net_io_counters()
     return {
         **system_metrics(),
@@ -49,7 +49,7 @@ def system_snapshot() -> dict[str, Any]:
 
 
 def system_health() -> dict[str, Any]:
-    """Return the readings, what is wrong with them, and a status."""
+    """Return the readings, the issues, and a status."""
     readings = system_metrics()
     names = ("cpu_percent", "memory_percent", "memory_available_mb", "disk_usage_percent")
     current = {name: readings[name] for name in (*names, "active_threads")}

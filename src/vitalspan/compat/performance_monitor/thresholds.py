@@ -1,4 +1,4 @@
-"""The thresholds of the older monitors as rules, and the alerts of these rules as they had them."""
+"""The thresholds of the older monitors as rules, and the alerts of these rules."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEFAULTS: Final[Mapping[str, float]] = {
 }
 
 ENVIRONMENT: Final = "PERFORMANCE_"
-"""Before the name of a threshold, in capitals: the environment variable that sets it."""
+"""The prefix of environment variables that set thresholds, followed by the name in capitals."""
 
 SEVERITIES: Final = ("critical", "error", "warning", "info")
 
@@ -32,13 +32,13 @@ _MARK: Final = {"monitor": "performance_monitor"}
 
 
 class _Threshold(NamedTuple):
-    """A threshold of the older monitor, and the rule that it becomes.
+    """A threshold of the older monitors, and its rule.
 
     Attributes:
-        alert_type: of the alerts.
-        alertname: of the rule.
+        alert_type: the type of the alerts.
+        alertname: the name of the rule.
         rule: returns the fields of the rule for a value in base units.
-        unit: what one of the threshold is in base units.
+        unit: one unit of the threshold in base units.
     """
 
     alert_type: str
@@ -48,7 +48,7 @@ class _Threshold(NamedTuple):
 
 
 def _slow(value: float) -> dict[str, Any]:
-    # So high a quantile is the slowest call of the window.
+    # A quantile that high is the slowest call of the window.
     above = {"warning": value, "error": 2 * value, "critical": 10 * value}
     return {"signal": "latency_p99999", "by": list(_BY_OPERATION), "above": above}
 
@@ -99,21 +99,21 @@ _TYPES: Final = {
 
 
 _read: WeakKeyDictionary[Monitor, dict[str, float]] = WeakKeyDictionary()
-"""What the environment said when the last face of a monitor was made."""
+"""The values of the environment when the last facade of a monitor was created."""
 
 
 class Thresholds:
-    """The thresholds of one face, which are rules of its monitor.
+    """The thresholds of one facade, which are rules of its monitor.
 
     Args:
-        monitor: that evaluates them.
+        monitor: the monitor that evaluates them.
     """
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
         values = {name: _from_environment(name) for name in DEFAULTS}
         before, _read[monitor] = _read.get(monitor, values), values
-        # What another face has set, or a rule file says, stays unless a variable has changed since.
+        # Values of another facade or a rule file are kept unless a variable has changed since.
         known = self._rules()
         for name, value in values.items():
             if THRESHOLDS[name].alertname not in known or value != before[name]:
@@ -126,11 +126,11 @@ class Thresholds:
         """Change a threshold.
 
         Args:
-            name: such as `slow_operation_seconds`.
-            value: in the unit of its name.
+            name: the name, such as `slow_operation_seconds`.
+            value: the value in the unit of its name.
 
         Raises:
-            ConfigurationError: for an unknown threshold, and a value that cannot be one.
+            ConfigurationError: for an unknown threshold, and for an invalid value.
         """
         if name not in THRESHOLDS:
             raise ConfigurationError(
@@ -139,7 +139,7 @@ class Thresholds:
         self._add(name, value)
 
     def values(self) -> dict[str, float]:
-        """Return every threshold, in the unit of its name, as the rules in force have it."""
+        """Return all thresholds, in the units of their names, from the current rules."""
         rules = self._rules()
         found = {}
         for name, threshold in THRESHOLDS.items():
@@ -150,7 +150,7 @@ class Thresholds:
         return found
 
     def alerts(self) -> list[PerformanceAlert]:
-        """Return the alerts that fire now, and then those of the past, each once."""
+        """Return the firing alerts, followed by past ones, without duplicates."""
         now = self._monitor.alerts.active(state="firing")
         past = [one for one in reversed(self._monitor.alerts.history()) if one.fired_at is not None]
         seen: set[tuple[str, str]] = set()
@@ -195,7 +195,7 @@ def _from_environment(name: str) -> float:
 
 
 def converted(alert: Alert) -> PerformanceAlert:
-    """Return an alert of one of the thresholds as the older monitors had it."""
+    """Return an alert of one of the thresholds in the form of the older monitors."""
     alert_type, unit = _TYPES[alert.alertname]
     return PerformanceAlert(
         alert_type,

@@ -1,4 +1,4 @@
-"""The whole face: what the unified monitor had beside the studio monitor."""
+"""The complete facade: what the unified monitor had in addition to the studio monitor."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from vitalspan.statistics.call_statistics import CallStatistics
 
 
 class PerformanceMonitor(StudioMonitor):
-    """A face of a monitor with the interface of all the older performance monitors.
+    """A facade of a monitor with the interface of all the older performance monitors.
 
-    It keeps nothing itself but the latest values of metrics that are recorded by value. All faces
-    of one monitor show the same.
+    It has no data of its own except the latest values of metrics that are recorded as values. All
+    facades of one monitor show the same.
 
     Args:
-        storage_path: a directory, or a file whose ending becomes `.db`, where the history is kept
-            so that it survives a restart; None keeps it in memory. A monitor that has a store
-            already goes on using that one.
-        monitor: that records everything; None is the default one.
+        storage_path: a directory, or a file whose extension becomes `.db`, for the history, so that
+            it survives a restart; None keeps it in memory. A monitor that already has a store keeps
+            using that one.
+        monitor: the monitor that records everything; None is the default one.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class PerformanceMonitor(StudioMonitor):
         """Record a value.
 
         Args:
-            name: of the metric.
-            value: in the unit of its benchmark, where it has one.
+            name: the name of the metric.
+            value: the value in the unit of its benchmark, if there is one.
 
         Returns:
-            What the benchmark says: good, acceptable, warning or critical; None without one.
+            The level of the benchmark: good, acceptable, warning or critical; None without one.
         """
         if not self.enabled:
             return None
@@ -62,17 +62,17 @@ class PerformanceMonitor(StudioMonitor):
         return None if benchmark is None else benchmark.level(checked)
 
     def record_api_response_time(self, endpoint: str, milliseconds: float) -> str | None:
-        """Record how long an endpoint took, and return what its benchmark says."""
+        """Record the response time of an endpoint, and return the level of its benchmark."""
         record_call(self.monitor, endpoint, milliseconds / 1000, component="api")
         return self.record_metric("api_response_time", milliseconds)
 
     def record_task_execution_time(self, task_type: str, seconds: float) -> str | None:
-        """Record how long a task took, and return what its benchmark says."""
+        """Record the duration of a task, and return the level of its benchmark."""
         record_call(self.monitor, task_type, seconds, component="task")
         return self.record_metric("task_execution_time", seconds)
 
     def record_agent_spawn_time(self, seconds: float) -> str | None:
-        """Record how long an agent took to start, and return what its benchmark says."""
+        """Record the start-up time of an agent, and return the level of its benchmark."""
         record_call(self.monitor, "spawn", seconds, component="agent")
         return self.record_metric("agent_spawn_time", seconds)
 
@@ -81,20 +81,20 @@ class PerformanceMonitor(StudioMonitor):
         return self._values.statistics(metric)
 
     def get_benchmarks(self) -> dict[str, dict[str, Any]]:
-        """Return target, warning and critical of each benchmark, with their unit."""
+        """Return the target, warning and critical values of each benchmark, with their unit."""
         return {name: benchmark._asdict() for name, benchmark in BENCHMARKS.items()}
 
     def validate_performance(
         self, metric: str | None = None, value: float | None = None
     ) -> dict[str, Any]:
-        """Judge a value by the benchmark of its metric.
+        """Judge a value with the benchmark of its metric.
 
         Args:
-            metric: whose benchmark it is; None judges the 95th percentile of every metric.
-            value: to judge; None is the 95th percentile of what was recorded.
+            metric: the metric of the benchmark; None judges the 95th percentile of every metric.
+            value: the value; None is the 95th percentile of the recorded values.
 
         Returns:
-            The value, its `level`, and the benchmark; without a metric, that of each.
+            The value, its `level`, and the benchmark; without a metric, those of each metric.
         """
         if metric is None:
             known = [name for name in self._values.names() if name in BENCHMARKS]
@@ -108,9 +108,9 @@ class PerformanceMonitor(StudioMonitor):
         return {"metric": metric, "value": value, "level": level, **benchmark._asdict()}
 
     def add_alert_callback(self, callback: Callable[[PerformanceAlert], Any]) -> None:
-        """Call a function with each alert that begins to fire or becomes more severe.
+        """Call a function with each alert that starts firing or becomes more severe.
 
-        It is called in a thread of its own, and left alone for a while after it has failed.
+        It is called in a thread of its own, and paused for a while after failures.
         """
 
         def call(alert: Alert) -> Any:
@@ -119,11 +119,11 @@ class PerformanceMonitor(StudioMonitor):
         self.monitor.alerts.on(_is_of_a_threshold, call, cooldown=0.0, max_per_hour=None)
 
     def get_system_snapshot(self) -> dict[str, Any]:
-        """Return what the machine and the process use, with what was read, written and sent."""
+        """Return the resource usage of machine and process, with disk and network traffic."""
         return system_snapshot()
 
     def get_component_statistics(self, component: str | None = None) -> dict[str, Any]:
-        """Return the figures of one component, or those of every component by name."""
+        """Return the statistics of one component, or those of all components by name."""
         if component is not None:
             return _of_component(self.monitor.statistics.component(component))
         every = self.monitor.statistics.components()
@@ -144,14 +144,14 @@ class PerformanceMonitor(StudioMonitor):
         }
 
     def get_performance_forecast(self, hours_ahead: float = 1.0) -> dict[str, Any]:
-        """Return what signals will be, on the line of the last hour.
+        """Return forecasts of signals, based on the trend of the last hour.
 
         Args:
-            hours_ahead: how far to look ahead.
+            hours_ahead: how many hours to look ahead.
 
         Returns:
-            For each signal `current`, `forecast` and `trend_per_hour`, in base units. Those without
-            enough history are left out.
+            For each signal `current`, `forecast` and `trend_per_hour`, in base units. Signals
+            without enough history are left out.
         """
         rules = self.monitor.rules
         self._refresh()
@@ -170,7 +170,7 @@ class PerformanceMonitor(StudioMonitor):
         return {"hours_ahead": hours_ahead, "signals": forecasts}
 
     def get_recommendations(self) -> list[dict[str, Any]]:
-        """Return what could be done, with the evidence, what gains most first."""
+        """Return recommendations with evidence, those that gain most first."""
         return [
             {
                 "subject": one.subject,
@@ -184,7 +184,7 @@ class PerformanceMonitor(StudioMonitor):
 
 
 UnifiedPerformanceMonitor = PerformanceMonitor
-"""The same."""
+"""Another name of the same class."""
 
 
 class _Deprecated(PerformanceMonitor):
@@ -198,15 +198,15 @@ class _Deprecated(PerformanceMonitor):
 
 
 class PerformanceIntelligenceEngine(_Deprecated):
-    """The same under an older name; it warns of its deprecation."""
+    """The same class under an older name, with a deprecation warning."""
 
 
 class PerformanceTracker(_Deprecated):
-    """The same under an older name; it warns of its deprecation."""
+    """The same class under an older name, with a deprecation warning."""
 
 
 class PerformanceValidator(_Deprecated):
-    """The same under an older name; it warns of its deprecation."""
+    """The same class under an older name, with a deprecation warning."""
 
 
 def _is_of_a_threshold(alert: Alert) -> bool:
@@ -234,7 +234,7 @@ class _Shared:
 
 
 def get_performance_monitor() -> PerformanceMonitor:
-    """Return the face of the default monitor, the same one every time."""
+    """Return the facade of the default monitor, always the same object."""
     default = get_monitor()
     with _Shared.lock:
         if _Shared.monitor is None or _Shared.monitor.monitor is not default:
