@@ -1,4 +1,4 @@
-"""Reads the fields of a mapping, and reports what is wrong with them."""
+"""Read the fields of a mapping, and report their mistakes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from vitalspan.words import did_you_mean, listed, shown, suggestion
 
 
 class Fields:
-    """The fields of one mapping. A field without a value is a mapping without fields.
+    """The fields of one mapping. A field without a value counts as a mapping without fields.
 
     Args:
         node: the mapping.
-        known: the fields that there are; None where any name will do.
-        report: takes the mistakes.
-        usable: an example of a right mapping.
+        known: the allowed fields; None allows any name.
+        report: receives the mistakes.
+        usable: an example of a valid mapping.
         hints: what to say about names that people expect here.
     """
 
@@ -52,7 +52,7 @@ class Fields:
         return ((name, *entry) for name, entry in self._entries.items())
 
     def get(self, name: str) -> Node | None:
-        """Return the value of a field, None without the field."""
+        """Return the value of a field; None without the field."""
         entry = self._entries.get(name)
         return None if entry is None else entry.value
 
@@ -61,26 +61,26 @@ class Fields:
         return self._entries[name].key if name in self._entries else self.place
 
     def wrong(self, problem: str, name: str = "") -> None:
-        """Report the mapping, or one of its fields."""
+        """Report a problem with the mapping, or with one of its fields."""
         self.report.wrong(self.key(name) if name else self.place, problem)
 
     def missing(self, name: str | tuple[str, ...], usable: str) -> None:
-        """Report a field, or one of several, that must be there.
+        """Report that a required field, or one of several, is missing.
 
-        Nothing is reported where one is there but misspelled, or where there is no mapping at all:
-        that is reported already.
+        Nothing is reported if the field is there but misspelled, or if there is no mapping at all:
+        both are already reported.
         """
         names = (name,) if isinstance(name, str) else name
         if self._is_mapping and self._misspelled.isdisjoint(names):
             self.wrong(f"{listed(names, 'or')} is missing: {usable}")
 
     def text(self, field: str, usable: str) -> str | None:
-        """Return a text, None without the field."""
+        """Return a text; None without the field."""
         node = self.get(field)
         return None if node is None else values.text_of(node, usable, self.report)
 
     def name(self, field: str, usable: str) -> str | None:
-        """Return a name that must be there."""
+        """Return a required name."""
         node = self.get(field)
         if node is None:
             self.missing(field, f"add {usable}")
@@ -94,7 +94,7 @@ class Fields:
         return default if seconds is None else seconds
 
     def value(self, field: str, unit: Unit) -> float | None:
-        """Return a value in a unit that must be there."""
+        """Return a required value in a unit."""
         node = self.get(field)
         if node is None:
             self.missing(field, f"add a value such as {example(unit)}")
@@ -102,12 +102,12 @@ class Fields:
         return values.value_of(node, unit, self.report)
 
     def whole_number(self, field: str, usable: str) -> int:
-        """Return a whole number, 0 without the field."""
+        """Return a whole number; 0 without the field."""
         node = self.get(field)
         return 0 if node is None else values.whole_number_of(node, usable, self.report) or 0
 
     def choice(self, field: str, allowed: Collection[str], default: str) -> str:
-        """Return one of some words."""
+        """Return one of the allowed words."""
         node = self.get(field)
         return default if node is None else values.choice_of(node, allowed, self.report) or default
 
@@ -132,7 +132,7 @@ class Fields:
         return [text for text in texts if text is not None]
 
     def mapping(self, field: str, names: Collection[str] | None, usable: str) -> Fields | None:
-        """Return the mapping in a field, None without the field."""
+        """Return the mapping in a field; None without the field."""
         node = self.get(field)
         return None if node is None else Fields(node, names, self.report, usable=usable)
 

@@ -1,4 +1,4 @@
-"""Reads a YAML file, or a text, as nodes."""
+"""Load a YAML file or text as nodes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vitalspan.configfile.report import Report
 from vitalspan.errors import MissingExtraError
 
 MAX_BYTES: Final = 1024 * 1024
-"""Size of the largest file: some ten thousand rules."""
+"""The size limit of a file in bytes: some ten thousand rules."""
 
 
 def load_document(
@@ -21,17 +21,17 @@ def load_document(
 
     Args:
         path: the file.
-        report: takes the mistakes.
-        kind: what the file is, as `rule file`, for messages.
-        extra: the extra of vitalspan that installs PyYAML for it.
-        empty: what to write into a file that has nothing to say. Where this is given, a file
-            without any text is a mistake: somebody truncated it, perhaps to write it anew.
+        report: receives the mistakes.
+        kind: what the file is, such as `rule file`, for messages.
+        extra: the extra of vitalspan that installs PyYAML.
+        empty: what to write into a file that is empty on purpose. If given, a file without any text
+            is a mistake: it may be truncated, perhaps while it is being rewritten.
 
     Returns:
         The document; for an empty file a scalar without content.
 
     Raises:
-        ConfigFileError: if it cannot be read or is no YAML, with all mistakes so far.
+        ConfigFileError: if it cannot be read or is not YAML, with all mistakes so far.
         MissingExtraError: if PyYAML is not installed.
     """
     text = _read(Path(path), report, kind)
@@ -45,9 +45,9 @@ def load_document(
 def load_documents(
     path: str | os.PathLike[str], report: Report, kind: str, extra: str
 ) -> list[Node]:
-    """Return the documents of a YAML file that may have several.
+    """Return the documents in a YAML file that may have several.
 
-    The arguments and what is raised are those of `load_document`.
+    It has the arguments and exceptions of `load_document`.
     """
     text = _read(Path(path), report, kind)
     report.check()
@@ -61,7 +61,7 @@ def parse_document(text: str, report: Report, kind: str, extra: str) -> Node:
     """Return the document in a YAML text; the arguments are those of `load_document`.
 
     Raises:
-        ConfigFileError: if it is no YAML, with all mistakes so far.
+        ConfigFileError: if it is not YAML, with all mistakes so far.
         MissingExtraError: if PyYAML is not installed.
     """
     _require_yaml(kind, extra)

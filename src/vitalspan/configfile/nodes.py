@@ -1,4 +1,4 @@
-"""The nodes of a document: values, lists and mappings that know where they stand."""
+"""The nodes of a document: values, lists and mappings that know their place."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 MAX_DEPTH: Final = 20
-"""How deep mappings and lists may be nested; rules need seven levels."""
+"""The maximum nesting depth of mappings and lists; rules need seven levels."""
 
 Content = str | float | bool | None
 
 
 class Place(NamedTuple):
-    """The place of a value: a text for messages, and the numbers that messages are ordered by."""
+    """The place of a value: a text for messages, and the numbers by which messages are sorted."""
 
     text: str
     line: int = 0
@@ -28,10 +28,10 @@ class Scalar:
     """A single value.
 
     Attributes:
-        place: where it stands.
-        content: the text of a file exactly as it was written, a value from Python, or None for
-            nothing at all.
-        quoted: whether it stands in quotes, and so can be nothing but a text.
+        place: its place.
+        content: the text exactly as written in a file, a value from Python, or None if there is no
+            value.
+        quoted: whether it is in quotes, and so can only be a text.
     """
 
     place: Place
@@ -48,7 +48,7 @@ class Items:
 
 
 class Entry(NamedTuple):
-    """A field of a mapping: where its name stands, and its value."""
+    """A field of a mapping: the place of its name, and its value."""
 
     key: Place
     value: Node
@@ -66,5 +66,5 @@ Node = Scalar | Items | Entries
 
 
 def is_nothing(node: Node) -> bool:
-    """Return whether a field is there without a value."""
+    """Return whether a field has no value."""
     return isinstance(node, Scalar) and node.content is None

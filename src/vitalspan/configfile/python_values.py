@@ -1,4 +1,4 @@
-"""Python values as nodes, so that what is passed in Python is checked as a file is."""
+"""Convert Python values to nodes, so that they are checked in the same way as a file."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from vitalspan.words import shown
 
 
 def from_python(value: object, root: str, report: Report) -> Node:
-    """Return a Python value as nodes, each of which is named by a path such as `groups[0].rules`.
+    """Return a Python value as nodes, each with a path such as `groups[0].rules`.
 
     Args:
         value: mappings, sequences, texts, numbers and booleans.
-        root: what messages call the outermost value.
-        report: takes the values that no file could have.
+        root: the name of the outermost value in messages.
+        report: receives the values that no file could have.
     """
     return _Converter(report).node(value, root, "", 0)
 

@@ -1,4 +1,4 @@
-"""The report of all mistakes in a file, which are raised at once, each with its place."""
+"""The report of all mistakes in a file, which are raised together, each with its place."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from vitalspan.words import shown
 
 _MAX_IN_MESSAGE: Final = 100
 _LINE_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
-"""Where a line ends in YAML."""
+"""The line breaks of YAML."""
 
 
 class ConfigFileError(ConfigurationError):
     """The mistakes in a file, or in the same fields given in Python.
 
     Attributes:
-        mistakes: each says where, what is wrong, and what would be right; in the order of the file.
+        mistakes: where each is, what is wrong, and what would be right; in the order of the file.
             The message has the first hundred of them.
     """
 
@@ -35,10 +35,10 @@ class ConfigFileError(ConfigurationError):
 
 
 class Report:
-    """Collects the mistakes in a file.
+    """A collection of the mistakes in a file.
 
     Args:
-        name: of the file, or of whatever is read.
+        name: the name of the file, or of whatever is read.
         secret: whether its texts may be passwords or keys, which messages must not show.
     """
 
@@ -51,19 +51,19 @@ class Report:
         self._files: dict[str, int] = {name: 0}
 
     def include(self, report: Report) -> None:
-        """Take over the mistakes in one of several files that are read as one."""
+        """Add the mistakes in one of several files that are read as one."""
         self._mistakes |= report._mistakes
         self._notes |= report._notes
         self._unusable |= report._unusable
         self._files.setdefault(report.name, len(self._files))
 
     def wrong(self, place: Place, problem: str) -> None:
-        """Note a mistake; one that an alias repeats is noted once."""
+        """Note a mistake; one that an alias repeats is noted only once."""
         if place not in self._unusable:
             self._mistakes[place, problem] = None
 
     def note(self, place: Place, text: str) -> None:
-        """Note what is no mistake, but may not do what the file's author wants."""
+        """Note something that is not a mistake, but may not do what the file's author wants."""
         self._notes[place, text] = None
 
     @property
@@ -72,7 +72,7 @@ class Report:
         return self._in_order(self._notes)
 
     def unusable(self, place: Place, problem: str) -> None:
-        """Note what makes a value unusable; further mistakes in it are not noted."""
+        """Note a mistake that makes a value unusable; further mistakes in it are not noted."""
         self.wrong(place, problem)
         self._unusable.add(place)
 
@@ -81,12 +81,12 @@ class Report:
         return Place(f"{self.name}:{line}:{column}", line, column)
 
     def after(self, text: str) -> Place:
-        """Return the place after a text that the file begins with."""
+        """Return the place after a text at the beginning of the file."""
         lines = _LINE_BREAK.split(text)
         return self.at(len(lines), len(lines[-1]) + 1)
 
     def shown(self, node: Node) -> str:
-        """Return a node as messages name it."""
+        """Return a node as it is shown in messages."""
         if isinstance(node, Items):
             return "a list"
         if isinstance(node, Entries):
@@ -94,7 +94,7 @@ class Report:
         return "this value" if self.secret and node.content is not None else shown(node.content)
 
     def encodable(self, text: str, place: Place) -> str:
-        """Return a text without lone surrogates, which UTF-8 does not have; report them."""
+        """Return a text without lone surrogates, which UTF-8 cannot encode; report them."""
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
             named = self.shown(Scalar(place, text))
             self.unusable(place, f"{named} is not a Unicode text: leave the surrogate out")

@@ -1,4 +1,4 @@
-"""File stamps: they tell whether files have changed."""
+"""File stamps, which tell whether files have changed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 class FileStamps:
-    """The modification time, size and inode of files when they were added.
+    """The modification times, sizes and inodes that files had when they were added.
 
-    Add a file before it is read: what is written while it is read then counts as a change.
+    Add a file before reading it: a change while it is being read then counts.
 
     Args:
         paths: the first files.
@@ -18,12 +18,12 @@ class FileStamps:
         self._stamps = {path: _stamp(path) for path in paths}
 
     def add(self, path: Path) -> None:
-        """Remember how a file is now."""
+        """Remember the current state of a file."""
         self._stamps[path] = _stamp(path)
 
     @property
     def size(self) -> int:
-        """The size of all files together, in bytes."""
+        """The total size of the files in bytes."""
         return sum(stamp[1] for stamp in self._stamps.values() if stamp is not None)
 
     def __eq__(self, other: object) -> bool:

@@ -1,6 +1,6 @@
-"""Reads single values: texts, durations, numbers and choices.
+"""Read single values: texts, durations, numbers and choices.
 
-Each function reports what is wrong with a value, and returns None for it.
+Each function reports what is wrong with a value, and returns None in that case.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from vitalspan.units import Unit, example, parse_duration, parse_value
 from vitalspan.words import listed, shown
 
 MAX_SECONDS: Final = 366 * 86400.0
-"""The longest duration that a file can ask for."""
+"""The longest duration in a file, in seconds."""
 
 MIN_SECONDS: Final = 0.001
-"""The shortest duration above zero, as in Prometheus."""
+"""The shortest duration above zero in seconds, as in Prometheus."""
 
 _DURATIONS: Final = "30s, 5m or 1h30m"
 _MAX_NAME: Final = 200
@@ -33,9 +33,9 @@ def content_of(node: Node, wanted: str, usable: str, report: Report) -> Content:
 
     Args:
         node: the value.
-        wanted: what it should be, as `a duration`.
-        usable: examples of right values, as `30s or 5m`.
-        report: takes the mistakes.
+        wanted: what it should be, such as `a duration`.
+        usable: examples of valid values, such as `30s or 5m`.
+        report: receives the mistakes.
     """
     if not isinstance(node, Scalar):
         report.wrong(node.place, f"{report.shown(node)} is not {wanted}: use {usable}")
@@ -46,7 +46,7 @@ def content_of(node: Node, wanted: str, usable: str, report: Report) -> Content:
 
 
 def text_of(node: Node, usable: str, report: Report) -> str | None:
-    """Return a text that is not empty. Numbers and booleans are texts as they are written."""
+    """Return a text that is not empty. Numbers and booleans become texts as they are written."""
     content = content_of(node, "a text", usable, report)
     if content is None:
         return None
@@ -79,9 +79,9 @@ def seconds_of(
 
     Args:
         node: the value; a text needs a unit, as in Prometheus.
-        report: takes the mistakes.
-        zero: the message for a duration of 0; empty where 0 is fine.
-        usable: examples of right durations.
+        report: receives the mistakes.
+        zero: the message for a duration of 0; empty if 0 is allowed.
+        usable: examples of valid durations.
     """
     content = content_of(node, "a duration", usable, report)
     if content is None:
@@ -132,7 +132,7 @@ def value_of(node: Node, unit: Unit, report: Report) -> float | None:
 
 
 def number_of(node: Node, usable: str, report: Report, least: float, most: float) -> float | None:
-    """Return a plain number between two others."""
+    """Return a plain number in a range."""
     content = _unquoted(node, "a number", usable, report)
     if content is None:
         return None
@@ -147,7 +147,7 @@ def number_of(node: Node, usable: str, report: Report, least: float, most: float
 
 
 def whole_number_of(node: Node, usable: str, report: Report) -> int | None:
-    """Return a whole number from 0 up."""
+    """Return a whole number that is not negative."""
     content = _unquoted(node, "a whole number", usable, report)
     if content is None:
         return None
@@ -159,7 +159,7 @@ def whole_number_of(node: Node, usable: str, report: Report) -> int | None:
 
 
 def flag_of(node: Node, report: Report) -> bool | None:
-    """Return a boolean, in any of YAML 1.1's spellings, as Prometheus takes it."""
+    """Return a boolean in any spelling of YAML 1.1, as Prometheus accepts it."""
     content = _unquoted(node, "true or false", "true or false", report)
     if content is None:
         return None
@@ -170,7 +170,7 @@ def flag_of(node: Node, report: Report) -> bool | None:
 
 
 def choice_of(node: Node, allowed: Collection[str], report: Report) -> str | None:
-    """Return one of some words."""
+    """Return one of the allowed words."""
     usable = listed(tuple(allowed), "or")
     content = content_of(node, "one word", usable, report)
     if content is None or content in allowed:
@@ -180,7 +180,7 @@ def choice_of(node: Node, allowed: Collection[str], report: Report) -> str | Non
 
 
 def _unquoted(node: Node, wanted: str, usable: str, report: Report) -> Content:
-    """Return a value that quotes would make a text."""
+    """Return a value that would be a text if it were in quotes."""
     if isinstance(node, Scalar) and node.quoted:
         problem = f"{report.shown(node)} is a text: leave the quotes out, and use {usable}"
         report.wrong(node.place, problem)
@@ -189,6 +189,6 @@ def _unquoted(node: Node, wanted: str, usable: str, report: Report) -> Content:
 
 
 def _tidy(number: float) -> float:
-    """Return a number without the rounding error of multiplying by a unit's factor."""
+    """Return a number without the rounding error of a multiplication by a unit's factor."""
     short = float(f"{number:.12g}")
     return short if math.isclose(short, number, rel_tol=1e-15) else number

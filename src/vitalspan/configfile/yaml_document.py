@@ -1,4 +1,4 @@
-"""The strict YAML reader: from a text to nodes, with nothing interpreted or constructed."""
+"""The strict YAML reader: it turns a text into nodes and interprets or constructs nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vitalspan.configfile.report import Report
 from vitalspan.words import shown
 
 MAX_UNFOLDED: Final = 100_000
-"""Values that aliases may add to those that stand in a file."""
+"""The number of values that aliases may add to those written in a file."""
 
 _STANDARD: Final = "tag:yaml.org,2002:"
 _KINDS: Final = ("str", "int", "float", "bool", "null", "timestamp", "value", "merge", "map", "seq")
@@ -38,9 +38,9 @@ class _TooDeep(yaml.MarkedYAMLError):
     """Mappings and lists are nested deeper than any document needs."""
 
 
-# Not the loader in C, whose stack a file full of brackets would exhaust, ending the process.
+# Not the loader in C: a file full of brackets would exhaust its stack and end the process.
 class _Composer(yaml.SafeLoader):
-    """Composes nodes of a limited depth, so that Python's own limit is never reached."""
+    """A composer of nodes with a limited depth, so that Python's own limit is never reached."""
 
     _depth = 0
 
@@ -54,10 +54,10 @@ class _Composer(yaml.SafeLoader):
 
 
 def parse(text: str, report: Report) -> Node:
-    """Return the document in a YAML text; for an empty one a scalar without content.
+    """Return the document in a YAML text; for an empty text a scalar without content.
 
     Raises:
-        ConfigFileError: if the text is no YAML, with all mistakes so far.
+        ConfigFileError: if the text is not YAML, with all mistakes so far.
     """
     documents = _documents(text, report, lambda composer: [composer.get_single_node()])
     if not documents:
@@ -66,10 +66,10 @@ def parse(text: str, report: Report) -> Node:
 
 
 def parse_all(text: str, report: Report) -> list[Node]:
-    """Return every document in a YAML text, of which there may be several.
+    """Return all documents in a YAML text.
 
     Raises:
-        ConfigFileError: if the text is no YAML, with all mistakes so far.
+        ConfigFileError: if the text is not YAML, with all mistakes so far.
     """
     documents = _documents(text, report, _all_nodes)
     report.check()
@@ -86,7 +86,7 @@ def _all_nodes(composer: _Composer) -> list[yaml.Node | None]:
 def _documents(
     text: str, report: Report, compose: Callable[[_Composer], list[yaml.Node | None]]
 ) -> list[Node]:
-    """Return the documents that are not empty; none after a mistake that leaves none."""
+    """Return the documents that are not empty; none after a fatal mistake."""
     composer = None
     try:
         composer = _Composer(text)
@@ -126,11 +126,11 @@ def _hint(error: yaml.MarkedYAMLError, text: str, mark: yaml.Mark | None) -> str
 
 
 class _Unfolded(Exception):  # noqa: N818 - ends the conversion, never leaves the module
-    """Aliases make too many values, or lead back to themselves; the mistake is reported."""
+    """Aliases make too many values, or lead back to themselves; the mistake is already reported."""
 
 
 class _Converter:
-    """Converts PyYAML's nodes to ours, each once, however many aliases lead to it."""
+    """A converter of PyYAML's nodes to ours; each is converted once, whatever refers to it."""
 
     def __init__(self, report: Report) -> None:
         self._report = report

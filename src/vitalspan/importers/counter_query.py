@@ -1,4 +1,4 @@
-"""Reads counters out of the queries of SLO files: `sum(rate(requests_total{code="500"}[5m]))`."""
+"""Read the counters in the queries of SLO files: `sum(rate(requests_total{code="500"}[5m]))`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ USABLE: Final = "use sum(rate(requests_total[{{.window}}]))"
 
 _TEMPLATE: Final = re.compile(r"\{\{-?\s*\.window\s*-?\}\}")
 _WINDOW: Final = 104_729
-"""Seconds that nobody asks for: they stand for the template."""
+"""A window in seconds that nobody uses: it stands for the template."""
 
 _OPERATORS: Final[dict[str, Operator]] = {
     "Equal": "=",
@@ -23,20 +23,20 @@ _OPERATORS: Final[dict[str, Operator]] = {
     "NotRe": "!~",
 }
 _SCRAPED: Final = frozenset({"job", "instance"})
-"""Labels that Prometheus puts on what it scrapes: in the process all series have them."""
+"""Labels that Prometheus adds when it scrapes: within a process they distinguish nothing."""
 
 
 class QueryError(ConfigurationError):
-    """A query that is not about counters alone; the message says why, and what can be used."""
+    """A query that is not only about counters; the message says why, and what can be used."""
 
 
 class CounterQuery(NamedTuple):
     """The counters that a query adds up.
 
     Attributes:
-        counters: that are added up.
-        without: those that are taken away.
-        dropped: conditions that say nothing in the process.
+        counters: the counters that are added.
+        without: the counters that are subtracted.
+        dropped: conditions that have no meaning within the process.
     """
 
     counters: CounterSelector
@@ -49,9 +49,9 @@ def read_counters(text: str, *, any_window: bool = False, as_counter: bool = Fal
 
     Args:
         text: PromQL.
-        any_window: whether rates over any window are meant, not over `{{.window}}` alone.
-        as_counter: whether counters themselves are meant as well, for whoever reads them to see
-            how much they grow.
+        any_window: whether rates over any window are accepted, not only over `{{.window}}`.
+        as_counter: whether counters without a rate are accepted as well, for tools that compute
+            their growth themselves.
 
     Raises:
         QueryError: for a query that is about something else.
@@ -121,7 +121,7 @@ class _Reader:
 
 
 def _bare(node: Any) -> Any:
-    """Return what is in parentheses, and what `or vector(0)` stands in for."""
+    """Return the node without parentheses and without `or vector(0)`."""
     while True:
         if kind_of(node) == "ParenExpr":
             node = node.expr

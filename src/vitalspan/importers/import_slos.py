@@ -1,4 +1,4 @@
-"""Imports SLO files of any tool that is known."""
+"""Import the SLO files of all known tools."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _KNOWN: Final = (
 
 
 def import_slos(paths: Iterable[str | Path]) -> ImportedSlos:
-    """Return the SLOs of files of sloth and OpenSLO, and what could not be imported.
+    """Return the SLOs in files of sloth and OpenSLO, and what could not be imported.
 
     Args:
-        paths: of the files. An SLO may refer to objects in any of them.
+        paths: the files. An SLO may refer to objects in any of them.
 
     Raises:
-        ConfigFileError: for a file that cannot be read, or that is none of theirs.
+        ConfigFileError: for a file that cannot be read, or that belongs to neither tool.
         MissingExtraError: if PyYAML or promql-parser is not installed.
     """
     imported, objects = ImportedSlos(), Objects()
@@ -46,7 +46,7 @@ def import_slos(paths: Iterable[str | Path]) -> ImportedSlos:
 
 
 def slos_section(imported: ImportedSlos, paths: Iterable[str | Path]) -> str:
-    """Return a rule file with what was imported.
+    """Return a rule file with the imported SLOs.
 
     Raises:
         ConfigurationError: for a text that is not valid Unicode.
@@ -63,7 +63,7 @@ def slos_section(imported: ImportedSlos, paths: Iterable[str | Path]) -> str:
 
 
 def _documents(path: str | Path) -> Iterator[tuple[Report, Node]]:
-    """Yield what a file has: documents, and what they list."""
+    """Yield the documents of a file, and the documents that they list."""
     report = Report(str(path))
     for document in load_documents(path, report, *_KIND):
         for each in document.items if isinstance(document, Items) else (document,):

@@ -1,4 +1,4 @@
-"""The SLOs that were imported, and what of the files could not be carried over."""
+"""The imported SLOs, and what could not be imported from the files."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _OF_TARGETS: Final = frozenset(
 
 
 class ImportedSlos:
-    """SLOs as a rule file has them, with remarks for people.
+    """SLOs as they are written in a rule file, with remarks for people.
 
     Attributes:
-        slos: the fields of each.
+        slos: the fields of each SLO.
         left_out: why SLOs could not be imported, each with its place.
-        notes: what differs in those that were imported, each with its place.
+        notes: what differs in the imported SLOs, each with its place.
     """
 
     def __init__(self) -> None:
@@ -41,37 +41,37 @@ class ImportedSlos:
         self._names: set[str] = set()
 
     def leave_out(self, place: Place, name: str, reason: str) -> None:
-        """Note that an SLO, or something else of a name, could not be imported."""
+        """Note that an SLO, or something else with a name, could not be imported."""
         self.left_out.append(f"{place}: {name} is left out: {reason}")
 
     def leave_out_for(self, mistakes: ConfigFileError, name: str) -> None:
-        """Note that an SLO could not be imported because of mistakes, which have their places."""
+        """Note that an SLO could not be imported because of mistakes with their own places."""
         for mistake in mistakes.mistakes:
             self.left_out.append(f"{mistake} ({name} is left out)")
 
     def part(self) -> ImportedSlos:
-        """Return what takes one SLO, so that nothing is noted of one that is left out."""
+        """Return a container for one SLO, whose notes are dropped if the SLO is left out."""
         part = ImportedSlos()
         part._names = self._names
         return part
 
     def take(self, part: ImportedSlos) -> None:
-        """Take over what a part has."""
+        """Add the contents of a part."""
         self.slos += part.slos
         self.left_out += part.left_out
         self.notes += part.notes if part.slos else []
 
     def note(self, place: Place, text: str) -> None:
-        """Note a difference between an SLO and what was imported of it."""
+        """Note a difference between an SLO and its import."""
         self.notes.append(f"{place}: {text}")
 
     def add(self, place: Place, draft: Draft, counted: CountedEvents) -> None:
-        """Take an SLO, unless a rule file cannot have it.
+        """Add an SLO, unless a rule file cannot express it.
 
         Args:
             place: where it is defined.
-            draft: its fields without its counters.
-            counted: its counters.
+            draft: the fields without the counters.
+            counted: the counters.
         """
         name = f"SLO {shown(draft['name'])}"
         if draft["name"] in self._names:
@@ -100,7 +100,7 @@ class ImportedSlos:
             self.slos.append(draft)
 
     def texts(self, fields: Fields, kind: Literal["labels", "annotations"]) -> dict[str, str]:
-        """Return the labels or annotations of an alert that a rule file can have as well."""
+        """Return the labels or annotations of an alert that a rule file can also have."""
         texts: dict[str, str] = {}
         for name, place, node in fields.entries_of(kind, f"{kind} such as team: payments"):
             text = text_of(node, "a text", fields.report)
@@ -111,7 +111,7 @@ class ImportedSlos:
     def text(
         self, kind: Literal["labels", "annotations"], name: str, text: str, place: Place
     ) -> dict[str, str]:
-        """Return a label or an annotation by its name, nothing where a rule file cannot have it."""
+        """Return a label or an annotation by its name; empty if a rule file cannot have it."""
         try:
             build_slo({"name": "any", "objective": 0.9, kind: {name: text}})
         except ConfigFileError as refused:
@@ -121,7 +121,7 @@ class ImportedSlos:
         return {name: text}
 
     def note_labels(self, place: Place, queries: Iterable[CounterQuery]) -> None:
-        """Note the conditions on labels that the metrics of a process do not have, or rarely."""
+        """Note the conditions on labels that the metrics of a process never or rarely have."""
         dropped: dict[Matcher, None] = {}
         doubtful: dict[str, None] = {}
         for query in queries:
@@ -142,15 +142,15 @@ class ImportedSlos:
 def event_counters(
     total: CounterQuery, judged: CounterQuery, *, judged_are_good: bool
 ) -> CountedEvents:
-    """Return the counters of an SLO by those of its two queries.
+    """Return the counters of an SLO from its two queries.
 
     Args:
         total: the query for all events.
-        judged: the query for the good or the bad ones, which may be all but the others.
-        judged_are_good: which of the two.
+        judged: the query for the good or the bad events; it may be all events minus the others.
+        judged_are_good: whether `judged` is the query for the good events.
 
     Raises:
-        QueryError: where the queries take something away from something else.
+        QueryError: if the queries subtract something else.
     """
     if total.without is not None:
         raise QueryError("the query for all events takes something away: use one counter")
@@ -165,7 +165,7 @@ def event_counters(
 
 
 def query_text(fields: Fields, name: str) -> str | None:
-    """Return a query that must be there."""
+    """Return a required query."""
     node = fields.get(name)
     if node is None:
         fields.missing(name, "add a query such as sum(rate(requests_total[{{.window}}]))")
@@ -174,7 +174,7 @@ def query_text(fields: Fields, name: str) -> str | None:
 
 
 def name_of(node: Node, report: Report) -> str | None:
-    """Return the name of an object, None where it has none that is a text."""
+    """Return the name of an object; None if it has no name that is a text."""
     fields = Fields(node, None, report, usable="fields such as name")
     return fields.name("name", "a name such as requests-availability")
 

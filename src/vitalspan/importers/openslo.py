@@ -1,4 +1,4 @@
-"""Imports the SLOs of OpenSLO, version 1: ratios of counters in Prometheus, by occurrences."""
+"""Import the SLOs of OpenSLO, version 1: ratios of counters in Prometheus, by occurrences."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def import_openslo(
     """Import an object, if it is an SLO.
 
     Args:
-        document: with `apiVersion` and `kind`.
-        objects: that it may refer to.
-        imported: takes the SLO.
-        report: of the file.
+        document: a document with `apiVersion` and `kind`.
+        objects: the objects that it may refer to.
+        imported: receives the SLO.
+        report: the report of the file.
     """
     kind = Fields(document, None, report, usable="an object").text("kind", "SLO")
     if kind == "SLO":
@@ -50,11 +50,11 @@ def import_openslo(
 
 
 class _Slo:
-    """Imports one SLO.
+    """The import of one SLO.
 
     Args:
-        objects: that it may refer to.
-        imported: takes it.
+        objects: the objects that it may refer to.
+        imported: receives the SLO.
         file: the name of the file.
     """
 

@@ -1,4 +1,4 @@
-"""Reads the indicator of an SLO of OpenSLO: a ratio of counters, of which Prometheus is asked."""
+"""Read the indicator of an SLO of OpenSLO: a ratio of counters in Prometheus."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RATIO: Final = ("counter", "good", "bad", "total", "raw", "rawType")
 
 @dataclass
 class Objects:
-    """The objects of all files, by name, that SLOs refer to.
+    """The objects of all files that SLOs refer to, by name.
 
     Attributes:
         indicators: the `spec` of each SLI.
@@ -34,7 +34,7 @@ class Objects:
     sources: dict[str, str] = field(default_factory=dict)
 
     def add(self, document: Node) -> None:
-        """Take an SLI or a DataSource; anything else is not referred to."""
+        """Add an SLI or a DataSource; nothing refers to other objects."""
         report = Report("")
         fields = Fields(document, None, report, usable="an object")
         metadata, spec = fields.get("metadata"), fields.get("spec")
@@ -50,12 +50,12 @@ class Objects:
 
 
 class IndicatorReader:
-    """Reads indicators.
+    """A reader of indicators.
 
     Args:
-        objects: that SLOs may refer to.
-        imported: takes notes.
-        report: takes mistakes.
+        objects: the objects that SLOs may refer to.
+        imported: receives notes.
+        report: receives mistakes.
     """
 
     def __init__(self, objects: Objects, imported: ImportedSlos, report: Report) -> None:
@@ -64,7 +64,7 @@ class IndicatorReader:
         self._report = report
 
     def read(self, spec: Fields) -> CountedEvents | None:
-        """Return the counters of the indicator that the `spec` of an SLO has or refers to."""
+        """Return the counters of the indicator that the `spec` of an SLO contains or refers to."""
         ratio = self._ratio(spec)
         names = [name for name in ("good", "bad") if ratio is not None and name in ratio]
         if ratio is None or len(names) != 1:
@@ -83,7 +83,7 @@ class IndicatorReader:
             return None
 
     def _ratio(self, spec: Fields) -> Fields | None:
-        """Return the ratio of the indicator, unless it is another one than of counters."""
+        """Return the ratio of the indicator; None if it is not a ratio of counters."""
         indicator = self._indicator(spec)
         if indicator is None:
             return None
@@ -109,7 +109,7 @@ class IndicatorReader:
                     "indicatorRef",
                 )
                 return None
-            # Its places are of the file that it is in.
+            # Its places belong to the file that contains it.
             return Fields(node, None, self._report, usable=usable)
         inline = spec.mapping("indicator", None, "a ratioMetric")
         if inline is None:

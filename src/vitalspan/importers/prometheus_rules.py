@@ -1,4 +1,4 @@
-"""Says which rules of Prometheus run in the process, which need a server, and why."""
+"""Decide which rules of Prometheus run in the process, and which need a server, and why."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _TARGET_LABELS: Final = ("job", "instance")
 
 @dataclass
 class ImportedRules:
-    """The outcome of importing the rules of some files.
+    """The result of importing the rules in some files.
 
     Attributes:
-        groups: those that run, as a rule file has them.
-        lines: what is said of each rule.
-        runs: how many rules run.
-        left_out: how many rules need a server.
+        groups: the groups that run, as a rule file has them.
+        lines: a remark on each rule.
+        runs: the number of rules that run.
+        left_out: the number of rules that need a server.
     """
 
     groups: list[dict[str, Any]] = field(default_factory=list)
@@ -51,13 +51,13 @@ class ImportedRules:
 
     @property
     def summary(self) -> str:
-        """A text: how many rules run in the process, and how many need a server."""
+        """A text with the numbers of rules that run in the process and that need a server."""
         text = f"{self.runs} of {counted(self.runs + self.left_out, 'rule')} run in the process"
         return f"{text}, {self.left_out} need a server" if self.left_out else text
 
 
 def is_rule_file(document: Node) -> bool:
-    """Return whether a document has rules of Prometheus, or is what its operator has them in."""
+    """Return whether a document has rules of Prometheus, or is a PrometheusRule of its operator."""
     return _groups_of(document) is not None
 
 
@@ -72,13 +72,13 @@ def _groups_of(document: Node) -> Entries | None:
 
 
 def import_rules(paths: Iterable[str | Path]) -> ImportedRules:
-    """Return which rules of files of Prometheus run in the process.
+    """Return which rules in files of Prometheus run in the process.
 
     Args:
-        paths: of the files; a rule may use what one of another file records.
+        paths: the files; a rule may use what a rule in another file records.
 
     Raises:
-        ConfigFileError: for a file that cannot be read, or whose groups are none.
+        ConfigFileError: for a file that cannot be read, or that has no valid groups.
         MissingExtraError: if PyYAML or promql-parser is not installed.
     """
     imported = ImportedRules()
@@ -147,7 +147,7 @@ def _import_group(
 def _read(
     node: Node, file: str
 ) -> tuple[ExpressionRule | RecordedExpression | None, tuple[str, ...]]:
-    """Return a rule with the mistakes in it; those of the others do not matter."""
+    """Return a rule with the mistakes in it, apart from those of other rules."""
     report = Report(file)
     rule = read_expression(node, {}, report)
     try:
@@ -158,7 +158,7 @@ def _read(
 
 
 def _plain_fields(group: Node) -> dict[str, Any]:
-    """Return the fields of a group that are single values, or labels."""
+    """Return the fields of a group that are single values or labels."""
     entries = group.fields if isinstance(group, Entries) else {}
     fields: dict[str, Any] = {}
     for name in GROUP_FIELDS:

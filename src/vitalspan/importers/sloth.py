@@ -1,4 +1,4 @@
-"""Imports the SLOs of sloth: files of `prometheus/v1`, and its resources for Kubernetes."""
+"""Import the SLOs of sloth: files of `prometheus/v1`, and its resources for Kubernetes."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ _SNAKE: Final = {
     "ticketAlert": "ticket_alert",
     "sloPlugins": "slo_plugins",
 }
-"""The fields of the resource for Kubernetes that are spelled in another way."""
+"""The fields that are spelled differently in the resource for Kubernetes."""
 
 
 def import_sloth(document: Node, imported: ImportedSlos, report: Report) -> None:
     """Import a document of `prometheus/v1`, or a PrometheusServiceLevel.
 
     Args:
-        document: with `version`, or with `apiVersion` and `spec`.
-        imported: takes the SLOs.
-        report: takes the mistakes that make the whole document useless.
+        document: a document with `version`, or with `apiVersion` and `spec`.
+        imported: receives the SLOs.
+        report: receives the mistakes that make the whole document useless.
     """
     fields = Fields(document, None, report, usable="fields such as service and slos")
     spec = fields.get("spec") if "apiVersion" in fields else document
@@ -65,12 +65,12 @@ def import_sloth(document: Node, imported: ImportedSlos, report: Report) -> None
 
 
 class _Slo:
-    """Imports one SLO.
+    """The import of one SLO.
 
     Args:
-        service: whose it is.
-        labels: of all SLOs of the service.
-        imported: takes the SLO.
+        service: the name of its service.
+        labels: the labels of all SLOs of the service.
+        imported: receives the SLO.
         file: the name of the file.
     """
 
@@ -80,7 +80,7 @@ class _Slo:
         self._service = service
         self._labels = labels
         self._imported = imported
-        # What is wrong with one SLO leaves the others as they are.
+        # A mistake in one SLO does not affect the others.
         self._report = Report(file)
 
     def read(self, node: Node) -> None:
@@ -151,11 +151,12 @@ class _Slo:
         return raised or None
 
     def _severity(self, fields: Fields, kind: str = "") -> str | None:
-        """Return the severity that a label asks for; note one that cannot be.
+        """Return the severity that a label asks for; note one that is not possible.
 
         Args:
-            fields: with `labels`.
-            kind: page or ticket; empty for labels of both, whose severities always differ here.
+            fields: the mapping that contains `labels`.
+            kind: `page` or `ticket`; empty for the labels of both, whose severities always differ
+                here.
         """
         labels = fields.mapping("labels", None, "labels such as team: payments")
         name = None if labels is None else labels.text("severity", "critical or warning")
@@ -207,7 +208,7 @@ class _Slo:
 
 
 def _in_snake_case(node: Node) -> Node:
-    """Return a node with the fields of sloth's files in place of those for Kubernetes."""
+    """Return a node with the field names of sloth's files instead of those for Kubernetes."""
     if isinstance(node, Items):
         return Items(node.place, tuple(map(_in_snake_case, node.items)))
     if not isinstance(node, Entries):

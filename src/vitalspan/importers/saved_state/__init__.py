@@ -1,1 +1,1 @@
-"""Internal: the saved state of the older monitors, read for a store."""
+"""Internal: reads the saved state of the older monitors into a store."""

@@ -1,4 +1,4 @@
-"""Puts the saved state of the older monitors into a store."""
+"""Import the saved state of the older monitors into a store."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from vitalspan.store.past_calls import PastCalls
 from vitalspan.store.protocol import Store
 
 _IMPORTS: Final = "imports"
-"""The document that says which files were imported: their names and times by digest."""
+"""The document that lists the imported files: their names and times by digest."""
 
 _MOST_MISTAKES: Final = 20
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What was imported.
+    """The numbers of imported items.
 
     Attributes:
-        calls: operations.
-        sessions: sessions.
-        alerts: alerts.
-        too_old: operations that the store does not keep, since they are too old.
-        mistakes: what was left out because it cannot be used.
+        calls: the number of operations.
+        sessions: the number of sessions.
+        alerts: the number of alerts.
+        too_old: the number of operations that are too old for the store.
+        mistakes: the items that were left out because they are invalid.
     """
 
     calls: int
@@ -43,9 +43,9 @@ class ImportOptions:
     """How files are imported.
 
     Attributes:
-        component: of operations that name none.
-        skip: whether what cannot be used is left out, rather than nothing imported.
-        again: whether files are imported that were imported before.
+        component: the component of operations that have none.
+        skip: whether invalid items are left out; otherwise nothing is imported.
+        again: whether files that were imported before are imported again.
     """
 
     component: str = "default"
@@ -56,18 +56,18 @@ class ImportOptions:
 def import_files(
     store: Store, paths: Sequence[Path], now: float, options: ImportOptions
 ) -> Imported:
-    """Import files into a store, all of them or none.
+    """Import files into a store: either all of them or none.
 
     Args:
-        store: that is written to; no other process may do so meanwhile.
-        paths: of the files.
-        now: in seconds since the Unix epoch.
+        store: the store to write to; no other process may write to it meanwhile.
+        paths: the files.
+        now: the time in seconds since the Unix epoch.
         options: how they are imported.
 
     Raises:
-        VitalspanError: for a file that cannot be read, with each mistake by file and line, or that
-            was imported before; nothing is imported then.
-        StoreError: where the store cannot be written.
+        VitalspanError: for a file that cannot be read, or that was imported before, with every
+            mistake by file and line; nothing is imported then.
+        StoreError: if the store cannot be written.
     """
     store.open()
     known: dict[str, Any] = store.document(_IMPORTS) or {}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 class Mistake(Exception):  # noqa: N818 - what it is
-    """Something that cannot be used.
+    """Something invalid in a file.
 
     Args:
-        line: of the file, from 1.
+        line: the line in the file, from 1.
         text: what is wrong.
     """
 

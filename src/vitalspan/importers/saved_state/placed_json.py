@@ -1,4 +1,4 @@
-"""JSON whose objects know the line that they begin at."""
+"""JSON objects that know the line at which they begin."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from vitalspan.importers.saved_state.mistakes import Mistake
 
 
 class PlacedObject(dict[str, Any]):
-    """An object of JSON.
+    """A JSON object.
 
     Attributes:
-        line: of the file that it begins at, from 1.
+        line: the line of the file at which it begins, from 1.
     """
 
     line = 1
 
 
 class _Decoder(json.JSONDecoder):
-    """Decodes JSON into objects that know their line."""
+    """A decoder whose objects know their line."""
 
     def __init__(self, text: str, first_line: int) -> None:
         super().__init__()
         self._ends = [index for index, character in enumerate(text) if character == "\n"]
         self._first_line = first_line
         self.parse_object = self._object
-        # The one that is written in C does not call it.
+        # The scanner written in C does not call it.
         self.scan_once = scanner.py_make_scanner(self)  # type: ignore[attr-defined]
 
     def _object(self, s_and_end: tuple[str, int], *arguments: Any) -> tuple[PlacedObject, int]:
@@ -40,10 +40,10 @@ class _Decoder(json.JSONDecoder):
 
 
 def documents(text: str) -> Iterator[Any]:
-    """Yield the documents of a file: one, or one on each line.
+    """Yield the documents of a file: one document, or one on each line.
 
     Raises:
-        Mistake: for text that is no JSON, with its line.
+        Mistake: for a text that is not JSON, with its line.
     """
     try:
         yield _Decoder(text, 1).decode(text)
@@ -63,7 +63,7 @@ def documents(text: str) -> Iterator[Any]:
 
 
 def objects(document: Any) -> Iterator[PlacedObject]:
-    """Yield every object in a document, those outside first."""
+    """Yield every object in a document, outer objects first."""
     waiting = [document]
     while waiting:
         value = waiting.pop()

@@ -1,4 +1,4 @@
-"""What the older monitors saved: operations, sessions and alerts, wherever they are in a file."""
+"""Read the operations, sessions and alerts in files of the older monitors, at any depth."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ _COUNTED: Final = (
     *("cache_hits", "cache_misses", "api_calls", "api_errors"),
     *("tokens_used", "total_cost"),
 )
-"""The counts of a session that have names of their own."""
+"""The counts of a session that have their own names."""
 
 
 @dataclass
 class SavedState:
-    """What was found in files.
+    """The items found in files.
 
     Attributes:
         calls: operations that have ended.
         sessions: sessions that have ended, as records of a store.
         alerts: alerts, as records of a store.
-        mistakes: what cannot be used.
+        mistakes: what is invalid.
     """
 
     calls: list[PastCall] = field(default_factory=list)
@@ -50,16 +50,16 @@ class SavedState:
 
     @property
     def records(self) -> list[Record]:
-        """Sessions and alerts, the oldest first."""
+        """The sessions and alerts, the oldest first."""
         return sorted([*self.sessions, *self.alerts], key=lambda record: record.at)
 
 
 def read_saved_state(text: str, component: str) -> SavedState:
-    """Return what a file has. Other objects in it, such as averages without times, are left out.
+    """Return the items in a file. Other objects, such as averages without times, are left out.
 
     Args:
-        text: of the file: JSON, or JSON on each line.
-        component: of operations that name none.
+        text: the text of the file: JSON, or JSON on each line.
+        component: the component of operations that have none.
     """
     state = SavedState()
     try:
@@ -84,14 +84,14 @@ def _add(state: SavedState, value: PlacedObject, component: str) -> None:
         if read is not None and ("duration" in value or "duration_ms" in value):
             end = time_of(value, "end_time", *_TIMES)
             begin = time_of(value, "start_time")
-            # An operation that was running has no end, and no duration.
+            # An operation that was still running has no end and no duration.
             if end is None and begin is None and not value.get("duration"):
                 return
             state.calls.append(read(value, _ended(value, begin, end), component))
 
 
 def _ended(value: PlacedObject, begin: float | None, end: float | None) -> tuple[float, float]:
-    """Return when a call ended, and how long it took."""
+    """Return the end and the duration of a call."""
     seconds, milliseconds = number_of(value, "duration"), number_of(value, "duration_ms")
     if seconds is None and milliseconds is not None:
         seconds = milliseconds / 1000
@@ -116,7 +116,7 @@ def _operation(value: PlacedObject, ended: tuple[float, float], component: str) 
     if not name:
         raise Mistake(value.line, "operation_name: an operation needs a name")
     growth = value.get("memory_delta")
-    # What shrinks is not counted.
+    # A decrease is not counted.
     grown = growth if isinstance(growth, float) and growth > 0 else 0.0
     files = number_of(value, "files_processed") or 0.0
     return PastCall(
@@ -136,7 +136,7 @@ def _operation(value: PlacedObject, ended: tuple[float, float], component: str) 
 def _activity(
     operation: str, labels_of: Callable[[PlacedObject], dict[str, Any]], measure: str, amount: str
 ) -> Callable[[PlacedObject, tuple[float, float], str], PastCall]:
-    """Return what reads downloads and the like, which have the names that they have in `compat`."""
+    """Return a reader of downloads and the like, with the names that they have in `compat`."""
 
     def read(value: PlacedObject, ended: tuple[float, float], component: str) -> PastCall:
         failed, counted = _failed(value), number_of(value, amount) or 0.0
@@ -180,7 +180,7 @@ _CALLS: Final = (
         ),
     ),
 )
-"""The fields by which calls are known, and what reads them."""
+"""The fields that identify a kind of call, with its reader."""
 
 
 def _session(value: PlacedObject) -> Record:
@@ -227,7 +227,7 @@ def _calls_of_session(
 def _alert(value: PlacedObject) -> Record:
     kind, severity = text_of(value, "alert_type", "type"), text_of(value, "severity")
     if not severity and kind in _SEVERITIES:
-        # The pipeline's alerts carry their severity in their type.
+        # The alerts of the pipeline have their severity in their type.
         kind, severity = text_of(value, "metric_name") or "alert", kind
     if severity not in _SEVERITIES:
         raise Mistake(value.line, f"severity: {severity!r:.80} is none of {', '.join(_SEVERITIES)}")

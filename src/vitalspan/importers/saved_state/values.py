@@ -1,4 +1,4 @@
-"""The values of saved state: numbers, times, texts."""
+"""The values in saved state: numbers, times and texts."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from vitalspan.importers.saved_state.mistakes import Mistake
 from vitalspan.importers.saved_state.placed_json import PlacedObject
 
 _MILLISECONDS_FROM: Final = 1e11
-"""The number from which on a time is in milliseconds: in seconds, it would be in the year 5138."""
+"""Larger numbers are times in milliseconds: in seconds, they would be after the year 5138."""
 
 
 def first_of(value: PlacedObject, *names: str) -> tuple[str, Any]:
-    """Return the first of some fields that an object has, and its value; None without any."""
+    """Return the first of some fields that an object has, and its value; None if it has none."""
     return next(((name, value[name]) for name in names if value.get(name) is not None), ("", None))
 
 
 def number_of(value: PlacedObject, *names: str) -> float | None:
-    """Return the number in the first of some fields, zero or more; None without any.
+    """Return the number in the first of some fields, zero or more; None without any of them.
 
     Raises:
-        Mistake: for a value that is no such number.
+        Mistake: for a value that is not such a number.
     """
     name, found = first_of(value, *names)
     if not name:
@@ -34,12 +34,12 @@ def number_of(value: PlacedObject, *names: str) -> float | None:
 
 
 def time_of(value: PlacedObject, *names: str) -> float | None:
-    """Return the time in the first of some fields, in seconds since the Unix epoch; None without.
+    """Return the time in the first of some fields, in seconds since the Unix epoch, or None.
 
-    A text without a time zone is of this machine's, as the older monitors wrote it.
+    A text without a time zone is in this machine's time zone, as the older monitors wrote it.
 
     Raises:
-        Mistake: for a value that is no time.
+        Mistake: for a value that is not a time.
     """
     name, found = first_of(value, *names)
     if not name:
@@ -54,10 +54,10 @@ def time_of(value: PlacedObject, *names: str) -> float | None:
 
 
 def text_of(value: PlacedObject, *names: str) -> str:
-    """Return the text in the first of some fields; empty without any.
+    """Return the text in the first of some fields; empty without any of them.
 
     Raises:
-        Mistake: for a value that is no text.
+        Mistake: for a value that is not a text.
     """
     name, found = first_of(value, *names)
     if name and not isinstance(found, str):
