@@ -1,4 +1,4 @@
-"""The directory of an export: its files are written atomically, or compared."""
+"""The directory of an export, whose files are written atomically or compared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vitalspan.artifacts.export import MARK
 from vitalspan.errors import ConfigurationError
 
 Search = Callable[[Mapping[str, str], Path], list[Path]]
-"""Finds the files of an earlier export in a directory that the present export has no more."""
+"""A function that finds the files of an earlier export that are no longer exported."""
 
 
 def nothing(files: Mapping[str, str], directory: Path) -> list[Path]:  # noqa: ARG001 - a Search
@@ -25,15 +25,15 @@ def rule_tests(files: Mapping[str, str], directory: Path) -> list[Path]:
 
 
 def write(files: Mapping[str, str], directory: Path, left_over: Search = rule_tests) -> list[str]:
-    """Write files, and remove those of an earlier export that are left over.
+    """Write files, and remove those that an earlier export left.
 
     Args:
-        files: their contents by name.
+        files: the contents by name.
         directory: where to write them; it is created if necessary.
         left_over: finds the files to remove.
 
     Returns:
-        A line for each file that says what was done to it.
+        A line for each file that says what happened to it.
 
     Raises:
         ConfigurationError: if the directory cannot be written to.

@@ -15,15 +15,15 @@ RULES: Final = "rules.yml"
 INHIBITION: Final = "alertmanager-inhibit.yml"
 
 MARK: Final = "Made by  vitalspan rules export"
-"""The beginning of each file, by which those of an earlier export are recognised."""
+"""The first line of each file, which identifies the files of an earlier export."""
 
 
 def export(rules: RuleSet, options: Options | None = None) -> dict[str, str]:
     """Return the files of an export, by name.
 
     Args:
-        rules: with the burn-rate alerts of their SLOs, which `with_burn_rate_alerts` adds, at the
-            interval of the options.
+        rules: the rules, including the burn-rate alerts of their SLOs, which
+            `with_burn_rate_alerts` adds, at the interval of the options.
         options: how they are exported; the defaults if None.
 
     Raises:

@@ -1,4 +1,4 @@
-"""PromQL of rules: the value that is asked about, and the condition of each level."""
+"""The PromQL of rules: the value of the query, and the condition of each level."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from vitalspan.rules.model import Level, Rule
 from vitalspan.signals.query import Query
 
 _NO_VALUE: Final = math.nan
-"""The value of alerts that have none; without it they would show the 1 of what stands for them."""
+"""The value of alerts without one; otherwise they would show the 1 of their substitute."""
 
 _MISSED_FOR: Final = "1h"
-"""How long a gauge that has ended is still missed."""
+"""How long a gauge that has disappeared still counts as missing."""
 
 
 def expression(
     query: Query, context: PromqlContext = DEFAULT_CONTEXT, *, worst: str = "max"
 ) -> Expression:
-    """Return PromQL for the value of a query, derived ones included.
+    """Return the PromQL for the value of a query, including derived values.
 
     It has one sample for each combination of `job`, the query's labels and, if asked for,
-    `instance`; where there is no data it has none, or NaN. The signal `absent` has no labels.
+    `instance`; without data it has no sample, or NaN. The signal `absent` has no labels.
 
     Args:
-        query: that is compiled.
-        context: of the export.
-        worst: how instances become one where adding them up means nothing: `max` or `min`.
+        query: the query to compile.
+        context: the context of the export.
+        worst: how to combine instances whose values cannot be added: `max` or `min`.
 
     Raises:
-        KeyError: for a signal that there is not.
+        KeyError: for an unknown signal.
     """
     return FleetQuery.of(query, context, worst=worst).value()
 
@@ -51,26 +51,26 @@ def expression(
 def condition(rule: Rule, level: Level, context: PromqlContext = DEFAULT_CONTEXT) -> Expression:
     """Return PromQL that has a sample for each alert of a rule's level.
 
-    What depends on an alert's being there already, `clear` and `no_data: keep`, is read from
-    `ALERTS`, where Prometheus writes down the alerts of each evaluation.
+    Conditions that depend on the present alert, `clear` and `no_data: keep`, are read from
+    `ALERTS`, in which Prometheus writes the alerts of each evaluation.
 
     Args:
-        rule: that is compiled.
+        rule: the rule to compile.
         level: one of its levels.
-        context: of the export.
+        context: the context of the export.
 
     Raises:
-        KeyError: for a signal that there is not.
+        KeyError: for an unknown signal.
     """
     worst = "max" if rule.above else "min"
     return _Condition(rule, level, FleetQuery.of(rule.query, context, worst=worst)).expression()
 
 
 class _Condition:
-    """The condition of one level, part by part.
+    """The condition of one level, in parts.
 
     Args:
-        rule: that is compiled.
+        rule: the rule to compile.
         level: one of its levels.
         fleet: the rule's query.
     """
@@ -102,10 +102,10 @@ class _Condition:
         windows = fleet.windows()
         amount = fleet.signal.amount
         if rule.query.increase and amount is not None and amount.whole and threshold % 1 == 0:
-            # Prometheus extrapolates to the ends of the window: of five errors it makes 5.0009.
+            # Prometheus extrapolates to the ends of the window: five errors become 5.0009.
             windows = tuple(call("round", window) for window in windows)
         if len(windows) == 1 or rule.above:
-            # The lesser of two is above a threshold where both of them are.
+            # The smaller of two values is above a threshold only if both are.
             return all_of(*(window.compare(operator, threshold) for window in windows))
         return fleet.known().compare(operator, threshold)
 
@@ -119,7 +119,7 @@ class _Condition:
         return enough
 
     def _without_data(self) -> list[Expression]:
-        """Return what stands for the alerts whose value is not known, one for each kind."""
+        """Return the substitutes for alerts whose value is unknown, one for each kind."""
         fleet, no_data = self._fleet, self._rule.no_data
         if no_data == "ok" or not fleet.labels:
             return []
@@ -133,14 +133,14 @@ class _Condition:
         placeholder = _NO_VALUE * Aggregation("group", fleet.labels, present)
         missing: list[Expression] = [binary(placeholder, "unless", data, layout="lines")]
         if self._rule.query.whole_window:
-            # What is too young to be judged is not missing.
+            # Series that are too young to be judged are not missing.
             missing = [all_of(*missing, fleet.older())]
         if not self._rule.query.by:
             missing.append(_NO_VALUE * call("absent", call("group", series)))
         return missing
 
     def _data(self) -> Expression:
-        """Return something that has samples where there is data."""
+        """Return an expression that has samples where there is data."""
         query, enough = self._rule.query, self._enough()
         if enough and query.derive is None and query.short is None:
             return enough[0]
@@ -151,18 +151,18 @@ class _Condition:
         return all_of(presence, *enough)
 
     def _own_labels(self) -> tuple[str, ...]:
-        """Return the labels that alerts have from their values."""
+        """Return the labels that alerts get from their values."""
         set_by_rule = dict(self._rule.labels)
         return tuple(label for label in self._fleet.labels if label not in set_by_rule)
 
     def _firing(self) -> Expression:
-        """Return the series of this level's alerts that fire."""
+        """Return the series of the firing alerts of this level."""
         named = {
             "alertname": self._rule.alert,
             "alertstate": "firing",
             "severity": self._level.severity,
         }
-        # What a template makes of a label is not known before.
+        # The result of a template in a label is not known in advance.
         plain = {name: text for name, text in self._rule.labels if "{{" not in text}
         labels = (named | plain).items()
         return VectorSelector("ALERTS", tuple(Matcher(name, "=", text) for name, text in labels))

@@ -1,4 +1,4 @@
-"""A factor's score in PromQL: the same ramp on the same signal, over a fleet."""
+"""The score of a factor in PromQL: the same ramp on the same signal, for a fleet."""
 
 from __future__ import annotations
 
@@ -18,34 +18,35 @@ from vitalspan.signals.query import Query
 from vitalspan.signals.source import MONITOR, REGISTRY
 
 _HALF: Final = 0.5
-"""Samples are whole numbers, but a rate over a window times that window is only nearly one."""
+"""The threshold for one sample: a rate times its window is only nearly a whole number."""
 
 _POOLED_BY: Final = frozenset({COMPONENT, "cache", "api", "slo"})
-"""Labels that counters keep when they are added up over operations and what users declare."""
+"""The labels that counters keep when they are added up over operations and declared labels."""
 
 
 @dataclass(frozen=True)
 class FactorCompiler:
-    """Writes the scores of factors.
+    """A compiler of the scores of factors.
 
     Attributes:
-        context: of the export. Its recorded counters are added up over everything but instances
-            and components.
+        context: the context of the export. Its recorded counters are added up over everything but
+            instances and components.
     """
 
     context: PromqlContext
 
     def score(self, factor: Factor, level: Grouping, apart: Expression | None = None) -> Expression:
-        """Return PromQL with a factor's score, from 0 to 1, and no sample where it is absent.
+        """Return the PromQL of a factor's score, from 0 to 1, without a sample if it is absent.
 
         Args:
-            factor: that is compiled.
-            level: what it is told apart by; where that is components, one of traffic or alerts.
-            apart: the same told apart by instances as well, if it is recorded.
+            factor: the factor to compile.
+            level: the labels that distinguish scores; for components, the factor is of traffic or
+                alerts.
+            apart: the same score by instance as well, if it is recorded.
         """
         if signal_of(factor.query).source is REGISTRY and not level.instance:
-            # What is of a process has no sum, so the worst instance counts. A ramp never turns,
-            # so the worst value has the least score.
+            # Values of a process cannot be added, so the worst instance counts. A ramp is
+            # monotonic, so the worst value has the lowest score.
             if apart is None:
                 apart = self.score(factor, level._replace(instance=True))
             return Aggregation("min", level.labels, apart)
@@ -75,7 +76,7 @@ class FactorCompiler:
             return signal.grouped_promql(fleet.selection, query)
         value = fleet.known() if query.derive is None else fleet.value()
         if signal.source is REGISTRY:
-            # A gauge may be no number, or endless; neither says anything.
+            # A gauge may be NaN or infinite; neither says anything.
             value = binary(binary(value, ">", -math.inf), "<", math.inf)
         return value
 
@@ -89,12 +90,12 @@ def _is_pooled(query: Query) -> bool:
 def _where(query: Query, level: Grouping) -> tuple[Matcher, ...]:
     if not level.component or signal_of(query).source is not MONITOR:
         return query.where
-    # Alerts may be about no component.
+    # Alerts may have no component.
     return (*query.where, Matcher(COMPONENT, "!=", ""))
 
 
 def _ramp(value: Expression, factor: Factor) -> Expression:
-    """Return the share of the way from `zero` to `full` that a value has gone."""
+    """Return how far a value is on the way from `zero` to `full`, as a ratio."""
     full, zero = factor.full, factor.zero
     far, near = (zero, full) if zero > full else (full, zero)
     distance = value

@@ -1,4 +1,4 @@
-"""Queries over a fleet in PromQL: the signal, and what is derived from it over time."""
+"""Queries over a fleet in PromQL: the signal, and values that are derived from it over time."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ from vitalspan.signals.signal import Signal
 from vitalspan.units import range_text
 
 STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 86400)
-"""Seconds between two values, of those that people know."""
+"""The possible spacings of values in seconds, all of them familiar."""
 
 _BEFORE: Final = 0.1
-"""The share of a window before it in which a sample shows that there is history of all of it."""
+"""The share of a window before its beginning in which a sample proves history of all of it."""
 
 _POINTS: Final = 180
-"""Values that a line is drawn through, or that a median is of, at most."""
+"""The maximum number of values for a line or a median."""
 
 _POINTS_OF_DAYS: Final = 2 * MAX_VALUES
-"""The same where of all values only those of one time of day count."""
+"""The same maximum if only the values at one time of day count."""
 
 
 class Derived(NamedTuple):
-    """PromQL of a derived value.
+    """The PromQL of a derived value.
 
     Attributes:
-        value: where it has samples.
-        guards: what else must have samples for the value to count.
-        otherwise: what counts where `value` has no samples; None for nothing.
+        value: the value, where it has samples.
+        guards: other expressions that must have samples for the value to count.
+        otherwise: the value where `value` has no samples; None for nothing.
     """
 
     value: Expression
@@ -60,11 +60,11 @@ class Derived(NamedTuple):
 
 @dataclass(frozen=True)
 class FleetQuery:
-    """A query, and the series that it is about.
+    """A query, and the series that it selects.
 
     Attributes:
-        query: that is compiled.
-        selection: of its series.
+        query: the query to compile.
+        selection: the selection of its series.
     """
 
     query: Query
@@ -75,9 +75,9 @@ class FleetQuery:
         """Return a query in a context.
 
         Args:
-            query: that is compiled.
-            context: of the export.
-            worst: how instances become one where adding them up means nothing: `max` or `min`.
+            query: the query to compile.
+            context: the context of the export.
+            worst: how to combine instances whose values cannot be added: `max` or `min`.
         """
         growth: Growth = "increase" if query.increase else "rate"
         selection = Selection(
@@ -92,11 +92,11 @@ class FleetQuery:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels that values have."""
+        """The labels of the values."""
         return self.selection.labels if self.signal.groups else ()
 
     def value(self) -> Expression:
-        """Return the value that is asked for, NaN or nothing where there is no data."""
+        """Return the value of the query; NaN or nothing where there is no data."""
         if self.query.derive is None:
             return self._long() if self.query.short is None else self.known()
         value, guards, otherwise = self.derived(self.query.derive)
@@ -108,16 +108,16 @@ class FleetQuery:
         return (self._long(),) if short is None else (self._long(), self._value(window=short))
 
     def known(self, offset: float = 0.0) -> Expression:
-        """Return the signal itself, some seconds ago, nothing where there is no data."""
+        """Return the signal itself, some seconds ago; nothing where there is no data."""
         long = self._long(offset)
         if self.query.short is not None:
             short = self._value(offset, self.query.short)
             return any_of(long <= short, short < long)
-        # Functions over time would pass NaN on.
+        # Functions over time would return NaN if any value is NaN.
         return long >= 0 if self.signal.nan_when_empty else long
 
     def derived(self, derivation: Derivation) -> Derived:
-        """Return what is made of the signal's values over time."""
+        """Return the value that is derived from the signal's values over time."""
         now, over, step = self.known(), derivation.over, self.selection.context.step
         if derivation.kind == "change":
             return Derived(self._change(now, self.known(over)))
@@ -131,11 +131,11 @@ class FleetQuery:
             "until": (derivation.limit - call("predict_linear", values, 0)) / slope.compare("!=", 0)
             >= 0,
         }
-        # A line goes on where the values have ended.
+        # A line continues after the end of the values.
         return Derived(line[derivation.kind], (now,))
 
     def samples(self) -> Expression | None:
-        """Return how many samples the signal is made of; None where it is always one."""
+        """Return the number of samples of the signal; None if it is always one."""
         signal, selection = self.signal, self.selection
         if not signal.counted:
             return None
@@ -145,49 +145,49 @@ class FleetQuery:
         return rate if self.query.increase else rate * self.query.window
 
     def bad_events(self) -> Expression | None:
-        """Return how many bad events the signal is made of; None where no number is asked for."""
+        """Return the number of bad events of the signal; None if no minimum is set."""
         if not self.query.min_bad:
             return None
         rate = self.selection.sum_rate(self.signal.counted_bad, *self._slo())
-        # Prometheus extrapolates: of two events it makes a little more, or less by rounding.
+        # Prometheus extrapolates: two events become a little more, or less by rounding.
         return call("round", rate * self.query.window)
 
     @property
     def metric(self) -> str:
-        """The metric that is there whether there is data or not."""
+        """The metric that exists with or without data."""
         return self.signal.counted or next(iter(self.signal.metrics), DURATION_COUNT)
 
     def lasting(self) -> bool:
-        """Return whether the series of `metric` last as long as their process does."""
+        """Return whether the series of `metric` last as long as their process."""
         return is_counter(self.metric)
 
     def series(self, over: str = "") -> VectorSelector:
-        """Return the series of `metric` that the query is about.
+        """Return the series of `metric` that the query selects.
 
         Args:
-            over: the range of a range vector, as PromQL writes it.
+            over: the range of a range vector, in PromQL.
         """
         return self.selection.series(self.metric, *self._slo(), over=over)
 
     def older(self, offset: float = 0.0) -> Expression:
-        """Return what there is where there is history of the whole window.
+        """Return an expression that has samples where there is history of the whole window.
 
         Args:
-            offset: seconds to go back in time.
+            offset: the number of seconds to go back in time.
         """
         before = replace(self.selection, offset=offset + self.query.window)
         return self.selection.total(before.series(self.metric, *self._slo()), how="group")
 
     def _long(self, offset: float = 0.0) -> Expression:
-        """Return the signal over the longer window, or the only one."""
+        """Return the signal over the longer window, or over the only one."""
         value = self._value(offset)
         return value * self._covered(offset) if self.query.weighed else value
 
     def _covered(self, offset: float) -> Expression:
-        """Return the share of the window that there is history of."""
+        """Return the share of the window for which there is history."""
         window, step = self.query.window, self.selection.context.step
-        # A sample of before the window is looked for as well, so that the share of a window that
-        # is wholly covered is 1.
+        # A sample before the window counts as well, so that the share of a window that is
+        # completely covered is 1.
         over = range_text(window + max(2 * step, window * _BEFORE))
         context = self.selection.context
         recorded = context.recorded.timestamp(context.name(self.metric), str(self.query.slo))
@@ -221,7 +221,7 @@ class FleetQuery:
         now = usual = self.known()
         if over >= 2 * DAY:
             usual = binary(now, "and", self._same_time_of_day(), on=())
-        # Every value is compared with the median of this moment, not with that of its own.
+        # Every value is compared with the current median, not with the median of its own time.
         middle = _median(_values(usual, over, step, at_end=True))
         deviation = MAD_TO_DEVIATION * _median(_values(call("abs", usual - middle), over, step))
         distance = call("abs", now - middle)
@@ -237,29 +237,29 @@ class FleetQuery:
         )
 
     def _same_time_of_day(self) -> Expression:
-        """Return what holds in a subquery at the times of day near that of the evaluation."""
-        # The latest sample tells the time: one of a subquery would be lost in another one.
+        """Return a condition for a subquery that holds near the time of day of the evaluation."""
+        # The latest sample tells the time: a subquery within another one would lose it.
         latest = call("max", call("timestamp", replace(self.series(), at_end=True)))
         ago = latest - call("vector", call("time"))
         return (ago + SEASON_WIDTH) % DAY <= 2 * SEASON_WIDTH
 
 
 def line_step(over: float, least: float) -> float:
-    """Return the seconds between the values that a line is drawn through.
+    """Return the number of seconds between the values for a line.
 
     Args:
-        over: seconds that they are of.
-        least: seconds between two evaluations.
+        over: the range of the values in seconds.
+        least: the number of seconds between two evaluations.
     """
     return _spacing(over, least, _POINTS)
 
 
 def training_step(over: float, least: float) -> float:
-    """Return the seconds between the values of a training span.
+    """Return the number of seconds between the values of a training span.
 
     Args:
-        over: seconds of the span.
-        least: seconds between two evaluations.
+        over: the length of the span in seconds.
+        least: the number of seconds between two evaluations.
     """
     points = _POINTS_OF_DAYS if over >= 2 * DAY else _POINTS
     return min(_spacing(over, least, points), over / (2 * MIN_TRAINING))
@@ -268,7 +268,7 @@ def training_step(over: float, least: float) -> float:
 def _values(
     expression: Expression, over: float, step: float, offset: float = 0.0, *, at_end: bool = False
 ) -> Subquery:
-    """Return the values of an expression over a time."""
+    """Return the values of an expression over a range."""
     return Subquery(expression, range_text(over), step, offset, at_end)
 
 
@@ -277,5 +277,5 @@ def _median(values: Subquery) -> Expression:
 
 
 def _spacing(over: float, least: float, points: int) -> float:
-    """Return the seconds between values, so that there are not too many, nor more than needed."""
+    """Return the number of seconds between values: not too many values, nor more than needed."""
     return next((step for step in STEPS if step >= max(least, over / points)), STEPS[-1])

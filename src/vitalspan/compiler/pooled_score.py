@@ -1,4 +1,4 @@
-"""Scores in PromQL, made of the recorded scores of factors: as `health.score` makes them."""
+"""Scores in PromQL, computed from the recorded scores of factors as `health.score` does."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FACTOR: Final = "factor"
 _USUAL_WEIGHT: Final = Component("").weight
 
 _Weigh = Callable[[float, Expression], Expression]
-"""Takes a weight and a series, returns the one times something of the other."""
+"""A function of a weight and a series that returns their product in some form."""
 
 
 def _weighted(weight: float, series: Expression) -> Expression:
@@ -59,12 +59,12 @@ def one_of(label: str, values: Sequence[str], *, none: bool = False) -> Matcher:
 
 
 class ScoreCompiler:
-    """Writes the scores of one level.
+    """A compiler of the scores of one level.
 
     Args:
-        level: by which they are told apart.
-        factors: that there can be at this level.
-        recorded: names of the series.
+        level: the labels that distinguish them.
+        factors: the possible factors at this level.
+        recorded: the names of the series.
     """
 
     def __init__(self, level: Grouping, factors: Iterable[Factor], recorded: RecordedNames) -> None:
@@ -82,9 +82,9 @@ class ScoreCompiler:
         return bool(self._counted or self._limiting)
 
     def weights(self) -> Expression:
-        """Return the points that each known factor stands for: all of them together are 100.
+        """Return the points of each known factor, which add up to 100.
 
-        Deductions and factors that limit the score stand for none.
+        Deductions and factors that limit the score have no points.
         """
         pointless = [*self._deducted, *self._limiting]
         if not self._counted:
@@ -95,9 +95,9 @@ class ScoreCompiler:
         return any_of(points, 0 * self._of(pointless)) if pointless else points
 
     def lost(self) -> Expression | None:
-        """Return the points that each known factor takes off; a deduction no more than there is.
+        """Return the points that each known factor loses; deductions no more than are left.
 
-        Those of factors that limit the score are not among them; None where there are no others.
+        Factors that limit the score are not included; None if there are no others.
         """
         if not self._counted:
             return None
@@ -114,7 +114,7 @@ class ScoreCompiler:
         )
 
     def weighted(self) -> Expression:
-        """Return the weighted mean of the known factors, as points."""
+        """Return the weighted mean of the known factors in points."""
         if len({factor.weight for factor in self._counted}) == 1:
             return BEST * self._by("avg", self._of(self._counted))
         above, below = (
@@ -124,15 +124,15 @@ class ScoreCompiler:
         return binary(BEST * above, "/", below, layout="lines")
 
     def deducted(self, score: Expression) -> Expression:
-        """Return a score less what the deductions take off, as far as there is something left."""
+        """Return a score minus the deductions, but not below zero."""
         if not self._deducted:
             return score
-        # Without deductions that are known, nothing is taken off.
+        # Without known deductions, nothing is deducted.
         lost = any_of(self._sum_of(self._deducted, _weighted_lack), 0 * self._of(self._counted))
         return call("clamp_min", score - self._by("sum", lost), 0)
 
     def score(self) -> Expression:
-        """Return the weighted mean less the deductions, within the limits of critical factors."""
+        """Return the weighted mean minus the deductions, within the limits of critical factors."""
         if not self._limiting:
             return self._mean()
         limits = self._by("min", self._limits(self._limiting))
@@ -143,7 +143,7 @@ class ScoreCompiler:
         return any_of(lower, mean, limits)
 
     def lost_to_limits(self) -> Iterator[tuple[Factor, Expression]]:
-        """Yield each critical factor, and the points that it takes off what those before it left.
+        """Yield each critical factor, and the points that it takes from what its predecessors left.
 
         Its series needs the label `factor` added.
         """
@@ -161,30 +161,30 @@ class ScoreCompiler:
             yield factor, call("clamp_min", Parentheses(left) - Parentheses(limit), 0)
 
     def capped(self, score: Expression, critical: Sequence[str]) -> Expression:
-        """Return a score that is no better than the worst critical component."""
+        """Return a score that is limited by the worst critical component."""
         return any_of(self.worst(critical) < score, score)
 
     def worst(self, critical: Sequence[str]) -> Expression:
-        """Return the least effective score of the critical components."""
+        """Return the lowest effective score of the critical components."""
         level = self._level._replace(component=True)
         series = self._recorded.score(level, EFFECTIVE)
         return self._by("min", VectorSelector(series, (one_of(COMPONENT, critical),)))
 
     def critical_score(self, critical: Sequence[str]) -> Expression:
-        """Return the worst critical component as a factor, where there is a score at all."""
+        """Return the worst critical component as a factor, if there is a score at all."""
         uncapped = VectorSelector(self._recorded.score(self._level, UNCAPPED))
         worst = self.worst(critical) / BEST
         return binary(worst, "and", uncapped, on=self._level.labels, layout="lines")
 
     def critical_weight(self) -> Expression:
-        """Return the points that the worst critical component stands for, which are none."""
+        """Return the points of the worst critical component, which are always zero."""
         return 0 * _of(self._series, [CRITICAL_COMPONENT])
 
     def _mean(self) -> Expression:
         return self.deducted(self.weighted())
 
     def _limits(self, factors: Sequence[Factor]) -> Expression:
-        """Return what critical factors limit the score to, those with one least score together."""
+        """Return the limits of critical factors on the score, grouped by their lowest score."""
         by_least: dict[float, list[Factor]] = {}
         for factor in factors:
             by_least.setdefault(factor.least, []).append(factor)
@@ -203,12 +203,12 @@ class ScoreCompiler:
     def _for_each(
         self, factors: Expression, operator: str, whole: Expression, layout: Layout = "one line"
     ) -> Binary:
-        """Return an operator that has many factors on the left and one sample on the right."""
+        """Return an operation between many factors on the left and one sample on the right."""
         on = self._level.labels
         return binary(factors, operator, whole, on=on, group_left=True, layout=layout)
 
     def _sum_of(self, factors: Sequence[Factor], weigh: _Weigh) -> Expression:
-        """Return what is made of factors, those of one weight together."""
+        """Return the sum over factors, grouped by weight."""
         by_weight: dict[float, list[Factor]] = {}
         for factor in factors:
             by_weight.setdefault(factor.weight, []).append(factor)

@@ -1,4 +1,4 @@
-"""Names of recorded series: one scheme for all."""
+"""The names of recorded series, in one scheme."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from vitalspan.metrics import COMPONENT
 from vitalspan.units import duration_text
 
 POOLED: Final = "pooled"
-"""The operation of what is made of counters that were added up first."""
+"""The operation of series computed from counters that were added up first."""
 
 UNCAPPED: Final = "uncapped"
-"""That of a score before critical components limit it."""
+"""The operation of a score before critical components limit it."""
 
 EFFECTIVE: Final = "effective"
-"""That of a component's score that is no better than what it depends on."""
+"""The operation of a component's score that is limited by its dependencies."""
 
 FLEET_WINDOW: Final = 300.0
-"""Seconds that the rates of a fleet are over."""
+"""The window of a fleet's rates in seconds."""
 
 _SPAN: Final = duration_text(FLEET_WINDOW)
 
 
 class Grouping(NamedTuple):
-    """The labels by which recorded series are told apart, beside `job`."""
+    """The labels that distinguish recorded series, besides `job`."""
 
     instance: bool = False
     component: bool = False
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels, of which `job` is always one."""
+        """The labels, which always include `job`."""
         candidates = (("job", True), ("instance", self.instance), (COMPONENT, self.component))
         return tuple(label for label, is_told in candidates if is_told)
 
@@ -43,36 +43,36 @@ INSTANCE: Final = Grouping(instance=True)
 
 
 def recorded_name(level: Iterable[str], metric: str, operation: str) -> str:
-    """Return the name of a recorded series, as Prometheus' own documentation recommends.
+    """Return the name of a recorded series, as the documentation of Prometheus recommends.
 
     Args:
-        level: the labels that tell its series apart.
-        metric: that it is made of, with the prefix.
-        operation: that made it.
+        level: the labels that distinguish its series.
+        metric: the metric that it is computed from, with the prefix.
+        operation: the operation that computed it.
     """
     return f"{'_'.join(filter(None, level))}:{metric}:{operation}"
 
 
 @dataclass(frozen=True)
 class RecordedNames:
-    """Names of the recorded series about health and about the traffic of a fleet.
+    """The names of the recorded series about health and about the traffic of a fleet.
 
     Attributes:
-        prefix: before the names of vitalspan's own metrics.
+        prefix: the prefix of the names of vitalspan's own metrics.
     """
 
     prefix: str = ""
 
     def factor_score(self, level: Grouping) -> str:
-        """Return the series of the factors' scores, told apart by the label `factor`."""
+        """Return the series of the factors' scores, distinguished by the label `factor`."""
         return self._name(level, names.HEALTH_FACTOR_SCORE.name, POOLED)
 
     def factor_weight(self, level: Grouping) -> str:
-        """Return the series of the points that the factors stand for."""
+        """Return the series of the points that the factors can give."""
         return self._name(level, names.HEALTH_FACTOR_WEIGHT.name, POOLED)
 
     def points_lost(self, level: Grouping) -> str:
-        """Return the series of the points that the factors take off."""
+        """Return the series of the points that the factors lose."""
         return self._name(level, names.HEALTH_POINTS_LOST.name, POOLED)
 
     def score(self, level: Grouping, operation: str = POOLED) -> str:
@@ -82,11 +82,11 @@ class RecordedNames:
         return self._name(level, family.name, operation)
 
     def call_rate(self, level: Grouping) -> str:
-        """Return the series of finished calls a second."""
+        """Return the series of finished calls per second."""
         return self._name(level, names.DURATION_COUNT, f"rate{_SPAN}")
 
     def error_ratio(self, level: Grouping) -> str:
-        """Return the series of the share of calls that raised, cancelled ones left out."""
+        """Return the series of the share of calls that raised, without cancelled ones."""
         return self._name(level, "operation_errors", f"ratio_rate{_SPAN}")
 
     def latency_mean(self, level: Grouping) -> str:

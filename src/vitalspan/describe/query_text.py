@@ -12,14 +12,14 @@ from vitalspan.units import PER_SECOND, SECONDS, Unit, value_text
 from vitalspan.words import duration_words, listed
 
 _MIN_IN_WORDS: Final = 60.0
-"""Seconds from which on a duration is written in words."""
+"""The number of seconds from which a duration is written in words."""
 
 _DECIMAL: Final = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 _OPERATORS: Final = {"=": "", "!=": "other than ", "=~": "like ", "!~": "not like "}
 
 
 def query_text(query: Query) -> str:
-    """Return what a query asks for, as the subject of a sentence."""
+    """Return the description of a query, as the subject of a sentence."""
     signal = signal_of(query)
     text = f"{signal.name}{where_text(query.where)} ({signal.summary_of(query)})"
     if query.increase:

@@ -1,4 +1,4 @@
-"""Rules and SLOs in English: what each one asks for, and when its alert fires and clears."""
+"""Rules and SLOs in English: their conditions, and when their alerts fire and clear."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def rule_sentence(rule: Rule) -> str:
 
 
 def _conditions(rule: Rule) -> list[str]:
-    """Return what else an alert depends on."""
+    """Return the further conditions of an alert."""
     unit, signal = unit_of(rule.query), signal_of(rule.query)
     conditions = []
     clears = {level.severity: level.clear for level in rule.levels if level.clear is not None}
@@ -77,7 +77,7 @@ def _conditions(rule: Rule) -> list[str]:
 
 
 def slo_sentence(slo: Slo) -> str:
-    """Return what an SLO asks for."""
+    """Return the objective of an SLO."""
     good = (
         "do not raise"
         if slo.under is None
@@ -101,7 +101,7 @@ def slo_sentence(slo: Slo) -> str:
 
 
 def _counted_text(slo: Slo, counted: CountedEvents) -> tuple[str, str]:
-    """Return which events an SLO is about that counters count, and which of them are good."""
+    """Return the events that an SLO counts, and which of them are good."""
     total, judged = counted.total, counted.judged
     what = f"the events that {total.series}{where_text((*slo.where, *total.where))} counts"
     not_bad = "" if counted.judged_are_good else "not "

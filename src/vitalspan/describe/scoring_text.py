@@ -22,7 +22,7 @@ _OWN_FACTORS: Final = "factors of its own"
 
 
 def explain_scoring(rules: RuleSet) -> str:
-    """Return how a rule file scores health, factor by factor; empty without such a section."""
+    """Return how a rule file scores health, factor by factor; empty without a health section."""
     if rules.health is None:
         return ""
     return "\n\n".join(_parts(rules, rules.health))
@@ -49,7 +49,7 @@ def factor_sentence(factor: Factor, *, of_components: bool = False) -> str:
 
     Args:
         factor: the factor.
-        of_components: whether components are declared, so that it is the mean of theirs.
+        of_components: whether components are declared, so that it is the mean of their scores.
     """
     query = factor.query
     unit, signal = unit_of(query), signal_of(query)

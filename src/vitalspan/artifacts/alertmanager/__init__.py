@@ -1,1 +1,1 @@
-"""Internal: configuration for Alertmanager."""
+"""Internal: the configuration of Alertmanager."""

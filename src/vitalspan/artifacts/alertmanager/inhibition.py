@@ -1,4 +1,4 @@
-"""Inhibition rules for Alertmanager: of an alert's severities, only the worst one notifies."""
+"""Inhibition rules for Alertmanager: only the worst severity of an alert notifies."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from vitalspan.promql.matchers import quoted
 from vitalspan.rules.model import SEVERITIES, Rule, RuleSet, Severity
 
 _APART: Final = ("long_window",)
-"""Labels in which alerts of one matter differ."""
+"""The labels in which alerts about the same problem differ."""
 
 
 def inhibit_rules(rules: RuleSet, *, per_instance: bool) -> list[dict[str, Any]]:
-    """Return what mutes an alert while the same one of a higher severity fires.
+    """Return rules that mute an alert while the same alert fires with a higher severity.
 
-    In the process the severities of a rule are one alert; in Prometheus each is one of its own.
+    In the process, all severities of a rule are one alert; in Prometheus each has its own.
 
     Args:
-        rules: with the groups of the SLOs.
-        per_instance: whether each instance has alerts of its own.
+        rules: the rules, including the groups of the SLOs.
+        per_instance: whether each instance has its own alerts.
     """
     own = ("job", "instance") if per_instance else ("job",)
     matters: dict[tuple[str, tuple[str, ...]], set[Severity]] = {}
@@ -42,7 +42,7 @@ def _labels(rule: Rule) -> list[str]:
 
 
 def _lower(severities: set[Severity]) -> list[tuple[Severity, list[Severity]]]:
-    """Return each severity that has some below it, the worst first."""
+    """Return each severity with those below it, the worst first; those without any are left out."""
     present = [severity for severity in SEVERITIES if severity in severities]
     return [(present[place], present[:place]) for place in range(len(present) - 1, 0, -1)]
 

@@ -13,13 +13,13 @@ Cause = Literal["metric", "label", "value", "range", "condition"]
 
 _LISTED: Final = 5
 _MOST: Final = 60
-"""How many values of a label a message lists, and how many characters of each."""
+"""The maximum number of label values in a message, and of characters of each."""
 
 _PARTS: Final = ("_bucket", "_count", "_sum")
-"""What names of the samples of a classic histogram end in; a native one has the name alone."""
+"""The suffixes of the samples of a classic histogram; a native one has only its name."""
 
 _RECORDED: Final = ":"
-"""What names of recorded series contain, by convention."""
+"""The character in the names of recorded series, by convention."""
 
 
 _ORDER: Final[tuple[Cause, ...]] = ("metric", "label", "value", "range")
@@ -41,7 +41,7 @@ class EmptyCause(NamedTuple):
 
 
 class Causes:
-    """Finds the causes of empty queries, and remembers what it has asked the server.
+    """A finder of the causes of empty queries, which remembers the server's responses.
 
     Args:
         server: the server that returned nothing.
@@ -108,15 +108,15 @@ class Causes:
 
 
 def _has_other_form(name: str, names: set[str], unknown: set[str]) -> bool:
-    """Return whether a query has the same histogram in the form that a server may have instead.
+    """Return whether a query has the same histogram in the other form, which the server has.
 
-    A server has native histograms, classic ones, or both. Where it has neither, the classic form is
+    A server has native histograms, classic ones, or both. If it has neither, the classic form is
     missing.
 
     Args:
-        name: of a metric that the server does not know.
-        names: of all metrics in the query.
-        unknown: those of them that the server does not know.
+        name: a metric that the server does not know.
+        names: all metrics in the query.
+        unknown: the metrics in it that the server does not know.
     """
     if any(f"{name}{part}" in names for part in _PARTS):
         return True

@@ -23,8 +23,8 @@ from vitalspan.prometheus_http import RefusedError
 Status = Literal["data", "on_purpose", "nothing", "error"]
 
 Excuse = Callable[[PanelQuery, str], str | None]
-"""Returns why a query may return nothing, or None where it may not. It is also given the metric in
-the query that the server does not know, if there is one."""
+"""A function that returns why a query may return nothing, or None if it must not. Its second
+argument is the metric in the query that the server does not know, if there is one."""
 
 _VARIABLE: Final = re.compile(r"\s*(label_values|label_names|metrics|query_result)\((.*)\)\s*")
 
@@ -33,11 +33,11 @@ class Finding(NamedTuple):
     """The result of a query.
 
     Attributes:
-        query: of a dashboard.
-        text: the query without variables, as it was asked.
-        status: whether there is data, or nothing on purpose, or nothing, or an error.
-        cause: of nothing.
-        detail: for people: the cause, what is wrong, or why nothing is right.
+        query: the query of a dashboard.
+        text: the query as it was sent, with values instead of variables.
+        status: whether it returned data, nothing on purpose, nothing, or an error.
+        cause: the cause of an empty result.
+        detail: a text for people: the cause, the error, or why an empty result is fine.
     """
 
     query: PanelQuery
@@ -54,7 +54,7 @@ class Finding(NamedTuple):
 
 @dataclass
 class DashboardCheck:
-    """Asks a server for all that dashboards show.
+    """A check of everything that dashboards show.
 
     Attributes:
         server: to ask.
@@ -78,7 +78,7 @@ class DashboardCheck:
         """Yield the result of each query of dashboards, as soon as it is known.
 
         Raises:
-            ServerError: if the server does not answer any more.
+            ServerError: if the server stops responding.
         """
         for dashboard in dashboards:
             variables = variables_by_name(dashboard)
@@ -104,7 +104,7 @@ class DashboardCheck:
         if unknown:
             reason = f"the dashboard has no variable {', '.join(unknown)}"
             return Finding(query, text, "error", None, reason)
-        # The title without variables is for people; excuses know the other one.
+        # The title without variables is for people; excuses know the title with variables.
         titled_query = query._replace(title=values.fill(query.title, own)[0])
         try:
             if query.kind == "variable":
@@ -132,7 +132,7 @@ class DashboardCheck:
         return self.server.has_values(query, span.start, span.end, span.step)
 
     def _variable(self, query: str) -> tuple[list[str], str]:
-        """Return the values of a variable, and the query that they are of."""
+        """Return the values of a variable, and the query that they come from."""
         match = _VARIABLE.fullmatch(query)
         function, inside = match.groups() if match else ("", query)
         if function == "query_result":

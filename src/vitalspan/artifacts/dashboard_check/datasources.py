@@ -1,4 +1,4 @@
-"""Data sources of a dashboard's queries: which are Prometheus, and which do not resolve."""
+"""The data sources of a dashboard's queries: which are Prometheus, and which do not resolve."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Datasource(NamedTuple):
 
 @dataclass(frozen=True)
 class Datasources:
-    """Resolves the data sources that the parts of a dashboard name.
+    """A resolver of the data sources that a dashboard refers to.
 
     Attributes:
         variables: of the dashboard, by name.
@@ -50,7 +50,7 @@ class Datasources:
     def of(self, part: Mapping[str, Any], panel: Mapping[str, Any] | None = None) -> Datasource:
         """Return the data source of a variable, an annotation, or a query of a panel.
 
-        That of the panel goes before that of its query, unless it is a mixed one.
+        The data source of the panel precedes that of its query, unless it is a mixed one.
         """
         if panel is not None:
             kind, name = _type_and_name(panel.get("datasource"))
@@ -81,9 +81,9 @@ class Datasources:
 
 
 def _type_and_name(source: Any) -> tuple[str | None, str | None]:
-    """Return the type of a data source, if it is told, and its uid or its name."""
+    """Return the type of a data source, if known, and its uid or name."""
     if isinstance(source, Mapping):
         kind, uid = source.get("type"), source.get("uid")
         return (str(kind) if kind else None), (str(uid) if uid else None)
-    # Until schema 33, it is a name alone.
+    # Until schema 33, it is only a name.
     return None, source if isinstance(source, str) else None

@@ -1,4 +1,4 @@
-"""Queries that may return nothing while all is well, with the reasons."""
+"""Queries that may return nothing although all is well, with the reasons."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ _UNUSED: Final = {
 class ExpectedEmpty:
     """The reasons why queries may return nothing.
 
-    Each query of the dashboards that come with vitalspan says itself when it may be empty.
+    Each query of vitalspan's own dashboards declares when it may be empty.
 
     Args:
-        allowed: what else may be empty: panels, variables and annotations by their titles or names,
-            with the letter of a query if only one is meant, dashboards by uid or title, or
+        allowed: what else may be empty: panels, variables and annotations by title or name, with
+            the letter of a query if only one is meant; dashboards by uid or title; or
             `dashboard/panel`.
     """
 
@@ -58,10 +58,10 @@ class ExpectedEmpty:
         }
 
     def reason(self, query: PanelQuery, missing: str = "") -> str | None:
-        """Return why a query may return nothing, or None where it may not.
+        """Return why a query may return nothing, or None if it must not.
 
         Args:
-            query: of a dashboard.
+            query: the query of a dashboard.
             missing: the metric in it that the server does not know.
         """
         if self._allowed & set(names_of(query)):

@@ -17,14 +17,14 @@ class PanelQuery(NamedTuple):
     """A query of a dashboard.
 
     Attributes:
-        uid: of the dashboard.
-        dashboard: its title.
-        kind: of what asks.
-        title: of the panel, or the name of the variable or the annotation.
+        uid: the uid of the dashboard.
+        dashboard: the title of the dashboard.
+        kind: the kind of element that has the query.
+        title: the title of the panel, or the name of the variable or the annotation.
         ref: the letter of a panel's query.
-        text: the query, with the dashboard's variables in it.
-        instant: whether it is asked for one moment, the latest.
-        repeat: the variables for each of whose values the panel, or its row, is there once.
+        text: the query, including the dashboard's variables.
+        instant: whether only the latest value is queried.
+        repeat: the variables for each of whose values the panel, or its row, is repeated.
         problem: why its data source does not resolve; empty if it does.
     """
 
@@ -45,7 +45,7 @@ class PanelQuery(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of the query, different from all others of the dashboard."""
+        """The name of the query, unique within the dashboard."""
         if self.kind == "panel":
             return f"{self.title} {self.ref}".rstrip()
         return f"{self.kind} {self.title}"
@@ -54,11 +54,11 @@ class PanelQuery(NamedTuple):
 def queries_of(
     dashboard: Mapping[str, Any], datasources: Datasources | None = None
 ) -> list[PanelQuery]:
-    """Return all that a dashboard asks Prometheus, in the order in which Grafana does.
+    """Return all queries that a dashboard sends to Prometheus, in Grafana's order.
 
     Args:
-        dashboard: as Grafana's JSON has it.
-        datasources: resolves the data sources; without it, whatever is named is there.
+        dashboard: the dashboard in Grafana's JSON.
+        datasources: resolves the data sources; without it, all of them are assumed to exist.
     """
     sources = datasources or Datasources(variables_by_name(dashboard))
     uid, title = str(dashboard.get("uid") or ""), str(dashboard.get("title") or "")
@@ -94,19 +94,19 @@ def queries_of(
 
 
 def panels(dashboard: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], tuple[str, ...]]]:
-    """Yield the panels of a dashboard without the rows, each with the variables of its repetition.
+    """Yield the panels of a dashboard without the rows, each with the variables that repeat it.
 
-    Those of collapsed rows are among them.
+    Panels of collapsed rows are included.
     """
     of_row: tuple[str, ...] = ()
     for panel in dashboard.get("panels") or []:
         repeat = (str(panel["repeat"]),) if panel.get("repeat") else ()
         if panel.get("type") == "row":
-            # What follows an open row belongs to it, up to the next row.
+            # Panels after an open row belong to it, up to the next row.
             of_row = repeat
             for inner, repeat_inside in panels(panel):
                 yield inner, (*repeat, *repeat_inside)
-        # One that was saved as the repetition of another is made anew.
+        # A panel that was saved as the repetition of another is created again.
         elif repeat or not panel.get("repeatPanelId"):
             yield panel, (*of_row, *repeat)
 
@@ -118,7 +118,7 @@ def variables_by_name(dashboard: Mapping[str, Any]) -> dict[str, Mapping[str, An
 
 
 def import_inputs(dashboard: Mapping[str, Any]) -> list[str]:
-    """Return what an import by hand asks for, such as the data source of a shared dashboard.
+    """Return what a manual import asks for, such as the data source of a shared dashboard.
 
     A dashboard that is provisioned from a file has no values for these.
     """
@@ -128,7 +128,7 @@ def import_inputs(dashboard: Mapping[str, Any]) -> list[str]:
 
 
 def variable_query(variable: Mapping[str, Any]) -> str:
-    """Return what a variable asks, empty where it asks nothing."""
+    """Return the query of a variable; empty if it has none."""
     query = variable.get("query")
     if isinstance(query, Mapping):
         query = query.get("query")
@@ -136,7 +136,7 @@ def variable_query(variable: Mapping[str, Any]) -> str:
 
 
 def _in_order(variables: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return variables so that each comes after those that it uses, in their order otherwise."""
+    """Return variables in their order, but each after those that it uses."""
     waiting, ordered = dict(variables), []
     while waiting:
         ready = [
@@ -144,14 +144,14 @@ def _in_order(variables: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, A
             for name, variable in waiting.items()
             if not (used_variables(variable_query(variable)) - {name}) & waiting.keys()
         ]
-        # Those that use each other have no better order than their own.
+        # Variables that use each other stay in their own order.
         name = ready[0] if ready else next(iter(waiting))
         ordered.append(waiting.pop(name))
     return ordered
 
 
 def _shown_targets(panel: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the queries that are asked: hidden ones only where expressions may use them."""
+    """Return the queries that are sent: hidden ones only if expressions may use them."""
     targets = panel.get("targets") or []
     has_expressions = any(
         isinstance(source, Mapping) and _EXPRESSION in (source.get("uid"), source.get("type"))

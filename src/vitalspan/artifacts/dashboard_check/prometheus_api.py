@@ -12,7 +12,7 @@ from vitalspan.prometheus_http import PrometheusHttp, RefusedError, ServerError
 from vitalspan.units import parse_duration
 
 _MOST: Final = 256 * 2**20
-"""The most bytes of a response; no panel needs more."""
+"""The size limit of a response in bytes; no panel needs more."""
 
 _USUAL_SCRAPE: Final = 15.0
 
@@ -22,7 +22,7 @@ class PrometheusApi(PrometheusHttp):
 
     Args:
         url: the address of the server; a user and a password in it become basic authentication.
-        timeout: the most seconds to wait for a response.
+        timeout: the timeout of a response in seconds.
 
     Raises:
         ConfigurationError: for an invalid URL; the message has no secrets.
@@ -50,7 +50,7 @@ class PrometheusApi(PrometheusHttp):
         try:
             targets = self._ask("targets", {"state": "active"}, post=False)["activeTargets"]
             intervals = Counter(parse_duration(one["scrapeInterval"]) for one in targets)
-        # A server with nothing but the query API knows no targets.
+        # A server with only the query API knows no targets.
         except (RefusedError, KeyError, TypeError, ValueError):
             return _USUAL_SCRAPE
         return max(intervals.most_common(1)[0][0], 1.0) if intervals else _USUAL_SCRAPE
@@ -125,7 +125,7 @@ class PrometheusApi(PrometheusHttp):
         return [str(one) for one in self._ask("metadata", {}, post=False) or ()]
 
     def series(self, promql: str, at: float) -> list[dict[str, str]]:
-        """Return the labels of what a query selects at a time.
+        """Return the labels of the series that a query selects at a time.
 
         Raises:
             RefusedError: if the query is refused.

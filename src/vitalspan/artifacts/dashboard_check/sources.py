@@ -13,19 +13,19 @@ from vitalspan.errors import ConfigurationError
 Dashboard = dict[str, Any]
 
 _RESOURCE: Final = "dashboard.grafana.app/"
-"""The beginning of the `apiVersion` of dashboards that are files of a Kubernetes-like API."""
+"""The prefix of the `apiVersion` of dashboards that are files of a Kubernetes-like API."""
 
 _WITH_ROWS: Final = 16
-"""The schema before which panels are in rows."""
+"""The schema before which panels are within rows."""
 
 
 class SkippedFile(NamedTuple):
     """A file that has no dashboard.
 
     Attributes:
-        path: of the file.
-        reason: for people.
-        bad: whether it should have one.
+        path: the path of the file.
+        reason: the reason, for people.
+        bad: whether it should have a dashboard.
     """
 
     path: str
@@ -45,7 +45,7 @@ def dashboards_of_texts(texts: Mapping[str, str]) -> tuple[list[Dashboard], list
     """Return dashboards from their JSON, and what was skipped.
 
     Args:
-        texts: by the paths of their files.
+        texts: the JSON by the paths of the files.
     """
     dashboards, skipped = [], []
     for path, text in texts.items():
@@ -123,11 +123,11 @@ def _of_resource(resource: Mapping[str, Any]) -> Any:
 
 
 def _panels(content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the panels and rows of a dashboard as the schemas since 16 have them."""
+    """Return the panels and rows of a dashboard in the form of the schemas since 16."""
     panels = list(content.get("panels") or [])
     version = content.get("schemaVersion")
     if not isinstance(version, int) or version < _WITH_ROWS:
-        # Rows that were saved as the repetition of another are made anew.
+        # Rows that were saved as the repetition of another are created again.
         rows = [row for row in content.get("rows") or [] if not row.get("repeatIteration")]
         panels += [{**row, "type": "row"} for row in rows]
     return panels

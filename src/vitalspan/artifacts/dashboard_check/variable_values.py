@@ -11,7 +11,7 @@ EVERYTHING: Final = ".+"
 
 _ALL: Final = "$__all"
 _POINTS: Final = 240
-"""Of a query over a range: enough that nothing falls between two of them."""
+"""The number of points of a range query: enough that no sample falls between two of them."""
 
 _VARIABLE: Final = re.compile(r"\$(\w+)|\$\{(\w+)(?::(\w+))?\}|\[\[(\w+)(?::(\w+))?\]\]")
 _SPECIAL: Final = re.compile(r"([\\^$*+?.()|\[\]{}])")
@@ -19,12 +19,12 @@ _NUMBER: Final = re.compile(r"(\d+)")
 
 
 class VariableRange(NamedTuple):
-    """The time that is looked at.
+    """The time range of the queries.
 
     Attributes:
-        start: in Unix seconds.
-        end: in Unix seconds.
-        scrape: seconds between two scrapes.
+        start: the start in Unix seconds.
+        end: the end in Unix seconds.
+        scrape: the number of seconds between two scrapes.
     """
 
     start: float
@@ -37,9 +37,9 @@ class VariableRange(NamedTuple):
         return max(self.scrape, math.ceil((self.end - self.start) / _POINTS))
 
     def values(self) -> dict[str, str]:
-        """Return what Grafana's own variables stand for."""
+        """Return the values of Grafana's own variables."""
         length = round(self.end - self.start)
-        # At least four scrapes, so that there are two samples even where some were missed.
+        # At least four scrapes, so that there are two samples even if some were missed.
         rate = max(self.step + self.scrape, 4 * self.scrape)
         return {
             "__rate_interval": _duration(rate),
@@ -55,15 +55,15 @@ class VariableRange(NamedTuple):
 
 
 class VariableValues:
-    """Puts values in the place of a dashboard's variables.
+    """A container of values that replaces a dashboard's variables by them.
 
-    A saved value counts as long as the variable can have it. Otherwise all values are chosen, if
-    the variable has the choice of all, and else the first one.
+    A saved value is used as long as the variable can have it. Otherwise all values are chosen if
+    the variable allows that, and the first one if not.
 
     Args:
-        variables: of the dashboard, by name.
-        span: the time that is looked at.
-        chosen: values by name, which go before others. They may have names that are no variables.
+        variables: the variables of the dashboard, by name.
+        span: the time range of the queries.
+        chosen: values by name, which precede others. The names need not be those of variables.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class VariableValues:
             self._select(name, values)
 
     def learn(self, name: str, values: Sequence[str]) -> list[str]:
-        """Take the values that a variable may have, and return those that its pattern leaves."""
+        """Set the values that a variable may have, and return those that its pattern matches."""
         variable = self._variables[name]
         options = list(dict.fromkeys(_matching(values, str(variable.get("regex") or ""))))
         options = _sorted(options, variable.get("sort"))
@@ -91,15 +91,15 @@ class VariableValues:
         return options
 
     def each(self, name: str) -> list[dict[str, str]]:
-        """Return the values of a variable that panels are repeated for, one by one."""
+        """Return each value of a variable for which panels are repeated."""
         return [{name: _value_text([value], {})} for value in self._selected.get(name, ())]
 
     def fill(self, text: str, this: Mapping[str, str] | None = None) -> tuple[str, list[str]]:
-        """Return a text without variables, and the names of those that the dashboard lacks.
+        """Return a text with values instead of variables, and the variables that do not exist.
 
         Args:
             text: a query.
-            this: values that go before others.
+            this: values that precede others.
         """
         values = {**self._texts, **(this or {})}
         unknown: list[str] = []
@@ -116,7 +116,7 @@ class VariableValues:
         return _VARIABLE.sub(value, text), unknown
 
     def _begin(self, name: str, variable: Mapping[str, Any], span: VariableRange) -> None:
-        """Give a variable its value before a server has been asked for what it can be."""
+        """Give a variable its value before the server is asked for the possible ones."""
         saved, kind = _saved(variable), variable.get("type")
         query = variable.get("query")
         text = query if isinstance(query, str) else ""
@@ -182,7 +182,7 @@ def _matching(values: Sequence[str], pattern: str) -> list[str]:
     if not pattern:
         return [one for one in values if one]
     inside = re.fullmatch(r"/(.*)/\w*", pattern, re.DOTALL)
-    # JavaScript calls its groups otherwise.
+    # JavaScript writes named groups differently.
     text = re.sub(r"\(\?<(?![=!])", "(?P<", inside[1] if inside else pattern)
     try:
         matches = [re.search(text, one) for one in values]
@@ -196,7 +196,7 @@ def _matching(values: Sequence[str], pattern: str) -> list[str]:
 
 
 def _sorted(values: list[str], sort: object) -> list[str]:
-    """Return values in one of Grafana's orders: odd ones rise, even ones fall."""
+    """Return values in one of Grafana's orders: odd numbers ascend, even ones descend."""
     keys: tuple[Callable[[str], Any], ...] = (str, _number, str.lower, _natural)
     if not isinstance(sort, int) or not 1 <= sort <= 2 * len(keys):
         return values
@@ -219,12 +219,12 @@ def _duration(seconds: float) -> str:
 
 
 def _value_text(values: Sequence[str], variable: Mapping[str, Any]) -> str:
-    # Those that can have several values are for regular expressions, the others for anything.
+    # The values of multi-value variables are used in regular expressions, others anywhere.
     several = bool(variable.get("multi") or variable.get("includeAll"))
     texts = [_quoted(_SPECIAL.sub(r"\\\1", one) if several else one) for one in values]
     return "".join(texts) if len(texts) < 2 else f"({'|'.join(texts)})"
 
 
 def _quoted(value: str) -> str:
-    # Between the quotes of a PromQL string.
+    # It is placed between the quotes of a PromQL string.
     return value.replace("\\", "\\\\").replace('"', '\\"')

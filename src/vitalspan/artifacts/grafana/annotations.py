@@ -1,4 +1,4 @@
-"""Annotations of dashboards: events that all charts mark."""
+"""Annotations of dashboards: events that are marked in all charts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Annotation:
     """Events that are marked in all charts of a dashboard.
 
     Attributes:
-        name: of the switch that shows and hides them.
+        name: the name of the switch that shows and hides them.
         expr: the query, in PromQL; each of its series is an event.
-        color: of the marks.
-        title: of each event, with `{{label}}` for the value of a label.
-        text: of each event, in the same way.
+        color: the color of the marks.
+        title: the title of each event, with `{{label}}` for the value of a label.
+        text: the text of each event, in the same form.
         timed_by_value: whether the value of a series is the time of its event, in milliseconds.
-        empty: why there may be none while all is well; leave it out if there always are some.
+        empty: why there may be none although all is well; leave it out if there always are some.
     """
 
     name: str
@@ -48,7 +48,7 @@ def alerts_of_prometheus(_: Queries) -> Annotation:
 
 
 def _beginnings(firing: str) -> Annotation:
-    # One event for each alert: as long as it fires would colour all charts.
+    # One event for each alert: marking it as long as it fires would color all charts.
     began = f"{firing % ''} unless {firing % f' offset {STEP}'}"
     title, text = "{{alertname}} fires", "{{severity}}"
     return Annotation("Alerts", began, BAD, title, text, empty="no rule has begun to fire")

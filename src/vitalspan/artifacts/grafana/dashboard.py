@@ -23,10 +23,10 @@ class Row(NamedTuple):
     """A row of panels.
 
     Attributes:
-        title: above it.
-        panels: from left to right; those that find no room go into lines below.
-        height: of each of them, in Grafana's units; 8 is about a quarter of a screen.
-        widths: of each of them, of 24 in all.
+        title: the title above it.
+        panels: the panels from left to right; those that do not fit continue on the next line.
+        height: the height of each panel in Grafana's units; 8 is about a quarter of a screen.
+        widths: the width of each panel; a line has 24 units.
     """
 
     title: str
@@ -41,9 +41,9 @@ def row(
     """Return a decorator, after which a function that makes panels makes a row of them.
 
     Args:
-        title: above it.
-        height: of each panel.
-        widths: of each panel; without any, all are equally wide.
+        title: the title above it.
+        height: the height of each panel.
+        widths: the width of each panel; by default, all have the same width.
     """
 
     def decorate(panels: Callable[[Queries], Panels]) -> Callable[[Queries], Row]:
@@ -59,16 +59,16 @@ def row(
 
 @dataclass(frozen=True)
 class Dashboard:
-    """A dashboard. Its parts are functions, which make them with the queries of an export.
+    """A dashboard. Its parts are functions that create them with the queries of an export.
 
     Attributes:
-        uid: its identity, which is in its address and in links to it.
-        title: above it.
+        uid: its identity in its address and in links to it.
+        title: the title above it.
         description: what it is for.
-        variables: by which it can be narrowed down, beside the data source.
+        variables: the variables that narrow it down, besides the data source.
         rows: its panels.
         annotations: the events that are marked in its charts.
-        time_from: the beginning of the time that is shown at first, which ends now.
+        time_from: the start of the default time range, which ends now.
     """
 
     uid: str

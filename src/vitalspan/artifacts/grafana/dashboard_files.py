@@ -1,4 +1,4 @@
-"""Files of dashboards: the text of each, and files that are left over."""
+"""The files of dashboards, and files that an earlier export left."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vitalspan.config import Settings
 from vitalspan.errors import ConfigurationError, MissingExtraError
 
 _OURS: Final = "vitalspan-"
-"""The beginning of the uids of all dashboards."""
+"""The prefix of the uids of all dashboards."""
 
 _SDK: Final = "grafana_foundation_sdk"
 
@@ -25,12 +25,12 @@ def files(
     """Return the text of every dashboard, by the name of its file.
 
     Args:
-        prefix: before the names of vitalspan's own metrics.
-        datasource: the uid of the data source that is chosen at first.
-        native_histograms: whether durations are taken from native histograms where there are any.
+        prefix: the prefix of the names of vitalspan's own metrics.
+        datasource: the uid of the default data source.
+        native_histograms: whether durations come from native histograms if there are any.
 
     Raises:
-        ConfigurationError: for a prefix or a uid that cannot be.
+        ConfigurationError: for an invalid prefix or uid.
         MissingExtraError: if Grafana's builders are not installed.
     """
     Settings(metric_prefix=prefix)
@@ -51,11 +51,11 @@ def files(
 
 
 def left_over(contents: Mapping[str, str], directory: Path) -> list[Path]:
-    """Return the dashboards in a directory that were vitalspan's and are not made any more.
+    """Return vitalspan's dashboards in a directory that are no longer generated.
 
     Args:
         contents: the texts of all dashboards, by the names of their files.
-        directory: where others may be.
+        directory: the directory to search.
     """
     uids = {_uid(text) for text in contents.values()}
     others = [path for path in sorted(directory.glob("*.json")) if path.name not in contents]

@@ -1,4 +1,4 @@
-"""Dashboards as Grafana's JSON has them, made with Grafana's own builders."""
+"""Dashboards in Grafana's JSON, made with Grafana's own builders."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from vitalspan.artifacts.grafana.queries import Queries
 from vitalspan.artifacts.grafana.variables import Variable
 
 TAG: Final = "vitalspan"
-"""The tag that all dashboards have, and by which they are linked."""
+"""The tag of all dashboards, which links them."""
 
 _REFRESH: Final = "30s"
 _ALL: Final = models.VariableOption(selected=True, text="All", value="$__all")
 
 
 def dashboard_json(dashboard: Dashboard, queries: Queries, datasource: str) -> dict[str, Any]:
-    """Return a dashboard as Grafana's JSON has it.
+    """Return a dashboard in Grafana's JSON.
 
     Args:
-        dashboard: what it shows.
-        queries: that its parts are made with.
-        datasource: the uid of the data source that is chosen at first.
+        dashboard: the content of the dashboard.
+        queries: creates its parts.
+        datasource: the uid of the default data source.
     """
     page = builders.Dashboard(dashboard.title).uid(dashboard.uid).description(dashboard.description)
     page = page.tags([TAG]).time(dashboard.time_from, "now").refresh(_REFRESH).timezone("browser")
@@ -43,7 +43,7 @@ def dashboard_json(dashboard: Dashboard, queries: Queries, datasource: str) -> d
     content: dict[str, Any] = json.loads(JSONEncoder(sort_keys=True).encode(page.build()))
     for number, panel in enumerate(content["panels"], 1):
         panel["id"] = number
-        # The builders' default, which tables have no more.
+        # A default of the builders that tables no longer have.
         panel.get("options", {}).pop("footer", None)
     content["annotations"] = {
         "list": [_annotation(make(queries)) for make in dashboard.annotations]
@@ -74,7 +74,7 @@ def _variable(variable: Variable) -> builders.QueryVariable:
 
 
 def _annotation(annotation: Annotation) -> dict[str, Any]:
-    # The builders know no more of these than their name and their colour.
+    # The builders only support their name and color.
     content = {
         "datasource": DATASOURCE.to_json(),
         "enable": True,

@@ -1,4 +1,4 @@
-"""Panels as Grafana's JSON has them, made with Grafana's own builders."""
+"""Panels in Grafana's JSON, made with Grafana's own builders."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ from vitalspan.artifacts.grafana.panels import (
 from vitalspan.artifacts.grafana.styles import UNKNOWN, Mappings, Thresholds
 
 DATASOURCE: Final = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
-"""The data source that is chosen at the top of a dashboard."""
+"""The data source that is selected at the top of a dashboard."""
 
 _FILL: Final = 10
 _STACKED_FILL: Final = 40
 _STATE_FILL: Final = 80
-"""Percent of opacity of areas: below a line, below stacked lines, of states."""
+"""The opacity of areas in percent: below a line, below stacked lines, and of states."""
 
 _CELLS: Final = 60
-"""Cells of a history from left to right; Grafana refuses to draw more than find room."""
+"""The number of cells of a history; Grafana refuses to draw more than fit."""
 
 _ACROSS: Final = 3
-"""Repeated panels that stand side by side."""
+"""The number of repeated panels side by side."""
 
 _COLORED: Final = {"custom.cellOptions": {"type": "color-text"}}
 
 
 def panel_builder(panel: Panel) -> Any:
-    """Return the builder of a panel, which lacks only its place."""
+    """Return the builder of a panel, which only lacks its position."""
     match panel:
         case TimeSeries():
             return _time_series(panel)
@@ -70,7 +70,7 @@ def _time_series(panel: TimeSeries) -> Any:
     builder = builder.show_points(common.VisibilityMode.NEVER)
     tooltip = common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI)
     builder = builder.tooltip(tooltip.sort(common.SortOrder.DESCENDING))
-    # The series that matter most need no scrolling.
+    # The most important series are visible without scrolling.
     legend = _legend(common.LegendDisplayMode.TABLE, right=panel.legend_right)
     builder = builder.legend(legend.calcs(["lastNotNull", "max"]).sort_by("Max").sort_desc(True))
     maximum = panel.targets[0].maximum if panel.maximum is None else panel.maximum
@@ -124,7 +124,7 @@ def _state_history(panel: StateHistory) -> Any:
     )
     scheme = builders.FieldColor()
     if panel.mappings:
-        # By thresholds, Grafana would write their values in the legend, and not the names.
+        # By thresholds, Grafana would write the values in the legend instead of the names.
         scheme = scheme.mode(dashboard.FieldColorModeId.FIXED).fixed_color(UNKNOWN)
         return builder.color_scheme(scheme).mappings([_value_map(panel.mappings)]).row_height(0.8)
     scheme = scheme.mode(dashboard.FieldColorModeId.THRESHOLDS)
@@ -144,7 +144,7 @@ def _heatmap(panel: Heatmap) -> Any:
 def _table(panel: Table) -> Any:
     targets = [target.instant().format(PromQueryFormat.TABLE) for target in _targets(panel)]
     builder = _describe(table.Panel(), panel, targets)
-    # Joined rows have a column of each query's time and value, of which the values are kept.
+    # Joined rows have the time and value of each query, of which the values are kept.
     several = len(panel.columns) > 1
     values = [f"Value #{ref}" if several else "Value" for ref in targets_by_ref(panel)]
     columns = [*panel.labels, *values]

@@ -24,9 +24,9 @@ class Target:
         expr: the query, in PromQL.
         legend: the name of each of its series, with `{{label}}` for the value of a label.
         exemplar: whether the exemplars of a histogram are shown.
-        unit: of its values, one of Grafana's; `none` is a number.
-        maximum: the greatest value that there can be; None if there is no such thing.
-        empty: why it may return nothing while all is well; leave it out if it never should.
+        unit: the unit of its values in Grafana; `none` is a number.
+        maximum: the greatest possible value; None if there is none.
+        empty: why it may return nothing although all is well; leave it out if it never should.
     """
 
     expr: str
@@ -43,10 +43,10 @@ class _Panel:
     """The fields that all panels except tables have.
 
     Attributes:
-        title: of the panel.
+        title: the title of the panel.
         description: how to read it.
         targets: its queries.
-        unit: one of Grafana's; without it, that of the first query.
+        unit: a unit of Grafana; by default that of the first query.
     """
 
     title: str
@@ -60,15 +60,15 @@ class TimeSeries(_Panel):
     """Values over time.
 
     Attributes:
-        limits: values that are drawn as dashed lines, with their colours.
+        limits: values that are drawn as dashed lines, with their colors.
         stacked: whether areas are drawn on top of each other.
-        minimum: where the axis begins; None leaves that to Grafana.
-        maximum: where the axis ends; None for the greatest value of the first query.
-        soft_maximum: where the axis ends unless values are greater.
-        decimals: how many digits are shown after the point.
-        band: the lower and the upper of two series between which the area is filled.
-        legend_right: whether the legend is on the right, where many series find room.
-        repeat: the variable for each of whose values the panel is drawn once.
+        minimum: the start of the axis; None leaves it to Grafana.
+        maximum: the end of the axis; None for the greatest value of the first query.
+        soft_maximum: the end of the axis unless values are greater.
+        decimals: the number of decimals.
+        band: the lower and the upper of two series, between which the area is filled.
+        legend_right: whether the legend is on the right, where many series fit.
+        repeat: the variable for each of whose values the panel is repeated.
     """
 
     limits: Thresholds = ()
@@ -87,13 +87,13 @@ class Stat(_Panel):
     """The latest value of each series, large.
 
     Attributes:
-        thresholds: its colours.
-        mappings: texts and colours in place of values.
+        thresholds: its colors.
+        mappings: texts and colors instead of values.
         no_value: what is shown without data.
-        decimals: how many digits are shown after the point.
+        decimals: the number of decimals.
         show: whether the value, the name of the series, or both are shown.
-        sparkline: whether the past of a value is drawn behind it.
-        filled: whether the background is coloured, and not the text.
+        sparkline: whether the history of a value is drawn behind it.
+        filled: whether the background is colored instead of the text.
     """
 
     thresholds: Thresholds = PLAIN
@@ -110,11 +110,11 @@ class StateHistory(_Panel):
     """The state of each series over time.
 
     With mappings, a state lasts until the next one begins. With thresholds, time is divided into
-    cells, and each has the colour of its value.
+    cells, each in the color of its value.
 
     Attributes:
-        mappings: the text and the colour of each state.
-        thresholds: the colours of values.
+        mappings: the text and color of each state.
+        thresholds: the colors of values.
     """
 
     mappings: Mappings = field(default_factory=dict)
@@ -131,11 +131,11 @@ class Column:
     """A column of a table.
 
     Attributes:
-        title: above it.
+        title: the title above it.
         expr: the query, in PromQL, whose latest value is shown.
-        unit: one of Grafana's.
-        thresholds: its colours; without any, the text is not coloured.
-        empty: why it may return nothing while all is well; leave it out if it never should.
+        unit: a unit of Grafana.
+        thresholds: its colors; without any, the text is not colored.
+        empty: why it may return nothing although all is well; leave it out if it never should.
     """
 
     title: str
@@ -150,15 +150,15 @@ class Column:
 class Table:
     """A table with a row for each combination of labels, sorted by the first column.
 
-    Each column has its unit, and the panel that of the first one.
+    Each column has its own unit, and the panel has that of the first column.
 
     Attributes:
-        title: of the panel.
+        title: the title of the panel.
         description: how to read it.
         labels: each label that has a column, with the title of the column.
         columns: the values.
-        mappings: texts and colours in place of the values of the first column.
-        links: by label, where its values lead to.
+        mappings: texts and colors instead of the values of the first column.
+        links: the targets of the links of a label's values, by label.
         widths: by label, the width of its column in pixels; the other columns share the rest.
         descending: whether the greatest value comes first.
     """
@@ -184,7 +184,7 @@ Panel = TimeSeries | Stat | StateHistory | Heatmap | Table
 
 
 def targets_by_ref(panel: Panel) -> dict[str, Target]:
-    """Return the queries of a panel by the letters that Grafana tells them apart by."""
+    """Return the queries of a panel by the letters that identify them in Grafana."""
     return {chr(ord("A") + place): target for place, target in enumerate(panel.targets)}
 
 
@@ -194,7 +194,7 @@ def legend(*labels: str) -> str:
 
 
 def label_title(label: str) -> str:
-    """Return what a label is called in dashboards."""
+    """Return the title of a label in dashboards."""
     return _LABEL_TITLES.get(label, label.capitalize())
 
 
@@ -203,6 +203,6 @@ def labels(*names: str, **titled: str) -> dict[str, str]:
 
     Args:
         *names: labels whose columns have the usual titles.
-        **titled: further labels with titles of their own.
+        **titled: further labels with their titles.
     """
     return {name: label_title(name) for name in names} | titled

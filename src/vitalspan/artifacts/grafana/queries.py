@@ -17,10 +17,10 @@ from vitalspan.signals.catalogue import signal_of
 from vitalspan.units import BYTES, PER_SECOND, RATIO, SECONDS
 
 RATE_INTERVAL: Final = "$__rate_interval"
-"""Grafana's own variable: at least four scrape intervals, and no less than a pixel stands for."""
+"""A variable of Grafana: at least four scrape intervals, and no less than one pixel."""
 
 Scope = tuple[str, ...]
-"""Labels that have a variable of the same name."""
+"""The labels that have a variable of the same name."""
 
 TARGETS: Final[Scope] = ("job", "instance")
 COMPONENTS: Final[Scope] = (*TARGETS, "component")
@@ -37,12 +37,12 @@ PENDING, FIRING = (metrics.ALERT_STATES[state] for state in ("pending", "firing"
 
 @dataclass(frozen=True)
 class Queries:
-    """Makes PromQL.
+    """A builder of PromQL.
 
     Attributes:
-        prefix: before the names of vitalspan's own metrics.
-        native_histograms: whether durations are taken from native histograms where there are any.
-            Prometheus has the functions for that since 2.40; other servers may not have them.
+        prefix: the prefix of the names of vitalspan's own metrics.
+        native_histograms: whether durations come from native histograms if there are any.
+            Prometheus has the necessary functions since 2.40; other servers may not have them.
     """
 
     prefix: str = ""
@@ -68,10 +68,10 @@ class Queries:
         ago: float = 0.0,
         apart: bool = False,
     ) -> str:
-        """Return a signal, by job and `by`.
+        """Return a signal by job and by the labels in `by`.
 
         Args:
-            name: of the signal.
+            name: the name of the signal.
             scope: the variables that narrow it down.
             by: the labels that stay.
             over: the window, as PromQL has it.
@@ -94,15 +94,15 @@ class Queries:
         apart: bool = False,
         exemplar: bool = False,
     ) -> Target:
-        """Return the query of a panel about a signal, with what is known of its values.
+        """Return the query of a panel about a signal, with what is known about its values.
 
         Args:
-            name: of the signal.
+            name: the name of the signal.
             scope: the variables that narrow it down.
-            title: the name of its series; without one, the labels that tell them apart.
-            how: the aggregation that makes one series of all.
-            by: the labels that stay, beside the job.
-            apart: whether instances stay apart.
+            title: the name of its series; by default, the labels that distinguish them.
+            how: the aggregation that combines all series into one.
+            by: the labels to keep, besides the job.
+            apart: whether instances are kept apart.
             exemplar: whether exemplars are shown.
         """
         expr = self.signal(name, scope, by=by, apart=apart)
@@ -120,7 +120,7 @@ class Queries:
         return Selection(_where(scope), span=RATE_INTERVAL, context=self.context)
 
     def name(self, metric: Family | str) -> str:
-        """Return what a metric is called in Prometheus."""
+        """Return the name of a metric in Prometheus."""
         return self.context.name(_name(metric))
 
     def series(self, metric: Family | str, scope: Scope = OPERATIONS, *matchers: Matcher) -> str:
@@ -134,8 +134,8 @@ class Queries:
     def heatmap(self, histogram: Family) -> str:
         """Return how many measurements came between two points, bucket by bucket.
 
-        Where any series has a native histogram, the buckets are those of the native ones: buckets
-        of both kinds cannot be drawn together.
+        If any series has a native histogram, the buckets are those of the native ones: buckets of
+        both kinds cannot be drawn together.
         """
         classic = f"sum by (le) ({self.increase(f'{histogram.name}_bucket')})"
         if not self.native_histograms:

@@ -1,4 +1,4 @@
-"""The dashboard Alerts and SLOs: what fires, what changed, who was told, and error budgets."""
+"""The dashboard Alerts and SLOs: alerts, their changes, notifications, and error budgets."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def _events(title: str, description: str, *targets: Target) -> TimeSeries:
         targets,
         decimals=0,
         legend_right=True,
-        # One event is not as tall as a hundred.
+        # A single event should not be as tall as a hundred.
         soft_maximum=5,
     )
 

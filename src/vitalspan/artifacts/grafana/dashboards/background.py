@@ -25,7 +25,7 @@ _NO_POLLER: Final = "nobody asks the broker for the length of queues"
 _NO_JOBS: Final = "no job is watched"
 
 _LATE: Final = ((None, styles.GOOD), (0.0, styles.BAD))
-"""Colours of how late a success is, in seconds: one that is still due is below 0."""
+"""The colors of a late success, in seconds: one that is still due is below 0."""
 
 
 @row("Tasks", widths=(12, 12, 12, 12))
@@ -108,4 +108,4 @@ BACKGROUND: Final = Dashboard(
     (_tasks, _jobs),
     time_from="now-6h",
 )
-"""The dashboard of what runs behind requests."""
+"""The dashboard of work outside of requests."""

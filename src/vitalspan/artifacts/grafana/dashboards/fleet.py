@@ -1,6 +1,6 @@
 """The dashboard Fleet: many instances at once, from recorded series alone.
 
-What it costs Prometheus does not grow with the number of instances.
+Its cost for Prometheus does not grow with the number of instances.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _COMPONENT: Final = Grouping(component=True)
 _OVER: Final = f"over {duration_text(FLEET_WINDOW)}"
 
 
-# The prefix is within the recorded names.
+# The recorded names contain the prefix.
 _RECORDED: Final = Queries()
 
 

@@ -1,4 +1,4 @@
-"""The dashboard Health: the score, its factors, components and what they depend on."""
+"""The dashboard Health: the score, its factors, and the components with their dependencies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WIDE: Final = (14, 10)
 
 
 def _levels(queries: Queries) -> tuple[str, str, str]:
-    """Return the label of levels, the score of each one's worst instance, and those without."""
+    """Return the label of levels, the score of each one's worst instance, and those without one."""
     label = queries.name(metrics.HEALTH_STATUS)
     at = f"({queries.series(metrics.HEALTH_STATUS, TARGETS)} == 1)"
     score = queries.series(metrics.HEALTH_SCORE, TARGETS)

@@ -1,4 +1,4 @@
-"""The dashboard Operation: one operation from every side."""
+"""The dashboard Operation: everything about one operation."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _now(queries: Queries) -> Panels:
 @row("Rate and errors", widths=[12] * 4)
 def _rate_and_errors(queries: Queries) -> Panels:
     errors = queries.rate(metrics.OPERATION_ERRORS)
-    # A counter of errors is not there before the first of them.
+    # A counter of errors does not exist before the first error.
     every = f"sum({errors}) or 0 * sum({queries.signal('rate')})"
     by_type = f"sum by (component, operation, error_type) ({errors})"
     yield TimeSeries(
@@ -157,4 +157,4 @@ OPERATION: Final = Dashboard(
         *(call_resources, measures, caches, apis, models),
     ),
 )
-"""The dashboard to look at once it is known who is in trouble."""
+"""The dashboard for when you know which operation is in trouble."""

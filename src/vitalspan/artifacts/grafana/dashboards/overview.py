@@ -1,4 +1,4 @@
-"""The dashboard Overview: how the service does, at a glance."""
+"""The dashboard Overview: the state of the service at a glance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboard Resources: what processes take of their machines, and who takes it."""
+"""The dashboard Resources: what processes use of their machines, and which components use it."""
 
 from __future__ import annotations
 
@@ -219,4 +219,4 @@ RESOURCES: Final = Dashboard(
         *(machine, inventory, vitalspan_itself),
     ),
 )
-"""The dashboard of CPU, memory and what else is scarce."""
+"""The dashboard of CPU, memory and other limited resources."""

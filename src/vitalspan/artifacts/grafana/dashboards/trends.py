@@ -1,4 +1,4 @@
-"""The dashboard Trends: compared with before, slopes, forecasts, and what is unusual."""
+"""The dashboard Trends: comparisons with the past, slopes, forecasts, and unusual values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vitalspan.artifacts.grafana.variables import label_variables
 _HOUR: Final = 3600
 _DAY: Final = 86400.0
 _PAST: Final = "[1h:1m]"
-"""What lines are drawn through, and what the usual is made of: the last hour, minute by minute."""
+"""The range for lines and for usual values: the last hour, minute by minute."""
 
 _USUAL: Final = ("usual minimum", "usual maximum")
 _DEVIATIONS: Final = 3
@@ -165,4 +165,4 @@ TRENDS: Final = Dashboard(
     (_week_over_week, _slopes, _forecasts, _time_to_limits, _unusual),
     time_from="now-6h",
 )
-"""The dashboard of what changes slowly."""
+"""The dashboard of slow changes."""
