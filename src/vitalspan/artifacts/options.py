@@ -18,7 +18,7 @@ from vitalspan.units import duration_text
 
 _URL: Final = re.compile(r"(https?://[!-~]+)?", re.ASCII)
 DATASOURCE: Final = "prometheus"
-"""The uid of the data source in Grafana that dashboards select at first."""
+"""The uid of the data source in Grafana that dashboards select by default."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class Options:
     """Options of the export of rules.
 
     Attributes:
-        per_instance: whether each instance has alerts of its own.
-        metric_prefix: the prefix of vitalspan's own metrics, as the processes have it.
-        runbook_url: the address of runbooks; `{alertname}` stands for the name of the alert, which
-            is appended otherwise.
-        interval: the seconds between two evaluations of groups that have no interval of their own.
-        scrape_interval: the seconds between two scrapes; None for 15, or those of
-            `interval` if they are fewer.
-        buckets: the bucket boundaries of durations, in seconds, as the processes have them.
+        per_instance: whether each instance has its own alerts.
+        metric_prefix: the prefix of vitalspan's own metrics, as in the processes.
+        runbook_url: the address of runbooks; `{alertname}` in it is replaced by the name of the
+            alert, which is appended otherwise.
+        interval: the evaluation interval in seconds of groups that have none of their own.
+        scrape_interval: the scrape interval in seconds; None for 15, or for `interval` if that is
+            shorter.
+        buckets: the bucket boundaries of durations in seconds, as in the processes.
 
     Raises:
         ConfigurationError: for invalid values.
@@ -68,7 +68,7 @@ class Options:
 
     @property
     def scrape(self) -> float:
-        """The seconds between two scrapes."""
+        """The scrape interval in seconds."""
         usual = min(self.interval, USUAL_SCRAPE)
         return usual if self.scrape_interval is None else self.scrape_interval
 

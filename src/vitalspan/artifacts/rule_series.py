@@ -1,4 +1,4 @@
-"""Checks whether the series of rules exist, in a Prometheus or at a metrics endpoint."""
+"""Check whether the series of rules exist, in a Prometheus or at a metrics endpoint."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from vitalspan.signals.source import MONITOR
 from vitalspan.words import hint, nearest
 
 _NAMING: Final = (COMPONENT, OPERATION, "cache", "api", "slo")
-"""Labels whose values are names that a program gives, not something that happens."""
+"""Labels whose values are names chosen by a program instead of events."""
 
 _ALERTS: Final = "ALERTS"
-"""What Prometheus writes down about alerts itself."""
+"""The series that Prometheus itself writes about alerts."""
 
 _MOST: Final = 64 * 2**20
 _SECONDS: Final = 30.0
 _LATELY: Final = "1d"
-"""How far back a Prometheus is asked for series."""
+"""The time range of queries for series."""
 
 
 class SeriesFinding(NamedTuple):
     """A finding about the series of a rule or an SLO.
 
     Attributes:
-        name: of the rule or the SLO.
-        problem: what there is not.
-        is_mistake: whether a name is missing, and not only something that has not happened yet.
+        name: the name of the rule or the SLO.
+        problem: what is missing.
+        is_mistake: whether a name is missing, rather than an event that has not happened yet.
     """
 
     name: str
@@ -50,14 +50,14 @@ class SeriesFinding(NamedTuple):
 
 
 class SeriesSource(Protocol):
-    """A source in which series are looked for."""
+    """A source of series."""
 
     def label_sets(self, metric: str) -> list[dict[str, str]]:
         """Return the labels of all series of a metric."""
         ...
 
     def metrics(self) -> Collection[str]:
-        """Return the names of all metrics, those without series as well where they are known."""
+        """Return the names of all metrics, including known ones without series."""
         ...
 
 
@@ -65,7 +65,7 @@ class PrometheusSeries:
     """The series that a Prometheus has had in the last day.
 
     Args:
-        api: of the server.
+        api: the API of the server.
     """
 
     def __init__(self, api: PrometheusApi) -> None:
@@ -78,7 +78,7 @@ class PrometheusSeries:
         return self._api.series(f"last_over_time({metric}[{_LATELY}])", self._now)
 
     def metrics(self) -> Collection[str]:
-        """Return the names of all metrics, those without series as well while they are scraped."""
+        """Return the names of all metrics, including scraped ones without series."""
         if self._names is None:
             self._names = {*self._api.label_values("__name__"), *self._api.metadata_names()}
         return self._names
@@ -88,7 +88,7 @@ class ScrapedSeries:
     """The series of one scrape.
 
     Args:
-        text: in the text format of Prometheus or OpenMetrics.
+        text: an exposition in the text format of Prometheus or OpenMetrics.
     """
 
     def __init__(self, text: str) -> None:
@@ -97,7 +97,7 @@ class ScrapedSeries:
 
         self._series: dict[str, list[dict[str, str]]] = {}
         for family in text_string_to_metric_families(text):
-            # One without samples is known, but nothing has happened yet.
+            # A metric without samples is known, but has no events yet.
             total = f"{family.name}_total" if family.type == "counter" else family.name
             self._series.setdefault(total, [])
             for sample in family.samples:
@@ -108,15 +108,16 @@ class ScrapedSeries:
         return self._series.get(metric, [])
 
     def metrics(self) -> Collection[str]:
-        """Return the names of all metrics, those without series as well."""
+        """Return the names of all metrics, including those without series."""
         return self._series
 
 
 def series_source(url: str) -> SeriesSource:
-    """Return the series that are found at a URL.
+    """Return the source of series at a URL.
 
     Args:
-        url: of a Prometheus, or of a metrics endpoint such as `http://localhost:9464/metrics`.
+        url: the URL of a Prometheus, or of a metrics endpoint such as
+            `http://localhost:9464/metrics`.
 
     Raises:
         ConfigurationError: for an invalid URL.
@@ -127,12 +128,12 @@ def series_source(url: str) -> SeriesSource:
 
 
 def findings(rules: RuleSet, source: SeriesSource, prefix: str = "") -> Iterator[SeriesFinding]:
-    """Yield what is missing of the series that rules and SLOs are about.
+    """Yield the missing series of rules and SLOs.
 
     Args:
-        rules: without the groups of the SLOs.
-        source: of the series.
-        prefix: before the names of vitalspan's own metrics.
+        rules: the rules without the groups of the SLOs.
+        source: the source of the series.
+        prefix: the prefix of the names of vitalspan's own metrics.
 
     Raises:
         RefusedError: if a server refuses a request.
@@ -199,12 +200,12 @@ def _missing(
 def _missing_metric(metric: str, source: SeriesSource, prefix: str) -> tuple[str, bool]:
     metrics = source.metrics()
     own = {prefix + family.name for family in vars(names).values() if isinstance(family, Family)}
-    # Metadata has the names of counters as their families, without the ending. Ours have none
-    # before they have series.
+    # Metadata has counters without the suffix. Our metrics have no metadata before they have
+    # series.
     quiet = bool({metric, metric.removesuffix("_total")} & {*metrics, *own})
     start = f"{prefix}operation_"
     if metric.startswith(start) and metric.endswith("_total"):
-        # A measure may be counted in rare calls only.
+        # A measure may only be counted in rare calls.
         measures = [one[len(start) :] for one in metrics if one.startswith(start)]
         plain = [one.removesuffix("_total") for one in measures if one.endswith("_total")]
         stem = metric.removeprefix(start).removesuffix("_total")
@@ -215,7 +216,7 @@ def _missing_metric(metric: str, source: SeriesSource, prefix: str) -> tuple[str
 
 
 def _missing_label(metric: str, matcher: Matcher, series: Sequence[dict[str, str]]) -> str:
-    """Return what is wrong with a label, or with a value that is a name."""
+    """Return the problem with a label, or with a value that is a name."""
     label = matcher.label
     if not any(label in labels for labels in series):
         names = {name for labels in series for name in labels}
@@ -229,7 +230,7 @@ def _missing_label(metric: str, matcher: Matcher, series: Sequence[dict[str, str
 
 
 def _exposition(url: str) -> str | None:
-    """Return the text of a metrics endpoint, None where something else responds, or nothing."""
+    """Return the text of a metrics endpoint; None if there is none."""
     target = HttpTarget("metrics endpoint", url, timeout=_SECONDS)
     accept = {"Accept": "text/plain;version=0.0.4"}
     try:
@@ -237,7 +238,7 @@ def _exposition(url: str) -> str | None:
             through_environment_proxy(target), target.selector, headers=accept, most=_MOST
         )
     except HttpError:
-        # PrometheusApi says what is wrong with a server.
+        # PrometheusApi reports problems with a server.
         return None
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if response.status != 200 or kind not in ("text/plain", "application/openmetrics-text"):

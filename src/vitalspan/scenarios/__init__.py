@@ -1,1 +1,1 @@
-"""Internal: scenarios, which test rules on made-up traffic without waiting for time to pass."""
+"""Internal: scenarios, which test rules with simulated traffic without waiting."""

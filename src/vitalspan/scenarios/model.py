@@ -1,4 +1,4 @@
-"""Scenarios: made-up traffic, and the alerts that are expected to come of it."""
+"""Scenarios: simulated traffic, and the alerts that it should raise."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ AlertState = Literal["pending", "firing"]
 
 @dataclass(frozen=True)
 class Period:
-    """A period of a scenario: its begin and end, in seconds after the scenario's start."""
+    """A period of a scenario: its start and end, in seconds after the scenario's start."""
 
     begin: float
     end: float
@@ -31,13 +31,13 @@ class OperationTraffic:
 
 @dataclass(frozen=True)
 class Calls(OperationTraffic):
-    """Calls of an operation, evenly spread.
+    """Calls of an operation, evenly distributed.
 
     Attributes:
         rate: calls per second.
-        takes: seconds that each call lasts.
-        errors: the share of calls that raise, evenly spread.
-        measures: what each call adds to measures.
+        takes: the duration of each call in seconds.
+        errors: the share of calls that raise, evenly distributed.
+        measures: the amounts that each call adds to measures.
     """
 
     rate: float = 1.0
@@ -53,7 +53,7 @@ class StuckCall(OperationTraffic):
 
 @dataclass(frozen=True)
 class CacheLookups:
-    """Look-ups in a cache: how many per second, and the share of them that are hits."""
+    """Cache lookups: their number per second, and the share of hits."""
 
     cache: str
     period: Period
@@ -64,7 +64,7 @@ class CacheLookups:
 
 @dataclass(frozen=True)
 class ApiCalls:
-    """Calls to an API: how many per second, with the tokens and dollars of each."""
+    """Calls to an API: their number per second, with the tokens and dollars of each."""
 
     api: str
     period: Period
@@ -80,7 +80,7 @@ Traffic = Calls | StuckCall | CacheLookups | ApiCalls
 
 @dataclass(frozen=True)
 class InputSeries:
-    """A metric of the registry: one value for each tick, None for no value. The last one stays."""
+    """A metric of the registry: one value per tick, None for no value. The last one remains."""
 
     metric: str
     labels: Pairs
@@ -89,7 +89,7 @@ class InputSeries:
 
 @dataclass(frozen=True)
 class ExpectedAlert:
-    """An alert that is expected; of any severity where none is given."""
+    """An expected alert, of any severity if none is given."""
 
     alert: str
     severity: str | None = None
@@ -99,12 +99,12 @@ class ExpectedAlert:
 
 @dataclass(frozen=True)
 class Expectation:
-    """The alerts that are expected to fire at a moment, and the pending ones that are named.
+    """The alerts that should fire at a time, and the pending ones that are named.
 
     Attributes:
-        at: seconds after the scenario's start.
+        at: the time in seconds after the scenario's start.
         alerts: the expected alerts.
-        place: where the expectation stands in the file, for messages.
+        place: the place of the expectation in the file, for messages.
     """
 
     at: float
@@ -114,7 +114,7 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Made-up traffic and metrics, and the alerts that they are expected to raise."""
+    """Simulated traffic and metrics, and the alerts that they should raise."""
 
     name: str
     traffic: tuple[Traffic, ...] = ()
@@ -128,8 +128,8 @@ class ScenarioFile:
 
     Attributes:
         rule_files: the files whose rules are tested.
-        tick: seconds between two evaluations.
-        scenarios: each is played from an empty state.
+        tick: the evaluation interval in seconds.
+        scenarios: the scenarios, each of which starts from an empty state.
     """
 
     rule_files: tuple[Path, ...]

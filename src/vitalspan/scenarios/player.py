@@ -1,4 +1,4 @@
-"""Plays a scenario on a monitor and a clock of its own, and compares the alerts."""
+"""Play a scenario with its own monitor and clock, and compare the alerts."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _ROUNDING: Final = 1e-9
 
 
 class ScenarioError(Exception):
-    """The error of a made-up call that fails."""
+    """The error of a simulated call that fails."""
 
 
 class _ScenarioClock:
-    """A clock that shows the seconds since the scenario's start that it is set to."""
+    """A clock that is set to the seconds since the scenario's start."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -67,12 +67,12 @@ class _InputSeriesCollector(Collector):
 
 
 class Player:
-    """Plays a scenario, tick by tick.
+    """A player of a scenario, tick by tick.
 
     Args:
-        rules: the rules under test.
-        scenario: the traffic, and what is expected of it.
-        tick: seconds between two evaluations.
+        rules: the rules to test.
+        scenario: the traffic and the expected alerts.
+        tick: the evaluation interval in seconds.
     """
 
     def __init__(self, rules: RuleSet, scenario: Scenario, tick: float) -> None:
@@ -165,7 +165,7 @@ class Player:
 
 
 def _is_in_share(share: float, index: int) -> bool:
-    """Return whether the call of this number is in a share that is evenly spread over all calls."""
+    """Return whether a call belongs to a share that is evenly distributed over all calls."""
     return math.floor((index + 1) * share + _ROUNDING) > math.floor(index * share + _ROUNDING)
 
 

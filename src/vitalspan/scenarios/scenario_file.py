@@ -1,4 +1,4 @@
-"""Reads scenario files, and reports all mistakes in them at once, each with its place."""
+"""Read scenario files, and report all their mistakes at once, each with its place."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def load(path: str | os.PathLike[str]) -> ScenarioFile:
     """Read a scenario file.
 
     Raises:
-        ConfigFileError: with all mistakes in it, each with its line and column.
+        ConfigFileError: with all its mistakes, each with its line and column.
         MissingExtraError: if PyYAML is not installed.
     """
     report = Report(str(path))

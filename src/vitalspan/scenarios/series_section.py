@@ -1,4 +1,4 @@
-"""Reads input series: their labels, and their values from tick to tick."""
+"""Read input series: their labels, and their values at each tick."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Parsed = TypeVar("Parsed")
 
 
 def read_series(node: Node, report: Report) -> tuple[MetricLabels, tuple[NotedValue, ...]] | None:
-    """Return the labels of a series and its values, None where something is wrong with it."""
+    """Return the labels and values of a series; None if it has a mistake."""
     fields = Fields(node, ("series", "values"), report, usable="series and values")
     labels = _parsed(fields, "series", 'a series such as up{job="api"}', _whole_series)
     values = _parsed(fields, "values", "values such as 0+10x5", parse_values)

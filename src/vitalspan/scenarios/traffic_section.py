@@ -1,4 +1,4 @@
-"""Reads the traffic of a scenario: calls, stuck calls, look-ups in caches and calls to APIs."""
+"""Read the traffic of a scenario: calls, stuck calls, cache lookups and calls to APIs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PERIOD: Final = ("from", "to")
 
 
 def read_traffic(scenario: Fields) -> tuple[Traffic, ...]:
-    """Return the traffic of a scenario, without what cannot be read, which is reported."""
+    """Return the traffic of a scenario; invalid parts are reported and left out."""
     readers: dict[str, Callable[[Node, Report], Traffic | None]] = dict(
         zip(SECTIONS, (_calls, _stuck_call, _cache_lookups, _api_calls), strict=True)
     )

@@ -1,4 +1,4 @@
-"""Reads the unit tests of rules that promtool takes."""
+"""Read unit tests of rules in the format of promtool."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ _MINUTE: Final = 60.0
 
 @dataclass(frozen=True)
 class ExpectedAlerts:
-    """The alerts of a name that fire at a time.
+    """The expected alerts with one name at a time.
 
     Attributes:
-        at: seconds from the beginning.
+        at: the time in seconds from the beginning.
         alert: the name.
         alerts: the labels and annotations of each.
     """
@@ -53,10 +53,10 @@ class ExpectedAlerts:
 
 @dataclass(frozen=True)
 class ExpectedSamples:
-    """The result of an expression at a time.
+    """The expected result of an expression at a time.
 
     Attributes:
-        at: seconds from the beginning.
+        at: the time in seconds from the beginning.
         expr: the expression.
         samples: the labels and the value of each element.
     """
@@ -68,15 +68,15 @@ class ExpectedSamples:
 
 @dataclass(frozen=True)
 class UnitTest:
-    """Series, and what is expected of rules on them.
+    """A unit test: series, and the expected results of rules on them.
 
     Attributes:
-        name: for people.
-        interval: seconds between two values of a series.
+        name: the name, for people.
+        interval: the number of seconds between two values of a series.
         series: labels and values.
-        alerts: what is expected to fire.
-        samples: what expressions are expected to give.
-        external_labels: those that templates see.
+        alerts: the alerts that should fire.
+        samples: the expected results of expressions.
+        external_labels: the external labels in templates.
     """
 
     name: str
@@ -88,7 +88,7 @@ class UnitTest:
 
     @property
     def end(self) -> float:
-        """The last time that something is expected at."""
+        """The time of the last expectation."""
         return max((one.at for one in self.moments), default=0.0)
 
     @property
@@ -103,9 +103,9 @@ class UnitTestFile:
     """The content of a file of unit tests.
 
     Attributes:
-        rule_files: patterns of the files that are tested.
-        interval: seconds between two evaluations.
-        group_order: names of groups that are evaluated first, in this order.
+        rule_files: patterns of the files to test.
+        interval: the evaluation interval in seconds.
+        group_order: the names of groups that are evaluated first, in this order.
         tests: the tests.
     """
 
@@ -116,7 +116,7 @@ class UnitTestFile:
 
 
 def is_unit_test_file(document: Node) -> bool:
-    """Return whether a document is promtool's, and not a file of scenarios."""
+    """Return whether a document is a unit test of promtool rather than a file of scenarios."""
     if not isinstance(document, Entries):
         return False
     if any(name in document.fields for name in _OF_PROMTOOL):
@@ -132,7 +132,7 @@ def load(path: str | os.PathLike[str]) -> UnitTestFile:
     """Read a file of unit tests.
 
     Raises:
-        ConfigFileError: with all mistakes in it, each with its line and column.
+        ConfigFileError: with all its mistakes, each with its line and column.
         MissingExtraError: if PyYAML or promql-parser is not installed.
     """
     report = Report(str(path))

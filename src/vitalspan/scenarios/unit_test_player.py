@@ -1,4 +1,4 @@
-"""Plays unit tests of rules, and says what differs from what they expect."""
+"""Play unit tests of rules, and report differences from the expected results."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _TOLERANCE = 1e-9
 
 
 class TestSeries:
-    """The series of a test, and what rules record.
+    """The series of a test, and those that rules record.
 
     Attributes:
-        now: the time of the evaluation, in milliseconds since the beginning.
-        external_labels: those that templates see.
-        has_everything: whether there are samples that nobody has asked for before.
+        now: the time of the evaluation in milliseconds since the beginning.
+        external_labels: the external labels in templates.
+        has_everything: whether there are samples that nobody has requested yet.
     """
 
     has_everything = True
-    # pytest is not to take it for a test.
+    # pytest should not collect it as a test.
     __test__ = False
 
     def __init__(
@@ -59,7 +59,7 @@ class TestSeries:
             self._series[labels] = Series.of(labels, samples)
 
     def select(self, demand: Demand) -> list[Series]:
-        """Return the series that a demand asks for."""
+        """Return the series that a demand selects."""
         selected = self._selected.get(demand)
         if selected is None:
             matches = demand.selector.matches
@@ -68,7 +68,7 @@ class TestSeries:
         return selected
 
     def record(self, owner: Hashable, vector: Vector) -> None:
-        """Keep what a rule has computed; what it does not give any more has ended."""
+        """Keep the result of a rule; a series that is no longer in it has ended."""
         before = self._recorded.get(owner, set())
         present = {labels for labels, _ in vector}
         for labels, value in (*vector, *((labels, STALE) for labels in before - present)):
@@ -81,10 +81,10 @@ class TestSeries:
 
 
 class UnitTestPlayer:
-    """Evaluates rules as often as a file says.
+    """A player that evaluates rules as often as a file says.
 
     Args:
-        file: says how often, and in which order.
+        file: the file with the evaluation interval and the order of groups.
         groups: the rules.
         test: one of the tests in the file.
     """
@@ -106,7 +106,7 @@ class UnitTestPlayer:
                     )
 
     def play(self) -> Iterator[str]:
-        """Yield what differs, in order of time."""
+        """Yield the differences in the order of time."""
         moments = self._test.moments
         end = round(self._test.end * 1000)
         for now in range(0, end + 1, self._interval):

@@ -1,4 +1,4 @@
-"""The rules that unit tests of promtool are about."""
+"""The rules that unit tests of promtool test."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from vitalspan.scenarios.unit_test_file import UnitTestFile
 
 
 def tested_groups(file: UnitTestFile) -> list[Group]:
-    """Return the groups of the rule files that a file of unit tests names.
+    """Return the groups in the rule files of a file of unit tests.
 
-    Rules that need a server are among them: a test has all the samples that they ask for.
+    Rules that need a server are included: a test has all samples that they use.
 
     Raises:
-        ConfigFileError: for rule files with mistakes, or with rules on signals, whose scenarios
-            say what a program does.
+        ConfigFileError: for rule files with mistakes, or with rules on signals, whose tests are
+            scenarios, which describe what a program does.
         MissingExtraError: if PyYAML or promql-parser is not installed.
     """
     return [

@@ -143,7 +143,7 @@ class Queries:
         return f"sum({self.increase(histogram)}) or on () {classic}"
 
     def seen_calls(self, scope: Scope) -> str:
-        """Return a selector of series that each operation has that was ever called."""
+        """Return a selector of series that every operation with calls has."""
         count = metrics.DURATION_COUNT
         if not self.native_histograms:
             return self.series(count, scope)
@@ -158,31 +158,31 @@ class Queries:
         *matchers: Matcher,
         over: str = RATE_INTERVAL,
     ) -> str:
-        """Return how much a counter has grown, series by series."""
+        """Return the growth of a counter, series by series."""
         return f"increase({self.series(metric, scope, *matchers)}[{over}])"
 
     def otherwise(self, vector: str, label: str, text: str, value: float = 0) -> str:
-        """Return a vector, or where it is empty one value with a label that says so.
+        """Return a vector, or a single value with an explanatory label if it is empty.
 
-        Where no process is seen there is no such value: nothing is known to be well then.
+        Without any process, there is no such value: nothing is known to be well then.
         """
         fallback = f"max({self.series(metrics.BUILD_INFO, TARGETS)}) * {value:g}"
         return f'{vector} or on () label_replace({fallback}, "{label}", "{text}", "", "")'
 
     def value_or_zero(self, vector: str) -> str:
-        """Return a single value, or 0 where there is none but a process is seen."""
-        # Added up, since the 0 would be a series of its own beside the value.
+        """Return a single value, or 0 if there is none but there is a process."""
+        # It is a sum, since the 0 would otherwise be another series.
         return f"sum({self.otherwise(vector, 'instead', 'none')})"
 
 
 def grouped(how: str, vector: str, *labels: str, empty: str = "") -> Target:
-    """Return a query that aggregates a vector by labels, after which its series are named.
+    """Return a query that aggregates a vector by labels, which name its series.
 
     Args:
         how: the aggregation.
-        vector: what is aggregated.
-        *labels: of which `job` only keeps jobs apart, and is in no name.
-        empty: why it may return nothing while all is well.
+        vector: the vector to aggregate.
+        *labels: the labels; `job` only keeps jobs apart, and is not part of names.
+        empty: why it may return nothing although all is well.
     """
     named = [label for label in labels if label != "job"]
     expr = f"{how} by ({', '.join(labels)}) ({vector})"
@@ -190,7 +190,7 @@ def grouped(how: str, vector: str, *labels: str, empty: str = "") -> Target:
 
 
 def lowest(series: str) -> str:
-    """Return the lowest value that each series had since the point before."""
+    """Return the lowest value of each series since the previous point."""
     return f"min_over_time({series}[{RATE_INTERVAL}])"
 
 

@@ -13,21 +13,21 @@ from vitalspan.artifacts.grafana.queries import OPERATIONS, TARGETS, Queries, Sc
 from vitalspan.promql.matchers import Matcher
 
 MEASURE: Final = "measure"
-"""The variable with the names that `call.add` was given."""
+"""The variable with the names that were passed to `call.add`."""
 
 NO_MEASURE: Final = "no operation counts a measure"
 
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable with the values of a label, all of which are chosen at first.
+    """A variable with the values of a label, all of which are selected by default.
 
     Attributes:
-        name: that queries use.
-        query: where its values are from, in Grafana's notation.
+        name: the name that queries use.
+        query: the query for its values, in Grafana's notation.
         all_value: the regular expression for all values; without one, all of them are listed.
-        pattern: a regular expression whose first group is the part of a value that counts.
-        empty: why there may be no value while all is well; leave it out if there always is one.
+        pattern: a regular expression whose first group is the relevant part of a value.
+        empty: why there may be no value although all is well; leave it out if there always is one.
     """
 
     name: str
@@ -47,19 +47,19 @@ def label_variable(name: str, series: str) -> Variable:
     """Return a variable with the values of a label.
 
     Args:
-        name: of the label, and of the variable.
+        name: the name of the label and of the variable.
         series: a selector of series that have the label.
     """
     return Variable(name, f"label_values({series}, {name})")
 
 
 def label_variables(labels: Scope) -> list[Callable[[Queries], Variable]]:
-    """Return what makes a variable for each label, each narrowed down by those before it."""
+    """Return the makers of a variable for each label, each narrowed down by those before it."""
     return [partial(_narrowed, name, labels[:place]) for place, name in enumerate(labels)]
 
 
 def _narrowed(name: str, scope: Scope, queries: Queries) -> Variable:
-    # Every process has build info; the others only where something has been called.
+    # Every process has build info; other labels only exist once something was called.
     if name in TARGETS:
         return label_variable(name, queries.series(metrics.BUILD_INFO, scope))
     return label_variable(name, queries.seen_calls(scope))

@@ -1,4 +1,4 @@
-"""The texts of exported alerts: those of the rule, and what it leaves unsaid."""
+"""The texts of exported alerts: those of the rule, and defaults for the others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _URL_ENDS: Final = ("/", "#", "=")
 
 
 def texts(rule: Rule, level: Level, options: Options) -> dict[str, str]:
-    """Return all texts of a level's alert, as Prometheus' templates."""
+    """Return all texts of a level's alert, as templates of Prometheus."""
     annotations = {"summary": _summary(rule, level), "description": _plain(rule_sentence(rule))}
     if options.runbook_url:
         annotations["runbook_url"] = _runbook(options.runbook_url, rule.alert)
@@ -54,7 +54,7 @@ def _value(unit: Unit) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a text that a template shows as it is."""
+    """Return a text escaped for a template, so that it is shown unchanged."""
     return text.replace("{{", '{{ "{{" }}')
 
 

@@ -28,8 +28,8 @@ def fleet_rules(
     """Yield the recording rules.
 
     Args:
-        context: of the export.
-        pooled: returns the series that has the rate of a counter by instance and component.
+        context: the context of the export.
+        pooled: returns the series with the rate of a counter by instance and component.
     """
     series = RecordedNames(context.prefix)
     count, total, errors, cancelled = (
@@ -48,13 +48,13 @@ def fleet_rules(
 
         calls = VectorSelector(series.call_rate(level))
         yield RecordingRule(calls.metric, summed(count))
-        # A counter of errors is not there before the first of them.
+        # A counter of errors does not exist before the first error.
         raised = summed(errors).or_(0 * calls)
         ratio = binary(raised, "/", calls - summed(cancelled) > 0, layout="lines")
         yield RecordingRule(series.error_ratio(level), ratio)
         mean = binary(summed(total), "/", calls > 0, layout="lines")
         yield RecordingRule(series.latency_mean(level), mean)
-    # One by instance would take a series for each bucket of each of them.
+    # Recording them by instance would need a series for each bucket of each instance.
     buckets = VectorSelector(context.name(names.DURATION_BUCKET), over=duration_text(FLEET_WINDOW))
     by_bucket = Aggregation("sum", ("job", "le"), call("rate", buckets))
     quantile = call("histogram_quantile", _QUANTILE, by_bucket) >= 0

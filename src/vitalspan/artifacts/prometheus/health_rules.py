@@ -1,4 +1,4 @@
-"""Recording rules for health: counters added up once, factors on them, scores of those."""
+"""Recording rules for health: counters that are added up once, factors, and scores."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from vitalspan.rules.scoring import Factor, self_reference_mistake
 from vitalspan.units import duration_text, range_text
 
 HEALTH: Final = "vitalspan:health"
-"""The group of what health is made of, each rule after those that it reads."""
+"""The group of health's recording rules, each after the rules that it reads."""
 
 
 def health_rules(rules: RuleSet, options: Options) -> list[RecordingRule]:
     """Return the recording rules for health, in order; none without a `health` section.
 
     Args:
-        rules: with the groups of the SLOs.
+        rules: the rules, including the groups of the SLOs.
         options: how they are exported.
     """
     factors = _factors(rules, options.metric_prefix)
@@ -50,7 +50,7 @@ def health_rules(rules: RuleSet, options: Options) -> list[RecordingRule]:
 
 
 def alert_context(rules: RuleSet, options: Options) -> PromqlContext:
-    """Return the context of alerts, which read recorded scores where there are some."""
+    """Return the context of alerts, which read recorded scores if there are some."""
     context = options.context(rules)
     if not _factors(rules, context.prefix):
         return context
@@ -74,7 +74,7 @@ class _Pooled:
     """Counters added up over operations, errors and declared labels, recorded once for all.
 
     Args:
-        prefix: before the names of vitalspan's own metrics.
+        prefix: the prefix of the names of vitalspan's own metrics.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -82,7 +82,7 @@ class _Pooled:
         self._prefix = prefix
 
     def rate(self, metric: str, window: float, growth: Growth = "rate") -> str:
-        """Return the series that has the pooled rate of a counter, or its pooled increase."""
+        """Return the series with the pooled rate of a counter, or its pooled increase."""
         plain = metric.removeprefix(self._prefix)
         level, more = told_apart_by(plain)
         operation = f"sum_{growth}{duration_text(window)}"
@@ -97,7 +97,7 @@ class _Pooled:
         return
 
     def timestamp(self, metric: str, slo: str) -> None:  # noqa: ARG002
-        """Return no series: no factor asks since when there is history."""
+        """Return no series: no factor needs to know when its history begins."""
         return
 
 
@@ -105,8 +105,8 @@ class _Plan:
     """The recording rules for one rule file.
 
     Args:
-        rules: with the groups of the SLOs.
-        factors: that count.
+        rules: the rules, including the groups of the SLOs.
+        factors: the factors that count.
         options: how they are exported.
     """
 
@@ -125,7 +125,7 @@ class _Plan:
     def rules(self) -> Iterator[RecordingRule]:
         rules: list[RecordingRule] = []
         for whole in (INSTANCE, JOB):
-            # Without components of their own, instances need not be told apart by them.
+            # Without their own components, instances need not be distinguished by them.
             if whole == JOB or self._apart:
                 rules += self._of_components(whole._replace(component=True))
             rules += self._of_whole(whole)

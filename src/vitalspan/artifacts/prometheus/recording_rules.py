@@ -1,4 +1,4 @@
-"""Recording rules for the rates that alerting rules are made of."""
+"""Recording rules for the rates that alerting rules use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LEVELS: Final = {
     }.items()
     for family in families
 }
-"""What tells the series of a metric apart, beside jobs and instances."""
+"""The labels that distinguish the series of a metric, besides those of jobs and instances."""
 
 
 class RecordingRule(NamedTuple):
@@ -35,15 +35,15 @@ class RecordingRule(NamedTuple):
 
     @property
     def order(self) -> tuple[str, str, Pairs]:
-        """The key by which rules that do not depend on each other are sorted."""
+        """The sort key of rules that do not depend on each other."""
         return self.record, str(self.expr), self.labels
 
 
 class RecordingRules:
-    """Names the recorded series that PromQL asks for, and remembers their rules.
+    """A registry of the recorded series that PromQL uses, with their rules.
 
     Args:
-        context: of the export.
+        context: the context of the export.
     """
 
     def __init__(self, context: PromqlContext) -> None:
@@ -52,12 +52,12 @@ class RecordingRules:
         self._prefix = context.prefix
 
     def rate(self, metric: str, window: float, growth: Growth = "rate") -> str:
-        """Return the series that has the rate of a counter, or its increase, over a window."""
+        """Return the series with the rate of a counter, or its increase, over a window."""
         name = self.series(counted(metric), f"{growth}{duration_text(window)}")
         return self._record(RecordingRule(name, self._sum(growth, metric, window)))
 
     def ratio(self, part: str, whole: str, window: float, slo: str) -> str:
-        """Return the series that has an SLO's rate of one counter over that of another."""
+        """Return the series with an SLO's rate of one counter divided by that of another."""
         name = self.series(counted(part), f"ratio_rate{duration_text(window)}")
         this = Matcher("slo", "=", slo)
         above, below = (self._sum("rate", metric, window, this) for metric in (part, whole))
@@ -65,7 +65,7 @@ class RecordingRules:
         return self._record(RecordingRule(name, expr, (("slo", slo),)))
 
     def timestamp(self, metric: str, slo: str) -> str:
-        """Return the series that has the time of an SLO's latest sample of a counter."""
+        """Return the series with the time of an SLO's latest sample of a counter."""
         name = self.series(counted(metric), "timestamp")
         latest = call("timestamp", VectorSelector(metric, (Matcher("slo", "=", slo),)))
         return self._record(RecordingRule(name, self._by_job("min", latest), (("slo", slo),)))
@@ -87,39 +87,39 @@ class RecordingRules:
         """Return the name of a recorded series.
 
         Args:
-            metric: what it is made of, with the prefix.
-            operation: what was done to that.
-            level: what tells its series apart, beside jobs and instances.
+            metric: the metric that it is computed from, with the prefix.
+            operation: the operation that computed it.
+            level: the labels that distinguish its series, besides those of jobs and instances.
         """
         instance = "instance" if self._per_instance else ""
         return recorded_name(("job", instance, level or self._level(metric)), metric, operation)
 
     def _level(self, metric: str) -> str:
-        # A prefix is part of the metric's name, but says nothing of its labels.
+        # A prefix is part of the metric's name, but does not affect its labels.
         plain = metric.removeprefix(self._prefix)
         operations = "operation" if plain.startswith("operation_") else ""
         return _LEVELS.get(plain, operations)
 
 
 def shared(recorders: Iterable[RecordingRules]) -> set[RecordingRule]:
-    """Return what is asked for in more than one place."""
+    """Return the recording rules that more than one place uses."""
     times = Counter(recording for recorder in recorders for recording in recorder.asked)
     return {recording for recording, count in times.items() if count > 1}
 
 
 def counted(metric: str) -> str:
-    """Return what a counter counts: its rate is no total any more."""
+    """Return a counter's name without `_total`, because its rate is no longer a total."""
     return metric.removesuffix("_total")
 
 
 def told_apart_by(metric: str) -> tuple[str, tuple[str, ...]]:
-    """Return what a counter is told apart by when it is added up over all that may be many.
+    """Return the labels of a counter that are kept when it is added up over the others.
 
     Args:
         metric: a counter of vitalspan's own, without a prefix.
 
     Returns:
-        How the name of its level goes on after jobs and instances, and the labels that stay.
+        The level in the name of a series after jobs and instances, and the labels that are kept.
     """
     own = _LEVELS.get(counted(metric), "")
     if own == "slo":

@@ -1,4 +1,4 @@
-"""Rule groups for Prometheus: what is recorded, then what alerts."""
+"""Rule groups for Prometheus: recording rules, then alerting rules."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from vitalspan.rules.sampling import bucket_problem, window_problem
 from vitalspan.units import duration_text, range_text
 
 RATES: Final = "vitalspan:rates"
-"""The group of what several groups need."""
+"""The group of the rates that several groups need."""
 
 BUDGETS: Final = "vitalspan:budgets"
-"""The group of error budgets, which are long to compute and slow to change."""
+"""The group of error budgets, which take long to compute and change slowly."""
 
 _BUDGET_INTERVAL: Final = 300.0
 
@@ -42,16 +42,16 @@ Content = dict[str, Any]
 def rule_groups(rules: RuleSet, options: Options) -> list[Content]:
     """Return the groups of a rule file of Prometheus.
 
-    What one group needs recorded and no other, it records itself, before its alerts. The rest is
-    in a group of its own, whose last values the others take.
+    A group itself records, before its alerts, the series that no other group needs. The others are
+    in a separate group, whose last values the other groups read.
 
     Args:
-        rules: with the groups of the SLOs.
+        rules: the rules, including the groups of the SLOs.
         options: how they are exported.
 
     Raises:
-        ConfigurationError: for two groups of one name, alerts that nothing tells apart, or windows
-            over which Prometheus computes nothing.
+        ConfigurationError: for two groups with the same name, alerts that cannot be distinguished,
+            or windows over which Prometheus cannot compute anything.
     """
     _check(rules, options)
     context = alert_context(rules, options)
@@ -70,7 +70,7 @@ def rule_groups(rules: RuleSet, options: Options) -> list[Content]:
     remaining = [_budget(slo, budgets, context) for slo in rules.slos]
     common = shared(recorder for _, recorder, _ in queries).union(
         budgets.asked,
-        # A group's limit holds for the series that it records as well.
+        # The limit of a group also applies to the series that it records.
         *(recorder.asked for group, recorder, _ in queries if group.limit),
     )
     shortest = min((group.interval or options.interval for group in rules.groups), default=0.0)
@@ -89,7 +89,7 @@ def rule_groups(rules: RuleSet, options: Options) -> list[Content]:
 
 
 def level_labels(rule: Rule, level: Level) -> dict[str, str]:
-    """Return the labels that a level's alerts are given."""
+    """Return the labels of a level's alerts."""
     return {"severity": level.severity, **dict(rule.labels)}
 
 
@@ -99,7 +99,7 @@ def _level_content(rule: Rule, level: Level, context: PromqlContext, options: Op
 
 
 def expression_content(rule: ExpressionRule | RecordedExpression) -> Content:
-    """Return a rule that is PromQL already, as it is."""
+    """Return a rule that is already PromQL, unchanged."""
     if isinstance(rule, RecordedExpression):
         return _recording_content(rule)
     return _alert_content(rule, rule.expr, dict(rule.labels), dict(rule.annotations))
@@ -127,7 +127,7 @@ def _recording_content(rule: RecordingRule | RecordedExpression) -> Content:
 
 
 def _budget(slo: Slo, recorder: RecordingRules, context: PromqlContext) -> RecordingRule:
-    """Return what an SLO's error budget has left, from the rates of each five minutes."""
+    """Return the share of an SLO's error budget that is left, from rates over five minutes."""
     this = (Matcher("slo", "=", slo.name),)
 
     def mean(family: names.Family) -> Expression:
@@ -137,7 +137,7 @@ def _budget(slo: Slo, recorder: RecordingRules, context: PromqlContext) -> Recor
 
     bad, events = mean(names.SLO_BAD_EVENTS), mean(names.SLO_EVENTS)
     spent = 1 - bad / (events > 0) / binary(1, "-", slo.objective)
-    # Where nothing happened, nothing is spent.
+    # Without events, nothing is spent.
     remaining = any_of(spent, events.compare("==", 0) + 1)
     left = context.name(names.SLO_BUDGET.name).removesuffix("_ratio")
     name = recorder.series(left, f"ratio{duration_text(slo.window)}", level="slo")

@@ -16,25 +16,25 @@ from vitalspan.signals.query import Query
 from vitalspan.signals.source import REGISTRY
 
 _MOST_TOGETHER: Final = 20
-"""Alerts that are tested at the same time, each on a job of its own."""
+"""The maximum number of alerts that are tested at the same time, each with its own job."""
 
 _MOST_VALUES: Final = 9000
-"""Values that one query may have at once; promtool ends it at 10,000."""
+"""The maximum number of values in one query; promtool stops it at 10,000."""
 
 _COPIES: Final = 3
-"""Times that values are there while one is computed from others."""
+"""The number of copies of values while one value is computed from others."""
 
 
 class Case(NamedTuple):
     """A test of one alert.
 
     Attributes:
-        rule: whose alert it is.
-        level: of which severity.
-        inputs: the series that give the rule's signal a value.
-        timeline: what happens.
-        spacing: seconds between two samples.
-        labels: of its series.
+        rule: the rule of the alert.
+        level: the level of the alert.
+        inputs: the series that determine the value of the rule's signal.
+        timeline: the values and expectations over time.
+        spacing: the number of seconds between two samples.
+        labels: the labels of its series.
     """
 
     rule: Rule
@@ -52,7 +52,7 @@ class Case(NamedTuple):
 
 
 class _LookBack(NamedTuple):
-    """The part of the past that a rule looks at."""
+    """The part of the past that a rule uses."""
 
     query: Query
     over: float
@@ -61,7 +61,7 @@ class _LookBack(NamedTuple):
     buckets: int
 
     def values(self, case: Case, seconds: float) -> float:
-        """Return how many values a case adds to what the rule looks at after some time."""
+        """Return the number of values from a case that the rule uses after some time."""
         if not _related(self.query, case.rule.query):
             return 0.0
         span = self.over if self.all_of_it else min(self.over, seconds)
@@ -70,12 +70,12 @@ class _LookBack(NamedTuple):
 
 
 def batches(cases: Sequence[Case], rules: RuleSet, context: PromqlContext) -> Iterator[list[Case]]:
-    """Yield what is tested together.
+    """Yield the cases that are tested together.
 
     Args:
-        cases: all with the same time between two evaluations.
-        rules: which are all evaluated in each test.
-        context: of the export.
+        cases: the cases, all with the same evaluation interval.
+        rules: the rules, all of which are evaluated in each test.
+        context: the context of the export.
     """
     most = min([_MOST_TOGETHER, *(group.limit for group in rules.groups if group.limit)])
     looks = _looks(rules, context)
@@ -103,12 +103,12 @@ def _fit(batch: Sequence[Case], looks: Sequence[_LookBack]) -> bool:
 
 
 def too_large(case: Case, rules: RuleSet, context: PromqlContext) -> bool:
-    """Return whether a test alone is too large for promtool.
+    """Return whether a test on its own is too large for promtool.
 
     Args:
-        case: what would be tested.
-        rules: which are all evaluated in each test.
-        context: of the export.
+        case: the case to test.
+        rules: the rules, all of which are evaluated in each test.
+        context: the context of the export.
     """
     return not _fit([case], _looks(rules, context))
 
@@ -129,7 +129,7 @@ def _looks(rules: RuleSet, context: PromqlContext) -> list[_LookBack]:
 
 
 def _related(one: Query, other: Query) -> bool:
-    """Return whether two questions may be about the same series."""
+    """Return whether two queries may select the same series."""
     first, second = signal_of(one), signal_of(other)
     if first.source is REGISTRY is second.source:
         return not set(first.metrics).isdisjoint(second.metrics)

@@ -1,4 +1,4 @@
-"""Generated cases for `promtool test rules`: every alert fires, and is gone again."""
+"""Generated cases for `promtool test rules`: every alert fires and then resolves."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from vitalspan.signals.input_series import InputSeries, Target
 from vitalspan.units import duration_text
 
 _CALLS: Final = 10.0
-"""A second; more where a rule asks for more samples."""
+"""The number of calls per second; more if a rule needs more samples."""
 
 _ANY: Final = ("x", "one", "1", "a", "other")
 _SIMPLER: Final = (
@@ -50,8 +50,8 @@ class CaseFile(NamedTuple):
     """A file of tests.
 
     Attributes:
-        content: what it says.
-        remarks: for who reads it.
+        content: its content.
+        remarks: remarks for its reader.
     """
 
     content: dict[str, Any]
@@ -61,10 +61,10 @@ class CaseFile(NamedTuple):
 def case_files(
     rules: RuleSet, options: Options, rule_file: str, order: Sequence[str]
 ) -> dict[str, CaseFile]:
-    """Return files of tests, by name: one for each time between two evaluations.
+    """Return files of tests by name, one for each evaluation interval.
 
     Args:
-        rules: with the groups of the SLOs.
+        rules: the rules, including the groups of the SLOs.
         options: how they are exported.
         rule_file: the file that is tested.
         order: the groups, in the order of their evaluation.
@@ -141,7 +141,7 @@ def _matching(label: str, conditions: Sequence[Matcher], usual: str | None) -> s
 
 
 def _candidates(conditions: Sequence[Matcher]) -> Iterator[str]:
-    """Yield what conditions may be about: values, and what expressions may match."""
+    """Yield candidates for the values that conditions select."""
     for one in conditions:
         if one.operator == "=":
             yield one.value
@@ -187,7 +187,7 @@ def _inputs(case: Case, context: PromqlContext) -> Iterator[dict[str, str]]:
 
 
 def _calls(case: Case, objective: float) -> float:
-    """Return how many calls a second make enough of them, and enough bad ones."""
+    """Return the number of calls per second for enough calls, and for enough bad ones."""
     rule, query = case.rule, case.rule.query
     bad = case.level.threshold * (1.0 - objective) * query.window
     return max(_CALLS, float(rule.min_count), 4 * query.min_bad / bad if query.min_bad else 0.0)
@@ -211,7 +211,7 @@ def _counts(timeline: Timeline, spacing: float) -> list[int]:
 
 
 def _values(series: InputSeries, runs: Iterable[tuple[float, int]], case: Case) -> str:
-    """Return samples as promtool has them: `0+5x20` is 0, 5, 10 and so on, 21 in all."""
+    """Return samples in promtool's notation: `0+5x20` is 0, 5, 10 and so on, 21 in all."""
     counter = is_counter(series.metric)
     last, words = 0.0, list[str]()
     for value, count in runs:

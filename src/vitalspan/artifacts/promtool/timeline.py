@@ -19,7 +19,7 @@ class ImpossibleError(Exception):
 
 
 class Segment(NamedTuple):
-    """A time in which the signal has one value. Then calls may come faster than before."""
+    """A time in which the signal has one value. Calls may be more frequent than before."""
 
     seconds: float
     value: float
@@ -38,9 +38,9 @@ class Timeline:
     """A test of one alert.
 
     Attributes:
-        step: seconds between two evaluations.
-        segments: what the signal is, from the beginning on.
-        checks: what is expected of the alert.
+        step: the evaluation interval in seconds.
+        segments: the values of the signal, from the beginning on.
+        checks: the expected states of the alert.
     """
 
     step: float
@@ -54,10 +54,10 @@ class Timeline:
 
 
 def inputs_of(rule: Rule) -> Inputs:
-    """Return the series that give a rule's signal a value.
+    """Return the series that determine the value of a rule's signal.
 
     Raises:
-        ImpossibleError: where there are none.
+        ImpossibleError: if there are none.
     """
     signal = signal_of(rule.query)
     if signal.inputs is None:
@@ -71,6 +71,6 @@ def objective_of(rule: Rule, context: PromqlContext) -> float:
 
 
 def input_step(window: float, step: float) -> float:
-    """Return the seconds between two samples, so that a window has several of them."""
+    """Return the number of seconds between two samples, so that a window has several of them."""
     fitting = [one for one in STEPS if one <= window / 4 and one <= step and step % one == 0]
     return float(max(fitting, default=1))

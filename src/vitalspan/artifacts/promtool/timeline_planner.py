@@ -1,4 +1,4 @@
-"""Plans the values of a signal that let an alert fire and resolve again."""
+"""Plan the values of a signal that make an alert fire and resolve."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from vitalspan.signals.derivations import DAY, MAD_TO_DEVIATION
 from vitalspan.signals.query import Derivation
 
 _LONGER: Final = (60.0, 300.0, 1800.0, 21600.0)
-"""Seconds between two evaluations of tests that take longer than an hour or so."""
+"""The evaluation intervals in seconds for tests that take longer than about an hour."""
 
 _MOST_EVALUATIONS: Final = 360
 _MOST_TRAINED: Final = 120
-"""Evaluations of a test, and of one whose every evaluation looks at hundreds of values."""
+"""The maximum evaluations of a test, and of one whose every evaluation uses hundreds of values."""
 
 _LONG_WINDOW: Final = 1800.0
-"""Seconds from which on a test does not wait for a window to pass, if more calls do as well."""
+"""The window in seconds from which a test uses more calls instead of waiting, if possible."""
 
 _MORE: Final = 1e5
-"""How many times more calls make up for those before."""
+"""The factor by which later calls outnumber those before them."""
 
 _ALERTS_SEEN: Final = 300.0
-"""Seconds after which Prometheus no longer sees what it wrote down in `ALERTS`."""
+"""The number of seconds after which Prometheus no longer sees its own samples of `ALERTS`."""
 
 _STAIRS: Final = 24
 
@@ -49,7 +49,7 @@ def plan_timeline(rule: Rule, level: Level, context: PromqlContext) -> Timeline:
         context: of the export; its step is taken where nothing takes too long for that.
 
     Raises:
-        ImpossibleError: where there is no such thing.
+        ImpossibleError: if there are no such values.
     """
     derivation = rule.query.derive
     anomaly = derivation is not None and derivation.kind == "anomaly"
@@ -62,7 +62,7 @@ def plan_timeline(rule: Rule, level: Level, context: PromqlContext) -> Timeline:
 
 
 class _Planner:
-    """Plans the test of one alert with one time between evaluations.
+    """A planner of the test of one alert with one evaluation interval.
 
     Args:
         rule: with the level.
@@ -115,7 +115,7 @@ class _Planner:
             self._lag, more = 0.0, _MORE
         before = []
         if rule.query.weighed and not self._lag:
-            # A burn rate counts by the share of its window that there is history of.
+            # A burn rate is weighted by the share of its window for which there is history.
             before.append(Segment(self._whole(rule.query.window), good, 0.0))
         segments = [*before, self._until_firing(bad)]
         if clear != level.threshold and self._step < _ALERTS_SEEN and rule.query.derive is None:
@@ -158,7 +158,7 @@ class _Planner:
         fires = self._lag + self._rule.for_seconds + 4 * self._step
         seconds = self._whole(over + fires)
         if abs(slope) * seconds > self._high - self._low:
-            # As long as little has been seen, a line needs no more than that.
+            # With little history, a line needs no more than that.
             seconds = self._whole(over / 4 + fires)
         rise = slope * seconds
         if abs(rise) > self._high - self._low:
@@ -190,7 +190,7 @@ class _Planner:
             raise ImpossibleError("it takes days of values of the same time of day")
         if not self._rule.above or self._level.threshold < 1:
             raise ImpossibleError("it would fire while nothing is unusual")
-        # Of four values in turn the median lies in the middle, and the distances differ.
+        # The median of four alternating values is in the middle, and the distances differ.
         far = 4 + 4 * self._level.threshold * MAD_TO_DEVIATION
         low = self._low if math.isfinite(self._low) else 0.0
         high = self._high if math.isfinite(self._high) else low + far
@@ -204,7 +204,7 @@ class _Planner:
         return self._timeline([*usual, fires, calm], checks)
 
     def _stairs(self, start: float, end: float, seconds: float) -> Timeline:
-        """Go from one value to another in steps, and stay there."""
+        """Change from one value to another in steps, and then stay there."""
         height = (end - start) / _STAIRS
         segments = [
             Segment(seconds / _STAIRS, start + (stair + 1) * height) for stair in range(_STAIRS)

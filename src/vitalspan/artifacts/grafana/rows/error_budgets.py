@@ -113,7 +113,7 @@ def _burn_rate_panel(queries: Queries, window: BurnWindow) -> TimeSeries:
 
 
 def _burn_rate(queries: Queries, over: str) -> str:
-    # That of one job: an SLO of the same name in another job is another one.
+    # The rate of one job: an SLO of the same name in another job is a different one.
     by = ("job", "slo")
     return f"max by (slo) ({_bad_ratio(queries, over, by)} / (1 - {_objective(queries, by)}))"
 
@@ -127,7 +127,7 @@ def _objective(queries: Queries, by: Scope = _BY_SLO) -> str:
 
 
 def _bad_ratio(queries: Queries, over: str = RATE_INTERVAL, by: Scope = _BY_SLO) -> str:
-    # Increases have the same ratio as rates have, and tell how many calls there were.
+    # Increases have the same ratio as rates, and also show the number of calls.
     bad = _counted(queries, metrics.SLO_BAD_EVENTS, over, by)
     return f"{bad} / ({_counted(queries, metrics.SLO_EVENTS, over, by)} > 0)"
 

@@ -1,4 +1,4 @@
-"""Panels about calls that several dashboards have."""
+"""Panels about calls that several dashboards share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vitalspan.artifacts.grafana.panels import Column, Stat, Table, Target, labe
 from vitalspan.artifacts.grafana.queries import TARGETS, Queries, Scope
 
 TOP: Final = 10
-"""Rows of a table of the worst."""
+"""The number of rows in a table of the worst operations."""
 
 OPERATION_UID: Final = "vitalspan-operation"
 
@@ -70,10 +70,10 @@ def top_operations(title: str, description: str, ranked: Column, calls: str) -> 
     """Return a table of the operations that have most of something.
 
     Args:
-        title: of the panel.
+        title: the title of the panel.
         description: how to read it.
-        ranked: what they have most of, by job, component and operation.
-        calls: the rate of calls, by the same.
+        ranked: the value to sort by, by job, component and operation.
+        calls: the rate of calls, by the same labels.
     """
     top = f"topk({TOP}, {ranked.expr})"
     calls_of_top = f"{calls} and on (job, component, operation) {top}"

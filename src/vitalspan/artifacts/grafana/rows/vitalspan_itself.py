@@ -14,7 +14,7 @@ from vitalspan.config import Settings
 from vitalspan.units import duration_text
 
 _WORK: Final = {"counting": metrics.FOLD.name, "rules": metrics.TICK.name}
-"""What vitalspan takes time for beside the calls."""
+"""The work of vitalspan outside of calls."""
 
 
 @row("vitalspan itself", widths=(4, 4, 8, 8, 12, 12))
