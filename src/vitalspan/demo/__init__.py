@@ -1,1 +1,1 @@
-"""Internal: a small shop under its own load, which shows what the library records."""
+"""Internal: a small shop with its own load, which shows what the library records."""

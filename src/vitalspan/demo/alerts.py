@@ -1,4 +1,4 @@
-"""The demo's alerts: loads its rule file, and prints a line for each change of an alert."""
+"""The demo's alerts: load its rule file, and print a line for each change of an alert."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def load_rules(rules: str | None, tick: float, alertmanager: str, webhook: str) 
     """Load a rule file and start to evaluate it; return a text about it for the greeting.
 
     Args:
-        rules: its path; None is the demo's own.
-        tick: seconds between two evaluations.
-        alertmanager: addresses of Alertmanagers that are sent alerts, if any.
-        webhook: the address of a webhook that is sent alerts, if any.
+        rules: the path of the file; None is the demo's own.
+        tick: the evaluation interval in seconds.
+        alertmanager: the addresses of Alertmanagers that receive alerts, if any.
+        webhook: the address of a webhook that receives alerts, if any.
 
     Raises:
-        ConfigurationError: for a file with mistakes, or for an address that is none.
+        ConfigurationError: for a file with mistakes, or for an invalid address.
     """
     path = rules or RULES
     try:
@@ -38,7 +38,7 @@ def load_rules(rules: str | None, tick: float, alertmanager: str, webhook: str) 
             tick_interval=tick,
             alertmanager=alertmanager,
             webhook=webhook,
-            # Troubles last for seconds here, and people want to see each of them.
+            # Faults only last for seconds here, and people want to see each of them.
             group_wait=0,
             group_interval=0,
         )
@@ -51,7 +51,7 @@ def load_rules(rules: str | None, tick: float, alertmanager: str, webhook: str) 
 
 
 async def announce(say: Callable[[str], object]) -> None:
-    """Print which alerts begin to fire and end, until cancelled."""
+    """Print the alerts that start to fire or are resolved, until cancelled."""
     announced: dict[str, tuple[str, str]] = {}
     while True:
         await asyncio.sleep(LOOK_SECONDS)

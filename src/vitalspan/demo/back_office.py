@@ -24,7 +24,7 @@ QUEUED_ORDERS = 200
 STOCK_TAKING_SECONDS = 15.0
 MISCOUNTED = 0.1
 
-# Metrics made with prometheus_client appear beside the recorded ones; it is the same registry.
+# Metrics made with prometheus_client appear next to the recorded ones: the registry is the same.
 queue_depth = Gauge("shop_mail_queue_depth", "Orders that wait for their confirmation.")
 
 
@@ -33,17 +33,17 @@ class QueueFullError(ShopError):
 
 
 class Reports:
-    """Documents about the shop, slow to make and sometimes long to read."""
+    """Documents about the shop, which are slow to make and sometimes long."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
     async def monthly(self) -> bytes:
-        """Render the monthly report without holding up the storefront."""
+        """Render the monthly report without blocking the storefront."""
         return await asyncio.to_thread(self._render)
 
-    # A call over `slow` seconds is kept whole for a look at it later; `resources` measures the
-    # memory and the processor time of every call.
+    # Details of calls that take longer than `slow` seconds are kept for a later look; `resources`
+    # measures the memory and CPU time of every call.
     @vs.operation("monthly_report", component="reports", slow=1.0, resources=True)
     def _render(self) -> bytes:
         self._world.query_blocking(0.8)
@@ -51,7 +51,7 @@ class Reports:
         self._world.keep(report)
         return report
 
-    # A generator is recorded from its first step to its last, closed early or not.
+    # A generator is recorded from its first step to its last, even if it is closed early.
     @vs.operation("export_orders", component="reports")
     async def export(self, length: int, *, layout: str) -> AsyncGenerator[bytes, None]:
         """Stream `length` pages of orders as `csv` or `json`."""
@@ -71,14 +71,14 @@ def _encode(page: int, layout: str) -> bytes:
 
 
 async def take_stock(world: World, seed: str) -> None:
-    """Compare the shelves with the books every now and then, for ever.
+    """Compare the shelves with the books every now and then, forever.
 
     Args:
-        world: what it depends on.
-        seed: where its luck begins.
+        world: the world that it depends on.
+        seed: the seed of its random numbers.
     """
     dice.set(Random(seed))  # noqa: S311 - see below
-    # A job is watched from outside as well: the dashboard shows which one is late or has failed.
+    # A job is also monitored from outside: the dashboard shows which job is late or has failed.
     job = vs.job("stock_taking", every=STOCK_TAKING_SECONDS, sinks=[])
     while True:
         with job as run:
@@ -89,11 +89,11 @@ async def take_stock(world: World, seed: str) -> None:
 
 
 class Mailer:
-    """A thread that confirms orders from a bounded queue, as many at a time as wait there.
+    """A thread that confirms orders from a bounded queue, all waiting ones at a time.
 
     Args:
-        world: what the worker depends on.
-        seed: where the worker's luck begins.
+        world: the world that the worker depends on.
+        seed: the seed of the worker's random numbers.
     """
 
     def __init__(self, world: World, seed: str) -> None:
@@ -104,7 +104,7 @@ class Mailer:
         queue_depth.set_function(self._orders.qsize)
 
     def start(self) -> None:
-        """Start to work through the queue."""
+        """Start to process the queue."""
         self._thread.start()
 
     @vs.operation("enqueue", component="worker")
@@ -112,7 +112,7 @@ class Mailer:
         """Queue the confirmation of an order.
 
         Raises:
-            QueueFullError: as many orders wait as the queue can hold.
+            QueueFullError: if the queue is full.
         """
         try:
             self._orders.put_nowait(order)
@@ -120,7 +120,7 @@ class Mailer:
             raise QueueFullError("too many orders wait for their confirmation") from None
 
     def stop(self, timeout: float) -> None:
-        """Drop what waits in the queue and end the thread, within `timeout` seconds."""
+        """Drop the waiting orders and end the thread within `timeout` seconds."""
         self._waiting()
         self._orders.put(None)
         self._thread.join(timeout)

@@ -1,4 +1,4 @@
-"""The load of the demo: visitors at a bounded rate, and a bounded number of them at a time."""
+"""The load of the demo: visitors at a limited rate, and a limited number of them at a time."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ IN_FLIGHT = 100
 
 
 class Pace:
-    """Spaces starts at least `1 / rate` seconds apart, and makes up for no lost time.
+    """A pacemaker with at least `1 / rate` seconds between starts; lost time is not made up for.
 
     Args:
-        rate: starts a second, above 0.
+        rate: the number of starts per second, above 0.
     """
 
     def __init__(self, rate: float) -> None:
@@ -30,22 +30,22 @@ class Pace:
         self._due = float("-inf")
 
     def wait(self, now: float) -> float:
-        """Claim the next start and return how many seconds after `now` it is."""
+        """Claim the next start, and return the number of seconds from `now` until then."""
         start = max(self._due, now)
         self._due = start + 1 / self.rate
         return start - now
 
 
 class Load:
-    """Sends visitors into the shop until it is cancelled.
+    """A load that sends visitors into the shop until it is cancelled.
 
     Args:
-        serve: does what a visitor came for.
-        enter: is told of each phase when it begins, and at how many elapsed seconds that is.
-        rate: visitors a second on a busy day.
-        seed: which visitors.
+        serve: serves a visitor.
+        enter: is called at the start of each phase with the phase and the elapsed seconds.
+        rate: the number of visitors per second on a busy day.
+        seed: the seed of the visitors.
         phase_seconds: how long a phase lasts.
-        clock: whose `now` the phases and the pace follow.
+        clock: the clock of the phases and the pace.
     """
 
     def __init__(
@@ -73,10 +73,10 @@ class Load:
         self._running: set[asyncio.Future[None]] = set()
 
     async def run(self) -> None:
-        """Send visitors until cancelled; then send those home who are still inside.
+        """Send visitors until cancelled; then end the visits that are still in progress.
 
         Raises:
-            Exception: whatever a visit raised that is no `ShopError`, since that is a bug.
+            Exception: any exception of a visit that is not a `ShopError`, since that is a bug.
         """
         fault = asyncio.get_running_loop().create_future()
         tasks = [
@@ -99,7 +99,8 @@ class Load:
             self._next_purpose = phase.opens_with
             self._enter(phase, self._schedule.begin(number))
             await asyncio.sleep(began + self._schedule.begin(number + 1) - self._clock.now())
-            # A machine that was asleep wakes up in the phase of that time, never in the same one.
+            # After the machine was asleep, continue with the phase of that time, never with the
+            # same one.
             number = max(number + 1, self._schedule.number(self._clock.now() - began))
 
     async def _send(self, fault: asyncio.Future[None]) -> None:

@@ -1,4 +1,4 @@
-"""The phases of the demo: what goes wrong, and when."""
+"""The phases of the demo: the faults, and when they happen."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ class Phase:
     """A phase of the demo; by default nothing goes wrong.
 
     Args:
-        name: what the phase is called on the screen.
-        hint: what happens, and the series that shows it.
+        name: the name on the screen.
+        hint: what happens, and which series shows it.
         database_factor: how many times longer than usual a query takes.
-        payment_failures: the share of payments that the provider cannot take, 0 to 1.
-        cache_cold: whether the page cache forgets everything at once.
-        supplier_silent: whether the supplier leaves one delivery without an answer.
+        payment_failures: the share of payments that the provider cannot take, from 0 to 1.
+        cache_cold: whether the page cache is emptied.
+        supplier_silent: whether the supplier never answers one delivery.
         leaking: whether rendered reports stay in memory.
-        load_factor: the share of the usual visitors who come, 0 to 1.
-        opens_with: the visit that is made first, so that the trouble shows at any rate.
+        load_factor: the share of the usual visitors who come, from 0 to 1.
+        opens_with: the visit that is made first, so that the fault shows at any rate.
     """
 
     name: str
@@ -70,7 +70,7 @@ PHASES = (
 
 
 class Schedule:
-    """The schedule of the phases; after the last one the first begins again.
+    """The schedule of the phases; after the last phase, the first one begins again.
 
     Args:
         phase_seconds: how long each phase lasts.
@@ -80,13 +80,13 @@ class Schedule:
         self._phase_seconds = phase_seconds
 
     def number(self, elapsed: float) -> int:
-        """Return how many phases are over after `elapsed` seconds of the demo."""
+        """Return how many phases have ended after `elapsed` seconds of the demo."""
         return int(elapsed // self._phase_seconds)
 
     def begin(self, number: int) -> float:
-        """Return the elapsed seconds at which the phase of that number begins."""
+        """Return the elapsed seconds at which a phase begins."""
         return number * self._phase_seconds
 
     def phase(self, number: int) -> Phase:
-        """Return the phase of that number, counted from 0."""
+        """Return the phase with a number, counted from 0."""
         return PHASES[number % len(PHASES)]

@@ -1,4 +1,4 @@
-"""The demo as a whole: starts the shop, its visitors and `/metrics`, and ends them in a second."""
+"""The whole demo: start the shop, its visitors and `/metrics`, and stop them within a second."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class Options(NamedTuple):
     """The options of the demo.
 
     Args:
-        port: where /metrics is served; 0 takes any free one.
-        addr: the address it listens on.
-        rate: visits a second.
-        duration: seconds until it ends by itself; None is until a signal.
-        seed: which visitors come, with which luck.
+        port: the port of /metrics; 0 takes any free port.
+        addr: the address to listen on.
+        rate: the number of visits per second.
+        duration: the number of seconds until it ends by itself; None waits for a signal.
+        seed: the seed of the visitors.
         phase_seconds: how long each phase lasts.
         rules: a rule file; None is the demo's own.
-        tick: seconds between two evaluations of the rules.
-        alertmanager: addresses of Alertmanagers that are sent alerts, separated by commas.
-        webhook: the address of a webhook that is sent alerts.
+        tick: the evaluation interval of the rules in seconds.
+        alertmanager: the addresses of Alertmanagers that receive alerts, separated by commas.
+        webhook: the address of a webhook that receives alerts.
     """
 
     port: int
@@ -61,14 +61,14 @@ class ListenError(VitalspanError):
 
 
 def run(options: Options, say: Callable[[str], object]) -> None:
-    """Run the shop until its time is over or SIGINT or SIGTERM arrives.
+    """Run the shop until its time is over, or until SIGINT or SIGTERM.
 
     Args:
         options: how to run.
         say: prints a line.
 
     Raises:
-        ListenError: if the port is in use, or the address is not one of this machine.
+        ListenError: if the port is in use, or the address does not belong to this machine.
         MissingExtraError: if spans should be sent but the exporter is not installed.
         ConfigurationError: if the rule file has mistakes.
     """

@@ -1,6 +1,6 @@
-"""The shop itself, as anyone would write it. Read this file to see how the library is used.
+"""The shop itself, written as usual. Read this file to see how the library is used.
 
-What customers wait for is here; the rest is in `back_office`.
+It has everything that customers wait for; the rest is in `back_office`.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ provider = vs.api("payment_provider", component="payments")
 
 
 class Shop:
-    """Storefront, search, payments and inventory over one world."""
+    """The storefront, search, payments and inventory of a shop."""
 
     def __init__(self, world: World, mailer: Mailer) -> None:
         self._world = world
         self._mailer = mailer
 
-    # A coroutine is recorded from its first step to its last, not when it is made.
+    # A coroutine is recorded from its first step to its last, not when it is created.
     @vs.operation("browse", component="storefront")
     async def browse(self, product: int) -> str:
         """Show the page of a product."""
@@ -62,7 +62,8 @@ class Shop:
             return f"<h1>{product}</h1>"
         return f"<h1>{product}</h1> goes with {advice.products}"
 
-    # A search over `slow` seconds is profiled: the page shows where its time went.
+    # A search that takes longer than `slow` seconds is profiled: the page shows where its time
+    # went.
     @vs.operation("search", component="search", slow=0.1)
     async def search(self, text: str) -> list[int]:
         """Find products; a search that takes too long shows the bestsellers instead."""
@@ -81,10 +82,10 @@ class Shop:
         """Sell a product.
 
         Raises:
-            ShopError: the payment failed.
+            ShopError: if the payment fails.
         """
-        # A context manager takes labels whose values are known only now. Keep those few: the
-        # order's number is an attribute of the span, where it may be different every time.
+        # A context manager accepts labels whose values are only known now. They should have few
+        # values: the order's number is an attribute of the span, which may always be different.
         with vs.operation("checkout", component="storefront", labels={"tier": tier}) as call:
             call.set_attribute("order", order)
             # Spans keep their parents across threads, tasks and timeouts.
@@ -94,7 +95,7 @@ class Shop:
 
     @vs.operation("reserve", component="inventory")
     def _reserve(self, product: int) -> None:
-        # The call's span is the current one, so OpenTelemetry's own API reaches it.
+        # The call's span is the current one, so the API of OpenTelemetry can use it.
         trace.get_current_span().set_attribute("product", product)
         self._world.query_blocking(0.01)
 
@@ -111,11 +112,11 @@ class Shop:
         """Fill a shelf, however long the supplier takes."""
         async with vs.operation("restock", component="inventory") as call:
             call.set_attribute("product", product)
-            # A measure becomes a counter of its own: operation_items_total.
+            # A measure gets its own counter: operation_items_total.
             call.add("items", await self._world.deliver())
 
 
 @vs.operation("words_of", component="search")
 def words_of(text: str) -> list[str]:
-    """Split what a customer typed; a plain function is recorded like any other."""
+    """Split a customer's text; a plain function is recorded like any other."""
     return text.lower().split()

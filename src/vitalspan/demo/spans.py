@@ -1,4 +1,4 @@
-"""The tracer provider of the demo: sends its spans by OTLP, or drops them."""
+"""The tracer provider of the demo: it sends its spans by OTLP, or drops them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATIENCE = 0.4
 
 
 def set_up() -> str:
-    """Configure tracing as the environment says and return where spans go.
+    """Configure tracing from the environment, and return where spans go.
 
     Raises:
         MissingExtraError: if spans should be sent but the exporter is not installed.
@@ -25,16 +25,16 @@ def set_up() -> str:
     if endpoint:
         vs.configure(tracing="otlp")
         return f"sent to {endpoint}"
-    # Without a processor spans vanish when they end, but exemplars have noted their ids.
+    # Without a processor, spans are dropped when they end, but exemplars still have their ids.
     trace.set_tracer_provider(TracerProvider())
     return f"dropped; set {OTLP_ENDPOINT} to send them"
 
 
 def close() -> None:
-    """Send what is left, unless the collector takes longer than `PATIENCE` seconds to answer."""
+    """Send the remaining spans, unless the collector takes longer than `PATIENCE` seconds."""
     provider = trace.get_tracer_provider()
     if isinstance(provider, TracerProvider):
-        # The SDK waits for its exporter's whole timeout, so wait in its stead.
+        # The SDK waits for the whole timeout of its exporter, so wait here instead.
         closing = threading.Thread(target=provider.shutdown, daemon=True)
         closing.start()
         closing.join(PATIENCE)

@@ -1,4 +1,4 @@
-"""Visits: what visitors do in the shop, decided by dice of their own."""
+"""Visits: what visitors do in the shop, each decided by its own random numbers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from vitalspan.demo.back_office import Reports
     from vitalspan.demo.shop import Shop
 
-# How many of a hundred visitors come for what.
+# The number of visitors in a hundred who come for each purpose.
 SHARES = {"browse": 55, "search": 20, "checkout": 17, "export": 4, "report": 2, "restock": 2}
 PRODUCTS = 60
 
 
 class Visit(NamedTuple):
-    """A visitor: a number, what they come for, and their luck."""
+    """A visitor: a number, a purpose, and a source of random numbers."""
 
     number: int
     purpose: str
@@ -26,12 +26,12 @@ class Visit(NamedTuple):
 
 
 def visit(seed: int, number: int, purpose: str | None = None) -> Visit:
-    """Return the visitor of that number, the same for the same seed.
+    """Return the visitor with a number, which is always the same for the same seed.
 
     Args:
         seed: the demo's seed.
-        number: which visitor, counted from 0.
-        purpose: what they come for; by default their luck says.
+        number: the number of the visitor, from 0.
+        purpose: the purpose of the visit; by default a random one.
     """
     luck = Random(f"{seed}/{number}")  # noqa: S311 - repeatable, not secret
     usual = luck.choices([*SHARES], weights=[*SHARES.values()])[0]
@@ -39,14 +39,14 @@ def visit(seed: int, number: int, purpose: str | None = None) -> Visit:
 
 
 async def serve(visit: Visit, shop: Shop, reports: Reports) -> None:
-    """Serve a visitor with what they came for.
+    """Serve a visitor.
 
     Raises:
-        ShopError: the visitor leaves without it.
+        ShopError: if the visit fails.
     """
     luck = visit.luck
     dice.set(luck)
-    # A few products are wanted by most, so that a cache is worth having.
+    # Most visitors want the same few products, so that a cache pays off.
     product = min(int(luck.paretovariate(0.8)), PRODUCTS)
     if visit.purpose == "search":
         await shop.search(f"A thing like product {product}")
@@ -63,7 +63,7 @@ async def serve(visit: Visit, shop: Shop, reports: Reports) -> None:
 
 
 async def _read_export(reports: Reports, luck: Random) -> None:
-    """Read an export; every fourth reader has seen enough after the first page."""
+    """Read an export; every fourth reader stops after the first page."""
     hasty = luck.random() < 0.25
     layout = luck.choice(["csv", "json"])
     async with aclosing(reports.export(luck.randint(2, 10), layout=layout)) as pages:

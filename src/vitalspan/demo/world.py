@@ -1,7 +1,7 @@
 """The world outside the shop: a database, a cache, a payment provider, a supplier, a model.
 
-Nothing here is recorded and nothing leaves the process. Everything takes its time, fails or forgets
-as the current phase says.
+Nothing here is recorded, and nothing leaves the process. Delays, failures and losses depend on the
+current phase.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ LEAK_LIMIT = 64 * 1024 * 1024
 KEPT_COPIES = 160
 CACHED_PAGES = 30
 
-# Every visit throws dice of its own: how visits overlap never changes what one of them throws.
+# Every visit has its own random numbers, so that they do not depend on how visits overlap.
 dice: ContextVar[Random] = ContextVar("dice")
 
 
 class ShopError(Exception):
-    """The base of all errors that a visit to the shop can fail with."""
+    """The base class of all errors of a visit to the shop."""
 
 
 class CardDeclinedError(ShopError):
-    """The customer's bank said no."""
+    """The customer's bank declined the card."""
 
 
 class PaymentUnavailableError(ShopError):
@@ -39,11 +39,11 @@ class PaymentUnavailableError(ShopError):
 
 
 class ModelOverloadedError(ShopError):
-    """The recommender has no time for the question."""
+    """The recommender is too busy to answer."""
 
 
 class Advice(NamedTuple):
-    """An answer of the recommender, and what it cost in tokens."""
+    """An answer of the recommender, and its cost in tokens."""
 
     products: list[int]
     tokens: int
@@ -53,9 +53,9 @@ class World:
     """The systems that the shop depends on but does not own.
 
     Args:
-        phase: how the world behaves until `enter` says otherwise.
-        sleep: waits the given seconds in a coroutine.
-        block: waits the given seconds in a thread; without it, a wait that `close` ends.
+        phase: the phase until `enter` changes it.
+        sleep: waits for a number of seconds in a coroutine.
+        block: waits for a number of seconds in a thread; by default a wait that `close` ends.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class World:
         self._keeping = threading.Lock()
 
     def enter(self, phase: Phase) -> None:
-        """Behave as `phase` says from now on; what was stuck goes on, what was leaked is freed."""
+        """Switch to a phase; stuck calls continue, and leaked memory is freed."""
         self._phase = phase
         self._unanswered = False
         self._free()
@@ -84,26 +84,26 @@ class World:
         self._changed = asyncio.Event()
 
     def close(self) -> None:
-        """End every wait of a thread at once, so that the process can end."""
+        """End all waits of threads at once, so that the process can end."""
         self._closed.set()
 
     async def query(self, seconds: float) -> None:
-        """Ask the database something that usually takes about `seconds`."""
+        """Run a database query that usually takes about `seconds`."""
         await self._sleep(self._database_time(seconds))
 
     def query_blocking(self, seconds: float) -> None:
-        """Ask the same from a thread."""
+        """Run the same query from a thread."""
         self._block(self._database_time(seconds))
 
     async def cached_page(self, product: int) -> str | None:
-        """Return the page of a product if the cache server has it."""
+        """Return the page of a product if it is in the cache."""
         await self._sleep(_spread(0.002))
         if self._phase.cache_cold:
             self._pages.clear()
         return self._pages.get(product)
 
     def cache_page(self, product: int, page: str) -> None:
-        """Put a page into the cache, which drops its oldest when it is full."""
+        """Put a page into the cache, which drops its oldest page if it is full."""
         self._pages[product] = page
         if len(self._pages) > CACHED_PAGES:
             del self._pages[next(iter(self._pages))]
@@ -112,7 +112,7 @@ class World:
         """Take a payment.
 
         Raises:
-            CardDeclinedError: once in a hundred times, as cards do.
+            CardDeclinedError: once in a hundred times, as with real cards.
             PaymentUnavailableError: as often as the phase says.
         """
         fate = dice.get().random()
@@ -123,7 +123,7 @@ class World:
             raise CardDeclinedError("the bank declined the card")
 
     async def advise(self, product: int) -> Advice:
-        """Ask the pretend language model which products go with this one.
+        """Ask the simulated language model for related products.
 
         Raises:
             ModelOverloadedError: twice in a hundred times.
@@ -135,9 +135,9 @@ class World:
         return Advice([product + 1, product + 2], tokens)
 
     async def deliver(self) -> int:
-        """Order from the supplier and return how many items came.
+        """Order from the supplier, and return the number of delivered items.
 
-        In a phase with a silent supplier the first order waits until the phase is over.
+        In a phase with a silent supplier, the first order waits until the phase is over.
         """
         if self._phase.supplier_silent and not self._unanswered:
             self._unanswered = True
@@ -146,11 +146,11 @@ class World:
         return dice.get().randint(5, 50)
 
     def keep(self, document: bytes) -> None:
-        """Hold on to a document and all its drafts while the phase leaks, to `LEAK_LIMIT` bytes."""
+        """Keep a document and all its drafts in phases with a leak, up to `LEAK_LIMIT` bytes."""
         size = len(document) * KEPT_COPIES
         with self._keeping:
             if self._phase.leaking and self.kept_bytes + size <= LEAK_LIMIT:
-                # Pages of its own: an allocator would not give the memory back to the system.
+                # Separate pages, because an allocator would not return the memory to the system.
                 kept = mmap.mmap(-1, size)
                 for _ in range(KEPT_COPIES):
                     kept.write(document)
@@ -171,5 +171,5 @@ class World:
 
 
 def _spread(seconds: float) -> float:
-    """Scatter a usual time as real ones are: mostly near it, now and then much longer."""
+    """Return a random duration as in real life: mostly near the usual one, sometimes longer."""
     return seconds * min(dice.get().lognormvariate(0.0, 0.4), 4.0)

@@ -1,6 +1,6 @@
 """Internal: the names of all metrics and labels, and the default boundaries.
 
-A module has those of one area. Everything else takes them from this package.
+Each module has the metrics of one area. All other code imports them from this package.
 """
 
 from __future__ import annotations
@@ -27,4 +27,4 @@ SEPARATE_FAMILIES: Final = frozenset(
         *GEN_AI_FAMILIES,
     }
 )
-"""What is in a registry beside a monitor's own metrics, once something has put it there."""
+"""The metrics that a registry may have besides a monitor's own, once they are added."""

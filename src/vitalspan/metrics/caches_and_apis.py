@@ -14,7 +14,7 @@ API_TOKENS: Final = counter("api_tokens_total", "Tokens that calls to an API use
 API_COST: Final = counter("api_cost_dollars_total", "Cost of calls to an API in US dollars.")
 API_MODEL_CALLS: Final = counter("api_model_calls_total", "Calls to an API, by model and outcome.")
 TOKEN_TYPES: Final = ("input", "output", "cached", "reasoning")
-"""Values of the label token_type: cached tokens are input, and reasoning tokens output as well."""
+"""The values of the label token_type: cached tokens are also input, reasoning ones output."""
 
 API_MODEL_TOKENS: Final = counter(
     "api_model_tokens_total",
@@ -41,7 +41,7 @@ GEN_AI_FIRST_CHUNK: Final = histogram(
     "Time to receive the first chunk of a response.",
 )
 GEN_AI_FAMILIES: Final = (GEN_AI_TOKENS, GEN_AI_DURATION, GEN_AI_FIRST_CHUNK)
-"""The metrics of calls to models by the names of OpenTelemetry's conventions."""
+"""The metrics of calls to models, with the names in OpenTelemetry's conventions."""
 
 MODEL_FAMILIES: Final = (
     API_MODEL_CALLS,

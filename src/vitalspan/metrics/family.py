@@ -15,14 +15,14 @@ SAMPLE_ENDINGS: Final = {
     "histogram": ("", "_bucket", "_count", "_sum", "_created"),
     "gaugehistogram": ("", "_bucket", "_gcount", "_gsum"),
 }
-"""What the names of samples have beyond the name of their metric, by the type of the metric."""
+"""The suffixes of the names of samples, by the type of the metric."""
 
 
 class Family(NamedTuple):
     """A metric family without its samples.
 
     The name is that of the samples for counters and information (it ends in `_total` or `_info`),
-    that of the family otherwise.
+    and that of the family otherwise.
     """
 
     name: str
@@ -32,12 +32,12 @@ class Family(NamedTuple):
 
     @property
     def base_name(self) -> str:
-        """The name without the ending that only samples have, as OpenMetrics names the family."""
+        """The name without the suffix of its samples, which OpenMetrics uses for the family."""
         return self.name.removesuffix(SAMPLE_ENDINGS[self.type][0])
 
     @property
     def sample_names(self) -> set[str]:
-        """The names that samples can have in the text formats."""
+        """The possible names of samples in the text formats."""
         base = self.base_name
         return {self.name, *(base + ending for ending in SAMPLE_ENDINGS[self.type])}
 
@@ -46,7 +46,7 @@ _UNITS: Final = ("seconds", "bytes", "ratio")
 
 
 def _family(kind: str, name: str, description: str) -> Family:
-    """Return a family, whose unit is the one that its name ends in, as OpenMetrics wants it."""
+    """Return a family, whose unit is the last part of its name, as OpenMetrics requires."""
     words = name.removesuffix("_total").split("_")
     return Family(name, kind, description, words[-1] if words[-1] in _UNITS else "")
 
@@ -62,5 +62,5 @@ _COUNTER_ENDINGS: Final = ("_total", "_count", "_sum", "_bucket")
 
 
 def is_counter(metric: str) -> bool:
-    """Return whether a metric of that name is a counter, or a part of a histogram that is one."""
+    """Return whether a metric with a name is a counter, or part of a histogram that is one."""
     return metric.endswith(_COUNTER_ENDINGS)

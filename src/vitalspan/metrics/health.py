@@ -44,4 +44,4 @@ HEALTH_FAMILIES: Final = (
     COMPONENT_HEALTH_SCORE,
     COMPONENT_EFFECTIVE_SCORE,
 )
-"""What is made of the health score, or goes into it."""
+"""The metrics of the health score, its inputs and its results."""

@@ -7,7 +7,7 @@ from typing import Final
 from vitalspan.metrics.family import gauge
 
 JOB_NAME: Final = "job_name"
-"""The label of a job's metrics; `job` is what Prometheus calls a group of targets."""
+"""The label of a job's metrics; Prometheus uses `job` for a group of targets."""
 
 JOB_STARTED: Final = gauge(
     "job_last_started_timestamp_seconds", "When the job started last, in Unix seconds."
@@ -51,4 +51,4 @@ JOB_FAMILIES: Final = (
     JOB_EXPECTED_DURATION,
     JOB_DECLARED,
 )
-"""The metrics of jobs that have no label but the name of the job."""
+"""The metrics of jobs whose only label is the name of the job."""

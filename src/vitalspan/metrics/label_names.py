@@ -1,4 +1,4 @@
-"""The labels of operations, and the values that stand for others."""
+"""The labels of operations, and the values that replace others."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ OPERATION: Final = "operation"
 ERROR_TYPE: Final = "error_type"
 
 OVERFLOW: Final = "_overflow"
-"""The value of every label of the series that takes calls beyond `max_series`."""
+"""The value of every label of the series that counts calls beyond `max_series`."""
 
 OTHER: Final = "_OTHER"
-"""The error type, after OpenTelemetry's `error.type`, of what the cap on error types leaves out."""
+"""The error type for those beyond the limit, named after `error.type` in OpenTelemetry."""
 
 RESERVED_LABELS: Final = frozenset({COMPONENT, OPERATION, ERROR_TYPE, "le", "quantile"})
-"""Labels that a user cannot declare: vitalspan or the exposition formats set them."""
+"""Labels that users cannot declare: vitalspan or the exposition formats set them."""

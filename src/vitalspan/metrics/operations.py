@@ -9,15 +9,15 @@ from vitalspan.metrics.family import Family, counter, gauge, histogram
 HTTP_REQUEST_BOUNDARIES: Final[tuple[float, ...]] = (
     *(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0),
 )
-"""Upper bounds in seconds of the buckets of HTTP requests, as OpenTelemetry advises them (semantic
-conventions, `http.server.request.duration`)."""
+"""The upper bounds of the buckets of HTTP requests in seconds, as OpenTelemetry recommends them
+(semantic conventions, `http.server.request.duration`)."""
 
 DURATION_BOUNDARIES: Final[tuple[float, ...]] = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025),
     *HTTP_REQUEST_BOUNDARIES,
     *(30.0, 60.0),
 )
-"""Upper bounds of the exported buckets in seconds: those of HTTP requests, widened at both ends."""
+"""The upper bounds of the exported buckets in seconds, a wider range than for HTTP requests."""
 
 OPERATION_DURATION: Final = histogram(
     "operation_duration_seconds", "Duration of finished calls, whatever their outcome."
@@ -31,8 +31,8 @@ NATIVE_PARTS: Final = {
     DURATION_COUNT: (OPERATION_DURATION.name, "histogram_count"),
     DURATION_SUM: (OPERATION_DURATION.name, "histogram_sum"),
 }
-"""The native histogram that has the same value as each of these samples, and PromQL's function that
-takes it from there."""
+"""The native histogram with the same value as each of these samples, and the PromQL function that
+extracts it."""
 
 OPERATION_ERRORS: Final = counter(
     "operation_errors_total", "Calls that raised, by qualified exception name."
@@ -63,7 +63,7 @@ HTTP_REQUEST_DURATIONS: Final = {
     for side in ("server", "client")
 }
 """OpenTelemetry's stable metrics `http.server.request.duration` and `http.client.request.duration`,
-which are shown only if somebody wants them, beside ours."""
+which are only exported on request, in addition to ours."""
 
 _MEASURE_PREFIX: Final = "operation_"
 
@@ -90,4 +90,4 @@ RESERVED_MEASURES: Final = frozenset(
     for base in [family.name.removesuffix("_total")]
     for name in (base, *(f"{base}_{end}" for end in ("bucket", "count", "sum")))
 )
-"""Measures whose counter would take a name of one of the families above."""
+"""Measures whose counter would have the name of one of the families above."""

@@ -14,7 +14,7 @@ SLO_BUDGET: Final = gauge(
     "The share of the error budget that is left, over what history of the window there is.",
 )
 ALERT_STATES: Final = {"inactive": 0, "pending": 1, "firing": 2}
-"""Values of the gauge of alerts."""
+"""The values of the gauge of alerts."""
 
 ALERT_STATE: Final = gauge(
     "alert_state",
@@ -27,7 +27,7 @@ ALERT_NOTIFICATIONS: Final = counter(
     "alert_notifications_total", "Messages about alerts, by receiver and result."
 )
 CIRCUIT_STATES: Final = {"closed": 0.0, "half_open": 0.5, "open": 1.0}
-"""Values of the gauge of circuit breakers."""
+"""The values of the gauge of circuit breakers."""
 
 RECEIVER_CIRCUIT: Final = gauge(
     "vitalspan_receiver_circuit_open",
@@ -48,4 +48,4 @@ RULE_WITHOUT_SERIES: Final = gauge(
     "1 while a rule names an operation, cache, API or metric that has never been there.",
 )
 ALERT_FAMILIES: Final = (ALERT_STATE, ALERT_TRANSITIONS, ALERT_NOTIFICATIONS, ALERT_ACTIONS)
-"""What is made of alerts."""
+"""The metrics of alerts."""

@@ -40,4 +40,4 @@ RUNTIME_FAMILIES: Final = (
 """The metrics of logging, event loops and thread pools."""
 
 TASK_FAMILIES: Final = (TASK_WAITING, TASK_OUTCOMES, TASK_QUEUE_LENGTH)
-"""The metrics of tasks beside those of operations."""
+"""The metrics of tasks besides those of operations."""

@@ -1,4 +1,4 @@
-"""What vitalspan says of itself: its work, its store, its exporters and its faults."""
+"""The metrics of vitalspan itself: its work, its store, its exporters and its errors."""
 
 from __future__ import annotations
 

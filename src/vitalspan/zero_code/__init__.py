@@ -1,1 +1,1 @@
-"""Internal: instrumentation of programs that are not changed, by `vitalspan run` or a hook."""
+"""Internal: instrumentation of programs without changes, by `vitalspan run` or a hook."""

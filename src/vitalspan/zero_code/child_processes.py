@@ -1,4 +1,4 @@
-"""Processes that carry on a program: spawned workers, and programs that start themselves anew."""
+"""Processes that continue a program: spawned workers, and programs that restart themselves."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from vitalspan.zero_code.environment import environment_of
 from vitalspan.zero_code.import_hook import ImportHook
 
 _CARRIED_ON: Final = ("multiprocessing.spawn", "multiprocessing.forkserver", "billiard.spawn")
-"""What the programs of worker processes import that multiprocessing spawns."""
+"""The modules that are imported by the worker processes that multiprocessing spawns."""
 
 
 def carry_on(hook: ImportHook, instrumentation: str) -> None:
-    """Instrument the processes that carry on this program as well, and no others.
+    """Also instrument the processes that continue this program, and no others.
 
     Args:
-        hook: tells of multiprocessing.
+        hook: notifies of the import of multiprocessing.
         instrumentation: what is instrumented, as `start` takes it.
     """
     for name in ("multiprocessing.util", "billiard.compat"):
@@ -53,12 +53,12 @@ def _worker_program(argument: Any, instrumentation: str) -> Any:
 
 
 def _carry_on_restarts(instrumentation: str) -> None:
-    """Let a program that starts itself anew, as reloaders do, be instrumented again."""
+    """Instrument a program again if it restarts itself, as reloaders do."""
     start: Any = subprocess.Popen.__init__
 
     @functools.wraps(start)
     def __init__(self: Any, args: Any, *rest: Any, **options: Any) -> None:  # noqa: N807
-        # Whoever passes more arguments by position is no reloader.
+        # A caller with more positional arguments is not a reloader.
         if not rest and is_restart(args):
             options["env"] = environment_of(instrumentation, options.get("env") or os.environ)
         start(self, args, *rest, **options)
@@ -82,7 +82,7 @@ def _carry_on_restarts(instrumentation: str) -> None:
 
 
 def is_restart(args: Any) -> bool:
-    """Return whether a command line starts this program anew, with the same arguments."""
+    """Return whether a command line restarts this program with the same arguments."""
     if not isinstance(args, (list, tuple)) or not all(isinstance(each, str) for each in args):
         return False
     words, own = list(args), sys.argv[1:]

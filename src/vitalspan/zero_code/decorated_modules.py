@@ -1,4 +1,4 @@
-"""Functions of imported modules that become operations because a pattern matches them."""
+"""Turn functions of imported modules into operations if a pattern matches them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from vitalspan.zero_code.patterns import Pattern, match
 
 
 def decorate_module(module: ModuleType, patterns: Sequence[Pattern]) -> list[str]:
-    """Make operations of the functions and methods of a module that match.
+    """Turn the matching functions and methods of a module into operations.
 
-    What the module has imported from others is theirs, and stays as it is.
+    Objects that the module has imported from others belong to those, and remain unchanged.
 
     Returns:
         The qualified names of the functions that were decorated.
@@ -34,7 +34,7 @@ def decorate_module(module: ModuleType, patterns: Sequence[Pattern]) -> list[str
 
 
 def _functions(owner: Any, module: str) -> Iterator[tuple[Any, str, Any, str]]:
-    """Yield what holds each function, its key there, the function and its qualified name."""
+    """Yield the owner of each function, its key there, the function and its qualified name."""
     for key, member in list(vars(owner).items()):
         if inspect.isclass(member):
             if member.__module__ == module and _is_defined_in(member, owner):
@@ -44,7 +44,7 @@ def _functions(owner: Any, module: str) -> Iterator[tuple[Any, str, Any, str]]:
         if not isinstance(function, FunctionType) or function.__module__ != module:
             continue
         name = function.__qualname__
-        # An alias would be recorded a second time, and a wrapper of vitalspan is recorded already.
+        # An alias would be recorded twice, and a wrapper of vitalspan is already recorded.
         if name.rpartition(".")[2] == key and "<locals>" not in name and not _is_recorded(function):
             yield owner, key, member, name
 

@@ -1,4 +1,4 @@
-"""An import hook: what is called with a module as soon as it has been imported."""
+"""An import hook that calls functions with a module as soon as it has been imported."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Imported = Callable[[ModuleType], None]
 
 
 class ImportHook(MetaPathFinder):
-    """Calls functions with the modules that they want, once these have been imported.
+    """A hook that calls functions with the modules that they want, after their import.
 
-    What a function raises is logged, and the import goes on.
+    Exceptions of a function are logged, and the import continues.
     """
 
     def __init__(self) -> None:
@@ -26,11 +26,11 @@ class ImportHook(MetaPathFinder):
         self._finding: set[str] = set()
 
     def add(self, wants: Wants, imported: Imported) -> None:
-        """Call a function with modules, with those first that are there already.
+        """Call a function with modules, starting with those that are already imported.
 
         Args:
-            wants: whether it wants a module of a name.
-            imported: is called with the module.
+            wants: returns whether the function wants a module with a name.
+            imported: the function to call with the module.
         """
         self._hooks.append((wants, imported))
         for name, module in list(sys.modules.items()):
@@ -40,7 +40,7 @@ class ImportHook(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return what the other finders return, with a loader that calls the functions."""
+        """Return the spec from the other finders, with a loader that calls the functions."""
         wanted = [imported for wants, imported in self._hooks if wants(fullname)]
         if not wanted or fullname in self._finding:
             return None
@@ -55,7 +55,7 @@ class ImportHook(MetaPathFinder):
 
 
 def install() -> ImportHook:
-    """Return the import hook of this process, which goes before all other finders."""
+    """Return the import hook of this process, which precedes all other finders."""
     for finder in sys.meta_path:
         if isinstance(finder, ImportHook):
             return finder
@@ -78,7 +78,7 @@ def _find(
 
 def _call_after_loading(loader: Any, wanted: list[Imported]) -> None:
     execute = getattr(loader, "exec_module", None)
-    # A loader that is a class is shared by all modules of its kind, of which none is wanted.
+    # A loader that is a class is shared by all modules of its kind, none of which is wanted.
     if execute is None or isinstance(loader, type):
         return
 

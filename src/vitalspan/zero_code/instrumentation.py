@@ -1,4 +1,4 @@
-"""The functions and libraries to instrument, as handed on to the processes of a program."""
+"""The functions and libraries to instrument, in a form to pass to a program's processes."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Instrumentation:
 
     Attributes:
         operations: patterns of functions, as in `VITALSPAN_OPERATIONS`.
-        instrument: names of libraries, as in `VITALSPAN_INSTRUMENT`.
+        instrument: the names of libraries, as in `VITALSPAN_INSTRUMENT`.
         tracing: `otlp` for a tracer provider that exports by OTLP; empty for none.
-        port: where `/metrics` is served, or several ports such as `9464-9473`; empty for nowhere.
+        port: the port of `/metrics`, or a range such as `9464-9473`; empty for none.
         addr: the address of that port.
-        workers: the directory in which the processes of the program put their counts together;
-            empty leaves that to the variables.
-        owner: the id of the process that removes the directory at its end; 0 keeps it.
+        workers: the directory in which the processes of the program share their metrics; if empty,
+            the environment variables decide.
+        owner: the id of the process that removes the directory at exit; 0 keeps it.
 
     Raises:
-        ConfigurationError: for what cannot be.
+        ConfigurationError: for invalid values.
     """
 
     operations: str = ""
@@ -52,10 +52,10 @@ class Instrumentation:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Instrumentation:
-        """Return what the variables say.
+        """Return the instrumentation that the environment variables describe.
 
         Raises:
-            ConfigurationError: for what cannot be.
+            ConfigurationError: for invalid values.
         """
         return cls(
             environ.get("VITALSPAN_OPERATIONS", "").strip(),
@@ -66,5 +66,5 @@ class Instrumentation:
         )
 
     def to_json(self) -> str:
-        """Return it as text."""
+        """Return the instrumentation as JSON text."""
         return json.dumps(asdict(self))

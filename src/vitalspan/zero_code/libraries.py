@@ -17,7 +17,7 @@ Applied = Callable[[ModuleType], None]
 
 
 def _instances_of(class_name: str, integration: str) -> Applied:
-    """Return what instruments every application or broker that is made from now on."""
+    """Return a function that instruments every new application or broker."""
 
     def imported(module: ModuleType) -> None:
         made: Any = getattr(module, class_name)
@@ -37,7 +37,7 @@ def _instances_of(class_name: str, integration: str) -> Applied:
 
 
 def _django(module: ModuleType) -> None:
-    """Put the middleware before those of the settings, when Django reads them."""
+    """Add the middleware before those in the settings, when Django loads them."""
     handler: Any = module.BaseHandler
     load = handler.load_middleware
 
@@ -54,7 +54,7 @@ def _django(module: ModuleType) -> None:
 
 
 def _everything(integration: str) -> Applied:
-    """Return what instruments all of a library at once."""
+    """Return a function that instruments the whole library at once."""
 
     def imported(_: ModuleType) -> None:
         import_module(f"vitalspan.integrations.{integration}").instrument()
@@ -77,14 +77,14 @@ LIBRARIES: Final[Mapping[str, tuple[str, Applied]]] = {
     "starlette": ("starlette.applications", _instances_of("Starlette", "starlette")),
     "taskiq": ("taskiq.abc.broker", _instances_of("AsyncBroker", "taskiq")),
 }
-"""The libraries by name, each with the module whose import is waited for, and what is done then."""
+"""The libraries by name, each with the module to wait for, and what to do after its import."""
 
 
 def parse_libraries(text: str, where: str = "VITALSPAN_INSTRUMENT") -> tuple[str, ...]:
-    """Return the names of libraries in a text: `all`, `none`, or names with commas between them.
+    """Return the names of libraries in a text: `all`, `none`, or names separated by commas.
 
     Raises:
-        ConfigurationError: for a name that there is not.
+        ConfigurationError: for an unknown name.
     """
     words = text.replace(",", " ").lower().split()
     if words == ["all"]:

@@ -1,4 +1,4 @@
-"""Lists the functions that patterns match, from the source, with nothing imported or run."""
+"""List the functions that patterns match, from the source, without importing or running it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def list_matches(patterns: Sequence[Pattern], path: Sequence[str]) -> list[tuple
     """Return the functions that match, each with its module.
 
     Args:
-        patterns: of functions.
-        path: directories in which modules are looked for, as in `sys.path`.
+        patterns: patterns of functions.
+        path: the directories in which modules are searched, as in `sys.path`.
     """
     found: dict[tuple[str, str], None] = {}
     for pattern in patterns:
@@ -33,7 +33,7 @@ def list_matches(patterns: Sequence[Pattern], path: Sequence[str]) -> list[tuple
 
 
 def functions_of(source: str) -> Iterator[str]:
-    """Yield the qualified names of the functions and methods that a source defines."""
+    """Yield the qualified names of the functions and methods in a source text."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
@@ -77,7 +77,7 @@ def _modules(pattern: str, path: list[str]) -> Iterator[tuple[str, Path]]:
             break
         fixed.append(part)
     if not fixed:
-        # Everything on the path is too much to look at.
+        # The whole path is too much to search.
         return
     spec = _find(fixed, path)
     if spec is None:
@@ -98,7 +98,7 @@ def _below(name: str, spec: ModuleSpec) -> Iterator[tuple[str, Path]]:
 
 
 def _find(parts: list[str], path: list[str]) -> ModuleSpec | None:
-    """Return the spec of a module; its packages are not imported for it."""
+    """Return the spec of a module without importing its packages."""
     spec: ModuleSpec | None = None
     name = ""
     for part in parts:

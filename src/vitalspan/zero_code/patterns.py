@@ -12,12 +12,12 @@ from vitalspan.errors import ConfigurationError
 class Pattern(NamedTuple):
     """A pattern of functions.
 
-    `*` stands for any text. Names that begin with an underscore are only matched by a pattern that
-    has the underscore too, and names with two of them by none.
+    `*` matches any text. A name with a leading underscore is only matched by a pattern that has the
+    underscore as well, and a name with two of them is never matched.
 
     Attributes:
-        module: of the functions.
-        name: their qualified name, such as `Query.run`.
+        module: the module of the functions.
+        name: the qualified name of the functions, such as `Query.run`.
     """
 
     module: str
@@ -41,14 +41,14 @@ class Pattern(NamedTuple):
 
 
 def parse_patterns(text: str, where: str = "VITALSPAN_OPERATIONS") -> tuple[Pattern, ...]:
-    """Return the patterns of a text, which commas or spaces stand between.
+    """Return the patterns in a text, separated by commas or spaces.
 
     Args:
-        text: such as `shop.checkout:*, shop.db:Query.run`.
-        where: the text is from, for messages.
+        text: the text, such as `shop.checkout:*, shop.db:Query.run`.
+        where: the source of the text, for messages.
 
     Raises:
-        ConfigurationError: for what is no pattern.
+        ConfigurationError: for an invalid pattern.
     """
     patterns = []
     for word in text.replace(",", " ").split():
@@ -68,5 +68,5 @@ def match(patterns: Sequence[Pattern], module: str, name: str) -> bool:
 
 
 def _underscores(name: str) -> int:
-    """Return how many parts of a qualified name are private."""
+    """Return the number of private parts in a qualified name."""
     return sum(part.startswith("_") for part in name.split("."))

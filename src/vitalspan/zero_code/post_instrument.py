@@ -1,4 +1,4 @@
-"""The hook that `opentelemetry-instrument` calls when it has instrumented a program."""
+"""The hook that `opentelemetry-instrument` calls after it has instrumented a program."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _ASKING = ("VITALSPAN_OPERATIONS", "VITALSPAN_INSTRUMENT")
 
 
 def post_instrument() -> None:
-    """Instrument the program, if a variable asks for it; otherwise do nothing.
+    """Instrument the program if an environment variable asks for it; otherwise do nothing.
 
-    Spans are OpenTelemetry's: this adds the metrics, and the operations.
+    OpenTelemetry makes the spans: this adds the metrics and the operations.
     """
     if not any(os.environ.get(variable, "").strip() for variable in _ASKING):
         return

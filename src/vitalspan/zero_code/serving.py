@@ -1,4 +1,4 @@
-"""Serving the metrics of a program, whatever processes it runs in."""
+"""Serve the metrics of a program, whatever processes it runs in."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _DIRECTORIES: Final = ("VITALSPAN_WORKERS", "PROMETHEUS_MULTIPROC_DIR")
 def with_directory(
     instrumentation: Instrumentation, environ: Mapping[str, str] = os.environ
 ) -> Instrumentation:
-    """Return the same with a directory for the counts of all processes, if it needs one.
+    """Return the instrumentation with a directory for the metrics of all processes, if needed.
 
-    This process is going to be the program, so it removes the directory in the end.
+    This process becomes the program, so it removes the directory at exit.
     """
     if (
         not instrumentation.port
@@ -36,13 +36,13 @@ def with_directory(
 
 
 def serve(port: str, addr: str, workers: str, owner: int) -> None:
-    """Serve the metrics of all processes of the program, unless another one of them does.
+    """Serve the metrics of all processes of the program, unless another one already does.
 
     Args:
-        port: one, or several such as `9464-9473`.
-        addr: its address.
-        workers: the directory of the processes; empty leaves that to the variables.
-        owner: the id of the process that removes the directory at its end; 0 keeps it.
+        port: a port, or a range such as `9464-9473`.
+        addr: the address to listen on.
+        workers: the directory of the processes; if empty, the environment variables decide.
+        owner: the id of the process that removes the directory at exit; 0 keeps it.
     """
     # Importing these takes as long as importing a small program.
     from vitalspan.default import configure  # noqa: PLC0415
@@ -56,6 +56,6 @@ def serve(port: str, addr: str, workers: str, owner: int) -> None:
 
 
 def _remove(directory: str, owner: int) -> None:
-    # Forked children have inherited what is done at exit.
+    # Forked children inherit the exit handlers.
     if os.getpid() == owner:
         shutil.rmtree(directory, ignore_errors=True)

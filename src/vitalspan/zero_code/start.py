@@ -23,7 +23,7 @@ def start(instrumentation: str) -> None:
     apply(found)
     carry_on(install(), instrumentation)
     if found.port:
-        # What serves is imported by those that want it.
+        # Programs that serve nothing should not import the server.
         from vitalspan.zero_code.serving import serve  # noqa: PLC0415
 
         serve(found.port, found.addr, found.workers, found.owner)
@@ -38,7 +38,7 @@ def apply(instrumentation: Instrumentation) -> None:
     libraries.instrument(hook, libraries.parse_libraries(instrumentation.instrument))
     patterns = parse_patterns(instrumentation.operations)
     if patterns:
-        # What records is imported with the first module that is decorated.
+        # The recorder is only imported with the first module that is decorated.
         from vitalspan.zero_code.decorated_modules import decorate_module  # noqa: PLC0415
 
         hook.add(

@@ -43,7 +43,7 @@ _SIMPLER: Final = (
     (re.compile(r"[+^$]"), ""),
     (re.compile(r"\\(.)"), r"\1"),
 )
-"""What makes of an expression something that it may match: the first of several, little of many."""
+"""Replacements that turn a regular expression into a match: the first of several, few repeats."""
 
 
 class CaseFile(NamedTuple):

@@ -1,4 +1,4 @@
-"""Imported by Python when it starts, while this directory is the first on its path."""
+"""The module that Python imports at its start while this directory is first on its path."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ _HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - wit
 
 
 def _without_this_directory() -> None:
-    """Leave the path, and the environment of the processes that this one starts, as they were."""
+    """Restore the path, and the environment for the processes that this one starts."""
     sys.path[:] = [path for path in sys.path if os.path.abspath(path) != _HERE]  # noqa: PTH100
     rest = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path != _HERE]
     if any(rest):
@@ -17,7 +17,7 @@ def _without_this_directory() -> None:
 
 
 def _import_the_next_one() -> None:
-    """Import the `sitecustomize` that this one stands before, if there is another."""
+    """Import the `sitecustomize` that this one shadows, if there is one."""
     this = sys.modules.pop("sitecustomize", None)
     try:
         import sitecustomize  # type: ignore[import-not-found] # noqa: F401, PLC0415
