@@ -77,7 +77,7 @@ def differences(
 def _write(path: Path, text: str) -> str:
     if _content(path) == text:
         return f"{path}: unchanged"
-    # Prometheus may read the file at this moment.
+    # Prometheus may be reading the file at this moment.
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with new.open("x", encoding="utf-8", newline="\n") as file:

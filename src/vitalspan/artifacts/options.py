@@ -60,7 +60,7 @@ class Options:
                 )
 
     def context(self, rules: RuleSet) -> PromqlContext:
-        """Return the context of all PromQL that is exported for some rules."""
+        """Return the context of all PromQL that is exported for a set of rules."""
         context = PromqlContext(
             self.metric_prefix, self.interval, self.per_instance, boundaries=self.buckets
         )

@@ -10,10 +10,10 @@ from vitalspan.signals.catalogue import is_made_of_scores
 
 
 def context_of(rules: RuleSet, context: PromqlContext = DEFAULT_CONTEXT) -> PromqlContext:
-    """Return the context of everything that is compiled of a set of rules.
+    """Return the context of everything that is compiled from a set of rules.
 
     Args:
-        rules: with the groups of the SLOs.
+        rules: the rules, including the groups of the SLOs.
         context: what does not depend on the rules, such as the prefix.
     """
     every = (rule for group in rules.groups for rule in group.rules)

@@ -225,8 +225,8 @@ class ComponentScores:
 
     Attributes:
         whole: the level of the whole.
-        graph: of the components.
-        recorded: names of the series.
+        graph: the graph of the components.
+        recorded: the names of the series.
     """
 
     whole: Grouping

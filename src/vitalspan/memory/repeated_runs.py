@@ -55,7 +55,7 @@ class Growth:
         return self.slope / MIB
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same in types that JSON has."""
+        """Return the fields in types that JSON has."""
         return {
             **vars(self),
             "sizes": list(self.sizes),

@@ -54,7 +54,7 @@ class Difference:
         return self.size_diff / MIB
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same in types that JSON has."""
+        """Return the fields in types that JSON has."""
         return {
             "filename": self.filename,
             "lineno": self.lineno,

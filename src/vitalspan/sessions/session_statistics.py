@@ -69,7 +69,7 @@ class SessionStatistics:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same in types that JSON has."""
+        """Return the fields in types that JSON has."""
         return {
             "name": self.name,
             "start": self.start,

@@ -27,7 +27,7 @@ class ErrorStatistics:
     last_trace_id: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same in types that JSON has."""
+        """Return the fields in types that JSON has."""
         return dict(vars(self))
 
 
@@ -47,7 +47,7 @@ class CacheStatistics:
         return self.hits / lookups if lookups else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same in types that JSON has."""
+        """Return the fields in types that JSON has."""
         return {**vars(self), "hit_rate": self.hit_rate}
 
 
@@ -80,7 +80,7 @@ class ModelStatistics:
     retries: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same in types that JSON has."""
+        """Return the fields in types that JSON has."""
         return dict(vars(self))
 
 
@@ -112,7 +112,7 @@ class ApiStatistics:
         return self.errors / self.calls if self.calls else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same in types that JSON has."""
+        """Return the fields in types that JSON has."""
         models = [one.to_dict() for one in self.models]
         return {**vars(self), "models": models, "error_rate": self.error_rate}
 
@@ -177,7 +177,7 @@ class CallStatistics:
     apis: tuple[ApiStatistics, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same in types that JSON has."""
+        """Return the fields in types that JSON has."""
         return {
             **vars(self),
             "measures": dict(self.measures),
@@ -210,5 +210,5 @@ class RunningCall:
     span_id: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same in types that JSON has."""
+        """Return the fields in types that JSON has."""
         return {**vars(self), "labels": dict(self.labels)}

@@ -56,11 +56,11 @@ class Period(Protocol):
         ...
 
     def caches(self) -> Iterable[CacheCounts]:
-        """Return what was looked up in caches."""
+        """Return the lookups in caches."""
         ...
 
     def apis(self) -> Iterable[ApiCounts]:
-        """Return what was called of APIs."""
+        """Return the calls to APIs."""
         ...
 
 
@@ -141,13 +141,13 @@ class Window:
         return now - offset - window < self.start - _SLACK
 
     def caches(self) -> Iterator[CacheCounts]:
-        """Yield what was looked up in caches."""
+        """Yield the lookups in caches."""
         for track in self._history.caches.all:
             grown = self._grown(track, "hits", "misses")
             yield CacheCounts(track.labels[COMPONENT], track.labels["cache"], *grown)
 
     def apis(self) -> Iterator[ApiCounts]:
-        """Yield what was called of APIs."""
+        """Yield the calls to APIs."""
         for track in self._history.apis.all:
             grown = self._grown(track, "oks", "errors", "tokens", "cost")
             yield ApiCounts(track.labels[COMPONENT], track.labels["api"], *grown)

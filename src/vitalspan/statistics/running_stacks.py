@@ -59,7 +59,7 @@ class RunningStack(RunningCall):
         return f"{last.filename}:{last.lineno} in {last.name}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same in types that JSON has."""
+        """Return the fields in types that JSON has."""
         frames = [
             {"filename": one.filename, "lineno": one.lineno, "function": one.name, "line": one.line}
             for one in self.frames

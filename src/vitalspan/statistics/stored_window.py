@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 ReadPeriod = Callable[[float, float, float, SeriesFilter], StoredPeriod]
-"""Returns the sums of a period: its start, its end, the present, and which series it has."""
+"""Returns the sums of a period, given its start, its end, the current time and a series filter."""
 
 
 class StoredWindow:
@@ -62,14 +62,14 @@ class StoredWindow:
                 sums.setdefault(key, CallSums()).add_stored(stored)
 
     def caches(self) -> Iterator[CacheCounts]:
-        """Yield what was looked up in caches."""
+        """Yield the lookups in caches."""
         for stored in self._of_kind("cache"):
             labels = stored.series.labels
             counts = (stored.extras.get(name, 0.0) for name in ("hits", "misses"))
             yield CacheCounts(labels[COMPONENT], labels["cache"], *counts)
 
     def apis(self) -> Iterator[ApiCounts]:
-        """Yield what was called of APIs."""
+        """Yield the calls to APIs."""
         for stored in self._of_kind("api"):
             labels = stored.series.labels
             counts = (stored.extras.get(name, 0.0) for name in ("oks", "errors", "tokens", "cost"))

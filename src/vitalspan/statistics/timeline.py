@@ -89,7 +89,7 @@ class Timeline:
     slots: tuple[Slot, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same in types that JSON has: a list of values for each figure."""
+        """Return the fields in types that JSON has: a list of values for each figure."""
         figures = {name: [getattr(slot, name) for slot in self.slots] for name in _FIGURES}
         return {"component": self.component, "operation": self.operation, **figures}
 

@@ -65,7 +65,7 @@ class Instance:
         ConfigurationError: for an invalid URL.
 
     Attributes:
-        name: its host and port.
+        name: the host and port.
         state: the result of the last scrape.
     """
 

@@ -18,7 +18,7 @@ def document(snapshot: Snapshot, view: View) -> str:
     Times are Unix seconds, durations seconds, rates per second, ratios from 0 to 1.
 
     Args:
-        snapshot: of the instances.
+        snapshot: the state of the instances.
         view: the view with the rows, in their order.
     """
     fields = {

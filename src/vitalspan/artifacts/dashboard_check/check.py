@@ -57,12 +57,12 @@ class DashboardCheck:
     """A check of everything that dashboards show.
 
     Attributes:
-        server: to ask.
-        span: the time to look at.
-        chosen: values of variables, by name.
-        excuse: says of a query why it may return nothing.
-        datasources: names and uids that the server has in Grafana; without any, whatever data
-            source a dashboard names is taken to be there.
+        server: the server to ask.
+        span: the time range to query.
+        chosen: the values of variables, by name.
+        excuse: returns why a query may return nothing.
+        datasources: the names and uids that the server has in Grafana; without any, every data
+            source that a dashboard names is assumed to exist.
     """
 
     server: PrometheusApi
@@ -136,7 +136,7 @@ class DashboardCheck:
         match = _VARIABLE.fullmatch(query)
         function, inside = match.groups() if match else ("", query)
         if function == "query_result":
-            # Their texts have the values of all labels, which patterns take parts of.
+            # Their texts have the values of all labels, of which patterns take parts.
             return self.server.texts(inside, self.span.end), inside
         if function == "metrics":
             names = self.server.label_values("__name__")

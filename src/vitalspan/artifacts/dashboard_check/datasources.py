@@ -37,10 +37,10 @@ class Datasources:
     """A resolver of the data sources that a dashboard refers to.
 
     Attributes:
-        variables: of the dashboard, by name.
-        known: names and uids that the Prometheus has in Grafana; without any, whatever is named
-            is taken to be there.
-        given: names that have a value although they are no variables of the dashboard.
+        variables: the variables of the dashboard, by name.
+        known: the names and uids that the Prometheus has in Grafana; without any, every data source
+            is assumed to exist.
+        given: names that have a value although they are not variables of the dashboard.
     """
 
     variables: Mapping[str, Mapping[str, Any]]

@@ -66,7 +66,7 @@ class ExpectedEmpty:
         """
         if self._allowed & set(names_of(query)):
             return "allowed to be empty"
-        # There may be a prefix before the name.
+        # The name may have a prefix.
         unused = (
             reason
             for reason, families in _UNUSED.items()

@@ -38,7 +38,7 @@ class Row(NamedTuple):
 def row(
     title: str, *, height: int = 8, widths: Sequence[int] = ()
 ) -> Callable[[Callable[[Queries], Panels]], Callable[[Queries], Row]]:
-    """Return a decorator, after which a function that makes panels makes a row of them.
+    """Return a decorator that turns a function that makes panels into one that makes a row.
 
     Args:
         title: the title above it.

@@ -73,10 +73,10 @@ class Queries:
         Args:
             name: the name of the signal.
             scope: the variables that narrow it down.
-            by: the labels that stay.
-            over: the window, as PromQL has it.
-            ago: seconds to go back in time.
-            apart: whether instances stay apart.
+            by: the labels to keep.
+            over: the window in PromQL.
+            ago: the number of seconds to go back in time.
+            apart: whether instances are kept apart.
         """
         query = build_query({"signal": name})
         context = replace(self.context, per_instance=apart)
@@ -132,7 +132,7 @@ class Queries:
         return str(self.selection(scope).rate(_name(metric), *matchers))
 
     def heatmap(self, histogram: Family) -> str:
-        """Return how many measurements came between two points, bucket by bucket.
+        """Return the number of measurements between two points, by bucket.
 
         If any series has a native histogram, the buckets are those of the native ones: buckets of
         both kinds cannot be drawn together.

@@ -41,11 +41,11 @@ _STAIRS: Final = 24
 
 
 def plan_timeline(rule: Rule, level: Level, context: PromqlContext) -> Timeline:
-    """Return the values that make a level's alert fire and end.
+    """Return the values that make a level's alert fire and resolve.
 
     Args:
-        rule: with the level.
-        level: whose alert is tested.
+        rule: the rule of the level.
+        level: the level of the alert.
         context: of the export; its step is taken where nothing takes too long for that.
 
     Raises:
@@ -65,8 +65,8 @@ class _Planner:
     """A planner of the test of one alert with one evaluation interval.
 
     Args:
-        rule: with the level.
-        level: whose alert is tested.
+        rule: the rule of the level.
+        level: the level of the alert.
         context: of the export, with the seconds between two evaluations.
     """
 

@@ -67,7 +67,7 @@ def _tasks(queries: Queries) -> Panels:
 
 @row("Batch jobs", widths=(24, 12, 12))
 def _jobs(queries: Queries) -> Panels:
-    # What was pushed has the labels of its gateway, which no variable is about.
+    # Pushed metrics have the labels of their gateway, which no variable selects.
     def last(family: metrics.Family, *matchers: Matcher) -> str:
         return f"max by (job_name) ({queries.series(family, (), *matchers)})"
 

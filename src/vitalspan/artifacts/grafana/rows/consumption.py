@@ -19,7 +19,7 @@ _NO_MODEL: Final = "no call names its model"
 
 @row("Resources")
 def call_resources(queries: Queries) -> Panels:
-    """Return the row about what calls take of the process."""
+    """Return the row about the resources that calls use."""
     cpu = grouped("sum", queries.rate(metrics.OPERATION_CPU), "job", *BY_OPERATION)
     calls = queries.signal("rate", by=BY_OPERATION)
     yield TimeSeries(
@@ -47,7 +47,7 @@ def call_resources(queries: Queries) -> Panels:
 
 @row("Measures per second")
 def measures(queries: Queries) -> Panels:
-    """Return the row about what calls count."""
+    """Return the row about the measures of calls."""
     counted = queries.rate(metrics.measure(f"${{{MEASURE}}}"))
     yield TimeSeries(
         f"${MEASURE}",

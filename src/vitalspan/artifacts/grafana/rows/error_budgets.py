@@ -20,7 +20,7 @@ _NO_SLO: Final = "no SLO"
 
 
 def error_budget_stats(queries: Queries) -> Panels:
-    """Return the least budget that any SLO has left, and the fastest burn."""
+    """Return the smallest budget left of any SLO, and the fastest burn."""
     yield Stat(
         "Least budget left",
         "The share of its error budget that the worst SLO has left, in any instance, over the "
@@ -91,7 +91,7 @@ def error_budgets(queries: Queries) -> Panels:
 
 @row("Burn rates", widths=[12] * len(BURN_WINDOWS))
 def burn_rates(queries: Queries) -> Panels:
-    """Return the row about the burn rates that alerts look at."""
+    """Return the row about the burn rates that alerts use."""
     for window in BURN_WINDOWS:
         yield _burn_rate_panel(queries, window)
 

@@ -51,7 +51,7 @@ def calls_and_errors(queries: Queries, scope: Scope) -> Panels:
 
 
 def calls_in_progress(queries: Queries, scope: Scope) -> Panels:
-    """Return how many calls are in progress, and the age of the oldest."""
+    """Return the number of calls in progress, and the age of the oldest."""
     yield Stat(
         "In progress",
         "The number of calls that are running at this moment.",
@@ -67,7 +67,7 @@ def calls_in_progress(queries: Queries, scope: Scope) -> Panels:
 
 
 def top_operations(title: str, description: str, ranked: Column, calls: str) -> Table:
-    """Return a table of the operations that have most of something.
+    """Return a table of the operations with the highest values.
 
     Args:
         title: the title of the panel.
