@@ -181,9 +181,9 @@ class Capabilities(Instruments):
         return Sessions(self._recorder, self._store_reader)
 
     def session(self, name: str) -> Session:
-        """Return a session, a named piece of work with its own statistics, as a context manager.
+        """Return a session, a named piece of work, as a context manager.
 
-        It has its own statistics of the calls that begin within it.
+        Its statistics cover the calls that begin within it.
 
         Args:
             name: the name of the session; several sessions may have the same.

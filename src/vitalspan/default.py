@@ -78,6 +78,8 @@ def get_monitor() -> Monitor:
 def configure(*, tracing: str | None = None, **settings: Any) -> Monitor:
     """Change settings of the default monitor, and start it.
 
+        vs.configure(component="shop", rules="rules.yml", store="sqlite:///history.db")
+
     The arguments take precedence over environment variables.
 
     Args:
@@ -111,17 +113,40 @@ def operation(name: str | None = None, /, **options: Unpack[OperationArguments])
 
 
 def operation(target: Any = None, /, **options: Unpack[OperationArguments]) -> Any:
-    """Record a function or a block with the default monitor; see `Monitor.operation`."""
+    """Record a function or a block with the default monitor; see `Monitor.operation`.
+
+    @vs.operation
+    def checkout(order): ...
+
+    with vs.operation("parse", labels={"kind": "page"}) as call:
+        call.add("items", 25)
+    """
     return get_monitor().operation(target, **options)
 
 
 def cache(name: str, *, component: str | None = None) -> Cache:
-    """Return the counter of a cache's hits and misses in the default monitor."""
+    """Return the counter of a cache's hits and misses in the default monitor.
+
+        pages = vs.cache("pages")
+        pages.hit()
+
+    Args:
+        name: the name of the cache, which becomes the label `cache`.
+        component: the part of the service that it belongs to; by default that of the settings.
+    """
     return get_monitor().cache(name, component=component)
 
 
 def api(name: str, *, component: str | None = None) -> Api:
-    """Return the counter of the calls to an API in the default monitor."""
+    """Return the counter of the calls to an API in the default monitor.
+
+        model = vs.api("openai")
+        model.record(tokens=310, cost=0.0021)
+
+    Args:
+        name: the name of the API, which becomes the label `api`.
+        component: the part of the service that it belongs to; by default that of the settings.
+    """
     return get_monitor().api(name, component=component)
 
 

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 class Monitor(Capabilities):
     """Records operations and shows them in a prometheus_client registry.
 
+        monitor = vs.Monitor(registry=CollectorRegistry(), component="shop")
+
+        @monitor.operation
+        def checkout(order): ...
+
     Args:
         registry: the registry of the metrics; None is prometheus_client's default registry.
         tracer_provider: makes the spans; None uses the global provider, even if that is configured
