@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry
 import vitalspan as vs
 from harness import Effort, arguments, emit, pin, seconds
 from vitalspan.notify import Webhook
-from vitalspan.rules.file import build
+from vitalspan.rules.file.load import build
 
 OPERATIONS = 1000
 TICK = 5.0

@@ -44,16 +44,10 @@ PER_SECOND: Final = Unit("number", "s")
 DOLLARS_PER_SECOND: Final = Unit("dollars", "s")
 
 _PERIODS: Final = {
-    "s": 1.0,
-    "sec": 1.0,
-    "second": 1.0,
-    "min": 60.0,
-    "m": 60.0,
-    "minute": 60.0,
-    "h": 3600.0,
-    "hour": 3600.0,
-    "d": 86400.0,
-    "day": 86400.0,
+    **dict.fromkeys(("s", "sec", "second"), 1.0),
+    **dict.fromkeys(("m", "min", "minute"), 60.0),
+    **dict.fromkeys(("h", "hour"), 3600.0),
+    **dict.fromkeys(("d", "day"), 86400.0),
 }
 
 _DURATIONS: Final = {
@@ -100,15 +94,6 @@ _EXAMPLES: Final = {
 _NUMBER: Final = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _VALUE: Final = re.compile(rf"\s*([+-]?)\s*({_NUMBER})\s*([^\d\s/.]*)\s*(?:/\s*([a-z]+))?\s*")
 _DURATION: Final = re.compile(rf"({_NUMBER})\s*([a-zµ]+)\s*")
-
-_SLOTS: Final = (
-    ("w", 604800.0),
-    ("d", 86400.0),
-    ("h", 3600.0),
-    ("m", 60.0),
-    ("s", 1.0),
-    ("ms", 1e-3),
-)
 
 _LONG: Final = 120.0
 """Seconds from which on a duration is written in minutes."""
@@ -206,8 +191,8 @@ def duration_text(seconds: float) -> str:
     """Return seconds in Prometheus' notation of durations: `1h30m`, `500ms`."""
     rest = round(seconds * 1000)
     parts = []
-    for name, size in _SLOTS[1:]:
-        count, rest = divmod(rest, round(size * 1000))
+    for name in ("d", "h", "m", "s", "ms"):
+        count, rest = divmod(rest, round(_DURATIONS[name] * 1000))
         if count:
             parts.append(f"{count}{name}")
     return "".join(parts) or "0s"

@@ -10,7 +10,7 @@ from vitalspan.artifacts.export import export
 from vitalspan.artifacts.options import Options
 from vitalspan.demo.alerts import RULES
 from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts
-from vitalspan.rules.file import load
+from vitalspan.rules.file.load import load
 
 # What is written for Prometheus does not depend on the version of Python.
 pytestmark = pytest.mark.once

@@ -15,7 +15,7 @@ from vitalspan.artifacts.export import export
 from vitalspan.artifacts.options import Options
 from vitalspan.promql.matchers import Matcher
 from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts
-from vitalspan.rules.file import build, load
+from vitalspan.rules.file.load import build, load
 from vitalspan.rules.model import Group, Level, Rule, RuleSet
 from vitalspan.signals.query import Query
 

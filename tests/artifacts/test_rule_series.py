@@ -13,7 +13,7 @@ from support.backfill import BackfilledServer
 from vitalspan.artifacts.rule_series import ScrapedSeries, findings
 from vitalspan.cli.main import main
 from vitalspan.labels import label_text
-from vitalspan.rules.file import parse
+from vitalspan.rules.file.load import parse
 
 RULES = """
 slos:

@@ -21,7 +21,7 @@ from vitalspan.errors import ConfigurationError, MissingExtraError
 from vitalspan.promql.matchers import Matcher
 from vitalspan.rules import presets
 from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts
-from vitalspan.rules.file import build, build_rule, load, load_preset
+from vitalspan.rules.file.load import build, build_rule, load, load_preset
 from vitalspan.rules.model import SEVERITIES, Group, Level, Rule, RuleSet
 from vitalspan.signals.query import Query
 

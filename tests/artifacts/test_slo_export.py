@@ -19,7 +19,7 @@ from vitalspan.compiler.condition import condition
 from vitalspan.compiler.context import context_of
 from vitalspan.errors import ConfigurationError
 from vitalspan.rules.burn_rate_alerts import burn_group, with_burn_rate_alerts
-from vitalspan.rules.file import build
+from vitalspan.rules.file.load import build
 
 pytestmark = pytest.mark.once
 

@@ -23,7 +23,7 @@ from vitalspan.artifacts.options import Options
 from vitalspan.demo.alerts import RULES
 from vitalspan.rules import presets
 from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts
-from vitalspan.rules.file import load, load_preset
+from vitalspan.rules.file.load import load, load_preset
 from vitalspan.rules.model import RuleSet
 
 # What is written for Prometheus does not depend on the version of Python.

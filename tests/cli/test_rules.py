@@ -10,7 +10,7 @@ from support.paths import RULE_FILES
 from vitalspan.cli.main import main
 from vitalspan.describe.rule_text import explain
 from vitalspan.rules import presets
-from vitalspan.rules.file import load, load_preset
+from vitalspan.rules.file.load import load, load_preset
 
 FILES = RULE_FILES
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vitalspan.cli.main import main
-from vitalspan.rules.file import load
+from vitalspan.rules.file.load import load
 
 SLO = """
   - name: {name}

@@ -15,7 +15,7 @@ from vitalspan.compiler.condition import condition, expression
 from vitalspan.promql.context import PromqlContext
 from vitalspan.promql.expression import Parentheses
 from vitalspan.rules.burn_rate_alerts import burn_group
-from vitalspan.rules.file import build_query, build_rule
+from vitalspan.rules.file.load import build_query, build_rule
 from vitalspan.rules.model import Rule, Slo
 from vitalspan.signals.catalogue import SIGNALS, signal_of
 

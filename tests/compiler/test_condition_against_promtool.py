@@ -11,7 +11,7 @@ import pytest
 from support.promtool import alert, evaluated, firing
 from vitalspan.compiler.condition import condition, expression
 from vitalspan.promql.context import PromqlContext
-from vitalspan.rules.file import build_query, build_rule
+from vitalspan.rules.file.load import build_query, build_rule
 from vitalspan.rules.model import Level, Rule
 from vitalspan.signals.query import Query
 from vitalspan.units import duration_text

@@ -16,7 +16,7 @@ from support.waiting import wait_until
 from vitalspan.artifacts.export import export
 from vitalspan.artifacts.options import Options
 from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts
-from vitalspan.rules.file import build
+from vitalspan.rules.file.load import build
 
 # What is written for Prometheus does not depend on the version of Python.
 pytestmark = [pytest.mark.once, pytest.mark.timed]

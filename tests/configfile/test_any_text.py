@@ -72,7 +72,8 @@ def read_values(text: str) -> None:
             fields.texts(name, "texts", "a text")
             fields.seconds(name, 1.0, zero="is not a time")
             fields.whole_number(name, "a number")
-            fields.choice(name, ("one", "other"), "one")
+            fields.choice(name, ("one", "other"))
+            fields.number(name, "a number", 0.0, 1.0)
             fields.flag(name)
             for unit in (SECONDS, RATIO, BYTES, PER_SECOND):
                 fields.value(name, unit)

@@ -34,7 +34,7 @@ from vitalspan.artifacts.export import INHIBITION, export
 from vitalspan.artifacts.options import DATASOURCE, Options
 from vitalspan.demo.alerts import RULES
 from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts
-from vitalspan.rules.file import load
+from vitalspan.rules.file.load import load
 
 # The stack does not depend on the version of Python.
 pytestmark = pytest.mark.once

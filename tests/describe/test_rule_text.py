@@ -11,7 +11,7 @@ from vitalspan.compiler.condition import condition
 from vitalspan.compiler.context import context_of
 from vitalspan.describe.rule_text import explain, rule_sentence, slo_sentence
 from vitalspan.rules import presets
-from vitalspan.rules.file import build_rule, build_slo, load, load_preset
+from vitalspan.rules.file.load import build_rule, build_slo, load, load_preset
 
 GOOD = RULE_FILES / "good"
 

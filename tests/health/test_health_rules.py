@@ -16,7 +16,7 @@ from vitalspan.artifacts.options import Options
 from vitalspan.cli.main import main
 from vitalspan.describe.scoring_text import explain_scoring
 from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts
-from vitalspan.rules.file import build, load_preset
+from vitalspan.rules.file.load import build, load_preset
 
 # What is written for Prometheus does not depend on the version of Python.
 pytestmark = pytest.mark.once

@@ -10,7 +10,7 @@ import yaml
 
 from vitalspan.importers.import_slos import import_slos, slos_section
 from vitalspan.importers.imported_slos import ImportedSlos
-from vitalspan.rules.file import build, parse
+from vitalspan.rules.file.load import build, parse
 
 
 def source(query: str, **fields: Any) -> dict[str, Any]:

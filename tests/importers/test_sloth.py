@@ -10,9 +10,10 @@ import pytest
 from prometheus_client import Counter, Histogram
 
 from support.watched import Watched
+from vitalspan.configfile.report import ConfigFileError
 from vitalspan.importers.import_slos import import_slos, slos_section
 from vitalspan.importers.imported_slos import ImportedSlos
-from vitalspan.rules.file import ConfigFileError, build, parse
+from vitalspan.rules.file.load import build, parse
 
 AVAILABILITY = """
 - name: availability

@@ -9,8 +9,9 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 import vitalspan as vs
+from vitalspan.configfile.report import ConfigFileError
 from vitalspan.errors import MissingExtraError
-from vitalspan.rules.file import ConfigFileError, parse
+from vitalspan.rules.file.load import parse
 from vitalspan.rules.model import ExpressionRule, RecordedExpression
 
 TICK = 5.0

@@ -11,7 +11,7 @@ import pytest
 from support.promtool import evaluated, promtool
 from vitalspan.compiler.condition import expression
 from vitalspan.rules.annotation_templates import check
-from vitalspan.rules.file import build_query, build_rule
+from vitalspan.rules.file.load import build_query, build_rule
 from vitalspan.rules.sampling import (
     Sampling,
     bucket_problem,

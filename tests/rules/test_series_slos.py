@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from support.watched import Watched
 from vitalspan.history.series_slo_counter import CountedPart, Counters, SeriesSloCounter
 from vitalspan.promql.matchers import Matcher
-from vitalspan.rules.file import build_slo
+from vitalspan.rules.file.load import build_slo
 from vitalspan.rules.model import CountedEvents, CounterSelector
 
 REQUESTS = {"series": "http_requests_total"}

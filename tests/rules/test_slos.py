@@ -18,7 +18,7 @@ from vitalspan.rules.burn_rate_alerts import (
     capped,
     too_short,
 )
-from vitalspan.rules.file import build_slo
+from vitalspan.rules.file.load import build_slo
 from vitalspan.rules.model import Slo
 from vitalspan.units import duration_text
 

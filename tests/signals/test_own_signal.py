@@ -24,7 +24,7 @@ from vitalspan.describe.rule_text import explain
 from vitalspan.describe.scoring_text import explain_scoring
 from vitalspan.promql.expression import Expression
 from vitalspan.promql.selection import Selection, quotient_of
-from vitalspan.rules.file import build, load
+from vitalspan.rules.file.load import build, load
 from vitalspan.signals import catalogue
 from vitalspan.signals.history_view import HistoryView
 from vitalspan.signals.input_series import Inputs, InputSeries, labelled, plain, share

@@ -17,7 +17,7 @@ from support.watched import TICK
 from vitalspan.cli.main import main
 from vitalspan.compiler.condition import expression
 from vitalspan.promql.context import PromqlContext
-from vitalspan.rules.file import build_query
+from vitalspan.rules.file.load import build_query
 
 pytestmark = pytest.mark.prometheus2
 

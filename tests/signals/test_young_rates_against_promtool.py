@@ -16,7 +16,7 @@ from support.sampled import Sampled
 from support.watched import TICK
 from vitalspan.compiler.condition import condition, expression
 from vitalspan.promql.context import PromqlContext
-from vitalspan.rules.file import build_query, build_rule
+from vitalspan.rules.file.load import build_query, build_rule
 
 pytestmark = pytest.mark.prometheus2
 

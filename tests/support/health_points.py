@@ -12,7 +12,7 @@ from vitalspan.artifacts.export import export
 from vitalspan.artifacts.options import Options
 from vitalspan.health.result import Health
 from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts
-from vitalspan.rules.file import load
+from vitalspan.rules.file.load import load
 
 SECONDS = 7200.0
 SETTLED = {

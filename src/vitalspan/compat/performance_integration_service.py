@@ -15,7 +15,7 @@ from vitalspan.compat.record_call import record_call
 from vitalspan.default import get_monitor
 from vitalspan.monitor import Monitor
 from vitalspan.rules.alert import Alert
-from vitalspan.rules.file import load_preset
+from vitalspan.rules.file.load import load_preset
 
 __all__ = ["PerformanceAlert", "PerformanceIntegrationService"]
 

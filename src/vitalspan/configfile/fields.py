@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from typing import TypeVar
 
 from vitalspan.configfile import values
 from vitalspan.configfile.nodes import Entries, Items, Node, Place, is_nothing
 from vitalspan.configfile.report import Report
 from vitalspan.units import Unit, example
 from vitalspan.words import did_you_mean, listed, shown, suggestion
+
+Default = TypeVar("Default", float, None)
 
 
 class Fields:
@@ -74,6 +77,12 @@ class Fields:
         if self._is_mapping and self._misspelled.isdisjoint(names):
             self.wrong(f"{listed(names, 'or')} is missing: {usable}")
 
+    def required(self, field: str, usable: str) -> Node | None:
+        """Return the value of a field that must be there; `usable` says what to do without it."""
+        if field not in self:
+            self.missing(field, usable)
+        return self.get(field)
+
     def text(self, field: str, usable: str) -> str | None:
         """Return a text; None without the field."""
         node = self.get(field)
@@ -81,13 +90,10 @@ class Fields:
 
     def name(self, field: str, usable: str) -> str | None:
         """Return a required name."""
-        node = self.get(field)
-        if node is None:
-            self.missing(field, f"add {usable}")
-            return None
-        return values.name_of(node, usable, self.report)
+        node = self.required(field, f"add {usable}")
+        return None if node is None else values.name_of(node, usable, self.report)
 
-    def seconds(self, field: str, default: float, *, zero: str = "") -> float:
+    def seconds(self, field: str, default: Default, *, zero: str = "") -> float | Default:
         """Return a duration in seconds; `zero` is the message for a duration of 0."""
         node = self.get(field)
         seconds = None if node is None else values.seconds_of(node, self.report, zero=zero)
@@ -95,21 +101,24 @@ class Fields:
 
     def value(self, field: str, unit: Unit) -> float | None:
         """Return a required value in a unit."""
-        node = self.get(field)
-        if node is None:
-            self.missing(field, f"add a value such as {example(unit)}")
-            return None
-        return values.value_of(node, unit, self.report)
+        node = self.required(field, f"add a value such as {example(unit)}")
+        return None if node is None else values.value_of(node, unit, self.report)
 
-    def whole_number(self, field: str, usable: str) -> int:
-        """Return a whole number; 0 without the field."""
+    def number(self, field: str, usable: str, least: float, most: float) -> float | None:
+        """Return a plain number between two others, None without the field."""
         node = self.get(field)
-        return 0 if node is None else values.whole_number_of(node, usable, self.report) or 0
+        return None if node is None else values.number_of(node, usable, self.report, least, most)
 
-    def choice(self, field: str, allowed: Collection[str], default: str) -> str:
-        """Return one of the allowed words."""
+    def whole_number(self, field: str, usable: str, default: int = 0) -> int:
+        """Return a whole number."""
         node = self.get(field)
-        return default if node is None else values.choice_of(node, allowed, self.report) or default
+        number = None if node is None else values.whole_number_of(node, usable, self.report)
+        return default if number is None else number
+
+    def choice(self, field: str, allowed: Collection[str]) -> str | None:
+        """Return one of some words, None without the field."""
+        node = self.get(field)
+        return None if node is None else values.choice_of(node, allowed, self.report)
 
     def flag(self, field: str, *, default: bool = False) -> bool:
         """Return a boolean."""

@@ -6,8 +6,9 @@ import re
 from typing import Any, Final, NamedTuple
 
 from vitalspan.errors import ConfigurationError
+from vitalspan.promql.engine.compile import OPERATORS
 from vitalspan.promql.engine.parse import kind_of, parse
-from vitalspan.promql.matchers import Matcher, Operator
+from vitalspan.promql.matchers import Matcher
 from vitalspan.rules.model import CounterSelector
 
 USABLE: Final = "use sum(rate(requests_total[{{.window}}]))"
@@ -16,12 +17,6 @@ _TEMPLATE: Final = re.compile(r"\{\{-?\s*\.window\s*-?\}\}")
 _WINDOW: Final = 104_729
 """A window in seconds that nobody uses: it stands for the template."""
 
-_OPERATORS: Final[dict[str, Operator]] = {
-    "Equal": "=",
-    "NotEqual": "!=",
-    "Re": "=~",
-    "NotRe": "!~",
-}
 _SCRAPED: Final = frozenset({"job", "instance"})
 """Labels that Prometheus adds when it scrapes: within a process they distinguish nothing."""
 
@@ -108,9 +103,8 @@ class _Reader:
             raise QueryError("the query selects several metrics: name one before the braces")
         matchers = []
         for one in node.matchers.matchers:
-            operator = _OPERATORS[str(one.op).rpartition(".")[2]]
             try:
-                matcher = Matcher(one.name, operator, one.value)
+                matcher = Matcher(one.name, OPERATORS[str(one.op)], one.value)
             except ValueError as refused:
                 raise QueryError(f"the condition on {one.name}: {refused}") from None
             if one.name in _SCRAPED:

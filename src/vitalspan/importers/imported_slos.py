@@ -9,9 +9,9 @@ from vitalspan.configfile.fields import Fields
 from vitalspan.configfile.nodes import Node, Place
 from vitalspan.configfile.report import ConfigFileError, Report
 from vitalspan.configfile.values import text_of
-from vitalspan.importers.counter_query import CounterQuery, QueryError
+from vitalspan.importers.counter_query import CounterQuery, QueryError, read_counters
 from vitalspan.promql.matchers import Matcher
-from vitalspan.rules.file import build_slo
+from vitalspan.rules.file.load import build_slo
 from vitalspan.rules.file.slo_events import as_exported
 from vitalspan.rules.model import CountedEvents, CounterSelector
 from vitalspan.words import shown
@@ -120,7 +120,41 @@ class ImportedSlos:
             return {}
         return {name: text}
 
-    def note_labels(self, place: Place, queries: Iterable[CounterQuery]) -> None:
+    def description(self, fields: Fields) -> dict[str, str]:
+        """Return the annotation that has the description of an SLO; nothing without one."""
+        text = fields.text("description", "a text")
+        if text is None:
+            return {}
+        return self.text("annotations", "description", text, fields.key("description"))
+
+    def counters(
+        self,
+        fields: Fields,
+        total: CounterQuery | None,
+        judged: CounterQuery | None,
+        field: str,
+        *,
+        judged_are_good: bool,
+    ) -> CountedEvents | None:
+        """Return the counters of an SLO by those of its two queries, None for a mistake in them.
+
+        Args:
+            fields: that have the queries.
+            total: the query for all events.
+            judged: the query for the good or the bad ones, which may be all but the others.
+            field: that has it.
+            judged_are_good: which of the two.
+        """
+        if total is None or judged is None:
+            return None
+        self._note_labels(fields.place, (total, judged))
+        try:
+            return _event_counters(total, judged, judged_are_good=judged_are_good)
+        except QueryError as refused:
+            fields.wrong(str(refused), field)
+            return None
+
+    def _note_labels(self, place: Place, queries: Iterable[CounterQuery]) -> None:
         """Note the conditions on labels that the metrics of a process never or rarely have."""
         dropped: dict[Matcher, None] = {}
         doubtful: dict[str, None] = {}
@@ -139,19 +173,9 @@ class ImportedSlos:
             )
 
 
-def event_counters(
+def _event_counters(
     total: CounterQuery, judged: CounterQuery, *, judged_are_good: bool
 ) -> CountedEvents:
-    """Return the counters of an SLO from its two queries.
-
-    Args:
-        total: the query for all events.
-        judged: the query for the good or the bad events; it may be all events minus the others.
-        judged_are_good: whether `judged` is the query for the good events.
-
-    Raises:
-        QueryError: if the queries subtract something else.
-    """
     if total.without is not None:
         raise QueryError("the query for all events takes something away: use one counter")
     if judged.without is None:
@@ -164,13 +188,21 @@ def event_counters(
     return CountedEvents(total.counters, judged.without, not judged_are_good)
 
 
-def query_text(fields: Fields, name: str) -> str | None:
-    """Return a required query."""
-    node = fields.get(name)
-    if node is None:
-        fields.missing(name, "add a query such as sum(rate(requests_total[{{.window}}]))")
+def read_query(fields: Fields, name: str, **meant: bool) -> CounterQuery | None:
+    """Return the counters of a query that must be there, None for another query.
+
+    Args:
+        fields: that have it.
+        name: of its field.
+        **meant: the queries that are possible, as `read_counters` has them.
+    """
+    node = fields.required(name, "add a query such as sum(rate(requests_total[{{.window}}]))")
+    text = None if node is None else text_of(node, "a query in PromQL", fields.report)
+    try:
+        return None if text is None else read_counters(text, **meant)
+    except QueryError as refused:
+        fields.wrong(str(refused), name)
         return None
-    return text_of(node, "a query in PromQL", fields.report)
 
 
 def name_of(node: Node, report: Report) -> str | None:

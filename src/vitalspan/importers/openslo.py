@@ -8,7 +8,6 @@ from typing import Final
 from vitalspan.configfile.fields import Fields
 from vitalspan.configfile.nodes import Node, Scalar
 from vitalspan.configfile.report import ConfigFileError, Report
-from vitalspan.configfile.values import number_of
 from vitalspan.importers.imported_slos import Draft, ImportedSlos
 from vitalspan.importers.openslo_indicator import IndicatorReader, Objects
 from vitalspan.words import shown
@@ -102,11 +101,8 @@ class _Slo:
         if service is not None:
             labels = {"service": service, **labels}
         draft |= {"labels": labels} if labels else {}
-        description = spec.text("description", "a text")
-        if description is not None:
-            place = spec.key("description")
-            text = self._imported.text("annotations", "description", description, place)
-            draft |= {"annotations": text} if text else {}
+        annotations = self._imported.description(spec)
+        draft |= {"annotations": annotations} if annotations else {}
         method = spec.text("budgetingMethod", "Occurrences")
         if method != "Occurrences":
             spec.wrong(
@@ -171,9 +167,6 @@ class _Slo:
                 continue
             [name] = targets
             most, example = (1, "0.999") if name == "target" else (100, "99.9")
-            value = objective.get(name)
-            if value is not None:
-                usable = f"a number such as {example}"
-                target = number_of(value, usable, self._report, 0, most)
-                if target is not None:
-                    yield objective, f"{target * 100 / most:.12g}%"
+            target = objective.number(name, f"a number such as {example}", 0, most)
+            if target is not None:
+                yield objective, f"{target * 100 / most:.12g}%"

@@ -8,16 +8,16 @@ from typing import Final
 from vitalspan.configfile.fields import Fields
 from vitalspan.configfile.nodes import Node
 from vitalspan.configfile.report import Report
-from vitalspan.importers.counter_query import CounterQuery, QueryError, read_counters
+from vitalspan.importers.counter_query import CounterQuery
 from vitalspan.importers.imported_slos import (
     ImportedSlos,
-    event_counters,
     name_of,
-    query_text,
+    read_query,
 )
 from vitalspan.rules.model import CountedEvents
 from vitalspan.words import shown
 
+_SOURCE: Final = ("metricSourceRef", "type", "spec")
 _RATIO: Final = ("counter", "good", "bad", "total", "raw", "rawType")
 
 
@@ -73,14 +73,7 @@ class IndicatorReader:
             return None
         [judged] = names
         total, part = self._query(ratio, "total"), self._query(ratio, judged)
-        if total is None or part is None:
-            return None
-        self._imported.note_labels(ratio.place, (total, part))
-        try:
-            return event_counters(total, part, judged_are_good=judged == "good")
-        except QueryError as refused:
-            ratio.wrong(str(refused), judged)
-            return None
+        return self._imported.counters(ratio, total, part, judged, judged_are_good=judged == "good")
 
     def _ratio(self, spec: Fields) -> Fields | None:
         """Return the ratio of the indicator; None if it is not a ratio of counters."""
@@ -119,13 +112,7 @@ class IndicatorReader:
 
     def _query(self, ratio: Fields, name: str) -> CounterQuery | None:
         metric = ratio.mapping(name, ("metricSource",), "a metricSource")
-        source = (
-            None
-            if metric is None
-            else metric.mapping(
-                "metricSource", ("metricSourceRef", "type", "spec"), "type and spec"
-            )
-        )
+        source = metric and metric.mapping("metricSource", _SOURCE, "type and spec")
         if source is None:
             ratio.missing(name, "add its metricSource")
             return None
@@ -141,11 +128,5 @@ class IndicatorReader:
         spec = source.mapping("spec", None, "a query")
         if spec is None:
             source.missing("spec", "add a query")
-        text = None if spec is None else query_text(spec, "query")
-        if spec is None or text is None:
             return None
-        try:
-            return read_counters(text, any_window=True, as_counter=ratio.flag("counter"))
-        except QueryError as refused:
-            spec.wrong(str(refused), "query")
-            return None
+        return read_query(spec, "query", any_window=True, as_counter=ratio.flag("counter"))

@@ -7,17 +7,14 @@ from typing import Any, Final
 from vitalspan.configfile.fields import Fields
 from vitalspan.configfile.nodes import Entries, Entry, Items, Node
 from vitalspan.configfile.report import ConfigFileError, Report
-from vitalspan.configfile.values import number_of
-from vitalspan.importers.counter_query import CounterQuery, QueryError, read_counters
 from vitalspan.importers.imported_slos import (
     Draft,
     ImportedSlos,
-    event_counters,
     name_of,
-    query_text,
+    read_query,
 )
-from vitalspan.rules.file.severities import severity_named
 from vitalspan.rules.model import CountedEvents
+from vitalspan.rules.severities import severity_named
 from vitalspan.words import shown
 
 VERSION: Final = "prometheus/v1"
@@ -97,21 +94,13 @@ class _Slo:
             self._imported.add(node.place, draft, counted)
 
     def _draft(self, fields: Fields, name: str) -> Draft:
-        objective = fields.get("objective")
-        if objective is None:
-            fields.missing("objective", "add a percentage such as 99.9")
-        percent = objective and number_of(
-            objective, "a percentage such as 99.9", fields.report, 0, 100
-        )
+        fields.required("objective", "add a percentage such as 99.9")
+        percent = fields.number("objective", "a percentage such as 99.9", 0, 100)
         draft: Draft = {"name": name, "objective": f"{percent or 0.0:.12g}%"}
         labels = self._labels | self._imported.texts(fields, "labels")
         if "plugins" in fields:
             self._imported.note(fields.key("plugins"), "plugins are left out")
-        annotations = {}
-        description = fields.text("description", "a text")
-        if description is not None:
-            place = fields.key("description")
-            annotations = self._imported.text("annotations", "description", description, place)
+        annotations = self._imported.description(fields)
         alerting = fields.mapping("alerting", _ALERTING, "fields such as name and page_alert")
         if alerting is not None:
             alert = alerting.get("name") and alerting.text("name", "a name such as ManyErrors")
@@ -188,23 +177,8 @@ class _Slo:
         if events is None:
             sli.missing("events", "add error_query and total_query")
             return None
-        total, errors = (self._query(events, name) for name in ("total_query", "error_query"))
-        if total is None or errors is None:
-            return None
-        self._imported.note_labels(events.place, (total, errors))
-        try:
-            return event_counters(total, errors, judged_are_good=False)
-        except QueryError as refused:
-            events.wrong(str(refused), "error_query")
-            return None
-
-    def _query(self, events: Fields, name: str) -> CounterQuery | None:
-        text = query_text(events, name)
-        try:
-            return None if text is None else read_counters(text)
-        except QueryError as refused:
-            events.wrong(str(refused), name)
-            return None
+        total, errors = (read_query(events, name) for name in ("total_query", "error_query"))
+        return self._imported.counters(events, total, errors, "error_query", judged_are_good=False)
 
 
 def _in_snake_case(node: Node) -> Node:

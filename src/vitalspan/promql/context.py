@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from vitalspan.metrics import DURATION_BOUNDARIES
 
@@ -19,10 +19,10 @@ Growth = Literal["rate", "increase"]
 """How PromQL computes the increase of a counter: per second, or over the whole window."""
 
 
-class RecordingLookup(Protocol):
-    """Finds recorded series to use instead of rates."""
+class RecordingLookup:
+    """Finds recorded series to use instead of rates; this one finds none."""
 
-    def rate(self, metric: str, window: float, growth: Growth = "rate") -> str | None:
+    def rate(self, metric: str, window: float, growth: Growth = "rate") -> str | None:  # noqa: ARG002
         """Return the recorded series with the rate of a counter over a window, if there is one.
 
         Args:
@@ -30,9 +30,9 @@ class RecordingLookup(Protocol):
             window: seconds to look back.
             growth: `increase` for the total increase.
         """
-        ...
+        return None
 
-    def ratio(self, part: str, whole: str, window: float, slo: str) -> str | None:
+    def ratio(self, part: str, whole: str, window: float, slo: str) -> str | None:  # noqa: ARG002
         """Return the recorded series with an SLO's ratio of two counters' rates, if there is one.
 
         Args:
@@ -41,25 +41,14 @@ class RecordingLookup(Protocol):
             window: the window of both rates in seconds.
             slo: the name of the SLO.
         """
-        ...
-
-    def timestamp(self, metric: str, slo: str) -> str | None:
-        """Return the series that has the time of an SLO's latest sample of a counter, if any."""
-        ...
-
-
-class _NothingRecorded:
-    def rate(self, metric: str, window: float, growth: Growth = "rate") -> str | None:  # noqa: ARG002
-        return None
-
-    def ratio(self, part: str, whole: str, window: float, slo: str) -> str | None:  # noqa: ARG002
         return None
 
     def timestamp(self, metric: str, slo: str) -> str | None:  # noqa: ARG002
+        """Return the series that has the time of an SLO's latest sample of a counter, if any."""
         return None
 
 
-NOTHING_RECORDED: Final[RecordingLookup] = _NothingRecorded()
+NOTHING_RECORDED: Final = RecordingLookup()
 
 
 @dataclass(frozen=True)

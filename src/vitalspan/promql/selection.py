@@ -113,6 +113,18 @@ def sum_rate_of(metric: str) -> Callable[[Selection, object], Expression]:
     return lambda selection, _: selection.sum_rate(metric)
 
 
+def total_of(metric: str, how: str = "sum") -> Callable[[Selection, object], Expression]:
+    """Return the PromQL of a signal that is a gauge, added up or otherwise aggregated."""
+    return lambda selection, _: selection.total(selection.series(metric), how=how)
+
+
+def worst_of(
+    build: Callable[[Selection], Expression],
+) -> Callable[[Selection, object], Expression]:
+    """Return the PromQL of a signal that is that of the worst instance; see `each_instance`."""
+    return lambda selection, _: selection.each_instance(build)
+
+
 def quotient_of(above: str, below: str) -> Callable[[Selection, object], Expression]:
     """Return the PromQL of a signal that is the quotient of two rates."""
     return lambda selection, _: selection.sum_rate(above) / (selection.sum_rate(below) > 0)

@@ -12,7 +12,7 @@ from vitalspan.promql.engine.metric_labels import NAME, metric_labels
 from vitalspan.promql.engine.plan import Vector
 from vitalspan.rules.alert import STATES, Alert
 from vitalspan.rules.alert_state import AlertState, next_state
-from vitalspan.rules.model import Pairs
+from vitalspan.rules.model import ExpressionRule, Rule
 from vitalspan.signals.reader import Key
 
 ALERTS: Final = "ALERTS"
@@ -95,16 +95,18 @@ class AlertStates(ABC):
     """The alerts of one rule.
 
     Args:
-        alert: the name of the alerts.
+        rule: the rule.
         group: the name of the rule's group.
         limit: the maximum number of alerts, 0 for no limit.
 
     Attributes:
+        alert: the name of the alerts.
         instances: the alerts by their keys.
     """
 
-    def __init__(self, alert: str, group: str, limit: int) -> None:
-        self.alert = alert
+    def __init__(self, rule: Rule | ExpressionRule, group: str, limit: int) -> None:
+        self.rule = rule
+        self.alert = self.name = rule.alert
         self.group = group
         self.limit = limit
         self.instances: dict[Key, AlertInstance] = {}
@@ -120,9 +122,9 @@ class AlertStates(ABC):
         """The severities that its alerts can have, as far as they are known in advance."""
 
     @property
-    @abstractmethod
     def is_delayed(self) -> bool:
         """True if alerts are pending before they fire."""
+        return self.rule.for_seconds > 0
 
     @abstractmethod
     def evaluate(self, now: float) -> list[AlertChange]:
@@ -224,6 +226,12 @@ class AlertStates(ABC):
         """Start over from zero."""
         self.instances.clear()
 
+    def _check_limit(self, alert_count: int, now: float) -> None:
+        if self.limit and alert_count > self.limit:
+            raise TooManyAlertsError(
+                f"{alert_count} alerts, and its group allows {self.limit}", self.end(now)
+            )
+
     def _change(self, key: Key, instance: AlertInstance) -> AlertChange | None:
         before, after = instance.reported, instance.dominant_level()
         if after is None:
@@ -238,12 +246,8 @@ class AlertStates(ABC):
         return AlertChange(self, key, instance, before, after)
 
     def _new_id(self, key: Key, since: float) -> str:
-        identity = repr((self.group, self.alert, self._own_labels(), key, since))
+        identity = repr((self.group, self.alert, self.rule.labels, key, since))
         return hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()[:16]
-
-    @abstractmethod
-    def _own_labels(self) -> Pairs:
-        """Return the labels that the rule adds to its alerts."""
 
 
 class AlertView(NamedTuple):

@@ -6,51 +6,41 @@ unchanged. Annotations of PromQL rules have all of Go's templates, in `go_templa
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from vitalspan.rules.number_text import (
-    float_text,
-    humanize,
-    humanize1024,
-    humanize_duration,
-    humanize_percentage,
-)
+from vitalspan.rules.go_template import nodes as tree
+from vitalspan.rules.go_template.functions import FUNCTIONS
+from vitalspan.rules.go_template.go_format import sprintf, text_of
+from vitalspan.rules.go_template.nodes import TemplateError
+from vitalspan.rules.go_template.syntax import parse_template
 
 NO_VALUE: Final = "no data"
 """The text for a value that was never known."""
 
 _ACTION: Final = re.compile(r'\{\{((?:[^"}]|"(?:\\.|[^"\\])*"|\}(?!\}))*)\}\}', re.DOTALL)
-_SPACE: Final = r"[ \t\r\n]"
-"""The whitespace between the words of a template; Python's is a larger set."""
-
 _ODD: Final = re.compile(r"[^\x20-\x7e\t\r\n]")
-_TOKEN: Final = re.compile(
-    rf"""{_SPACE}*(?: (?P<value>\$value|\.Value) (?![\w.])
-             | (?:\$labels|\.Labels)\.(?P<label>[a-zA-Z_][a-zA-Z0-9_]*) (?![\w.])
-             | printf{_SPACE}+"(?P<format>(?:\\.|[^"\\\n])*)"
-             | (?P<function>[a-zA-Z][a-zA-Z0-9]*)
-             | (?P<pipe>\|) ){_SPACE}*""",
-    re.VERBOSE | re.ASCII,
-)
 _FORMAT: Final = re.compile(
-    r"((?:[^%\\]|%%)*)%(?:((?:[1-9]\d?)?)(\.\d\d?)?([efg])|([vs]))((?:[^%\\]|%%)*)", re.DOTALL
+    r"(?:[^%\\\n]|%%)*%(?:(?:[1-9]\d?)?(?:\.\d\d?)?[efg]|([vs]))(?:[^%\\\n]|%%)*"
 )
+"""What `printf` may write: texts around one value."""
+
+_OF_NUMBERS: Final = ("humanize", "humanize1024", "humanizeDuration", "humanizePercentage")
+_OF_TEXTS: Final = ("toUpper", "toLower")
+"""Functions that take a string, such as a label or the result of another function."""
 
 
 Value = float | str
-Function = Callable[[Value], str]
 
 
 class _Substitution(NamedTuple):
     """The meaning of a placeholder: the value or a label, and the functions applied to it."""
 
     label: str
-    functions: tuple[Function, ...]
+    functions: tuple[Callable[[Value], Value], ...]
 
 
 Part = str | _Substitution
@@ -76,7 +66,7 @@ def fill(template: str, value: float | None, labels: Mapping[str, str]) -> str:
             result: Value = labels.get(part.label, "") if part.label else float(value or 0.0)
             for function in part.functions:
                 result = function(result)
-            texts.append(_text(result))
+            texts.append(result if isinstance(result, str) else text_of(result))
     return "".join(texts)
 
 
@@ -106,14 +96,15 @@ def _parts(template: str) -> tuple[tuple[Part, ...], str]:
     for match in _ACTION.finditer(template):
         parts.append(template[end : match.start()])
         end = match.end()
-        substitution = _parse_action(match.group(1))
+        substitution = _parse_action(match.group())
         if substitution is None:
             mistake = (
                 mistake
                 or _odd_character(match.group())
                 or (
                     f"{match.group()!r:.60} is not understood: use {{{{ $value }}}} or "
-                    f"{{{{ $labels.name }}}}, with | and one of {', '.join(_FUNCTIONS)}, printf"
+                    "{{ $labels.name }}, with | and one of "
+                    f"{', '.join((*_OF_NUMBERS, *_OF_TEXTS))}, printf"
                 )
             )
         parts.append(match.group() if substitution is None else substitution)
@@ -143,95 +134,51 @@ def _odd_character(action: str) -> str:
 
 
 def _parse_action(action: str) -> _Substitution | None:
-    """Parse the content of double braces; None if it is invalid."""
-    stages: list[list[re.Match[str]]] = [[]]
-    position = 0
-    while position < len(action):
-        token = _TOKEN.match(action, position)
-        if token is None:
+    """Return what double braces ask for; None is for what is not possible here."""
+    takes_space_away = action.startswith("{{-") or action.endswith("-}}")
+    if takes_space_away or _odd_character(action):
+        return None
+    try:
+        nodes = parse_template(action).nodes
+    except TemplateError:
+        return None
+    match nodes:
+        case (tree.Action(tree.Pipeline(commands, ())),):
+            return _substitution(commands)
+    return None
+
+
+def _substitution(commands: Sequence[Sequence[tree.Operand]]) -> _Substitution | None:
+    """Return a pipeline that is the value or a label, with functions that fit it."""
+    (*before, source), *others = commands
+    label, is_number = "", False
+    match source:
+        case tree.Variable("$value", ()) | tree.Dot(("Value",)):
+            is_number = True
+        case tree.Variable("$labels", (str(label),)) | tree.Dot(("Labels", str(label))):
+            pass
+        case _:
             return None
-        position = token.end()
-        if token.lastgroup == "pipe":
-            stages.append([])
-        else:
-            stages[-1].append(token)
-    if not stages[0]:
-        return None
-    *before, source = stages[0]
-    if source.lastgroup not in ("value", "label") or len(before) > 1:
-        return None
-    if any(len(stage) != 1 for stage in stages[1:]):
-        return None
-    numeric = source.lastgroup == "value"
     functions = []
-    for token in (*before, *(stage[0] for stage in stages[1:])):
-        function = _function(token, numeric=numeric)
+    for command in (before, *others) if before else others:
+        function = _function(command, is_number=is_number)
         if function is None:
             return None
         functions.append(function)
-        numeric = False
-    return _Substitution(source.group("label") or "", tuple(functions))
+        is_number = False
+    return _Substitution(label, tuple(functions))
 
 
-def _function(token: re.Match[str], *, numeric: bool) -> Function | None:
-    if token.lastgroup == "format":
-        return _printf(token.group("format"), numeric=numeric)
-    name = token.group("function") or ""
-    if (name in _OF_TEXTS) is numeric:
-        return None
-    return _FUNCTIONS.get(name)
-
-
-def _printf(pattern: str, *, numeric: bool) -> Function | None:
-    match = _FORMAT.fullmatch(pattern)
-    if match is None:
-        return None
-    before, after = (match.group(index).replace("%%", "%") for index in (1, 6))
-    if match.group(5):
-        # Prometheus refuses %s of a number.
-        numeric_s = numeric and match.group(5) == "s"
-        return None if numeric_s else lambda argument: f"{before}{_text(argument)}{after}"
-    if not numeric:
-        return None
-    width, verb = int(match.group(2) or 0), match.group(4)
-    # Without a precision, Go's %g is exact, and C's is not.
-    exact = verb == "g" and not match.group(3)
-    format_ = f"%{match.group(3) or ''}{verb}"
-
-    def printed(argument: Value) -> str:
-        number = float(argument)
-        text = _text(number) if exact or not math.isfinite(number) else format_ % number
-        return f"{before}{text:>{width}}{after}"
-
-    return printed
-
-
-def _text(argument: Value) -> str:
-    """Return a value like Go's %v: a number has the fewest digits that are exact."""
-    if isinstance(argument, str):
-        return argument
-    return float_text(argument)
-
-
-def _of_number(written: Callable[[float], str]) -> Function:
-    return lambda argument: written(float(argument))
-
-
-def _upper(argument: Value) -> str:
-    return str(argument).upper()
-
-
-def _lower(argument: Value) -> str:
-    return str(argument).lower()
-
-
-_FUNCTIONS: Final[dict[str, Function]] = {
-    "humanize": _of_number(humanize),
-    "humanize1024": _of_number(humanize1024),
-    "humanizeDuration": _of_number(humanize_duration),
-    "humanizePercentage": _of_number(humanize_percentage),
-    "toUpper": _upper,
-    "toLower": _lower,
-}
-_OF_TEXTS: Final = frozenset({"toUpper", "toLower"})
-"""Functions that take a string, such as a label or the result of another function."""
+def _function(
+    command: Sequence[tree.Operand], *, is_number: bool
+) -> Callable[[Value], Value] | None:
+    """Return a function that takes a number, or a text."""
+    match command:
+        case [tree.Function("printf"), tree.Constant(str(pattern))]:
+            verbs = _FORMAT.fullmatch(pattern)
+            # %s of a number is an error for Prometheus.
+            if verbs is not None and verbs[1] in ((None, "v") if is_number else ("v", "s")):
+                return lambda argument: sprintf(pattern, (argument,))
+        case [tree.Function(name)] if name in (_OF_NUMBERS if is_number else _OF_TEXTS):
+            return FUNCTIONS[name]
+    return None

@@ -120,21 +120,11 @@ class RuleEngine:
             [state for state in self._due if state not in self._made_of_scores], now
         )
         for group in due:
-            for state in group.expression_states:
-                if isinstance(state, RecordingState):
-                    self._record_series(state)
-                else:
-                    changes += self._evaluate([state], now)
+            changes += self._evaluate(group.expression_states, now)
         if self.history.samples.wants(ALERTS):
             alerts = [one for state in self.rule_states() for one in alert_series(state)]
             self.history.samples.record(ALERTS, list(dict.fromkeys(alerts)))
         return changes
-
-    def _record_series(self, state: RecordingState) -> None:
-        try:
-            state.record()
-        except Exception as fault:  # noqa: BLE001 - the other rules go on
-            self._note_failure(state.name, state.group, fault)
 
     def evaluate_health_rules(self, now: float) -> list[AlertChange]:
         """Evaluate the rules on health scores of the groups that were due at this tick.
@@ -147,15 +137,15 @@ class RuleEngine:
         """
         return self._evaluate([state for state in self._due if state in self._made_of_scores], now)
 
-    def _evaluate(self, states: Iterable[AlertStates], now: float) -> list[AlertChange]:
+    def _evaluate(
+        self, states: Iterable[AlertStates | RecordingState], now: float
+    ) -> list[AlertChange]:
         changes: list[AlertChange] = []
         for state in states:
             try:
                 changes += state.evaluate(now)
-            except TooManyAlertsError as refused:
-                changes += refused.changes
-                self._record_failure(state, refused)
-            except Exception as fault:  # noqa: BLE001
+            except Exception as fault:  # noqa: BLE001 - the other rules go on
+                changes += fault.changes if isinstance(fault, TooManyAlertsError) else ()
                 self._record_failure(state, fault)
         self._record(changes)
         return changes
@@ -267,12 +257,9 @@ class RuleEngine:
                     now = self.history.ticks.times[-1]
                     self.past.append(self._with_silence(alert_shown, now))
 
-    def _record_failure(self, rule_state: AlertStates, fault: Exception) -> None:
-        self._note_failure(rule_state.alert, rule_state.group, fault)
-
-    def _note_failure(self, rule: str, group: str, fault: Exception) -> None:
-        self.failures[rule] += 1
-        text = f"rule {rule} of group {group} failed: {fault}"
+    def _record_failure(self, state: AlertStates | RecordingState, fault: Exception) -> None:
+        self.failures[state.name] += 1
+        text = f"rule {state.name} of group {state.group} failed: {fault}"
         if text not in self._logged and len(self._logged) < _MOST_LOGGED:
             self._logged.add(text)
             is_expected = isinstance(fault, (TooManyAlertsError, EvaluationError))

@@ -16,15 +16,14 @@ from vitalspan.rules.alert_states import (
     AlertInstance,
     AlertStates,
     AlertView,
-    TooManyAlertsError,
 )
 from vitalspan.rules.compiled_rule import CompiledRule, RuleSource
 from vitalspan.rules.go_template.execution import TemplateData, fill_in
 from vitalspan.rules.go_template.functions import Sample
 from vitalspan.rules.go_template.nodes import TemplateError
 from vitalspan.rules.go_template.syntax import Template, parse_template
-from vitalspan.rules.model import ExpressionRule, Pairs
-from vitalspan.rules.severity_labels import severity_of
+from vitalspan.rules.model import ExpressionRule
+from vitalspan.rules.severities import severity_of_label
 from vitalspan.signals.reader import Key
 
 TYPE: Final = "expr"
@@ -48,9 +47,10 @@ class ExpressionState(AlertStates):
         texts: the annotations of each alert.
     """
 
+    rule: ExpressionRule
+
     def __init__(self, rule: ExpressionRule, group: str, limit: int, store: RuleSource) -> None:
-        super().__init__(rule.alert, group, limit)
-        self.rule = rule
+        super().__init__(rule, group, limit)
         self._store = store
         self._compiled = CompiledRule(rule.alert, rule.expr, store)
         self._labels = [(name, parse_template(text)) for name, text in rule.labels]
@@ -78,20 +78,12 @@ class ExpressionState(AlertStates):
     def severities(self) -> tuple[str, ...]:
         """The severity from the rule's label; none if a template makes it."""
         label = dict(self.rule.labels).get("severity", "")
-        return () if "{{" in label else (severity_of(label),)
-
-    @property
-    def is_delayed(self) -> bool:
-        """True if alerts are pending before they fire."""
-        return self.rule.for_seconds > 0
+        return () if "{{" in label else (severity_of_label(label),)
 
     def evaluate(self, now: float) -> list[AlertChange]:
         """Evaluate the rule: update all alerts, and return those that have changed."""
         present = self._present()
-        if self.limit and len(present) > self.limit:
-            raise TooManyAlertsError(
-                f"{len(present)} alerts, and its group allows {self.limit}", self.end(now)
-            )
+        self._check_limit(len(present), now)
         for key, (texts, value) in present.items():
             instance = self.instances.get(key)
             if instance is None:
@@ -127,7 +119,7 @@ class ExpressionState(AlertStates):
 
     def severity(self, key: Key, level: int) -> str:  # noqa: ARG002 - there is one level
         """Return the severity from the label of an alert."""
-        return severity_of(self.labels(key, 0).get("severity", ""))
+        return severity_of_label(self.labels(key, 0).get("severity", ""))
 
     def labels(self, key: Key, level: int) -> dict[str, str]:  # noqa: ARG002
         """Return the labels of an alert."""
@@ -145,7 +137,7 @@ class ExpressionState(AlertStates):
             yield {**self.labels(key, 0), "severity": self.severity(key, 0)}, phase
         if not self.instances:
             plain = {name: text for name, text in self.rule.labels if "{{" not in text}
-            severity = severity_of(plain.get("severity", ""))
+            severity = severity_of_label(plain.get("severity", ""))
             yield {**plain, "alertname": self.alert, "severity": severity}, "inactive"
 
     def view(self, key: Key, level: int, covered: float) -> AlertView:  # noqa: ARG002
@@ -167,9 +159,6 @@ class ExpressionState(AlertStates):
         """Start over from zero."""
         super().reset()
         self.texts.clear()
-
-    def _own_labels(self) -> Pairs:
-        return self.rule.labels
 
     def _present(self) -> dict[Key, tuple[Annotations, float]]:
         """Return the alerts in the current result of the expression.

@@ -131,6 +131,10 @@ class MissingSeriesWatch:
     ) -> None:
         self._missing = missing
         self._rule_states = rule_states
+        self.reset()
+
+    def reset(self) -> None:
+        """Start over from zero."""
         self._since: dict[AlertStates, float] = {}
         self._states_with_series: set[AlertStates] = set()
         self._reported: dict[AlertStates, str] = {}
@@ -174,13 +178,6 @@ class MissingSeriesWatch:
         if isinstance(state, ExpressionState):
             return self._missing.reason_for_expression(state, rules)
         return self._missing.reason(state.rule, rules.slos) if isinstance(state, RuleState) else ""
-
-    def reset(self) -> None:
-        """Start over from zero."""
-        self._since.clear()
-        self._states_with_series.clear()
-        self._reported = {}
-        self._checked = float("-inf")
 
 
 def _is_about_something(state: AlertStates) -> bool:

@@ -6,6 +6,7 @@ from vitalspan.promql.engine.evaluation_context import EvaluationError
 from vitalspan.promql.engine.metric_labels import NAME
 from vitalspan.promql.engine.plan import SAME_LABELS
 from vitalspan.promql.engine.series import Demand
+from vitalspan.rules.alert_states import AlertChange
 from vitalspan.rules.compiled_rule import CompiledRule, RuleSource
 from vitalspan.rules.model import Group, RecordedExpression
 
@@ -18,12 +19,17 @@ class RecordingState:
         group: the group of the rule.
         number: the index of the rule in the group.
         store: the source of samples, and the store of the result.
+
+    Attributes:
+        name: of the metric that it records.
+        group: the name of its group.
+        owner: what tells its series in the store from others.
     """
 
     def __init__(
         self, rule: RecordedExpression, group: Group, number: int, store: RuleSource
     ) -> None:
-        self.rule = rule
+        self.name = rule.record
         self.group = group.name
         self.owner = (group.name, number, rule)
         self._limit = group.limit
@@ -32,17 +38,12 @@ class RecordingState:
         self._changes = {NAME: rule.record, **dict(rule.labels)}
 
     @property
-    def name(self) -> str:
-        """The name of the recorded metric."""
-        return self.rule.record
-
-    @property
     def demands(self) -> tuple[Demand, ...]:
         """The samples that it needs."""
         return self._compiled.demands
 
-    def record(self) -> None:
-        """Record the result at the last tick.
+    def evaluate(self, now: float) -> list[AlertChange]:  # noqa: ARG002 - it is the store's
+        """Record the result at the last tick; no alert changes by that.
 
         Raises:
             EvaluationError: if there is no result, or if it is not a set of series.
@@ -54,3 +55,4 @@ class RecordingState:
         if self._limit and len(vector) > self._limit:
             raise EvaluationError(f"{len(vector)} series, and its group allows {self._limit}")
         self._store.record(self.owner, vector)
+        return []

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from vitalspan.history.history import History
@@ -14,8 +13,13 @@ from vitalspan.promql.matchers import match_all
 from vitalspan.recording.slo_counter import SloCounter
 from vitalspan.rules.added_rules import AddedRules, check
 from vitalspan.rules.error_budget import SloStatus, judge_of_labels, statuses
-from vitalspan.rules.file import build_component, build_health, build_query, build_rule, build_slo
-from vitalspan.rules.file.paths import RulePath
+from vitalspan.rules.file.load import (
+    build_component,
+    build_health,
+    build_query,
+    build_rule,
+    build_slo,
+)
 from vitalspan.rules.model import CounterSelector, Rule, RuleSet, Slo
 from vitalspan.rules.rule_files import RuleFiles
 from vitalspan.rules.scoring import Component, Scoring
@@ -24,7 +28,7 @@ from vitalspan.signals.query_readers import QueryReaders
 from vitalspan.signals.signal import Reading
 
 
-class RuleBook:
+class RuleBook(RuleFiles):
     """The current rules, with methods to load, add and remove them.
 
     Args:
@@ -43,71 +47,15 @@ class RuleBook:
         changed: Callable[[], None],
         lock: ForkSafeLock,
     ) -> None:
+        super().__init__(lock)
         self.prefix = ""
         self.in_force = RuleSet()
         self._history = history
         self._on_change = changed
-        self._lock = lock
-        self._files = RuleFiles(self._use_file, lock)
         self._readers = QueryReaders(history)
         self._file_rules = RuleSet()
         self._added = AddedRules()
         self._slo_counters: dict[object, SloCounter | SeriesSloCounter] = {}
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The current rule files, directories and patterns."""
-        return self._files.paths
-
-    @property
-    def reload_failed(self) -> bool:
-        """True if the last attempt to reload the files has failed."""
-        return self._files.reload_failed
-
-    def load(self, paths: RulePath | Iterable[RulePath] | None) -> None:
-        """Load rule files, which replace the previous ones.
-
-        Args:
-            paths: a file, a directory with `*.yml` and `*.yaml` files, a pattern such as
-                `rules/*.yml`, or several of these; None removes the rules of the previous files.
-
-        Raises:
-            ConfigurationError: for files with mistakes; the rules are then not changed.
-            MissingExtraError: if PyYAML is not installed.
-        """
-        self._files.load(paths)
-
-    def use(self, rules: RuleSet) -> None:
-        """Use these rules instead of those of a file.
-
-        Raises:
-            ConfigurationError: if one of their SLOs has the name of an added one.
-        """
-        self._files.replace_with(rules)
-
-    def reload(self) -> bool:
-        """Reload the files; if one has mistakes, no rule is changed.
-
-        Returns:
-            Whether they could be read.
-        """
-        return self._files.reload()
-
-    def reload_if_changed(self) -> None:
-        """Reload the files if they have changed, or if a signal has requested it."""
-        self._files.reload_if_changed()
-
-    def reload_on_signal(self, number: int | None = None) -> None:
-        """Reload the files at the tick after each signal; an earlier handler is called as well.
-
-        Args:
-            number: the signal, SIGHUP by default.
-
-        Raises:
-            ValueError: outside of the main thread, which is the only one that can set handlers, or
-                on a system without SIGHUP.
-        """
-        self._files.reload_on_signal(number)
 
     def add(self, rule: Rule | None = None, /, **fields: Any) -> Rule:
         """Add a rule, or replace an added one with the same name.
@@ -223,7 +171,7 @@ class RuleBook:
     def forget_readings(self) -> None:
         """Drop the recorded readings of the program."""
         self._readers.forget()
-        self._files.reset()
+        self.abandon_reading()
 
     def _use_file(self, rules: RuleSet) -> None:
         self._use(rules, self._added)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from concurrent.futures import Future
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -21,11 +23,10 @@ _READ_IN_TICK: Final = 64 * 1024
 """The maximum size in bytes of files that a tick reads itself; larger ones are read in a thread."""
 
 
-class RuleFiles:
+class RuleFiles(ABC):
     """Rule files that may change.
 
     Args:
-        use: called with the rules of the files; it may refuse them with a ConfigurationError.
         lock: held while rules are changed.
 
     Attributes:
@@ -33,21 +34,24 @@ class RuleFiles:
         reload_failed: whether the last attempt to reload them has failed.
     """
 
-    def __init__(self, use: Callable[[RuleSet], None], lock: ForkSafeLock) -> None:
+    def __init__(self, lock: ForkSafeLock) -> None:
         self.paths: tuple[Path, ...] = ()
         self.reload_failed = False
-        self._use = use
         self._lock = lock
-        self._in_force = FileStamps()
-        self._seen = self._in_force
+        self._stamps_in_force = FileStamps()
+        self._seen = self._stamps_in_force
         self._reading: _Reading | None = None
         self._requested = False
 
     def load(self, paths: RulePath | Iterable[RulePath] | None) -> None:
-        """Load other files; None removes the rules of the previous ones.
+        """Load rule files, which replace the previous ones.
+
+        Args:
+            paths: a file, a directory with `*.yml` and `*.yaml` files, a pattern such as
+                `rules/*.yml`, or several of these; None removes the rules of the previous files.
 
         Raises:
-            ConfigurationError: for files with mistakes; nothing is changed then.
+            ConfigurationError: for files with mistakes; the rules are then not changed.
             MissingExtraError: if PyYAML is not installed.
         """
         # A daemon may change its working directory later.
@@ -56,12 +60,16 @@ class RuleFiles:
         rules = load(absolute) if absolute else RuleSet()
         self._put_in_force(rules, stamps, absolute)
 
-    def replace_with(self, rules: RuleSet) -> None:
-        """Use these rules instead of the files, which are not read again."""
+    def use(self, rules: RuleSet) -> None:
+        """Use these rules instead of those of a file.
+
+        Raises:
+            ConfigurationError: if one of their SLOs has the name of an added one.
+        """
         self._put_in_force(rules, FileStamps(), ())
 
     def reload(self) -> bool:
-        """Reload the files; if one of them has a mistake, no rule is changed.
+        """Reload the files; if one has mistakes, no rule is changed.
 
         Returns:
             Whether they could be read.
@@ -86,7 +94,7 @@ class RuleFiles:
         requested, self._requested = self._requested, False
         stamps = _stamps(self.paths)
         still, self._seen = stamps == self._seen, stamps
-        if requested or (still and stamps != self._in_force):
+        if requested or (still and stamps != self._stamps_in_force):
             reading = _Reading(self.paths)
             if stamps.size > _READ_IN_TICK and reading.start():
                 self._reading = reading
@@ -115,15 +123,19 @@ class RuleFiles:
 
         signal.signal(number, handle)
 
-    def reset(self) -> None:
+    def abandon_reading(self) -> None:
         """Start over in a forked child, which has no reading thread."""
         self._reading = None
 
+    @abstractmethod
+    def _use_file(self, rules: RuleSet) -> None:
+        """Use the rules of the files; a ConfigurationError refuses them."""
+
     def _put_in_force(self, rules: RuleSet, stamps: FileStamps, paths: tuple[Path, ...]) -> None:
         with self._lock:
-            self._use(rules)
+            self._use_file(rules)
             self.paths = paths
-            self._in_force = self._seen = stamps
+            self._stamps_in_force = self._seen = stamps
             self._reading = None
             self.reload_failed = False
 
@@ -132,7 +144,7 @@ class RuleFiles:
         try:
             self._put_in_force(reading.rules(), reading.stamps, self.paths)
         except ConfigurationError as refused:
-            self._in_force = reading.stamps
+            self._stamps_in_force = reading.stamps
             self.reload_failed = True
             logger.error("the previous rules stay in force: %s", refused)
             return False
@@ -145,8 +157,7 @@ class _Reading:
     def __init__(self, paths: tuple[Path, ...]) -> None:
         self.stamps = _stamps(paths)
         self._paths = paths
-        self._rules: RuleSet | None = None
-        self._error: Exception | None = None
+        self._rules = Future[RuleSet]()
         self._thread: threading.Thread | None = None
 
     def start(self) -> bool:
@@ -161,7 +172,7 @@ class _Reading:
 
     def done(self) -> bool:
         """Return whether everything has been read."""
-        return self._thread is None or not self._thread.is_alive()
+        return self._rules.done()
 
     def rules(self) -> RuleSet:
         """Return the rules, which are read now unless a thread has read them.
@@ -169,18 +180,15 @@ class _Reading:
         Raises:
             ConfigurationError: for files with mistakes.
         """
-        if self._rules is None and self._error is None:
+        if self._thread is None:
             self._read()
-        if self._error is not None:
-            raise self._error
-        assert self._rules is not None  # noqa: S101 - one of the two is there
-        return self._rules
+        return self._rules.result()
 
     def _read(self) -> None:
         try:
-            self._rules = load(self._paths)
+            self._rules.set_result(load(self._paths))
         except Exception as error:  # noqa: BLE001 - it is raised where the rules are asked for
-            self._error = error
+            self._rules.set_exception(error)
 
 
 def _stamps(paths: tuple[Path, ...]) -> FileStamps:

@@ -13,10 +13,9 @@ from vitalspan.rules.alert_states import (
     AlertInstance,
     AlertStates,
     AlertView,
-    TooManyAlertsError,
 )
 from vitalspan.rules.alert_text import annotations_of, message
-from vitalspan.rules.model import Level, Pairs, Rule
+from vitalspan.rules.model import Level, Rule
 from vitalspan.signals.reader import Key, QueryReader
 from vitalspan.signals.signal import Reading
 
@@ -38,9 +37,10 @@ class RuleState(AlertStates):
             of samples.
     """
 
+    rule: Rule
+
     def __init__(self, rule: Rule, group: str, limit: int, history: History) -> None:
-        super().__init__(rule.alert, group, limit)
-        self.rule = rule
+        super().__init__(rule, group, limit)
         self.keys: list[Key] = []
         self.has_series = False
         self.readings: dict[Key, Reading] = {}
@@ -61,11 +61,6 @@ class RuleState(AlertStates):
         """The severities of its levels."""
         return tuple(level.severity for level in self.rule.levels)
 
-    @property
-    def is_delayed(self) -> bool:
-        """True if alerts are pending before they fire."""
-        return self.rule.for_seconds > 0
-
     def severity(self, key: Key, level: int) -> str:  # noqa: ARG002 - that of every alert
         """Return the severity of a level."""
         return self.rule.levels[level].severity
@@ -80,9 +75,6 @@ class RuleState(AlertStates):
             rule.levels[level].threshold,
             labels.get(OPERATION) or _operation_of(rule),
         )
-
-    def _own_labels(self) -> Pairs:
-        return self.rule.labels
 
     def take_over(self, predecessor: AlertStates) -> None:
         """Continue with the alerts of the rule that this one replaces."""
@@ -123,10 +115,7 @@ class RuleState(AlertStates):
             if bad or instance is not None:
                 due.append((key, value))
                 alert_count += bad or (instance is not None and self._stays(key, instance, value))
-        if self.limit and alert_count > self.limit:
-            raise TooManyAlertsError(
-                f"{alert_count} alerts, and its group allows {self.limit}", self.end(now)
-            )
+        self._check_limit(alert_count, now)
         if instances:
             present = {key for key, _ in readings}
             due += [(key, None) for key in instances if key not in present]

@@ -36,12 +36,7 @@ class RunningGroup:
 
     def by_rule(self) -> Former:
         """Return the states of the rules that have alerts, by group and rule."""
-        name = self.group.name
-        rules: Former = {(name, state.rule): state for state in self.rule_states}
-        for state in self.expression_states:
-            if isinstance(state, ExpressionState):
-                rules[name, state.rule] = state
-        return rules
+        return {(self.group.name, state.rule): state for state in self.alert_states}
 
     def is_due(self, now: float) -> bool:
         """Return whether the group has to be evaluated at a tick, on the steady clock."""

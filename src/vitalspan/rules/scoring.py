@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
 from vitalspan.errors import ConfigurationError
@@ -162,22 +163,11 @@ def merged(first: Scoring | None, second: Scoring | None) -> Scoring | None:
 
 def cycle_of(components: Iterable[Component]) -> tuple[str, ...]:
     """Return a cycle of components that depend on each other, or () if there is none."""
-    needs = {one.name: one.depends_on for one in components}
-    done: set[str] = set()
-    for start, direct in needs.items():
-        # An explicit stack, because a chain may exceed Python's recursion limit.
-        path = {start: iter(direct)}
-        while path:
-            last = next(reversed(path))
-            following = next(path[last], None)
-            if following is None:
-                done.add(last)
-                path.popitem()
-            elif following in path:
-                names = list(path)
-                return (*names[names.index(following) :], following)
-            elif following not in done:
-                path[following] = iter(needs.get(following, ()))
+    try:
+        TopologicalSorter({one.name: one.depends_on for one in components}).prepare()
+    except CycleError as error:
+        # Each is followed by one that depends on it.
+        return tuple(reversed(error.args[1]))
     return ()
 
 

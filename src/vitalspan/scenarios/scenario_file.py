@@ -103,8 +103,7 @@ def _series(node: Node, report: Report) -> InputSeries | None:
 
 def _expectation(node: Node, scenario: str, report: Report) -> Expectation:
     fields = Fields(node, ("at", "alerts"), report, usable="at and alerts")
-    if "at" not in fields:
-        fields.missing("at", "add a time such as 5m")
+    fields.required("at", "add a time such as 5m")
     at = fields.seconds("at", 0.0)
     alerts = [_alert(one, report) for one in fields.items_of("alerts", "a list of alerts, or []")]
     expected = tuple(one for one in alerts if one is not None)
@@ -114,7 +113,7 @@ def _expectation(node: Node, scenario: str, report: Report) -> Expectation:
 def _alert(node: Node, report: Report) -> ExpectedAlert | None:
     fields = Fields(node, _ALERT_FIELDS, report, usable="alert and severity")
     name = fields.name("alert", "an alert's name")
-    severity = fields.choice("severity", SEVERITIES, "") or None
-    state = cast("AlertState", fields.choice("state", get_args(AlertState), "firing"))
+    severity = fields.choice("severity", SEVERITIES)
+    state = cast("AlertState", fields.choice("state", get_args(AlertState)) or "firing")
     labels = read_labels(fields)
     return ExpectedAlert(name, severity, state, labels) if name else None

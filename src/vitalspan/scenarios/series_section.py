@@ -27,9 +27,8 @@ def read_series(node: Node, report: Report) -> tuple[MetricLabels, tuple[NotedVa
 def _parsed(
     fields: Fields, name: str, usable: str, parse: Callable[[str], Parsed]
 ) -> Parsed | None:
-    node = fields.get(name)
+    node = fields.required(name, f"add {usable}")
     if node is None:
-        fields.missing(name, f"add {usable}")
         return None
     text = text_of(node, usable, fields.report)
     try:

@@ -122,14 +122,11 @@ class UnitTestPlayer:
     def _evaluate(self, now: int) -> Iterator[str]:
         for state in self._states:
             try:
-                if isinstance(state, RecordingState):
-                    state.record()
-                else:
-                    state.evaluate(now / 1000)
+                state.evaluate(now / 1000)
+                if isinstance(state, ExpressionState):
                     self._series.record(state, alert_series(state))
             except (EvaluationError, TooManyAlertsError) as fault:
-                name = state.name if isinstance(state, RecordingState) else state.alert
-                yield f"  {_time(now / 1000)}: {name} failed: {fault}"
+                yield f"  {duration_text(now / 1000)}: {state.name} failed: {fault}"
 
     def _alerts_differ(self, moment: ExpectedAlerts) -> Iterator[str]:
         expected = Counter(
@@ -150,7 +147,7 @@ class UnitTestPlayer:
         try:
             vector = query.evaluate(query.context(self._series, round(moment.at * 1000)))
         except EvaluationError as fault:
-            yield f"  {_time(moment.at)}: {moment.expr} failed: {fault}"
+            yield f"  {duration_text(moment.at)}: {moment.expr} failed: {fault}"
             return
         rest = list(moment.samples)
         unexpected = []
@@ -173,9 +170,9 @@ def _differences(
     at: float, what: str, expected: Counter[str], actual: Counter[str], verb: str
 ) -> Iterator[str]:
     for text in expected - actual:
-        yield f"  {_time(at)}: {what}: expected, and not there: {text}"
+        yield f"  {duration_text(at)}: {what}: expected, and not there: {text}"
     for text in actual - expected:
-        yield f"  {_time(at)}: {what}: {verb}, and is not expected: {text}"
+        yield f"  {duration_text(at)}: {what}: {verb}, and is not expected: {text}"
 
 
 def _shown(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
@@ -196,7 +193,3 @@ def _equal(expected: Value, actual: Value) -> bool:
 
 def _value_text(value: Value) -> str:
     return f"{{{{{notation(value)}}}}}" if isinstance(value, FloatHistogram) else f"{value:g}"
-
-
-def _time(seconds: float) -> str:
-    return duration_text(seconds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 from vitalspan import metrics as names
@@ -13,33 +12,16 @@ from vitalspan.promql.selection import Selection, sum_rate_of
 from vitalspan.signals.history_view import HistoryView
 from vitalspan.signals.input_series import Inputs, Samples, Target, beside, labelled, share
 from vitalspan.signals.query import Query
-from vitalspan.signals.signal import NO_DATA, Amount, Reading, Signal, Window
+from vitalspan.signals.signal import Amount, Signal
 from vitalspan.signals.source import APIS, CACHES
+from vitalspan.signals.values import rate_of, share_of
 from vitalspan.units import DOLLARS, DOLLARS_PER_SECOND, NUMBER, PER_SECOND, RATIO
 
+_OUTCOMES: Final = ("oks", "errors")
 _OK: Final = labelled(names.API_CALLS.name, "outcome", "ok")
 _ERROR: Final = labelled(names.API_CALLS.name, "outcome", "error")
 _HIT: Final = labelled(names.CACHE_REQUESTS.name, "result", "hit")
 _MISS: Final = labelled(names.CACHE_REQUESTS.name, "result", "miss")
-
-
-def _cache_hit_ratio(window: Window, query: Query) -> Reading:
-    hits = window.increase("hits")
-    lookups = hits + window.increase("misses")
-    return Reading(hits / lookups, lookups) if lookups > 0 else NO_DATA
-
-
-def _api_reading(window: Window, query: Query, columns: tuple[str, ...]) -> Reading:
-    if not window.series or not window.seconds:
-        return NO_DATA
-    calls = window.increase("oks") + window.increase("errors")
-    return Reading(sum(map(window.increase, columns)) / window.seconds, calls)
-
-
-def _api_error_ratio(window: Window, query: Query) -> Reading:
-    errors = window.increase("errors")
-    calls = errors + window.increase("oks")
-    return Reading(errors / calls, calls) if calls > 0 else NO_DATA
 
 
 def _share_of(metric: str, label: str, value: str) -> Callable[[Selection, Query], Expression]:
@@ -69,7 +51,7 @@ CACHES_AND_APIS: Final = (
         RATIO,
         CACHES,
         "the share of look-ups that found their entry",
-        _cache_hit_ratio,
+        share_of("hits", "misses"),
         _share_of(names.CACHE_REQUESTS.name, "result", "hit"),
         Inputs(share(_HIT, {}, _MISS), averaged=True),
         counted=names.CACHE_REQUESTS.name,
@@ -80,7 +62,7 @@ CACHES_AND_APIS: Final = (
         PER_SECOND,
         APIS,
         "the calls to an API a second",
-        partial(_api_reading, columns=("oks", "errors")),
+        rate_of(*_OUTCOMES, calls=_OUTCOMES),
         sum_rate_of(names.API_CALLS.name),
         Inputs(_api_rate_inputs, counts_calls=True),
         amount=Amount(NUMBER, "the calls to an API", whole=True),
@@ -91,7 +73,7 @@ CACHES_AND_APIS: Final = (
         RATIO,
         APIS,
         "the share of calls to an API that failed",
-        _api_error_ratio,
+        share_of("errors", "oks"),
         _share_of(names.API_CALLS.name, "outcome", "error"),
         Inputs(share(_ERROR, {}, _OK), averaged=True),
         counted=names.API_CALLS.name,
@@ -101,7 +83,7 @@ CACHES_AND_APIS: Final = (
         PER_SECOND,
         APIS,
         "the tokens that calls to an API use a second",
-        partial(_api_reading, columns=("tokens",)),
+        rate_of("tokens", calls=_OUTCOMES),
         sum_rate_of(names.API_TOKENS.name),
         Inputs(beside(names.API_TOKENS.name, _OK)),
         amount=Amount(NUMBER, "the tokens that calls to an API used"),
@@ -112,7 +94,7 @@ CACHES_AND_APIS: Final = (
         DOLLARS_PER_SECOND,
         APIS,
         "the dollars that calls to an API cost a second",
-        partial(_api_reading, columns=("cost",)),
+        rate_of("cost", calls=_OUTCOMES),
         sum_rate_of(names.API_COST.name),
         Inputs(beside(names.API_COST.name, _OK)),
         amount=Amount(DOLLARS, "the dollars that calls to an API cost"),

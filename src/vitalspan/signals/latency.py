@@ -16,15 +16,11 @@ from vitalspan.signals.input_series import Inputs, InputSeries, Samples, Target,
 from vitalspan.signals.query import Query
 from vitalspan.signals.signal import NO_DATA, Reading, Signal, Window
 from vitalspan.signals.source import OPERATIONS
+from vitalspan.signals.values import per_call
 from vitalspan.units import SECONDS, value_text
 
 _CALLS: Final = names.DURATION_COUNT
 _BUCKETS: Final = names.DURATION_BUCKET
-
-
-def _mean(window: Window, query: Query) -> Reading:
-    count = window.increase("count")
-    return Reading(window.increase("total") / count, count) if count > 0 else NO_DATA
 
 
 def _quantile(window: Window, query: Query) -> Reading:
@@ -185,7 +181,7 @@ LATENCY: Final = (
         SECONDS,
         OPERATIONS,
         "the mean duration of the calls",
-        _mean,
+        per_call("total"),
         quotient_of(names.DURATION_SUM, _CALLS),
         Inputs(share(InputSeries(names.DURATION_SUM), {InputSeries(_CALLS): 1.0}), averaged=True),
         counted=_CALLS,

@@ -7,12 +7,13 @@ from typing import Final
 from vitalspan import metrics as names
 from vitalspan.promql.expression import Expression
 from vitalspan.promql.matchers import Matcher
-from vitalspan.promql.selection import Selection
+from vitalspan.promql.selection import Selection, worst_of
 from vitalspan.signals.input_series import Inputs, Samples, Target, labelled, plain, share, used
 from vitalspan.signals.query import Query
 from vitalspan.signals.registry_metric import counter_rate
 from vitalspan.signals.signal import NO_DATA, Amount, Reading, Signal, Window
 from vitalspan.signals.source import REGISTRY
+from vitalspan.signals.values import gauge_of
 from vitalspan.units import BYTES, NUMBER, PER_SECOND, RATIO, SECONDS, Unit
 
 _CPU: Final = "system_cpu_seconds_total"
@@ -28,12 +29,9 @@ def _cpu_utilization(window: Window, query: Query) -> Reading:
     return Reading(min(1.0, max(0.0, 1.0 - idle / every)), 1)
 
 
-def _cpu_utilization_promql(selection: Selection, query: Query) -> Expression:
-    def one(apart: Selection) -> Expression:
-        idle = apart.sum_rate(_CPU, Matcher("mode", "=", "idle"))
-        return 1 - idle / (apart.sum_rate(_CPU) > 0)
-
-    return selection.each_instance(one)
+def _cpu_utilization_promql(apart: Selection) -> Expression:
+    idle = apart.sum_rate(_CPU, Matcher("mode", "=", "idle"))
+    return 1 - idle / (apart.sum_rate(_CPU) > 0)
 
 
 def _resource_utilization(window: Window, query: Query) -> Reading:
@@ -42,25 +40,21 @@ def _resource_utilization(window: Window, query: Query) -> Reading:
     return Reading(max(values), 1) if values else NO_DATA
 
 
-def _resource_utilization_promql(selection: Selection, query: Query) -> Expression:
-    def one(apart: Selection) -> Expression:
-        cpu = _cpu_utilization_promql(apart, query)
-        memory = _MEMORY_UTILIZATION.promql(apart, query)
-        return (cpu >= memory).or_(memory).or_(cpu)
-
-    return selection.each_instance(one)
+def _resource_utilization_promql(apart: Selection) -> Expression:
+    cpu, memory = _cpu_utilization_promql(apart), _share_taken_promql(apart, *_MEMORY)
+    return (cpu >= memory).or_(memory).or_(cpu)
 
 
 def _gc_rate(window: Window, query: Query) -> Reading:
     return counter_rate(window, _GC)
 
 
-def _gc_rate_promql(selection: Selection, query: Query) -> Expression:
-    return selection.each_instance(lambda apart: apart.sum_rate(_GC))
-
-
 def _gc_rate_inputs(target: Target) -> Samples:
     return {labelled(_GC, "generation", "0"): target.value}
+
+
+def _share_taken_promql(apart: Selection, available: str, size: str) -> Expression:
+    return 1 - apart.total(apart.series(available)) / apart.total(apart.series(size))
 
 
 def _share_taken(
@@ -72,19 +66,13 @@ def _share_taken(
         free, whole = sum(window.gauges(available)), sum(window.gauges(size))
         return Reading(1.0 - free / whole, 1) if whole > 0 else NO_DATA
 
-    def promql(selection: Selection, query: Query) -> Expression:
-        def one(apart: Selection) -> Expression:
-            return 1 - apart.total(apart.series(available)) / apart.total(apart.series(size))
-
-        return selection.each_instance(one)
-
     return Signal(
         name,
         RATIO,
         REGISTRY,
         summary,
         value,
-        promql,
+        worst_of(lambda apart: _share_taken_promql(apart, available, size)),
         Inputs(used(available, size, labels)),
         metrics=metrics,
         instant=True,
@@ -92,10 +80,6 @@ def _share_taken(
 
 
 def _gauge(name: str, unit: Unit, summary: str, metric: str, slope_name: str = "") -> Signal:
-    def value(window: Window, query: Query) -> Reading:
-        present = window.gauges(metric)
-        return Reading(max(present), 1) if present else NO_DATA
-
     def promql(selection: Selection, query: Query) -> Expression:
         return selection.total(selection.series(metric), how=selection.worst)
 
@@ -104,7 +88,7 @@ def _gauge(name: str, unit: Unit, summary: str, metric: str, slope_name: str = "
         unit,
         REGISTRY,
         summary,
-        value,
+        gauge_of(metric, max),
         promql,
         Inputs(plain(metric)),
         metrics=(metric,),
@@ -124,7 +108,7 @@ MACHINE: Final = (
         REGISTRY,
         "the share of the machine's CPU time that was not idle",
         _cpu_utilization,
-        _cpu_utilization_promql,
+        worst_of(_cpu_utilization_promql),
         Inputs(
             share(labelled(_CPU, "mode", "user"), {}, labelled(_CPU, "mode", "idle")),
             averaged=True,
@@ -145,7 +129,7 @@ MACHINE: Final = (
         REGISTRY,
         "the share of the machine's CPU time or memory that is taken, whichever is more",
         _resource_utilization,
-        _resource_utilization_promql,
+        worst_of(_resource_utilization_promql),
         Inputs(used(*_MEMORY)),
         metrics=(_CPU, *_MEMORY),
     ),
@@ -171,7 +155,7 @@ MACHINE: Final = (
         REGISTRY,
         "the garbage collections a second",
         _gc_rate,
-        _gc_rate_promql,
+        worst_of(lambda apart: apart.sum_rate(_GC)),
         Inputs(_gc_rate_inputs),
         amount=Amount(NUMBER, "the garbage collections", whole=True),
         metrics=(_GC,),

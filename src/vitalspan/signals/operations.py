@@ -7,7 +7,7 @@ from typing import Final
 from vitalspan import metrics as names
 from vitalspan.history.operation_series import ERROR_COLUMN
 from vitalspan.promql.expression import Expression, call
-from vitalspan.promql.selection import Selection, quotient_of, sum_rate_of
+from vitalspan.promql.selection import Selection, quotient_of, sum_rate_of, total_of
 from vitalspan.signals.history_view import HistoryView
 from vitalspan.signals.input_series import (
     Inputs,
@@ -22,18 +22,10 @@ from vitalspan.signals.input_series import (
 from vitalspan.signals.query import Query
 from vitalspan.signals.signal import NO_DATA, Amount, Reading, Signal, Window
 from vitalspan.signals.source import OPERATIONS
+from vitalspan.signals.values import per_call, rate_of
 from vitalspan.units import BYTES, NUMBER, PER_SECOND, RATIO, SECONDS, duration_text
 
 _CALLS: Final = names.DURATION_COUNT
-
-
-def _rate(window: Window, query: Query, column: str = "count") -> Reading:
-    if not window.series or not window.seconds:
-        return NO_DATA
-    increase = window.increase(column)
-    return Reading(
-        increase / window.seconds, increase if column == "count" else window.increase("count")
-    )
 
 
 def error_ratio(window: Window, query: Query) -> Reading:
@@ -44,12 +36,8 @@ def error_ratio(window: Window, query: Query) -> Reading:
     return Reading(min(1.0, window.increase("errors") / judged), judged)
 
 
-def _concurrency(window: Window, query: Query) -> Reading:
-    return _rate(window, query, "total")
-
-
 def _measure_rate(window: Window, query: Query) -> Reading:
-    return _rate(window, query, f"measure:{query.measure}")
+    return rate_of(f"measure:{query.measure}")(window, query)
 
 
 def _in_progress(window: Window, query: Query) -> Reading:
@@ -59,11 +47,6 @@ def _in_progress(window: Window, query: Query) -> Reading:
 
 def _oldest(window: Window, query: Query) -> Reading:
     return Reading(window.in_progress()[1], 1) if window.series else NO_DATA
-
-
-def _call_memory_growth(window: Window, query: Query) -> Reading:
-    count = window.increase("count")
-    return Reading(window.increase("memory_growth") / count, count) if count > 0 else NO_DATA
 
 
 def _absent(window: Window, query: Query) -> Reading:
@@ -76,14 +59,6 @@ def _error_ratio_promql(selection: Selection, query: Query) -> Expression:
     cancelled = selection.sum_rate(names.OPERATION_CANCELLATIONS.name)
     # The error counter does not exist before the first error.
     return errors.or_(0 * calls) / (calls - cancelled > 0)
-
-
-def _in_progress_promql(selection: Selection, query: Query) -> Expression:
-    return selection.total(selection.series(names.OPERATION_IN_PROGRESS.name))
-
-
-def _oldest_promql(selection: Selection, query: Query) -> Expression:
-    return selection.total(selection.series(names.OPERATION_OLDEST.name), how="max")
 
 
 def _measure_rate_promql(selection: Selection, query: Query) -> Expression:
@@ -156,7 +131,7 @@ CALLS: Final = (
         PER_SECOND,
         OPERATIONS,
         "the finished calls a second",
-        _rate,
+        rate_of("count"),
         sum_rate_of(_CALLS),
         Inputs(plain(_CALLS), counts_calls=True),
         amount=Amount(NUMBER, "the finished calls", whole=True),
@@ -179,7 +154,7 @@ CALLS: Final = (
         NUMBER,
         OPERATIONS,
         "the calls inside on average, those that have ended alone, by Little's law",
-        _concurrency,
+        rate_of("total"),
         sum_rate_of(names.DURATION_SUM),
         Inputs(beside(names.DURATION_SUM, InputSeries(_CALLS))),
         amount=Amount(SECONDS, "the time that the finished calls took together"),
@@ -191,7 +166,7 @@ CALLS: Final = (
         OPERATIONS,
         "the calls inside at this moment",
         _in_progress,
-        _in_progress_promql,
+        total_of(names.OPERATION_IN_PROGRESS.name),
         Inputs(plain(names.OPERATION_IN_PROGRESS.name)),
         instant=True,
     ),
@@ -201,7 +176,7 @@ CALLS: Final = (
         OPERATIONS,
         "the age of the oldest call inside",
         _oldest,
-        _oldest_promql,
+        total_of(names.OPERATION_OLDEST.name, how="max"),
         Inputs(plain(names.OPERATION_OLDEST.name)),
         instant=True,
     ),
@@ -222,7 +197,7 @@ CALLS: Final = (
         BYTES,
         OPERATIONS,
         "the growth of resident memory a call, where resources are measured",
-        _call_memory_growth,
+        per_call("memory_growth"),
         quotient_of(names.OPERATION_MEMORY_GROWTH.name, _CALLS),
         Inputs(
             share(InputSeries(names.OPERATION_MEMORY_GROWTH.name), {InputSeries(_CALLS): 1.0}),

@@ -20,6 +20,8 @@ _Sums = dict[BucketGrid, dict[int, int]]
 class SeriesPool:
     """Several series combined, with a window that moves from tick to tick.
 
+    Signals compute their values of it, or of several of them as a `PooledWindow`.
+
     Args:
         history: the history.
     """
@@ -55,7 +57,11 @@ class SeriesPool:
 
     @property
     def seconds(self) -> float:
-        """The seconds by which counts are divided for a rate; 0 before the first tick."""
+        """The seconds that what was counted is divided by for a rate; 0 before the first tick.
+
+        These are those of the window, as in Prometheus, even where the history is shorter. They are
+        more where the window begins at an older tick.
+        """
         between = self._now - self._start
         return max(between, self._window) if between else 0.0
 
@@ -111,7 +117,13 @@ class SeriesPool:
         return self.present.get(metric, [])
 
     def growth(self, metric: str, label: str = "", value: str = "") -> float | None:
-        """Return the increase of a registry counter; None before it was read twice."""
+        """Return the increase of a counter of the registry; None before it was seen twice.
+
+        Args:
+            metric: its name.
+            label: counts only the series that have this label
+            value: with this value.
+        """
         tracks = [
             track
             for track in self.counters.get(metric, [])

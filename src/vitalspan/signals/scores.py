@@ -15,8 +15,9 @@ from vitalspan.promql.selection import Selection
 from vitalspan.signals.history_view import HistoryView
 from vitalspan.signals.input_series import Inputs, InputSeries, Samples, Target, labelled, plain
 from vitalspan.signals.query import Query
-from vitalspan.signals.signal import NO_DATA, Reading, Signal, Window
+from vitalspan.signals.signal import Reading, Signal, Window
 from vitalspan.signals.source import MONITOR, SeriesLabels
+from vitalspan.signals.values import gauge_of
 from vitalspan.units import NUMBER
 
 ALERT_POINTS: Final = {"critical": 10, "error": 5, "warning": 2, "info": 0}
@@ -43,16 +44,6 @@ _ALERT_LABELS: Final = SeriesLabels(
     refusal="{signal} counts the worst of the alerts on a matter, whatever their {label}: "
     "leave it out",
 )
-
-
-def _alert_points(window: Window, query: Query) -> Reading:
-    points = window.gauges(ALERT_POINTS_METRIC)
-    return Reading(sum(points), 1) if points else NO_DATA
-
-
-def _worst_alert_points(window: Window, query: Query) -> Reading:
-    points = window.gauges(ALERT_POINTS_METRIC)
-    return Reading(max(points), 1) if points else NO_DATA
 
 
 def _alert_points_promql(selection: Selection, query: Query) -> Expression:
@@ -115,10 +106,6 @@ def _firing_alerts(query: Query, view: HistoryView, component: str | None) -> st
 
 
 def _score(metric: str, summary: str, labels: tuple[str, ...] = ()) -> Signal:
-    def value(window: Window, query: Query) -> Reading:
-        scores = window.gauges(metric)
-        return Reading(min(scores), 1) if scores else NO_DATA
-
     def promql(selection: Selection, query: Query) -> Expression:
         pooled = selection.context.scores.get(metric)
         if pooled is None:
@@ -130,7 +117,7 @@ def _score(metric: str, summary: str, labels: tuple[str, ...] = ()) -> Signal:
         NUMBER,
         MONITOR,
         summary,
-        value,
+        gauge_of(metric, min),
         promql,
         Inputs(plain(metric)),
         highest=100.0,
@@ -168,7 +155,7 @@ SCORES: Final = (
         NUMBER,
         MONITOR,
         "what the firing alerts count: 10 a critical one, 5 an error, 2 a warning",
-        _alert_points,
+        gauge_of(ALERT_POINTS_METRIC, sum),
         _alert_points_promql,
         Inputs(_alert_points_inputs),
         series_labels=_ALERT_LABELS,
@@ -182,7 +169,7 @@ SCORES: Final = (
         NUMBER,
         MONITOR,
         "what the worst firing alert counts: 10 a critical one, 5 an error, 2 a warning",
-        _worst_alert_points,
+        gauge_of(ALERT_POINTS_METRIC, max),
         _worst_alert_points_promql,
         Inputs(_worst_alert_points_inputs),
         highest=float(max(ALERT_POINTS.values())),

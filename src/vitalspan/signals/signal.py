@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple
 
 from vitalspan.promql.expression import Expression
 from vitalspan.promql.selection import Selection
 from vitalspan.signals.history_view import FindContributor, HistoryView
 from vitalspan.signals.input_series import Inputs
+from vitalspan.signals.pool import PooledWindow, SeriesPool
 from vitalspan.signals.query import Query
 from vitalspan.signals.source import SeriesLabels, Source
 from vitalspan.units import RATIO, Unit
@@ -26,56 +27,8 @@ class Reading(NamedTuple):
 NO_DATA: Final = Reading(None, 0)
 
 
-class Window(Protocol):
-    """The data for a signal's value: the matching series over a window, combined."""
-
-    @property
-    def seconds(self) -> float:
-        """The seconds by which counts are divided for a rate; 0 before the first tick.
-
-        They are those of the window, as in Prometheus, even if the history is shorter. They are
-        more if the window begins at an older tick.
-        """
-        ...
-
-    @property
-    def series(self) -> int:
-        """The number of series that match."""
-        ...
-
-    def increase(self, column: str) -> float:
-        """Return the increase of a counter, over all series."""
-        ...
-
-    def durations(self) -> list[tuple[float, int]]:
-        """Return the middle of each bucket of durations, in seconds, ascending, and its calls."""
-        ...
-
-    def in_progress(self) -> tuple[int, float]:
-        """Return how many calls are in progress, and the age of the oldest in seconds."""
-        ...
-
-    def gauges(self, metric: str) -> list[float]:
-        """Return the current values of a registry's or monitor's metric, of all matching series."""
-        ...
-
-    def growth(self, metric: str, label: str = "", value: str = "") -> float | None:
-        """Return the increase of a registry counter; None before it was read twice.
-
-        Args:
-            metric: the name of the metric.
-            label: only series with this label are counted
-            value: that have this value.
-        """
-        ...
-
-    def by_operation(self) -> Sequence[Window]:
-        """Return the same window separately for each operation of each component."""
-        ...
-
-    def objective(self) -> float:
-        """Return the objective of the SLO in the query."""
-        ...
+Window = SeriesPool | PooledWindow
+"""The data for a signal's value: the matching series over a window, combined."""
 
 
 class Amount(NamedTuple):

@@ -12,7 +12,7 @@ from vitalspan.artifacts.options import Options
 from vitalspan.demo.alerts import RULES as DEMO_RULES
 from vitalspan.promql.find_selectors import Selector, selectors
 from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts
-from vitalspan.rules.file import load
+from vitalspan.rules.file.load import load
 
 
 def promql_of_everything() -> list[str]:

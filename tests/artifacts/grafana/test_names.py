@@ -23,7 +23,7 @@ from vitalspan.exposition.formats import Format
 from vitalspan.exposition.generate import generate_latest
 from vitalspan.metrics import Family
 from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts
-from vitalspan.rules.file import load as load_rules
+from vitalspan.rules.file.load import load as load_rules
 
 FAMILIES: Final = [value for value in vars(names).values() if isinstance(value, Family)]
 

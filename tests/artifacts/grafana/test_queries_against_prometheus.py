@@ -27,7 +27,7 @@ from vitalspan.artifacts.options import Options
 from vitalspan.demo.alerts import RULES
 from vitalspan.demo.phases import PHASES
 from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts
-from vitalspan.rules.file import load
+from vitalspan.rules.file.load import load
 
 pytestmark = pytest.mark.once
 

@@ -11,7 +11,7 @@ import pytest
 from support.paths import RULE_FILES
 from vitalspan.errors import MissingExtraError
 from vitalspan.promql.matchers import Matcher
-from vitalspan.rules.file import load, load_preset, parse
+from vitalspan.rules.file.load import load, load_preset, parse
 from vitalspan.rules.model import Group, Level, Rule, RuleSet, Slo
 from vitalspan.signals.query import Derivation, Query
 

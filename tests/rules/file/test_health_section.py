@@ -8,9 +8,10 @@ import pytest
 import yaml
 
 from support.paths import RULE_FILES
+from vitalspan.configfile.report import ConfigFileError
 from vitalspan.health.factor_models import factors_of
 from vitalspan.promql.matchers import Matcher
-from vitalspan.rules.file import ConfigFileError, build_component, build_health, load, parse
+from vitalspan.rules.file.load import build_component, build_health, load, parse
 from vitalspan.rules.scoring import (
     DEFAULT_LEVELS,
     LEVEL_PRESETS,

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from support.paths import RULE_FILES
+from vitalspan.configfile.report import ConfigFileError
 from vitalspan.errors import ConfigurationError
-from vitalspan.rules.file import ConfigFileError, load, parse
+from vitalspan.rules.file.load import load, parse
 
 BAD = RULE_FILES / "bad"
 FILES = sorted(BAD.glob("*.yml"))

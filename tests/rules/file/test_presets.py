@@ -7,7 +7,7 @@ import pytest
 from vitalspan.errors import ConfigurationError
 from vitalspan.rules import presets
 from vitalspan.rules.annotation_templates import labels_of
-from vitalspan.rules.file import build, load_preset
+from vitalspan.rules.file.load import build, load_preset
 from vitalspan.rules.model import SEVERITIES, Rule
 
 NAMES = ("benchmarks", "health", "jobs", "pipeline", "studio", "wiki")

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.paths import RULE_FILES
+from vitalspan.configfile.report import ConfigFileError
 from vitalspan.describe.rule_text import rule_sentence, slo_sentence
-from vitalspan.rules.file import ConfigFileError, build, parse
+from vitalspan.rules.file.load import build, parse
 from vitalspan.rules.file.rules import RULE_FIELDS
 from vitalspan.rules.file.slos import SLO_FIELDS
 from vitalspan.rules.model import SEVERITIES, RuleSet

@@ -17,16 +17,9 @@ import pytest
 import yaml
 
 from support.paths import RULE_FILES
+from vitalspan.configfile.report import ConfigFileError
 from vitalspan.promql.matchers import Matcher
-from vitalspan.rules.file import (
-    ConfigFileError,
-    build,
-    build_query,
-    build_rule,
-    build_slo,
-    load,
-    parse,
-)
+from vitalspan.rules.file.load import build, build_query, build_rule, build_slo, load, parse
 from vitalspan.rules.model import Level, Rule, RuleSet, Slo
 from vitalspan.signals.query import Derivation, Query
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vitalspan.configfile.report import ConfigFileError
-from vitalspan.rules.file import load
+from vitalspan.rules.file.load import load
 
 SLO = "slos: [{name: paid, where: {operation: pay}, objective: 99%}]"
 BURNS = "groups: [{name: b, rules: [{alert: Burns, signal: burn_rate, slo: paid, above: 2}]}]"

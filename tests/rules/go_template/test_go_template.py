@@ -134,6 +134,7 @@ def test_numbers_that_are_none(value: float) -> None:
         ('{{ block "x" . }}{{ end }}', "use {{ define"),
         ("{{ ($value | toTime).Format `2006` }}", r"method \.Format"),
         ("{{ if 1 }}" * 60 + "{{ end }}" * 60, "too deeply"),
+        (f"{{{{ {'(' * 2000}1{')' * 2000} }}}}", "too deeply"),
     ],
 )
 def test_refused(template: str, problem: str) -> None:

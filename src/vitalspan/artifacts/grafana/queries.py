@@ -12,7 +12,7 @@ from vitalspan.metrics import Family
 from vitalspan.promql.context import PromqlContext
 from vitalspan.promql.matchers import Matcher
 from vitalspan.promql.selection import Selection
-from vitalspan.rules.file import build_query
+from vitalspan.rules.file.load import build_query
 from vitalspan.signals.catalogue import signal_of
 from vitalspan.units import BYTES, PER_SECOND, RATIO, SECONDS
 

@@ -28,7 +28,7 @@ from vitalspan.health.factor_models import DEFAULT_MODEL, factors_of
 from vitalspan.health.readings import by_component, component_of, is_traffic
 from vitalspan.health.score import CRITICAL_COMPONENT
 from vitalspan.metrics import COMPONENT
-from vitalspan.promql.context import Growth, PromqlContext
+from vitalspan.promql.context import Growth, PromqlContext, RecordingLookup
 from vitalspan.promql.expression import Aggregation, Expression, VectorSelector, call
 from vitalspan.rules.model import Pairs, RuleSet
 from vitalspan.rules.scoring import Factor, self_reference_mistake
@@ -70,8 +70,10 @@ def _factors(rules: RuleSet, prefix: str) -> tuple[Factor, ...]:
     return () if rules.health is None else factors_of(rules.health, rules.slos, DEFAULT_MODEL)
 
 
-class _Pooled:
+class _Pooled(RecordingLookup):
     """Counters added up over operations, errors and declared labels, recorded once for all.
+
+    A fleet has the ratio of sums, so none is recorded; no factor asks since when there is history.
 
     Args:
         prefix: the prefix of the names of vitalspan's own metrics.
@@ -91,14 +93,6 @@ class _Pooled:
         expr = Aggregation("sum", ("job", "instance", *more), rate)
         self.asked.setdefault(RecordingRule(name, expr))
         return name
-
-    def ratio(self, part: str, whole: str, window: float, slo: str) -> None:  # noqa: ARG002
-        """Return no series: a fleet has the ratio of sums."""
-        return
-
-    def timestamp(self, metric: str, slo: str) -> None:  # noqa: ARG002
-        """Return no series: no factor needs to know when its history begins."""
-        return
 
 
 class _Plan:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from vitalspan import metrics as names
 from vitalspan.compiler.recorded_names import recorded_name
-from vitalspan.promql.context import Growth, PromqlContext
+from vitalspan.promql.context import Growth, PromqlContext, RecordingLookup
 from vitalspan.promql.expression import Aggregation, Expression, VectorSelector, binary, call
 from vitalspan.promql.matchers import Matcher
 from vitalspan.rules.model import Pairs
@@ -39,7 +39,7 @@ class RecordingRule(NamedTuple):
         return self.record, str(self.expr), self.labels
 
 
-class RecordingRules:
+class RecordingRules(RecordingLookup):
     """A registry of the recorded series that PromQL uses, with their rules.
 
     Args:

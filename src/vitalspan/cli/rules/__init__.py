@@ -45,7 +45,7 @@ def _add_presets(commands: Commands[Any]) -> None:
 def _explain(arguments: argparse.Namespace) -> None:
     from vitalspan.describe.rule_text import explain  # noqa: PLC0415
     from vitalspan.describe.scoring_text import explain_scoring  # noqa: PLC0415
-    from vitalspan.rules.file import load, load_preset  # noqa: PLC0415
+    from vitalspan.rules.file.load import load, load_preset  # noqa: PLC0415
 
     source = Path(arguments.source)
     # A file takes precedence over a preset; a bare name without such a file is a preset.

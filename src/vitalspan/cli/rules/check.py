@@ -39,7 +39,8 @@ def add_to(commands: Commands[Any]) -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     # Imported here, because other commands do not need rules.
-    from vitalspan.rules.file import ConfigFileError, load  # noqa: PLC0415
+    from vitalspan.configfile.report import ConfigFileError  # noqa: PLC0415
+    from vitalspan.rules.file.load import load  # noqa: PLC0415
 
     failed = False
     series = _series(arguments.against)

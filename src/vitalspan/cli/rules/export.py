@@ -64,7 +64,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from vitalspan.artifacts.export import export  # noqa: PLC0415
     from vitalspan.artifacts.options import Options  # noqa: PLC0415
     from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts  # noqa: PLC0415
-    from vitalspan.rules.file import load  # noqa: PLC0415
+    from vitalspan.rules.file.load import load  # noqa: PLC0415
 
     options = Options(
         per_instance=arguments.per_instance,

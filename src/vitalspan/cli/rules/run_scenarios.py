@@ -24,7 +24,7 @@ def add_to(commands: Commands[Any]) -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     # Imported here, because other commands need neither rules nor scenarios.
-    from vitalspan.rules.file import ConfigFileError  # noqa: PLC0415
+    from vitalspan.configfile.report import ConfigFileError  # noqa: PLC0415
 
     failed = False
     for name in arguments.files:
@@ -77,7 +77,7 @@ def _any_fails(name: str) -> bool:
 
 
 def _rules(file: ScenarioFile) -> RuleSet:
-    from vitalspan.rules.file import load  # noqa: PLC0415
+    from vitalspan.rules.file.load import load  # noqa: PLC0415
     from vitalspan.rules.model import RuleSet  # noqa: PLC0415
 
     loaded = [load(path) for path in file.rule_files]

@@ -8,7 +8,19 @@ from collections.abc import Iterator
 from json import decoder, scanner
 from typing import Any
 
-from vitalspan.importers.saved_state.mistakes import Mistake
+
+class Mistake(Exception):  # noqa: N818 - what it is
+    """Something in a file that cannot be used.
+
+    Args:
+        line: of the file, from 1.
+        text: what is wrong.
+    """
+
+    def __init__(self, line: int, text: str) -> None:
+        super().__init__(text)
+        self.line = line
+        self.text = text
 
 
 class PlacedObject(dict[str, Any]):

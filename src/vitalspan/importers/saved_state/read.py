@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from vitalspan.importers.saved_state.mistakes import Mistake
-from vitalspan.importers.saved_state.placed_json import PlacedObject, documents, objects
+from vitalspan.importers.saved_state.placed_json import Mistake, PlacedObject, documents, objects
 from vitalspan.importers.saved_state.values import flag_of, number_of, text_of, time_of
 from vitalspan.labels import declared
 from vitalspan.rules.alert import Alert

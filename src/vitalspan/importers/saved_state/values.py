@@ -6,8 +6,7 @@ import math
 from datetime import datetime
 from typing import Any, Final
 
-from vitalspan.importers.saved_state.mistakes import Mistake
-from vitalspan.importers.saved_state.placed_json import PlacedObject
+from vitalspan.importers.saved_state.placed_json import Mistake, PlacedObject
 
 _MILLISECONDS_FROM: Final = 1e11
 """Larger numbers are times in milliseconds: in seconds, they would be after the year 5138."""

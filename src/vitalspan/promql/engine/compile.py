@@ -49,12 +49,13 @@ MAX_DEPTH: Final = 100
 
 _SET_OPERATORS: Final = ("and", "or", "unless")
 
-_OPERATORS: Final[dict[str, Operator]] = {
+OPERATORS: Final[dict[str, Operator]] = {
     "MatchOp.Equal": "=",
     "MatchOp.NotEqual": "!=",
     "MatchOp.Re": "=~",
     "MatchOp.NotRe": "!~",
 }
+"""The operators of label matchers, by what the parser calls them."""
 
 
 class Compiler(ArgumentCompiler):
@@ -203,7 +204,7 @@ def _selector(node: Any) -> Selector:
         matchers.append(Matcher(NAME, "=", node.name))
     for one in node.matchers.matchers:
         try:
-            matchers.append(Matcher(one.name, _OPERATORS[str(one.op)], one.value))
+            matchers.append(Matcher(one.name, OPERATORS[str(one.op)], one.value))
         except ValueError as mistake:
             raise PromqlError(f"{one.name}: {one.value!r:.80} cannot be used: {mistake}") from None
     return Selector(tuple(matchers))

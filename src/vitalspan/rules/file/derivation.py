@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final, cast
 
 from vitalspan.configfile.fields import Fields
-from vitalspan.configfile.values import seconds_of, value_of
+from vitalspan.configfile.values import value_of
 from vitalspan.history.ticks import LONGEST
 from vitalspan.signals.query import Derivation, Derive, Query
 from vitalspan.signals.ranges import never_reached, plain_range
@@ -67,7 +67,7 @@ def _kind(inner: Fields) -> str | None:
 
 def _increase(fields: Fields, inner: Fields, query: Query, signal: Signal) -> Query | None:
     """Return the query for the total of a rate."""
-    window = _span(inner, "increase")
+    window = inner.seconds("increase", None, zero=EMPTY_WINDOW)
     if "window" in fields:
         fields.wrong("an increase is over its own time: leave window out", "window")
     if signal.amount is None:
@@ -90,24 +90,17 @@ def is_too_long(fields: Fields, window: float, field: str) -> bool:
 
 def _derivation(inner: Fields, kind: str, query: Query) -> Derivation | None:
     if kind in _SPANS:
-        over = _span(inner, kind)
+        over = inner.seconds(kind, None, zero=EMPTY_WINDOW)
         return None if over is None else Derivation(cast("Derive", kind), over)
-    if "over" not in inner:
-        inner.missing("over", f"{kind} needs the period to look back over, such as over: 1h")
-        return None
-    over = _span(inner, "over")
+    inner.required("over", f"{kind} needs the period to look back over, such as over: 1h")
+    over = inner.seconds("over", None, zero=EMPTY_WINDOW)
     if kind == "forecast":
-        horizon = _span(inner, kind)
+        horizon = inner.seconds(kind, None, zero=EMPTY_WINDOW)
         if over is None or horizon is None:
             return None
         return Derivation("forecast", over, horizon=horizon)
     limit = _limit(inner, query)
     return None if over is None or limit is None else Derivation("until", over, limit=limit)
-
-
-def _span(inner: Fields, name: str) -> float | None:
-    node = inner.get(name)
-    return None if node is None else seconds_of(node, inner.report, zero=EMPTY_WINDOW)
 
 
 def _limit(inner: Fields, query: Query) -> float | None:

@@ -11,7 +11,7 @@ from vitalspan.configfile.nodes import Items, Node, Scalar, is_nothing
 from vitalspan.configfile.report import Report
 from vitalspan.configfile.values import choice_of, name_of, number_of, text_of
 from vitalspan.rules.file import query as asking
-from vitalspan.rules.file.query import QueryContext, read_query, with_whole_window
+from vitalspan.rules.file.query import QueryContext, read_count, read_query, with_whole_window
 from vitalspan.rules.scoring import (
     CRITICAL_COMPONENT,
     LEVEL_PRESETS,
@@ -64,15 +64,11 @@ def read_health(node: Node, context: QueryContext, report: Report) -> Scoring:
     if isinstance(node, Scalar) and not is_nothing(node):
         return Scoring(model=choice_of(node, MODELS, report))
     inner = Fields(node, FIELDS, report, usable=_USABLE)
-    model = inner.get("model")
-    fail_below = inner.get("fail_below")
     return Scoring(
-        model=None if model is None else choice_of(model, MODELS, report),
+        model=inner.choice("model", MODELS),
         factors=_factors(inner, context),
         levels=_levels(inner),
-        fail_below=None
-        if fail_below is None
-        else number_of(fail_below, _SCORES, report, 0.0, _MOST_POINTS),
+        fail_below=inner.number("fail_below", _SCORES, 0.0, _MOST_POINTS),
         components=_components(inner),
     )
 
@@ -116,8 +112,8 @@ def _factor(fields: Fields, context: QueryContext) -> Factor | None:
         return Factor(name, Query("alert_points"), 0.0, 1.0, 0.0)
     query = read_query(fields, context)
     counting = _counting(fields)
-    min_count = fields.whole_number("min_count", "a number of samples such as 20")
-    full_count = fields.whole_number("full_count", "a number of samples such as 20")
+    min_count = read_count(fields, "min_count", query)
+    full_count = read_count(fields, "full_count", query)
     if query is None:
         return None
     _check_feedback(fields, query)
@@ -128,10 +124,6 @@ def _factor(fields: Fields, context: QueryContext) -> Factor | None:
         problem = "" if node is None or value is None else never_reached(values, value, node)
         if problem:
             fields.wrong(problem, end)
-    for field, count in (("min_count", min_count), ("full_count", full_count)):
-        if count and not signal_of(query).counted:
-            signal = signal_of(query).name
-            fields.wrong(f"the samples of {signal} are not counted: leave {field} out", field)
     full, zero = ends
     if full is not None and full == zero:
         fields.wrong("full and zero are the same: use two different values", "zero")
@@ -193,14 +185,10 @@ def _check_feedback(fields: Fields, query: Query) -> None:
 
 
 def _number(fields: Fields, field: str, default: float | None, most: float) -> float:
-    node = fields.get(field)
-    if node is not None:
-        number = number_of(node, f"a number from 0 to {most:.0f}", fields.report, 0.0, most)
-        return 0.0 if number is None else number
-    if default is None:
+    number = fields.number(field, f"a number from 0 to {most:.0f}", 0.0, most)
+    if default is None and field not in fields:
         fields.missing(field, "add points such as 30")
-        return 0.0
-    return default
+    return (default if field not in fields else number) or 0.0
 
 
 def _levels(fields: Fields) -> Levels | None:

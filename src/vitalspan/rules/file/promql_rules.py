@@ -92,9 +92,8 @@ def _metric(fields: Fields) -> str | None:
 
 
 def _expression(fields: Fields, *, in_process: bool) -> str | None:
-    node = fields.get("expr")
+    node = fields.required("expr", f"add {_USABLE}")
     if node is None:
-        fields.missing("expr", f"add {_USABLE}")
         return None
     text = text_of(node, _USABLE, fields.report)
     if text is None:

@@ -66,27 +66,27 @@ class QueryContext:
 
 def read_query(fields: Fields, context: QueryContext) -> Query | None:
     """Return the query of a rule; None after a mistake."""
-    subject = _subject(fields)
-    signal = subject.signal if subject else None
+    signal, is_slope = _subject(fields)
     where = read_where(fields, signal)
     by = read_by(fields, signal)
     window = fields.seconds("window", WINDOW, zero=EMPTY_WINDOW)
     is_too_long(fields, window, "window")
-    if subject is None:
+    if signal is None:
         return None
+    series = signal.name if signal.own_metric else None
     query = Query(
-        "" if subject.series else subject.signal.name,
+        "" if series else signal.name,
         where=where,
         window=window,
         by=by,
-        quantile=catalogue.quantile_of(subject.signal.name),
-        measure=_argument(fields, subject.signal, "measure", "the name that call.add was given"),
-        slo=_argument(fields, subject.signal, "slo", "the name of an SLO"),
-        series=subject.series,
-        aggregate=_aggregate(fields, subject.series),
+        quantile=catalogue.quantile_of(signal.name),
+        measure=_argument(fields, signal, "measure", "the name that call.add was given"),
+        slo=_argument(fields, signal, "slo", "the name of an SLO"),
+        series=series,
+        aggregate=_aggregate(fields, series),
     )
     _check_arguments(fields, query, context)
-    derived = with_derivation(fields, query, subject.signal, is_slope=subject.is_slope)
+    derived = with_derivation(fields, query, signal, is_slope=is_slope)
     if derived is not None:
         _note_short_times(fields, derived, context.sampling)
     return derived
@@ -103,6 +103,21 @@ def _note_short_times(fields: Fields, query: Query, sampling: Sampling) -> None:
         fields.report.note(fields.key("derive" if "derive" in fields else "window"), problem)
 
 
+def read_count(fields: Fields, field: str, query: Query | None) -> int:
+    """Return a number of samples of a signal, 0 without the field.
+
+    Args:
+        fields: of the rule or the factor.
+        field: that has the number.
+        query: what it asks; None where that is unknown.
+    """
+    count = fields.whole_number(field, "a number of samples such as 20")
+    signal = None if query is None else catalogue.signal_of(query)
+    if count and signal is not None and not signal.counted:
+        fields.wrong(f"the samples of {signal.name} are not counted: leave {field} out", field)
+    return count
+
+
 def with_whole_window(query: Query) -> Query:
     """Return a query whose low values are bad: a rate has no value until its window is over.
 
@@ -112,43 +127,32 @@ def with_whole_window(query: Query) -> Query:
     return replace(query, whole_window=True) if is_rate else query
 
 
-@dataclass(frozen=True)
-class _Subject:
-    signal: Signal
-    series: str | None = None
-    is_slope: bool = False
-
-
-def _subject(fields: Fields) -> _Subject | None:
-    """Return the subject of `signal` or `series`."""
-    signal, series = fields.get("signal"), fields.get("series")
-    if signal is not None and series is not None:
-        fields.wrong("signal and series are both given: keep one of them", "series")
+def _subject(fields: Fields) -> tuple[Signal | None, bool]:
+    """Return the signal that `signal` or `series` names, and whether it names its slope."""
+    series = fields.get("series")
     if series is not None:
-        return _series(fields, series)
+        if "signal" in fields:
+            fields.wrong("signal and series are both given: keep one of them", "series")
+        metric = read_metric_name(series, fields.report)
+        return None if metric is None else registry_metric(metric), False
+    signal = fields.required("signal", "add one such as latency_p95, or a series")
     if signal is None:
-        fields.missing("signal", "add one such as latency_p95, or a series")
-        return None
+        return None, False
     name = text_of(signal, "a signal such as latency_p95", fields.report)
     if name is None:
-        return None
+        return None, False
     slope = catalogue.find_slope(name)
     signal_of_name = slope or catalogue.find(name)
     if signal_of_name is None or catalogue.quantile_of(name) == 0:
         fields.report.wrong(signal.place, _no_signal(name))
-        return None
-    return _Subject(signal_of_name, is_slope=slope is not None)
+        return None, False
+    return signal_of_name, slope is not None
 
 
 def _no_signal(name: str) -> str:
     if re.fullmatch(r"latency_p(NN|[0-9._]*)", name):
         return f"{shown(name)} is not a quantile: use {_QUANTILES}"
     return f"there is no signal {shown(name)}: {suggestion(name, catalogue.names())}"
-
-
-def _series(fields: Fields, node: Node) -> _Subject | None:
-    name = read_metric_name(node, fields.report)
-    return None if name is None else _Subject(registry_metric(name), series=name)
 
 
 def read_metric_name(node: Node, report: Report) -> str | None:
@@ -162,7 +166,7 @@ def read_metric_name(node: Node, report: Report) -> str | None:
 
 
 def _aggregate(fields: Fields, series: str | None) -> str:
-    aggregate = fields.choice("aggregate", _AGGREGATES, "sum")
+    aggregate = fields.choice("aggregate", _AGGREGATES) or "sum"
     if "aggregate" in fields and series is None:
         fields.wrong("aggregate goes with series only: leave it out", "aggregate")
     elif series is not None and is_counter(series) and aggregate != "sum":
@@ -171,13 +175,10 @@ def _aggregate(fields: Fields, series: str | None) -> str:
 
 
 def _argument(fields: Fields, signal: Signal, field: str, usable: str) -> str | None:
-    node = fields.get(field)
     if signal.argument == field:
-        if node is None:
-            fields.missing(field, f"{signal.name} needs {usable}")
-            return None
-        return text_of(node, usable, fields.report)
-    if node is not None:
+        node = fields.required(field, f"{signal.name} needs {usable}")
+        return None if node is None else text_of(node, usable, fields.report)
+    if field in fields:
         fields.wrong(f"{field} means nothing to {signal.name}: leave it out", field)
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from vitalspan.configfile.fields import Fields
 from vitalspan.configfile.nodes import Entries, Node, Place
@@ -24,21 +24,6 @@ _ONE: Final = "put all of it into one file"
 
 EXTENSION: Final = "x-"
 """The prefix of ignored fields, which are a place for YAML anchors."""
-
-
-class _Alert(NamedTuple):
-    """The identity of a rule's alerts."""
-
-    name: str
-    labels: frozenset[tuple[str, str]]
-    severity: str
-
-
-class _Preset(NamedTuple):
-    """A preset: its place in the file, and its rules. Presets have no SLOs."""
-
-    place: Place
-    rules: RuleSet
 
 
 class _Definitions:
@@ -66,7 +51,7 @@ class _Definitions:
 
     def _define_rule(self, rule: Rule, place: Place) -> None:
         for level in rule.levels:
-            alert = _Alert(rule.alert, frozenset(rule.labels), level.severity)
+            alert = ("alert", rule.alert, frozenset(rule.labels), level.severity)
             what = f"{shown(rule.alert)} with severity {level.severity} and these labels is defined"
             if not self.define(alert, place, what, "rename one, or give it another label"):
                 return
@@ -133,7 +118,8 @@ def _slos(
 
 def _presets(
     fields: Fields, definitions: _Definitions, load_preset: Callable[[str], RuleSet]
-) -> list[_Preset]:
+) -> list[tuple[Place, RuleSet]]:
+    """Return the presets that are used, each with its place; presets have no SLOs."""
     loaded = []
     for node in fields.items_of("presets", "names such as [studio]"):
         name = text_of(node, "a preset such as studio", fields.report)
@@ -145,7 +131,7 @@ def _presets(
         elif definitions.define(
             ("preset", name), node.place, f"preset {name} is defined", "keep one of them"
         ):
-            loaded.append(_Preset(node.place, load_preset(name)))
+            loaded.append((node.place, load_preset(name)))
     return loaded
 
 

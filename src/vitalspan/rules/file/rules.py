@@ -16,11 +16,10 @@ from vitalspan.rules.file.promql_rules import (
     read_expression,
     read_group_labels,
 )
-from vitalspan.rules.file.query import QueryContext, read_query, with_whole_window
+from vitalspan.rules.file.query import QueryContext, read_count, read_query, with_whole_window
 from vitalspan.rules.model import Group, NoData, Rule
 from vitalspan.rules.sampling import bucket_problem, interval_problems
 from vitalspan.signals.catalogue import signal_of
-from vitalspan.signals.query import Query
 from vitalspan.signals.ranges import range_of
 from vitalspan.words import shown
 
@@ -67,8 +66,8 @@ def read_rule(node: Node, context: QueryContext, report: Report) -> Rule | None:
     labels = read_labels(fields, reasons, skipped=("severity",))
     grouped = query is None or signal_of(query).groups
     annotations = read_annotations(fields, by if query else None, grouped=grouped)
-    min_count = _min_count(fields, query)
-    no_data = fields.choice("no_data", _NO_DATA, "ok")
+    min_count = read_count(fields, "min_count", query)
+    no_data = fields.choice("no_data", _NO_DATA) or "ok"
     for_seconds, keep = fields.seconds("for", 0.0), fields.seconds("keep_firing_for", 0.0)
     if alert is None or query is None or compared is None:
         return None
@@ -97,14 +96,6 @@ def read_rule(node: Node, context: QueryContext, report: Report) -> Rule | None:
     return rule
 
 
-def _min_count(fields: Fields, query: Query | None) -> int:
-    count = fields.whole_number("min_count", "a number of samples such as 20")
-    if query and count and not signal_of(query).counted:
-        name = signal_of(query).name
-        fields.wrong(f"the samples of {name} are not counted: leave min_count out", "min_count")
-    return count
-
-
 class _Numbered(NamedTuple):
     """A group, and the places of its rules."""
 
@@ -119,14 +110,11 @@ def read_group(node: Node, context: QueryContext, report: Report) -> _Numbered |
     if name and name.startswith(SLO_PREFIX):
         problem = f"{shown(name)} begins with {SLO_PREFIX} as the groups of SLOs do"
         fields.wrong(f"{problem}: use another name", "name")
-    interval = None
-    if "interval" in fields:
-        interval = fields.seconds(
-            "interval", 0.0, zero="is not an interval: leave it out to evaluate at every tick"
-        )
+    interval = fields.seconds(
+        "interval", None, zero="is not an interval: leave it out to evaluate at every tick"
+    )
     limit = fields.whole_number("limit", "a number of alerts such as 10, or 0 for any number")
-    if "rules" not in fields:
-        fields.missing("rules", "add a list of rules")
+    fields.required("rules", "add a list of rules")
     # In the process, samples arrive at each tick and are never late.
     fields.seconds("query_offset", 0.0)
     group_labels = read_group_labels(fields)

@@ -42,9 +42,7 @@ class Events(NamedTuple):
 
 def read_events(fields: Fields) -> tuple[Events, Signal | None]:
     """Return the events of an SLO, and the signal with their labels; None if it is unknown."""
-    under = None
-    if "under" in fields:
-        under = fields.seconds("under", 0.0, zero="is not a limit: use one such as 300ms")
+    under = fields.seconds("under", None, zero="is not a limit: use one such as 300ms")
     ways = [field for field in ("under", "good", "bad") if field in fields]
     if len(ways) > 1:
         fields.wrong(f"{listed(ways)} are given: keep one of them", ways[-1])
@@ -90,11 +88,8 @@ def _counted(fields: Fields, judged: dict[str, Fields | None]) -> tuple[Events, 
 def _counters(inner: Fields | None) -> CounterSelector | None:
     if inner is None:
         return None
-    node = inner.get("series")
-    if node is None:
-        inner.missing("series", "add the name of a counter such as http_requests_total")
-        return None
-    name = read_metric_name(node, inner.report)
+    node = inner.required("series", "add the name of a counter such as http_requests_total")
+    name = None if node is None else read_metric_name(node, inner.report)
     if name is None:
         return None
     if not is_counter(name):

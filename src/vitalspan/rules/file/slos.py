@@ -12,9 +12,9 @@ from vitalspan.configfile.report import Report
 from vitalspan.configfile.values import flag_of, value_of
 from vitalspan.rules.burn_rate_alerts import too_short
 from vitalspan.rules.file.labels import read_annotations, read_by, read_labels, read_where
-from vitalspan.rules.file.severities import read_severity, severity_named, unknown_severity
 from vitalspan.rules.file.slo_events import EVENT_FIELDS, read_events
 from vitalspan.rules.model import Severity, Slo, SloAlert
+from vitalspan.rules.severities import entries_by_severity, read_severity
 from vitalspan.units import RATIO
 from vitalspan.words import shown
 
@@ -70,9 +70,7 @@ def read_slo(node: Node, report: Report) -> tuple[str | None, Slo | None]:
     if problem:
         fields.wrong(problem, "window")
     min_count = fields.whole_number("min_count", "a number of calls such as 20")
-    min_bad = Slo.min_bad
-    if "min_bad" in fields:
-        min_bad = fields.whole_number("min_bad", "a number of bad calls such as 2")
+    min_bad = fields.whole_number("min_bad", "a number of bad calls such as 2", Slo.min_bad)
     alert = fields.name("alert", "a name such as CheckoutFailing") if "alert" in fields else None
     alerts = tuple(_alerts(fields, by))
     labels = read_labels(fields, _TAKEN | dict.fromkeys(by, "the alerts are told apart by it"))
@@ -106,18 +104,12 @@ def _alerts(fields: Fields, by: tuple[str, ...]) -> Iterator[SloAlert]:
         if not fields.flag("alerts", default=True):
             yield from (SloAlert(severity, None) for severity in _RAISED)
         return
-    severities: set[Severity] = set()
-    for name, key, each in fields.entries_of("alerts", "severities such as {critical: off}"):
-        severity = severity_named(name)
-        if severity is None:
-            report.wrong(key, unknown_severity(name))
-        elif severity not in _RAISED:
-            report.wrong(key, f"an SLO has no alert of severity {name}: {_USABLE_ALERTS}")
-        elif severity in severities:
-            report.wrong(key, f"{severity} is given twice: keep one of them")
-        else:
-            severities.add(severity)
+    usable = "severities such as {critical: off}"
+    for severity, key, each in entries_by_severity(fields, "alerts", usable):
+        if severity in _RAISED:
             yield _alert(severity, each, report, by)
+        else:
+            report.wrong(key, f"an SLO has no alert of severity {severity}: {_USABLE_ALERTS}")
 
 
 def _alert(severity: Severity, node: Node, report: Report, by: tuple[str, ...]) -> SloAlert:
@@ -139,9 +131,8 @@ def _hint(by: tuple[str, ...]) -> str:
 
 
 def _objective(fields: Fields) -> float | None:
-    node = fields.get("objective")
+    node = fields.required("objective", "add the share of good calls, such as 99.9%")
     if node is None:
-        fields.missing("objective", "add the share of good calls, such as 99.9%")
         return None
     objective = value_of(node, RATIO, fields.report)
     if objective is None or 0 < objective < 1:

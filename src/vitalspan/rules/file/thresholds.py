@@ -8,8 +8,8 @@ from typing import Final, NamedTuple, cast
 from vitalspan.configfile.fields import Fields
 from vitalspan.configfile.nodes import Entries, Node, is_nothing
 from vitalspan.configfile.values import value_of
-from vitalspan.rules.file.severities import read_severity, severity_named, unknown_severity
 from vitalspan.rules.model import SEVERITIES, Level, Severity
+from vitalspan.rules.severities import entries_by_severity, read_severity, severity_named
 from vitalspan.signals.ranges import Range, not_crossed
 from vitalspan.units import value_text
 
@@ -84,15 +84,8 @@ def _usable(values: Range | None) -> str:
 
 
 def _by_severity(fields: Fields, field: str, values: Range | None) -> _Limits:
-    limits: _Limits = {}
-    for name, key, node in fields.entries_of(field, "values by severity"):
-        severity = severity_named(name)
-        if severity is None:
-            fields.report.wrong(key, unknown_severity(name))
-        elif severity in limits:
-            fields.report.wrong(key, f"{severity} is given twice: keep one of them")
-        else:
-            limits[severity] = _Limit(node, _read(node, values, fields))
+    entries = entries_by_severity(fields, field, "values by severity")
+    limits = {severity: _Limit(node, _read(node, values, fields)) for severity, _, node in entries}
     return {severity: limits[severity] for severity in SEVERITIES if severity in limits}
 
 

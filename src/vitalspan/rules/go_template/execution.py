@@ -6,23 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from vitalspan.rules.go_template import nodes as tree
 from vitalspan.rules.go_template.functions import FUNCTIONS, Sample
 from vitalspan.rules.go_template.go_format import text_of
-from vitalspan.rules.go_template.nodes import (
-    Action,
-    Branch,
-    Call,
-    Chain,
-    Constant,
-    Dot,
-    Function,
-    Jump,
-    Node,
-    Operand,
-    Pipeline,
-    TemplateError,
-    Text,
-)
+from vitalspan.rules.go_template.nodes import TemplateError
 from vitalspan.rules.go_template.syntax import Template
 
 MAX_TEXT: Final = 100_000
@@ -104,23 +91,23 @@ class _Execution:
         self._steps = 0
         self._calls = 0
 
-    def write(self, nodes: Sequence[Node], dot: Any, scopes: _Scopes) -> None:
+    def write(self, nodes: Sequence[tree.Node], dot: Any, scopes: _Scopes) -> None:
         for node in nodes:
             self._steps += 1
             if self._steps > _MAX_STEPS:
                 raise TemplateError("goes on for too long")
-            if isinstance(node, Text):
+            if isinstance(node, tree.Text):
                 self._add(node.text)
-            elif isinstance(node, Action):
+            elif isinstance(node, tree.Action):
                 value = self._evaluate(node.pipeline, dot, scopes)
                 if not node.pipeline.variables:
                     self._add(text_of(value))
-            elif isinstance(node, Branch):
+            elif isinstance(node, tree.Branch):
                 self._branch(node, dot, scopes)
-            elif isinstance(node, Call):
+            elif isinstance(node, tree.Call):
                 self._call(node, dot, scopes)
             else:
-                assert isinstance(node, Jump)  # noqa: S101 - there are no other nodes
+                assert isinstance(node, tree.Jump)  # noqa: S101 - there are no other nodes
                 raise _JumpError(node.keyword)
 
     def _add(self, text: str) -> None:
@@ -129,7 +116,7 @@ class _Execution:
             raise TemplateError(f"becomes longer than {MAX_TEXT} characters")
         self.texts.append(text)
 
-    def _branch(self, node: Branch, dot: Any, scopes: _Scopes) -> None:
+    def _branch(self, node: tree.Branch, dot: Any, scopes: _Scopes) -> None:
         inner: _Scopes = [*scopes, {}]
         if node.keyword == "range":
             self._range(node, dot, inner)
@@ -140,8 +127,8 @@ class _Execution:
         else:
             self.write(node.otherwise, dot, inner)
 
-    def _range(self, node: Branch, dot: Any, scopes: _Scopes) -> None:
-        pipeline = Pipeline(node.pipeline.commands)
+    def _range(self, node: tree.Branch, dot: Any, scopes: _Scopes) -> None:
+        pipeline = tree.Pipeline(node.pipeline.commands)
         elements = list(_elements(self._evaluate(pipeline, dot, scopes)))
         if not elements:
             self.write(node.otherwise, dot, scopes)
@@ -158,7 +145,7 @@ class _Execution:
                 if jump.keyword == "break":
                     return
 
-    def _call(self, node: Call, dot: Any, scopes: _Scopes) -> None:
+    def _call(self, node: tree.Call, dot: Any, scopes: _Scopes) -> None:
         body = self._template.templates.get(node.name)
         if body is None:
             raise TemplateError(f"template {node.name!r} not defined")
@@ -169,7 +156,7 @@ class _Execution:
         self.write(body, value, [{"$": value}])
         self._calls -= 1
 
-    def _evaluate(self, pipeline: Pipeline, dot: Any, scopes: _Scopes) -> Any:
+    def _evaluate(self, pipeline: tree.Pipeline, dot: Any, scopes: _Scopes) -> Any:
         value: Any = None
         for index, command in enumerate(pipeline.commands):
             piped = (value,) if index else ()
@@ -182,10 +169,10 @@ class _Execution:
         return value
 
     def _command(
-        self, command: Sequence[Operand], piped: tuple[Any, ...], dot: Any, scopes: _Scopes
+        self, command: Sequence[tree.Operand], piped: tuple[Any, ...], dot: Any, scopes: _Scopes
     ) -> Any:
         first = command[0]
-        if not isinstance(first, Function):
+        if not isinstance(first, tree.Function):
             if piped:
                 raise TemplateError("a value is given to something that is no function")
             return self._operand(first, dot, scopes)
@@ -197,7 +184,7 @@ class _Execution:
     def _logic(
         self,
         name: str,
-        operands: Sequence[Operand],
+        operands: Sequence[tree.Operand],
         piped: tuple[Any, ...],
         dot: Any,
         scopes: _Scopes,
@@ -232,14 +219,14 @@ class _Execution:
             raise TemplateError(f"{name} takes no arguments")
         return self._data.now if name == "now" else ""
 
-    def _operand(self, operand: Operand, dot: Any, scopes: _Scopes) -> Any:
-        if isinstance(operand, Constant):
+    def _operand(self, operand: tree.Operand, dot: Any, scopes: _Scopes) -> Any:
+        if isinstance(operand, tree.Constant):
             return operand.value
-        if isinstance(operand, Dot):
+        if isinstance(operand, tree.Dot):
             return _fields_of(dot, operand.fields)
-        if isinstance(operand, Function):
+        if isinstance(operand, tree.Function):
             return self._apply(operand.name, [])
-        if isinstance(operand, Chain):
+        if isinstance(operand, tree.Chain):
             value = self._evaluate(operand.pipeline, dot, scopes)
             return _fields_of(value, operand.fields)
         for scope in reversed(scopes):

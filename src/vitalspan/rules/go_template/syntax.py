@@ -7,23 +7,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
+from vitalspan.rules.go_template import nodes as tree
 from vitalspan.rules.go_template.functions import FUNCTIONS
-from vitalspan.rules.go_template.nodes import (
-    Action,
-    Branch,
-    Call,
-    Chain,
-    Constant,
-    Dot,
-    Function,
-    Jump,
-    Node,
-    Operand,
-    Pipeline,
-    TemplateError,
-    Text,
-    Variable,
-)
+from vitalspan.rules.go_template.nodes import TemplateError
 from vitalspan.rules.go_template.tokens import Token, pieces, unquoted
 
 _CONSTANTS: Final = {"true": True, "false": False, "nil": None}
@@ -50,8 +36,8 @@ class Template:
     """
 
     source: str
-    nodes: tuple[Node, ...]
-    templates: dict[str, tuple[Node, ...]] = field(default_factory=dict, hash=False)
+    nodes: tuple[tree.Node, ...]
+    templates: dict[str, tuple[tree.Node, ...]] = field(default_factory=dict, hash=False)
     queries: tuple[str, ...] = ()
     has_other_queries: bool = False
 
@@ -70,7 +56,7 @@ class _Parser:
     def __init__(self, source: str) -> None:
         self._source = source
         self._pieces: Iterator[str | list[Token]] = pieces(source)
-        self._templates: dict[str, tuple[Node, ...]] = {}
+        self._templates: dict[str, tuple[tree.Node, ...]] = {}
         self._scopes: list[set[str]] = [set(_PRESET_VARIABLES)]
         self._queries: list[str] = []
         self._other_queries = False
@@ -85,13 +71,13 @@ class _Parser:
             self._source, nodes, self._templates, tuple(self._queries), self._other_queries
         )
 
-    def _nodes(self) -> tuple[tuple[Node, ...], str]:
+    def _nodes(self) -> tuple[tuple[tree.Node, ...], str]:
         """Return nodes up to an `end`, an `else`, or the end; and the keyword that ended them."""
-        nodes: list[Node] = []
+        nodes: list[tree.Node] = []
         for piece in self._pieces:
             if isinstance(piece, str):
                 if piece:
-                    nodes.append(Text(piece))
+                    nodes.append(tree.Text(piece))
                 continue
             self._tokens = piece
             keyword = piece[0].text if piece[0].kind == "word" else ""
@@ -103,28 +89,26 @@ class _Parser:
                 nodes.append(node)
         return tuple(nodes), ""
 
-    def _node(self, keyword: str) -> Node | None:
+    def _node(self, keyword: str) -> tree.Node | None:
         if keyword in _BRANCHES:
             self._tokens = self._tokens[1:]
             return self._branch(keyword)
         if keyword in ("break", "continue") and len(self._tokens) == 1:
-            return Jump(keyword)
+            return tree.Jump(keyword)
         if keyword in ("define", "block"):
             self._define(keyword)
             return None
         if keyword == "template":
             self._tokens = self._tokens[1:]
             return self._template_call()
-        return Action(self._whole_pipeline())
+        return tree.Action(self._whole_pipeline())
 
-    def _branch(self, keyword: str) -> Branch:
-        self._depth += 1
-        if self._depth > _MAX_DEPTH:
-            raise TemplateError(f"is nested too deeply: use at most {_MAX_DEPTH} levels")
+    def _branch(self, keyword: str) -> tree.Branch:
+        self._go_deeper()
         self._scopes.append(set())
         pipeline = self._whole_pipeline()
         body, end = self._nodes()
-        otherwise: tuple[Node, ...] = ()
+        otherwise: tuple[tree.Node, ...] = ()
         if end == "else":
             if self._tokens:
                 # `else if` is an `if` within the `else`, with one `end` for both.
@@ -138,7 +122,12 @@ class _Parser:
             raise TemplateError(f"{{{{ {keyword} }}}} is not closed: end it with {{{{ end }}}}")
         self._scopes.pop()
         self._depth -= 1
-        return Branch(keyword, pipeline, body, otherwise)
+        return tree.Branch(keyword, pipeline, body, otherwise)
+
+    def _go_deeper(self) -> None:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise TemplateError(f"is nested too deeply: use at most {_MAX_DEPTH} levels")
 
     def _define(self, keyword: str) -> None:
         if keyword == "block" or len(self._tokens) != 2 or self._tokens[1].kind != "string":
@@ -151,22 +140,22 @@ class _Parser:
             raise TemplateError("{{ define }} is not closed: end it with {{ end }}")
         self._templates[name] = body
 
-    def _template_call(self) -> Call:
+    def _template_call(self) -> tree.Call:
         if not self._tokens or self._tokens[0].kind != "string":
             raise TemplateError('use {{ template "name" . }} to fill in a template')
         name = unquoted(self._tokens[0].text)
         self._tokens = self._tokens[1:]
-        return Call(name, self._whole_pipeline() if self._tokens else None)
+        return tree.Call(name, self._whole_pipeline() if self._tokens else None)
 
-    def _whole_pipeline(self) -> Pipeline:
+    def _whole_pipeline(self) -> tree.Pipeline:
         pipeline = self._pipeline()
         if self._tokens:
             raise TemplateError(f"unexpected {self._tokens[0].text!r}")
         return pipeline
 
-    def _pipeline(self) -> Pipeline:
+    def _pipeline(self) -> tree.Pipeline:
         variables, declares = self._declaration()
-        commands: list[tuple[Operand, ...]] = []
+        commands: list[tuple[tree.Operand, ...]] = []
         while True:
             commands.append(self._command())
             if not self._takes("|"):
@@ -177,7 +166,7 @@ class _Parser:
                 self._scopes[-1].add(name)
             elif not any(name in scope for scope in self._scopes):
                 raise TemplateError(f"the variable {name} is not defined")
-        return Pipeline(tuple(commands), variables, declares)
+        return tree.Pipeline(tuple(commands), variables, declares)
 
     def _declaration(self) -> tuple[tuple[str, ...], bool]:
         tokens = self._tokens
@@ -196,49 +185,51 @@ class _Parser:
             return True
         return False
 
-    def _command(self) -> tuple[Operand, ...]:
-        operands: list[Operand] = []
+    def _command(self) -> tuple[tree.Operand, ...]:
+        operands: list[tree.Operand] = []
         while self._tokens and self._tokens[0].text not in ("|", ")"):
             operands.append(self._operand())
         if not operands:
             raise TemplateError("a value is missing")
-        if len(operands) > 1 and not isinstance(operands[0], Function):
+        if len(operands) > 1 and not isinstance(operands[0], tree.Function):
             raise TemplateError("only functions take arguments")
         return tuple(operands)
 
-    def _operand(self) -> Operand:
+    def _operand(self) -> tree.Operand:
         token, *self._tokens = self._tokens
         reader = _CONSTANT_READERS.get(token.kind)
         if reader is not None:
-            return Constant(reader(token.text))
+            return tree.Constant(reader(token.text))
         if token.kind == "variable":
             if not any(token.text in scope for scope in self._scopes):
                 raise TemplateError(f"the variable {token.text} is not defined")
-            return Variable(token.text, self._fields())
+            return tree.Variable(token.text, self._fields())
         if token.kind == "field" or token.text == ".":
             name = token.text[1:]
-            return Dot((name, *self._fields()) if name else ())
+            return tree.Dot((name, *self._fields()) if name else ())
         if token.text == "(":
             return self._chain()
         if token.kind == "word":
             return self._word(token.text)
         raise TemplateError(f"unexpected {token.text!r}")
 
-    def _chain(self) -> Chain:
+    def _chain(self) -> tree.Chain:
+        self._go_deeper()
         pipeline = self._pipeline()
         if not self._takes(")"):
             raise TemplateError("( is not closed: end it with )")
+        self._depth -= 1
         fields = self._fields()
         if fields and fields[0] not in _FIELDS:
             raise TemplateError(f"the method .{fields[0]} is not possible here")
-        return Chain(pipeline, fields)
+        return tree.Chain(pipeline, fields)
 
-    def _word(self, word: str) -> Operand:
+    def _word(self, word: str) -> tree.Operand:
         if word in _CONSTANTS:
-            return Constant(_CONSTANTS[word])
+            return tree.Constant(_CONSTANTS[word])
         if word not in FUNCTIONS:
             raise TemplateError(f"there is no function {word}")
-        return Function(word)
+        return tree.Function(word)
 
     def _fields(self) -> tuple[str, ...]:
         names = []
@@ -247,12 +238,12 @@ class _Parser:
             self._tokens = self._tokens[1:]
         return tuple(names)
 
-    def _note_queries(self, commands: list[tuple[Operand, ...]]) -> None:
+    def _note_queries(self, commands: list[tuple[tree.Operand, ...]]) -> None:
         for index, command in enumerate(commands):
-            if command[0] != Function("query"):
+            if command[0] != tree.Function("query"):
                 continue
             source = command[1:] if len(command) > 1 else commands[index - 1] if index else ()
-            if len(source) == 1 and isinstance(source[0], Constant):
+            if len(source) == 1 and isinstance(source[0], tree.Constant):
                 self._queries.append(str(source[0].value))
             else:
                 self._other_queries = True

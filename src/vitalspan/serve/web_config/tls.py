@@ -113,7 +113,7 @@ def build_tls(section: Section) -> TLS | None:
 def _set_versions(context: ssl.SSLContext, section: Section) -> None:
     versions = []
     for name, default in (("min_version", "TLS12"), ("max_version", "TLS13")):
-        value = section.choice(name, (*_VERSIONS, *_OLD_VERSIONS), default)
+        value = section.choice(name, (*_VERSIONS, *_OLD_VERSIONS)) or default
         if value in _OLD_VERSIONS:
             section.refuse(name, f"{value} is broken and not offered here: use TLS12 or TLS13")
             value = default
@@ -212,7 +212,7 @@ def _file_name(section: Section, name: str) -> str:
 
 def _set_client_auth(context: ssl.SSLContext, section: Section) -> list[str]:
     """Set how clients authenticate; return the alternative names that are admitted."""
-    policy = section.choice("client_auth_type", (*_CLIENT_AUTH, *_UNVERIFIED), "NoClientCert")
+    policy = section.choice("client_auth_type", (*_CLIENT_AUTH, *_UNVERIFIED)) or "NoClientCert"
     if policy in _UNVERIFIED:
         section.refuse(
             "client_auth_type",
