@@ -1,4 +1,4 @@
-"""Python environments for the peers, and processes inside them."""
+"""Python environments of the peers, and processes in them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from suite import BESIDE, BROWSER, OWN, Case
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
 KEPT = ROOT / ".bench"
-# A developer's settings for these would change what is measured.
+# A developer's values of these variables would change the measurements.
 FOREIGN = ("OTEL_", "LOGFIRE_", "PROMETHEUS_", "AUTOMETRICS_", "PYTHON", "COVERAGE_")
 TIMEOUT_SECONDS = 600
 
 
 class Unavailable(Exception):
-    """A peer's environment could not be made."""
+    """A peer's environment could not be created."""
 
 
 class Failed(Exception):
@@ -47,7 +47,7 @@ def _fingerprint(requirements: Path) -> str:
 
 
 def interpreter(environment: str) -> str:
-    """Return the Python of an environment; make it if its requirements are new.
+    """Return the Python of an environment; create it if its requirements are new.
 
     Raises:
         Unavailable: if the environment cannot be made, as without a network.
@@ -87,7 +87,7 @@ def _variables(environment: str) -> dict[str, str]:
 
 
 def run(case: Case, *, quick: bool) -> dict[str, Any]:
-    """Run a case once in a fresh process and return what it measured.
+    """Run a case once in a fresh process, and return its measurements.
 
     Raises:
         Unavailable: if the peer's environment cannot be made.
@@ -96,7 +96,7 @@ def run(case: Case, *, quick: bool) -> dict[str, Any]:
     command = [interpreter(case.environment), "-m", case.module]
     command += (case.word or "").split() + ["--quick"] * quick
     try:
-        # The repository itself stays out of the path of `-m`, so the installed package is measured.
+        # The repository is not in the path of `-m`, so the installed package is measured.
         printed = _run(command, env=_variables(case.environment), cwd=BENCH)
     except subprocess.TimeoutExpired as error:
         raise Failed(f"{case.name}: longer than {TIMEOUT_SECONDS} s") from error

@@ -1,4 +1,4 @@
-"""What every figure is compared with: a plain call, the floor, and a wrapper that looks at a flag.
+"""The baselines of all figures: a plain call, the floor, and a wrapper that checks a flag.
 
 Peers import this too, each in its own environment, so nothing but the standard library is used.
 """
@@ -14,17 +14,17 @@ KEPT = 1024
 
 
 def work(value: int) -> int:
-    """The operation that is measured: as little as a call can do."""
+    """The measured operation: as little as a call can do."""
     return value
 
 
 async def awork(value: int) -> int:
-    """The same as a coroutine that never suspends."""
+    """The same operation as a coroutine that never suspends."""
     return value
 
 
 def floor(func: Any) -> Any:
-    """Two clock reads and one append to a bounded deque: the least that records a call."""
+    """Two clock reads and one append to a bounded deque: the minimum that records a call."""
     append = deque(maxlen=KEPT).append
     clock = perf_counter
 
@@ -61,7 +61,7 @@ class Switch:
 
 
 def flagged(func: Any, state: Switch) -> Any:
-    """A wrapper that is switched off by a flag and does nothing else."""
+    """A wrapper that is disabled by a flag and does nothing else."""
     timed = floor(func)
 
     @functools.wraps(func)

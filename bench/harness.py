@@ -27,7 +27,7 @@ class Subject(NamedTuple):
 
 
 class Effort(NamedTuple):
-    """How long to measure: rounds, and milliseconds for each subject in each round."""
+    """The effort of a measurement: rounds, and milliseconds for each subject in each round."""
 
     rounds: int
     spin_ms: float
@@ -39,20 +39,20 @@ QUICK = Effort(rounds=5, spin_ms=5.0, quick=True)
 
 
 def arguments() -> tuple[Effort, list[str]]:
-    """Return the effort and the other words of the command line."""
+    """Return the effort, and the other words of the command line."""
     words = sys.argv[1:]
     quick = "--quick" in words
     return (QUICK if quick else FULL), [word for word in words if word != "--quick"]
 
 
 def pin(cores: int) -> None:
-    """Stay on the last `cores` of the cores we may use, where the system lets us say so."""
+    """Use only the last `cores` of the available cores, if the system allows it."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-cores:])
 
 
 def spin(subject: Subject, calls: int) -> float:
-    """Nanoseconds for each of `calls` calls."""
+    """Nanoseconds per call over `calls` calls."""
     call, finish = subject
     start = perf_counter_ns()
     for _ in repeat(None, calls):
@@ -63,7 +63,7 @@ def spin(subject: Subject, calls: int) -> float:
 
 
 async def aspin(subject: Subject, calls: int) -> float:
-    """Nanoseconds for each of `calls` awaited calls."""
+    """Nanoseconds per call over `calls` awaited calls."""
     call, finish = subject
     start = perf_counter_ns()
     for _ in repeat(None, calls):
@@ -74,17 +74,17 @@ async def aspin(subject: Subject, calls: int) -> float:
 
 
 def enough(nanoseconds: float, calls: int, effort: Effort) -> bool:
-    """Whether a trial of `calls` calls was long enough to trust what it says of one."""
+    """Whether a trial of `calls` calls was long enough for a reliable figure."""
     return nanoseconds * calls >= effort.spin_ms * 1e6 / 5
 
 
 def calls_for(nanoseconds: float, effort: Effort) -> int:
-    """How many calls of `nanoseconds` each fill a spin."""
+    """The number of calls of `nanoseconds` each in a spin."""
     return max(3, int(effort.spin_ms * 1e6 / nanoseconds))
 
 
 def calibrate(subject: Subject, effort: Effort) -> int:
-    """Warm a subject up and return how many of its calls fill a spin."""
+    """Warm a subject up, and return the number of its calls in a spin."""
     calls = 1
     while not enough(taken := spin(subject, calls), calls, effort):
         calls *= 4
@@ -92,7 +92,7 @@ def calibrate(subject: Subject, effort: Effort) -> int:
 
 
 async def acalibrate(subject: Subject, effort: Effort) -> int:
-    """Warm an awaited subject up and return how many of its calls fill a spin."""
+    """Warm an awaited subject up, and return the number of its calls in a spin."""
     calls = 1
     while not enough(taken := await aspin(subject, calls), calls, effort):
         calls *= 4
@@ -100,7 +100,7 @@ async def acalibrate(subject: Subject, effort: Effort) -> int:
 
 
 def order(names: list[str], number: int) -> list[str]:
-    """Whose turn it is in round `number`: everyone once, nobody always after the same one."""
+    """The order in round `number`: everyone once, and nobody always after the same one."""
     start = number % len(names)
     turned = names[start:] + names[:start]
     return turned[::-1] if number % 2 else turned
@@ -117,7 +117,7 @@ def rounds(subjects: dict[str, Subject], effort: Effort) -> dict[str, list[float
 
 
 async def arounds(subjects: dict[str, Subject], effort: Effort) -> dict[str, list[float]]:
-    """Time every subject in every round, awaited."""
+    """Time every awaited subject in every round; return nanoseconds per call for each round."""
     calls = {name: await acalibrate(subject, effort) for name, subject in subjects.items()}
     seen: dict[str, list[float]] = {name: [] for name in subjects}
     for number in range(effort.rounds):
@@ -145,7 +145,7 @@ def compare(
     sync: dict[str, Subject] | None = None,
     awaited: dict[str, Subject] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Time subjects beside the plain call and the floor; return one summary for each subject."""
+    """Time subjects with the plain call and the floor; return one summary for each subject."""
     result: dict[str, dict[str, Any]] = {}
     if sync:
         subjects = {"plain": Subject(work), "floor": Subject(floor(work)), **sync}
@@ -159,7 +159,7 @@ def compare(
 
 
 def seconds(call: Any) -> float:
-    """Seconds that one call takes."""
+    """The duration of one call in seconds."""
     start = perf_counter()
     call()
     return perf_counter() - start
@@ -174,7 +174,7 @@ def version(package: str) -> str:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """The versions of several."""
+    """The versions of several distributions."""
     return {package: version(package) for package in packages}
 
 
@@ -184,5 +184,5 @@ def emit(
     figures: dict[str, Any] | None = None,
     packages: dict[str, str] | None = None,
 ) -> None:
-    """Print what was measured as the last line of standard output."""
+    """Print the measurements as the last line of standard output."""
     print(json.dumps({"calls": calls or {}, "figures": figures or {}, "versions": packages or {}}))

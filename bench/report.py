@@ -13,7 +13,7 @@ HEADER = ("", "sync", "async", "x floor", "whole call, x floor", "target", "meas
 
 
 class Line(NamedTuple):
-    """One line of the table; `missed` says what was not reached."""
+    """One line of the table; `missed` has the missed targets."""
 
     cells: tuple[str, ...]
     missed: tuple[str, ...] = ()
@@ -24,7 +24,7 @@ def _median(values: list[float]) -> float:
 
 
 def _timings(processes: list[dict[str, Any]], subject: str, kind: str) -> list[dict[str, Any]]:
-    """A subject's figures in every process, or nothing if it has none of that kind."""
+    """A subject's figures in every process; empty if it has none of that kind."""
     return [
         one["calls"][subject][kind] for one in processes if kind in one["calls"].get(subject, {})
     ]
@@ -49,7 +49,7 @@ def _both(values: list[float | None]) -> str:
 def _goal(
     row: CallRow, goal: Goal, processes: list[dict[str, Any]]
 ) -> tuple[str, str, str, list[str]]:
-    """The cells target, measured and met, and what was missed."""
+    """The cells target, measured and met, and the missed targets."""
     seen = {kind: _ratio(processes, row.subject, goal.against, kind) for kind in KINDS}
     target = f"<= {goal.limit:g} {goal.against}"
     missed = [
@@ -95,14 +95,14 @@ def _figure_line(row: FigureRow, processes: list[dict[str, Any]]) -> Line:
 
 
 def lines(measured: Processes) -> list[Line]:
-    """Every row whose case was run."""
+    """Every row whose case has run."""
     calls = [_call_line(row, measured[row.case]) for row in CALL_ROWS if row.case in measured]
     figures = [_figure_line(row, measured[row.case]) for row in FIGURE_ROWS if row.case in measured]
     return calls + figures
 
 
 def table(rows: list[Line]) -> str:
-    """The table in Markdown, its columns aligned so that it reads well in a terminal too."""
+    """The table in Markdown, with aligned columns for terminals."""
     grid = [HEADER, *(row.cells for row in rows)]
     widths = [max(len(cells[at]) for cells in grid) for at in range(len(HEADER))]
     right = (1, 2)
@@ -119,7 +119,7 @@ def table(rows: list[Line]) -> str:
 
 
 def packages(measured: Processes) -> str:
-    """The versions of what was measured, our own environment first."""
+    """The versions of the measured packages, our own environment first."""
     groups = {
         case: processes[0]["versions"]
         for case, processes in measured.items()

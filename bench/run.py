@@ -38,12 +38,12 @@ def options() -> argparse.Namespace:
 
 
 def say(text: str) -> None:
-    """Tell how far it is, apart from the table."""
+    """Print the progress, separately from the table."""
     print(text, file=sys.stderr, flush=True)
 
 
 def measure(cases: list[Case], *, quick: bool) -> tuple[Processes, list[str]]:
-    """Run every case; return what was measured and which cases broke."""
+    """Run every case; return the measurements, and the cases that failed."""
     measured: Processes = {}
     broken = []
     for case in cases:
@@ -62,7 +62,7 @@ def measure(cases: list[Case], *, quick: bool) -> tuple[Processes, list[str]]:
 
 
 def machine(measured: Processes) -> str:
-    """What the figures were taken on."""
+    """The machine and versions of the measurements."""
     return (
         f"{os.cpu_count()} CPUs ({platform.machine()}), {platform.system()}, "
         f"{platform.python_implementation()} {platform.python_version()}; {packages(measured)}."

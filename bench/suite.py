@@ -1,4 +1,4 @@
-"""Which processes the benchmark starts, and in which environment."""
+"""The processes that the benchmark starts, with their environments."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 OWN = "own"
 BROWSER = "browser"
-"""The same, where there is a Chromium."""
+"""Our own environment, if Chromium is installed."""
 
 BESIDE = "http"
-"""Peers that vitalspan is measured beside in the same process."""
+"""The environment of the peers that are measured in the same process as vitalspan."""
 
 
 class Case(NamedTuple):
-    """One question, asked in `processes` fresh processes."""
+    """One case, which runs in `processes` fresh processes."""
 
     name: str
     module: str
@@ -69,7 +69,7 @@ CASES = (
 
 
 def chosen(only: list[str] | None) -> list[Case]:
-    """The cases whose names are, or begin with, one of the given names; all without any."""
+    """The cases whose names are, or start with, one of the given names; all without any."""
     if not only:
         return list(CASES)
     return [case for case in CASES if any(f"{case.name}-".startswith(f"{n}-") for n in only)]

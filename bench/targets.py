@@ -1,4 +1,4 @@
-"""The rows of the table and what they have to reach."""
+"""The rows of the table with their targets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CallRow(NamedTuple):
 
 
 class FigureRow(NamedTuple):
-    """A single figure; `limit` is an upper bound unless `at_least`."""
+    """A single figure; `limit` is an upper bound unless `at_least` is set."""
 
     case: str
     figure: str

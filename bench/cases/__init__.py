@@ -1,1 +1,1 @@
-"""Each module is one process: it measures and prints JSON."""
+"""Benchmark cases: each module is one process, which measures and prints JSON."""

@@ -1,4 +1,4 @@
-"""What a careful user writes with prometheus_client or OTel metrics: the same series, cached."""
+"""Careful hand-written code with prometheus_client or OTel metrics: the same series, cached."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LABELS = ("component", "operation")
 
 
 class Series(NamedTuple):
-    """The families that an operation records into."""
+    """The families in which an operation is recorded."""
 
     duration: Histogram
     in_progress: Gauge
@@ -26,7 +26,7 @@ class Series(NamedTuple):
 
 
 def series(registry: CollectorRegistry) -> Series:
-    """Register the families, named as vitalspan names them."""
+    """Register the families with the names that vitalspan uses."""
     return Series(
         Histogram(
             "operation_duration_seconds",
@@ -94,7 +94,7 @@ def aby_hand(func: Any, families: Series) -> Any:
 
 
 def otel_instruments() -> tuple[Any, Any]:
-    """Return a histogram and an up-down counter of the OTel SDK, read by hand only."""
+    """Return a histogram and an up-down counter of the OTel SDK, which are only read manually."""
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader
     from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View

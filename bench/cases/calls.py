@@ -1,4 +1,4 @@
-"""The cost of a call with metrics on and no tracer provider."""
+"""The cost of a call with metrics but no tracer provider."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def in_session(func: Any) -> Any:
 
 
 def disabled(func: Any) -> Any:
-    """A decorated function whose monitor is switched off."""
+    """A decorated function whose monitor is disabled."""
     monitor = vs.Monitor(registry=CollectorRegistry())
     decorated = monitor.operation(func)
     monitor.disable()

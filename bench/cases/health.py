@@ -1,4 +1,4 @@
-"""What an assessment of 1,000 operations of 100 components takes, and what it adds to a scrape.
+"""The cost of assessing 1,000 operations of 100 components, and what it adds to a scrape.
 
 `assess` or `scrape` on the command line. Between two ticks every operation is called three times;
 one call in twenty fails.
@@ -24,7 +24,7 @@ WARM = 65
 
 
 class FleetQuery:
-    """Operations of many components, on a clock that only moves when told to."""
+    """Operations of many components, on a manual clock."""
 
     def __init__(self, operations: int, model: str) -> None:
         self.clock = vs.ManualClock()
@@ -39,14 +39,14 @@ class FleetQuery:
         self._calls = [self._operation(number) for number in range(operations)]
 
     def pass_time(self) -> None:
-        """Call every operation, and let the next tick come due."""
+        """Call every operation, and make the next tick due."""
         for call in self._calls:
             for _ in range(3):
                 call(self._luck.choice((1e-5, 2e-5, 3e-5, 5e-5)), self._luck.random() < 0.05)
         self.clock.advance(TICK)
 
     def warm(self) -> None:
-        """Look back on more than a window."""
+        """Fill more than a window of history."""
         for _ in range(WARM):
             self.pass_time()
             self.monitor.tick()
@@ -69,7 +69,7 @@ class FleetQuery:
 
 
 def assess(effort: Effort, count: int) -> dict[str, Any]:
-    """One assessment, and a tick with and without."""
+    """One assessment, and a tick with and without it."""
     fleets = {model: FleetQuery(count, model) for model in ("classic", "off")}
     for fleet in fleets.values():
         fleet.warm()
@@ -87,7 +87,7 @@ def assess(effort: Effort, count: int) -> dict[str, Any]:
 
 
 def scrape(effort: Effort, count: int) -> dict[str, Any]:
-    """A scrape with health to one without."""
+    """A scrape with health compared to one without it."""
     fleets = {model: FleetQuery(count, model) for model in ("classic", "off")}
     for fleet in fleets.values():
         fleet.warm()
@@ -103,7 +103,7 @@ def scrape(effort: Effort, count: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure the one that was asked for."""
+    """Measure the requested case."""
     effort, (which,) = arguments()
     pin(1)
     count = OPERATIONS // 5 if effort.quick else OPERATIONS

@@ -1,4 +1,4 @@
-"""What recording a request adds to it, beside the libraries that do the same.
+"""The cost of recording a request, compared with libraries that do the same.
 
 The words on the command line are `fastapi`, `flask` or `django`, and perhaps `spans`: then every
 request is a span as well, and libraries that make none are left out. Applications are called as a
@@ -17,7 +17,7 @@ from harness import Subject, arguments, arounds, emit, pin, rounds, summary, ver
 
 
 def asgi_subject(app: Any, finish: Callable[[], Any] | None = None) -> Subject:
-    """An ASGI application that is asked again and again."""
+    """An ASGI application that is called again and again."""
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -46,7 +46,7 @@ def asgi_subject(app: Any, finish: Callable[[], Any] | None = None) -> Subject:
 
 
 def wsgi_subject(app: Any, finish: Callable[[], Any] | None = None) -> Subject:
-    """A WSGI application that is asked again and again."""
+    """A WSGI application that is called again and again."""
     environ = {
         "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": "",

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-# OpenTelemetry's stable metric, which it does not make by itself yet.
+# A stable metric of OpenTelemetry, which must still be enabled.
 os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "http"
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
@@ -30,25 +30,25 @@ PEERS = {
     "flask": ("prometheus-flask-exporter",),
     "django": ("django-prometheus",),
 }
-"""The packages beside vitalspan and OpenTelemetry, which are called `vitalspan` and `otel`."""
+"""The packages besides vitalspan and OpenTelemetry, which are called `vitalspan` and `otel`."""
 
 
 class Application(NamedTuple):
-    """An application; `finish` counts what its requests have left behind."""
+    """An application; `finish` processes what its requests have left."""
 
     app: Any
     finish: Callable[[], Any] | None = None
 
 
 class Drop(SpanExporter):
-    """An exporter that throws spans away."""
+    """An exporter that drops spans."""
 
     def export(self, spans: Any) -> SpanExportResult:
         return SpanExportResult.SUCCESS
 
 
 def provide(*, spans: bool) -> tuple[Any, Callable[[], object] | None]:
-    """Return a tracer provider, and what waits for its spans."""
+    """Return a tracer provider, and a function that waits for its spans."""
     if not spans:
         return NoOpTracerProvider(), None
     provider = TracerProvider()

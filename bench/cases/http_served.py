@@ -1,4 +1,4 @@
-"""Requests a second over a socket, without a library and with each that records requests.
+"""Requests per second over a socket, without a library and with each that records requests.
 
 Every application has a server in a process of its own, on the last core: uvicorn for FastAPI,
 gunicorn with threads for the others. This process asks them in turns, from another core, over a
@@ -33,7 +33,7 @@ QUICK_ROUNDS, QUICK_REQUESTS = 2, 100
 
 
 class Client(asyncio.Protocol):
-    """A connection that asks again as soon as it has an answer."""
+    """A connection that sends a request as soon as it has a response."""
 
     transport: asyncio.Transport
 
@@ -47,7 +47,7 @@ class Client(asyncio.Protocol):
         self.transport = transport
 
     def ask(self, question: bytes, times: int) -> asyncio.Future[None]:
-        """Ask so many times; what is returned is done with the last answer."""
+        """Send a number of requests; the returned future is done after the last response."""
         self.question, self.left = question, times
         self.done = asyncio.get_running_loop().create_future()
         self.transport.write(question)
@@ -73,7 +73,7 @@ class Client(asyncio.Protocol):
 
 
 def is_whole(seen: bytes) -> bool:
-    """Whether that is a whole response, of a length that it says or in chunks."""
+    """Whether that is a complete response, with a content length or in chunks."""
     head, end, body = seen.partition(b"\r\n\r\n")
     length = head.lower().partition(b"content-length:")[2].split()
     return bool(end) and (len(body) >= int(length[0]) if length else body.endswith(b"0\r\n\r\n"))
@@ -81,9 +81,9 @@ def is_whole(seen: bytes) -> bool:
 
 @contextlib.contextmanager
 def serving(framework: str, library: str) -> Iterator[int]:
-    """The application with this library, served by a process of its own; the port is given."""
+    """Serve the application with a library in a separate process, and yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        # Some servers send a response in two parts, of which the second would wait.
+        # Some servers send a response in two parts, the second of which would wait.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         words = [sys.executable, "-m", "cases.http_served", "serve", library]
         command = [*words, str(listener.fileno()), framework]
@@ -95,7 +95,7 @@ def serving(framework: str, library: str) -> Iterator[int]:
 
 
 async def rates(ports: dict[str, int], count: int, requests: int) -> dict[str, list[float]]:
-    """Requests a second of every application, one figure for each round."""
+    """Requests per second of every application, one figure for each round."""
     loop = asyncio.get_running_loop()
     clients: dict[str, list[Client]] = {}
     for name, port in ports.items():
@@ -121,7 +121,7 @@ async def rates(ports: dict[str, int], count: int, requests: int) -> dict[str, l
 
 
 def figures(seen: dict[str, list[float]]) -> dict[str, Any]:
-    """What the table says, of rates in the same round."""
+    """The cells of the table, from rates in the same round."""
     turns = [dict(zip(seen, turn, strict=True)) for turn in zip(*seen.values(), strict=True)]
 
     def added(turn: dict[str, float], name: str) -> float:
@@ -148,7 +148,7 @@ def figures(seen: dict[str, list[float]]) -> dict[str, Any]:
 
 
 def serve(framework: str, library: str, listener: int) -> None:
-    """Serve one application until this process is ended."""
+    """Serve one application until this process is stopped."""
     pin(1)
     app = applications(framework)[library].app
     if framework == "fastapi":
@@ -179,7 +179,7 @@ def serve(framework: str, library: str, listener: int) -> None:
 
 
 def main() -> None:
-    """Measure, or be a server."""
+    """Measure, or run a server."""
     effort, words = arguments()
     if words[0] == "serve":
         library, listener, framework = words[1:]

@@ -1,4 +1,4 @@
-"""What importing vitalspan costs beside what it builds on, in fresh processes.
+"""The cost of importing vitalspan compared with its dependencies, in fresh processes.
 
 `import vitalspan` imports nothing else until something is used. Two things are measured: that
 import beside prometheus_client's, and the import of all that an operation needs beside those of
@@ -28,7 +28,7 @@ def milliseconds(statement: str) -> float:
 
 
 def main() -> None:
-    """Take turns; the figures are ratios of medians."""
+    """Measure in turn; the figures are ratios of medians."""
     effort, _ = arguments()
     pin(1)
     seen: dict[str, list[float]] = {BARE: [], PROMETHEUS: [], OPERATION: [], BOTH: []}

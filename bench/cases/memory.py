@@ -1,4 +1,4 @@
-"""What operations hold in memory (tracemalloc), each question in a process of its own.
+"""The memory of operations (tracemalloc), each case in a separate process.
 
 `operations`: the growth for each of 1,000 operations. `default`: all the state of a monitor with
 ten. `hand`: the growth for each of 1,000 operations made with prometheus_client by hand.
@@ -48,7 +48,7 @@ def use(decorated: list[Any], calls: int) -> None:
 
 
 def warm() -> None:
-    """Let everything be imported that a first use imports."""
+    """Import everything that the first use imports."""
     registry = CollectorRegistry()
     clock = ManualClock()
     monitor = vs.Monitor(registry=registry, clock=clock)
@@ -58,7 +58,7 @@ def warm() -> None:
 
 
 def monitored(count: int, calls: int, *, whole: bool) -> dict[str, float]:
-    """Bytes before and after a scrape; with `whole` the monitor's own count as well."""
+    """Bytes before and after a scrape; with `whole` also the monitor's own memory."""
     clock = ManualClock()
     registry = CollectorRegistry()
     plain = functions(count, clock)
@@ -76,7 +76,7 @@ def monitored(count: int, calls: int, *, whole: bool) -> dict[str, float]:
 
 
 def hand(count: int, calls: int) -> float:
-    """Bytes of the same with prometheus_client by hand."""
+    """Bytes of the same functions, recorded manually with prometheus_client."""
     registry = CollectorRegistry()
     clock = ManualClock()
     plain = functions(count, clock)
@@ -91,7 +91,7 @@ def hand(count: int, calls: int) -> float:
 
 
 def main() -> None:
-    """Answer the question that was asked."""
+    """Measure the requested case."""
     _, (which,) = arguments()
     if which == "operations":
         seen = {name: size / 1000 for name, size in monitored(1000, 50, whole=False).items()}

@@ -58,7 +58,7 @@ server.serve_forever()
 
 
 class SdkTwin:
-    """The series of a shop in instruments of the SDK, read off the shop's exposition."""
+    """The series of a shop as instruments of the SDK, read from the shop's exposition."""
 
     def __init__(self, exposition: bytes, *readers: MetricReader) -> None:
         aggregation = ExplicitBucketHistogramAggregation(BOUNDARIES)
@@ -96,7 +96,7 @@ class SdkTwin:
 
 
 def timed(subjects: dict[str, tuple[Any, Any]], effort: Effort) -> dict[str, float]:
-    """Median milliseconds of each subject's second callable; its first runs before, untimed."""
+    """Median milliseconds of each subject's second callable; the first runs before it, untimed."""
     seen: dict[str, list[float]] = {name: [] for name in subjects}
     for _ in range(3 if effort.quick else 15):
         for name, (before, subject) in subjects.items():
@@ -148,7 +148,7 @@ def _pushed(effort: Effort, count: int, endpoint: str) -> dict[str, Any]:
 
 
 def reader(effort: Effort, count: int) -> dict[str, Any]:
-    """Scrape the same instruments by both readers."""
+    """Scrape the same instruments with both readers."""
     pin(1)
     shop = Shop(count)
     shop.fill()
@@ -171,7 +171,7 @@ def reader(effort: Effort, count: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure the one that was asked for."""
+    """Measure the requested case."""
     effort, (which,) = arguments()
     count = OPERATIONS // 5 if effort.quick else OPERATIONS
     emit(figures={"push": push, "reader": reader}[which](effort, count))

@@ -31,7 +31,7 @@ HOUR = 3600.0
 
 
 class MovedClock(vs.ManualClock):
-    """The time of this machine, moved by hand before anybody looks."""
+    """The time of this machine, moved manually before the page is shown."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ def service() -> vs.Monitor:
 
 
 def serve() -> None:
-    """Do what each line on standard input says, and print one line for it."""
+    """Run the command on each line of standard input, and print one line for it."""
     monitor = service()
     for line in sys.stdin:
         answer: dict[str, Any] = {"cpu": time.process_time(), "threads": threading.active_count()}
@@ -99,7 +99,7 @@ def serve() -> None:
 
 
 class Service:
-    """The service in its process."""
+    """The service in a separate process."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
@@ -110,7 +110,7 @@ class Service:
         )
 
     def tell(self, word: str) -> dict[str, Any]:
-        """Say something to it; return its answer."""
+        """Send it a command, and return its response."""
         stdin, stdout = self.process.stdin, self.process.stdout
         if stdin is None or stdout is None:
             raise SystemExit("the service has no pipes")
@@ -121,7 +121,7 @@ class Service:
 
     @contextlib.contextmanager
     def counting(self, cpu: dict[str, float], name: str) -> Iterator[None]:
-        """Note the CPU time that it uses meanwhile, in milliseconds a second."""
+        """Measure the CPU time that it uses meanwhile, in milliseconds per second."""
         began, used = time.perf_counter(), self.tell("")["cpu"]
         yield
         spent = self.tell("")["cpu"] - used
@@ -144,7 +144,7 @@ class Tab:
         self.address = address
 
     def show(self, view: str) -> dict[str, float]:
-        """Load a view; return milliseconds until it was painted first, and until all was there."""
+        """Load a view; return milliseconds until its first paint, and until it is complete."""
         self.page.goto(f"{self.address}#/{view}")
         self.page.wait_for_selector("main[aria-busy=false] .uplot")
         times: dict[str, float] = self.page.evaluate(
@@ -156,13 +156,13 @@ class Tab:
         return times | {"KB": sum(self.received) / 1e3}
 
     def busy(self) -> float:
-        """Return the seconds that its main thread has worked."""
+        """Return how many seconds its main thread has worked."""
         metrics = self.cdp.send("Performance.getMetrics")["metrics"]
         return next(float(one["value"]) for one in metrics if one["name"] == "TaskDuration")
 
     def stay(self, seconds: float) -> dict[str, float]:
         """Return what an update costs: milliseconds of the main thread, and kilobytes."""
-        # What is left of loading is no update.
+        # The rest of loading is not part of an update.
         self.page.wait_for_timeout(2000)
         self.received.clear()
         busy = self.busy()
@@ -173,13 +173,13 @@ class Tab:
 
 
 def measure(*, quick: bool) -> dict[str, Any]:
-    """Look at a service with a browser, and not at all before."""
+    """Measure a service with a browser, and before that without one."""
     loads, seconds = (1, 1.0) if quick else (7, 12.0)
     turns: dict[str, list[float]] = {"without": [], "unseen": []}
     cpu: dict[str, float] = {}
     running = Service()
     try:
-        # A thread that has just begun has little to look back on.
+        # A thread that has just started has little history.
         time.sleep(seconds)
         for name in ("without", "unseen") * (1 if quick else 3):
             running.tell("serve" if name == "unseen" else "")
@@ -229,7 +229,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure, or be the service."""
+    """Measure, or run the service."""
     effort, words = arguments()
     if words == ["serve"]:
         serve()

@@ -1,4 +1,4 @@
-"""logfire's decorator, sending nowhere."""
+"""The decorator of logfire, without sending anything."""
 
 from __future__ import annotations
 

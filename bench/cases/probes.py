@@ -1,4 +1,4 @@
-"""Scrapes in a loop and silent connections: what they do to a server while it is asked.
+"""Scrapes in a loop and silent connections: their effects on a server's response times.
 
 `health` asks for `/health`, a connection each, while a scrape of 1,000 operations runs in a loop.
 `silent` scrapes, with and without 1,000 connections that send nothing and are renewed all the time,
@@ -41,7 +41,7 @@ PROMETHEUS = {"Accept": "application/openmetrics-text;version=1.0.0", "Accept-En
 
 
 class Calls(Collector):
-    """Calls every operation once whenever the registry is asked."""
+    """A collector that calls every operation once at each scrape."""
 
     def __init__(self, monitor: vs.Monitor) -> None:
         self.operations = [
@@ -60,7 +60,7 @@ class Calls(Collector):
 
 
 def service() -> CollectorRegistry:
-    """A registry with operations that have been looked at for a while."""
+    """A registry with operations that have some history."""
     registry = CollectorRegistry()
     monitor = vs.Monitor(registry=registry, max_series=2 * OPERATIONS, tick_interval=1.0)
     calls = Calls(monitor)
@@ -73,7 +73,7 @@ def service() -> CollectorRegistry:
 
 
 def scrape(port: int) -> None:
-    """Scrape until this process is ended; print how much the first one read."""
+    """Scrape until this process is stopped; print the size of the first response."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
     for number in itertools.count():
         connection.request("GET", "/metrics", headers=PROMETHEUS)
@@ -83,7 +83,7 @@ def scrape(port: int) -> None:
 
 
 def ask(port: int, path: str, times: int) -> None:
-    """Print the milliseconds of one question after another."""
+    """Print the milliseconds of one request after another."""
     expected = {"/health": b'"components"', "/metrics": b"operation_00999"}[path]
 
     def once() -> None:
@@ -98,7 +98,7 @@ def ask(port: int, path: str, times: int) -> None:
 
 
 def hold(port: int, count: int) -> None:
-    """Hold connections that send nothing, the oldest of them renewed again and again."""
+    """Hold connections that send nothing; the oldest is replaced again and again."""
     held = deque(socket.create_connection(("127.0.0.1", port)) for _ in range(count))
     print("held", flush=True)
     while True:
@@ -109,7 +109,7 @@ def hold(port: int, count: int) -> None:
 
 
 def accept() -> None:
-    """Accept connections and close those whose clients have gone, and do nothing else."""
+    """Accept connections and close those whose clients have disconnected, but nothing else."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     listener.setblocking(False)
     print(listener.getsockname()[1], flush=True)
@@ -129,7 +129,7 @@ def accept() -> None:
 
 @contextlib.contextmanager
 def client(*words: object) -> Iterator[subprocess.Popen[str]]:
-    """This module in a process of its own."""
+    """This module in a separate process."""
     command = [sys.executable, "-m", "cases.probes", *map(str, words)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -139,7 +139,7 @@ def client(*words: object) -> Iterator[subprocess.Popen[str]]:
 
 
 def answers(port: int, path: str, times: int) -> list[float]:
-    """The milliseconds of that many questions, from a process of its own."""
+    """The milliseconds of a number of requests, from a separate process."""
     with client("ask", port, path, times) as asking:
         printed, _ = asking.communicate()
     return sorted(json.loads(printed))
@@ -151,7 +151,7 @@ def p99(took: list[float]) -> float:
 
 
 def silent(*, quick: bool) -> dict[str, Any]:
-    """Scrape with and without connections that say nothing, in turns."""
+    """Scrape with and without silent connections, in turns."""
     times, turns = (50, 1) if quick else (300, 3)
     took: dict[str, list[float]] = {"quiet": [], "beside": [], "beset": []}
     with (
@@ -176,7 +176,7 @@ def silent(*, quick: bool) -> dict[str, Any]:
 
 
 def health(*, quick: bool) -> dict[str, Any]:
-    """Ask for the health while somebody scrapes."""
+    """Request the health during scrapes."""
     registry = service()
     with (
         vs.start_http_server(0, registry=registry) as server,
@@ -192,7 +192,7 @@ def health(*, quick: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure, or be a client."""
+    """Measure, or run a client."""
     effort, words = arguments()
     match words:
         case ["scrape", port]:

@@ -1,4 +1,4 @@
-"""What profiling slow calls costs: a call, watching a thousand operations, sampling one call."""
+"""The cost of profiling slow calls: a call, watching a thousand operations, sampling one call."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from harness import Effort, Subject, arguments, emit, pin, rounds, summary
 
 OPERATIONS = 1000
 DEPTH = 30
-"""Frames of the call that is sampled."""
+"""The number of frames of the sampled call."""
 
 
 def monitor(*, profiled: bool) -> vs.Monitor:
-    """A monitor that profiles slow calls, or not."""
+    """A monitor that profiles slow calls, or does not."""
     return vs.Monitor(
         registry=CollectorRegistry(), system_metrics=False, profile_slow_calls=profiled
     )
 
 
 def calls(effort: Effort) -> dict[str, Any]:
-    """A call of an operation with a limit, where slow calls are profiled and where they are not."""
+    """A call of an operation with a limit, with and without profiling of slow calls."""
     made = {name: monitor(profiled=name == "on") for name in ("off", "on")}
     subjects = {"plain": Subject(work)}
     for name, one in made.items():
@@ -37,14 +37,14 @@ def calls(effort: Effort) -> dict[str, Any]:
 
 
 def percent_of_cpu(seconds: float) -> float:
-    """What the other threads take of a core while this one does nothing."""
+    """The CPU share of the other threads while this one does nothing."""
     began, cpu = time.perf_counter(), time.process_time()
     time.sleep(seconds)
     return 100 * (time.process_time() - cpu) / (time.perf_counter() - began)
 
 
 def watching(seconds: float) -> float:
-    """Percent of a core for watching a thousand operations that have limits and are all inside."""
+    """Percent of a core for watching a thousand operations with limits and running calls."""
     one = monitor(profiled=True)
     inside = [one.operation(f"operation {n}", slow=1000.0) for n in range(OPERATIONS)]
     for operation in inside:

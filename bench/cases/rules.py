@@ -1,4 +1,4 @@
-"""A tick of 1,000 operations with 1,000 rules, and what history and a hanging receiver cost.
+"""A tick of 1,000 operations with 1,000 rules, and the cost of history and a hanging receiver.
 
 `tick`, `growth`, `history`, `notify`, `expressions` or `expression-growth` on the command line,
 each in a process of its own. Between two ticks every operation is called three times. Rules take
@@ -34,7 +34,7 @@ SIGNALS = (
 
 
 class Service:
-    """Operations with a rule each, on a clock that only moves when told to."""
+    """Operations with a rule each, on a manual clock."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Service:
         )
 
     def pass_time(self) -> None:
-        """Call every operation, and let the next tick come due."""
+        """Call every operation, and make the next tick due."""
         for call in self._calls:
             for _ in range(3):
                 call(self._luck.choice((1e-5, 2e-5, 3e-5, 5e-5)))
@@ -103,7 +103,7 @@ def tick(effort: Effort, count: int) -> dict[str, Any]:
 
 
 def growth(effort: Effort, count: int) -> dict[str, Any]:
-    """Ten times as much."""
+    """The tick with ten times as many operations and rules."""
     times = 3 if effort.quick else 15
     small = ticks(Service(count, rules=count), times)
     large = ticks(Service(10 * count, rules=10 * count), times)
@@ -111,7 +111,7 @@ def growth(effort: Effort, count: int) -> dict[str, Any]:
 
 
 def expressions(effort: Effort, count: int) -> dict[str, Any]:
-    """One tick with rules that are PromQL."""
+    """One tick with rules in PromQL."""
     service = Service(count, rules=count, rule=_expression)
     times = 3 if effort.quick else 15
     took = ticks(service, times)
@@ -126,7 +126,7 @@ def _quantile(number: int) -> dict[str, Any]:
 
 
 def expression_growth(effort: Effort, count: int) -> dict[str, Any]:
-    """Four times as much."""
+    """The tick with four times as many operations and rules."""
     times = 3 if effort.quick else 9
     small = ticks(Service(count, rules=count, rule=_expression), times)
     large = ticks(Service(4 * count, rules=4 * count, rule=_expression), times)
@@ -136,7 +136,7 @@ def expression_growth(effort: Effort, count: int) -> dict[str, Any]:
 
 
 def history(effort: Effort, count: int) -> dict[str, Any]:
-    """What an hour of an operation that is always busy takes, its rule included."""
+    """The memory of an operation that is busy for an hour, including its rule."""
     operations = count // 20
     service = Service(operations, rules=operations)
     service.pass_time()
@@ -153,7 +153,7 @@ def history(effort: Effort, count: int) -> dict[str, Any]:
 
 
 def notify(effort: Effort, count: int) -> dict[str, Any]:
-    """A tick while a receiver accepts connections and never answers."""
+    """A tick while a receiver accepts connections and never responds."""
     times = 5 if effort.quick else 40
     alone, told = Service(count // 10, rules=count // 10), Service(count // 10, rules=count // 10)
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -168,7 +168,7 @@ def notify(effort: Effort, count: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure the one that was asked for."""
+    """Measure the requested case."""
     effort, (which,) = arguments()
     pin(1)
     count = OPERATIONS // 5 if effort.quick else OPERATIONS

@@ -1,4 +1,4 @@
-"""A scrape of 1,000 operations beside prometheus_client's, and of 10,000 beside 1,000.
+"""A scrape of 1,000 operations compared with prometheus_client, and of 10,000 with 1,000.
 
 `peer`, `scale` or `formats` on the command line: processes of their own, so that the heap of the
 one does not slow the garbage collections of the other. Every operation is called once more before
@@ -22,7 +22,7 @@ OPERATIONS = 1000
 
 
 def filled(count: int) -> Shop:
-    """A shop with a past, scraped once."""
+    """A shop with history, scraped once."""
     shop = Shop(count)
     shop.fill()
     shop.scrape()
@@ -30,7 +30,7 @@ def filled(count: int) -> Shop:
 
 
 def timed(subjects: dict[str, tuple[Any, Any]], effort: Effort) -> dict[str, float]:
-    """Median milliseconds of each subject's second callable; its first runs before, untimed."""
+    """Median milliseconds of each subject's second callable; the first runs before it, untimed."""
     seen: dict[str, list[float]] = {name: [] for name in subjects}
     for _ in range(3 if effort.quick else 15):
         for name, (before, scrape) in subjects.items():
@@ -120,7 +120,7 @@ def formats(effort: Effort, count: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure the one that was asked for."""
+    """Measure the requested case."""
     effort, (which,) = arguments()
     pin(1)
     count = OPERATIONS // 5 if effort.quick else OPERATIONS

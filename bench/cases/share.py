@@ -1,4 +1,4 @@
-"""What recording adds to operations that do something: 0.23 ms and 5 ms long."""
+"""The relative cost of recording operations that take 0.23 ms and 5 ms."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def busy(seconds: float) -> Any:
 
 
 def percents(seconds: float, effort: Effort) -> dict[str, float]:
-    """Percent that each choice of `resources=` adds to an operation of that length."""
+    """The percentage that each value of `resources=` adds to an operation of that duration."""
     monitor = vs.Monitor(registry=CollectorRegistry())
     call = busy(seconds)
     subjects = {"plain": Subject(call)}
@@ -41,7 +41,7 @@ def percents(seconds: float, effort: Effort) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure both lengths."""
+    """Measure both durations."""
     effort, _ = arguments()
     pin(1)
     figures = {}

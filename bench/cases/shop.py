@@ -1,4 +1,4 @@
-"""Many operations with a past, recorded the same by vitalspan and by prometheus_client."""
+"""Many operations with history, recorded equally by vitalspan and by prometheus_client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CALLS = 50
 
 
 class Refused(Exception):
-    """What a few of the calls raise."""
+    """The exception of a few calls."""
 
 
 def names(count: int) -> list[str]:
@@ -29,14 +29,14 @@ def names(count: int) -> list[str]:
 
 
 def durations(name: str) -> Iterator[float]:
-    """Seconds for call after call of an operation: log-normal, so that all buckets fill."""
+    """Durations in seconds for the calls of an operation: log-normal, so that all buckets fill."""
     draw = random.Random(name).lognormvariate
     while True:
         yield draw(-4.0, 2.0)
 
 
 class Shop:
-    """Operations of a monitor on a clock that moves by the durations we say."""
+    """Operations of a monitor, on a clock that advances by the given durations."""
 
     def __init__(self, count: int) -> None:
         self.clock = ManualClock()
@@ -56,7 +56,7 @@ class Shop:
                     raise Refused
 
     def fill(self) -> None:
-        """Call every operation as often as we said; one operation in twenty fails twice."""
+        """Call every operation a number of times; one operation in twenty fails twice."""
         for _ in range(CALLS):
             self.call()
         for number, (name, operation) in enumerate(self.operations.items()):
@@ -67,12 +67,12 @@ class Shop:
                         raise Refused
 
     def scrape(self) -> bytes:
-        """Fold and write the exposition."""
+        """Fold, and write the exposition."""
         return vs.generate_latest(self.registry)
 
 
 class Twin:
-    """The series of a shop in prometheus_client's own metrics, read off the shop's exposition."""
+    """The series of a shop as prometheus_client's own metrics, read from the shop's exposition."""
 
     def __init__(self, exposition: bytes) -> None:
         self.registry = CollectorRegistry()
@@ -112,5 +112,5 @@ class Twin:
 
 
 def samples(exposition: bytes) -> int:
-    """How many samples of operations an exposition holds."""
+    """The number of samples of operations in an exposition."""
     return sum(line.startswith(b"operation_") for line in exposition.splitlines())

@@ -1,4 +1,4 @@
-"""What a store of history costs: a tick's write, its size, and questions about the past.
+"""The cost of a store of history: the write of a tick, its size, and queries of the past.
 
 `write` or `read` on the command line. All of 1,000 operations are busy in every interval: each is
 called twenty times in five seconds, and lasts as long as a log-normal distribution says. What it is
@@ -40,7 +40,7 @@ WARM = 15
 
 
 class Traffic:
-    """Calls of many operations, put into their series as the aggregator does."""
+    """Calls of many operations, added to their series as by the aggregator."""
 
     def __init__(self, monitor: vs.Monitor, operations: int) -> None:
         self._luck = random.Random(1)
@@ -68,7 +68,7 @@ class Traffic:
 
 
 def write(effort: Effort, operations: int) -> dict[str, Any]:
-    """CPU time of a tick's write, alone and to that of one row a point."""
+    """The CPU time of a tick's write, on its own and relative to one row per point."""
     clock = vs.ManualClock(wall=NOW)
     monitor = vs.Monitor(
         registry=CollectorRegistry(), system_metrics=False, clock=clock, max_series=2 * operations
@@ -196,7 +196,7 @@ def fill(store: Any, operations: int) -> None:
 
 
 def frame_of(luck: random.Random, tier: Tier) -> Frame:
-    """Return a frame of one tier. Beyond some thousands, more calls fill no more buckets."""
+    """Return a frame of one tier. Beyond a few thousand, more calls fill no more buckets."""
     frame = Frame()
     calls = CALLS * tier.step // 5
     drawn = min(calls, 2000)
@@ -221,7 +221,7 @@ def cpu_seconds(function: Any) -> float:
 
 
 def main() -> None:
-    """Measure the one that was asked for."""
+    """Measure the requested case."""
     effort, (which,) = arguments()
     pin(1)
     count = OPERATIONS // 5 if effort.quick else OPERATIONS

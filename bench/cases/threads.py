@@ -19,7 +19,7 @@ THREADS = 8
 
 
 def rate(subject: Subject, calls: int) -> float:
-    """Calls per second, all threads together, each making `calls`."""
+    """Calls per second of all threads together, each of which makes `calls`."""
     gate = threading.Barrier(THREADS + 1)
 
     def run() -> None:
@@ -41,7 +41,7 @@ def rate(subject: Subject, calls: int) -> float:
 
 
 def main() -> None:
-    """Let the subjects take turns; the figure is the ratio of medians."""
+    """Measure the subjects in turn; the figure is the ratio of medians."""
     effort, _ = arguments()
     pin(2)
     monitor = vs.Monitor(registry=CollectorRegistry())

@@ -1,4 +1,4 @@
-"""The cost of a call that is a span as well; one process for each way to trace.
+"""The cost of a call that is also a span; one process for each way of tracing.
 
 The word on the command line is `on`, `off` or `none`: the SDK with every span sampled and the
 batch processor, the SDK with none sampled, or no SDK set up.
@@ -19,7 +19,7 @@ from harness import Subject, arguments, compare, emit, pin
 
 
 def provide(mode: str) -> Any:
-    """Set the global tracer provider; return what waits for its spans, or None."""
+    """Set the global tracer provider; return a function that waits for its spans, or None."""
     if mode == "none":
         return None
     from opentelemetry.sdk.trace import TracerProvider
@@ -37,7 +37,7 @@ def provide(mode: str) -> Any:
 
 
 def spanned(func: Any, attributes: dict[str, str] | None = None) -> Any:
-    """A span around a function, as the OTel documentation shows it."""
+    """A span around a function, as in the OTel documentation."""
     start = trace.get_tracer("bench").start_as_current_span
 
     @functools.wraps(func)

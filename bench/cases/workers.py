@@ -1,4 +1,4 @@
-"""64 workers of 1,000 operations beside prometheus_client's multiprocess mode, and a call in one.
+"""64 workers of 1,000 operations, compared with prometheus_client's multiprocess mode.
 
 `scrape` or `call` on the command line. For the scrape, one process makes the files of one worker,
 and they are copied for the others. Ours are locked, as those of living processes are. All times are
@@ -112,7 +112,7 @@ def ours(directory: Path, operations: int, workers: int) -> dict[str, float]:
     if shared is None:
         raise SystemExit("the monitor has no workers")
     published = cpu_seconds(shared.publisher.publish)
-    # Both of the places that a state alternates between are there after two publications.
+    # After two publications, both of the places between which a state alternates exist.
     with monitor.operation("first"):
         pass
     ended = cpu_seconds(shared.publisher.publish)
@@ -172,7 +172,7 @@ def scrape(effort: Effort) -> dict[str, Any]:
 
 
 def cpu_time(function: Any, calls: int) -> float:
-    """Return the nanoseconds of CPU time of a call, with what the publishing thread takes."""
+    """Return the nanoseconds of CPU time of a call, including that of the publishing thread."""
     start = time.process_time_ns()
     for _ in repeat(None, calls):
         function(7)
@@ -180,7 +180,7 @@ def cpu_time(function: Any, calls: int) -> float:
 
 
 def call(effort: Effort) -> dict[str, Any]:
-    """Call a decorated function of a process by itself and of a worker, turn by turn."""
+    """Call a decorated function in a single process and in a worker, in turn."""
 
     def work(number: int) -> int:
         return number
@@ -206,7 +206,7 @@ def call(effort: Effort) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure the one that was asked for."""
+    """Measure the requested case."""
     effort, (which,) = arguments()
     pin(1)
     emit(figures={"scrape": scrape, "call": call}[which](effort))

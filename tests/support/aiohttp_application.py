@@ -1,4 +1,4 @@
-"""A shop in aiohttp, with the routes that tests of the integrations ask for, and its server."""
+"""A shop in aiohttp, with the routes that the tests of integrations use, and its server."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def aiohttp_shop() -> web.Application:
 
 @contextmanager
 def aiohttp_serving(app: web.Application) -> Iterator[int]:
-    """Serve an application on a free port, which is given."""
+    """Serve an application on a free port, which is yielded."""
     ports: list[int] = []
     loop = asyncio.new_event_loop()
 

@@ -1,4 +1,4 @@
-"""A real Alertmanager for tests: started on a free port, always ended."""
+"""A real Alertmanager for tests: started on a free port, and always stopped."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ ROUTE: dict[str, Any] = {
     "group_interval": "1s",
     "repeat_interval": "1h",
 }
-"""Groups by name, waits for the alerts of one request, and tells of a change within a second."""
+"""It groups by name, waits for the alerts of one request, and reports changes within a second."""
 
 
 class AlertmanagerServer(ServerProgram):
-    """An Alertmanager, with what it keeps on disk."""
+    """An Alertmanager, with its files on disk."""
 
     def flags(self) -> list[str]:
         return [f"--storage.path={self.home / 'data'}", "--cluster.listen-address="]
 
     def alerts(self, **parameters: str) -> list[dict[str, Any]]:
-        """The alerts that it has and that are not over."""
+        """The alerts that it has and that have not ended."""
         return self._api("alerts", **parameters)
 
     def groups(self) -> list[dict[str, Any]]:
@@ -37,13 +37,14 @@ class AlertmanagerServer(ServerProgram):
         return self._api("alerts/groups")
 
     def silences(self) -> list[dict[str, Any]]:
-        """All silences, those that have ended too."""
+        """All silences, including those that have ended."""
         return self._api("silences")
 
     def flushes(self) -> int:
-        """How often it has looked up what it told of a group, which begins each flush of one.
+        """The number of lookups in its notification log, one at the start of each flush of a group.
 
-        What a flush told is only on record, and outlives a restart, when the next one begins.
+        The notification of a flush is only on record, and survives a restart, once the next one
+        begins.
         """
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=30) as response:
             for line in response:
@@ -62,12 +63,12 @@ class AlertmanagerServer(ServerProgram):
 def run_alertmanager(
     tmp_path: Path, webhook: str | None = None, **route: Any
 ) -> Iterator[AlertmanagerServer]:
-    """Run Alertmanager until the end, with one receiver, named `sink`.
+    """Run Alertmanager with one receiver, named `sink`, until the end.
 
     Args:
-        tmp_path: where its files go.
-        webhook: a URL that it posts to.
-        route: settings of the route, beside or instead of those of `ROUTE`.
+        tmp_path: the directory of its files.
+        webhook: the URL that it posts to.
+        route: settings of the route that add to those of `ROUTE`, or replace them.
     """
     binary = prometheus_binary("prometheus-alertmanager")
     receiver: dict[str, Any] = {"name": "sink"}

@@ -1,4 +1,4 @@
-"""Clients that ask a WSGI or ASGI application without a server."""
+"""Clients that call a WSGI or ASGI application without a server."""
 
 from __future__ import annotations
 

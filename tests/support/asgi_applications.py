@@ -1,4 +1,4 @@
-"""One shop in each ASGI framework, with the routes that tests of the integrations ask for."""
+"""One shop in each ASGI framework, with the routes that the tests of integrations use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 DONE: list[str] = []
-"""What background tasks have done."""
+"""The results of background tasks."""
 
 
 async def send_mail(to: str) -> None:
@@ -112,7 +112,7 @@ def fastapi_shop() -> Any:
         tasks.add_task(send_mail, to)
         return "queued"
 
-    # The annotations are those of names within this function.
+    # The annotations are names within this function.
     mail.__annotations__ = {"to": str, "tasks": BackgroundTasks, "return": str}
     app.post("/mail/{to}")(mail)
     inner, outer, mounted = APIRouter(), APIRouter(), FastAPI()
@@ -161,7 +161,7 @@ def litestar_shop() -> Any:
     async def chat(socket: Any) -> None:
         await _chat(socket)
 
-    # The annotations are those of names within this function.
+    # The annotations are names within this function.
     for handler in (order, mail, user):
         handler.__annotations__["request"] = Request
     chat.__annotations__ = {"socket": WebSocket, "return": None}
@@ -180,7 +180,7 @@ def litestar_shop() -> Any:
 
 
 async def _chat(socket: Any) -> None:
-    """A websocket that answers what it hears until it hears bye."""
+    """A WebSocket that echoes messages until `bye`."""
     await socket.accept()
     while True:
         text = await socket.receive_text()

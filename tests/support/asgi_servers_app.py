@@ -1,4 +1,4 @@
-"""A shop in Starlette that real ASGI servers serve, and a program that its tests talk to."""
+"""A shop in Starlette for real ASGI servers, and a program that tests control."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from vitalspan.integrations.starlette import instrument
 
 released = asyncio.Event()
-"""Is set when `/held` may answer."""
+"""The event that lets `/held` answer."""
 
 
 async def order(request: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A Prometheus that has samples of the past, for tests: blocks are made before it starts."""
+"""A Prometheus with samples of the past, for tests: blocks are created before it starts."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any
 from support.prometheus_server import PrometheusServer, prometheus_binary
 
 Samples = Iterable[tuple[str, float, str]]
-"""The series as its selector, a Unix time, and the value as text; in order of time."""
+"""The series as a selector, a Unix time, and the value as text; in order of time."""
 
 
 class BackfilledServer(PrometheusServer):
     """A Prometheus that can be given samples of any time.
 
     Args:
-        home: where its files go.
+        home: the directory of its files.
         config: its configuration.
-        lookback: seconds that the last sample of a series is taken for its present one.
+        lookback: how many seconds the last sample of a series remains its present value.
     """
 
     def __init__(self, home: Path, config: Mapping[str, Any], lookback: float = 300.0) -> None:
@@ -33,7 +33,7 @@ class BackfilledServer(PrometheusServer):
         return [*super().flags(), f"--query.lookback-delta={self._lookback:g}s"]
 
     def fill(self, samples: Samples) -> None:
-        """Take samples in; it must not run meanwhile."""
+        """Import samples; it must not run meanwhile."""
         self._files += 1
         file = self.home / f"samples-{self._files}.txt"
         with file.open("w") as text:
@@ -47,7 +47,7 @@ class BackfilledServer(PrometheusServer):
         file.unlink()
 
     def between(self, promql: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
-        """The result of a query at every step of a time."""
+        """The result of a query at every step of a range."""
         span = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:g}"}
         result: list[dict[str, Any]] = self.api("query_range", query=promql, **span)["result"]
         return result
@@ -55,7 +55,7 @@ class BackfilledServer(PrometheusServer):
     def record(
         self, rules: Iterable[Mapping[str, Any]], start: float, end: float, step: float
     ) -> None:
-        """Evaluate recording rules at every step of a time, as if they had run then."""
+        """Evaluate recording rules at every step of a range, as if they had run then."""
         for stage in in_stages(rules):
             self.start()
             found = [one for rule in stage for one in self._recorded(rule, start, end, step)]
@@ -75,7 +75,7 @@ class BackfilledServer(PrometheusServer):
 
 
 def in_stages(rules: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    """Rules in groups of which each is made of what the ones before it record."""
+    """Rules in groups, each of which uses what the previous ones record."""
     every = list(rules)
     names = {rule["record"] for rule in every}
     stages: dict[int, list[Mapping[str, Any]]] = {}

@@ -1,4 +1,4 @@
-"""A collector that hangs until it is told to go on."""
+"""A collector that hangs until it is released."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PATIENCE = 120.0
 
 
 class BlockedCollector(Collector):
-    """A collector that comes to no end before `go_on` is set."""
+    """A collector that does not finish before `go_on` is set."""
 
     def __init__(self) -> None:
         self.entered = threading.Semaphore(0)

@@ -1,4 +1,4 @@
-"""Chromium for tests, driven by Playwright; and what a test notes of a page that it shows."""
+"""Chromium for tests, driven by Playwright, and a tab that records what happens in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Any]:
-    """A browser, until the end. Without one the test is skipped, where that is allowed."""
+    """A browser, until the end. Without one, the test is skipped if that is allowed."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     playwright = None
     with contextlib.suppress(ImportError):
@@ -43,7 +43,7 @@ class Visit:
     Attributes:
         page: the tab.
         faults: console messages, errors, dialogs, and requests to other origins.
-        requests: paths of the API that were asked for.
+        requests: the requested paths of the API.
     """
 
     def __init__(self, context: Any, address: str) -> None:
@@ -59,12 +59,12 @@ class Visit:
         self.page.on("request", self._note)
 
     def show(self, view: str) -> None:
-        """Show a view, and wait until it is there."""
+        """Show a view, and wait until it is ready."""
         self.page.goto(f"{self._address}#/{view}")
         self.page.wait_for_selector("main[aria-busy=false] > *:nth-child(2)")
 
     def findings(self) -> list[str]:
-        """What axe-core finds fault with, in short."""
+        """The violations that axe-core finds, in short."""
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE)
         found = self.page.evaluate("axe.run({resultTypes: ['violations']})")
@@ -75,7 +75,7 @@ class Visit:
         ]
 
     def overflow(self) -> int:
-        """By how many pixels the page is wider than its window."""
+        """The number of pixels by which the page is wider than its window."""
         width: int = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         return width
 

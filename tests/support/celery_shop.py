@@ -30,7 +30,7 @@ DONE = Path(os.environ["DONE"])
 
 @worker_init.connect
 def serve_metrics(**_: object) -> None:
-    """Serve the metrics of all processes from the main one, and say where."""
+    """Serve the metrics of all processes from the main one, and print the address."""
     (DONE / "url").write_text(vs.start_http_server(port=0).url)
 
 
@@ -42,14 +42,14 @@ def order(number: int) -> None:
 
 @app.task
 def mail() -> None:
-    """Say which trace it belongs to."""
+    """Write its trace id and its tenant to a file."""
     span = trace.get_current_span().get_span_context()
     (DONE / "trace").write_text(f"{span.trace_id:032x} {baggage.get_baggage('tenant')}")
 
 
 @app.task
 def excluded() -> None:
-    """Is not recorded."""
+    """A task that is not recorded."""
 
 
 @app.task
@@ -91,12 +91,12 @@ def leave() -> None:
 
 @app.task
 def unwanted() -> None:
-    """Run until somebody revokes it."""
+    """Run until revoked."""
     (DONE / "unwanted").touch()
     time.sleep(60)
 
 
 @app.task
 def last() -> None:
-    """Say that everything before it was taken."""
+    """Report that all earlier tasks were received."""
     (DONE / "last").touch()

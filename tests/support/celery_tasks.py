@@ -21,5 +21,5 @@ app.conf.broker_transport_options = {
 @app.task  # type: ignore[untyped-decorator]
 @vs.operation("work")
 def work(number: int) -> None:
-    """Leave a file behind, so that a test knows that it was done."""
+    """Create a file, so that a test knows that it has run."""
     (broker / f"done-{number}").touch()

@@ -1,4 +1,4 @@
-"""A certificate authority and the certificates it signs, made for one test run."""
+"""A certificate authority, and the certificates that it signs, for one test run."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _SIGNS = x509.KeyUsage(
     encipher_only=False,
     decipher_only=False,
 )
-"""What the key of an authority may be used for."""
+"""The allowed uses of the key of an authority."""
 
 
 class Authority:
-    """Signs certificates and writes them, and their keys, to a directory.
+    """An authority that signs certificates, and writes them and their keys to a directory.
 
     Args:
-        directory: where the files go.
-        name: the authority's name, and the stem of its file.
+        directory: the directory of the files.
+        name: the name of the authority, and the stem of its file.
     """
 
     def __init__(self, directory: Path, name: str = "ca") -> None:
@@ -56,7 +56,7 @@ class Authority:
         builder = _builder(_name(stem), self._name, key.public_key()).add_extension(
             x509.ExtendedKeyUsage(usages), critical=False
         )
-        # Python 3.13 and newer ask for it.
+        # Python 3.13 and newer require it.
         authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         builder = builder.add_extension(authority, critical=False)
         if sans:

@@ -83,7 +83,7 @@ MetricFamily: Final = _message_class()
 
 
 def read_families(data: bytes) -> Iterator[Any]:
-    """Yield the `MetricFamily` messages of a scrape, each of which has its length before it."""
+    """Yield the `MetricFamily` messages of a scrape, each of which is preceded by its length."""
     position = 0
     while position < len(data):
         length = shift = 0

@@ -40,7 +40,7 @@ UNITS: Final = frozenset(
 
 
 class Complaint(NamedTuple):
-    """What a rule finds, and the title or name of where it is."""
+    """A finding of a rule, and the title or name of its place."""
 
     where: str
     said: str
@@ -169,7 +169,7 @@ def uneditable_dashboard(dashboard: Dashboard) -> Iterator[Complaint]:
 
 
 def _readable(dashboard: Dashboard) -> list[Any]:
-    # What cannot be read is another rule's.
+    # Invalid queries are found by another rule.
     return [query for query in targets(dashboard) if not list(_unparsable("", query.text))]
 
 

@@ -14,7 +14,7 @@ from vitalspan.artifacts.grafana.dashboard_files import files
 Dashboard = dict[str, Any]
 
 RATE_INTERVAL: Final = 7919
-"""Seconds that stand for `$__rate_interval`: no query has them otherwise."""
+"""The number of seconds that replaces `$__rate_interval`: no query has it otherwise."""
 
 _GLOBALS: Final = {
     "__rate_interval": f"{RATE_INTERVAL}s",
@@ -39,7 +39,7 @@ _NODES: Final = (
 
 
 class Query(NamedTuple):
-    """A query of a dashboard: of the panel, variable or annotation of a title."""
+    """A query of a dashboard, with the title of its panel, variable or annotation."""
 
     title: str
     text: str
@@ -54,7 +54,7 @@ DASHBOARDS: Final = load()
 
 
 def panels(dashboard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The panels, those of collapsed rows as well, without the rows."""
+    """The panels without the rows, including those of collapsed rows."""
     for panel in dashboard["panels"]:
         if panel["type"] != "row":
             yield panel
@@ -74,7 +74,7 @@ def variables(dashboard: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def variable_queries(dashboard: Mapping[str, Any]) -> Iterator[Query]:
-    """What variables take the values of labels from."""
+    """The series from which variables take the values of labels."""
     for variable in variables(dashboard):
         if variable["type"] == "query":
             found = re.fullmatch(r"label_values\((.+), *(\w+)\)", variable["query"]["query"])
@@ -88,13 +88,13 @@ def annotation_queries(dashboard: Mapping[str, Any]) -> Iterator[Query]:
 
 
 def queries(dashboard: Mapping[str, Any]) -> list[Query]:
-    """All that a dashboard asks Prometheus."""
+    """All queries of a dashboard."""
     found = (*variable_queries(dashboard), *targets(dashboard), *annotation_queries(dashboard))
     return list(found)
 
 
 def expanded(text: str) -> str:
-    """A query that can be parsed: strings keep their variables, as they may have anything."""
+    """A query that can be parsed: strings keep their variables, as they may contain anything."""
     parts = text.split('"')
     parts[::2] = [
         _VARIABLE.sub(lambda found: _GLOBALS.get(_name(found), _name(found)), part)
@@ -111,13 +111,13 @@ def parsed(text: str) -> Any:
     """A query as a tree.
 
     Raises:
-        ValueError: if it is no PromQL.
+        ValueError: if it is not PromQL.
     """
     return promql_parser.parse(expanded(text))
 
 
 def nodes(node: Any, parents: tuple[Any, ...] = ()) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-    """Every part of a tree, with what it is in, from the outside to the inside."""
+    """Every node of a tree with its parents, from the outside to the inside."""
     yield node, parents
     for name in _CHILDREN:
         value = getattr(node, name, None)
@@ -133,7 +133,7 @@ def vectors(text: str) -> list[Any]:
 
 
 def metric(vector: Any) -> str:
-    """What a selector says of the name: the name, or what it has to match."""
+    """The name in a selector, or the pattern that the name has to match."""
     if vector.name:
         return str(vector.name)
     return next(one.value for one in vector.matchers.matchers if one.name == "__name__")

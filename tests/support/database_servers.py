@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis for tests: started on a free loopback port in a folder, always ended."""
+"""PostgreSQL and Redis for tests: started on a free loopback port, and always stopped."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from support.redis_server import RedisServer
 from support.waiting import wait_until
 
 _POSTGRESQL = Path("/usr/lib/postgresql")
-"""Where Debian has the programs of PostgreSQL, by version."""
+"""The directories of the programs of PostgreSQL on Debian, by version."""
 
 
 def program(name: str) -> str:
-    """Return the path of a program; without it the test is skipped, or fails if told to."""
+    """Return the path of a program; without it, the test is skipped, or fails if it is required."""
     folders = [str(one / "bin") for one in sorted(_POSTGRESQL.glob("*"), reverse=True)]
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *folders]))
     if found is None:
@@ -37,10 +37,10 @@ class DatabaseServer:
     """A server that can be stopped and started again.
 
     Args:
-        command: starts it, in the foreground.
-        is_ready: returns whether it answers.
-        url: of a database in it.
-        user: that it runs as; None for the user of the tests.
+        command: the command that starts it in the foreground.
+        is_ready: returns whether it responds.
+        url: the URL of a database in it.
+        user: the user that it runs as; None for the user of the tests.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class DatabaseServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start it, and wait until it responds."""
         self._process = subprocess.Popen(
             self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=self._user
         )
         wait_until(self._is_ready)
 
     def stop(self) -> None:
-        """End it, if it runs, and do not wait for those who are connected."""
+        """End it, if it runs, without waiting for open connections."""
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(signal.SIGINT)
@@ -79,7 +79,7 @@ class DatabaseServer:
 def run_postgresql() -> Iterator[DatabaseServer]:
     """Run PostgreSQL with an empty database until the end."""
     initdb, postgres, ready = program("initdb"), program("postgres"), program("pg_isready")
-    # It refuses to run as root, and its user may not look into the folders of the tests.
+    # It refuses to run as root, and its user cannot read the folders of the tests.
     user = "postgres" if os.geteuid() == 0 else None
     home = Path(tempfile.mkdtemp(prefix="vitalspan-"))
     try:
@@ -112,12 +112,12 @@ def run_postgresql() -> Iterator[DatabaseServer]:
 
 
 class SavingRedis(RedisServer):
-    """A Redis that has its data again after it was stopped and started."""
+    """A Redis whose data survives a restart."""
 
     def flags(self) -> list[str]:
         return ["--bind", "127.0.0.1", "--save", "3600", "1"]
 
 
 def run_redis(home: Path) -> SavingRedis:
-    """Return a Redis that runs in a `with` statement; without the program the test is skipped."""
+    """Return a Redis that runs in a `with` statement; without the program, the test is skipped."""
     return SavingRedis(program("redis-server"), "", home)

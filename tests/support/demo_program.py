@@ -1,4 +1,4 @@
-"""A running `vitalspan demo` for tests: on a free port, always ended."""
+"""A running `vitalspan demo` for tests: on a free port, and always stopped."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Demo:
     """A running `vitalspan demo`.
 
     Args:
-        options: of its command line; those given later count.
+        options: the options of its command line; later ones precede.
 
     Attributes:
-        greeting: the lines that it begins with.
-        url: of its metrics.
+        greeting: the lines of its greeting.
+        url: the URL of its metrics.
     """
 
     def __init__(self, *options: str) -> None:
@@ -28,7 +28,7 @@ class Demo:
             [*COMMAND, "demo", "--port", "0", *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            # Unbuffered, so that no line after the greeting is read here and lost to `wait`.
+            # Unbuffered, so that no line after the greeting is read here and lost for `wait`.
             bufsize=0,
         )
         self.greeting = list(
@@ -43,12 +43,12 @@ class Demo:
         return text
 
     def read_line(self) -> str:
-        """The next line of its output, or nothing once it has ended."""
+        """The next line of its output; empty once it has ended."""
         assert self.process.stdout
         return self.process.stdout.readline().decode()
 
     def end(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str, str]:
-        """Send it a signal and wait for its end."""
+        """Send it a signal, and wait for its end."""
         self.process.send_signal(number)
         return self.wait()
 

@@ -1,4 +1,4 @@
-"""Durations and bucket boundaries that hypothesis draws, the awkward ones often."""
+"""Durations and bucket boundaries for hypothesis, with many edge cases."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def _near(value: float) -> list[float]:
 
 
 POWERS = st.integers(-1021, 1023).flatmap(lambda exponent: st.sampled_from(_near(2.0**exponent)))
-"""Powers of two, and the floats beside them."""
+"""Powers of two, and the floats next to them."""
 
 BOUNDS = st.sampled_from(grid_of(DURATION_BOUNDARIES).bounds).flatmap(
     lambda bound: st.sampled_from(_near(bound))
 )
-"""Boundaries of the fine grid, and the floats beside them."""
+"""Boundaries of the fine grid, and the floats next to them."""
 
 DURATIONS = (
     st.floats(0, 100)
@@ -38,7 +38,7 @@ DURATIONS = (
     | POWERS
     | st.sampled_from([0.0, 5e-324, sys.float_info.min, ZERO_THRESHOLD, sys.float_info.max])
 )
-"""Durations in seconds: ordinary, subnormal, huge, at and beside boundaries."""
+"""Durations in seconds: ordinary, subnormal, huge, and at or next to boundaries."""
 
 BOUNDARIES = st.just(DURATION_BOUNDARIES) | st.lists(
     st.floats(5e-324, LONGEST)

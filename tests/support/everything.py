@@ -1,4 +1,4 @@
-"""A monitor that has done everything there is to do, for tests that look at every family."""
+"""A monitor that has recorded everything, for tests of all metric families."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Broken(Collector):
 
 
 def raise_alerts(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
-    """Have rules that fire, fail and burn a budget, somebody who is told and something done."""
+    """Add rules that fire, fail and burn a budget, with a receiver and an action."""
     rules = monitor.rules
     rules.add_component("shop", depends_on=["default"])
     rules.add_slo(name="available", objective=0.99, where={"operation": "work"})
@@ -70,7 +70,7 @@ def work_in_background(monitor: vs.Monitor) -> None:
 
 
 def do_everything(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
-    """Make every kind of event once at least, and leave a call in progress."""
+    """Create each kind of event at least once, and leave a call in progress."""
     labels = {"tier": "gold"}
     with monitor.operation("work", labels=labels, resources=True) as call:
         for measure in MEASURES:
@@ -100,7 +100,7 @@ def do_everything(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
     watch_runtime(monitor)
     work_in_background(monitor)
     raise_alerts(monitor, clock)
-    # In a context of its own, which the span of a block that nobody leaves stays current in.
+    # In its own context, in which the span of the unfinished block remains current.
     contextvars.copy_context().run(monitor.operation("stuck").__enter__)
     clock.advance(5)
     monitor.registry.register(Broken())

@@ -1,4 +1,4 @@
-"""Three instances of a service in trouble, for tests that compare processes with Prometheus."""
+"""Three instances of a service with faults, for tests that compare processes with Prometheus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vitalspan.signals.signal import NO_DATA, Reading
 from vitalspan.signals.source import REGISTRY
 
 STEP = 15.0
-"""Seconds between two ticks, two scrapes and two evaluations."""
+"""The number of seconds between two ticks, two scrapes and two evaluations."""
 
 INSTANCES = ("a", "b", "c")
 JOB = "shop"
@@ -41,7 +41,7 @@ ALERTS: list[dict[str, Any]] = [
         "above": {"error": "1s"},
     },
     {"alert": "Long: queue", "series": "queue_depth", "above": 50},
-    # It must not count against the score that it reads.
+    # It must not lower the score that it reads.
     {"alert": "Low (score)", "signal": "health_score", "below": {"critical": 90}},
 ]
 
@@ -61,7 +61,7 @@ OWN: dict[str, Any] = {
     "factors": [
         {"name": "errors", "signal": "error_ratio", "full": 0, "zero": "50%", "weight": 30}
         | {"min_count": 10},
-        # Counters that are added up over operations say nothing of one of them.
+        # Counters that are added up over operations cannot distinguish them.
         {"name": "checkout", "signal": "latency_mean", "where": {"operation": "checkout"}}
         | {"full": "200ms", "zero": "2s", "weight": 20, "min_count": 5},
         {"name": "pages", "signal": "cache_hit_ratio", "where": {"cache": "pages"}}
@@ -84,7 +84,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "pipeline": {"model": "pipeline"},
     "slo": {"model": "slo", "components": COMPONENTS},
     "own": {**OWN, "components": COMPONENTS},
-    # Beside what is built in, with components and without a critical one.
+    # In addition to the built-in models, with components and without a critical one.
     "mixed": {
         "model": "classic",
         "factors": OWN["factors"][1:3],
@@ -94,7 +94,7 @@ MODELS: dict[str, dict[str, Any]] = {
 
 
 def rule_file(model: str, directory: Path) -> str:
-    """A rule file that scores by a model; returns its path."""
+    """Write a rule file with a scoring model, and return its path."""
     file = directory / f"{model}.yml"
     groups = [{"name": "alerts", "rules": ALERTS}]
     file.write_text(json.dumps({"groups": groups, "slos": SLOS, "health": MODELS[model]}))
@@ -128,31 +128,31 @@ class Instance(Watched):
         return self.monitor.evaluation.assessor.latest
 
     def take_samples(self, before: int = 0, after: int = 0) -> None:
-        """Take a sample of every series, with so many gaps before and after it."""
+        """Sample every series, with a number of gaps before and after the sample."""
         for family in self.registry.collect():
             for sample in family.samples:
                 labels = {**sample.labels, "job": JOB, "instance": self.name}
                 text = ",".join(f"{name}={quoted(value)}" for name, value in labels.items())
                 values = self.series.setdefault(f"{sample.name}{{{text}}}", [])
-                # Where a series has ended, a server notes that.
+                # A server also marks the end of a series.
                 gap = self._taken - len(values)
                 values += ["stale", *["_"] * (gap - 1)] if gap and values else ["_"] * gap
                 values += [*["_"] * before, repr(float(sample.value)), *["_"] * after]
         self._taken += before + 1 + after
 
     def finish(self) -> None:
-        """Note the end of the series that have ended."""
+        """Mark the end of the series that have ended."""
         for values in self.series.values():
             if len(values) < self._taken:
                 values.append("stale")
 
 
 class FleetQuery:
-    """The instances, and one more process that gets the calls of them all.
+    """The instances, and another process that receives the calls of all of them.
 
     Args:
-        model: how they score.
-        directory: where their rule file goes.
+        model: the scoring model.
+        directory: the directory of the rule file.
     """
 
     def __init__(self, model: str, directory: Path) -> None:
@@ -167,7 +167,7 @@ class FleetQuery:
             self._begin(instance)
 
     def live(self, seconds: float, step: float = STEP) -> Iterator[float]:
-        """Let time pass; yields the seconds after each tick, the first of which is at 0."""
+        """Let time pass, and yield the seconds after each tick, starting with 0."""
         for number in range(round(seconds / step) + 1):
             now = number * step
             for index, instance in enumerate(self.instances):
@@ -178,7 +178,7 @@ class FleetQuery:
             yield now
 
     def _begin(self, instance: Instance) -> None:
-        """Have every series there from the first sample on."""
+        """Create every series before the first sample."""
         for component, name in (
             ("storefront", "checkout"),
             ("storefront", "browse"),
@@ -245,7 +245,7 @@ class FleetQuery:
             one.monitor.api("bank", component="pay").record(error="down" if failed else None)
 
     def _read_pooled(self, now: float) -> Readings:
-        """Read what the pooled process knows, and of each instance what cannot be pooled."""
+        """Copy what the pooled process knows, and from each instance what cannot be pooled."""
         whole, apart = self._read(now)
         for index, factor in enumerate(self._factors):
             signal = signal_of(factor.query)
@@ -284,15 +284,15 @@ class FleetQuery:
 
 
 def _rate(index: int, now: float) -> float:
-    """How many times as much traffic there is as usual."""
+    """How many times the usual traffic there is."""
     if 5700 <= now < 6300 or (index == 1 and 3300 <= now < 4200):
         return 0.0
-    # Few calls are not enough to judge.
+    # Few calls are not enough for a score.
     return 0.05 if index == 2 and 4200 <= now < 5100 else 1.0
 
 
 def _mood(index: int, component: str, now: float) -> tuple[float, float]:
-    """How many times as long calls take as usual, and the share that fails."""
+    """How many times the usual duration calls take, and the share that fails."""
     slower, failing = 1.0, 0.01
     if index == 0 and component == "pay" and 1500 <= now < 2400:
         failing = 0.6

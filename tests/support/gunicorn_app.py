@@ -13,7 +13,7 @@ metrics = vs.make_wsgi_app()
 
 @vs.operation("work")
 def work() -> bytes:
-    """Return the process that does it."""
+    """Return the id of the process."""
     return str(os.getpid()).encode()
 
 

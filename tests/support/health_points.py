@@ -1,4 +1,4 @@
-"""What processes and Prometheus say about health, brought to one form to be compared."""
+"""The health of processes and of Prometheus in the same form, for comparisons."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def health_rules(path: str, **options: Any) -> list[dict[str, Any]]:
 
 
 def points_of(health: Health, instance: str = "") -> Iterator[tuple[Point, float | None]]:
-    """What a process says, as the points that Prometheus should have."""
+    """The state of a process, as the points that Prometheus should have."""
     labels = (instance,) if instance else ()
     yield ("health_score", "pooled", *labels), health.score
     for factor in health.factors:
@@ -63,7 +63,7 @@ def known(every: Iterator[tuple[Point, float | None]]) -> Points:
 
 
 def points_in(samples: list[tuple[dict[str, str], float]]) -> Points:
-    """What Prometheus has."""
+    """The points that Prometheus has."""
     found = {}
     for labels, value in samples:
         _, metric, operation = labels["__name__"].split(":")
@@ -76,17 +76,17 @@ def points_in(samples: list[tuple[dict[str, str], float]]) -> Points:
 
 
 def points_at(fleet: FleetQuery, *, apart: bool) -> Points:
-    """What the processes say as of the last tick.
+    """The state of the processes as of the last tick.
 
     Args:
-        fleet: of the processes.
-        apart: whether the components of each are recorded.
+        fleet: the fleet of the processes.
+        apart: whether the components of each instance are recorded.
     """
     points = known(points_of(fleet.pooled.latest))
     for instance in fleet.instances:
         own = known(points_of(instance.latest, instance.name))
         if not apart:
-            # Without declared components nobody asks what those of one instance are like.
+            # Without declared components, nothing reads the components of one instance.
             names = {one.component for one in instance.latest.components}
             own = {point: value for point, value in own.items() if not names & set(point)}
         points |= own
@@ -94,7 +94,7 @@ def points_at(fleet: FleetQuery, *, apart: bool) -> Points:
 
 
 def at_ticks(fleet: FleetQuery, *, apart: bool) -> dict[float, Points]:
-    """What the processes say at each tick; every tick is scraped."""
+    """The state of the processes at each tick; every tick is scraped."""
     said = {}
     for now in fleet.live(SECONDS):
         for instance in fleet.instances:
@@ -112,18 +112,18 @@ def series_of(instances: list[Instance]) -> dict[str, str]:
 
 
 def settled(model: str) -> float:
-    """Seconds after which every window is full of samples."""
+    """The number of seconds after which every window is full of samples."""
     return SETTLED.get(model, 330.0)
 
 
 def aligned(model: str, now: float) -> bool:
-    """Whether windows end at ticks that processes keep; of the last hour they keep one a minute."""
+    """Whether windows end at ticks that processes keep; of the last hour, that is one a minute."""
     over_an_hour = model in ("slo", "service", "parts")
     return now >= settled(model) and (not over_an_hour or now % 60 == 15)
 
 
 def worst_of(compared: Iterable[tuple[float, Points, Points]]) -> tuple[float, str]:
-    """The greatest difference, and where it is; both must know the same at each time."""
+    """The largest difference, and its place; both must have the same points at each time."""
     worst = (0.0, "")
     for now, ours, theirs in compared:
         assert ours.keys() == theirs.keys(), (now, sorted(ours.keys() ^ theirs.keys()))

@@ -56,7 +56,7 @@ STEPS = st.one_of(
 def performed(
     steps: list[Any], *, prefix: str, traced: bool, **settings: Any
 ) -> Iterator[CollectorRegistry]:
-    """Yield the registry of a monitor that has performed steps; those left open are open still."""
+    """Yield the registry of a monitor that has performed steps; unfinished calls remain open."""
     registry, clock = CollectorRegistry(), vs.ManualClock()
     monitor = vs.Monitor(
         registry=registry,

@@ -1,4 +1,4 @@
-"""HTTP clients of every library, and a server that they ask."""
+"""The HTTP clients of every library, and a server for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Fetch = Callable[[str, str], int]
 
 
 class AskedServer(ThreadingHTTPServer):
-    """A server that answers with the status that the path names, and keeps what it was sent."""
+    """A server that responds with the status in the path, and keeps what it received."""
 
     daemon_threads = True
 
@@ -120,7 +120,7 @@ _PATCHED: Final[tuple[tuple[Any, str], ...]] = (
 
 @contextmanager
 def as_they_were() -> Iterator[None]:
-    """Take back at the end what instruments the clients."""
+    """Remove the instrumentation of clients at the end."""
     with contextlib.ExitStack() as stack:
         for owner, name in _PATCHED:
             stack.callback(setattr, owner, name, vars(owner)[name])

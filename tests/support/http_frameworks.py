@@ -1,4 +1,4 @@
-"""Every framework that has an integration: the same shop in each of them, recorded and served."""
+"""Every framework with an integration: the same shop in each of them, recorded and served."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPTIONS: Final[HttpOptions] = {
     "metrics_path": "/shown",
     "page_path": "/live",
 }
-"""What is recorded, and where metrics and the page are shown."""
+"""What is recorded, and where metrics and the page are served."""
 
 ORDER_ROUTES: Final = {
     "aiohttp": "/orders/{order_id}",
@@ -31,7 +31,7 @@ ORDER_ROUTES: Final = {
     "litestar": "/orders/{order_id}",
     "starlette": "/orders/{order_id:int}",
 }
-"""The route template of an order, as each framework has it."""
+"""The route template of an order in each framework."""
 
 FRAMEWORKS: Final = tuple(ORDER_ROUTES)
 
@@ -40,9 +40,9 @@ class RunningShop:
     """A shop that is served, and the monitor that records its requests.
 
     Args:
-        framework: that it is made with.
-        monitor: that records.
-        port: that it is served on.
+        framework: the name of the framework.
+        monitor: the monitor that records it.
+        port: the port that it is served on.
     """
 
     def __init__(self, framework: str, monitor: vs.Monitor, port: int) -> None:
@@ -52,14 +52,14 @@ class RunningShop:
         self.order_path = "/orders/7/" if self.order_route.endswith("/") else "/orders/7"
 
     def call_after(self, action: Callable[[], Any]) -> vs.CallRecord:
-        """Do something, and return the call that is recorded of it."""
+        """Run an action, and return the call that is recorded."""
         before = len(self.monitor.recent_calls())
         action()
         wait_until(lambda: len(self.monitor.recent_calls()) > before)
         return self.monitor.recent_calls()[-1]
 
     def call_of(self, method: str, path: str, status: int) -> vs.CallRecord:
-        """Make a request that is answered with a status, and return its call."""
+        """Make a request that results in a status, and return its call."""
 
         def request() -> None:
             assert ask(self.port, method, path) == status

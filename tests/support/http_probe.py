@@ -1,4 +1,4 @@
-"""A request of a server that may not be there yet."""
+"""A request to a server that may not be ready yet."""
 
 from __future__ import annotations
 

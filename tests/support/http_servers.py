@@ -1,4 +1,4 @@
-"""Servers as programs of their own, and what the metrics of their application say."""
+"""Servers as separate programs, and the metrics of their application."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ASGI_SERVERS: Final[dict[str, tuple[str, ...]]] = {
         *("--worker-class", "asgi", "--asgi-disconnect-grace-period", "0"),
     ),
 }
-"""How each server is started; what comes after a dot tells servers of one program apart."""
+"""The command of each server; the text after a dot distinguishes servers of one program."""
 
 _WSGI_APP: Final = "support.wsgi_servers_app:app"
 
@@ -50,8 +50,8 @@ class ServedShop:
     """A shop that a server serves.
 
     Args:
-        server: its name.
-        port: that it listens on.
+        server: the name of the server.
+        port: the port that it listens on.
     """
 
     def __init__(self, server: str, port: int) -> None:
@@ -59,7 +59,7 @@ class ServedShop:
         self.port = port
 
     def requests(self) -> tuple[Counter[str], float]:
-        """Return how many calls have ended in each way, and how many are in progress."""
+        """Return the number of calls that have ended with each result, and of those in progress."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics") as response:
             text = response.read().decode()
         ended: Counter[str] = Counter()
@@ -80,7 +80,7 @@ class ServedShop:
         return ended, in_progress
 
     def expect(self, action: Callable[[], Any], *calls: str) -> None:
-        """Do something, and wait for exactly these calls, with nothing left in progress."""
+        """Run an action, and wait for exactly these calls, with none left in progress."""
         before, _ = self.requests()
         action()
         expected = Counter(calls)
@@ -101,7 +101,7 @@ class ServedShop:
 
 @contextmanager
 def running_server(name: str) -> Iterator[ServedShop]:
-    """Serve the shop by a program of its own until the end."""
+    """Serve the shop with a separate program until the end."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     arguments = [one.format(port=port) for one in {**ASGI_SERVERS, **WSGI_SERVERS}[name]]

@@ -1,4 +1,4 @@
-"""Tests that have a short form for every day and a long one, which `make test-long` asks for."""
+"""Tests with a short form for every day and a long one, which `make test-long` runs."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 
 
 class Machine(Collector):
-    """What psutil would say of a machine of 100 bytes of memory, idle at first."""
+    """The responses of psutil for a machine with 100 bytes of memory, idle at first."""
 
     def __init__(self) -> None:
         self.idle = 0.0

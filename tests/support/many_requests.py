@@ -1,4 +1,4 @@
-"""Many requests over a few connections, and how many answers there were of each kind.
+"""Many requests over a few connections, and the number of responses of each kind.
 
 `hey` makes them where it is installed, and is a program that we have not written.
 """
@@ -21,12 +21,12 @@ _REQUESTS_OF_A_CONNECTION: Final = 500
 
 
 def many_requests(port: int, requests: Sequence[tuple[str, str]], total: int) -> Counter[str]:
-    """Make requests one after the other on each connection; return the answers.
+    """Make requests one after the other on each connection, and return the responses.
 
     Args:
-        port: of the server.
-        requests: methods and paths, which take turns.
-        total: how many requests are made.
+        port: the port of the server.
+        requests: methods and paths, used in turn.
+        total: the number of requests.
 
     Returns:
         How many answers there were of each method, path and status.
@@ -40,12 +40,12 @@ def many_requests(port: int, requests: Sequence[tuple[str, str]], total: int) ->
 
 
 def asked_by_hey(port: int, path: str, total: int) -> Counter[str] | None:
-    """Make requests with the load generator `hey`; return how many answers each status had.
+    """Make requests with the load generator `hey`; return the number of responses by status.
 
     Args:
-        port: of the server.
-        path: that is asked for.
-        total: how many requests are made; a multiple of the connections.
+        port: the port of the server.
+        path: the path to request.
+        total: the number of requests; a multiple of the number of connections.
 
     Returns:
         The answers by status, or None where there is no `hey`.

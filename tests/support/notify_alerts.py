@@ -1,4 +1,4 @@
-"""Alerts for tests of telling about them."""
+"""Alerts for tests of notifications."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from vitalspan.rules.alert import Alert
 
 START = 1_700_000_000.0
-"""When the alerts of tests begin, in Unix seconds."""
+"""The start of the alerts in Unix seconds."""
 
 
 def firing(
@@ -21,7 +21,7 @@ def firing(
     annotations: dict[str, str] | None = None,
     **fields: Any,
 ) -> Alert:
-    """An alert that fires."""
+    """A firing alert."""
     own = labels or {}
     return Alert(
         id=known_as or "-".join([name, *own.values()]),
@@ -41,7 +41,7 @@ def firing(
 
 
 def resolved(alert: Alert, at: float) -> Alert:
-    """The same alert when it is over."""
+    """The same alert after its end."""
     return replace(alert, state="resolved", resolved_at=at)
 
 

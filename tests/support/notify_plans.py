@@ -1,4 +1,4 @@
-"""What tests of plans have in common: a tick, and alerts that change in any way."""
+"""Helpers of the tests of plans: a tick, and alerts that change in any way."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vitalspan.notify.receiver import M, Outcome, Plan
 from vitalspan.rules.alert import Alert
 
 NAMES = {"a": "One", "b": "One", "c": "Two"}
-"""The alerts' names by the keys that tell the alerts of `ChangingAlerts` apart."""
+"""The names of the alerts, by the keys that identify the alerts of `ChangingAlerts`."""
 
 keys = st.sampled_from(tuple(NAMES))
 outcomes = st.sampled_from(["sent", "sent", "failed", "rejected", "unsent"])
@@ -22,7 +22,7 @@ outcomes = st.sampled_from(["sent", "sent", "failed", "rejected", "unsent"])
 def step(
     plan: Plan[M], alerts: Sequence[Alert], now: float, outcome: Outcome | None = "sent"
 ) -> list[M]:
-    """One tick whose messages come to an outcome at once; with None they stay under way."""
+    """One tick whose messages have a result at once; with None they remain in transit."""
     plan.observe(alerts, now)
     messages = plan.due(now, 5.0)
     if outcome is not None:
@@ -32,12 +32,12 @@ def step(
 
 
 class ChangingAlerts(RuleBasedStateMachine):
-    """Alerts begin, change their severity, end and disappear.
+    """Alerts that begin, change their severity, end and disappear.
 
     Attributes:
-        now: in Unix seconds.
-        alerts: as they are now, each by the key that is among its labels.
-        changes: how often something has changed, by the alerts' name.
+        now: the time in Unix seconds.
+        alerts: the current alerts, each by the key in its labels.
+        changes: the number of changes, by the alerts' name.
     """
 
     def __init__(self) -> None:

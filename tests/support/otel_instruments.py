@@ -1,4 +1,4 @@
-"""Instruments of OpenTelemetry for tests, and what older releases of its SDK do not have."""
+"""Instruments of OpenTelemetry for tests, and substitutes for those that older SDKs lack."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def set_gauge(
     value: float,
     attributes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Have a gauge of a name, a unit and a description show a value.
+    """Create a gauge with a name, a unit and a description, and set its value.
 
-    It is an asynchronous one: older releases have no others.
+    It is asynchronous: older releases have no other gauges.
     """
     name, unit, description = (*instrument, "", "")[:3]
     observation = Observation(value, attributes)

@@ -1,4 +1,4 @@
-"""Batches of metrics through the encoder and back by opentelemetry-proto, for tests."""
+"""Batches of metrics, encoded and then decoded with opentelemetry-proto, for tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOW = 1_700_000_000_000_000_000
 
 
 def decoded(batch: Batch, resource: dict[str, str] | None = None) -> Any:
-    """The one request that carries a batch."""
+    """The single request of a batch."""
     bodies = [request.body for request in requests_of(batch, resource or {}, 2**30)]
     assert len(bodies) == 1
     return ExportMetricsServiceRequest.FromString(bodies[0])
@@ -36,12 +36,12 @@ def converted(*metrics: Metric) -> BatchBuilder:
 
 
 def otlp(*metrics: Metric) -> list[Any]:
-    """Metrics of prometheus_client, as a receiver has them."""
+    """Metrics of prometheus_client, as a receiver decodes them."""
     batch = converted(*metrics).batch()
     return list(metrics_of(decoded(batch))) if batch else []
 
 
 def of_registry(registry: CollectorRegistry | Collector, **options: bool) -> Any:
-    """What a registry would export: the request."""
+    """The request that a registry would export."""
     reading = RegistrySource(registry, **options).read(NOW)
     return decoded(reading.batch, dict(reading.resource))

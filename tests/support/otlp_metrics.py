@@ -1,6 +1,6 @@
-"""Receivers of metrics by OTLP for tests, which decode requests with opentelemetry-proto.
+"""Receivers of OTLP metrics for tests, which decode requests with opentelemetry-proto.
 
-They answer what a test tells them to: refusals, partial success, nothing at all, a reset.
+Tests define the responses: refusals, partial success, no response, a reset.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RESET = "reset"
 
 @dataclass
 class Answer:
-    """What a receiver answers; the status is one of HTTP or of gRPC."""
+    """The response of a receiver; the status is one of HTTP or of gRPC."""
 
     status: int | str = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -42,20 +42,20 @@ class Answer:
 
 
 def partial(rejected: int, message: str) -> bytes:
-    """The body of an answer that refuses some points."""
+    """The body of a response that rejects some points."""
     success = {"rejected_data_points": rejected, "error_message": message}
     return bytes(Response(partial_success=success).SerializeToString())
 
 
 class MetricsReceiver:
-    """What a receiver got, and what it is to answer next.
+    """The requests that a receiver got, and its next responses.
 
     Attributes:
-        endpoint: where it listens.
-        requests: those that were taken, decoded.
-        bodies: the sizes of all bodies as they came over the wire.
-        headers: of all requests, taken or not.
-        answers: what the next requests get; after them, all are taken.
+        endpoint: the address that it listens on.
+        requests: the accepted requests, decoded.
+        bodies: the sizes of all bodies as transferred.
+        headers: the headers of all requests, accepted or not.
+        answers: the next responses; after them, all requests are accepted.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class MetricsReceiver:
             self.arrived.notify_all()
 
     def wait_for(self, count: int) -> list[Any]:
-        """Wait until so many requests have been taken."""
+        """Wait until a number of requests have been accepted."""
         with self.arrived:
             assert self.arrived.wait_for(lambda: len(self.requests) >= count, timeout=60)
             return list(self.requests)
@@ -107,7 +107,7 @@ def texts(attributes: Any) -> dict[str, str]:
 
 
 class ServerFiles(NamedTuple):
-    """The files of a server that wants certificates of its clients."""
+    """The files of a server that requires client certificates."""
 
     certificate: Path
     key: Path
@@ -118,7 +118,7 @@ class _Server(ThreadingHTTPServer):
     received: MetricsReceiver
 
     def handle_error(self, *args: Any) -> None:
-        """Say nothing: clients that hang up are what is tested."""
+        """Log nothing: clients that disconnect are part of the tests."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -186,7 +186,7 @@ def run_http_metrics_receiver(tls: ServerFiles | None = None) -> Iterator[Metric
 
 @contextlib.contextmanager
 def run_grpc_metrics_receiver(tls: ServerFiles | None = None) -> Iterator[MetricsReceiver]:
-    """Receive by gRPC until the end; statuses of answers are those of gRPC."""
+    """Receive by gRPC until the end; statuses of responses are those of gRPC."""
     received = MetricsReceiver()
 
     class Servicer(metrics_service_pb2_grpc.MetricsServiceServicer):  # type: ignore[misc]

@@ -15,14 +15,14 @@ import pytest
 
 
 class Receiver:
-    """What an OTLP receiver got.
+    """The requests that an OTLP receiver got.
 
     Attributes:
-        endpoint: where it listens.
-        paths: of the requests.
-        spans: each span's name with its resource's attributes.
-        attributes: each span's name with its own.
-        traces: the ids of all traces, as exemplars have them.
+        endpoint: the address that it listens on.
+        paths: the paths of the requests.
+        spans: the name of each span with the attributes of its resource.
+        attributes: the name of each span with its own attributes.
+        traces: the ids of all traces, in the format of exemplars.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ def _texts(attributes: Any) -> dict[str, str]:
 
 
 def needed(module: str) -> Any:
-    """Import a module; without it the test is skipped, or fails if told to."""
+    """Import a module; without it, the test is skipped, or fails if it is required."""
     try:
         return importlib.import_module(module)
     except ImportError as missing:

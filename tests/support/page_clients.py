@@ -1,4 +1,4 @@
-"""A client of the JSON API, which checks each answer against the OpenAPI document."""
+"""A client of the JSON API, which checks each response against the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from vitalspan.page.openapi import openapi
 
 
 def ask(registry: object, name: str, query: str | None = None, **parameters: object) -> Any:
-    """The document that an endpoint answers, which is as its schema says."""
+    """The document that an endpoint returns, checked against its schema."""
     given = answer(name, urlencode(parameters) if query is None else query, registry, trusted=True)
     return checked(name, given)
 
 
 def checked(name: str, given: Answer) -> Any:
-    """The document of an answer, which is as the schema of its status says."""
+    """The document of a response, checked against the schema of its status."""
     document = json.loads(given.body, parse_constant=_refuse)
     validator(name, given.status).validate(document)
     return document

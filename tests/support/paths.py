@@ -1,4 +1,4 @@
-"""Where the repository, the tests and their files are."""
+"""The paths of the repository, the tests and their files."""
 
 from pathlib import Path
 

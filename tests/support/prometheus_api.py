@@ -1,4 +1,4 @@
-"""A server that answers as a Prometheus does, with what a test says."""
+"""A server that responds like a Prometheus, with the data of a test."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 Answer = tuple[int, Any]
-"""The status, and the body: JSON, or bytes as they are."""
+"""The status, and the body: JSON, or bytes unchanged."""
 
 
 @dataclass
 class FakePrometheus:
-    """A server that answers as a Prometheus does.
+    """A server that responds like a Prometheus.
 
     Attributes:
-        answer: returns the answer to a path and its parameters.
+        answer: returns the response to a path and its parameters.
         requests: the paths, parameters and headers so far.
-        url: of the server.
+        url: the URL of the server.
     """
 
     answer: Callable[[str, dict[str, str]], Answer]
@@ -31,7 +31,7 @@ class FakePrometheus:
 
 
 def vector(*samples: tuple[dict[str, str], float], **more: Any) -> Answer:
-    """Return the answer to an instant query."""
+    """Return the response to an instant query."""
     result = [{"metric": labels, "value": [0, str(value)]} for labels, value in samples]
     return 200, {
         "status": "success",
@@ -41,7 +41,7 @@ def vector(*samples: tuple[dict[str, str], float], **more: Any) -> Answer:
 
 
 def matrix(*series: tuple[dict[str, str], list[tuple[float, float]]]) -> Answer:
-    """Return the answer to a range query."""
+    """Return the response to a range query."""
     result = [
         {"metric": labels, "values": [[when, str(value)] for when, value in points]}
         for labels, points in series

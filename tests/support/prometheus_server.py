@@ -1,4 +1,4 @@
-"""A real Prometheus for tests: started on a free port, always ended."""
+"""A real Prometheus for tests: started on a free port, and always stopped."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class PrometheusServer(ServerProgram):
         return result
 
     def value(self, promql: str) -> float | None:
-        """The value of a query that gives one sample at most; None without any."""
+        """The value of a query with at most one sample; None without any."""
         result = self.query(promql)
         assert len(result) <= 1, f"{promql} gives more than one sample: {result}"
         return float(result[0]["value"][1]) if result else None
 
     def series_exemplars(self, query: str, seconds: float = 3600) -> list[dict[str, Any]]:
-        """The exemplars of the last while: each series with its `exemplars`."""
+        """The latest exemplars: each series with its `exemplars`."""
         now = time.time()
         span = {"start": str(now - seconds), "end": str(now + 60)}
         exemplars: list[dict[str, Any]] = self.api("query_exemplars", query=query, **span)
@@ -61,7 +61,7 @@ class PrometheusServer(ServerProgram):
         return targets
 
     def api(self, endpoint: str, **parameters: str) -> Any:
-        """The `data` of an answer of the HTTP API."""
+        """The `data` of a response of the HTTP API."""
         url = f"{self.url}/api/v1/{endpoint}?{urllib.parse.urlencode(parameters)}"
         try:
             with urllib.request.urlopen(url, timeout=30) as response:
@@ -77,7 +77,7 @@ class PrometheusServer(ServerProgram):
 
 
 def prometheus_binary(name: str = "prometheus") -> str:
-    """The path of a program of Prometheus; without it the test is skipped, or fails if told to."""
+    """The path of a program of Prometheus; without it, the test is skipped, or fails."""
     found = shutil.which(name)
     if found is None:
         reason = f"{name} is not installed"
@@ -99,7 +99,7 @@ def is_prometheus_2(name: str = "prometheus") -> bool:
 def run_prometheus(
     config: str | dict[str, Any], tmp_path: Path, *features: str
 ) -> Iterator[PrometheusServer]:
-    """Run Prometheus with a configuration, as YAML or as what YAML would say, until the end."""
+    """Run Prometheus until the end with a configuration, as YAML or as its content."""
     binary = prometheus_binary()
     home = tmp_path / "prometheus"
     home.mkdir()

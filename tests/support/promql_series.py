@@ -1,4 +1,4 @@
-"""Series written as promtool's tests write them, as the source of an evaluation."""
+"""Series in the notation of promtool's tests, as the source of an evaluation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Source:
 def evaluate(
     query: str, series: Mapping[str, str] | None = None, at: float = 0, interval: float = 60
 ) -> dict[str, Any]:
-    """Return the values of a query at a time in seconds, by their labels as texts."""
+    """Return the values of a query at a time in seconds, by their labels as text."""
     return annotated(query, series, at, interval)[0]
 
 

@@ -30,7 +30,7 @@ from vitalspan.promql.engine.series_notation import (
 )
 
 VARIABLE = "VITALSPAN_PROMQLTEST"
-"""The environment variable that names the folder of the scripts."""
+"""The environment variable with the folder of the scripts."""
 
 _EVAL = re.compile(
     r"eval(?:_(?P<mode>fail|warn|ordered|info))?\s+(?:instant\s+(?:at\s+(?P<at>\S+))?|"
@@ -56,7 +56,7 @@ def milliseconds(text: str) -> int:
 
 
 class Storage:
-    """What `load` has loaded."""
+    """The series that `load` has loaded."""
 
     def __init__(self) -> None:
         self._samples: dict[MetricLabels, dict[int, Value]] = {}
@@ -66,7 +66,8 @@ class Storage:
         loaded: dict[MetricLabels, dict[int, Value]] = {}
         for line in lines:
             if re.match(r"[^\s{]+(?:\{[^}]*\})?@st\s", line):
-                # When counters began, which only an experimental feature of Prometheus looks at.
+                # The start times of counters, which only an experimental feature of Prometheus
+                # uses.
                 continue
             labels, text = parse_series(line)
             loaded[labels] = {
@@ -92,9 +93,9 @@ def _series(labels: MetricLabels, samples: Sequence[tuple[int, Value]]) -> Serie
 
 
 def _with_hints(values: Sequence[Value]) -> list[Value]:
-    """Say of each histogram whether a counter goes on, as the storage of Prometheus does.
+    """Set whether the counter in each histogram continues, as the storage of Prometheus does.
 
-    That it began anew is not said there: it is found out when it matters.
+    A reset is not set there: it is detected when it matters.
     """
     hinted: list[Value] = []
     before: FloatHistogram | None = None
@@ -149,7 +150,7 @@ def _custom_histogram(parts: Mapping[str | float, float]) -> FloatHistogram:
 
 @dataclass
 class Case:
-    """One `eval` with what is expected of it."""
+    """One `eval` with its expected result."""
 
     file: str
     line: int
@@ -168,11 +169,11 @@ class Case:
 
 
 def run_file(path: Path, *, delayed_names: bool = True) -> Iterator[tuple[Case, Outcome, str]]:
-    """Yield every case of a script with its outcome, and what was wrong.
+    """Yield every case of a script with its outcome and error.
 
     Args:
         path: the script.
-        delayed_names: whether names are dropped at the end, which Prometheus has for its tests.
+        delayed_names: whether names are dropped at the end, as Prometheus does in its tests.
     """
     storage = Storage()
     for line, block in _blocks(path.read_text()):
@@ -189,7 +190,7 @@ def run_file(path: Path, *, delayed_names: bool = True) -> Iterator[tuple[Case, 
 
 
 def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield commands with the lines that belong to them, and the number of their first line."""
+    """Yield commands with their lines, and the number of their first line."""
     block: list[str] = []
     start = 0
     for number, raw in enumerate(text.splitlines(), 1):
@@ -344,7 +345,7 @@ def _same(ours: Value, theirs: Value, case: Case) -> bool:
     ]
     if shapes[0] != shapes[1]:
         return False
-    # The hint is compared where one is written.
+    # The hint is only compared if the script has one.
     if case.with_hints and right.reset_hint != "unknown" and left.reset_hint != right.reset_hint:
         return False
     pairs = [
@@ -358,7 +359,7 @@ def _same(ours: Value, theirs: Value, case: Case) -> bool:
 
 
 def almost_equal(left: float, right: float) -> bool:
-    """Whether two numbers are as near as Prometheus wants them in its tests."""
+    """Whether two numbers are as close as the tests of Prometheus require."""
     if is_stale(left) or is_stale(right):
         return is_stale(left) and is_stale(right)
     if left == right or (math.isnan(left) and math.isnan(right)):

@@ -1,4 +1,4 @@
-"""promtool for tests: it checks rules, and evaluates them on series written by hand."""
+"""promtool for tests: it checks rules, and evaluates them on given series."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from support.prometheus_server import prometheus_binary
 
 
 def promtool(*arguments: str | Path, given: bytes = b"") -> str:
-    """What promtool says; empty where it is content.
+    """The complaints of promtool; empty if there are none.
 
     Args:
-        arguments: of the command line.
+        arguments: the arguments of the command line.
         given: its input.
     """
     ended = subprocess.run(
@@ -25,14 +25,14 @@ def promtool(*arguments: str | Path, given: bytes = b"") -> str:
         timeout=500,
         check=False,
     )
-    # What it is content with may go to its output, but nothing goes to where it complains.
+    # Without complaints, it may write to its output, but nothing to its error output.
     said = ended.stderr if ended.returncode == 0 else ended.stdout + ended.stderr
     assert said or ended.returncode == 0, ended
     return said.decode()
 
 
 def complaints(files: Mapping[str, str], directory: Path) -> str:
-    """What promtool finds wrong with exported files, their tests included."""
+    """The complaints of promtool about exported files, including their tests."""
     for name, text in files.items():
         (directory / name).write_text(text, encoding="utf-8")
     tests = [directory / name for name in files if name.startswith("tests")]
@@ -52,14 +52,14 @@ def firing(
     directory: Path,
     step: str = "15s",
 ) -> dict[str, list[dict[str, str]]]:
-    """Which alerts fire at some times: their labels, without `alertname` where there is one rule.
+    """The alerts that fire at some times: their labels, without `alertname` if there is one rule.
 
     Args:
-        rules: evaluated in this order, every `step`.
-        series: with their samples, one each `step`.
-        times: such as `5m`.
-        directory: of the test.
-        step: between evaluations.
+        rules: the rules, evaluated in this order at every `step`.
+        series: the series with their samples, one for each `step`.
+        times: the times, such as `5m`.
+        directory: the directory of the test.
+        step: the time between evaluations.
     """
     found = evaluated('ALERTS{alertstate="firing"}', rules, series, times, directory, step)
     known = {"alertstate", "__name__", *(["alertname"] if len(rules) == 1 else [])}
@@ -78,7 +78,7 @@ def evaluated(
     step: str = "15s",
     spacing: str = "",
 ) -> dict[str, list[tuple[dict[str, str], float]]]:
-    """What an expression is at some times: labels and values, in the order of the labels.
+    """The result of an expression at some times: labels and values, in the order of the labels.
 
     Samples come with every step, or with a spacing of their own.
     """
@@ -86,7 +86,7 @@ def evaluated(
     (directory / "rules.yml").write_text(
         json.dumps({"groups": [{"name": "group", "rules": list(rules)}]})
     )
-    # What is expected can never be, so that promtool says what it got.
+    # The expectation is impossible, so that promtool reports the actual result.
     wanted = [{"labels": '{never="this"}', "value": 1}]
     test = {
         "interval": spacing or step,
@@ -116,7 +116,7 @@ def _samples(text: str) -> list[tuple[dict[str, str], float]]:
         text = text[1:]
         while not text.startswith("}"):
             name, _, text = text.partition("=")
-            # Go's quoted strings are JSON's, as long as they are of plain characters.
+            # Quoted strings of Go are those of JSON, as long as they only have plain characters.
             value, end = decoder.raw_decode(text)
             labels[name.strip()] = value
             text = text[end:].lstrip(", ")

@@ -56,10 +56,10 @@ def _described(name: str, member: Any) -> Iterator[str]:
     if inspect.isclass(member):
         yield name + _parameters(_constructor(member))
         for attribute in sorted(_public_members(member)):
-            # What is only annotated is given to each instance.
+            # A member that is only annotated is an attribute of each instance.
             found = inspect.getattr_static(member, attribute, None)
             function = getattr(found, "__func__", found)
-            # A method is bound to something, which takes `self` away.
+            # A method is bound, which removes `self`.
             bound = function.__get__(0) if inspect.isfunction(function) else None
             yield f"{name}.{attribute}{_parameters(bound)}"
     else:
@@ -67,7 +67,7 @@ def _described(name: str, member: Any) -> Iterator[str]:
 
 
 def _constructor(kind: type) -> Any:
-    """Return a class whose description says what it is made from."""
+    """Return a class if its docstring documents its arguments; otherwise None."""
     return kind if "Args:" in (kind.__doc__ or "") else None
 
 
@@ -76,7 +76,7 @@ def _public_members(kind: type) -> set[str]:
 
 
 def _members(kind: type) -> set[str]:
-    """Return what a class and those of its bases that are ours define."""
+    """Return the members of a class and of our own base classes."""
     ours = [one for one in kind.__mro__ if one.__module__.startswith("vitalspan")]
     return {name for one in ours for name in (*vars(one), *inspect.get_annotations(one))}
 

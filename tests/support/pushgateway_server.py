@@ -1,4 +1,4 @@
-"""A real Pushgateway for tests: started on a free port, always ended."""
+"""A real Pushgateway for tests: started on a free port, and always stopped."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class PushgatewayServer(ServerProgram):
     """A Pushgateway."""
 
     def flags(self) -> list[str]:
-        # Debian's keeps what it is pushed from one start to the next.
+        # Debian's version keeps pushed metrics across restarts.
         return [f"--persistence.file={self.home / 'groups'}"]
 
     def _command(self) -> list[str]:
         return [self._binary, f"--web.listen-address=127.0.0.1:{self._port}", *self.flags()]
 
     def value(self, name: str, **labels: str) -> float | None:
-        """One sample of what it has; groups that were not pushed by an instance have none."""
+        """One sample that it has; groups that no instance has pushed have none."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=30) as response:
             text = response.read().decode()
         registry = CollectorRegistry(auto_describe=False)
@@ -42,5 +42,5 @@ class _Read(Collector):
 
 
 def run_pushgateway(home: Path) -> PushgatewayServer:
-    """A Pushgateway that runs in a `with` statement; without the program the test is skipped."""
+    """A Pushgateway that runs in a `with` statement; without the program, the test is skipped."""
     return PushgatewayServer(prometheus_binary("prometheus-pushgateway"), "", home)

@@ -1,4 +1,4 @@
-"""Clients that write requests byte by byte, and read whatever the server sends."""
+"""Clients that write requests byte by byte, and read everything that the server sends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import socket
 from vitalspan.serve.server import MetricsServer
 
 PATIENCE = 120.0
-"""Seconds that a client waits at most: never reached, however busy the machine is."""
+"""The timeout of a client in seconds: never reached, however busy the machine is."""
 
 GET = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
 GET_AND_CLOSE = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
@@ -20,7 +20,7 @@ def connect(server: MetricsServer) -> socket.socket:
 
 
 def read_all(client: socket.socket) -> bytes:
-    """What the server sends until it closes, or resets, the connection."""
+    """The bytes that the server sends until it closes or resets the connection."""
     received = b""
     with contextlib.suppress(ConnectionResetError):
         while part := client.recv(65536):

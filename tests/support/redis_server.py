@@ -1,4 +1,4 @@
-"""A real Redis for tests: started on a free port, always ended."""
+"""A real Redis for tests: started on a free port, and always stopped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.server_program import ServerProgram
 
 
 class RedisServer(ServerProgram):
-    """A Redis that keeps nothing on disk."""
+    """A Redis without files on disk."""
 
     @property
     def url(self) -> str:
@@ -32,5 +32,5 @@ class RedisServer(ServerProgram):
 
 
 def run_redis(home: Path) -> RedisServer:
-    """A Redis that runs in a `with` statement; without the program the test is skipped."""
+    """A Redis that runs in a `with` statement; without the program, the test is skipped."""
     return RedisServer(prometheus_binary("redis-server"), "", home)

@@ -24,15 +24,15 @@ def fail() -> None:
 
 
 def again() -> Retry:
-    """Want to be run again."""
+    """Ask for a retry."""
     return Retry(max=1)
 
 
 def slow() -> None:
-    """Take longer than it may."""
+    """Take longer than allowed."""
     time.sleep(60)
 
 
 def killed() -> None:
-    """Be killed, as when memory is short."""
+    """Be killed, as when memory runs out."""
     os.kill(os.getpid(), signal.SIGKILL)

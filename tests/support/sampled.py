@@ -1,4 +1,4 @@
-"""A monitor whose samples are kept, to be given to promtool."""
+"""A monitor whose samples are kept for promtool."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vitalspan.promql.matchers import quoted
 
 
 class Sampled(Watched):
-    """Keeps every sample of every tick, as a server that scrapes at the ticks would."""
+    """A recorder of all samples of all ticks, as a server that scrapes at the ticks would have."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)

@@ -12,21 +12,21 @@ import vitalspan as vs
 from support.backfill import BackfilledServer
 
 MIDNIGHT = 1_699_920_000.0
-"""When the service begins."""
+"""The start of the service."""
 
 SCRAPES = 120
-"""Seconds between two scrapes."""
+"""The number of seconds between two scrapes."""
 
 Work = Callable[[vs.Monitor, vs.ManualClock, int], None]
-"""Does the work after a scrape, given the minutes since midnight, and takes less time than that."""
+"""A function that does the work between two scrapes, given the minutes since midnight."""
 
 
 def scraped(work: Work, minutes: int) -> list[tuple[str, float, str]]:
-    """Return the samples of a service that is scraped, as blocks are made of them."""
+    """Return the samples of a scraped service, from which blocks are created."""
     clock = vs.ManualClock(wall=MIDNIGHT)
     monitor = vs.Monitor(registry=CollectorRegistry(), clock=clock, system_metrics=False)
     monitor.rules.add(alert="Slow", signal="latency_p95", window="5m", above="1s", for_="0s")
-    # Whoever counts growth needs a sample before anything has happened.
+    # Growth needs a sample from before the first event.
     work(monitor, clock, 0)
     samples: dict[str, list[tuple[float, str]]] = {}
     for second in range(SCRAPES, 60 * minutes + SCRAPES + 1, SCRAPES):
@@ -55,7 +55,7 @@ def with_labels(series: str, more: str) -> str:
 def prometheus_with(
     samples: list[tuple[str, float, str]], folder: Path
 ) -> Iterator[BackfilledServer]:
-    """Run a Prometheus that has samples of the past."""
+    """Run a Prometheus with samples of the past."""
     server = BackfilledServer(folder, {})
     server.fill(samples)
     with server:

@@ -8,11 +8,11 @@ from support.watched import Watched
 
 
 class Served:
-    """A service that has an SLO, and calls that are counted without being made.
+    """A service with an SLO, and calls that are counted without being made.
 
     Args:
-        objective: of its SLO.
-        window: of its SLO, in seconds.
+        objective: the objective of its SLO.
+        window: the window of its SLO in seconds.
     """
 
     def __init__(self, objective: float, window: float, **fields: Any) -> None:
@@ -23,7 +23,7 @@ class Served:
         [self.counter] = self.watched.monitor.rules._slo_counters.values()
 
     def serve(self, events: int, bad: int, *, ticks: int, seconds: float) -> set[str]:
-        """Serve as many calls at each tick; return the long windows of what fires at the end."""
+        """Count calls at each tick; return the long windows of the alerts that fire at the end."""
         for _ in range(ticks):
             self.counter.events += events
             self.counter.bad += bad

@@ -1,4 +1,4 @@
-"""A program that serves HTTP, for tests: started on a free port, ready when it says so."""
+"""A program with an HTTP server, for tests: started on a free port, and awaited until ready."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _STOP_SECONDS = 60.0
 
 
 class ServerProgram(ABC):
-    """A program that can be stopped and started again; in a `with` statement it runs.
+    """A program that can be stopped and restarted; it runs in a `with` statement.
 
     Args:
         binary: the program.
-        config: its configuration, as YAML or as what YAML would say.
-        home: where its files go.
+        config: its configuration, as YAML or as its content.
+        home: the directory of its files.
 
     Attributes:
-        log: the file that its log goes to.
+        log: the path of its log.
     """
 
     def __init__(self, binary: str, config: str | dict[str, Any], home: Path) -> None:
@@ -52,10 +52,10 @@ class ServerProgram(ABC):
 
     @abstractmethod
     def flags(self) -> list[str]:
-        """What it is started with, beside its configuration and its address."""
+        """The arguments besides its configuration and its address."""
 
     def start(self) -> None:
-        """Start on a free port, or again on the one that it had."""
+        """Start on a free port, or again on the previous one."""
         for _ in range(_ATTEMPTS):
             if not self._port:
                 with socket.create_server(("127.0.0.1", 0)) as probe:

@@ -50,14 +50,14 @@ monitor.close()
 
 
 class ShopProcess:
-    """A process that can be told to fail, to be silent, to end, and to begin again.
+    """A process that can be told to fail, to be silent, to end, and to start again.
 
     Args:
         name: its `service.instance.id`.
         rules: its rule file.
-        alertmanager: the URL of the Alertmanager that it tells.
-        tick: seconds between two ticks.
-        resend: seconds after which an alert is sent again.
+        alertmanager: the URL of the Alertmanager that it notifies.
+        tick: the number of seconds between two ticks.
+        resend: the number of seconds after which an alert is sent again.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class ShopProcess:
         self._process: subprocess.Popen[str] | None = None
 
     def start(self, *, failing: bool = False) -> None:
-        """Start it; it ticks, and has traffic."""
+        """Start it, with ticks and traffic."""
         alertmanager, tick, resend = self._settings
         given = json.dumps([str(self.rules), alertmanager, failing, tick, resend])
         identity = f"service.instance.id={self.name}"
@@ -89,7 +89,7 @@ class ShopProcess:
         self._answer()
 
     def tell(self, name: str, argument: Any = None) -> Any:
-        """Call one of the program's functions, and return what it returns."""
+        """Call a function of the program, and return its result."""
         assert self._process is not None
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([name, argument]) + "\n")

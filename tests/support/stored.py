@@ -14,7 +14,7 @@ from vitalspan.store.reader import StoreReader
 from vitalspan.store.tiers import parse_tiers
 
 WALL = 1_699_999_200.0
-"""When the first process of a test begins: at a full hour."""
+"""The start of the first process of a test, at a full hour."""
 
 
 def service(
@@ -34,14 +34,14 @@ def sqlite_url(folder: Path) -> str:
 
 
 def reader_of(url: str, tiers: str = "5s:2h,1m:48h,1h:30d") -> StoreReader:
-    """Return what reads a store while its process may be writing."""
+    """Return a reader of a store whose process may be writing to it."""
     return StoreReader(open_store(url, read_only=True), parse_tiers(tiers))
 
 
 def call(
     monitor: vs.Monitor, clock: vs.ManualClock, durations: Sequence[float], operation: str = "pay"
 ) -> None:
-    """Record calls that take so many seconds."""
+    """Record calls with these durations in seconds."""
     for seconds in durations:
         with monitor.operation(operation, component="till"):
             clock.advance(seconds)
@@ -56,7 +56,7 @@ def step(monitor: vs.Monitor, clock: vs.ManualClock, times: int = 1) -> None:
 
 
 def stored_calls(url: str, clock: vs.ManualClock) -> int:
-    """Return how many calls are in a store."""
+    """Return the number of calls in a store."""
     series = reader_of(url).period(WALL, clock.wall(), clock.wall()).series
     return sum(one.count for one in series)
 
@@ -71,6 +71,6 @@ def fail(monitor: vs.Monitor, operation: str = "pay") -> None:
 
 
 def some_durations(seed: int, count: int) -> list[float]:
-    """Return durations of less than a second altogether, the same for the same seed."""
+    """Return durations that are less than a second in total, always the same for the same seed."""
     chosen = random.Random(seed)
     return [chosen.lognormvariate(-7, 0.8) for _ in range(count)]

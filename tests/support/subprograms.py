@@ -1,4 +1,4 @@
-"""Running a program of a few lines in an interpreter of its own."""
+"""Run a short program in a separate interpreter."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Final
 
 SECONDS: Final = 180
-"""After which a program is taken to hang."""
+"""The timeout of a program in seconds."""
 
 COMMAND: Final = [
     sys.executable,
     "-c",
     "from vitalspan.cli.main import main; raise SystemExit(main())",
 ]
-"""What `vitalspan` is on the command line, wherever it is installed."""
+"""The command `vitalspan`, wherever it is installed."""
 
 PRELUDE: Final = """
 import os, sys
@@ -60,10 +60,10 @@ def run_program(
     seconds: float = SECONDS,
     **variables: str,
 ) -> str:
-    """Run a program and return what it printed; it must end with 0 and print no error.
+    """Run a program and return its output; it must end with 0 and print no error.
 
-    One that is not measured runs without coverage, whose tracer takes locks of its own and does
-    not survive an exception out of a signal handler. It may import from `support`.
+    A program that is not measured runs without coverage, whose tracer takes its own locks and does
+    not survive an exception in a signal handler. It may import from `support`.
     """
     inherited = {
         name: value

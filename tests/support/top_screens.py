@@ -1,4 +1,4 @@
-"""Expositions of services, and the screen that `vitalspan top` makes of them."""
+"""Expositions of services, and the screen that `vitalspan top` shows of them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def exposition(
 
 
 def reading(text: str, time: float = 0.0, metric_prefix: str = "") -> Reading:
-    """Return what an exposition says."""
+    """Return the parsed exposition."""
     return read_metrics(parse_metrics(text), time, metric_prefix)
 
 

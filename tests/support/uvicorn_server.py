@@ -1,4 +1,4 @@
-"""An ASGI application behind a real uvicorn, in a thread of this process."""
+"""An ASGI application in a real uvicorn, in a thread of this process."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import uvicorn
 from support.waiting import wait_until
 
 PATIENCE = 60.0
-"""Seconds that anything is waited for at most: never reached, however busy the machine is."""
+"""The timeout of everything in seconds: never reached, however busy the machine is."""
 
 
 @contextmanager
 def uvicorn_serving(app: Any) -> Iterator[int]:
-    """Serve an application on a free port, which is given."""
+    """Serve an application on a free port, which is yielded."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         app, log_level=logging.CRITICAL, lifespan="auto", ws="websockets-sansio"
@@ -39,7 +39,7 @@ def uvicorn_serving(app: Any) -> Iterator[int]:
 
 
 def ask(port: int, method: str, path: str, headers: dict[str, str] | None = None) -> int:
-    """Make a request and read its response to the end; return the status."""
+    """Make a request, read its whole response, and return the status."""
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         client.request(method, path, headers=headers or {})

@@ -1,4 +1,4 @@
-"""A real VictoriaMetrics and its vmalert for tests: started on free ports, always ended."""
+"""A real VictoriaMetrics and its vmalert for tests: started on free ports, and always stopped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.server_program import ServerProgram
 
 
 class VictoriaMetrics(ServerProgram):
-    """A VictoriaMetrics that scrapes what its configuration says."""
+    """A VictoriaMetrics that scrapes the targets in its configuration."""
 
     def flags(self) -> list[str]:
         return [f"-storageDataPath={self.home / 'data'}", "-loggerTimezone=UTC"]
@@ -77,6 +77,6 @@ class Vmalert(ServerProgram):
 
 
 def api_data(url: str) -> Any:
-    """The `data` of an answer of the HTTP API."""
+    """The `data` of a response of the HTTP API."""
     with urllib.request.urlopen(url, timeout=30) as response:
         return json.load(response)["data"]

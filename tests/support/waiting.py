@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def wait_until(predicate: Callable[[], T], timeout: float = 180.0) -> T:
-    """Ask again and again until the answer is true, and return it.
+    """Call a function again and again until its result is true, and return it.
 
     Raises:
         AssertionError: if it is still not after `timeout` seconds; the message has the last one.

@@ -1,4 +1,4 @@
-"""A monitor on a clock that only moves when told to, for tests of rules."""
+"""A monitor with a manual clock, for tests of rules."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ TICK = 5.0
 
 
 class Watched:
-    """A monitor, and the calls, ticks and readings that tests make of it."""
+    """A monitor, with calls, ticks and readings for tests."""
 
     def __init__(self, **settings: Any) -> None:
-        # Most tests of health are about points that are easy to reckon.
+        # Most tests of health use points that are easy to compute.
         settings = {"health_model": "classic", **settings}
         self.clock = vs.ManualClock()
         self.registry = CollectorRegistry()
         self.monitor = vs.Monitor(
             registry=self.registry, system_metrics=False, clock=self.clock, **settings
         )
-        # From here on it is looked back.
+        # From here on, history is kept.
         assert self.monitor.rules is not None
 
     def call(
@@ -36,7 +36,7 @@ class Watched:
         add: dict[str, float] | None = None,
         **options: Any,
     ) -> None:
-        """Make calls that take so long; the clock stands where it stood, afterwards."""
+        """Make calls with a duration; afterwards the clock shows the same time as before."""
         operation = self.monitor.operation(name, **options)
         for _ in range(times):
             began = self.clock._now

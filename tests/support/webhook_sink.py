@@ -1,4 +1,4 @@
-"""A small HTTP server for tests that keeps what is posted to it."""
+"""A small HTTP server for tests that keeps the requests that it receives."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class Posted(NamedTuple):
     headers: dict[str, str]
     document: Any
     at: float
-    """When it came, in Unix seconds."""
+    """The time of its arrival in Unix seconds."""
 
 
 class WebhookSink:
-    """Answers 200, unless told otherwise, and keeps what it is posted.
+    """A server that responds with 200 by default, and keeps the posted requests.
 
     Attributes:
-        url: where it listens, without a slash at the end.
+        url: its address, without a slash at the end.
         posted: every request, the first one first.
         answers: a status and headers for each of the next requests.
-        status: of the other ones.
+        status: the status for all other requests.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -61,7 +61,7 @@ class WebhookSink:
                 pass
 
         class Server(ThreadingHTTPServer):
-            # Threads that are waited for at the end leave nothing behind.
+            # Waiting for the threads at the end makes sure that none is left.
             daemon_threads = False
             block_on_close = True
 
@@ -77,11 +77,11 @@ class WebhookSink:
         self._thread.start()
 
     def documents(self) -> list[Any]:
-        """What was posted, without the rest of the requests."""
+        """The posted documents, without the rest of the requests."""
         return [one.document for one in self.posted]
 
     def wait_for(self, number: int) -> list[Any]:
-        """Wait until so many requests have come; return what was posted."""
+        """Wait for a number of requests, and return the posted documents."""
         wait_until(lambda: len(self.posted) >= number)
         return self.documents()
 
@@ -103,7 +103,7 @@ def run_sink(tls: ssl.SSLContext | None = None) -> Iterator[WebhookSink]:
 
 @contextlib.contextmanager
 def run_hanging() -> Iterator[str]:
-    """The URL of a server that takes every connection and never answers."""
-    # The system accepts for a socket that listens; nobody ever reads.
+    """The URL of a server that accepts every connection and never responds."""
+    # The system accepts connections of a listening socket, but nothing reads from them.
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""Monitors that stand for the processes of one service, in one process."""
+"""Monitors that represent the processes of one service, in one process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import vitalspan as vs
 
 
 class Recorded(NamedTuple):
-    """One call, or another thing that is counted."""
+    """One call, or another recorded event."""
 
     kind: str
     operation: str = "f"
@@ -24,13 +24,13 @@ class Recorded(NamedTuple):
 
 
 def make_monitor(directory: Path | str = "", clock: vs.ManualClock | None = None) -> vs.Monitor:
-    """Return a monitor as the process of a service has it."""
+    """Return a monitor like that of a service's process."""
     return vs.Monitor(
         registry=CollectorRegistry(),
         clock=clock or vs.ManualClock(),
         system_metrics=False,
         workers=str(directory),
-        # They publish when the test says so.
+        # They publish when the test wants it.
         publish_interval=3600.0,
     )
 
