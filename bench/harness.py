@@ -127,7 +127,7 @@ async def arounds(subjects: dict[str, Subject], effort: Effort) -> dict[str, lis
 
 
 def summary(seen: dict[str, list[float]]) -> dict[str, dict[str, float]]:
-    """Medians over the rounds: nanoseconds a call, and over the plain call of the same round."""
+    """Medians over the rounds: nanoseconds per call, and relative to the plain call of a round."""
     plain = seen["plain"]
     return {
         name: {

@@ -1,10 +1,10 @@
 // @ts-check
-/** Asks the JSON API beside this page. */
+/** A client of the page's JSON API. */
 
-/** A request that was answered with an error. */
+/** An error response. */
 export class ApiError extends Error {}
 
-/** Parameters as a query string; those that are empty are left out. */
+/** Parameters as a query string, without empty ones. */
 export function queryOf(/** @type {Record<string, any>} */ parameters) {
   const given = Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined && value !== "");
   return new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
@@ -29,7 +29,7 @@ export async function get(/** @type {string} */ name, /** @type {Record<string, 
   return document_;
 }
 
-/** The token that changes need; null where nothing can be changed, undefined while that is not known. */
+/** The token for changes; null if nothing can be changed, undefined while that is unknown. */
 let token = /** @type {string | null | undefined} */ (undefined);
 
 /** Whether this page may change something. */
@@ -38,7 +38,7 @@ export async function mayChange() {
   return token !== null;
 }
 
-/** Change something, and return what was done. */
+/** Change something, and return the result. */
 export async function change(/** @type {string} */ name, /** @type {Record<string, any>} */ parameters) {
   const response = await fetch(addressOf(name, parameters), { method: "POST", headers: { "X-Vitalspan-Token": token ?? "" } });
   const done = await response.json().catch(() => null);

@@ -21,16 +21,16 @@ import { MARK_COLORS } from "./marks.js";
  * @property {number} [height]
  * @property {number} [least] the least value at the top of the chart
  * @property {boolean} [binary] whether the axis has powers of two, as bytes do
- * @property {any} [action] an element beside the title
+ * @property {any} [action] an element next to the title
  */
 
 const SHARED = "time";
-/** Steps between the lines of an axis of bytes. */
+/** The steps between the lines of an axis of bytes. */
 const BINARY = Array.from({ length: 50 }, (_, power) => 2 ** power);
-/** Seconds between the times below a chart. */
+/** The seconds between the times below a chart. */
 const TIMES = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, ...Array.from({ length: 31 }, (_, day) => (day + 1) * 86400)];
 
-/** A chart with a title, its axes, and what its lines stand at. */
+/** A chart with a title, its axes, and the values of its lines. */
 export function chart(/** @type {string} */ key, /** @type {Chart} */ data) {
   return island(key, "chart", (element, first) => new TimeChart(element, first), data);
 }
@@ -44,7 +44,7 @@ function color(/** @type {string} */ name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** The values in words, for whoever cannot see them. */
+/** The values in words, for people who cannot see them. */
 function inWords(/** @type {Chart} */ { title, lines, format }) {
   const parts = lines.map(({ label, values }) => {
     const known = values.filter((value) => value !== null);
@@ -57,7 +57,7 @@ function inWords(/** @type {Chart} */ { title, lines, format }) {
 
 /** @type {Map<Element, Sparkline>} */
 const shown = new Map();
-/** A table may have hundreds of small charts, of which few are on the screen. */
+/** A table may have hundreds of small charts, few of which are visible. */
 const nearness = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) shown.get(target)?.come(isIntersecting);
 }, { rootMargin: "400px" });
@@ -65,14 +65,14 @@ addEventListener("beforeprint", () => {
   for (const one of shown.values()) one.come(true);
 });
 
-/** What both kinds have in common: uPlot, and its new beginning with another width or theme. */
+/** The common part of both kinds: uPlot, which is created again for a new width or theme. */
 class Plot {
   constructor(/** @type {HTMLElement} */ element, /** @type {any} */ data) {
     this.data = data;
     this.element = element;
     this.canvas = h("div", { class: "canvas", role: "img" });
     this.plot = null;
-    /** The width as the observer has seen it: asking for it would lay the page out, chart by chart. */
+    /** The width from the observer: asking for it would trigger a layout, chart by chart. */
     this.width = 0;
     this.redraw = () => this.draw();
     this.observer = new ResizeObserver(([{ contentRect }]) => this.fit(Math.floor(contentRect.width)));
@@ -149,7 +149,7 @@ class Sparkline extends Plot {
   constructor(/** @type {HTMLElement} */ element, /** @type {any} */ data) {
     super(element, data);
     this.near = false;
-    /** Whether it is drawn with older data than it has. */
+    /** Whether it shows older data than it has. */
     this.late = false;
     element.append(this.canvas);
     this.begin();
@@ -177,7 +177,7 @@ class Sparkline extends Plot {
 
   update(/** @type {any} */ data) {
     if (this.near || !this.plot) return super.update(data);
-    // It is drawn when somebody scrolls there.
+    // It is drawn when it is scrolled into view.
     if (this.data.axis.step !== data.axis.step) {
       this.plot.destroy();
       this.plot = null;
@@ -217,7 +217,7 @@ class TimeChart extends Plot {
     this.read();
   }
 
-  /** Write what the lines stand at, under the cursor or now. */
+  /** Show the values of the lines, at the cursor or the latest ones. */
   read() {
     const { title, lines, format, axis, action, marks = [] } = this.data;
     const at = this.index === null ? null : axis.times[this.index];
@@ -271,7 +271,7 @@ class TimeChart extends Plot {
       const place = Math.round(plot.valToPos(mark.at, "x", true));
       if (place < bbox.left || place > bbox.left + bbox.width) continue;
       ctx.strokeStyle = color(MARK_COLORS[/** @type {keyof typeof MARK_COLORS} */ (mark.kind)] ?? "--muted");
-      // What somebody has done stands out from what has come of it.
+      // Marks of people's actions stand out from those of their results.
       const done = mark.kind === "deploy" || mark.kind === "mark";
       ctx.lineWidth = (done ? 1.5 : 1) * devicePixelRatio;
       ctx.setLineDash(done ? [] : [3 * devicePixelRatio, 3 * devicePixelRatio]);

@@ -1,14 +1,14 @@
 // @ts-check
 /**
- * Builds elements, and turns what is on the page into what should be there.
+ * Creates elements, and updates the page to the elements that it should have.
  *
  * Text only ever becomes text nodes and attribute values, so no name, label or message can become
- * markup, whatever is in it.
+ * markup.
  */
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Attributes that take an address. None of them is ever given text of others. */
+/** Attributes with an address. None of them ever contains foreign text. */
 const ADDRESSES = new Set(["href", "src", "xlink:href", "action", "formaction"]);
 
 /**
@@ -17,17 +17,17 @@ const ADDRESSES = new Set(["href", "src", "xlink:href", "action", "formaction"])
  * @typedef {(element: HTMLElement, data: any) => Instance} Create
  */
 
-/** Make an HTML element. A property that begins with `on` is a listener, `key` tells siblings apart. */
+/** Create an HTML element. Properties that start with `on` are listeners; `key` identifies siblings. */
 export function h(/** @type {string} */ tag, /** @type {Record<string, any>} */ properties = {}, /** @type {Child[]} */ ...children) {
   return make(document.createElement(tag), properties, children);
 }
 
-/** Make an SVG element. */
+/** Create an SVG element. */
 export function svg(/** @type {string} */ tag, /** @type {Record<string, any>} */ properties = {}, /** @type {Child[]} */ ...children) {
   return make(document.createElementNS(SVG, tag), properties, children);
 }
 
-/** Make an element that looks after itself, such as a chart: `create` fills it in when it is shown. */
+/** Create an element that manages itself, such as a chart: `create` fills it when it is shown. */
 export function island(/** @type {string} */ key, /** @type {string} */ className, /** @type {Create} */ create, /** @type {any} */ data) {
   const element = h("div", { class: className, key, "data-island": "" });
   return Object.assign(element, { create, data });
@@ -61,7 +61,7 @@ function nodes(/** @type {Child[]} */ children) {
   });
 }
 
-/** Let an element have these children, and keep of the present ones what can stay. */
+/** Give an element these children, and keep the present ones where possible. */
 export function render(/** @type {Element} */ parent, /** @type {Child[]} */ ...children) {
   patch(parent, nodes(children));
   for (const element of parent.querySelectorAll("[data-island]")) {
@@ -105,7 +105,7 @@ function update(/** @type {any} */ kept, /** @type {any} */ next) {
     kept.instance?.update(next.data);
     return;
   }
-  // Styles go through properties: as attributes, the policy of the page forbids them.
+  // Styles are set as properties: the policy of the page forbids them as attributes.
   const names = [...kept.attributes, ...next.attributes].map(({ name }) => name).filter((name) => name !== "style");
   for (const name of names) {
     const value = next.getAttribute(name);

@@ -1,16 +1,16 @@
 // @ts-check
 /**
- * A flame graph: a box a frame, as wide as its share of the time, below what has called it.
+ * A flame graph: a box for each frame, as wide as its share of the time, below its caller.
  *
- * It is a tree for the keyboard and for screen readers: arrow keys go from box to box, Enter looks
- * closer, Escape goes back.
+ * It is a tree for the keyboard and for screen readers: arrow keys move between boxes, Enter zooms
+ * in, Escape zooms out.
  */
 
 import { h, island } from "./dom.js";
 import { ratio, seconds } from "./format.js";
 
 const ROW = 22;
-/** The share of the width below which a box is left out: nobody would see it. */
+/** The share of the width below which a box is left out, because it would be invisible. */
 const NARROWEST = 0.0008;
 const COLORS = 6;
 const ROOT = -1;
@@ -25,12 +25,12 @@ export function placeOf(/** @type {{function: string, file: string, lineno: numb
   return frame.file ? `${frame.function} (${frame.file}:${frame.lineno})` : frame.function;
 }
 
-/** A flame graph that looks after itself. */
+/** A flame graph that manages itself. */
 export function flameGraph(/** @type {string} */ key, /** @type {Node_[]} */ nodes, /** @type {number} */ total) {
   return island(key, "flame", (element) => new FlameGraph(element, nodes, total), null);
 }
 
-/** The nodes that each node has called, by its index, those with most time first. */
+/** The callees of each node, by its index, those with the most time first. */
 export function childrenOf(/** @type {Node_[]} */ nodes) {
   /** @type {Map<number, number[]>} */
   const children = new Map([[ROOT, []]]);
@@ -41,7 +41,7 @@ export function childrenOf(/** @type {Node_[]} */ nodes) {
 }
 
 /**
- * The boxes of a flame graph, of which one fills the width with all that have called it.
+ * The boxes of a flame graph, zoomed to one box, with all its callers.
  * @returns {Box[]}
  */
 export function boxesOf(/** @type {Node_[]} */ nodes, /** @type {number} */ total, /** @type {number} */ zoomed = ROOT) {
@@ -142,7 +142,7 @@ class FlameGraph {
     event.preventDefault();
   }
 
-  /** Go from a box to the one that a key stands for; return whether it is such a key. */
+  /** Move to the box that a key stands for; return whether it is such a key. */
   moved(/** @type {number} */ node, /** @type {string} */ key) {
     const { parent } = this.nodes[node];
     const beside = this.children.get(parent) ?? [];
@@ -166,7 +166,7 @@ function nodeOf(/** @type {Event} */ event) {
   return box instanceof HTMLElement ? Number(box.dataset.node) : null;
 }
 
-/** A color by the file, so that what belongs together looks alike. */
+/** A color by file, so that related frames look alike. */
 function colorOf(/** @type {string} */ file) {
   let sum = 0;
   for (const letter of file) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) >>> 0;

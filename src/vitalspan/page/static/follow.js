@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Keeps the page up to date: asks again after each event of the server, or where there are none, as
- * often as the service is evaluated. In the background it does neither.
+ * Keeps the page up to date: it asks the server after each event, or at each evaluation if there
+ * are no events. In the background it does neither.
  */
 
 const SHORTEST = 1;
@@ -11,7 +11,7 @@ const HEARTBEAT = 30_000;
 export class Follower {
   /**
    * @param {object} options
-   * @param {() => Promise<void>} options.refresh asks for everything anew; rejects where no server answers
+   * @param {() => Promise<void>} options.refresh requests everything; rejects if no server responds
    * @param {() => void} options.changed is called when the state has changed
    * @param {(status: any) => void} options.heard is given the status in each event
    */
@@ -35,7 +35,7 @@ export class Follower {
     setInterval(() => this.watch(), HEARTBEAT);
   }
 
-  /** The line to the worker that follows events for all tabs; null where there can be none. */
+  /** The port of the worker that follows events for all tabs; null if there is none. */
   connect() {
     if (typeof SharedWorker !== "function") return null;
     try {
@@ -88,7 +88,7 @@ export class Follower {
     this.port?.postMessage(this.away ? "leave" : "watch");
   }
 
-  /** Ask now, unless an answer is on its way already, also while paused. */
+  /** Refresh now, even while paused, unless a response is already on its way. */
   async now({ another = false } = {}) {
     if (this.busy && !another) return;
     clearTimeout(this.timer);
@@ -108,10 +108,10 @@ export class Follower {
   }
 
   delay() {
-    // A server that restarts is found soon, and one that is gone is not asked for ever as often.
+    // A server that restarts is found soon, and one that is gone is asked less and less often.
     if (this.failures) return Math.min(LONGEST, 2 ** Math.min(this.failures - 1, 4));
     const usual = Math.min(LONGEST, Math.max(SHORTEST, this.interval || LONGEST));
-    // Events come in time; this is for the case that they do not.
+    // Events usually arrive in time; this is a fallback.
     return this.streaming ? 3 * usual : usual;
   }
 

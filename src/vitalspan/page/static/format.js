@@ -1,5 +1,5 @@
 // @ts-check
-/** Numbers with their units, durations, and times. What is not known is a dash. */
+/** Numbers with their units, durations, and times. Unknown values are a dash. */
 
 export const NONE = "–";
 
@@ -94,7 +94,7 @@ export function time(/** @type {any} */ at, /** @type {number} */ now = Date.now
   return (Math.abs(now - at) < 20 * 3600 ? clock : day).format(at * 1000);
 }
 
-/** The time of day of a place on an axis, as precise as its steps are. */
+/** The time of day on an axis, as precise as its steps. */
 export function axisTime(/** @type {number} */ at, /** @type {number} */ step) {
   return (step < 60 ? clock : step < 86400 ? minute : day).format(at * 1000);
 }
@@ -111,7 +111,7 @@ export function ago(/** @type {any} */ at, /** @type {number} */ now) {
   return age < 1 ? "just now" : `${seconds(age < 120 ? Math.round(age) : age)} ago`;
 }
 
-/** A name that somebody has given, escaped where nothing of it could be seen. */
+/** A name from a user, escaped if it would be invisible. */
 export function nameText(/** @type {string | null | undefined} */ name) {
   if (name === null || name === undefined) return NONE;
   return /[\p{L}\p{N}\p{P}\p{S}]/u.test(name) ? name : JSON.stringify(name);

@@ -1,5 +1,5 @@
 // @ts-check
-/** The graph of components, drawn as SVG: what depends on what, from left to right. */
+/** The graph of components, drawn as SVG: dependencies from left to right. */
 
 import { h, svg } from "./dom.js";
 import { nameText, score } from "./format.js";
@@ -24,14 +24,14 @@ const LONGEST = 17;
  */
 
 /**
- * Return the place of each component: its column is how many steps away from it something depends
- * on it, at most, and its row keeps it near what it is connected with.
+ * Return the place of each component: its column is the longest path to it from a component that
+ * depends on it, and its row keeps it near its neighbors.
  * @returns {Map<string, {column: number, row: number}>}
  */
 export function layout(/** @type {Component[]} */ components) {
   const byName = new Map(components.map((one) => [one.component, one]));
   const columns = new Map(components.map((one) => [one.component, 0]));
-  // There is no circle, so no component moves further than there are components.
+  // There are no cycles, so no component moves further than the number of components.
   for (let round = 0, moved = true; moved && round <= components.length; round += 1) {
     moved = false;
     for (const { component, depends_on } of components) {
@@ -59,7 +59,7 @@ export function layout(/** @type {Component[]} */ components) {
   return places;
 }
 
-/** Draw the components that are connected as a graph, and the others as lights below it. */
+/** Draw connected components as a graph, and the others as lights below it. */
 export function componentGraph(/** @type {Component[]} */ components, /** @type {(name: string) => string} */ linkOf) {
   const needed = new Set(components.flatMap((one) => one.depends_on));
   const connected = components.filter((one) => one.depends_on.length || needed.has(one.component));
@@ -85,7 +85,7 @@ function drawing(/** @type {Component[]} */ components, /** @type {(name: string
     return { x: 2 + column * (WIDTH + APART), y: 2 + offset + row * (HEIGHT + BETWEEN) };
   };
   const edges = components.flatMap((one) => one.depends_on.filter((name) => places.has(name)).map((name) => edge(one, name, corner)));
-  // A larger one would be too small to read on a phone, and is scrolled there.
+  // A larger graph would be too small to read on a phone, so it scrolls there.
   return h("div", { class: rows.size > 2 ? "graph" : "graph fits", tabindex: 0, role: "group", "aria-label": "Components and what they depend on" },
     svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height }, edges, components.map((one) => node(one, corner(one.component), linkOf))));
 }
@@ -111,7 +111,7 @@ function node(/** @type {Component} */ one, /** @type {{x: number, y: number}} *
     svg("text", { class: "points", x: WIDTH - 11, y: HEIGHT / 2 + 4.5, "text-anchor": "end" }, score(one.effective_score)));
 }
 
-/** The class of a level; users may call their levels as they like. */
+/** The class of a level; users may name their levels as they like. */
 export function statusClass(/** @type {string} */ status) {
   return ["healthy", "degraded", "unhealthy", "critical", "no_data"].includes(status) ? `is-${status}` : "is-other";
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** How long calls took: over time as a heat map, and altogether as a histogram, drawn as SVG. */
+/** The durations of calls: over time as a heat map, and in total as a histogram, drawn as SVG. */
 
 import { svg } from "./dom.js";
 import { axisTime, count, seconds, time } from "./format.js";
@@ -14,13 +14,13 @@ const ROW = 15;
  * @typedef {{uppers: number[], counts: number[][]}} Durations
  */
 
-/** The place of each label on an axis of so many rows, few enough to be read. */
+/** The positions of the labels on an axis, few enough to be readable. */
 export function labelled(/** @type {number} */ rows, /** @type {number} */ most = 8) {
   const every = Math.max(1, Math.ceil(rows / most));
   return Array.from({ length: rows }, (_, row) => row).filter((row) => row % every === 0);
 }
 
-/** A column for each point in time, a row for each range of durations; the more calls, the darker. */
+/** A column for each time, and a row for each range of durations; more calls are darker. */
 export function heatmap(/** @type {Axis} */ axis, /** @type {Durations} */ { uppers, counts }) {
   const rows = uppers.length;
   const height = rows * ROW;

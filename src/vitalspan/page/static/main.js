@@ -1,5 +1,5 @@
 // @ts-check
-/** The page: its frame, which view is shown, and how it is kept up to date. */
+/** The page: its frame, the current view, and its updates. */
 
 import { ApiError, queryOf } from "./api.js";
 import { h, render, svg } from "./dom.js";
@@ -23,12 +23,12 @@ import * as workers from "./views/workers.js";
 
 /** @type {Record<string, {title: string, load: Function, view: Function}>} */
 const VIEWS = { "": overview, operations, operation, changes, alerts, rules, trends, resources, dependencies, sessions, workers, configuration, profile, stacks };
-/** The views that belong to another one of the navigation. */
+/** Views that belong to another one in the navigation. */
 const WITHIN = /** @type {Record<string, string>} */ ({ operation: "operations", profile: "operations", stacks: "operations" });
-/** The views that the navigation names, in order. */
+/** The views in the navigation, in order. */
 const NAMED = ["", "operations", "changes", "alerts", "rules", "trends", "resources", "dependencies", "sessions", "workers", "configuration"];
 const RANGES = [[300, "5 min"], [900, "15 min"], [3600, "1 h"]];
-/** Those that need more of the past than memory has. */
+/** Views that need more history than memory has. */
 const EARLIER_RANGES = [[86400, "24 h"], [604800, "7 d"]];
 const USUAL_RANGE = 3600;
 
@@ -55,7 +55,7 @@ function rangesOf() {
   return page.status?.earlier || rangeOf() > USUAL_RANGE ? [...RANGES, ...EARLIER_RANGES] : RANGES;
 }
 
-/** Ask for what the view shows, and show it. */
+/** Request the data of the view, and show it. */
 async function refresh() {
   page.asked?.abort();
   const asked = (page.asked = new AbortController());
@@ -75,7 +75,7 @@ async function refresh() {
   draw();
 }
 
-/** Know how the service is, from whatever has said so. */
+/** Update the state of the service from any response or event. */
 function noteStatus(/** @type {any} */ status) {
   if (!status) return;
   if (page.status && page.status.boot !== status.boot && page.status.version !== status.version) location.reload();
@@ -124,17 +124,17 @@ function stateText() {
   return "Live";
 }
 
-/** The address of a view that keeps the range. */
+/** The address of a view, with the current range. */
 function link(/** @type {string} */ view, /** @type {Record<string, any>} */ parameters) {
   const query = queryOf({ ...parameters, range: page.route.parameters.range });
   return `#/${view}${query ? `?${query}` : ""}`;
 }
 
-/** Change parameters of the view that is shown. */
+/** Change parameters of the current view. */
 function go(/** @type {Record<string, any>} */ changes_) {
   const query = queryOf({ ...page.route.parameters, ...changes_ });
   const address = `#/${page.route.view}${query ? `?${query}` : ""}`;
-  // Letters that are typed into a search are no steps to go back to.
+  // Letters typed into a search are not steps to go back to.
   if ("search" in changes_) history.replaceState(null, "", address);
   else history.pushState(null, "", address);
   follow();
@@ -146,12 +146,12 @@ function changeTheme() {
   try {
     localStorage.setItem("vitalspan-theme", root.dataset.theme);
   } catch {
-    // Storage may be switched off; the choice lasts until the page is left.
+    // Storage may be disabled; the choice lasts until the page is left.
   }
   dispatchEvent(new Event("themechange"));
 }
 
-/** Show what the address says. */
+/** Show the view in the address. */
 function follow() {
   page.route = routeOf(location.hash);
   const key = JSON.stringify([page.route.view, page.route.parameters.operation, page.route.parameters.id]);
@@ -176,7 +176,7 @@ document.getElementById("skip")?.addEventListener("click", (event) => {
   main.focus();
 });
 
-// Ages go on between two answers.
+// Ages grow between two responses.
 setInterval(() => {
   if (document.hidden || follower.paused) return;
   const now = Date.now() / 1000 + page.offset;

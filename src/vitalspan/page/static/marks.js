@@ -1,5 +1,5 @@
 // @ts-check
-/** What charts mark on their axis, in words below them. */
+/** The marks on the axis of charts, in words below them. */
 
 import { h } from "./dom.js";
 import { time, utc } from "./format.js";
@@ -13,10 +13,10 @@ import { time, utc } from "./format.js";
  */
 
 export const MARK_COLORS = { resolved: "--ok", start: "--muted", restart: "--muted", fired: "--critical", deploy: "--accent", mark: "--line-5" };
-/** Marks that are listed below charts, the latest ones. */
+/** The maximum number of marks below charts, the latest ones. */
 const LISTED = 8;
 
-/** What is marked, in words: the lines alone say little, and nothing to whoever cannot see them. */
+/** The marks in words: the lines alone say little, and nothing to people who cannot see them. */
 export function markList(/** @type {Mark[]} */ marks) {
   if (!marks.length) return null;
   const left = marks.length - LISTED;

@@ -1,5 +1,5 @@
 // @ts-check
-/** Small parts that several views are made of. */
+/** Small parts that several views share. */
 
 import { queryOf } from "./api.js";
 import { h } from "./dom.js";
@@ -8,7 +8,7 @@ import { nameText, time, utc } from "./format.js";
 const STATUSES = ["healthy", "degraded", "unhealthy", "critical", "no_data"];
 const SEVERITIES = ["info", "warning", "error", "critical"];
 
-/** A light in the color of a level. The level is written beside it, so color is never alone. */
+/** A light in the color of a level. The level is next to it, so color is never the only cue. */
 export function light(/** @type {string} */ status) {
   return h("span", { class: `light ${STATUSES.includes(status) ? `is-${status}` : "is-other"}`, "aria-hidden": "true" });
 }
@@ -30,7 +30,7 @@ export function card(/** @type {string} */ title, /** @type {any} */ more, /** @
     h("div", { class: "card-head" }, h("h2", {}, title), aside), children);
 }
 
-/** The address of a view within this page. */
+/** The address of a view in this page. */
 export function linkTo(/** @type {string} */ view, /** @type {Record<string, any>} */ parameters = {}) {
   const query = queryOf({ ...parameters, range: currentRange() });
   return `#/${view}${query ? `?${query}` : ""}`;
@@ -46,7 +46,7 @@ export function operationLink(/** @type {{component: string | null, operation: s
   return linkTo("operation", { component, operation });
 }
 
-/** The name of an operation with that of its component, as a link to its view. */
+/** The names of an operation and its component, as a link to its view. */
 export function operationName(/** @type {{component: string | null, operation: string | null}} */ one) {
   return h("a", { class: "op", href: operationLink(one) },
     h("span", { class: "name", title: one.operation }, nameText(one.operation)),
@@ -58,7 +58,7 @@ export function promql(/** @type {string} */ text, /** @type {string} */ what, /
   return h("button", { type: "button", class: "quiet", title: text, "aria-label": `${label}: copy ${what}`, onclick: () => copy(text, `Copied: ${what} as PromQL`) }, label);
 }
 
-/** A query with names in place of its variables. */
+/** A query with names instead of its variables. */
 export function filled(/** @type {string} */ query, /** @type {Record<string, any>} */ names = {}) {
   return query.replace(/"\$(\w+)"/g, (variable, name) => (typeof names[name] === "string" ? quoted(names[name]) : variable));
 }
@@ -68,8 +68,8 @@ function quoted(/** @type {string} */ text) {
 }
 
 /**
- * A figure that copies its PromQL when it is pressed. In a list the keyboard passes it by, since
- * the view of each row has the same figure.
+ * A value that copies its PromQL when it is pressed. In lists, the keyboard skips it, since the
+ * view of each row has the same value.
  */
 export function figure(/** @type {string} */ text, /** @type {string | undefined} */ query, /** @type {string} */ what, /** @type {{names?: Record<string, any>, listed?: boolean, start?: number | null}} */ { names = {}, listed = false, start = null } = {}) {
   if (!query) return text;
@@ -84,7 +84,7 @@ async function copy(/** @type {string} */ text, /** @type {string} */ said) {
     await navigator.clipboard.writeText(text);
     say(said);
   } catch {
-    // Without TLS there is no clipboard, so the text is shown, selected.
+    // Without TLS there is no clipboard, so the text is shown and selected.
     const dialog = h("dialog", { class: "copy", "aria-label": "PromQL" },
       h("textarea", { readonly: true, rows: 6, "aria-label": "PromQL" }, text),
       h("form", { method: "dialog" }, h("button", {}, "Close")));
@@ -95,7 +95,7 @@ async function copy(/** @type {string} */ text, /** @type {string} */ said) {
   }
 }
 
-/** Say something to whoever listens, and show it for a moment. */
+/** Announce a text to screen readers, and show it for a moment. */
 export function say(/** @type {string} */ text) {
   const spoken = /** @type {HTMLElement} */ (document.getElementById("spoken"));
   spoken.textContent = text;
@@ -104,12 +104,12 @@ export function say(/** @type {string} */ text) {
   spoken.dataset.timer = String(setTimeout(() => spoken.classList.remove("shown"), 2500));
 }
 
-/** What is said where there is nothing to show. */
+/** The text for an empty list or view. */
 export function nothing(/** @type {string} */ text) {
   return h("p", { class: "empty muted" }, text);
 }
 
-/** A trace id, as a link into the user's tracing system where there is one. */
+/** A trace id, as a link to the user's tracing system if there is one. */
 export function trace(/** @type {string | null} */ id, /** @type {string} */ template) {
   if (!id) return null;
   const code = h("code", {}, id);

@@ -1,13 +1,13 @@
 // @ts-check
-// Follows the server's events for all tabs of a browser: one connection, however many there are.
-// It is no module, because not every browser lets shared workers be one.
+// Follows the server's events for all tabs of a browser, with a single connection.
+// Not a module, because some browsers do not support modules as shared workers.
 "use strict";
 (() => {
   const STALE = 90_000;
   const TRY_AGAIN = 60_000;
 
   /**
-   * When each tab that is in the foreground was heard of last.
+   * When each tab in the foreground last sent a message.
    * @type {Map<MessagePort, number>}
    */
   const tabs = new Map();
@@ -26,7 +26,7 @@
     opened.addEventListener("watch", (event) => tell({ kind: "watch", watch: JSON.parse(event.data) }));
     opened.onerror = () => {
       tell({ kind: "lost" });
-      // A stream that is refused is not asked for again by itself.
+      // The browser does not retry a refused stream.
       if (opened.readyState === EventSource.CLOSED) {
         close();
         closedUntil = Date.now() + TRY_AGAIN;
@@ -54,7 +54,7 @@
     };
   };
 
-  // A tab that was closed says nothing.
+  // A closed tab sends no message.
   setInterval(() => {
     for (const [port, heard] of tabs) if (Date.now() - heard > STALE) leave(port);
   }, STALE / 3);

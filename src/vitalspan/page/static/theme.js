@@ -1,4 +1,4 @@
-// Sets the theme before anything is drawn. It is no module, because modules run after that.
+// Sets the theme before anything is drawn. It is not a module, because modules run after that.
 "use strict";
 (() => {
   const system = matchMedia("(prefers-color-scheme: dark)");
@@ -7,7 +7,7 @@
     try {
       theme = localStorage.getItem("vitalspan-theme");
     } catch {
-      // Storage may be switched off; the system's theme is used then.
+      // Storage may be disabled; then the system's theme is used.
     }
     if (theme !== "light" && theme !== "dark") theme = system.matches ? "dark" : "light";
     document.documentElement.dataset.theme = theme;

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Watches the next calls of an operation: the server tells of them by its events, and is asked where
- * there are none. It ends by itself, with the last of the calls or after some minutes.
+ * Watches the next calls of an operation by the server's events, or by polling if there are none.
+ * It ends by itself, with the last call or after some minutes.
  */
 
 import { get } from "./api.js";
@@ -10,31 +10,31 @@ import { say } from "./parts.js";
 export const WANTED = 20;
 
 const OFTEN = 1_000;
-/** Events come in time; this is for the case that they do not. */
+/** Events usually arrive in time; this is a fallback. */
 const SELDOM = 5_000;
 
 /**
  * @typedef {object} Watched
  * @property {string} operation
  * @property {string | null} component
- * @property {any} document the latest answer; null before the first one
+ * @property {any} document the latest response; null before the first one
  */
 
 /** @type {Watched | null} */
 let watched = null;
 let heard = -Infinity;
 let timer = 0;
-/** Shows what has changed. */
+/** Shows the changes. */
 let changed = () => {};
-/** Whether events come. */
+/** Whether events arrive. */
 let streaming = () => false;
 
-/** The watch of an operation, where there is one. */
+/** The watch of an operation, if there is one. */
 export function watchOf(/** @type {string} */ operation, /** @type {string | null} */ component) {
   return watched && watched.operation === operation && watched.component === component ? watched : null;
 }
 
-/** Begin to watch an operation; the watch of another one is over. */
+/** Start to watch an operation; this ends the watch of another one. */
 export function watch(/** @type {string} */ operation, /** @type {string | null} */ component, /** @type {{redraw: () => void, streaming: () => boolean}} */ page) {
   stop();
   watched = { operation, component, document: null };
@@ -46,7 +46,7 @@ export function watch(/** @type {string} */ operation, /** @type {string | null}
   ask();
 }
 
-/** Watch no longer, and show it no longer. */
+/** Stop watching, and remove the result. */
 export function stop() {
   clearTimeout(timer);
   watched = null;
@@ -61,7 +61,7 @@ async function ask() {
       const { operation, component } = asked;
       take(await get("watch", { operation, component, since: asked.document?.since, limit: WANTED }), asked);
     } catch {
-      // The page says that the server is lost, and finds it again.
+      // The page shows that the server is lost, and reconnects.
     }
   }
   if (watched === asked && !asked.document?.ended) timer = setTimeout(ask, OFTEN);
@@ -70,7 +70,7 @@ async function ask() {
 function take(/** @type {any} */ document_, /** @type {Watched} */ asked) {
   if (watched !== asked || asked.document?.ended) return;
   heard = performance.now();
-  // Two answers may come in another order than they were made in.
+  // Two responses may arrive out of order.
   if ((asked.document?.calls.length ?? -1) > document_.calls.length) return;
   asked.document = document_;
   if (document_.ended) say(document_.calls.length === 1 ? "The watch is over: 1 call" : `The watch is over: ${document_.calls.length} calls`);

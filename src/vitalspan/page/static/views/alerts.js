@@ -1,5 +1,5 @@
 // @ts-check
-/** Alerts: those that are active, those that were, and silences. */
+/** Alerts: active and past ones, and silences. */
 
 import { change, get, mayChange } from "../api.js";
 import { h } from "../dom.js";

@@ -1,5 +1,5 @@
 // @ts-check
-/** What changed: operations in the range against the time before it, where that is no chance. */
+/** What changed: operations in the range compared with the time before, where that is significant. */
 
 import { get } from "../api.js";
 import { h } from "../dom.js";

@@ -1,5 +1,5 @@
 // @ts-check
-/** One operation: its figures over time, how long its calls took, its errors and its calls. */
+/** One operation: its values over time, the durations of its calls, its errors and its calls. */
 
 import { get } from "../api.js";
 import { chart } from "../chart.js";

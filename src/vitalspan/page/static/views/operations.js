@@ -1,5 +1,5 @@
 // @ts-check
-/** All operations in a table: searched, sorted, each with a small chart. */
+/** All operations in a table with search, sorting and small charts. */
 
 import { get } from "../api.js";
 import { sparkline } from "../chart.js";
@@ -9,7 +9,7 @@ import { card, figure, nothing, operationName } from "../parts.js";
 
 export const title = "Operations";
 
-/** What the table sorts by, the heading, the figure, and the name of its PromQL. */
+/** The sort keys of the table, with the heading, the value, and the name of its PromQL. */
 const COLUMNS = [
   ["count", "Calls", (/** @type {any} */ one) => count(one.count), "count"],
   ["", "Rate", (/** @type {any} */ one) => rate(one.throughput), "throughput"],

@@ -1,5 +1,5 @@
 // @ts-check
-/** The first screen: how the service is, what is wrong, and where. */
+/** The first view: the state of the service, what is wrong, and where. */
 
 import { get } from "../api.js";
 import { chart, sparkline } from "../chart.js";
@@ -132,7 +132,7 @@ function running(/** @type {any} */ { running: calls, running_count: all, status
       : nothing(all ? "They run in other processes of this service." : "No call is inside at this moment."));
 }
 
-/** How long a call has been running; only of the oldest one is there a metric. */
+/** How long a call has been running; there is only a metric for the oldest one. */
 function age(/** @type {any} */ { start }, /** @type {number} */ now, /** @type {string | undefined} */ query) {
   const text = seconds(Math.max(0, now - start));
   return h("b", { class: "figure age", "data-start": query ? null : start }, figure(text, query, "the age of the oldest running call", { start }));

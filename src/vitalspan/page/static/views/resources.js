@@ -44,7 +44,7 @@ export function view(/** @type {any} */ it) {
   ];
 }
 
-/** Names with their values, and their PromQL where there is any. */
+/** Names with their values, and their PromQL if there is any. */
 export function facts(/** @type {string[][]} */ pairs) {
   return h("dl", { class: "pairs" }, pairs.map(([name, value, query]) => h("div", { key: name }, h("dt", {}, name), h("dd", {}, figure(value, query, name)))));
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** Rules: each in a sentence and in PromQL, with its value now and how near it is; and SLOs. */
+/** Rules in words and in PromQL, each with its value and the distance to its threshold; and SLOs. */
 
 import { get } from "../api.js";
 import { h } from "../dom.js";

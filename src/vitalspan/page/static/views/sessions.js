@@ -1,5 +1,5 @@
 // @ts-check
-/** Sessions: those that are open, and the last ones that were closed. */
+/** Sessions: open ones, and the last closed ones. */
 
 import { get } from "../api.js";
 import { h } from "../dom.js";

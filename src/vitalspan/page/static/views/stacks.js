@@ -1,5 +1,5 @@
 // @ts-check
-/** Where running calls are now: their stacks, of an operation or of all. */
+/** The stacks of running calls, of one operation or of all. */
 
 import { get } from "../api.js";
 import { h } from "../dom.js";

@@ -1,5 +1,5 @@
 // @ts-check
-/** Trends: where the calls, the score and the machine lead, and when they were unusual. */
+/** Trends: forecasts of the calls, the score and the machine, and unusual values. */
 
 import { get } from "../api.js";
 import { chart } from "../chart.js";
@@ -25,7 +25,7 @@ export function view(/** @type {any} */ it) {
     ...it.signals.flatMap((/** @type {any} */ one) => one.anomalies.map((/** @type {any} */ anomaly) => ({ ...one, anomaly, operation: null }))),
     ...it.operations,
   ].sort((one, other) => other.anomaly.start - one.anomaly.start);
-  // That of a young service is the same for all.
+  // The shortfall of a young service is the same for all signals.
   const shortfalls = new Set(it.signals.map((/** @type {any} */ one) => one.shortfall));
   const shared = shortfalls.size === 1 ? it.signals[0].shortfall : null;
   return [
@@ -58,7 +58,7 @@ function trend(/** @type {any} */ one, /** @type {any} */ { axis, marks, promql:
     h("p", { class: "muted leads", title: one.summary }, shared ? "Not enough data for a trend yet." : leads(one, of)));
 }
 
-/** Where a signal leads, in words. */
+/** The forecast of a signal in words. */
 function leads(/** @type {any} */ one, /** @type {(amount: any) => string} */ of) {
   if (one.shortfall) return one.shortfall;
   if (one.direction === "steady") return "Steady.";
