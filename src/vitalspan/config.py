@@ -92,7 +92,7 @@ class Settings:
         buckets_from_slos: whether the `under` of every SLO is a boundary of every operation, so
             that the number of its good calls can be read from the histogram.
         native_histograms: whether durations are native histograms in formats that support them.
-        classic_histograms: whether classic buckets are shown beside the native ones.
+        classic_histograms: whether classic buckets are shown next to the native ones.
         native_histogram_buckets: the maximum number of buckets of a native histogram; if more would
             be needed, they become wider.
         created_series: whether the text formats have the creation time of each counter, histogram

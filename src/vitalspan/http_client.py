@@ -31,12 +31,12 @@ class HttpResponse(NamedTuple):
 
 
 class HttpClient:
-    """Sends requests to one target, each over a connection of its own.
+    """A client of one target, which sends each request over a new connection.
 
     Args:
-        target: where to, and with which headers.
-        most: bytes of a response's body; one that is larger is cut off after them.
-        whole: whether a body that breaks off is an error. Otherwise its beginning is returned.
+        target: the URL and the headers.
+        most: the size limit of a response's body in bytes; a larger one is truncated.
+        whole: whether an incomplete body is an error. Otherwise its beginning is returned.
     """
 
     def __init__(self, target: HttpTarget, most: int, *, whole: bool = True) -> None:
@@ -53,13 +53,13 @@ class HttpClient:
         headers: Mapping[str, str] = NO_HEADERS,
         remaining: Callable[[], float] | None = None,
     ) -> HttpResponse:
-        """Send a request, follow no redirection, and return the response whatever its status.
+        """Send a request without following redirects, and return the response with any status.
 
         Args:
-            method: of the request.
-            selector: the path and the query that are asked for.
-            body: what is sent.
-            headers: go before those of the target.
+            method: the method of the request.
+            selector: the path and the query of the URL.
+            body: the body to send.
+            headers: headers that precede those of the target.
             remaining: returns the seconds that the next wait may take; None gives each wait the
                 target's time-out.
 

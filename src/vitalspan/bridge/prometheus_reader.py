@@ -99,7 +99,7 @@ class _Collection:
 
     Args:
         collect: collects the metrics; it is never called by two threads at a time.
-        timeout: seconds after which a scrape goes on without the metrics.
+        timeout: seconds after which a scrape continues without the metrics.
     """
 
     def __init__(self, collect: Callable[[], MetricsData | None], timeout: float) -> None:

@@ -14,7 +14,7 @@ def context_of(rules: RuleSet, context: PromqlContext = DEFAULT_CONTEXT) -> Prom
 
     Args:
         rules: the rules, including the groups of the SLOs.
-        context: what does not depend on the rules, such as the prefix.
+        context: the parts that do not depend on the rules, such as the prefix.
     """
     every = (rule for group in rules.groups for rule in group.rules)
     on_scores = (rule.alert for rule in every if is_made_of_scores(rule.query, context.prefix))

@@ -234,15 +234,15 @@ class ComponentScores:
     recorded: RecordedNames
 
     def factor_of_whole(self, factor: Factor, score: Expression) -> Expression:
-        """Return a factor's score of the whole: the mean of the components', as heavy as they are.
+        """Return a factor's score of the whole service: the weighted mean over the components.
 
         Args:
-            factor: of traffic.
-            score: stands in for the mean where that of no component is known.
+            factor: a factor of traffic.
+            score: the score if no component has a known score.
         """
         series = self.recorded.factor_score(self._level)
         if not all(one.weight for one in self.graph.declared.values()):
-            # Components that weigh nothing make it absent: then nothing stands in for their mean.
+            # Components without weight make it absent: then nothing replaces their mean.
             known, on = _of(series, [factor]), self.whole.labels
             score = binary(Parentheses(score), "unless", known, on=on, layout="lines")
         return any_of(self._mean(factor, series), score)

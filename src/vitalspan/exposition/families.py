@@ -176,7 +176,7 @@ class HistogramFamily(_Points):
         points: the histograms.
         exemplars: returns the exemplars of a point, by the index of their bucket.
         native: returns the native histogram of a point's value, or None.
-        classic: whether to show the classic buckets beside a native histogram.
+        classic: whether to show the classic buckets next to a native histogram.
         timestamps: when each point was measured, if that was not now.
         created: when each point started to count at zero.
     """

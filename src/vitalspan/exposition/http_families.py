@@ -64,7 +64,7 @@ def first_bytes(series_list: Iterable[Series], native: Native, *, classic: bool)
     Args:
         series_list: all series; those without such times are skipped.
         native: returns the native histogram of a histogram.
-        classic: whether to show the classic buckets beside it.
+        classic: whether to show the classic buckets next to it.
     """
     points = [
         _FirstBytes(series) for series in series_list if series.details.first_bytes is not None
@@ -146,7 +146,7 @@ class RequestDurations:
             series_list: all series.
             epoch: the difference between the time of day and the steady clock in seconds.
             native: returns the native histogram of a histogram.
-            classic: whether to show the classic buckets beside it.
+            classic: whether to show the classic buckets next to it.
         """
         # Most series have too few labels, which is quick to check.
         known = (self._point(series) for series in series_list if len(series.labels) > 1)

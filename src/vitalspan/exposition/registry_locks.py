@@ -1,7 +1,7 @@
 """Frees the locks of a prometheus_client registry in a forked child.
 
 A lock that another thread held at the fork stays locked in the child, where that thread does not
-exist: the next scrape would wait for it for ever.
+exist: the next scrape would wait for it forever.
 """
 
 from __future__ import annotations

@@ -136,14 +136,14 @@ class ImportedSlos:
         *,
         judged_are_good: bool,
     ) -> CountedEvents | None:
-        """Return the counters of an SLO by those of its two queries, None for a mistake in them.
+        """Return the counters of an SLO from its two queries; None if they have a mistake.
 
         Args:
-            fields: that have the queries.
+            fields: the fields with the queries.
             total: the query for all events.
-            judged: the query for the good or the bad ones, which may be all but the others.
-            field: that has it.
-            judged_are_good: which of the two.
+            judged: the query for the good or the bad events; it may be all events minus the others.
+            field: the field of `judged`, for messages.
+            judged_are_good: whether `judged` is about the good events.
         """
         if total is None or judged is None:
             return None
@@ -189,12 +189,12 @@ def _event_counters(
 
 
 def read_query(fields: Fields, name: str, **meant: bool) -> CounterQuery | None:
-    """Return the counters of a query that must be there, None for another query.
+    """Return the counters of a required query; None if it cannot be used.
 
     Args:
-        fields: that have it.
-        name: of its field.
-        **meant: the queries that are possible, as `read_counters` has them.
+        fields: the fields with it.
+        name: the name of its field.
+        **meant: which queries are accepted, as in `read_counters`.
     """
     node = fields.required(name, "add a query such as sum(rate(requests_total[{{.window}}]))")
     text = None if node is None else text_of(node, "a query in PromQL", fields.report)

@@ -42,7 +42,7 @@ def instrument(app: Flask, **options: Unpack[HttpOptions]) -> None:
     middleware = Middleware(app.wsgi_app, **options)
 
     def keep_error(_: Any, exception: BaseException, **__: Any) -> None:
-        # Flask turns it into a response and goes on.
+        # Flask turns it into a response and continues.
         request.environ[ERROR_KEY] = exception
 
     middleware.framework_app = app

@@ -43,5 +43,5 @@ def instrument(app: Litestar, **options: Unpack[HttpOptions]) -> None:
 
 
 async def _keep_error(error: Exception, scope: Any) -> None:
-    """Store the exception of a handler, because Litestar turns it into a response and goes on."""
+    """Store the exception of a handler, because Litestar turns it into a response and continues."""
     scope[ERROR_KEY] = error

@@ -231,7 +231,7 @@ class _Body:
         self._exchange.end(None, cancelled=not self._is_complete())
 
     def __del__(self) -> None:
-        # A server that forgets to close it must not leave the request in progress for ever.
+        # A server that forgets to close it must not leave the request in progress forever.
         self._exchange.end(None, cancelled=not self._is_complete())
 
     def _is_complete(self) -> bool:

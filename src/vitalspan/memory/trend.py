@@ -38,7 +38,7 @@ def trend(values: Sequence[float], confidence: float) -> Trend:
 
     Args:
         values: at equal distances.
-        confidence: of the interval, between 0 and 1.
+        confidence: the confidence level of the interval, between 0 and 1.
     """
     pairs = list(combinations(enumerate(values), 2))
     slopes = sorted((later - value) / (end - start) for (start, value), (end, later) in pairs)

@@ -1,6 +1,6 @@
 """The changes that the API can make: alerts are acknowledged and silenced, with a token.
 
-A site that somebody visits can make their browser send requests here, with the password that the
+A website can make the browser of a visitor send requests here, with the password that the
 browser remembers. It cannot read the token or send custom headers without a preflight request, and
 browsers name the site that a request comes from.
 """

@@ -38,7 +38,7 @@ _DEEPEST: Final = 12
 """The depth of nested Python calls that a fold needs, with some to spare."""
 
 _READERS_PATIENCE: Final = 1.0
-"""Seconds that a reader waits at most before it goes on with older counts."""
+"""How many seconds a reader waits at most before it continues with older counts."""
 
 
 class Aggregator(MonitorPart):

@@ -161,7 +161,7 @@ class DurationHistogram:
         """Return the counts of an exponential histogram.
 
         Args:
-            scale: of its buckets.
+            scale: the scale of its buckets.
             since: one that this one continues, whose counts are left out.
 
         Raises:
@@ -256,7 +256,7 @@ class DurationHistogram:
             self.add(buckets, total, other.spread)
 
     def _increase_fine(self, bucket: int, durations: int) -> tuple[int, array[int]]:
-        """Count durations if there is no room for the bucket yet, or for so many durations."""
+        """Count durations if there is no room yet for the bucket, or for their number."""
         first, fine = self._fine
         begin = bucket - bucket % _STEP
         after = max(first + len(fine), begin + _STEP)

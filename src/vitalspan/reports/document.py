@@ -62,7 +62,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Facts:
-    """Figures beside each other."""
+    """Figures next to each other."""
 
     facts: Sequence[Fact]
 
@@ -126,7 +126,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Charts:
-    """Charts beside each other, with the same time axis."""
+    """Charts next to each other, with the same time axis."""
 
     charts: Sequence[Chart]
 

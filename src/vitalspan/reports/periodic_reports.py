@@ -18,7 +18,7 @@ class PeriodicReports:
     """Writes a report at the end of each interval of the time of day, for example each hour.
 
     Args:
-        directory: where they are written, which may be a store.
+        directory: the directory to write to, which may be a store.
         interval: the interval in seconds.
         make: makes the report on the interval that has just ended.
         internal_errors: counts errors other than those of a disk.

@@ -93,5 +93,5 @@ def _moment(time: str) -> float:
     try:
         return datetime.strptime(time, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
     except ValueError:
-        # A name with an invalid time belongs to somebody else.
+        # A name with an invalid time belongs to someone else.
         return float("inf")

@@ -186,7 +186,7 @@ def trend_of(
 
 
 def _shortfall(count: int, span: float) -> str | None:
-    """Return why so many values over so many seconds have no trend; None if they have one."""
+    """Return why a number of values over some seconds has no trend; None if it has one."""
     if count >= MIN_POINTS and span >= MIN_SPAN:
         return None
     values = "1 value" if count == 1 else f"{count} values over {duration_words(round(span))}"

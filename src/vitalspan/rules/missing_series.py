@@ -1,4 +1,4 @@
-"""Finds rules about series that have never existed, because a misspelled name is silent for ever.
+"""Finds rules about series that have never existed, because a misspelled name is silent forever.
 
 A rule is not wrong just because nothing has happened yet. It is reported if it names an operation,
 a component, a cache, an API or a metric that does not exist, or a label that no series of its

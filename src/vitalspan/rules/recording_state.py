@@ -21,9 +21,9 @@ class RecordingState:
         store: the source of samples, and the store of the result.
 
     Attributes:
-        name: of the metric that it records.
+        name: the name of the metric that it records.
         group: the name of its group.
-        owner: what tells its series in the store from others.
+        owner: identifies its series in the store.
     """
 
     def __init__(

@@ -38,8 +38,8 @@ def entries_by_severity(
     """Yield the entries of a mapping whose names are severities, each once; others are reported.
 
     Args:
-        fields: that have the mapping.
-        field: that it is in.
+        fields: the fields with the mapping.
+        field: the field of the mapping.
         usable: an example of a right one.
     """
     severities: set[Severity] = set()

@@ -20,7 +20,7 @@ class Resettable(Protocol):
 imports_finish_first = threading.RLock()
 """Held during imports on first use, so that no process forks in the middle of one.
 
-A child would wait for ever for a module that another thread of its parent was importing, because
+A child would wait forever for a module that another thread of its parent was importing, because
 that thread does not exist in the child.
 """
 

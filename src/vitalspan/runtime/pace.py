@@ -1,7 +1,7 @@
-"""Work that nobody waits for gives way: the interpreter is left to other threads again and again.
+"""Low-priority work: it regularly releases the interpreter for other threads.
 
 A thread that computes keeps the interpreter for 5 ms at a time while others want it, and these have
-to wait anew after each of their system calls. A probe is answered by a handful of those.
+to wait again after each of their system calls, of which the response to a probe needs several.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SLICE: Final = 0.001
 """Seconds of work between two pauses."""
 
 _PAUSE: Final = 0.0001
-"""Seconds of a pause: whoever waits for the interpreter wakes up meanwhile."""
+"""The length of a pause in seconds: threads that wait for the interpreter wake up meanwhile."""
 
 
 class _Pace(threading.local):

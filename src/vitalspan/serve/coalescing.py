@@ -26,7 +26,7 @@ class _Rendering:
     """A rendering and the scrapes that share it.
 
     Args:
-        key: identifies what is asked for.
+        key: identifies the request.
         render: makes the response.
     """
 
@@ -75,7 +75,7 @@ class ScrapeCoalescer:
         """Answer a scrape with the next rendering that begins.
 
         Args:
-            key: identifies what is asked for; scrapes with equal keys share a rendering.
+            key: identifies the request; scrapes with equal keys share a rendering.
             render: makes the response, in another thread.
             respond: called in another thread with the response and a function, which it calls once
                 the response has been sent or cannot be sent.

@@ -1,7 +1,7 @@
 """A client's connection, as a state machine that never blocks.
 
 `http.server` has a timeout for each read, so a client that sends one byte every few seconds keeps
-its thread for ever. Here the deadline is for a whole request and for a whole response, and
+its thread forever. Here the deadline is for a whole request and for a whole response, and
 receiving a byte does not extend it.
 """
 

@@ -69,7 +69,7 @@ class Exchange:
 class RequestHandler:
     """Answers requests in worker threads.
 
-    A collector that hangs blocks its scrape for ever, and scrapers retry. So an eighth of the
+    A collector that hangs blocks its scrape forever, and scrapers retry. So an eighth of the
     threads and of the connections is reserved for everything that is not a scrape.
 
     Args:

@@ -20,7 +20,7 @@ class WorkerPool:
     """Runs jobs in threads that never keep the interpreter from exiting.
 
     The threads of `concurrent.futures` do: the interpreter waits for them when it exits, and a
-    collector may hang for ever.
+    collector may hang forever.
 
     Args:
         max_threads: the maximum number of threads; further jobs wait.

@@ -47,8 +47,8 @@ class EarlierHistory(Protocol):
         """Return a period.
 
         Args:
-            counts: have the clock.
-            question: what is asked about it.
+            counts: the counts, which have the clock.
+            question: what to read from it.
         """
         ...
 

@@ -25,7 +25,7 @@ class ColumnReader:
         self._offset = offset
 
     def take(self, typecode: str, size: int) -> array[Any]:
-        """Return a column of so many numbers."""
+        """Return a column with `size` numbers."""
         column: array[Any] = array(typecode)
         end = self._offset + size * column.itemsize
         column.frombytes(self._data[self._offset : end])
@@ -64,7 +64,7 @@ class ColumnReader:
         return bytes(lanes)
 
     def rest(self, size: int | None = None) -> bytes:
-        """Return what comes next: so many bytes, or all."""
+        """Return the next `size` bytes, or all remaining ones."""
         return self._data[self._offset : None if size is None else self._offset + size]
 
 

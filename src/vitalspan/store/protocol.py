@@ -35,7 +35,7 @@ class StoredSeries(NamedTuple):
 
 
 class FrameRow(NamedTuple):
-    """A frame as a store has it.
+    """A frame in a store.
 
     Attributes:
         step: its length in seconds.

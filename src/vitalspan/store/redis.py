@@ -16,7 +16,7 @@ from vitalspan.store.protocol import Batch, FrameRow, Record, StoredSeries, labe
 
 try:
     import redis
-except ImportError:  # pragma: no cover - what is not installed cannot be tested beside what is
+except ImportError:  # pragma: no cover - tests need it to be installed
     raise MissingExtraError("this store", "store-redis") from None
 
 VERSION: Final = 2

@@ -19,7 +19,7 @@ try:
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
     from vitalspan.store.sql_tables import SCHEMA, VERSION, Tables
-except ImportError:  # pragma: no cover - what is not installed cannot be tested beside what is
+except ImportError:  # pragma: no cover - tests need it to be installed
     raise MissingExtraError("this store", "store-sql") from None
 
 if TYPE_CHECKING:

@@ -237,7 +237,7 @@ class SqliteStore:
             raise StoreError(f"{self.name}: it is damaged: {error}") from None
 
     def _take_lock(self) -> None:
-        """Lock a file beside the database for the lifetime of this process."""
+        """Lock a file next to the database for the lifetime of this process."""
         if self._lock is not None:
             return
         import fcntl  # noqa: PLC0415 - not every system has it

@@ -1,4 +1,4 @@
-"""The writer: stores the data of each tick, and goes on if the store cannot be written."""
+"""The writer: stores the data of each tick, and continues if the store cannot be written."""
 
 from __future__ import annotations
 

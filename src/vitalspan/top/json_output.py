@@ -69,7 +69,7 @@ def _operation(one: Figures) -> dict[str, Any]:
 def print_json(
     rounds: Rounds, view: View, pause: Callable[[float], object], *, once: bool
 ) -> Snapshot:
-    """Print a line of JSON after each round from the second one on, for ever or once.
+    """Print a line of JSON after each round from the second one on, forever or once.
 
     Args:
         rounds: scrapes the instances.

@@ -64,5 +64,5 @@ class Keyboard:
         if not ready:
             return []
         data = os.read(self._descriptor, 1024)
-        # A closed terminal returns an empty text for ever.
+        # A closed terminal returns an empty text forever.
         return list(keys_in(data.decode("utf-8", "ignore"))) if data else ["q"]

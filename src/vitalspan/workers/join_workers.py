@@ -30,9 +30,9 @@ def join_workers(
 
     Args:
         settings: the settings of the monitor; `workers` is the directory, if there is one.
-        recorder: has the calls of this process.
+        recorder: the recorder of this process.
         counts: the counts that this process publishes.
-        registry: has metrics of other sources, which are merged as well.
+        registry: the registry with metrics of other sources, which are merged as well.
 
     Raises:
         ConfigurationError: on a system without the necessary file locks.

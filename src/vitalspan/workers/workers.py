@@ -76,7 +76,7 @@ class Workers:
         counts: the counts of this process.
         recent: returns the recent calls of this process.
         slow: returns the slow calls of this process.
-        registry: has the other metrics of this process.
+        registry: the registry with the other metrics of this process.
 
     Attributes:
         counts: the counts of all processes.

@@ -39,7 +39,7 @@ class Variable:
 
     @property
     def title(self) -> str:
-        """The label beside the variable."""
+        """The label next to the variable."""
         return label_title(self.name)
 
 

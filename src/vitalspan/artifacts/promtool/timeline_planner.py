@@ -46,7 +46,7 @@ def plan_timeline(rule: Rule, level: Level, context: PromqlContext) -> Timeline:
     Args:
         rule: the rule of the level.
         level: the level of the alert.
-        context: of the export; its step is taken where nothing takes too long for that.
+        context: the context of the export, whose step is used unless that takes too long.
 
     Raises:
         ImpossibleError: if there are no such values.
@@ -67,7 +67,7 @@ class _Planner:
     Args:
         rule: the rule of the level.
         level: the level of the alert.
-        context: of the export, with the seconds between two evaluations.
+        context: the context of the export, whose step is the evaluation interval.
     """
 
     def __init__(self, rule: Rule, level: Level, context: PromqlContext) -> None:

@@ -107,7 +107,7 @@ def exponential_point(
     Its count is that of all buckets except the one of infinity, which OpenTelemetry lacks.
 
     Args:
-        point: has the attributes, the times and the exemplars.
+        point: the point with the attributes, the times and the exemplars.
         schema: the schema of the buckets, -4 to 8.
         total: the sum of the measurements, or None.
         zero: the threshold and the count of the zero bucket.

@@ -13,7 +13,7 @@ class Mistake(Exception):  # noqa: N818 - what it is
     """Something in a file that cannot be used.
 
     Args:
-        line: of the file, from 1.
+        line: the line of the file, from 1.
         text: what is wrong.
     """
 

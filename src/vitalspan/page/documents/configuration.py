@@ -34,7 +34,7 @@ class SettingRow:
     """A setting.
 
     Attributes:
-        name: of the setting.
+        name: the name of the setting.
         variable: the environment variable that sets it.
         value: as text; None where it is not shown.
         default: as text; None where it is not shown.

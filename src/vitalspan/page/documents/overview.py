@@ -101,7 +101,7 @@ class Overview:
     """Everything on the first screen.
 
     Attributes:
-        status: of the service at a glance.
+        status: the status of the service.
         health: the score and its reasons.
         alerts: the active alerts, the most severe first.
         total: the figures of all calls that ended in the range.

@@ -123,8 +123,8 @@ def promql_of_trends(monitor: Monitor, **labels: str) -> Queries:
     """Return the PromQL of the signals that have trends, of calls with some labels or of all.
 
     Args:
-        monitor: whose metrics these are.
-        **labels: that the calls have.
+        monitor: the monitor with these metrics.
+        **labels: the labels of the calls.
     """
     queries = _Queries(monitor, _WINDOW, **labels)
     quantiles = {"latency_p50": 0.5, "latency_p95": 0.95, "latency_p99": 0.99}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class _Boot:
-    """An id of this process, by which a page notices that the server has started anew."""
+    """An id of this process, by which a page notices that the server has restarted."""
 
     def __init__(self) -> None:
         self.reset()

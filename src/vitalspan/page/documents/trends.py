@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vitalspan.statistics.periods import Key
 
 _OPERATIONS: Final = 20
-"""Operations that are looked at, those that took most time."""
+"""The number of operations, those that took most time."""
 
 
 @dataclass(frozen=True)

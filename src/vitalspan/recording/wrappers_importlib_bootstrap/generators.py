@@ -64,7 +64,7 @@ def generator_function(site_of: ChooseSite, func: Callable[..., Steps]) -> Calla
                     closing = isinstance(error, GeneratorExit)
         except BaseException as error:
             # Inlined here and below: if an interrupt came on the way into a shared function, before
-            # its own `try`, the call would stay in progress for ever.
+            # its own `try`, the call would stay in progress forever.
             try:
                 _end(site, record, measured, error)
             finally:

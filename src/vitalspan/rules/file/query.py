@@ -107,9 +107,9 @@ def read_count(fields: Fields, field: str, query: Query | None) -> int:
     """Return a number of samples of a signal, 0 without the field.
 
     Args:
-        fields: of the rule or the factor.
-        field: that has the number.
-        query: what it asks; None where that is unknown.
+        fields: the fields of the rule or the factor.
+        field: the field with the number.
+        query: its query; None if that is unknown.
     """
     count = fields.whole_number(field, "a number of samples such as 20")
     signal = None if query is None else catalogue.signal_of(query)
