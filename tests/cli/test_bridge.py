@@ -299,11 +299,11 @@ class TestScraping:
         ("status", "headers", "body", "hint"),
         [
             (404, {}, b"", "answered 404"),
-            (200, {"Content-Type": "text/html"}, b"<html>\n", "no exposition"),
+            (200, {"Content-Type": "text/html"}, b"<html>\n", "not an exposition"),
             (200, {"Content-Encoding": "gzip"}, b"plain", "not compressed"),
             (200, {"Content-Encoding": "gzip"}, CUT_OFF, "too early"),
             (200, {"Content-Encoding": "gzip"}, b"", "too early"),
-            (200, {}, b"\xff", "no exposition"),
+            (200, {}, b"\xff", "not an exposition"),
         ],
     )
     def test_answers_that_are_no_exposition(

@@ -222,10 +222,10 @@ def test_health_by_metrics_alone(scripted: Scripted, capsys: pytest.CaptureFixtu
     ("answer", "complaint"),
     [
         ((404, ""), "answered 404"),
-        ((200, "\x1b[2J{"), "no exposition"),
+        ((200, "\x1b[2J{"), "not an exposition"),
         ((200, "# TYPE a gauge\na 1\n"), "has no metrics of vitalspan"),
-        ((200, '{"score": 1}'), "no exposition"),
-        ((200, f"a{'{' * 5000} 1"), "no exposition"),
+        ((200, '{"score": 1}'), "not an exposition"),
+        ((200, f"a{'{' * 5000} 1"), "not an exposition"),
     ],
 )
 def test_health_of_what_has_none(
