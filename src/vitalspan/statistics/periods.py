@@ -26,6 +26,11 @@ Key = tuple[str | None, str | None]
 """The component and the operation of pooled series; None for all."""
 
 
+def keys_of(component: str | None, operation: str | None) -> tuple[Key, ...]:
+    """Return all keys that the calls of an operation are pooled with."""
+    return (None, None), (component, None), (None, operation), (component, operation)
+
+
 class SeriesNames(NamedTuple):
     """The names that identify a series of calls that is not in memory."""
 

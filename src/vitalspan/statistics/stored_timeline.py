@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from vitalspan.metrics import COMPONENT, OPERATION
-from vitalspan.statistics.periods import Key
+from vitalspan.statistics.periods import Key, keys_of
 from vitalspan.statistics.timeline import MAX_SLOTS, SlotSums, Timeline, slot_width
 from vitalspan.store.frame import Frame
 from vitalspan.store.protocol import StoredSeries
@@ -67,8 +67,7 @@ def _groups(keys: Iterable[Key], every: Iterable[StoredSeries]) -> dict[int, _Ke
         if series.kind != "operation":
             continue
         component, operation = series.labels.get(COMPONENT), series.labels.get(OPERATION)
-        own: tuple[Key, ...] = ((None, None), (component, None), (None, operation))
-        chosen = [key for key in (*own, (component, operation)) if key in wanted]
+        chosen = [key for key in keys_of(component, operation) if key in wanted]
         if chosen:
             groups.setdefault(series.group, {})[series.place] = chosen
     return groups

@@ -12,7 +12,7 @@ from vitalspan.history.operation_series import OperationSeries
 from vitalspan.recording.buckets import BucketGrid
 from vitalspan.runtime.pace import pause_if_due
 from vitalspan.statistics.call_sums import add_amounts, bucket_durations, quantile_of
-from vitalspan.statistics.periods import Key, Window
+from vitalspan.statistics.periods import Key, Window, keys_of
 from vitalspan.store.frame import PLAIN_GRID, Frame
 from vitalspan.store.reader import StoredSums
 
@@ -258,9 +258,7 @@ def timelines(
     edges = slot_edges(history.ticks.times, period.start, period.end, width, epoch)
     sums = {key: TimelineSums(edges) for key in keys}
     for track in history.operations.all:
-        component, operation = track.series.component, track.series.operation
-        own: tuple[Key, ...] = ((None, None), (component, None), (None, operation))
-        for key in (*own, (component, operation)):
+        for key in keys_of(track.series.component, track.series.operation):
             one = sums.get(key)
             if one is not None:
                 one.add(track)
