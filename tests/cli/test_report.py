@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
 from vitalspan.cli.main import main
-from vitalspan.http_client import HttpResponse
+from vitalspan.http_client.client import HttpResponse
 from vitalspan.reports.text_format import as_text
 from vitalspan.top import service_report
 from vitalspan.top.json_fields import Fields

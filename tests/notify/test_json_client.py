@@ -16,7 +16,7 @@ from support.certificates import Authority
 from support.waiting import wait_until
 from support.webhook_sink import WebhookSink, run_hanging, run_sink
 from vitalspan.errors import ConfigurationError
-from vitalspan.http_target import HttpTarget, shown
+from vitalspan.http_client.target import HttpTarget, shown
 from vitalspan.notify import Alertmanager, Webhook
 from vitalspan.notify.json_client import JsonClient
 from vitalspan.notify.receiver import UndeliveredError

@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry
 import vitalspan as vs
 from support.prometheus_api import Answer, fake_prometheus, matrix, vector
 from vitalspan.cli.main import main
-from vitalspan.http_target import HttpTarget
-from vitalspan.prometheus_http import PrometheusHttp
+from vitalspan.http_client.prometheus_api import PrometheusHttp
+from vitalspan.http_client.target import HttpTarget
 from vitalspan.store.call_selection import CallSelection
 from vitalspan.store.errors import StoreError
 from vitalspan.store.frame import PLAIN_GRID

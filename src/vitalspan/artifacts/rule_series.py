@@ -9,11 +9,11 @@ from typing import Final, NamedTuple, Protocol
 from vitalspan import metrics as names
 from vitalspan.artifacts.dashboard_check.prometheus_api import PrometheusApi
 from vitalspan.compiler.fleet_query import FleetQuery
-from vitalspan.http_client import fetch
-from vitalspan.http_connection import HttpError
-from vitalspan.http_target import HttpTarget
+from vitalspan.http_client.client import fetch
+from vitalspan.http_client.connection import HttpError
+from vitalspan.http_client.prometheus_api import RefusedError, through_environment_proxy
+from vitalspan.http_client.target import HttpTarget
 from vitalspan.metrics import COMPONENT, DURATION_COUNT, OPERATION, Family, measure
-from vitalspan.prometheus_http import RefusedError, through_environment_proxy
 from vitalspan.promql.context import PromqlContext
 from vitalspan.promql.expression import VectorSelector
 from vitalspan.promql.find_selectors import selectors

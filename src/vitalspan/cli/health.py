@@ -28,7 +28,7 @@ def add_to(commands: Commands[Any]) -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     from vitalspan.bridge.scrape.scrape_target import ScrapeError  # noqa: PLC0415 - other commands need
-    from vitalspan.http_target import shown  # noqa: PLC0415
+    from vitalspan.http_client.target import shown  # noqa: PLC0415
     from vitalspan.top.health_check import UNREACHABLE, health_at  # noqa: PLC0415
     from vitalspan.top.instances import metrics_url  # noqa: PLC0415
     from vitalspan.top.terminal_text import safe  # noqa: PLC0415

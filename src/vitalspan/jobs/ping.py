@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from urllib.parse import urlsplit, urlunsplit
 
-from vitalspan.http_target import HttpTarget
+from vitalspan.http_client.target import HttpTarget
 from vitalspan.jobs.job_report import JobReport
 from vitalspan.jobs.outcome import SUCCEEDED
 from vitalspan.notify.json_client import JsonClient

@@ -12,7 +12,7 @@ from prometheus_client.exposition import (
 )
 
 from vitalspan.errors import ConfigurationError
-from vitalspan.http_target import HttpTarget
+from vitalspan.http_client.target import HttpTarget
 from vitalspan.jobs.job_report import JobReport
 from vitalspan.labels import check_name, value_text
 

@@ -8,9 +8,9 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from vitalspan.errors import ConfigurationError
-from vitalspan.http_client import HttpClient, HttpResponse
-from vitalspan.http_connection import HttpError
-from vitalspan.http_target import HttpTarget, retry_after, shown
+from vitalspan.http_client.client import HttpClient, HttpResponse
+from vitalspan.http_client.connection import HttpError
+from vitalspan.http_client.target import HttpTarget, retry_after, shown
 from vitalspan.notify.receiver import UndeliveredError
 
 _REDIRECTIONS: Final = (HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT)

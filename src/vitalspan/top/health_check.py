@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from vitalspan.bridge.scrape.scrape_target import ScrapeError, get, text_of
-from vitalspan.http_target import HttpTarget
+from vitalspan.http_client.target import HttpTarget
 from vitalspan.top.instances import Instance, metrics_url
 from vitalspan.top.json_fields import Fields
 from vitalspan.top.service_metrics import NO_DATA

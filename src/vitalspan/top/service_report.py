@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from vitalspan.bridge.scrape.scrape_target import ScrapeError, get, text_of
-from vitalspan.http_target import HttpTarget, shown
+from vitalspan.http_client.target import HttpTarget, shown
 from vitalspan.reports.document import (
     Bullets,
     Cell,

@@ -14,7 +14,7 @@ import pytest
 
 from vitalspan.artifacts.dashboard_check import prometheus_api as server_
 from vitalspan.cli.main import main
-from vitalspan.prometheus_http import ServerError
+from vitalspan.http_client.prometheus_api import ServerError
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from vitalspan.artifacts.dashboard_check.panel_queries import (
 )
 from vitalspan.artifacts.dashboard_check.prometheus_api import PrometheusApi
 from vitalspan.artifacts.dashboard_check.variable_values import VariableRange, VariableValues
-from vitalspan.prometheus_http import RefusedError
+from vitalspan.http_client.prometheus_api import RefusedError
 
 Status = Literal["data", "on_purpose", "nothing", "error"]
 

@@ -7,8 +7,8 @@ from collections import Counter
 from typing import Any, Final
 from urllib.parse import quote
 
-from vitalspan.http_target import HttpTarget
-from vitalspan.prometheus_http import PrometheusHttp, RefusedError, ServerError
+from vitalspan.http_client.prometheus_api import PrometheusHttp, RefusedError, ServerError
+from vitalspan.http_client.target import HttpTarget
 from vitalspan.units import parse_duration
 
 _MOST: Final = 256 * 2**20

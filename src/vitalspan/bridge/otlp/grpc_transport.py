@@ -19,8 +19,8 @@ from urllib.parse import unquote
 from vitalspan.bridge.otlp.protobuf_reader import read_fields
 from vitalspan.bridge.otlp.transport import Accepted, ExportError, read_response
 from vitalspan.errors import MissingExtraError
-from vitalspan.http_connection import Connection, HttpError
-from vitalspan.http_target import HttpTarget
+from vitalspan.http_client.connection import Connection, HttpError
+from vitalspan.http_client.target import HttpTarget
 
 if TYPE_CHECKING:
     from h2.connection import H2Connection

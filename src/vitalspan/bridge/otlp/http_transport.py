@@ -7,9 +7,9 @@ from http import HTTPStatus
 from typing import Final
 
 from vitalspan.bridge.otlp.transport import Accepted, ExportError, read_response
-from vitalspan.http_client import HttpClient, HttpResponse
-from vitalspan.http_connection import HttpError
-from vitalspan.http_target import HttpTarget, retry_after
+from vitalspan.http_client.client import HttpClient, HttpResponse
+from vitalspan.http_client.connection import HttpError
+from vitalspan.http_client.target import HttpTarget, retry_after
 
 _AGAIN: Final = (
     HTTPStatus.TOO_MANY_REQUESTS,

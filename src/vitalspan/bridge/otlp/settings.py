@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from vitalspan.errors import ConfigurationError
-from vitalspan.http_target import HttpTarget
+from vitalspan.http_client.target import HttpTarget
 
 WHAT: Final = "OTLP metrics"
 

@@ -15,9 +15,9 @@ from vitalspan.bridge.scrape.protobuf_parser import CONTENT_TYPE as PROTOBUF
 from vitalspan.bridge.scrape.protobuf_parser import parse_families
 from vitalspan.bridge.scrape.text_parser import parse_metrics
 from vitalspan.errors import VitalspanError
-from vitalspan.http_client import HttpClient, HttpResponse
-from vitalspan.http_connection import HttpError
-from vitalspan.http_target import HttpTarget
+from vitalspan.http_client.client import HttpClient, HttpResponse
+from vitalspan.http_client.connection import HttpError
+from vitalspan.http_client.target import HttpTarget
 
 ACCEPT_TEXT: Final = (
     "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.8,"

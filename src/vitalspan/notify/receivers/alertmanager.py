@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from vitalspan.checks import seconds_above_0
 from vitalspan.errors import ConfigurationError
-from vitalspan.http_target import HttpTarget, shown
+from vitalspan.http_client.target import HttpTarget, shown
 from vitalspan.notify.json_client import JsonClient
 from vitalspan.notify.plans.resend import Batch, ResendPlan, SilenceChange
 from vitalspan.notify.receiver import Endpoint

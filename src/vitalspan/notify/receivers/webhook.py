@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from vitalspan.checks import check_whole
 from vitalspan.errors import ConfigurationError
-from vitalspan.http_target import HttpTarget, shown
+from vitalspan.http_client.target import HttpTarget, shown
 from vitalspan.notify.bodies import Body, alertmanager
 from vitalspan.notify.json_client import JsonClient
 from vitalspan.notify.plans.grouped import GroupPlan, Notification, group_timing

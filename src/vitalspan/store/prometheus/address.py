@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from vitalspan.errors import ConfigurationError
-from vitalspan.http_target import HttpTarget
+from vitalspan.http_client.target import HttpTarget
 from vitalspan.promql.matchers import Matcher
 from vitalspan.units import parse_duration
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
-from vitalspan.http_target import HttpTarget
-from vitalspan.prometheus_http import (
+from vitalspan.http_client.prometheus_api import (
     PrometheusHttp,
     RefusedError,
     ServerError,
@@ -16,6 +15,7 @@ from vitalspan.prometheus_http import (
     TooLargeError,
     UnreachableError,
 )
+from vitalspan.http_client.target import HttpTarget
 from vitalspan.runtime.internal_errors import logger
 from vitalspan.store.errors import StoreError
 

@@ -16,9 +16,9 @@ import pytest
 from support.certificates import Authority
 from support.webhook_sink import run_sink
 from vitalspan.errors import ConfigurationError
-from vitalspan.http_client import HttpResponse, fetch
-from vitalspan.http_target import HttpTarget
-from vitalspan.prometheus_http import through_environment_proxy
+from vitalspan.http_client.client import HttpResponse, fetch
+from vitalspan.http_client.prometheus_api import through_environment_proxy
+from vitalspan.http_client.target import HttpTarget
 
 Asked = list[tuple[str, str, str | None, bytes]]
 

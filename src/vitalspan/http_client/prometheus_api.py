@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 from urllib.request import getproxies, proxy_bypass
 
 from vitalspan.errors import ConfigurationError, VitalspanError
-from vitalspan.http_client import HttpResponse, fetch
-from vitalspan.http_connection import HttpError
-from vitalspan.http_target import HttpTarget, Proxy
+from vitalspan.http_client.client import HttpResponse, fetch
+from vitalspan.http_client.connection import HttpError
+from vitalspan.http_client.target import HttpTarget, Proxy
 
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _ACCESS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)

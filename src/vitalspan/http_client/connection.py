@@ -10,7 +10,7 @@ from typing import Any
 
 import h11
 
-from vitalspan.http_target import HttpTarget, Proxy
+from vitalspan.http_client.target import HttpTarget, Proxy
 
 
 class HttpError(Exception):

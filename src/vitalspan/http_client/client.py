@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 
 import h11
 
-from vitalspan.http_connection import Connection, HttpError, events_of
-from vitalspan.http_target import HttpTarget
+from vitalspan.http_client.connection import Connection, HttpError, events_of
+from vitalspan.http_client.target import HttpTarget
 
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 

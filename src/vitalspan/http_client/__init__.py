@@ -1,0 +1,1 @@
+"""Internal: the HTTP client of receivers, scrapes and stores."""
