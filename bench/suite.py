@@ -54,6 +54,7 @@ CASES = (
     Case("probes", "cases.probes", "health"),
     Case("silent", "cases.probes", "silent", processes=1),
     Case("page", "cases.page", environment=BROWSER, processes=1),
+    Case("page-viewers", "cases.page_viewers", environment=BROWSER, processes=1),
     Case("http-fastapi", "cases.http", "fastapi", environment=BESIDE),
     Case("http-flask", "cases.http", "flask", environment=BESIDE),
     Case("http-django", "cases.http", "django", environment=BESIDE),

@@ -309,6 +309,21 @@ FIGURE_ROWS = (
         *("{unseen:.1f} ms, without a server {without:.1f} ms", 3.0, " ms"),
     ),
     FigureRow(
+        "page-viewers",
+        "viewed probe",
+        "p99 of `/health` while 6 tabs and 200 clients look at it to that of",
+        "an equal service beside it: {viewed:.1f} ms and {other:.1f} ms; "
+        "medians {viewed median:.1f} and {other median:.1f} ms",
+        *(None, "x"),
+    ),
+    FigureRow(
+        "page-viewers",
+        "viewed scrape",
+        "the same of a scrape",
+        "{viewed:.1f} ms and {other:.1f} ms; medians {viewed median:.1f} and {other median:.1f} ms",
+        *(1.3, "x"),
+    ),
+    FigureRow(
         *("otlp-push", "push", "an OTLP push of 1,000 operations to the SDK's"),
         *("{vitalspan:.1f} ms, the SDK {sdk:.1f} ms, {series:.0f} series", 0.6, "x"),
     ),
