@@ -358,7 +358,7 @@ def test_a_changed_file_is_read_again_and_a_broken_one_is_not(
         "BB",
     }
     assert watched.sample("vitalspan_rules_reload_failed") == 1
-    assert len([one for one in caplog.records if "still in force" in one.message]) == 1
+    assert len([one for one in caplog.records if "stay in force" in one.message]) == 1
     assert not watched.monitor.rules.reload()
     write("{alert: CCC, series: depth, above: 1}")
     assert watched.monitor.rules.reload()
