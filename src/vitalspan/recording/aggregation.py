@@ -87,8 +87,7 @@ class Aggregator(MonitorPart):
         try:
             find_room(_DEEPEST)
         except RecursionError:
-            # A fold that stops halfway loses calls. A later call, higher up the stack, will fold
-            # instead.
+            # A fold that stops halfway loses calls. A later call, higher up the stack, will do it.
             series.limit = len(series.records) + series.batch
             return
         try:
@@ -158,8 +157,7 @@ class Aggregator(MonitorPart):
                 # A batch in hand is added to the pending ones before it is removed from `in_hand`.
                 batches = [*list(series.in_hand.values()), list(series.records)]
                 if not series.pending:
-                    # Records that are put back are in the buffer before they are removed from
-                    # `in_hand`.
+                    # What is put back is in the buffer before it is removed from `in_hand`.
                     yield {id(record): record for batch in batches for record in batch}.values()
                     break
                 self._apply(series)
@@ -175,8 +173,7 @@ class Aggregator(MonitorPart):
         for series in relocated:
             ended += self._flush_and_collect(series)
         if ended:
-            # All at once, because adding the calls series by series would sort again for each
-            # series.
+            # All at once, because adding them series by series would sort again for each.
             ended.sort(key=_start)
             self.recent.add(ended, max(map(_duration, ended)))
         self.recent.settle()
@@ -276,8 +273,7 @@ class Aggregator(MonitorPart):
                 except Exception:  # noqa: BLE001 - the call itself is counted
                     self._internal_errors.note("session", "calls are missing in their session")
                 for record in counted.noted:
-                    # A reader that looks at the batches of other threads may meet this record
-                    # again.
+                    # A reader of the batches of other threads may meet this record again.
                     record[3].enclosure = None
         return batch
 

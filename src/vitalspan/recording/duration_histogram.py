@@ -9,12 +9,7 @@ from itertools import accumulate
 from operator import sub
 from typing import Final, NamedTuple
 
-from vitalspan.recording.buckets import (
-    SCALE,
-    ZERO_THRESHOLD,
-    BucketGrid,
-    grid_of,
-)
+from vitalspan.recording.buckets import SCALE, ZERO_THRESHOLD, BucketGrid, grid_of
 from vitalspan.recording.exponential_buckets import ExponentialBuckets
 
 _STEP: Final = 8

@@ -138,11 +138,10 @@ class SampleStore:
             epoch: the difference to the time of day, in seconds.
             reading: what was read.
         """
-        if not self._selections:
-            # So that the first expression finds the time of the previous tick.
-            self.now = round((now + self._offset(epoch)) * 1000)
-            return
+        # Also before there are selections: the first expression needs the time of this tick.
         self.now = at = round((now + self._offset(epoch)) * 1000)
+        if not self._selections:
+            return
         if self._has_room:
             self._has_room = False
             self._take_refused(_REGISTRY)
