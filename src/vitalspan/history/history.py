@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from vitalspan.history.operation_series import OperationSeries
 from vitalspan.history.registry_metrics import (
@@ -56,7 +56,11 @@ class History:
         self.operations: SeriesIndex[OperationSeries] = SeriesIndex(OPERATION)
         self.caches: SeriesIndex[TimeSeries] = SeriesIndex("cache")
         self.apis: SeriesIndex[TimeSeries] = SeriesIndex("api")
+        self.models: SeriesIndex[TimeSeries] = SeriesIndex("model")
         self.slos: SeriesIndex[TimeSeries] = SeriesIndex("slo")
+        self._indexes: tuple[SeriesIndex[Any], ...] = (
+            *(self.operations, self.caches, self.apis, self.models, self.slos),
+        )
         self.metrics = Metrics(read_metrics)
         self.slo_counters: dict[str, SloCounter | SeriesSloCounter] = {}
         self._call_counters: dict[str, SloCounter] = {}
@@ -65,7 +69,7 @@ class History:
         self._own_metrics: dict[str, RegistryMetric] = {}
         self._series: dict[Series, OperationSeries] = {}
         self._tracks: dict[_Identity, TimeSeries] = {}
-        for collection in (self.operations, self.caches, self.apis, self.slos):
+        for collection in self._indexes:
             collection.retain(DEFAULT_RETENTION)
         # There are few of them, and error budgets cover weeks.
         self.slos.retain(LONGEST)
@@ -101,6 +105,10 @@ class History:
             labels = {COMPONENT: api.component, "api": api.name}
             values = {name: getattr(api, name) for name in ("oks", "errors", "tokens", "cost")}
             self._note(self.apis, labels, now, values)
+        for component, name, model, amounts in self.counts.models():
+            self._note(
+                self.models, {COMPONENT: component, "api": name, "model": model}, now, amounts
+            )
         self.metrics.observe(now, samples, self.ticks)
         return True
 
@@ -121,7 +129,7 @@ class History:
         self.ticks = Ticks(self.counts.now())
         self._series.clear()
         self._tracks.clear()
-        for collection in (self.operations, self.caches, self.apis, self.slos):
+        for collection in self._indexes:
             collection.clear()
         self.metrics.clear()
         for slo_counter in self._series_counters.values():
@@ -155,7 +163,7 @@ class History:
         Windows that begin before that tick only contain what was counted after it.
         """
         self.ticks = Ticks(self.ticks.times[-1])
-        for collection in (self.operations, self.caches, self.apis, self.slos):
+        for collection in self._indexes:
             for track in collection.all:
                 track.begin_at_first_entry()
 

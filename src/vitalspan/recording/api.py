@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 from vitalspan.labels import value_text
+from vitalspan.metrics import OVERFLOW
 from vitalspan.recording.api_call import ApiCall
 from vitalspan.recording.enclosing_sessions import CountedKey, EnclosingSession
 from vitalspan.recording.lock_free_counter import LockFreeCounter, amount_of
@@ -19,6 +20,12 @@ MODEL_AMOUNTS: Final = (
     "retries",
 )
 """The amounts that are also counted by model."""
+
+MODEL_COLUMNS: Final = ("oks", "errors", "tokens", "cost", *MODEL_AMOUNTS)
+"""Everything that is counted by model."""
+
+MAX_MODELS: Final = 100
+"""The maximum number of models of an API; further ones are counted as `_overflow`."""
 
 
 class ApiUsage(NamedTuple):
@@ -93,7 +100,7 @@ class Recording(Protocol):
 class Api(MonitorPart):
     """Calls to one API, with their tokens and their cost in US dollars."""
 
-    __slots__ = ("_recording", "component", "cost", "errors", "name", "oks", "tokens")
+    __slots__ = ("_recording", "component", "cost", "errors", "models", "name", "oks", "tokens")
 
     def __init__(self, component: str, name: str, recording: Recording) -> None:
         self.component = component
@@ -102,6 +109,8 @@ class Api(MonitorPart):
         self.errors = LockFreeCounter()
         self.tokens = LockFreeCounter()
         self.cost = LockFreeCounter()
+        self.models: dict[str, dict[str, LockFreeCounter]] = {}
+        """The counters of each model, by column."""
         self._recording = recording
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -167,8 +176,11 @@ class Api(MonitorPart):
         self._add(self.tokens, used)
         usage = usage._replace(cost=self._amount("cost", cost))
         self._add(self.cost, usage.cost)
+        outcome = "oks" if error is None else "errors"
+        if usage.model:
+            self._add_to_model(outcome, used, usage)
         if recording.open_sessions:
-            self._add_to_session("oks" if error is None else "errors", used, usage)
+            self._add_to_session(outcome, used, usage)
         if usage.has_details:
             self._record_usage(usage)
 
@@ -184,6 +196,19 @@ class Api(MonitorPart):
     def counters(self) -> Iterator[LockFreeCounter]:
         """Yield every counter."""
         yield from (self.oks, self.errors, self.tokens, self.cost)
+
+    def _add_to_model(self, outcome: str, tokens: float, usage: ApiUsage) -> None:
+        model = usage.model
+        if model not in self.models and len(self.models) >= MAX_MODELS:
+            model = OVERFLOW
+        columns = self.models.get(model)
+        if columns is None:
+            fresh = {column: LockFreeCounter() for column in MODEL_COLUMNS}
+            columns = self.models.setdefault(model, fresh)
+        columns[outcome].add()
+        self._add(columns["tokens"], tokens)
+        for column in ("cost", *MODEL_AMOUNTS):
+            self._add(columns[column], getattr(usage, column))
 
     def _add_to_session(self, outcome: str, tokens: float, usage: ApiUsage) -> None:
         amounts = {outcome: 1.0, "tokens": tokens, "cost": usage.cost}

@@ -133,6 +133,8 @@ class CounterTable:
         for one in counted:
             for counter in one.counters():
                 counter.reset()
+        for api in self.apis.values():
+            api.models.clear()
 
     def _one(
         self,

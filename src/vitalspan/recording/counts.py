@@ -33,6 +33,15 @@ class ApiCounts(NamedTuple):
     cost: float
 
 
+class ModelCounts(NamedTuple):
+    """The calls to one model of an API, by column of `MODEL_COLUMNS`."""
+
+    component: str
+    api: str
+    model: str
+    amounts: Mapping[str, float]
+
+
 class SloCounts(NamedTuple):
     """The events of one SLO, for one set of the labels that separate its budgets."""
 
@@ -107,6 +116,10 @@ class Counts(Protocol):
         """Return the counts of every API."""
         ...
 
+    def models(self) -> Iterable[ModelCounts]:
+        """Return the counts of every model of every API; none if several processes count."""
+        ...
+
     def slos(self, counters: Mapping[str, SloCounter]) -> Iterable[SloCounts]:
         """Return the counts of SLOs.
 
@@ -172,6 +185,13 @@ class ProcessCounts:
         for api in list(self.counters.apis.values()):
             totals = (counter.total() for counter in api.counters())
             yield ApiCounts(api.component, api.name, *totals)
+
+    def models(self) -> Iterator[ModelCounts]:
+        """Yield the counts of every model of every API."""
+        for api in list(self.counters.apis.values()):
+            for model, columns in list(api.models.items()):
+                amounts = {column: counter.total() for column, counter in columns.items()}
+                yield ModelCounts(api.component, api.name, model, amounts)
 
     def slos(self, counters: Mapping[str, SloCounter]) -> Iterator[SloCounts]:
         """Yield the counts of SLOs."""

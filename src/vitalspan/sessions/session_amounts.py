@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from vitalspan.metrics import OVERFLOW
-from vitalspan.recording.api import MODEL_AMOUNTS
 from vitalspan.recording.enclosing_sessions import CountedKey
 from vitalspan.recording.lock_free_counter import LockFreeCounter
 from vitalspan.statistics.call_statistics import (
@@ -56,9 +55,7 @@ class SessionAmounts:
         """Yield the calls to each API."""
         models: dict[tuple[str, str], list[ModelStatistics]] = {}
         for (_, component, name, model), totals in self._of(_MODEL):
-            figures = ModelStatistics(
-                model, *_calls(totals), *(totals.get(column, 0) for column in MODEL_AMOUNTS)
-            )
+            figures = ModelStatistics.of(model, totals)
             models.setdefault((component, name), []).append(figures)
         for (_, component, name, _), totals in self._of("api"):
             own = models.get((component, name), ())

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vitalspan.recording.api import MODEL_AMOUNTS
+
 
 @dataclass(frozen=True)
 class ErrorStatistics:
@@ -79,6 +81,18 @@ class ModelStatistics:
     reasoning_tokens: float
     retries: float
 
+    @classmethod
+    def of(cls, model: str, amounts: Mapping[str, float]) -> ModelStatistics:
+        """Return the figures of a model, from its counts by column; what is missing is 0."""
+        errors = amounts.get("errors", 0)
+        columns = ("tokens", "cost", *MODEL_AMOUNTS)
+        return cls(
+            model,
+            amounts.get("oks", 0) + errors,
+            errors,
+            *(amounts.get(column, 0) for column in columns),
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields in types that JSON has."""
         return dict(vars(self))
@@ -95,7 +109,8 @@ class ApiStatistics:
         errors: the number of failed calls.
         tokens: the number of tokens.
         cost: the cost in US dollars.
-        models: the models in a session, ordered by cost, the highest first.
+        models: the figures of each model, the one with the highest cost first; empty if there are
+            none, and from several workers or a Prometheus, which only have the metrics.
     """
 
     component: str

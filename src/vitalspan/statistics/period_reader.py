@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from vitalspan.errors import VitalspanError
-from vitalspan.statistics.call_statistics import ApiStatistics, CacheStatistics
+from vitalspan.statistics.call_statistics import (
+    ApiStatistics,
+    CacheStatistics,
+    ModelStatistics,
+)
 from vitalspan.statistics.call_sums import CallSums
 from vitalspan.statistics.earlier_history import EarlierHistory, longest_of
 from vitalspan.statistics.periods import (
@@ -25,7 +29,7 @@ from vitalspan.store.call_selection import EVERY_CALL, CallSelection
 
 if TYPE_CHECKING:
     from vitalspan.history.history import History
-    from vitalspan.recording.counts import ApiCounts, Counts
+    from vitalspan.recording.counts import ApiCounts, Counts, ModelCounts
     from vitalspan.recording.series import Series
 
 
@@ -98,7 +102,7 @@ class PeriodReader:
         with self._period(every, question, earlier) as period:
             period.pool(sums, key_of)
             caches = tuple(CacheStatistics(*one) for one in period.caches())
-            apis = tuple(map(_api_statistics, period.apis()))
+            apis = tuple(_api_statistics(period.apis(), period.models()))
             pooled = PooledCalls(sums, period.seconds, caches, apis)
         for series in every:
             key = key_of(series)
@@ -170,6 +174,15 @@ class PeriodReader:
             return None
 
 
-def _api_statistics(counts: ApiCounts) -> ApiStatistics:
-    component, name, oks, errors, tokens, cost = counts
-    return ApiStatistics(component, name, oks + errors, errors, tokens, cost)
+def _api_statistics(
+    apis: Iterable[ApiCounts], models: Iterable[ModelCounts]
+) -> Iterator[ApiStatistics]:
+    by_api: dict[tuple[str, str], list[ModelStatistics]] = {}
+    for component, api, model, amounts in models:
+        figures = ModelStatistics.of(model, amounts)
+        if figures.calls:
+            by_api.setdefault((component, api), []).append(figures)
+    for component, name, oks, errors, tokens, cost in apis:
+        own = by_api.get((component, name), ())
+        by_cost = tuple(sorted(own, key=lambda one: (-one.cost, -one.tokens)))
+        yield ApiStatistics(component, name, oks + errors, errors, tokens, cost, by_cost)

@@ -11,7 +11,8 @@ from vitalspan.errors import ConfigurationError
 from vitalspan.history.ticks import LONGEST
 from vitalspan.labels import Labels
 from vitalspan.metrics import COMPONENT
-from vitalspan.recording.counts import ApiCounts, CacheCounts
+from vitalspan.recording.api import MODEL_COLUMNS
+from vitalspan.recording.counts import ApiCounts, CacheCounts, ModelCounts
 from vitalspan.runtime.pace import pause_if_due
 from vitalspan.statistics.call_sums import CallSums
 from vitalspan.store.call_selection import EVERY_CALL, CallSelection
@@ -68,6 +69,10 @@ class Period(Protocol):
         """Return the calls to APIs."""
         ...
 
+    def models(self) -> Iterable[ModelCounts]:
+        """Return the calls to models of APIs."""
+        ...
+
 
 class PeriodQuestion(NamedTuple):
     """A query for a period.
@@ -93,7 +98,7 @@ class SinceStart:
 
     def __init__(self, counts: Counts, series: list[Series]) -> None:
         self._series = series
-        self.caches, self.apis = counts.caches, counts.apis
+        self.caches, self.apis, self.models = counts.caches, counts.apis, counts.models
         epoch = counts.epoch()
         # Other processes may have started earlier.
         created = (one.created - epoch for one in series if one.created)
@@ -156,6 +161,13 @@ class Window:
         for track in self._history.apis.all:
             grown = self._grown(track, "oks", "errors", "tokens", "cost")
             yield ApiCounts(track.labels[COMPONENT], track.labels["api"], *grown)
+
+    def models(self) -> Iterator[ModelCounts]:
+        """Yield the calls to models of APIs."""
+        for track in self._history.models.all:
+            labels = track.labels
+            amounts = dict(zip(MODEL_COLUMNS, self._grown(track, *MODEL_COLUMNS), strict=True))
+            yield ModelCounts(labels[COMPONENT], labels["api"], labels["model"], amounts)
 
     def _grown(self, track: TimeSeries, *columns: str) -> list[float]:
         start, end = self._start, self._end

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from vitalspan.metrics import COMPONENT, OPERATION
-from vitalspan.recording.counts import ApiCounts, CacheCounts
+from vitalspan.recording.counts import ApiCounts, CacheCounts, ModelCounts
 from vitalspan.statistics.call_sums import CallSums
 from vitalspan.statistics.periods import Key, KeyOf, SeriesNames
 from vitalspan.store.protocol import StoredSeries
@@ -51,7 +51,7 @@ class StoredWindow:
         def includes(series: StoredSeries) -> bool:
             if series.kind == "operation":
                 return key_of(_names(series)) is not None
-            return series.kind in ("cache", "api")
+            return series.kind in ("cache", "api", "model")
 
         period = self._read(self._start, self._end, self._now, includes)
         self._series = period.series
@@ -74,6 +74,12 @@ class StoredWindow:
             labels = stored.series.labels
             counts = (stored.extras.get(name, 0.0) for name in ("oks", "errors", "tokens", "cost"))
             yield ApiCounts(labels[COMPONENT], labels["api"], *counts)
+
+    def models(self) -> Iterator[ModelCounts]:
+        """Yield the calls to models of APIs."""
+        for stored in self._of_kind("model"):
+            labels = stored.series.labels
+            yield ModelCounts(labels[COMPONENT], labels["api"], labels["model"], stored.extras)
 
     def _of_kind(self, kind: str) -> Iterable[StoredSums]:
         return [one for one in self._series if one.series.kind == kind]

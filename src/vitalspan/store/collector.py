@@ -107,8 +107,8 @@ class Collector:
 
     def _forget_removed(self) -> None:
         history = self._history
-        every = (history.operations, history.caches, history.apis, history.slos)
-        removals = [index.removals for index in every]
+        every = (history.caches, history.apis, history.models, history.slos)
+        removals = [history.operations.removals, *(index.removals for index in every)]
         if removals != self._removals:
             self._removals = removals
             self._places.clear()
@@ -116,9 +116,8 @@ class Collector:
 
     def _other_series(self) -> Iterator[tuple[str, TimeSeries]]:
         history = self._history
-        for kind, index in (("cache", history.caches), ("api", history.apis)):
-            yield from ((kind, series) for series in index.all)
-        yield from (("slo", series) for series in history.slos.all)
+        for index in (history.caches, history.apis, history.models, history.slos):
+            yield from ((index.key, series) for series in index.all)
 
     def operations(self, group: int) -> Sequence[tuple[int, OperationSeries]]:
         """Return the operations of a group that had calls, each with its place."""

@@ -15,7 +15,7 @@ class StoredSeries(NamedTuple):
 
     Attributes:
         number: the number of the series in its store, from 0.
-        kind: `operation`, `cache`, `api` or `slo`.
+        kind: `operation`, `cache`, `api`, `model` or `slo`.
         labels: the labels that identify it within its kind.
     """
 

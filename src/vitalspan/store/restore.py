@@ -60,7 +60,7 @@ class HistoryRestorer:
         written = self._reader.written() - epoch
         if not now - LONGEST < written <= now:
             return
-        indexes = history.operations, history.caches, history.apis
+        indexes = history.operations, history.caches, history.apis, history.models
         retention = max(index.retention for index in indexes)
         self._written, self._began = written, now
         entries = self._entries(now, epoch, retention, lambda one: one.kind != "slo")
@@ -112,6 +112,7 @@ class HistoryRestorer:
             indexes = {
                 "cache": self._history.caches,
                 "api": self._history.apis,
+                "model": self._history.models,
                 "slo": self._history.slos,
             }
             track = self._history.time_series(indexes[series.kind], series.labels)

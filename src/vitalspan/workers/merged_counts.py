@@ -11,6 +11,7 @@ from vitalspan.recording.counts import (
     ApiCounts,
     CacheCounts,
     InternalCounts,
+    ModelCounts,
     ProcessCounts,
     SloCounts,
 )
@@ -91,6 +92,10 @@ class MergedCounts:
     def apis(self) -> list[ApiCounts]:
         """Return the counts of all APIs from the last reading."""
         return [ApiCounts(*key, *values) for key, values in self.counts.apis.items()]
+
+    def models(self) -> tuple[ModelCounts, ...]:
+        """Return nothing, because the processes only share the metrics of models."""
+        return ()
 
     def slos(self, counters: Mapping[str, SloCounter]) -> list[SloCounts]:
         """Return the counts of SLOs from the last reading.
