@@ -383,7 +383,7 @@ def test_what_is_refused_is_never_allowed(answers: Check) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "detail"),
     [
-        ([], 1, "no such data source: ${DS_PROMETHEUS}, which is no variable of the dashboard"),
+        ([], 1, "no such data source: ${DS_PROMETHEUS}, which is not a variable of the dashboard"),
         (["--var", "DS_PROMETHEUS=prom"], 0, ""),
     ],
 )

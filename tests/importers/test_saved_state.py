@@ -174,8 +174,8 @@ def test_mistakes_have_a_file_and_a_line_and_nothing_is_imported(
     code, url = imported(tmp_path, text)
     assert code == 1
     error = capsys.readouterr().err
-    assert "saved.json:3: duration: 'x' is no number from 0 on" in error
-    assert "saved.json:4: start_time: 'yesterday' is no time" in error
+    assert "saved.json:3: duration: 'x' is not a number from 0 up" in error
+    assert "saved.json:4: start_time: 'yesterday' is not a time" in error
     assert "nothing was imported" in error
     assert imported(tmp_path, text, "--skip")[0] == 0
     assert "1 operations" in (output := capsys.readouterr().out)
@@ -189,14 +189,14 @@ def test_mistakes_have_a_file_and_a_line_and_nothing_is_imported(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"a": [1,\n 2', "saved.json:2: this is no JSON"),
-        ('{"a": 1}\n{"b": }\n', "saved.json:2: this is no JSON"),
+        ('{"a": [1,\n 2', "saved.json:2: this is not JSON"),
+        ('{"a": 1}\n{"b": }\n', "saved.json:2: this is not JSON"),
         ('{"a": 1}', "saved.json:1: there is no operation, session or alert"),
         ("[" * 100_000, "saved.json:1: this is "),
         ('[{"session_id": "s", "start_time": 5}]', "saved.json:1: the session 's' has not ended"),
         ('\n\n{"alert_type": "x", "message": "m", "severity": "bad"}', "saved.json:3: severity"),
         ('{"operation_name": "", "duration": 1, "start_time": 5}', "needs a name"),
-        ('{"operation_name": "a", "duration": NaN, "start_time": 5}', "is no number from 0 on"),
+        ('{"operation_name": "a", "duration": NaN, "start_time": 5}', "is not a number from 0 up"),
     ],
 )
 def test_files_that_cannot_be_used(
@@ -212,7 +212,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "none.json: No such file" in capsys.readouterr().err
     (tmp_path / "saved.json").write_bytes(b'{\n"a": "\xff"}')
     assert main(["history", "import", str(tmp_path / "saved.json"), "--store", url]) == 1
-    assert "saved.json:2: this is no UTF-8" in capsys.readouterr().err
+    assert "saved.json:2: this is not UTF-8" in capsys.readouterr().err
 
 
 def test_what_is_older_than_the_store_keeps_is_said(

@@ -185,7 +185,7 @@ def test_rules_on_signals_are_for_scenarios(
     rules = "groups: [{name: a, rules: [{alert: A, signal: rate, above: 1/s}]}]"
     with pytest.raises(SystemExit):
         main(["rules", "test", str(written(tmp_path, TESTS, rules))])
-    assert "is no rule with an expr: test it with a scenario" in capsys.readouterr().err
+    assert "is not a rule with an expr: test it with a scenario" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["rules", "test", str(written(tmp_path, "rule_files: []\nevaluation_interval: 1m"))])
     assert "tests is missing" in capsys.readouterr().err

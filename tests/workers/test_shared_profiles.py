@@ -39,7 +39,7 @@ def test_a_profile_comes_back_as_it_was(profile: Profile) -> None:
     )
 )
 def test_what_is_no_profile_is_a_value_error(text: bytes) -> None:
-    with pytest.raises(ValueError, match="this is no profile"):
+    with pytest.raises(ValueError, match="this is not a profile"):
         decode(text)
 
 

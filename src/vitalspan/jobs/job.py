@@ -83,7 +83,7 @@ class Job:
         for sink in self.sinks:
             if not isinstance(sink, Sink):
                 raise ConfigurationError(
-                    f"job {self.name}: {sink!r:.80} is no sink: use Pushgateway(...), "
+                    f"job {self.name}: {sink!r:.80} is not a sink: use Pushgateway(...), "
                     "Textfile(...), Otlp(...) or Ping(...) of vitalspan.jobs"
                 )
         job_metrics(self.monitor).declare(self._report)
@@ -118,7 +118,7 @@ class Job:
             TypeError: for anything else.
         """
         if not inspect.isroutine(func) or inspect.isasyncgenfunction(func):
-            raise TypeError(f"job {self.name}: {func!r:.80} is no function or coroutine function")
+            raise TypeError(f"job {self.name}: {func!r:.80} is not a function")
         if inspect.isgeneratorfunction(func):
             raise TypeError(f"job {self.name}: {func!r:.80} is a generator: call it in a function")
         decorated: Any

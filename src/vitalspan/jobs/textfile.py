@@ -43,7 +43,7 @@ class Textfile:
             self._directory = Path(directory)
         except TypeError:
             raise ConfigurationError(
-                f"textfile: {directory!r:.80} is no path: give the directory that the node "
+                f"textfile: {directory!r:.80} is not a path: give the directory that the node "
                 "exporter reads"
             ) from None
 

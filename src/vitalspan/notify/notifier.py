@@ -83,7 +83,7 @@ class Dispatcher:
         """
         if not callable(getattr(receiver, "endpoints", None)):
             raise ConfigurationError(
-                f"{receiver!r:.80} is no receiver: use Alertmanager, Webhook, Callback or Log"
+                f"{receiver!r:.80} is not a receiver: use Alertmanager, Webhook, Callback or Log"
             )
         endpoints = receiver.endpoints()
         if any(endpoint.retried for endpoint in endpoints):

@@ -33,9 +33,9 @@ def decode(encoded: bytes) -> Profile:
         values = {name: document[name] for name in _NAMES}
         samples = _samples(*document["samples"])
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise ValueError(f"this is no profile: {error!r:.80}") from None
+        raise ValueError(f"this is not a profile: {error!r:.80}") from None
     if not _fit(samples):
-        raise ValueError("this is no profile: its stacks do not fit together")
+        raise ValueError("this is not a profile: its stacks do not fit together")
     return Profile(**values, samples=samples)
 
 

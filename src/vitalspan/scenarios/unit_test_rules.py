@@ -51,7 +51,7 @@ def _read_groups(nodes: tuple[Node, ...], report: Report) -> Iterator[Group]:
         rules = []
         for one in fields.items_of("rules", "rules, each of which begins with -"):
             if not is_expression(one):
-                report.wrong(one.place, "is no rule with an expr: test it with a scenario")
+                report.wrong(one.place, "is not a rule with an expr: test it with a scenario")
                 continue
             rule = read_expression(one, labels, report, in_process=False)
             if rule is not None:

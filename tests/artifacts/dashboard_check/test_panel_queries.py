@@ -172,7 +172,7 @@ def test_a_data_source_that_is_no_variable_of_the_dashboard_does_not_resolve(nam
     source = Datasources(VARIABLES).of({"datasource": named})
     assert source.is_prometheus
     assert source.problem == (
-        "no such data source: ${DS_PROMETHEUS}, which is no variable of the dashboard"
+        "no such data source: ${DS_PROMETHEUS}, which is not a variable of the dashboard"
     )
 
 

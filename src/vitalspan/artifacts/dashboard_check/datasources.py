@@ -76,7 +76,7 @@ class Datasources:
             return Datasource(is_prometheus=False)
         if variable or name in self.given:
             return Datasource()
-        problem = f"no such data source: ${{{name}}}, which is no variable of the dashboard"
+        problem = f"no such data source: ${{{name}}}, which is not a variable of the dashboard"
         return Datasource(problem=problem)
 
 

@@ -105,5 +105,5 @@ def _buckets(text: str) -> tuple[float, ...]:
     except ConfigurationError as refused:
         raise argparse.ArgumentTypeError(str(refused)) from None
     except ValueError:
-        problem = f"{text!r:.60} is no list of seconds: use one such as 0.1,0.5,1,5"
+        problem = f"{text!r:.60} is not a list of seconds: use one such as 0.1,0.5,1,5"
         raise argparse.ArgumentTypeError(problem) from None

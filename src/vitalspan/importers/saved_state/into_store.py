@@ -115,7 +115,7 @@ def _state(path: Path, data: bytes, component: str) -> SavedState:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise VitalspanError(f"{path}:{line}: this is no UTF-8") from None
+        raise VitalspanError(f"{path}:{line}: this is not UTF-8") from None
     state = read_saved_state(text, component)
     if not (state.calls or state.sessions or state.alerts or state.mistakes):
         raise VitalspanError(

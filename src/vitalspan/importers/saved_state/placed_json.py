@@ -61,7 +61,7 @@ def documents(text: str) -> Iterator[Any]:
         yield _Decoder(text, 1).decode(text)
     except json.JSONDecodeError as mistake:
         if "Extra data" not in mistake.msg or "\n" not in text.strip():
-            raise Mistake(mistake.lineno, f"this is no JSON: {mistake.msg}") from None
+            raise Mistake(mistake.lineno, f"this is not JSON: {mistake.msg}") from None
     except RecursionError:
         raise Mistake(1, "this is nested too deeply") from None
     else:
@@ -71,7 +71,7 @@ def documents(text: str) -> Iterator[Any]:
             try:
                 yield _Decoder(line, number).decode(line)
             except json.JSONDecodeError as mistake:
-                raise Mistake(number, f"this is no JSON: {mistake.msg}") from None
+                raise Mistake(number, f"this is not JSON: {mistake.msg}") from None
 
 
 def objects(document: Any) -> Iterator[PlacedObject]:

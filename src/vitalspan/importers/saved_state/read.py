@@ -197,7 +197,7 @@ def _session(value: PlacedObject) -> Record:
     if custom is None:
         custom = PlacedObject()
     if not isinstance(custom, PlacedObject):
-        raise Mistake(value.line, f"custom_counts: {custom!r:.80} are no counts")
+        raise Mistake(value.line, f"custom_counts: {custom!r:.80} are not counts")
     counts |= {str(key): number_of(custom, key) or 0.0 for key in custom}
     calls = _calls_of_session(value, duration, counts)
     return session_record(SessionStatistics(name, begin, duration, calls, (), (), counts))

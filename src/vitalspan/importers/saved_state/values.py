@@ -28,7 +28,7 @@ def number_of(value: PlacedObject, *names: str) -> float | None:
         return None
     is_number = isinstance(found, (int, float)) and not isinstance(found, bool)
     if not is_number or not math.isfinite(found) or found < 0:
-        raise Mistake(value.line, f"{name}: {found!r:.80} is no number from 0 on")
+        raise Mistake(value.line, f"{name}: {found!r:.80} is not a number from 0 up")
     return float(found)
 
 
@@ -47,7 +47,7 @@ def time_of(value: PlacedObject, *names: str) -> float | None:
         try:
             return datetime.fromisoformat(found.strip()).timestamp()
         except (ValueError, OverflowError, OSError):
-            raise Mistake(value.line, f"{name}: {found!r:.80} is no time") from None
+            raise Mistake(value.line, f"{name}: {found!r:.80} is not a time") from None
     seconds = number_of(value, name) or 0.0
     return seconds / 1000 if seconds >= _MILLISECONDS_FROM else seconds
 
@@ -60,7 +60,7 @@ def text_of(value: PlacedObject, *names: str) -> str:
     """
     name, found = first_of(value, *names)
     if name and not isinstance(found, str):
-        raise Mistake(value.line, f"{name}: {found!r:.80} is no text")
+        raise Mistake(value.line, f"{name}: {found!r:.80} is not a text")
     return found or ""
 
 

@@ -71,7 +71,7 @@ def _increase(fields: Fields, inner: Fields, query: Query, signal: Signal) -> Qu
     if "window" in fields:
         fields.wrong("an increase is over its own time: leave window out", "window")
     if signal.amount is None:
-        problem = f"{signal.name} is no rate, which alone adds up to something"
+        problem = f"{signal.name} is not a rate, and only rates add up to an amount"
         inner.wrong(f"{problem}: use change, or the series of a counter", "increase")
         return None
     if window is None or is_too_long(inner, window, "increase"):
