@@ -74,7 +74,8 @@ function quoted(/** @type {string} */ text) {
 export function figure(/** @type {string} */ text, /** @type {string | undefined} */ query, /** @type {string} */ what, /** @type {{names?: Record<string, any>, listed?: boolean, start?: number | null}} */ { names = {}, listed = false, start = null } = {}) {
   if (!query) return text;
   return h("button", {
-    type: "button", class: "copies", title: `Copy ${what} as PromQL`, "aria-label": `${text}: copy ${what} as PromQL`,
+    type: "button", class: "copies", title: `Copy ${what} as PromQL`, // The text of an age goes on.
+    "aria-label": start === null ? `${text}: copy ${what} as PromQL` : null,
     tabindex: listed ? -1 : null, "data-start": start, onclick: () => copy(filled(query, names), `Copied: ${what} as PromQL`),
   }, text);
 }
