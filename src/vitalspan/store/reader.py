@@ -136,7 +136,8 @@ class StoreReader:
         groups = None if includes is None else sorted(selected)
         parts = parts_of(self._tiers, self.rolled(), start, end, now)
         frames: dict[int, Frame] = {}
-        for part in parts if selected else ():
+        # The sparse frames of the finest tier come last, so that they are added up only once.
+        for part in sorted(parts, key=lambda part: -part.step) if selected else ():
             for row in self._store.frames(part.step, part.start, part.end, groups):
                 members = selected.get(row.group)
                 if members is not None:
