@@ -10,6 +10,7 @@ import threading
 import types
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -328,6 +329,35 @@ def test_stacks_of_threads_that_run_on(monitor: vs.Monitor) -> None:
         ended.set()
         for thread in threads:
             thread.join()
+
+
+def test_no_other_thread_fails_for_it(monitor: vs.Monitor, request: pytest.FixtureRequest) -> None:
+    request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-5)
+    ended = threading.Event()
+    failures: list[SystemError] = []
+
+    def build_tuples() -> None:
+        while not ended.is_set():
+            try:
+                tuple(number for number in range(200))
+            except SystemError as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=build_tuples) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    steps = monitor.operation("suspended")(lambda: (yield))()
+    next(steps)
+    try:
+        for _ in range(20):
+            assert [one.operation for one in monitor.stacks()] == ["suspended"]
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    # A tuple cannot grow while somebody else has it, as `gc.get_objects()` would.
+    assert not failures
 
 
 def test_calls_of_another_monitor_are_left_out(

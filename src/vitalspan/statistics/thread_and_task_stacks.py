@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain, compress, starmap
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
 from typing import Any, Final
 
@@ -135,17 +136,34 @@ def suspended_stacks(threads: list[WalkedStack]) -> list[WalkedStack]:
 def _found() -> tuple[list[Any], list[Any]]:
     """Return the tasks that have not ended, and the suspended wrappers of decorated functions."""
     task_type = getattr(sys.modules.get("asyncio"), "Task", None)
+    task_types = set() if task_type is None else _with_subclasses(task_type)
     tasks, wrappers = [], []
-    for found in gc.get_objects():
-        # Not with isinstance, which proxies redirect to their targets.
-        kind = type(found)
-        if kind in _STEPPING:
-            frame = _frame_of(found)
-            if frame is not None and frame.f_code in WRAPPERS:
-                wrappers.append(found)
-        elif task_type is not None and issubclass(kind, task_type) and not found.done():
-            tasks.append(found)
+    for one in _objects_of_types({*_STEPPING, *task_types}):
+        if type(one) in task_types:
+            if not one.done():
+                tasks.append(one)
+        elif (frame := _frame_of(one)) is not None and frame.f_code in WRAPPERS:
+            wrappers.append(one)
     return tasks, wrappers
+
+
+def _with_subclasses(cls: type) -> set[type]:
+    return {cls}.union(*map(_with_subclasses, cls.__subclasses__()))
+
+
+def _objects_of_types(types: set[type]) -> list[Any]:
+    """Return the objects known to the garbage collector that have exactly one of some types."""
+    # The collector also knows the tuples that other threads are just building, and `tuple(...)`
+    # fails in such a thread if anyone else refers to its tuple. So no other thread may run while a
+    # list of all objects exists. These iterators fill it, filter it and clear it within one call
+    # of `list`, and run only C functions, between which the interpreter does not switch threads.
+    # Identifiers are compared because the `__hash__` of a class may be written in Python.
+    wanted = frozenset(map(id, types))
+    objects: list[Any] = []
+    fill = map(objects.extend, map(gc.get_objects, (None,)))
+    matches = compress(objects, map(wanted.__contains__, map(id, map(type, objects))))
+    clear = starmap(objects.clear, ((),))
+    return [one for one in list(chain(fill, matches, clear)) if one is not None]
 
 
 def frames_inward(root: Any) -> tuple[list[Frame], int]:
