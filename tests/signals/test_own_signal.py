@@ -27,7 +27,7 @@ from vitalspan.promql.selection import Selection, quotient_of
 from vitalspan.rules.file.load import build, load
 from vitalspan.signals import catalogue
 from vitalspan.signals.history_view import HistoryView
-from vitalspan.signals.input_series import Inputs, InputSeries, labelled, plain, share
+from vitalspan.signals.promtool_series import Inputs, InputSeries, labelled, plain, share
 from vitalspan.signals.query import Query
 from vitalspan.signals.signal import NO_DATA, Reading, Signal, Window
 from vitalspan.signals.source import OPERATIONS, REGISTRY

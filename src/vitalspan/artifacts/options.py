@@ -13,7 +13,7 @@ from vitalspan.errors import ConfigurationError
 from vitalspan.metrics import DURATION_BOUNDARIES
 from vitalspan.promql.context import DEFAULT_STEP, PromqlContext
 from vitalspan.rules.model import RuleSet
-from vitalspan.rules.sampling import LONGEST_INTERVAL, USUAL_SCRAPE
+from vitalspan.rules.short_windows import LONGEST_INTERVAL, USUAL_SCRAPE
 from vitalspan.units import duration_text
 
 _URL: Final = re.compile(r"(https?://[!-~]+)?", re.ASCII)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, Final
 
-from vitalspan.recording.batches import (
+from vitalspan.recording.batch_counts import (
     belongs_elsewhere,
     durations_within,
     in_buckets,

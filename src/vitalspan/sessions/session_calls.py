@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from heapq import nlargest
 from typing import Final
 
-from vitalspan.recording.batches import count_calls
+from vitalspan.recording.batch_counts import count_calls
 from vitalspan.recording.call_record import CallRecord, Record, to_call_record
 from vitalspan.recording.series import CountedBatch, Series
 from vitalspan.statistics.call_sums import CallSums

@@ -10,7 +10,7 @@ from vitalspan.promql.expression import Expression
 from vitalspan.promql.matchers import Matcher
 from vitalspan.promql.selection import Selection, sum_rate_of
 from vitalspan.signals.history_view import HistoryView
-from vitalspan.signals.input_series import Inputs, Samples, Target, beside, labelled, share
+from vitalspan.signals.promtool_series import Inputs, Samples, Target, beside, labelled, share
 from vitalspan.signals.query import Query
 from vitalspan.signals.signal import Amount, Signal
 from vitalspan.signals.source import APIS, CACHES

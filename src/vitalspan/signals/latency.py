@@ -12,7 +12,7 @@ from vitalspan.promql.expression import Expression, call
 from vitalspan.promql.matchers import Matcher
 from vitalspan.promql.selection import Selection, quotient_of
 from vitalspan.signals.history_view import HistoryView
-from vitalspan.signals.input_series import Inputs, InputSeries, Samples, Target, labelled, share
+from vitalspan.signals.promtool_series import Inputs, InputSeries, Samples, Target, labelled, share
 from vitalspan.signals.query import Query
 from vitalspan.signals.signal import NO_DATA, Reading, Signal, Window
 from vitalspan.signals.source import OPERATIONS

@@ -8,7 +8,7 @@ from vitalspan import metrics as names
 from vitalspan.promql.expression import Expression
 from vitalspan.promql.matchers import Matcher
 from vitalspan.promql.selection import Selection, worst_of
-from vitalspan.signals.input_series import Inputs, Samples, Target, labelled, plain, share, used
+from vitalspan.signals.promtool_series import Inputs, Samples, Target, labelled, plain, share, used
 from vitalspan.signals.query import Query
 from vitalspan.signals.registry_metric import counter_rate
 from vitalspan.signals.signal import NO_DATA, Amount, Reading, Signal, Window

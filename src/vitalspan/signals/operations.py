@@ -9,7 +9,7 @@ from vitalspan.history.operation_series import ERROR_COLUMN
 from vitalspan.promql.expression import Expression, call
 from vitalspan.promql.selection import Selection, quotient_of, sum_rate_of, total_of
 from vitalspan.signals.history_view import HistoryView
-from vitalspan.signals.input_series import (
+from vitalspan.signals.promtool_series import (
     Inputs,
     InputSeries,
     Samples,

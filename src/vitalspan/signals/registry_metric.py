@@ -9,7 +9,7 @@ from typing import Final
 from vitalspan.metrics import is_counter
 from vitalspan.promql.expression import Expression
 from vitalspan.promql.selection import Selection
-from vitalspan.signals.input_series import Inputs, plain
+from vitalspan.signals.promtool_series import Inputs, plain
 from vitalspan.signals.query import Query
 from vitalspan.signals.signal import NO_DATA, Amount, Reading, Signal, Window
 from vitalspan.signals.source import REGISTRY, SeriesLabels

@@ -13,7 +13,7 @@ from vitalspan.promql.expression import Aggregation, Expression, binary, call
 from vitalspan.promql.matchers import Matcher, match_all
 from vitalspan.promql.selection import Selection
 from vitalspan.signals.history_view import HistoryView
-from vitalspan.signals.input_series import Inputs, InputSeries, Samples, Target, labelled, plain
+from vitalspan.signals.promtool_series import Inputs, InputSeries, Samples, Target, labelled, plain
 from vitalspan.signals.query import Query
 from vitalspan.signals.signal import Reading, Signal, Window
 from vitalspan.signals.source import MONITOR, SeriesLabels

@@ -10,8 +10,8 @@ from typing import Final, Literal, NamedTuple
 from vitalspan.promql.expression import Expression
 from vitalspan.promql.selection import Selection
 from vitalspan.signals.history_view import FindContributor, HistoryView
-from vitalspan.signals.input_series import Inputs
 from vitalspan.signals.pool import PooledWindow, SeriesPool
+from vitalspan.signals.promtool_series import Inputs
 from vitalspan.signals.query import Query
 from vitalspan.signals.source import SeriesLabels, Source
 from vitalspan.units import RATIO, Unit

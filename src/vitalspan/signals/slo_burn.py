@@ -9,7 +9,7 @@ from vitalspan.promql.expression import Expression, binary
 from vitalspan.promql.matchers import Matcher
 from vitalspan.promql.selection import Selection
 from vitalspan.signals.history_view import HistoryView, Interval
-from vitalspan.signals.input_series import Inputs, Samples, Target, labelled
+from vitalspan.signals.promtool_series import Inputs, Samples, Target, labelled
 from vitalspan.signals.query import Query
 from vitalspan.signals.signal import NO_DATA, Reading, Signal, Window
 from vitalspan.signals.source import SLOS

@@ -9,8 +9,8 @@ from vitalspan import metrics as names
 from vitalspan.metrics import COMPONENT, OPERATION
 from vitalspan.promql.expression import Expression, call
 from vitalspan.promql.selection import Selection
-from vitalspan.signals.input_series import Inputs, InputSeries, Samples, Target
 from vitalspan.signals.operations import ERROR_INPUTS, error_ratio, most_errors, oldest_call
+from vitalspan.signals.promtool_series import Inputs, InputSeries, Samples, Target
 from vitalspan.signals.query import Query
 from vitalspan.signals.signal import NO_DATA, Reading, Signal, Window
 from vitalspan.signals.source import OPERATIONS

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from vitalspan.workers.merged_series import SeriesSums, Source
 from vitalspan.workers.payload import Payload
-from vitalspan.workers.series_sums import SeriesSums, Source
 from vitalspan.workers.state_file import Commit, Header
 from vitalspan.workers.worker_counts import WorkerCounts
 

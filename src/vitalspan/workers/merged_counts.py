@@ -22,10 +22,10 @@ from vitalspan.recording.slo_counter import SloCounter
 from vitalspan.workers.directory import WorkersDirectory
 from vitalspan.workers.directory_state import DirectoryState
 from vitalspan.workers.encoded_series import EncodedSeries
+from vitalspan.workers.merged_series import SeriesSums, Source
 from vitalspan.workers.payload import Payload, encode_all
 from vitalspan.workers.publisher import Publisher
 from vitalspan.workers.series_keys import decode_key
-from vitalspan.workers.series_sums import SeriesSums, Source
 from vitalspan.workers.state_file import UnreadableError
 from vitalspan.workers.worker_counts import SeriesCounts, WorkerCounts
 

@@ -25,7 +25,7 @@ from vitalspan.rules.model import (
     RuleSet,
     Slo,
 )
-from vitalspan.rules.sampling import bucket_problem, window_problem
+from vitalspan.rules.short_windows import bucket_problem, window_problem
 from vitalspan.units import duration_text, range_text
 
 RATES: Final = "vitalspan:rates"

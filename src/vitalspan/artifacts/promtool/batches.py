@@ -11,7 +11,7 @@ from vitalspan.compiler.fleet_query import line_step, training_step
 from vitalspan.promql.context import PromqlContext
 from vitalspan.rules.model import Level, Rule, RuleSet
 from vitalspan.signals.catalogue import signal_of
-from vitalspan.signals.input_series import Inputs
+from vitalspan.signals.promtool_series import Inputs
 from vitalspan.signals.query import Query
 from vitalspan.signals.source import REGISTRY
 

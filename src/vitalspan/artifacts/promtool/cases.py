@@ -27,7 +27,7 @@ from vitalspan.promql.context import PromqlContext
 from vitalspan.promql.matchers import Matcher, match_all, quoted
 from vitalspan.rules.model import Level, Rule, RuleSet
 from vitalspan.signals.catalogue import signal_of
-from vitalspan.signals.input_series import InputSeries, Target
+from vitalspan.signals.promtool_series import InputSeries, Target
 from vitalspan.units import duration_text
 
 _CALLS: Final = 10.0

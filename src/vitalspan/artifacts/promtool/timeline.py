@@ -9,7 +9,7 @@ from vitalspan.compiler.fleet_query import STEPS
 from vitalspan.promql.context import PromqlContext
 from vitalspan.rules.model import Rule
 from vitalspan.signals.catalogue import signal_of
-from vitalspan.signals.input_series import Inputs
+from vitalspan.signals.promtool_series import Inputs
 
 _USUAL_OBJECTIVE: Final = 0.99
 

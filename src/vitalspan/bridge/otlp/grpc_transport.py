@@ -16,8 +16,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from vitalspan.bridge.otlp.protobuf_reader import read_fields
 from vitalspan.bridge.otlp.transport import Accepted, ExportError, read_response
+from vitalspan.bridge.protobuf_reader import read_fields
 from vitalspan.errors import MissingExtraError
 from vitalspan.http_client.connection import Connection, HttpError
 from vitalspan.http_client.target import HttpTarget

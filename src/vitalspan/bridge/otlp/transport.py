@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import NamedTuple, Protocol
 
-from vitalspan.bridge.otlp.protobuf_reader import read_fields
+from vitalspan.bridge.protobuf_reader import read_fields
 
 
 class Accepted(NamedTuple):

@@ -10,7 +10,6 @@ import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
-from vitalspan.bridge.otlp.protobuf_reader import read_fields, read_varint
 from vitalspan.bridge.otlp.scraped_metric import (
     Labels,
     Moment,
@@ -20,6 +19,7 @@ from vitalspan.bridge.otlp.scraped_metric import (
     ScrapedSample,
     Span,
 )
+from vitalspan.bridge.protobuf_reader import read_fields, read_varint
 
 CONTENT_TYPE: Final = "application/vnd.google.protobuf"
 

@@ -21,8 +21,8 @@ from vitalspan.rules.file.rule_set import read_rule_set
 from vitalspan.rules.file.rules import read_rule
 from vitalspan.rules.file.slos import read_slo
 from vitalspan.rules.model import Rule, RuleSet, Slo
-from vitalspan.rules.sampling import USUAL_SAMPLING, USUAL_SCRAPE, Sampling
 from vitalspan.rules.scoring import Component, Scoring
+from vitalspan.rules.short_windows import USUAL_SAMPLING, USUAL_SCRAPE, Sampling
 from vitalspan.signals.query import Query
 
 # Values are only None after a mistake, which `check` raises; hence the casts below.

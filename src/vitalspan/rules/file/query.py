@@ -17,7 +17,7 @@ from vitalspan.labels import check_name
 from vitalspan.metrics import is_counter
 from vitalspan.rules.file.derivation import EMPTY_WINDOW, is_too_long, with_derivation
 from vitalspan.rules.file.labels import read_by, read_where
-from vitalspan.rules.sampling import (
+from vitalspan.rules.short_windows import (
     USUAL_SAMPLING,
     Sampling,
     derivation_problem,

@@ -15,7 +15,7 @@ from vitalspan.rules.file.query import QueryContext
 from vitalspan.rules.file.rules import read_group
 from vitalspan.rules.file.slos import read_slo
 from vitalspan.rules.model import Group, Rule, RuleSet, Slo
-from vitalspan.rules.sampling import Sampling
+from vitalspan.rules.short_windows import Sampling
 from vitalspan.words import shown, suggestion
 
 FIELDS: Final = ("groups", "slos", "presets", "health")

@@ -18,7 +18,7 @@ from vitalspan.rules.file.promql_rules import (
 )
 from vitalspan.rules.file.query import QueryContext, read_count, read_query, with_whole_window
 from vitalspan.rules.model import Group, NoData, Rule
-from vitalspan.rules.sampling import bucket_problem, interval_problems
+from vitalspan.rules.short_windows import bucket_problem, interval_problems
 from vitalspan.signals.catalogue import signal_of
 from vitalspan.signals.ranges import range_of
 from vitalspan.words import shown

@@ -17,7 +17,7 @@ from vitalspan.promql.group_references import expand
 from vitalspan.promql.matchers import Matcher
 from vitalspan.rules.go_template.go_format import sprintf, text_of
 from vitalspan.rules.go_template.nodes import TemplateError
-from vitalspan.rules.number_text import (
+from vitalspan.rules.go_template.number_text import (
     four_digits,
     humanize,
     humanize1024,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from vitalspan.rules.go_template.nodes import TemplateError
-from vitalspan.rules.number_text import float_text
+from vitalspan.rules.go_template.number_text import float_text
 
 _VERB: Final = re.compile(r"%([-+ #0]*)(\d+)?(?:\.(\d+)?)?([a-zA-Z%])")
 

@@ -15,8 +15,8 @@ from support.worker_processes import exposition, processes, publish
 from vitalspan.recording.detail_counts import DetailCounts
 from vitalspan.recording.duration_histogram import DurationHistogram, Spread
 from vitalspan.workers.encoded_series import encode_columns, encode_series
+from vitalspan.workers.merged_series import SeriesSums, Source
 from vitalspan.workers.series_columns import InProgress, SeriesColumns, SeriesLayout, decode_columns
-from vitalspan.workers.series_sums import SeriesSums, Source
 from vitalspan.workers.state_file import UnreadableError
 from vitalspan.workers.worker_counts import SeriesCounts
 

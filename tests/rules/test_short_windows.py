@@ -12,7 +12,7 @@ from support.promtool import evaluated, promtool
 from vitalspan.compiler.condition import expression
 from vitalspan.rules.annotation_templates import check
 from vitalspan.rules.file.load import build_query, build_rule
-from vitalspan.rules.sampling import (
+from vitalspan.rules.short_windows import (
     Sampling,
     bucket_problem,
     derivation_problem,
