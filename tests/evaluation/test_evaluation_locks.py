@@ -55,3 +55,26 @@ def test_a_handler_that_interrupts_a_reader_of_results_waits_for_nobody() -> Non
     assert not reader.is_alive()
     watched.monitor.tick()
     assert evaluation.ticks == ticks + 1
+
+
+def test_a_handler_that_starts_over_waits_for_nobody() -> None:
+    watched = Watched()
+    watched.call()
+    watched.tick()
+    evaluation, reading, go_on = watched.monitor.evaluation, threading.Event(), threading.Event()
+
+    def read() -> None:
+        with evaluation.reading_history():
+            reading.set()
+            assert go_on.wait(60)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    assert reading.wait(60)
+    with evaluation.reading_rules():
+        # The other thread may wait for what this one has.
+        evaluation.reset()
+        assert evaluation.ticks == 0
+    go_on.set()
+    reader.join(60)
+    assert not reader.is_alive()

@@ -16,8 +16,9 @@ import pytest
 from support.certificates import Authority
 from support.webhook_sink import run_sink
 from vitalspan.errors import ConfigurationError
-from vitalspan.http_client.client import HttpResponse, fetch
-from vitalspan.http_client.prometheus_api import through_environment_proxy
+from vitalspan.http_client.client import HttpClient, HttpResponse, fetch
+from vitalspan.http_client.connection import HttpError
+from vitalspan.http_client.environment_proxy import through_environment_proxy
 from vitalspan.http_client.target import HttpTarget
 
 Asked = list[tuple[str, str, str | None, bytes]]
@@ -118,6 +119,106 @@ def test_the_proxy_of_the_environment(
             assert [path for _, path, _, _ in asked] == ["http://prometheus.example:80/a"]
         direct = HttpTarget("x", proxy)
         assert through_environment_proxy(direct) is direct
+
+
+@pytest.mark.parametrize("entry", ["prometheus.example:9090", "prometheus.example", "*"])
+def test_entries_of_no_proxy_may_have_a_port(entry: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", entry)
+    target = HttpTarget("x", "http://prometheus.example:9090/")
+    assert through_environment_proxy(target) is target
+
+
+@pytest.mark.parametrize(
+    "address", ["https://user:pw@proxy:3128", "//user:pw@proxy:3128", "http://user:pw@proxy:3128/x"]
+)
+def test_unusual_addresses_of_a_proxy(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", address)
+    monkeypatch.delenv("no_proxy", raising=False)
+    proxy = through_environment_proxy(HttpTarget("x", "https://prometheus.example/")).proxy
+    assert proxy is not None
+    assert (proxy.host, proxy.port) == ("proxy", 3128)
+    assert proxy.headers == {"Proxy-Authorization": "Basic dXNlcjpwdw=="}
+
+
+@pytest.mark.parametrize(
+    "address", ["socks5://me:secret@proxy:1080", "http://[me:secret", "http://"]
+)
+def test_an_invalid_proxy_fails_the_request(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", address)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(HttpError, match="HTTP_PROXY is not a valid proxy") as failed:
+        fetched("http://prometheus.example/")
+    assert "secret" not in str(failed.value)
+
+
+def test_each_redirect_has_its_own_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        serving({}) as (direct, asked_directly),
+        serving({"http://prometheus.example:80/x": (302, f"{direct}/a")}) as (proxy, asked_proxy),
+    ):
+        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        fetched("http://prometheus.example/x")
+    assert [path for _, path, _, _ in asked_proxy] == ["http://prometheus.example:80/x"]
+    assert [path for _, path, _, _ in asked_directly] == ["/a"]
+
+
+def test_a_host_header_of_the_user_goes_to_its_server_alone() -> None:
+    target = HttpTarget("x", "http://127.0.0.1:1/", headers={"host": "virtual.example"})
+    assert target.redirected("/b", "/").headers["host"] == "virtual.example"
+    assert "host" not in target.redirected("http://127.0.0.1:2/", "/").headers
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        (b"", "ConnectionError: the server closed the connection without a response"),
+        (b"POST /hook/SECRET HTTP/1.1\r\n\r\n", "the response is incomplete or not valid HTTP/1.1"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab", "the response is incomplete or not"),
+    ],
+)
+def test_what_is_no_response(sent: bytes, message: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            accepted, _ = listener.accept()
+            with accepted:
+                accepted.recv(65536)
+                accepted.sendall(sent)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        client = HttpClient(HttpTarget("x", f"http://127.0.0.1:{listener.getsockname()[1]}"), 100)
+        with pytest.raises(HttpError, match=message) as failed:
+            client.request("GET", "/")
+        thread.join()
+    assert "SECRET" not in str(failed.value)
+
+
+def test_aborting_ends_a_handshake() -> None:
+    accepted = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def wait_for_client() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                # The handshake has begun, and is never answered.
+                connection.recv(65536)
+                accepted.set()
+                connection.recv(65536)
+
+        thread = threading.Thread(target=wait_for_client)
+        thread.start()
+        target = HttpTarget("x", f"https://127.0.0.1:{listener.getsockname()[1]}", timeout=60)
+        client = HttpClient(target, 100)
+        aborting = threading.Thread(target=lambda: (accepted.wait(60), client.abort()))
+        aborting.start()
+        with pytest.raises(HttpError) as failed:
+            client.request("GET", "/")
+        aborting.join()
+        thread.join()
+    assert not failed.value.timed_out
 
 
 def pipe(source: socket.socket, sink: socket.socket) -> None:

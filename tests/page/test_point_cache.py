@@ -72,15 +72,28 @@ def test_a_history_that_begins_anew_has_points_of_its_own() -> None:
     assert set(kept.rate) <= {None, 0.0}
 
 
+def test_forgotten_calls_are_in_no_point() -> None:
+    watched = Watched(health_model="off")
+    for _ in range(50):
+        with watched.monitor.operation("gone"):
+            pass
+        watched.tick()
+    points_of(watched, 900)
+    watched.monitor.forget("gone")
+    kept, anew = points_of(watched, 900)
+    assert kept == anew
+    assert set(kept.rate) <= {None, 0.0}
+
+
 def test_charts_that_are_kept_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(point_cache, "MOST_CHARTS", 2)
     watched = Watched(health_model="off")
     watched.call()
     watched.tick()
     history = watched.monitor.evaluation.history
-    first = point_cache.point_cache.points(history, ("a", None, 1.0))
+    first = point_cache.point_cache.points(history, ("a", None, 1.0, 0))
     first[0.0, 1.0] = (1.0, None, None, None, None)
-    assert point_cache.point_cache.points(history, ("a", None, 1.0)) is first
+    assert point_cache.point_cache.points(history, ("a", None, 1.0, 0)) is first
     for name in "bc":
-        point_cache.point_cache.points(history, (name, None, 1.0))
-    assert point_cache.point_cache.points(history, ("a", None, 1.0)) == {}
+        point_cache.point_cache.points(history, (name, None, 1.0, 0))
+    assert point_cache.point_cache.points(history, ("a", None, 1.0, 0)) == {}

@@ -9,9 +9,10 @@ from typing import Final, NamedTuple, Protocol
 from vitalspan import metrics as names
 from vitalspan.artifacts.dashboard_check.prometheus_api import PrometheusApi
 from vitalspan.compiler.fleet_query import FleetQuery
+from vitalspan.errors import ConfigurationError
 from vitalspan.http_client.client import fetch
 from vitalspan.http_client.connection import HttpError
-from vitalspan.http_client.prometheus_api import RefusedError, through_environment_proxy
+from vitalspan.http_client.prometheus_api import RefusedError
 from vitalspan.http_client.target import HttpTarget
 from vitalspan.metrics import COMPONENT, DURATION_COUNT, OPERATION, Family, measure
 from vitalspan.promql.context import PromqlContext
@@ -234,14 +235,15 @@ def _exposition(url: str) -> str | None:
     target = HttpTarget("metrics endpoint", url, timeout=_SECONDS)
     accept = {"Accept": "text/plain;version=0.0.4"}
     try:
-        response = fetch(
-            through_environment_proxy(target), target.selector, headers=accept, most=_MOST
-        )
-    except HttpError:
+        response = fetch(target, target.selector, headers=accept, most=_MOST)
+    except (HttpError, ConfigurationError):
         # PrometheusApi reports problems with a server.
         return None
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if response.status != 200 or kind not in ("text/plain", "application/openmetrics-text"):
+    kind = response.headers.get("content-type", "text/plain").partition(";")[0].strip().lower()
+    if not 200 <= response.status < 300 or kind not in (
+        "text/plain",
+        "application/openmetrics-text",
+    ):
         return None
     return response.body.decode("utf-8", "replace")
 

@@ -245,7 +245,8 @@ class EvaluationLoop(Evaluator):
         if self._lock.reset():
             self._ticking = threading.Lock()
         self._history_lock.reset()
-        with self._history_lock, self._lock:
+        # Within a signal handler, the first of these may do without the lock of the history.
+        with self._tick_locks(), self._lock:
             super().reset()
             self.seconds = 0.0
             if self._shared is not None:

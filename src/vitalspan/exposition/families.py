@@ -120,7 +120,8 @@ class ScalarFamily(_Points):
         created: float | None = None,
     ) -> Self:
         """Return a family with one label, and a value for each value of the label."""
-        points = ((((label, text),), value) for text, value in values.items())
+        # Copied at once, since other threads may add values.
+        points = ((((label, text),), value) for text, value in list(values.items()))
         return cls.of(metadata, points, created)
 
     @classmethod

@@ -10,11 +10,12 @@ from typing import Any, Final, NamedTuple
 import h11
 
 from vitalspan.http_client.connection import Connection, HttpError, events_of
+from vitalspan.http_client.environment_proxy import through_environment_proxy
 from vitalspan.http_client.target import HttpTarget
 
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
-_OWN: Final = frozenset({"host", "content-length", "content-encoding", "transfer-encoding"})
+_OWN: Final = frozenset({"content-length", "content-encoding", "transfer-encoding"})
 """Headers that a request has anyway; those of a user would contradict them."""
 
 _FOLLOWED: Final = (301, 302, 303, 307, 308)
@@ -110,9 +111,10 @@ def fetch(
     *,
     most: int,
 ) -> HttpResponse:
-    """Return the response to a GET, or to a POST of a form. Redirects are followed.
+    """Return the response to a GET, or to a POST of a form.
 
-    Redirects to another server are followed without the password.
+    Proxies from the environment are used. Redirects are followed, those to another server without
+    the password.
 
     Args:
         target: the target, with the headers to send.
@@ -123,11 +125,12 @@ def fetch(
 
     Raises:
         ConfigurationError: for a redirect to an invalid URL.
-        HttpError: if there is no response.
+        HttpError: if there is no response, or the environment has an invalid proxy.
     """
     for _ in range(1 + _MAX_REDIRECTIONS):
         method = "POST" if form else "GET"
-        response = HttpClient(target, most).request(method, selector, form, headers)
+        client = HttpClient(through_environment_proxy(target), most)
+        response = client.request(method, selector, form, headers)
         location = response.headers.get("location")
         if response.status not in _FOLLOWED or location is None:
             break
@@ -141,7 +144,8 @@ def fetch(
 def _request(
     target: HttpTarget, method: str, selector: str, length: int, headers: Mapping[str, str]
 ) -> h11.Request:
-    fields = {name.lower(): (name, value) for name, value in target.headers.items()}
+    fields = {"host": ("Host", target.authority)}
+    fields |= {name.lower(): (name, value) for name, value in target.headers.items()}
     fields = {name: pair for name, pair in fields.items() if name not in _OWN}
     if not length:
         fields.pop("content-type", None)
@@ -156,8 +160,7 @@ def _request(
         (name.encode("ascii"), value.strip(" \t").encode("latin-1"))
         for name, value in fields.values()
     )
-    host = (b"Host", target.authority.encode("ascii"))
-    return h11.Request(method=method, target=selector, headers=[host, *encoded])
+    return h11.Request(method=method, target=selector, headers=[*encoded])
 
 
 def _response(events: Iterator[Any], most: int, *, whole: bool) -> HttpResponse:

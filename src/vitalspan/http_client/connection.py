@@ -34,6 +34,9 @@ class HttpError(Exception):
         elif not self.again:
             # Its text has the header, which may be a secret.
             text = self.reason = "the URL or a header cannot be sent"
+        elif isinstance(error, h11.RemoteProtocolError):
+            # Its text may have what the server has sent, such as the request that it echoes.
+            text = self.reason = "the response is incomplete or not valid HTTP/1.1"
         super().__init__(text)
 
 
@@ -64,7 +67,11 @@ class Connection:
             if target.tls is not None:
                 if proxy is not None:
                     self._open_tunnel(proxy)
-                self._sock = target.tls.wrap_socket(self._open(), server_hostname=target.host)
+                # `abort` has to find the socket while it shakes hands.
+                self._sock = target.tls.wrap_socket(
+                    self._open(), server_hostname=target.host, do_handshake_on_connect=False
+                )
+                self._sock.do_handshake()
         except OSError:
             raise
         except ValueError:
@@ -136,6 +143,9 @@ def events_of(protocol: h11.Connection, connection: Connection) -> Iterator[Any]
     while True:
         event = protocol.next_event()
         if event is h11.NEED_DATA:
-            protocol.receive_data(connection.receive())
+            data = connection.receive()
+            if not data and protocol.their_state is h11.SEND_RESPONSE:
+                raise ConnectionError("the server closed the connection without a response")
+            protocol.receive_data(data)
         else:
             yield event

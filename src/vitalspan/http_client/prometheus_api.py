@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from copy import copy
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
-from urllib.request import getproxies, proxy_bypass
 
 from vitalspan.errors import ConfigurationError, VitalspanError
 from vitalspan.http_client.client import HttpResponse, fetch
 from vitalspan.http_client.connection import HttpError
-from vitalspan.http_client.target import HttpTarget, Proxy
+from vitalspan.http_client.target import HttpTarget
 
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _ACCESS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
@@ -38,20 +36,6 @@ class TooLargeError(RefusedError):
     """A response was too large."""
 
 
-def through_environment_proxy(target: HttpTarget) -> HttpTarget:
-    """Return a target whose requests use the proxy in HTTP_PROXY and similar variables.
-
-    Raises:
-        ConfigurationError: for an invalid proxy; the message has no secrets.
-    """
-    address = getproxies().get(target.scheme)
-    if not address or proxy_bypass(target.host):
-        return target
-    proxied = copy(target)
-    proxied.proxy = Proxy("HTTP_PROXY", address if "://" in address else f"http://{address}")
-    return proxied
-
-
 class PrometheusHttp:
     """Requests data from a server. Proxies from the environment are used.
 
@@ -65,7 +49,7 @@ class PrometheusHttp:
     """
 
     def __init__(self, target: HttpTarget, most: int, access_hint: str) -> None:
-        self._target = through_environment_proxy(target)
+        self._target = target
         self._path = target.selector.partition("?")[0].rstrip("/")
         self._most = most
         self._access_hint = access_hint

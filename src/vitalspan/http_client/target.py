@@ -15,6 +15,7 @@ from vitalspan.checks import seconds_above_0
 from vitalspan.errors import ConfigurationError
 
 _PORTS: Final = {"http": 80, "https": 443}
+_OF_ONE_SERVER: Final = frozenset({"authorization", "host"})
 _SAFE: Final = "/%:@!$&'()*+,;=~?-._[]"
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_HEADER: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -123,7 +124,8 @@ class HttpTarget:
         target = HttpTarget(self._what, url, timeout=self.timeout, tls=self.tls)
         target.proxy, target.headers = self.proxy, dict(self.headers)
         if target.origin != self.origin:
-            target.headers.pop("Authorization", None)
+            for name in [one for one in target.headers if one.lower() in _OF_ONE_SERVER]:
+                del target.headers[name]
         return target
 
 

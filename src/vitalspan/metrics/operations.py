@@ -70,7 +70,9 @@ _MEASURE_PREFIX: Final = "operation_"
 
 def measure(name: str) -> Family:
     """Return the family that counts a measure of operations."""
-    return counter(f"{_MEASURE_PREFIX}{name}_total", f"Sum of the measure {name} over calls.")
+    # Its name says nothing about its unit: `hit_ratio` is a number of hits for some programs.
+    text = f"Sum of the measure {name} over calls."
+    return Family(f"{_MEASURE_PREFIX}{name}_total", "counter", text)
 
 
 OPERATION_FAMILIES: Final = (

@@ -88,7 +88,9 @@ class Charts:
     def _points(
         self, tracks: Iterable[OperationSeries], component: str | None, operation: str | None
     ) -> Points:
-        known = point_cache.points(self.history, (component, operation, self.axis.step))
+        forgotten = self.history.operations.removals
+        key = (component, operation, self.axis.step, forgotten)
+        known = point_cache.points(self.history, key)
         return read_points(tracks, self.boundaries, known)
 
     def _tracks(self, component: str | None, operation: str | None) -> list[OperationSeries]:

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from vitalspan.history.history import History
     from vitalspan.history.ticks import Ticks
 
-ChartKey = tuple[str | None, str | None, float]
-"""A component, an operation, and the step of the axis; None for every component or operation."""
+ChartKey = tuple[str | None, str | None, float, int]
+"""A component, an operation, the step of the axis, and how often series were removed from the
+history; None stands for every component or operation."""
 
 MOST_CHARTS: Final = 256
 """The maximum number of charts per history; the least recently used are dropped."""

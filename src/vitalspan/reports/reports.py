@@ -178,7 +178,7 @@ class Reports:
     def _use(self, settings: Settings) -> None:
         evaluation, interval = self._sources.evaluation, settings.report_interval
         history = evaluation.history
-        for index in (history.operations, history.caches, history.apis):
+        for index in (history.operations, history.caches, history.apis, history.models):
             index.retain(interval)
         directory: ReportDirectory | ReportStore
         if settings.reports == STORE:

@@ -212,6 +212,9 @@ def _feeds(query: Query, history: History) -> list[_Feed]:
         return []
     collection = signal.source.index(history)
     collection.retain(query.window)
+    if collection is history.apis:
+        # The figures of an API and of its models go back equally far.
+        history.models.retain(query.window)
     value = query.slo if signal.source is SLOS else _asked_for(collection.key, query.where)
     return [_Feed(collection, collection.all if value is None else collection.with_key(value))]
 
