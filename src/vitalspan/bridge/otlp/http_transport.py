@@ -47,7 +47,8 @@ class HttpTransport:
         self._now = now
         self._wall = wall
         self._client = HttpClient(target, _MAX_ANSWER)
-        self._headers = {"Content-Type": "application/x-protobuf"}
+        # As with gRPC, the headers of a user cannot contradict these.
+        self._headers = {"Content-Type": "application/x-protobuf", "Host": target.authority}
         if gzip:
             self._headers["Content-Encoding"] = "gzip"
 
