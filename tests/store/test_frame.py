@@ -73,6 +73,18 @@ def test_adding_packed_frames_is_adding_frames(pack, one, other, more):
     assert content(read) == content(added)
 
 
+def test_a_frame_that_is_written_at_many_ticks_has_each_bucket_once():
+    whole = tick = frame_of({1: [0.25, 0.5], 4: [0.5] * 3}, {(1, "hits"): 2.0})
+    for _ in range(99):
+        whole = whole.plus(tick)
+    expected = frame_of({1: [0.25, 0.5] * 100, 4: [0.5] * 300}, {(1, "hits"): 200.0})
+    expected.errors[4] = 100
+    assert content(whole) == content(expected)
+    whole = tick.plus(tick)
+    assert len(whole.pairs()[0]) == len(tick.pairs()[0]) == 3
+    assert len(pack_sparse(whole)) == len(pack_sparse(tick))
+
+
 @pytest.mark.parametrize("pack", [pack_dense, pack_sparse])
 @given(contents, extras, st.integers(0, GROUP - 1))
 def test_one_series_is_read_by_itself(pack, calls, more, place):

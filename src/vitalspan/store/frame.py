@@ -90,10 +90,17 @@ class Frame:
         return self._sketches
 
     def plus(self, other: Frame) -> Frame:
-        """Return a frame of what both have, for the same series."""
+        """Return a frame of what both have, for the same series.
+
+        It has each bucket once, so it does not grow when more is added to the same buckets.
+        """
+        added = Frame()
+        added.add(self)
+        added.add(other)
         result = Frame()
-        result.add(self)
-        result.add(other)
+        result.add_columns(added)
+        for place, buckets in added.buckets_by_place().items():
+            result.add_buckets(place, buckets)
         return result
 
     def add(self, other: Frame) -> None:
