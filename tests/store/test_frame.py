@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 
 import pytest
@@ -122,6 +123,29 @@ def test_damage_is_told(pack):
     for damaged in (b"", packed[:1], packed[:-3], b"y" + packed[1:]):
         with pytest.raises(StoreError, match="damaged"):
             PackedFrame(damaged)
+
+
+def test_any_damaged_byte_of_a_sparse_frame_is_told():
+    packed = pack_sparse(frame_of({3: [0.5], 30: [0.25] * 4}, {(3, "hits"): 1.0}))
+    for position in range(len(packed)):
+        damaged = bytearray(packed)
+        damaged[position] ^= 0x85
+        with pytest.raises(StoreError, match="damaged"):
+            PackedFrame(bytes(damaged))
+
+
+@pytest.mark.parametrize(
+    ("position", "byte"), [(2, ord("d")), (3, ord("b")), (14, GROUP), (14, 200)]
+)
+@pytest.mark.parametrize("pack", [pack_dense, pack_sparse])
+def test_what_no_frame_has_is_told_even_if_the_checksum_is_right(pack, position, byte):
+    packed = pack(frame_of({3: [0.5]}, {}))
+    data = bytearray(packed[:-4] if pack is pack_sparse else zlib.decompress(packed))
+    assert data[14] == 3
+    data[position] = byte
+    sparse = bytes(data) + zlib.crc32(data).to_bytes(4, "little")
+    with pytest.raises(StoreError, match=r"a damaged frame: (a place|its counts)"):
+        PackedFrame(sparse if pack is pack_sparse else zlib.compress(data))
 
 
 def test_a_frame_of_the_first_version_is_read():

@@ -31,9 +31,12 @@ _DENSE: Final = 1
 _SPARSE: Final = 2
 """The two versions of a frame: the first has all buckets from the lowest to the highest of each
 series and is compressed as a whole; the second has those that are not empty, and is written at
-every tick, so only its buckets are compressed, which become half as long."""
+every tick, so only its buckets are compressed, which become half as long. A checksum of everything
+ends it, because only what is compressed has one of its own."""
 
 _HEADER: Final = struct.Struct("<BBBBHII")
+_CHECKSUM_SIZE: Final = 4
+_COUNT_TYPES: Final = b"BHIQ"
 _Compression = tuple[int, int, int, int] | tuple[int, int, int, int, int]
 
 _OF_BUCKETS: Final = (1, zlib.DEFLATED, 12, 4, zlib.Z_RLE)
@@ -85,21 +88,25 @@ def pack_sparse(frame: Frame) -> bytes:
     calls_type, calls_data = _narrowed(calls)
     text = _extras_text(frame)
     buckets = shuffled(little_endian(array("H", keys)), 2), calls_data, text
-    return b"".join(
-        (
-            _HEADER.pack(
-                _SPARSE, len(places), ord(count_type), ord(calls_type), 0, len(keys), len(text)
-            ),
-            bytes(places),
-            _column(count_type, frame.counts, places),
-            _column(count_type, frame.errors, places),
-            _column("d", frame.totals, places),
-            _column("f", frame.squares, places),
-            _column("d", frame.shortest, places),
-            _column("d", frame.longest, places),
-            _compressed(_OF_BUCKETS, b"".join(buckets)),
-        )
+    parts = (
+        _HEADER.pack(
+            _SPARSE, len(places), ord(count_type), ord(calls_type), 0, len(keys), len(text)
+        ),
+        bytes(places),
+        _column(count_type, frame.counts, places),
+        _column(count_type, frame.errors, places),
+        _column("d", frame.totals, places),
+        _column("f", frame.squares, places),
+        _column("d", frame.shortest, places),
+        _column("d", frame.longest, places),
+        _compressed(_OF_BUCKETS, b"".join(buckets)),
     )
+    data = b"".join(parts)
+    return data + _checksum(data)
+
+
+def _checksum(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(_CHECKSUM_SIZE, "little")
 
 
 def _column(typecode: str, column: list[_Number], places: list[int]) -> bytes:
@@ -166,9 +173,7 @@ class PackedFrame:
         if version != _DENSE:
             raise StoreError(f"a frame of version {version}: a newer vitalspan has written it")
         reader = ColumnReader(data, _HEADER.size)
-        self._places = reader.take("B", size)
-        self._counts = reader.take(chr(count_type), size)
-        self._errors = reader.take(chr(count_type), size)
+        self._read_counts(reader, size, count_type, calls_type)
         totals, shortest, longest = (reader.take_shuffled("d", size) for _ in range(3))
         self._doubles = totals, reader.take_shuffled("f", size), shortest, longest
         self._lowest = reader.take("H", size)
@@ -176,12 +181,13 @@ class PackedFrame:
         self._lanes = reader.take_lanes(chr(calls_type), calls)
         self._read_extras(reader.rest(text))
 
-    def _read_sparse(self, data: bytes) -> None:
+    def _read_sparse(self, packed: bytes) -> None:
+        data = packed[:-_CHECKSUM_SIZE]
+        if packed[-_CHECKSUM_SIZE:] != _checksum(data):
+            raise ValueError("its checksum is another one")
         _, size, count_type, calls_type, _, keys, text = _HEADER.unpack_from(data)
         reader = ColumnReader(data, _HEADER.size)
-        self._places = reader.take("B", size)
-        self._counts = reader.take(chr(count_type), size)
-        self._errors = reader.take(chr(count_type), size)
+        self._read_counts(reader, size, count_type, calls_type)
         self._doubles = (
             reader.take("d", size),
             reader.take("f", size),
@@ -192,6 +198,17 @@ class PackedFrame:
         self._keys = reader.take_shuffled("H", keys)
         self._calls = reader.take(chr(calls_type), keys)
         self._read_extras(reader.rest(text))
+
+    def _read_counts(
+        self, reader: ColumnReader, size: int, count_type: int, calls_type: int
+    ) -> None:
+        if count_type not in _COUNT_TYPES or calls_type not in _COUNT_TYPES:
+            raise ValueError("its counts are of an unknown type")
+        self._places = reader.take("B", size)
+        if max(self._places, default=0) >= GROUP:
+            raise ValueError(f"a place is not below {GROUP}")
+        self._counts = reader.take(chr(count_type), size)
+        self._errors = reader.take(chr(count_type), size)
 
     def _read_extras(self, text: bytes) -> None:
         self.extras: list[tuple[int, str, float]] = json.loads(text) if text else []
