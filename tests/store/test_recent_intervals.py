@@ -91,6 +91,23 @@ def test_a_minute_with_a_restart_is_read_from_the_store(url, from_memory):
     assert len(minutes) >= 4
 
 
+def test_a_tick_that_comes_after_the_expected_last_one_is_in_its_minute(url, from_memory):
+    clock, monitor = service(url)
+    for minute in range(5):
+        # After six seconds without a tick, the next one is not expected before the next minute.
+        for second in (10, 20, 30, 40, 50, 56, 58):
+            call(monitor, clock, [0.5 if (minute, second) == (1, 58) else 0.001 * (minute + 1)])
+            clock.advance(WALL + 60 * minute + second - clock.wall())
+            monitor.tick()
+    clock.advance(200)
+    monitor.tick()
+    run(monitor, clock, 26)
+    monitor.close()
+    minutes = minutes_agree(url)
+    assert len(minutes) >= 6
+    assert set(from_memory[1]) < set(minutes)
+
+
 def test_a_minute_with_an_operation_that_was_forgotten_is_read_from_the_store(url, from_memory):
     clock, monitor = service(url)
     run(monitor, clock, 26)

@@ -46,11 +46,14 @@ class RecentIntervals:
 
         Args:
             slots: the frames of the first tier, without earlier writes of the same frames.
-            histograms: the histograms of the operations by the end of their interval, at the last
-                tick of an interval.
+            histograms: the histograms of the operations by the end of their interval, at what is
+                probably the last tick of an interval.
         """
         for slot, groups in sorted(slots.items()):
-            frames = self._frames.setdefault(slot // self._step * self._step, {})
+            start = slot // self._step * self._step
+            # Histograms at the end of this interval were taken too early, before these calls.
+            self._histograms.pop(start + self._step, None)
+            frames = self._frames.setdefault(start, {})
             for group, frame in groups.items():
                 frames.setdefault(group, Frame()).add_columns(frame)
         self._histograms.update(histograms)
