@@ -91,6 +91,19 @@ def test_a_minute_with_a_restart_is_read_from_the_store(url, from_memory):
     assert len(minutes) >= 4
 
 
+def test_a_clock_set_back_during_a_restart_adds_no_calls_to_a_minute_that_is_done(url):
+    clock, monitor = service(url)
+    run(monitor, clock, 1)
+    for _ in range(14):
+        clock.advance(5)
+        monitor.tick()
+    monitor.close()
+    clock, monitor = service(url, wall=clock.wall() - 50)
+    run(monitor, clock, 40, seed=50)
+    monitor.close()
+    assert len(minutes_agree(url)) >= 3
+
+
 def test_a_tick_that_comes_after_the_expected_last_one_is_in_its_minute(url, from_memory):
     clock, monitor = service(url)
     for minute in range(5):

@@ -114,8 +114,9 @@ class StoreWriter:
         self._recent = RecentIntervals(interval, self._collector.operations)
         self._roll_up = RollUp(self.store, self.tiers, self._recent)
         span = self.store.span(self.tiers[0].step)
-        # Frames of another process are not replaced.
-        self._last_slot = 0 if span is None else span[1] + self.tiers[0].step
+        # Frames of another process are not replaced, and those that are rolled up are final.
+        following = 0 if span is None else span[1] + self.tiers[0].step
+        self._last_slot = max([following, *self._roll_up.rolled[1:]])
         self.is_open = True
 
     def leave_out(self, until: float) -> None:
