@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.stored import WALL, call, fail, reader_of, service, some_durations, sqlite_url
+from vitalspan.store import series_numbers
 from vitalspan.store.open_store import open_store
 
 
@@ -60,6 +64,44 @@ def test_caches_and_apis_and_slos_are_stored(url):
     assert kinds["cache"] == {"hits": 1, "misses": 1}
     assert kinds["api"] == {"oks": 1, "tokens": 12, "cost": 0.5}
     assert kinds["slo"] == {"events": 1, "bad": 1}
+    monitor.close()
+
+
+def test_series_beyond_the_limit_are_added_up_and_read(url, monkeypatch):
+    monkeypatch.setattr(series_numbers, "MAX_SERIES", 3)
+    clock, monitor = service(url)
+    for _ in range(4):
+        for number in range(3):
+            call(monitor, clock, [0.5], f"pay{number}")
+            monitor.cache(f"pages{number}").hit()
+            monitor.api(f"weather{number}").record(tokens=3, model=f"model{number}")
+        clock.advance(3.5)
+        monitor.tick()
+
+    def check():
+        stored = monitor.statistics(window=3 * 3600)
+        assert [(one.name, one.hits) for one in stored.caches] == [("_overflow", 12)]
+        assert [(one.name, one.calls) for one in stored.apis] == [("_overflow", 12)]
+        (model,) = stored.apis[0].models
+        assert model.model == "_overflow"
+
+    check()
+    monitor.close()
+    clock, monitor = service(url, wall=clock.wall() + 1)
+    monitor.tick()
+    check()
+    monitor.close()
+    # Earlier versions gave all kinds the labels of operations.
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
+        connection.execute(
+            "UPDATE series SET labels = ? WHERE labels LIKE '%_overflow%'",
+            ('{"component":"_overflow","operation":"_overflow"}',),
+        )
+    clock, monitor = service(url, wall=clock.wall() + 1)
+    monitor.tick()
+    check()
+    restored = monitor.statistics(window=10)
+    assert {one.name for one in (*restored.caches, *restored.apis)} == {"_overflow"}
     monitor.close()
 
 

@@ -11,6 +11,7 @@ from vitalspan.statistics.call_sums import CallSums
 from vitalspan.statistics.periods import Key, KeyOf, SeriesNames
 from vitalspan.store.protocol import StoredSeries
 from vitalspan.store.reader import SeriesFilter, StoredPeriod, StoredSums
+from vitalspan.store.series_numbers import overflow_labels
 
 if TYPE_CHECKING:
     from vitalspan.recording.counts import Counts
@@ -64,25 +65,29 @@ class StoredWindow:
     def caches(self) -> Iterator[CacheCounts]:
         """Yield the lookups in caches."""
         for stored in self._of_kind("cache"):
-            labels = stored.series.labels
+            labels = _labels(stored.series)
             counts = (stored.extras.get(name, 0.0) for name in ("hits", "misses"))
             yield CacheCounts(labels[COMPONENT], labels["cache"], *counts)
 
     def apis(self) -> Iterator[ApiCounts]:
         """Yield the calls to APIs."""
         for stored in self._of_kind("api"):
-            labels = stored.series.labels
+            labels = _labels(stored.series)
             counts = (stored.extras.get(name, 0.0) for name in ("oks", "errors", "tokens", "cost"))
             yield ApiCounts(labels[COMPONENT], labels["api"], *counts)
 
     def models(self) -> Iterator[ModelCounts]:
         """Yield the calls to models of APIs."""
         for stored in self._of_kind("model"):
-            labels = stored.series.labels
+            labels = _labels(stored.series)
             yield ModelCounts(labels[COMPONENT], labels["api"], labels["model"], stored.extras)
 
     def _of_kind(self, kind: str) -> Iterable[StoredSums]:
         return [one for one in self._series if one.series.kind == kind]
+
+
+def _labels(series: StoredSeries) -> dict[str, str]:
+    return {**overflow_labels(series.kind), **series.labels}
 
 
 def _names(series: StoredSeries) -> SeriesNames:

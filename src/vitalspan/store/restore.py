@@ -16,6 +16,7 @@ from vitalspan.recording.series import Series
 from vitalspan.store.frame import PLAIN_GRID
 from vitalspan.store.protocol import StoredSeries
 from vitalspan.store.reader import SeriesFilter, StoredSums, StoreReader
+from vitalspan.store.series_numbers import overflow_labels
 from vitalspan.store.tiers import Part
 
 SeriesOf = Callable[[str, str, Labels], Series]
@@ -115,7 +116,8 @@ class HistoryRestorer:
                 "model": self._history.models,
                 "slo": self._history.slos,
             }
-            track = self._history.time_series(indexes[series.kind], series.labels)
+            labels = {**overflow_labels(series.kind), **series.labels}
+            track = self._history.time_series(indexes[series.kind], labels)
         if track.times and track.times[0] <= times[-1]:
             return
         track.prepend(times, [dict(_grown(one)) for _, one in entries])

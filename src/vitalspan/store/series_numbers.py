@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from vitalspan.metrics import COMPONENT, OPERATION, OVERFLOW
 from vitalspan.store.protocol import StoredSeries
 
 MAX_SERIES: Final = 65_536
 """The maximum number of series in a store; further ones are counted in an overflow series."""
 
-_OTHER_LABELS: Final = {"component": "_overflow", "operation": "_overflow"}
+_LABEL_NAMES: Final = {
+    "operation": (COMPONENT, OPERATION),
+    "cache": (COMPONENT, "cache"),
+    "api": (COMPONENT, "api"),
+    "model": (COMPONENT, "api", "model"),
+    "slo": ("slo",),
+}
 
 _Key = tuple[str, frozenset[tuple[str, str]]]
 
@@ -34,7 +41,7 @@ class SeriesNumbers:
         number = self._numbers.get(key)
         if number is None:
             if self._next >= MAX_SERIES:
-                labels = _OTHER_LABELS
+                labels = overflow_labels(kind)
                 key = _key(kind, labels)
                 known = self._numbers.get(key)
                 if known is not None:
@@ -43,6 +50,14 @@ class SeriesNumbers:
             self._next += 1
             self.fresh.append(StoredSeries(number, kind, dict(labels)))
         return number
+
+
+def overflow_labels(kind: str) -> dict[str, str]:
+    """Return the labels of the overflow series of a kind.
+
+    Those of caches, APIs and models in stores of earlier versions had the labels of operations.
+    """
+    return dict.fromkeys(_LABEL_NAMES[kind], OVERFLOW)
 
 
 def _key(kind: str, labels: Mapping[str, str]) -> _Key:
