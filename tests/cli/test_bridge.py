@@ -338,7 +338,7 @@ class TestScraping:
     def test_a_host_that_cannot_be(self, host: str) -> None:
         target = ScrapeTarget(f"http://{host}", service=None, timeout=10)
         target.scrape()
-        assert "host's name" in (target.error or "")
+        assert "host name" in (target.error or "")
 
     def test_one_that_was_not_scraped_is_down(self) -> None:
         target = ScrapeTarget("http://a", service=None, timeout=10)

@@ -278,7 +278,7 @@ def test_a_handler_that_raises_costs_its_connection(
 
     def ended() -> bool:
         bench.loop._step_safely()
-        return "goes on after an internal error" in caplog.text
+        return "continues after an internal error" in caplog.text
 
     stepping = threading.Thread(target=lambda: wait_until(ended))
     stepping.start()
