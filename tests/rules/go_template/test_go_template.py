@@ -158,7 +158,7 @@ def test_refused(template: str, problem: str) -> None:
         ("{{ range 200000 }}a{{ end }}", "too long"),
         ('{{ range 99 }}{{ printf "%9999s" "" }}{{ end }}', "longer than"),
         ("{{ break }}", "outside"),
-        ("{{ 1 | 2 }}", "no function"),
+        ("{{ 1 | 2 }}", "not a function"),
         ("{{ index $labels.job 9 }}", "out of range"),
         ("{{ index 1 9 }}", "can't index"),
         ("{{ match `(` `a` }}", "regular expression"),
