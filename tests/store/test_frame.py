@@ -154,5 +154,7 @@ def test_a_frame_of_the_first_version_is_read():
     PackedFrame(bytes.fromhex(OF_THE_FIRST_VERSION)).add_to(frame)
     expected = frame_of({4: [0.25, 0.5, 2.0], 7: [0.001] * 300}, {})
     expected.errors[7] = 0
+    # Since Python 3.12, `sum` is more exact than what was added up then.
+    expected.totals[7] = pytest.approx(0.3)
     expected.extras = {(4, "error:ValueError"): 1.0, (9, "hits"): 3.0}
     assert content(frame) == content(expected)
