@@ -311,7 +311,7 @@ FIGURE_ROWS = (
     FigureRow(
         "page-viewers",
         "viewed probe",
-        "p99 of `/health` while 6 tabs and 200 clients look at it to that of",
+        "p99 of `/health` while 50 tabs and 200 clients look at it to that of",
         "an equal service beside it: {viewed:.1f} ms and {other:.1f} ms; "
         "medians {viewed median:.1f} and {other median:.1f} ms",
         *(None, "x"),

@@ -1,4 +1,4 @@
-"""Scrapes and probes while 6 tabs and 200 other clients look at the page.
+"""Scrapes and probes while 50 tabs and 200 other clients look at the page.
 
 There are two equal services, those of `cases.page`. All viewers look at one of them, and both are
 scraped and probed in turns. What the viewers take of the machine is the same in both turns, so the
@@ -98,7 +98,7 @@ def tabs(port: int, count: int) -> Iterator[None]:
 
 def measure(*, quick: bool) -> dict[str, Any]:
     """Ask in turns the service that viewers look at and the other one."""
-    number, count, times, turns = (4, 20, 25, 2) if quick else (6, 200, 50, 4)
+    number, count, times, turns = (4, 20, 25, 2) if quick else (50, 200, 50, 4)
     took: dict[str, list[float]] = {}
     viewed, other = Service(), Service()
     try:
