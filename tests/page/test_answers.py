@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -62,3 +63,14 @@ def test_another_service_has_a_budget_of_its_own(made: list[float]) -> None:
         watched.clock.advance(2.1)
         api.answer("overview", "range=60", watched.registry)
     assert len(made) == 6
+
+
+def test_a_service_never_has_the_answers_of_an_earlier_one(made: list[float]) -> None:
+    for _ in range(20):
+        # Most of these have the `id` of the one before, and all of them the same time.
+        watched = Watched(health_model="off")
+        api.answer("overview", "range=60", watched.registry)
+        watched.monitor.close()
+        del watched
+        gc.collect()
+    assert len(made) == 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import weakref
 from collections import OrderedDict
 from http import HTTPStatus
 from threading import Lock
@@ -137,7 +138,8 @@ def answer(name: str, query: str, registry: object, *, trusted: bool = False) ->
 
 def _document(monitor: Monitor, endpoint: Endpoint, asked: dict[str, Any]) -> Answer:
     """Return the document of an endpoint, which may be a recent one."""
-    key, now = (id(monitor), endpoint.name, *asked.items()), monitor.clock.now()
+    # An `id` may be that of an earlier monitor, whose responses would be given for this one's.
+    key, now = (weakref.ref(monitor), endpoint.name, *asked.items()), monitor.clock.now()
     known = _recent.get(key, now)
     if known is not None:
         return known
