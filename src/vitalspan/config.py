@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
+from vitalspan.argument_checks import check_seconds, check_whole, is_number
 from vitalspan.bucket_boundaries import check_boundaries
-from vitalspan.checks import check_seconds, check_whole, is_number
 from vitalspan.errors import ConfigurationError
 from vitalspan.metrics import DURATION_BOUNDARIES
 from vitalspan.words import suggestion

@@ -6,7 +6,7 @@ import math
 import re
 from typing import Final, NamedTuple
 
-from vitalspan.checks import is_number
+from vitalspan.argument_checks import is_number
 
 
 class Unit(NamedTuple):

@@ -1,4 +1,4 @@
-"""Check whether the series of rules exist, in a Prometheus or at a metrics endpoint."""
+"""Checks whether the series of rules exist, in a Prometheus or at a metrics endpoint."""
 
 from __future__ import annotations
 

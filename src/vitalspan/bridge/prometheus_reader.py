@@ -9,9 +9,9 @@ from typing import Any, Final
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 from prometheus_client import REGISTRY, CollectorRegistry
 
+from vitalspan.argument_checks import seconds_above_0
 from vitalspan.bridge.otel_families import TARGET_INFO, OtelFamilies
 from vitalspan.bridge.otel_names import TranslationStrategy
-from vitalspan.checks import seconds_above_0
 from vitalspan.errors import ConfigurationError
 from vitalspan.exposition.collector import FamilyCollector
 from vitalspan.exposition.families import MetricFamily

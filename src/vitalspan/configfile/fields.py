@@ -1,4 +1,4 @@
-"""Read the fields of a mapping, and report their mistakes."""
+"""Reads the fields of a mapping, and reports their mistakes."""
 
 from __future__ import annotations
 

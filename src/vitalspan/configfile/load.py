@@ -1,4 +1,4 @@
-"""Load a YAML file or text as nodes."""
+"""Loads a YAML file or text as nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convert Python values to nodes, so that they are checked in the same way as a file."""
+"""Converts Python values to nodes, so that they are checked in the same way as a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read single values: texts, durations, numbers and choices.
+"""Reads single values: texts, durations, numbers and choices.
 
 Each function reports what is wrong with a value, and returns None in that case.
 """

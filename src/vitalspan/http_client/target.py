@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from vitalspan._version import __version__
-from vitalspan.checks import seconds_above_0
+from vitalspan.argument_checks import seconds_above_0
 from vitalspan.errors import ConfigurationError
 
 _PORTS: Final = {"http": 80, "https": 443}

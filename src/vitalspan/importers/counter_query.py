@@ -1,4 +1,4 @@
-"""Read the counters in the queries of SLO files: `sum(rate(requests_total{code="500"}[5m]))`."""
+"""Reads the counters in the queries of SLO files: `sum(rate(requests_total{code="500"}[5m]))`."""
 
 from __future__ import annotations
 

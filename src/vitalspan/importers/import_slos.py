@@ -1,4 +1,4 @@
-"""Import the SLO files of all known tools."""
+"""Imports the SLO files of all known tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Import the SLOs of OpenSLO, version 1: ratios of counters in Prometheus, by occurrences."""
+"""Imports the SLOs of OpenSLO, version 1: ratios of counters in Prometheus, by occurrences."""
 
 from __future__ import annotations
 

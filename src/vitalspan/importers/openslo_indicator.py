@@ -1,4 +1,4 @@
-"""Read the indicator of an SLO of OpenSLO: a ratio of counters in Prometheus."""
+"""Reads the indicator of an SLO of OpenSLO: a ratio of counters in Prometheus."""
 
 from __future__ import annotations
 

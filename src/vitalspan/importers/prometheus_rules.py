@@ -1,4 +1,4 @@
-"""Decide which rules of Prometheus run in the process, and which need a server, and why."""
+"""Decides which rules of Prometheus run in the process, and which need a server, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Import the SLOs of sloth: files of `prometheus/v1`, and its resources for Kubernetes."""
+"""Imports the SLOs of sloth: files of `prometheus/v1`, and its resources for Kubernetes."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
-from vitalspan.checks import check_seconds
+from vitalspan.argument_checks import check_seconds
 from vitalspan.default import get_monitor
 from vitalspan.integrations.live_gauges import LiveGauges
 from vitalspan.labels import value_text

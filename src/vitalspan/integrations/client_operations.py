@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypedDict
 from opentelemetry import context, propagate
 from opentelemetry.trace import SpanKind, get_current_span
 
-from vitalspan.checks import check_whole
+from vitalspan.argument_checks import check_whole
 from vitalspan.integrations.request_operations import (
     OPENTELEMETRY,
     RequestCall,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self
 
-from vitalspan.checks import check_seconds
+from vitalspan.argument_checks import check_seconds
 from vitalspan.default import get_monitor
 from vitalspan.errors import ConfigurationError
 from vitalspan.integrations.task_metrics import task_metrics

@@ -10,7 +10,7 @@ from contextlib import suppress
 from itertools import count
 from typing import Any, Final
 
-from vitalspan.checks import check_whole, seconds_above_0
+from vitalspan.argument_checks import check_whole, seconds_above_0
 from vitalspan.clock import Clock, SystemClock
 from vitalspan.errors import ConfigurationError
 from vitalspan.notify.delivery import Delivery, DeliveryOptions, ReceiverStatus

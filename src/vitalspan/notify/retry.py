@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vitalspan.checks import check_whole, seconds_above_0
+from vitalspan.argument_checks import check_whole, seconds_above_0
 from vitalspan.errors import MissingExtraError
 from vitalspan.notify.receiver import UndeliveredError
 from vitalspan.runtime.fork import imports_finish_first

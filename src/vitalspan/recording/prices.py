@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final, NamedTuple
 
-from vitalspan.checks import is_number
+from vitalspan.argument_checks import is_number
 from vitalspan.errors import ConfigurationError
 from vitalspan.words import shown, suggestion
 

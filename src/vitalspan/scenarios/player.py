@@ -1,4 +1,4 @@
-"""Play a scenario with its own monitor and clock, and compare the alerts."""
+"""Plays a scenario with its own monitor and clock, and compares the alerts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read scenario files, and report all their mistakes at once, each with its place."""
+"""Reads scenario files, and reports all their mistakes at once, each with its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read input series: their labels, and their values at each tick."""
+"""Reads input series: their labels, and their values at each tick."""
 
 from __future__ import annotations
 

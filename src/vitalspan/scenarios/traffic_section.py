@@ -1,4 +1,4 @@
-"""Read the traffic of a scenario: calls, stuck calls, cache lookups and calls to APIs."""
+"""Reads the traffic of a scenario: calls, stuck calls, cache lookups and calls to APIs."""
 
 from __future__ import annotations
 

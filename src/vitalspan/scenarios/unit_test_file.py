@@ -1,4 +1,4 @@
-"""Read unit tests of rules in the format of promtool."""
+"""Reads unit tests of rules in the format of promtool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Play unit tests of rules, and report differences from the expected results."""
+"""Plays unit tests of rules, and reports differences from the expected results."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import REGISTRY
 
-from vitalspan.checks import check_whole, seconds_above_0
+from vitalspan.argument_checks import check_whole, seconds_above_0
 from vitalspan.environment_settings import from_environment
 from vitalspan.errors import ConfigurationError
 from vitalspan.living_monitors import monitors_of, start_monitors_of

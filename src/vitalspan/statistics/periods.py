@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from vitalspan.checks import is_number
+from vitalspan.argument_checks import is_number
 from vitalspan.errors import ConfigurationError
 from vitalspan.history.ticks import LONGEST
 from vitalspan.labels import Labels

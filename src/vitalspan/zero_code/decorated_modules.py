@@ -1,4 +1,4 @@
-"""Turn functions of imported modules into operations if a pattern matches them."""
+"""Turns functions of imported modules into operations if a pattern matches them."""
 
 from __future__ import annotations
 

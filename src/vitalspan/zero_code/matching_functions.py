@@ -1,4 +1,4 @@
-"""List the functions that patterns match, from the source, without importing or running it."""
+"""Lists the functions that patterns match, from the source, without importing or running it."""
 
 from __future__ import annotations
 

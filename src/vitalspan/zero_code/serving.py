@@ -1,4 +1,4 @@
-"""Serve the metrics of a program, whatever processes it runs in."""
+"""Serves the metrics of a program, whatever processes it runs in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Import the saved state of the older monitors into a store."""
+"""Imports the saved state of the older monitors into a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the operations, sessions and alerts in files of the older monitors, at any depth."""
+"""Reads the operations, sessions and alerts in files of the older monitors, at any depth."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from vitalspan.checks import check_whole, seconds_above_0
+from vitalspan.argument_checks import check_whole, seconds_above_0
 from vitalspan.clock import Clock, SystemClock
 from vitalspan.errors import ConfigurationError
 from vitalspan.notify.actions.action_queue import ActionQueue, ActionRecord

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from vitalspan.checks import check_whole, is_number
+from vitalspan.argument_checks import check_whole, is_number
 from vitalspan.errors import ConfigurationError
 from vitalspan.notify.alert_identity import Identity, identity
 from vitalspan.promql.matchers import match_all, parse_matcher

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
-from vitalspan.checks import seconds_above_0
+from vitalspan.argument_checks import seconds_above_0
 from vitalspan.notify.alert_identity import (
     Identity,
     forget_surplus,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from vitalspan.checks import seconds_above_0
+from vitalspan.argument_checks import seconds_above_0
 from vitalspan.errors import ConfigurationError
 from vitalspan.http_client.target import HttpTarget, shown
 from vitalspan.notify.json_client import JsonClient

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 
-from vitalspan.checks import seconds_above_0
+from vitalspan.argument_checks import seconds_above_0
 from vitalspan.errors import ConfigurationError
 from vitalspan.notify.plans.grouped import GroupPlan, Notification, group_timing
 from vitalspan.notify.receiver import Endpoint

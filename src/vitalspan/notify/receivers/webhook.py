@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from vitalspan.checks import check_whole
+from vitalspan.argument_checks import check_whole
 from vitalspan.errors import ConfigurationError
 from vitalspan.http_client.target import HttpTarget, shown
 from vitalspan.notify.bodies import Body, alertmanager
