@@ -35,6 +35,12 @@ settings.register_profile(
 settings.load_profile("any machine")
 
 
+def pytest_collection_finish() -> None:
+    """Spare every `gc.collect()` of a test the objects of all modules that were collected."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print what tests have to say in figures, recorded as the property `summary`."""
     for reports in terminalreporter.stats.values():
