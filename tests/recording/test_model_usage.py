@@ -129,6 +129,7 @@ def test_amounts_that_are_none_are_left_out(
     monitor.api("openai").record(model="large", input_tokens=-1, output_tokens=3, duration=bad)
     assert sample("api_model_tokens_total", **labels, token_type="output") == 3
     assert sample("vitalspan_internal_errors_total", where="api") == 2
+    assert sample("api_duration_seconds_count", **labels) is None
 
 
 def test_a_clash_of_names_is_a_fault_of_ours(registry: CollectorRegistry, sample: Read) -> None:

@@ -10,6 +10,7 @@ from vitalspan.metrics import OVERFLOW
 from vitalspan.recording.api_call import ApiCall
 from vitalspan.recording.enclosing_sessions import CountedKey, EnclosingSession
 from vitalspan.recording.lock_free_counter import LockFreeCounter, amount_of
+from vitalspan.recording.model_durations import DURATION, FIRST_TOKEN, duration_columns
 from vitalspan.recording.outcome import error_type_of
 from vitalspan.recording.pickling import MonitorPart, rebuild
 from vitalspan.recording.prices import PriceTable
@@ -20,9 +21,6 @@ MODEL_AMOUNTS: Final = (
     "retries",
 )
 """The amounts that are also counted by model."""
-
-MODEL_COLUMNS: Final = ("oks", "errors", "tokens", "cost", *MODEL_AMOUNTS)
-"""Everything that is counted by model."""
 
 MAX_MODELS: Final = 100
 """The maximum number of models of an API; further ones are counted as `_overflow`."""
@@ -163,8 +161,8 @@ class Api(MonitorPart):
             output_tokens=self._amount("output_tokens", output_tokens),
             cached_tokens=self._amount("cached_tokens", cached_tokens),
             reasoning_tokens=self._amount("reasoning_tokens", reasoning_tokens),
-            duration=None if duration is None else self._amount("duration", duration),
-            first_token=None if first_token is None else self._amount("first_token", first_token),
+            duration=None if duration is None else self._checked("duration", duration),
+            first_token=None if first_token is None else self._checked("first_token", first_token),
             retries=self._amount("retries", retries),
             error_type=_error_type(error),
         )
@@ -176,11 +174,16 @@ class Api(MonitorPart):
         self._add(self.tokens, used)
         usage = usage._replace(cost=self._amount("cost", cost))
         self._add(self.cost, usage.cost)
-        outcome = "oks" if error is None else "errors"
-        if usage.model:
-            self._add_to_model(outcome, used, usage)
+        amounts = {"oks" if error is None else "errors": 1, "tokens": used, "cost": usage.cost}
         if recording.open_sessions:
-            self._add_to_session(outcome, used, usage)
+            self._add_to_session("api", "", amounts)
+        if usage.model:
+            amounts |= {name: getattr(usage, name) for name in MODEL_AMOUNTS}
+            amounts |= duration_columns(DURATION, usage.duration)
+            amounts |= duration_columns(FIRST_TOKEN, usage.first_token)
+            self._add_to_model(usage.model, amounts)
+            if recording.open_sessions:
+                self._add_to_session("model", usage.model, amounts)
         if usage.has_details:
             self._record_usage(usage)
 
@@ -197,27 +200,21 @@ class Api(MonitorPart):
         """Yield every counter."""
         yield from (self.oks, self.errors, self.tokens, self.cost)
 
-    def _add_to_model(self, outcome: str, tokens: float, usage: ApiUsage) -> None:
-        model = usage.model
+    def _add_to_model(self, model: str, amounts: Mapping[str, float]) -> None:
         if model not in self.models and len(self.models) >= MAX_MODELS:
             model = OVERFLOW
         columns = self.models.get(model)
         if columns is None:
-            fresh = {column: LockFreeCounter() for column in MODEL_COLUMNS}
-            columns = self.models.setdefault(model, fresh)
-        columns[outcome].add()
-        self._add(columns["tokens"], tokens)
-        for column in ("cost", *MODEL_AMOUNTS):
-            self._add(columns[column], getattr(usage, column))
+            columns = self.models.setdefault(model, {})
+        for column, amount in amounts.items():
+            if amount:
+                counter = columns.get(column)
+                if counter is None:
+                    counter = columns.setdefault(column, LockFreeCounter())
+                counter.add(amount)
 
-    def _add_to_session(self, outcome: str, tokens: float, usage: ApiUsage) -> None:
-        amounts = {outcome: 1.0, "tokens": tokens, "cost": usage.cost}
-        self._add_all(("api", self.component, self.name, ""), amounts)
-        if usage.model:
-            amounts |= {name: getattr(usage, name) for name in MODEL_AMOUNTS}
-            self._add_all(("model", self.component, self.name, usage.model), amounts)
-
-    def _add_all(self, counted: CountedKey, amounts: Mapping[str, float]) -> None:
+    def _add_to_session(self, kind: str, model: str, amounts: Mapping[str, float]) -> None:
+        counted: CountedKey = (kind, self.component, self.name, model)
         for column, amount in amounts.items():
             if amount:
                 self._recording.add_to_session(counted, column, amount)
@@ -238,12 +235,16 @@ class Api(MonitorPart):
             self._recording.internal_errors.note("api", "the usage of a model is not counted")
 
     def _amount(self, what: str, amount: float) -> float:
+        return self._checked(what, amount) or 0
+
+    def _checked(self, what: str, amount: float) -> float | None:
+        """Return an amount; None if a counter cannot take it."""
         try:
             return amount_of(amount)
         except ValueError as fault:
             message = f"{what} of a call to {self.name!r} left out: {fault}"
             self._recording.internal_errors.note("api", message, trace=False)
-            return 0
+            return None
 
     def _add(self, counter: LockFreeCounter, amount: float) -> None:
         if amount:

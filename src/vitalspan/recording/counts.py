@@ -34,7 +34,11 @@ class ApiCounts(NamedTuple):
 
 
 class ModelCounts(NamedTuple):
-    """The calls to one model of an API, by column of `MODEL_COLUMNS`."""
+    """The calls to one model of an API, by column.
+
+    The columns are `oks`, `errors`, `tokens`, `cost`, those of `MODEL_AMOUNTS`, and those of
+    `duration_columns`; what is 0 may be missing.
+    """
 
     component: str
     api: str
@@ -117,7 +121,7 @@ class Counts(Protocol):
         ...
 
     def models(self) -> Iterable[ModelCounts]:
-        """Return the counts of every model of every API; none if several processes count."""
+        """Return the counts of every model of every API."""
         ...
 
     def slos(self, counters: Mapping[str, SloCounter]) -> Iterable[SloCounts]:
@@ -190,7 +194,7 @@ class ProcessCounts:
         """Yield the counts of every model of every API."""
         for api in list(self.counters.apis.values()):
             for model, columns in list(api.models.items()):
-                amounts = {column: counter.total() for column, counter in columns.items()}
+                amounts = {column: counter.total() for column, counter in list(columns.items())}
                 yield ModelCounts(api.component, api.name, model, amounts)
 
     def slos(self, counters: Mapping[str, SloCounter]) -> Iterator[SloCounts]:

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any, Final
 
 from vitalspan.recording.call_record import CallRecord
+from vitalspan.recording.model_durations import DURATION, FIRST_TOKEN
 from vitalspan.sessions.session_statistics import SessionStatistics
 from vitalspan.statistics.call_statistics import (
     ApiStatistics,
@@ -16,6 +17,7 @@ from vitalspan.statistics.call_statistics import (
     ModelStatistics,
 )
 from vitalspan.statistics.call_sums import CallSums
+from vitalspan.statistics.duration_statistics import DurationStatistics
 from vitalspan.store.protocol import Record, StoredSeries
 from vitalspan.store.reader import StoredSums
 
@@ -53,8 +55,16 @@ def _statistics(document: Mapping[str, Any]) -> CallStatistics:
 
 def _api(document: Mapping[str, Any]) -> ApiStatistics:
     # Earlier versions did not distinguish models.
-    models = tuple(ModelStatistics(**one) for one in document.get("models", ()))
+    models = tuple(_model(one) for one in document.get("models", ()))
     return ApiStatistics(**{**_fields(ApiStatistics, document), "models": models})
+
+
+def _model(document: Mapping[str, Any]) -> ModelStatistics:
+    # Earlier versions did not measure durations.
+    durations = {
+        name: DurationStatistics(**document.get(name, {})) for name in (DURATION, FIRST_TOKEN)
+    }
+    return ModelStatistics(**{**document, **durations})
 
 
 def _fields(kind: type, document: Mapping[str, Any]) -> dict[str, Any]:

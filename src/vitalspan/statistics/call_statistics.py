@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from vitalspan.recording.api import MODEL_AMOUNTS
+from vitalspan.recording.model_durations import DURATION, FIRST_TOKEN
+from vitalspan.statistics.duration_statistics import DurationStatistics
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class ModelStatistics:
         cached_tokens: the input tokens that came from the provider's cache.
         reasoning_tokens: the output tokens that were spent on reasoning.
         retries: the number of attempts after the first ones.
+        duration: how long the calls took.
+        first_token: how long it took until the first token.
     """
 
     model: str
@@ -80,22 +84,26 @@ class ModelStatistics:
     cached_tokens: float
     reasoning_tokens: float
     retries: float
+    duration: DurationStatistics = field(default_factory=DurationStatistics)
+    first_token: DurationStatistics = field(default_factory=DurationStatistics)
 
     @classmethod
     def of(cls, model: str, amounts: Mapping[str, float]) -> ModelStatistics:
         """Return the figures of a model, from its counts by column; what is missing is 0."""
         errors = amounts.get("errors", 0)
-        columns = ("tokens", "cost", *MODEL_AMOUNTS)
         return cls(
             model,
             amounts.get("oks", 0) + errors,
             errors,
-            *(amounts.get(column, 0) for column in columns),
+            **{name: amounts.get(name, 0) for name in ("tokens", "cost", *MODEL_AMOUNTS)},
+            duration=DurationStatistics.of(DURATION, amounts),
+            first_token=DurationStatistics.of(FIRST_TOKEN, amounts),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields in types that JSON has."""
-        return dict(vars(self))
+        durations = {DURATION: self.duration.to_dict(), FIRST_TOKEN: self.first_token.to_dict()}
+        return {**vars(self), **durations}
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ class ApiStatistics:
         tokens: the number of tokens.
         cost: the cost in US dollars.
         models: the figures of each model, the one with the highest cost first; empty if there are
-            none, and from several workers or a Prometheus, which only have the metrics.
+            none.
     """
 
     component: str

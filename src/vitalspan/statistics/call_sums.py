@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vitalspan.history.operation_series import ERROR_COLUMN, MEASURE_COLUMN, OperationSeries
@@ -13,6 +13,7 @@ from vitalspan.recording.detail_counts import NO_DETAILS, DetailCounts, LastErro
 from vitalspan.recording.duration_histogram import NO_SPREAD, Spread
 from vitalspan.recording.series import CountedBatch, Series
 from vitalspan.statistics.call_statistics import CallStatistics, ErrorStatistics
+from vitalspan.statistics.quantiles import bucket_durations, quantile_of
 from vitalspan.store.frame import PLAIN_GRID, PlainBuckets
 from vitalspan.store.reader import StoredSums
 
@@ -254,35 +255,3 @@ def add_amounts(sums: dict, amounts: Mapping) -> None:  # type: ignore[type-arg]
     """Add amounts to sums, by the same keys."""
     for key, amount in amounts.items():
         sums[key] = sums.get(key, 0) + amount
-
-
-def bucket_durations(counts: Mapping[BucketGrid, Mapping[int, int]]) -> list[tuple[float, int]]:
-    """Return the middle of each fine bucket in seconds, ascending, and its calls."""
-    return sorted(
-        (grid.middle(bucket), calls)
-        for grid, buckets in counts.items()
-        for bucket, calls in buckets.items()
-        if calls
-    )
-
-
-def quantile_of(
-    durations: Sequence[tuple[float, int]], q: float, shortest: float, longest: float
-) -> float | None:
-    """Return a quantile of durations in seconds; None without calls.
-
-    It is the geometric middle of the fine bucket of the call at that rank, so within 4.4 % of its
-    duration.
-
-    Args:
-        durations: the middle of each bucket in seconds, ascending, and its calls.
-        q: the quantile, 0 to 1.
-        shortest: the shortest duration in seconds, a lower bound of the result.
-        longest: the longest duration in seconds, an upper bound of the result.
-    """
-    rank, below = q * sum(calls for _, calls in durations), 0
-    for seconds, calls in durations:
-        below += calls
-        if below >= rank:
-            return min(max(seconds, shortest), longest)
-    return None

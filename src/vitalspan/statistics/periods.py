@@ -11,7 +11,6 @@ from vitalspan.errors import ConfigurationError
 from vitalspan.history.ticks import LONGEST
 from vitalspan.labels import Labels
 from vitalspan.metrics import COMPONENT
-from vitalspan.recording.api import MODEL_COLUMNS
 from vitalspan.recording.counts import ApiCounts, CacheCounts, ModelCounts
 from vitalspan.runtime.pace import pause_if_due
 from vitalspan.statistics.call_sums import CallSums
@@ -166,7 +165,7 @@ class Window:
         """Yield the calls to models of APIs."""
         for track in self._history.models.all:
             labels = track.labels
-            amounts = dict(zip(MODEL_COLUMNS, self._grown(track, *MODEL_COLUMNS), strict=True))
+            amounts = dict(zip(track.columns, self._grown(track, *track.columns), strict=True))
             yield ModelCounts(labels[COMPONENT], labels["api"], labels["model"], amounts)
 
     def _grown(self, track: TimeSeries, *columns: str) -> list[float]:

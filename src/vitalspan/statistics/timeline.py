@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from vitalspan.history.operation_series import OperationSeries
 from vitalspan.recording.buckets import BucketGrid
 from vitalspan.runtime.pace import pause_if_due
-from vitalspan.statistics.call_sums import add_amounts, bucket_durations, quantile_of
+from vitalspan.statistics.call_sums import add_amounts
 from vitalspan.statistics.periods import Key, Window, keys_of
+from vitalspan.statistics.quantiles import bucket_durations, quantile_of
 from vitalspan.store.frame import PLAIN_GRID, Frame
 from vitalspan.store.reader import StoredSums
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from vitalspan.workers.followed_history import FollowedHistory
 from vitalspan.workers.journal import Journal
 from vitalspan.workers.slo_history import SloHistory
 from vitalspan.workers.state_file import UnreadableError
-from vitalspan.workers.worker_counts import WorkerCounts
+from vitalspan.workers.worker_counts import ModelKey, WorkerCounts
 
 if TYPE_CHECKING:
     from vitalspan.history.history import History
@@ -40,6 +41,7 @@ class HistoryJournal:
         self._journal = Journal(directory, boot, DEFAULT_RETENTION)
         self.followed = FollowedHistory(workers, self._journal)
         self._slos = SloHistory(directory, boot)
+        self._models: dict[ModelKey, dict[str, float]] = {}
 
     def note(self, now: float, samples: Samples, reading: Reading) -> None:
         """Write the observations of a tick.
@@ -55,7 +57,8 @@ class HistoryJournal:
         counts = self._workers.counts
         everything = self._journal.wants_everything(now)
         series = counts.changed_series(everything=everything)
-        self._journal.append(now, counts.counts, series, samples, reading)
+        changed = replace(counts.counts, models=self._changed_models(everything=everything))
+        self._journal.append(now, changed, series, samples, reading)
         if everything:
             self._slos.write(self._history)
 
@@ -68,6 +71,7 @@ class HistoryJournal:
         """
         history, counts = self._history, self._workers.counts
         self._journal.begin()
+        self._models = {}
         history.reset()
         counts.forget_series()
         if self._replay(now):
@@ -81,6 +85,12 @@ class HistoryJournal:
             history.ticks = Ticks(now)
         if writes:
             self._begin_journal(history.ticks.times[0], past=past)
+
+    def _changed_models(self, *, everything: bool) -> dict[ModelKey, dict[str, float]]:
+        """Return the counts of the models that have changed since the last entry, or all."""
+        known = {} if everything else self._models
+        self._models = self._workers.counts.counts.models
+        return {key: amounts for key, amounts in self._models.items() if known.get(key) != amounts}
 
     def _replay(self, now: float) -> bool:
         """Replay the journal into the history; return whether there was anything."""

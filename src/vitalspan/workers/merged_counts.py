@@ -93,9 +93,9 @@ class MergedCounts:
         """Return the counts of all APIs from the last reading."""
         return [ApiCounts(*key, *values) for key, values in self.counts.apis.items()]
 
-    def models(self) -> tuple[ModelCounts, ...]:
-        """Return nothing, because the processes only share the metrics of models."""
-        return ()
+    def models(self) -> list[ModelCounts]:
+        """Return the counts of all models from the last reading."""
+        return [ModelCounts(*key, amounts) for key, amounts in self.counts.models.items()]
 
     def slos(self, counters: Mapping[str, SloCounter]) -> list[SloCounts]:
         """Return the counts of SLOs from the last reading.

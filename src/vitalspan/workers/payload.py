@@ -64,6 +64,8 @@ class Payload:
             sums: dict[Any, list[float]] = getattr(counts, name)
             for key, values in self._rows[name]:
                 add_columns(sums, key, values)
+        for key, amounts in self._rows["models"]:
+            add_amounts(counts.models.setdefault(key, {}), amounts.items())
         for name in ("internal_errors", "collector_errors", "totals"):
             add_amounts(getattr(counts, name), self._rows[name].items())
 
@@ -115,6 +117,7 @@ def head_of(counts: WorkerCounts) -> dict[str, Any]:
     return {
         "caches": [[*key, *values] for key, values in counts.caches.items()],
         "apis": [[*key, *values] for key, values in counts.apis.items()],
+        "models": [[*key, amounts] for key, amounts in counts.models.items()],
         "slos": [[*key, *values] for key, values in counts.slos.items()],
         "internal_errors": counts.internal_errors,
         "collector_errors": counts.collector_errors,
@@ -135,6 +138,11 @@ def _rows(head: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "caches": [((str(one[0]), str(one[1])), _numbers(one[2:4])) for one in head["caches"]],
         "apis": [((str(one[0]), str(one[1])), _numbers(one[2:6])) for one in head["apis"]],
+        # Earlier versions did not share them.
+        "models": [
+            ((str(component), str(api), str(model)), _amounts(amounts))
+            for component, api, model, amounts in head.get("models", ())
+        ],
         "slos": [
             ((one[0], one[1], tuple((name, value) for name, value in one[2])), _numbers(one[3:5]))
             for one in head["slos"]

@@ -189,6 +189,8 @@ class Publisher:
             counts.caches[cache[:2]] = list(cache[2:])
         for api in self._counts.apis():
             counts.apis[api[:2]] = list(api[2:])
+        for model in self._counts.models():
+            counts.models[model[:3]] = dict(model.amounts)
         counts.registry = self._registry.rows(fresh=fresh)
         recorded = (
             series

@@ -161,16 +161,20 @@ def resources(calls: CallStatistics, operations_: Sequence[CallStatistics]) -> S
             count_text(one.cached_tokens),
             count_text(one.reasoning_tokens),
             _cost(one),
+            seconds_text(one.duration.mean),
+            seconds_text(one.duration.p95),
+            seconds_text(one.first_token.p95),
         ]
         for api in calls.apis
         for one in api.models
     ]
     tokens = (">input tokens", ">output tokens", ">cached", ">reasoning")
+    durations = (">mean", ">p95", ">p95 of first token")
     return section(
         "Caches, APIs, measures and resources",
         table(("cache", ">hits", ">misses", ">hit rate"), caches),
         table(("API", ">calls", ">error rate", ">tokens", ">cost"), apis),
-        table(("model", ">calls", *tokens, ">cost"), models[:MAX_ROWS]),
+        table(("model", ">calls", *tokens, ">cost", *durations), models[:MAX_ROWS]),
         table(("measure", ">sum"), _sums(calls.measures)),
         _measured(operations_),
     )
