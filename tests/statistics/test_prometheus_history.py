@@ -39,6 +39,11 @@ def work(monitor: vs.Monitor, clock: vs.ManualClock, minute: int) -> None:
         pass
     monitor.cache("prices", component="till").hit()
     monitor.api("bank", component="till").record(tokens=5, cost=0.5)
+    monitor.api("bank", component="till").record(duration=7.0)
+    ask = monitor.api("llm", component="advice").record
+    ask(model="large", input_tokens=100, output_tokens=20, cost=0.25, duration=1.0)
+    ask(model="large", cached_tokens=50, retries=1, duration=4.0, first_token=0.3, error="full")
+    ask(model="small", reasoning_tokens=7)
 
 
 @pytest.fixture(scope="module")
@@ -89,11 +94,36 @@ def test_labels_caches_and_apis(server: BackfilledServer) -> None:
     assert statistics.operation("pay", labels={"tier": "silver"}, **past).count == 0
     everything = statistics(**past)
     assert everything.count == 11 * EACH_HOUR
-    (cache,), (api,) = everything.caches, everything.apis
+    (cache,), (_, api) = everything.caches, sorted(everything.apis, key=lambda one: one.component)
     assert (cache.hits, cache.misses) == (EACH_HOUR, 0)
-    assert (api.calls, api.errors, api.tokens) == (EACH_HOUR, 0, 5 * EACH_HOUR)
+    assert (api.calls, api.errors, api.tokens) == (2 * EACH_HOUR, 0, 5 * EACH_HOUR)
     assert api.cost == pytest.approx(0.5 * EACH_HOUR)
+    assert api.models == ()
     assert [one.operation for one in statistics.operations(**past)] == ["pay", "pack"]
+    monitor.close()
+
+
+def test_models_of_apis(server: BackfilledServer) -> None:
+    monitor = monitor_of(server)
+    (api,) = monitor.statistics.component("advice", window=HOUR, offset=HOUR).apis
+    large, small = api.models
+    assert (api.calls, api.errors) == (3 * EACH_HOUR, EACH_HOUR)
+    assert (large.model, large.calls, large.errors) == ("large", 2 * EACH_HOUR, EACH_HOUR)
+    assert (large.tokens, large.input_tokens, large.output_tokens, large.cached_tokens) == (
+        *(120 * EACH_HOUR, 100 * EACH_HOUR, 20 * EACH_HOUR, 50 * EACH_HOUR),
+    )
+    assert (large.retries, large.cost) == (EACH_HOUR, pytest.approx(0.25 * EACH_HOUR))
+    assert large.duration.count == 2 * EACH_HOUR
+    assert large.duration.mean == pytest.approx(2.5)
+    # A server has the boundaries 0.64, 1.28, 2.56 and 5.12 seconds.
+    assert 0.64 < large.duration.p50 < 1.28
+    assert 2.56 < large.duration.p95 <= large.duration.max < 5.12
+    assert large.first_token.count == EACH_HOUR
+    assert large.first_token.mean == pytest.approx(0.3)
+    assert 0.16 < large.first_token.p50 < 0.32
+    assert (small.model, small.calls, small.reasoning_tokens) == ("small", EACH_HOUR, 7 * EACH_HOUR)
+    assert small.duration.count == small.first_token.count == 0
+    assert "large" in monitor.report(window=HALF_DAY).text()
     monitor.close()
 
 

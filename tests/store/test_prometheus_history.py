@@ -195,6 +195,34 @@ def test_a_server_with_native_histograms_alone() -> None:
         assert 0.25 < (sums.quantile(0.5) or 0) < 0.5
 
 
+def test_models_are_asked_about_if_there_are_any() -> None:
+    model = {"component": "advice", "api": "llm", "model": "large"}
+
+    def answer(path: str, parameters: dict[str, str]) -> Answer:
+        query = parameters.get("query", "")
+        if path.endswith("query_range"):
+            return matrix(({}, [(float(parameters["start"]), 1.0)]))
+        if "api_model_calls_total{" in query and 'job="a"' in query:
+            of_none = {**model, "model": "", "outcome": "ok"}
+            return vector(({**model, "outcome": "ok"}, 2.0), (of_none, 3.0))
+        if "api_duration_seconds{" in query:
+            histogram = {"count": "2", "sum": "3", "buckets": [[0, "1", "2", "2"]]}
+            result = [{"metric": model, "histogram": [0, histogram]}]
+            return 200, {"status": "success", "data": {"resultType": "vector", "result": result}}
+        return empty(path, parameters)
+
+    with fake_prometheus(answer) as fake:
+        assert reader(fake.url, "?job=b").period(0, 60, CallSelection()).series == []
+        assert not any("api_retries" in str(asked) for _, asked, _ in fake.requests)
+        (sums,) = reader(fake.url, "?job=a").period(0, 60, CallSelection()).series
+        assert (sums.series.kind, sums.series.labels) == ("model", model)
+        assert (sums.extras["oks"], sums.extras["duration_seconds"]) == (2, 3.0)
+        buckets = [n for column, n in sums.extras.items() if column.startswith("duration:")]
+        assert sum(buckets) == 2
+        operation = CallSelection(None, "pay")
+        assert reader(fake.url, "?job=a").period(0, 60, operation).series == []
+
+
 BOUNDS = (0.005, 0.1, 0.25, 1.0, 10.0, math.inf)
 
 

@@ -10,6 +10,7 @@ from vitalspan import metrics as names
 from vitalspan.history.operation_series import ERROR_COLUMN, MEASURE_COLUMN
 from vitalspan.promql.expression import Aggregation, VectorSelector, call
 from vitalspan.promql.matchers import Matcher
+from vitalspan.recording.model_durations import DURATION, FIRST_TOKEN
 from vitalspan.units import range_text
 
 BUCKETS: Final = "buckets"
@@ -24,7 +25,8 @@ class Question(NamedTuple):
     """A query, and the meaning of its result.
 
     Attributes:
-        kind: the kind of the series: `operation`, `cache` or `api`.
+        kind: the kind of the series: `operation`, `cache`, `api` or `model`; `duration` or
+            `first_token` for the durations of a model.
         metric: the name of the sample, without the prefix.
         column: the column; a label in braces stands for its value, as in `error:{error_type}`.
         by: the labels that identify the series.
@@ -118,6 +120,31 @@ CACHES_AND_APIS: Final = (
     Question("api", names.API_COST.name, "cost", _API),
 )
 """The questions about caches and APIs."""
+
+_MODEL: Final = (*_API, "model")
+
+MODEL_CALLS: Final = Question(
+    "model", names.API_MODEL_CALLS.name, "{outcome}", _MODEL, ("outcome",)
+)
+"""The question about calls to models. Without any, the following ones are not asked."""
+
+
+def _durations(kind: str, metric: str) -> tuple[Question, ...]:
+    return (
+        Question(kind, f"{metric}_bucket", BUCKETS, _MODEL, ("le",)),
+        Question(kind, metric, NATIVE, _MODEL),
+        Question(kind, f"{metric}_sum", TOTAL, _MODEL),
+    )
+
+
+MODELS: Final = (
+    Question("model", names.API_MODEL_TOKENS.name, "{token_type}_tokens", _MODEL, ("token_type",)),
+    Question("model", names.API_MODEL_COST.name, "cost", _MODEL),
+    Question("model", names.API_RETRIES.name, "retries", _MODEL),
+    *_durations(DURATION, names.API_DURATION.name),
+    *_durations(FIRST_TOKEN, names.API_FIRST_TOKEN.name),
+)
+"""The other questions about models."""
 
 _NO_MEASURES: Final = frozenset(question.metric for question in (*CALLS, *RESOURCES))
 

@@ -13,9 +13,12 @@ from vitalspan.store.errors import StoreError
 from vitalspan.store.prometheus.address import parse_address
 from vitalspan.store.prometheus.client import PrometheusClient
 from vitalspan.store.prometheus.growth_table import GrowthTable
+from vitalspan.store.prometheus.model_sums import with_whole_models
 from vitalspan.store.prometheus.queries import (
     CACHES_AND_APIS,
     CALLS,
+    MODEL_CALLS,
+    MODELS,
     RESOURCES,
     QueryBuilder,
     Question,
@@ -83,13 +86,22 @@ class PrometheusReader:
             questions += CACHES_AND_APIS
         named = tuple(name for name, _ in selection.labels)
         table = GrowthTable()
-        for question in questions:
+
+        def ask(question: Question) -> bool:
             if question.kind == "operation":
-                question = question._replace(by=(*question.by, *named))  # noqa: PLW2901
+                question = question._replace(by=(*question.by, *named))
             query = self.builder.growth(question, end - start, _matchers(question, selection))
-            table.add(question, self._client.instant(query, end))
-        sums = [one for time in table.times() for one in table.at(time)]
-        return StoredPeriod(start, end, sums)
+            result = self._client.instant(query, end)
+            table.add(question, result)
+            return bool(result)
+
+        for question in questions:
+            ask(question)
+        if selection.operation is None and ask(MODEL_CALLS):
+            for question in MODELS:
+                ask(question)
+        sums = (one for time in table.times() for one in table.at(time))
+        return StoredPeriod(start, end, list(with_whole_models(sums)))
 
     def points(
         self,
