@@ -139,6 +139,7 @@ def test_the_contract_of_labels(text: str, prefix: str) -> None:
         "vitalspan_rule_without_series": {"alertname"},
         "vitalspan_tick_seconds_count": set(),
         "vitalspan_tick_seconds_sum": set(),
+        "vitalspan_profiles_total": {"result"},
         "vitalspan_internal_errors_total": {"where"},
         "vitalspan_collector_errors_total": {"collector"},
         "vitalspan_series": set(),

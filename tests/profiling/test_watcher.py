@@ -142,6 +142,56 @@ def test_so_many_an_hour(monitor: vs.Monitor, watch: Watch) -> None:
     assert len(watch.profiles) == 3
 
 
+def results(watch: Watch) -> dict[str, float]:
+    return {name: one.total() for name, one in watch.watcher.results.items() if one.total()}
+
+
+def test_what_became_of_each_slow_call_is_counted(monitor: vs.Monitor, watch: Watch) -> None:
+    watch.watcher.per_hour = 2
+    pay = monitor.operation("pay", slow=1)
+    with pay:
+        watch.steps(0.9)
+    assert results(watch) == {}
+    with pay:
+        watch.steps(2)
+        with monitor.operation("pack", slow=1):
+            watch.steps(2)
+        assert results(watch) == {"busy": 1}
+    # A profile is taken once nothing can be added to it.
+    watch.steps(0.1)
+    assert results(watch) == {"busy": 1, "taken": 1}
+    with pay:
+        watch.steps(1.03)
+    watch.steps(0.1)
+    # It came and went between two steps.
+    with pay:
+        watch.clock.advance(1.5)
+    assert results(watch) == {"busy": 1, "taken": 1, "too_short": 2}
+    watch.watcher.longest = 3
+    with pay:
+        watch.steps(6)
+        assert results(watch) == {"busy": 1, "taken": 2, "too_short": 2}
+    with pay:
+        watch.steps(2)
+    everything = {"busy": 1, "taken": 2, "too_short": 2, "rate_limited": 1}
+    assert results(watch) == everything
+    assert sum(everything.values()) == len(monitor.slow_calls())
+    watch.watcher.reset()
+    assert results(watch) == {}
+
+
+def test_a_call_in_no_stack_is_not_found(monitor: vs.Monitor, watch: Watch) -> None:
+    def find(record: Record) -> MadeUpStack:
+        stack = MadeUpStack(record)
+        stack.stack = None
+        return stack
+
+    watch.watcher._find = find
+    with monitor.operation("nameless", slow=1):
+        watch.steps(2)
+    assert results(watch) == {"not_found": 1}
+
+
 def test_calls_that_end_soon_after_their_limit_do_not_count(
     monitor: vs.Monitor, watch: Watch
 ) -> None:

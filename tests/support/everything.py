@@ -97,6 +97,9 @@ def do_everything(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
         first_token=0.5,
         retries=1,
     )
+    # From now on it says what became of slow calls.
+    monitor.configure(profile_slow_calls=True)
+    monitor.configure(profile_slow_calls=False)
     watch_runtime(monitor)
     work_in_background(monitor)
     raise_alerts(monitor, clock)

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
 from page.test_profiles import add_profile
+from support.worker_processes import die, processes, publish
 from vitalspan.profiling.profile import Profile
 from vitalspan.profiling.profile_json import decode, encode
 from vitalspan.workers.file_names import OURS
@@ -111,3 +112,27 @@ def test_a_directory_that_cannot_be_written(
     assert monitor._recorder.internal_errors.counts["profile"] == 1
     assert "a profile is kept in this process alone" in caplog.text
     monitor.close()
+
+
+def test_what_became_of_slow_calls_adds_up(tmp_path: Path) -> None:
+    with processes(tmp_path, 3) as monitors:
+        for calls, monitor in enumerate(monitors[:2], 1):
+            monitor.configure(profile_slow_calls=True)
+            # Without its thread, nothing is profiled in time.
+            monitor.profiles.close()
+            monitor._recorder.profile_of = monitor.profiles._watcher.profile_of
+            for _ in range(calls):
+                with monitor.operation("f", slow=1):
+                    monitor.clock.advance(2)
+            publish(monitor)
+        die(monitors[0])
+        for monitor in monitors:
+            text = monitor.generate_latest().decode()
+            assert 'vitalspan_profiles_total{result="too_short"} 3' in text
+            assert 'vitalspan_profiles_total{result="taken"} 0' in text
+
+
+def test_without_profiling_there_is_no_metric_of_it(monitor: vs.Monitor) -> None:
+    with monitor.operation("f", slow=1):
+        pass
+    assert b"vitalspan_profiles_total" not in monitor.generate_latest()

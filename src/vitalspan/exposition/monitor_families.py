@@ -137,6 +137,7 @@ class MonitorFamilies:
         internal_errors, collector_errors = counts.internal_errors, counts.collector_errors
         yield ScalarFamily.by_label(names.INTERNAL_ERRORS, "where", internal_errors, started)
         yield ScalarFamily.by_label(names.COLLECTOR_ERRORS, "collector", collector_errors, started)
+        yield ScalarFamily.by_label(names.PROFILES, "result", counts.profiles, started)
         yield ScalarFamily.single(names.SERIES, counts.series)
         yield ScalarFamily.single(names.SERIES_OVERFLOWS, counts.overflows, started)
         flushes = SummaryPoint(LabelSet(), counts.flushes, counts.flush_seconds)

@@ -50,6 +50,11 @@ SERIES_OVERFLOWS: Final = counter(
 )
 FOLD: Final = summary("vitalspan_fold_seconds", "Time spent counting recorded calls into buckets.")
 BUILD_INFO: Final = info("vitalspan_build_info", "Always 1; the versions in use are its labels.")
+PROFILES: Final = counter(
+    "vitalspan_profiles_total",
+    "Slow calls to be profiled, by what became of it: taken, busy, rate_limited, too_short or "
+    "not_found.",
+)
 REPORTS: Final = counter(
     "vitalspan_reports_total",
     "Reports that were due, by what became of them: written, or failed and tried again.",

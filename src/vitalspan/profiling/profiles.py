@@ -64,6 +64,7 @@ class Profiles:
         with self._lock:
             self._should_run = settings.profile_slow_calls
             if self._should_run:
+                self._recorder.profile_results = self._watcher.results
                 self._start()
             else:
                 self._end()

@@ -11,9 +11,18 @@ from vitalspan.profiling.profile import Profile
 from vitalspan.profiling.sampler import CallSampler
 from vitalspan.profiling.slow_calls import LONGEST_WAIT, slow_calls
 from vitalspan.recording.call_record import Record
+from vitalspan.recording.lock_free_counter import LockFreeCounter
 from vitalspan.recording.recorder import Recorder
 from vitalspan.recording.resource_meter import thread_cpu
 from vitalspan.statistics.running_calls import running_call
+
+TAKEN, BUSY, RATE_LIMITED = "taken", "busy", "rate_limited"
+TOO_SHORT, NOT_FOUND = "too_short", "not_found"
+
+RESULTS: Final = (TAKEN, BUSY, RATE_LIMITED, TOO_SHORT, NOT_FOUND)
+"""What becomes of a slow call: it is profiled, or ends without a profile, because another call was
+being profiled, there were enough profiles within the hour, there was no time for samples, or it was
+in no stack."""
 
 HOUR: Final = 3600.0
 
@@ -41,6 +50,11 @@ class Watcher:
         keep: called with each profile.
         find: returns the stack of a call.
         cpu: returns the CPU time of this thread in seconds. Waiting for the interpreter is free.
+
+    Attributes:
+        per_hour: the maximum number of profiles within an hour.
+        longest: the maximum number of seconds for which a call is profiled.
+        results: the number of slow calls so far, by what became of them.
     """
 
     def __init__(
@@ -56,15 +70,19 @@ class Watcher:
         self._cpu = cpu
         self.per_hour = 0
         self.longest = 0.0
+        self.results = {result: LockFreeCounter() for result in RESULTS}
         self.reset()
 
     def reset(self) -> None:
         """Drop what was seen and what was profiled."""
+        for counter in self.results.values():
+            counter.reset()
         self._sampler: CallSampler | None = None
         self._spent = 0.0
         self._starts: deque[float] = deque()
         # By the `id` of a record, which is unique as long as the record is kept with it.
-        self._seen: dict[int, tuple[Record, str | None]] = {}
+        # The second item is the id of its profile, the third the result if it has none.
+        self._seen: dict[int, tuple[Record, str | None, str]] = {}
         self._last_profiles: dict[tuple[str, str], float] = {}
 
     def abandon(self) -> None:
@@ -72,9 +90,24 @@ class Watcher:
         self._sampler = None
 
     def profile_of(self, record: Record) -> str | None:
-        """Return the id of the profile of a call that has just ended; None if it has none."""
+        """Return the id of the profile of a slow call that has just ended; None if it has none."""
+        profile_id = self._profile_id(record)
+        if profile_id is None:
+            self.results[self._reason(record)].add()
+        return profile_id
+
+    def _profile_id(self, record: Record) -> str | None:
         seen = self._seen.get(id(record))
         return None if seen is None else seen[1]
+
+    def _reason(self, record: Record) -> str:
+        """Return why a slow call has no profile."""
+        seen = self._seen.get(id(record))
+        if seen is not None:
+            return seen[2]
+        if self._sampler is not None:
+            return BUSY
+        return RATE_LIMITED if len(self._starts) >= self.per_hour else TOO_SHORT
 
     def step(self) -> float:
         """Do what is due; return the seconds until the next step.
@@ -113,11 +146,14 @@ class Watcher:
         return self._last_profiles.get((series.component, series.operation), float("-inf"))
 
     def _begin(self, record: Record, now: float) -> float:
-        self._seen[id(record)] = (record, None)
+        self._seen[id(record)] = (record, None, TOO_SHORT)
         call = running_call(record, now, self._recorder.epoch())
         sampler = CallSampler(record, call, self._find(record), now, self.longest)
-        if not sampler.sample(now) or not sampler.has_samples:
+        goes_on = sampler.sample(now)
+        if not goes_on or not sampler.has_samples:
             # It has ended, or cannot be found: others may have their turn.
+            if goes_on:
+                self._seen[id(record)] = (record, None, NOT_FOUND)
             return 0.0
         if len(self._last_profiles) >= _MAX_KNOWN:
             self._last_profiles.clear()
@@ -128,22 +164,24 @@ class Watcher:
 
     def _sample(self, sampler: CallSampler, now: float) -> float:
         goes_on = sampler.sample(now)
-        if sampler.is_worth_keeping and self.profile_of(sampler.record) is None:
+        if sampler.is_worth_keeping and self._profile_id(sampler.record) is None:
             self._starts.append(now)
-            self._seen[id(sampler.record)] = (sampler.record, sampler.profile_id)
+            self._seen[id(sampler.record)] = (sampler.record, sampler.profile_id, TAKEN)
             sampler.note_on_span()
         if goes_on:
             return sampler.due - now
-        self._sampler = None
         if sampler.is_worth_keeping:
             self._keep(sampler.profile(now))
+            self.results[TAKEN].add()
+            self._sampler = None
             return 0.0
+        self._sampler = None
         # Such calls are not counted in the hourly limit, so the time that they take is limited
         # instead.
         return _WATCH_COST * self._spent
 
     def _forget_ended(self, now: float) -> None:
         before = now - _FORGOTTEN_AFTER
-        ended = [key for key, (record, _) in self._seen.items() if record[0] + record[1] < before]
+        ended = [key for key, (record, *_) in self._seen.items() if record[0] + record[1] < before]
         for key in ended:
             del self._seen[key]

@@ -66,6 +66,7 @@ class InternalCounts:
         overflows: how often a set of labels was refused.
         flushes: the number of batches of calls that were counted.
         flush_seconds: the seconds that this took.
+        profiles: the number of slow calls to be profiled, by what became of it.
         started: when these counts, and those of caches and APIs, started at zero, in seconds since
             the epoch; None if that is not known.
     """
@@ -76,6 +77,7 @@ class InternalCounts:
     overflows: int = 0
     flushes: int = 0
     flush_seconds: float = 0.0
+    profiles: Mapping[str, int] = field(default_factory=dict)
     started: float | None = None
 
 
@@ -217,6 +219,7 @@ class ProcessCounts:
             recorder.series_table.overflows,
             recorder.aggregator.flushes,
             recorder.aggregator.seconds,
+            {name: int(one.total()) for name, one in recorder.profile_results.items()},
             recorder.started,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -21,6 +21,7 @@ from vitalspan.recording.enclosing_sessions import (
     enclosing,
     innermost,
 )
+from vitalspan.recording.lock_free_counter import LockFreeCounter
 from vitalspan.recording.pickling import MonitorPart, rebuild
 from vitalspan.recording.resource_meter import ResourceMeter
 from vitalspan.recording.series import Series
@@ -64,6 +65,8 @@ class Recorder(MonitorPart):
         open_sessions: the open sessions, by their `id`.
         profile_of: returns the profile id of a call that has just ended, or None without a profile;
             it is None itself while no calls are profiled.
+        profile_results: how many slow calls were profiled, and how many were not, by reason; empty
+            if none were ever to be profiled.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Recorder(MonitorPart):
         )
         self.slow: deque[CallRecord] = deque(maxlen=settings.slow_calls)
         self.profile_of: Callable[[Record], str | None] | None = None
+        self.profile_results: Mapping[str, LockFreeCounter] = {}
         self.sites: weakref.WeakSet[Site] = weakref.WeakSet()
         self.site_caches: weakref.WeakSet[SiteCache] = weakref.WeakSet()
         self.open_sessions: dict[int, EnclosingSession] = self.aggregator.open_sessions

@@ -27,7 +27,7 @@ from vitalspan.workers.payload import Payload, encode_all
 from vitalspan.workers.publisher import Publisher
 from vitalspan.workers.series_keys import decode_key
 from vitalspan.workers.state_file import UnreadableError
-from vitalspan.workers.worker_counts import SeriesCounts, WorkerCounts
+from vitalspan.workers.worker_counts import PROFILES, SeriesCounts, WorkerCounts
 
 
 class MergedCounts:
@@ -186,6 +186,11 @@ class MergedCounts:
             int(counts.totals.get("overflows", 0)),
             int(counts.totals.get("flushes", 0)),
             counts.totals.get("flush_seconds", 0.0),
+            {
+                name.removeprefix(PROFILES): int(calls)
+                for name, calls in counts.totals.items()
+                if name.startswith(PROFILES)
+            },
         )
 
     def _refresh(self) -> list[Series]:

@@ -21,7 +21,7 @@ from vitalspan.workers.registry_publisher import RegistryPublisher
 from vitalspan.workers.series_columns import InProgress
 from vitalspan.workers.series_keys import encode_key, encode_keys
 from vitalspan.workers.state_file import StateFile
-from vitalspan.workers.worker_counts import SeriesCounts, WorkerCounts
+from vitalspan.workers.worker_counts import PROFILES, SeriesCounts, WorkerCounts
 
 _PATIENCE: Final = 1.0
 """Seconds that a publication waits for another one, which a signal handler may interrupt."""
@@ -211,6 +211,7 @@ class Publisher:
             "overflows": internal.overflows,
             "flushes": internal.flushes,
             "flush_seconds": internal.flush_seconds,
+            **{PROFILES + result: calls for result, calls in internal.profiles.items()},
         }
         head = {**head_of(counts), "grids": list(self._grids)}
         return encode(head, self._columns(series), self._calls_section(internal.flushes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import add
-from typing import Any
+from typing import Any, Final
 
 from vitalspan.labels import Labels
 from vitalspan.recording.buckets import grid_of
@@ -14,6 +14,9 @@ from vitalspan.recording.duration_histogram import NO_SPREAD, DurationHistogram,
 
 SloKey = tuple[str, str, Labels]
 """The name of an SLO, its definition, and the labels that separate its budgets."""
+
+PROFILES: Final = "profiles:"
+"""The prefix of the totals of slow calls to be profiled, by what became of it."""
 
 ModelKey = tuple[str, str, str]
 """The component and the name of an API, and the model."""

@@ -17,7 +17,7 @@ _WORK: Final = {"counting": metrics.FOLD.name, "rules": metrics.TICK.name}
 """The work of vitalspan outside of calls."""
 
 
-@row("vitalspan itself", widths=(4, 4, 8, 8, 12, 12))
+@row("vitalspan itself", widths=(4, 4, 8, 8, 8, 8, 8))
 def vitalspan_itself(queries: Queries) -> Panels:
     """Return the row about what vitalspan says of itself."""
     failed = queries.series(metrics.RULES_RELOAD_FAILED, TARGETS)
@@ -88,6 +88,16 @@ def _faults(queries: Queries) -> Panels:
             total(metrics.COLLECTOR_ERRORS, "collector", "collector "),
             total(metrics.RULE_FAILURES, "alertname", "rule "),
         ],
+        "short",
+        decimals=0,
+    )
+    yield TimeSeries(
+        "Profiles of slow calls",
+        "What became of slow calls since the previous point, if they are to be profiled: a profile "
+        "was taken, or not, because another call was being profiled (busy), because of "
+        "profiles_per_hour (rate_limited), because the call ended before there were enough samples "
+        "(too_short), or because it was in no stack (not_found).",
+        [total(metrics.PROFILES, "result")],
         "short",
         decimals=0,
     )
