@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
 from vitalspan.errors import ConfigurationError
+from vitalspan.recording.enclosing_sessions import OUTSIDE, enclosing
 from vitalspan.recording.spans import slot
 from vitalspan.sessions.comparison import fisher, mann_whitney
 from vitalspan.sessions.session import MAX_COUNTS, Session
@@ -268,6 +269,33 @@ def test_a_session_opened_in_one_context_may_be_closed_in_another(monitor: vs.Mo
     session.__exit__(None, None, None)
     assert not session.is_open
     assert monitor.sessions.open() == []
+
+
+def test_a_session_may_be_closed_before_those_within_it(
+    monitor: vs.Monitor, clock: vs.ManualClock
+) -> None:
+    first, second = monitor.session("first"), monitor.session("second")
+    first.__enter__()
+    second.__enter__()
+    spend(monitor, clock, "early", 1.0)
+    first.__exit__(None, None, None)
+    spend(monitor, clock, "late", 1.0)
+    assert monitor.sessions.current() is second
+    second.__exit__(None, None, None)
+    assert [first.statistics().calls.count, second.statistics().calls.count] == [1, 2]
+    assert enclosing.get() is OUTSIDE
+
+
+def test_sessions_that_always_overlap_leave_nothing_behind(monitor: vs.Monitor) -> None:
+    before = monitor.session("before")
+    before.__enter__()
+    for _ in range(10):
+        after = monitor.session("after")
+        after.__enter__()
+        before.__exit__(None, None, None)
+        before = after
+    assert enclosing.get().outer is OUTSIDE
+    before.__exit__(None, None, None)
 
 
 def test_a_session_is_opened_once(monitor: vs.Monitor) -> None:

@@ -45,6 +45,15 @@ class Enclosure(CallDetails):
         self.outer = outer
         self.enclosure = self
 
+    def without_closed(self) -> Enclosure:
+        """Take the closed sessions out of the enclosure, and return the innermost open one."""
+        first: Enclosure = self
+        while first.session is None and first.outer is not None:
+            first = first.outer
+        if first.outer is not None:
+            first.outer = first.outer.without_closed()
+        return first
+
 
 OUTSIDE = Enclosure()
 """The enclosure of a task or thread without sessions."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextvars import Token
 from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
@@ -46,7 +45,6 @@ class Session:
         self._application = application
         self._table = table
         self._recorder = table.recorder
-        self._token: Token[Enclosure] | None = None
         self._enclosure: Enclosure | None = None
         self._outer: tuple[Session, ...] = ()
         self._ended = True
@@ -64,7 +62,7 @@ class Session:
     def __enter__(self) -> Self:
         if not self._ended or self._result is not None:
             raise RuntimeError(f"session {self.name!r} was opened before: make another one")
-        around = enclosing.get()
+        around = enclosing.get().without_closed()
         self._outer = tuple(open_sessions(around, self._table))
         self.reset()
         self._ended = False
@@ -73,7 +71,7 @@ class Session:
         if self._application and aggregator.application_session is None:
             aggregator.application_session = self
         self._enclosure = Enclosure(self, around)
-        self._token = enclosing.set(self._enclosure)
+        enclosing.set(self._enclosure)
         return self
 
     def __exit__(
@@ -82,13 +80,6 @@ class Session:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        token, self._token = self._token, None
-        try:
-            if token is not None:
-                enclosing.reset(token)
-        except ValueError:
-            # It is closed in another task than the one it was opened in, where it encloses nothing.
-            pass
         try:
             self._result = self.statistics()
             self._table.add(self._result)
@@ -102,6 +93,8 @@ class Session:
             if self._enclosure is not None:
                 # Recent calls hold the enclosure for longer than the session is needed.
                 self._enclosure.session = None
+                # It may be closed before sessions within it, or in another task.
+                enclosing.set(enclosing.get().without_closed())
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
