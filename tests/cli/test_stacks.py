@@ -83,4 +83,17 @@ def test_a_call_that_was_not_found() -> None:
     call = {"component": "c", "operation": "f\x1b[31m", "age": 1, "trace_id": "ab", "frames": []}
     head, line = stacks_text(Fields({"calls": [call], "total": 1}))
     assert head == r"c/f\x1b[31m, for 1s, trace ab"
-    assert line == "  it was not found on any stack"
+    assert line == "  its frames are not known; a block has them if it is named by `as call`"
+
+
+def test_a_recursion_is_one_line() -> None:
+    walk, read = ({"function": name, "file": "shop.py", "lineno": 3.0} for name in ("walk", "read"))
+    call = {"operation": "f", "age": 1, "frames": [read, *[walk] * 98, read], "frames_left_out": 7}
+    _, *lines = stacks_text(Fields({"calls": [call], "total": 1}))
+    assert lines == [
+        "  7 outer frames are left out",
+        "  shop.py:3 in read",
+        "  shop.py:3 in walk",
+        "  [previous line repeated 97 more times]",
+        "  shop.py:3 in read",
+    ]

@@ -39,7 +39,7 @@ def test_it_shows_processes_and_what_cannot_be_read(
         assert lines[0].split() == ["worker", "pid", "age", "published", "bytes", "state"]
         assert [line.split()[0] for line in lines[1:4]] == ["0", "1", "2"]
         assert {line.split()[1] for line in lines[1:4]} == {str(os.getpid())}
-        assert ["living" in line for line in lines[1:4]] == [True, True, False]
+        assert ["running" in line for line in lines[1:4]] == [True, True, False]
         assert "evaluates rules" in lines[1]
         assert "no archive; all files: " in out
         assert f"unreadable: {tmp_path / 'x.worker'}: it is not a file of a worker" in out

@@ -13,6 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
+from page.test_profiles import add_profile
 from support.browser import Visit, chromium
 from vitalspan.serve.metrics_server import MetricsServer
 from vitalspan.serve.server import start_http_server
@@ -71,7 +72,14 @@ HOSTILE = (
 VIEWS = (
     *("", "operations", "operation?operation=checkout&component=payments", "changes", "alerts"),
     *("rules", "trends", "resources", "dependencies", "sessions", "workers", "configuration"),
+    *("profiles", f"profile?id={0:016x}", "stacks"),
 )
+TABLES = {
+    "sessions": ("Open", "Closed"),
+    "dependencies": ("Caches", "APIs", "Models"),
+    "profiles": ("Profiles",),
+}
+"""The tables of views that have to have something in them."""
 
 
 @pytest.fixture(scope="module")
@@ -104,12 +112,13 @@ def shop(hostile: pytest.MonkeyPatch) -> Iterator[vs.Monitor]:
         for _ in range(3):
             with (
                 contextlib.suppress(ValueError),
-                monitor.session(text),
+                monitor.session(text) as session,
                 monitor.operation(text, **options),
             ):
+                session.count(text, 3)
                 raise ValueError(text)
         monitor.cache(text).hit()
-        monitor.api(text).record(cost=0.1)
+        monitor.api(text).record(cost=0.1, model=text, input_tokens=3)
         with contextlib.suppress(vs.ConfigurationError):
             monitor.rules.add_component(text, depends_on=["bank"])
     for number, text in enumerate(CLICKED):
@@ -119,6 +128,8 @@ def shop(hostile: pytest.MonkeyPatch) -> Iterator[vs.Monitor]:
             where={"operation": f"={text}"},
             below={"info": 9},
         )
+    for text in CLICKED:
+        add_profile(monitor, text, label=text)
     sell(monitor)
     monitor.start()
     monitor.tick()
@@ -126,8 +137,10 @@ def shop(hostile: pytest.MonkeyPatch) -> Iterator[vs.Monitor]:
         hostile.setenv(
             name, f"service.version={quote(CLICKED[2])}" if "ATTR" in name else CLICKED[0]
         )
-    inside = monitor.operation(HOSTILE[0])
-    with inside:
+    with contextlib.ExitStack() as inside:
+        for text in CLICKED:
+            inside.enter_context(monitor.session(text)).count(text, 3)
+            inside.enter_context(monitor.operation(text, labels={"tier": text}))
         yield monitor
     monitor.close()
 
@@ -174,6 +187,9 @@ def test_every_view(
             visit.show(view)
             assert (view, visit.findings()) == (view, [])
             assert (view, visit.overflow()) == (view, 0)
+            for name in TABLES.get(view, ()):
+                table = visit.page.get_by_role("group", name=name, exact=True)
+                assert table.locator("tbody tr").count() >= len(CLICKED)
         assert visit.page.evaluate("typeof hacked") == "undefined"
         assert visit.faults == []
 
@@ -313,7 +329,7 @@ def test_the_keyboard_alone_is_enough(browser: Any, server: MetricsServer) -> No
         names = []
         page.reload()
         page.wait_for_selector("main[aria-busy=false] > *:nth-child(2)")
-        for _ in range(15):
+        for _ in range(16):
             page.keyboard.press("Tab")
             names.append(focused(page))
         assert "Operations" in names

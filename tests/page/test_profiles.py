@@ -22,17 +22,24 @@ from vitalspan.profiling.stack_tree import StackTree
 NAMES = ("main", "<script>alert(1)</script>", "pay", "refund")
 
 
-def add_profile(monitor: vs.Monitor, operation: str = "checkout") -> Profile:
+def add_profile(
+    monitor: vs.Monitor,
+    operation: str = "checkout",
+    *,
+    label: str = "<b>gold</b>",
+    tree: StackTree | None = None,
+) -> Profile:
     """Keep a profile that nobody took."""
-    codes = [code_of(name, f"{name}.py") for name in NAMES]
-    tree = StackTree()
-    for seconds, inner in ((1.0, 2), (3.0, 3), (1.0, 2)):
-        tree.add([(codes[0], 10), (codes[1], 20), (codes[inner], 30)], seconds)
+    if tree is None:
+        codes = [code_of(name, f"{name}.py") for name in NAMES]
+        tree = StackTree()
+        for seconds, inner in ((1.0, 2), (3.0, 3), (1.0, 2)):
+            tree.add([(codes[0], 10), (codes[1], 20), (codes[inner], 30)], seconds)
     profile = Profile(
         id=f"{len(monitor.profiles.recent()):016x}",
         component="shop",
         operation=operation,
-        labels={"tier": "<b>gold</b>"},
+        labels={"tier": label},
         start=monitor.clock.wall() - 6,
         duration=6.0,
         ended=True,

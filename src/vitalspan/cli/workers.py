@@ -54,7 +54,7 @@ def _lines(report: DirectoryReport, now: float) -> list[str]:
     lines = [f"{'worker':>6}  {'pid':>7}  {'age':>8}  {'published':>10}  {'bytes':>9}  state"]
     lines += [
         f"{one.worker:>6}  {one.pid:>7}  {_age(now - one.started):>8}  "
-        f"{_age(now - one.published):>10}  {one.size:>9}  {'living' if one.living else 'dead'}"
+        f"{_age(now - one.published):>10}  {one.size:>9}  {'running' if one.living else 'ended'}"
         + ("  evaluates rules" if one.living and one.pid == report.leader else "")
         for one in report.members
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from urllib.parse import urlencode
 
 from vitalspan.top.json_fields import Fields
@@ -37,15 +38,23 @@ def stacks_text(document: Fields) -> Iterator[str]:
         return
     for call in calls:
         yield _head(call)
-        frames = call.objects("frames")
-        for frame in frames:
-            place = f"{frame.text('file')}:{frame.number('lineno') or 0:.0f}"
-            yield safe(f"  {place} in {frame.text('function')}")
-        if not frames:
-            yield "  it was not found on any stack"
+        if left_out := call.number("frames_left_out"):
+            yield f"  {left_out:.0f} outer frames are left out"
+        lines = [_line(frame) for frame in call.objects("frames")]
+        for line, same in groupby(lines):
+            yield line
+            if (more := len(list(same)) - 1) > 0:
+                yield f"  [previous line repeated {more} more times]"
+        if not lines:
+            yield "  its frames are not known; a block has them if it is named by `as call`"
     left_out = int(document.number("total") or 0) - len(calls)
     if left_out > 0:
         yield f"and {left_out} more"
+
+
+def _line(frame: Fields) -> str:
+    place = f"{frame.text('file')}:{frame.number('lineno') or 0:.0f}"
+    return safe(f"  {place} in {frame.text('function')}")
 
 
 def _head(call: Fields) -> str:

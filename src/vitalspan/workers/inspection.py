@@ -10,7 +10,7 @@ from vitalspan.errors import VitalspanError
 from vitalspan.workers.archive import ARCHIVE
 from vitalspan.workers.directory import WorkersDirectory
 from vitalspan.workers.file_names import OURS
-from vitalspan.workers.leadership import LEADER
+from vitalspan.workers.leadership import leader_of
 from vitalspan.workers.state_file import has_magic
 from vitalspan.workers.workers import WorkerInfo, members_of
 
@@ -40,11 +40,8 @@ def inspect(path: Path) -> DirectoryReport:
     state = directory.read()
     state.sum(lambda: 0.0)
     sizes = {one.name: one.stat().st_size for one in path.iterdir() if one.is_file()}
-    leader = None
-    with suppress(OSError, ValueError):
-        leader = int((path / LEADER).read_text("ascii"))
     return DirectoryReport(
-        members_of(state), leader, sizes.get(ARCHIVE, 0), sum(sizes.values()), unreadable
+        members_of(state), leader_of(path), sizes.get(ARCHIVE, 0), sum(sizes.values()), unreadable
     )
 
 

@@ -26,6 +26,13 @@ _UNUSABLE: Final = frozenset(
 only affect this process, and another one may lead."""
 
 
+def leader_of(directory: Path) -> int | None:
+    """Return the id of the process that led last, and leads if it is alive; None without one."""
+    with suppress(OSError, ValueError):
+        return int((directory / LEADER).read_text("ascii"))
+    return None
+
+
 class Leadership:
     """A lock that one process holds, and that the operating system releases when it dies.
 

@@ -48,6 +48,7 @@ class CallStack:
         thread: the name of the thread that runs it; None if the call is suspended.
         task: the name of its asyncio task, if that is known.
         frames: the frames, the innermost last, at most 100; empty if the call was not found.
+        frames_left_out: the number of further frames, which are the outermost ones.
     """
 
     component: str
@@ -59,6 +60,7 @@ class CallStack:
     thread: str | None
     task: str | None
     frames: tuple[StackFrame, ...]
+    frames_left_out: int
 
 
 @dataclass(frozen=True)
@@ -105,4 +107,5 @@ def _shown(call: RunningStack) -> CallStack:
         thread=call.thread,
         task=call.task,
         frames=frames,
+        frames_left_out=len(call.frames) - len(frames),
     )

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vitalspan.workers.leadership import leader_of
 from vitalspan.workers.workers import WorkerInfo
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class Workers:
         together: whether several processes share their counts.
         pid: the id of the process that has responded.
         evaluates: whether that process evaluates rules and health.
+        leader: the id of the process that evaluates them for all, if it is alive.
         workers: the processes, ordered by their numbers.
     """
 
@@ -28,6 +30,7 @@ class Workers:
     together: bool
     pid: int
     evaluates: bool
+    leader: int | None
     workers: tuple[WorkerInfo, ...]
 
 
@@ -40,5 +43,6 @@ def workers(monitor: Monitor, _: dict[str, Any]) -> Workers:
         together=monitor.workers is not None,
         pid=os.getpid(),
         evaluates=evaluates,
+        leader=None if monitor.workers is None else leader_of(monitor.workers.directory.path),
         workers=() if monitor.workers is None else tuple(monitor.workers.members()),
     )

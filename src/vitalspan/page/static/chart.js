@@ -139,7 +139,7 @@ class Plot {
     const { axis, least = 0 } = this.data;
     return {
       x: { time: true, range: () => [this.data.axis.times[0] - this.data.axis.step / 2, this.data.axis.times.at(-1)] },
-      y: { range: (/** @type {any} */ _, /** @type {number} */ _low, /** @type {number} */ high) => [0, Math.max(least || 1e-9, (high || 0) * 1.12)] },
+      y: { range: (/** @type {any} */ _, /** @type {number} */ _low, /** @type {number} */ high) => [0, Math.max(least, (high || 0) * 1.12) || 1] },
       step: axis.step,
     };
   }

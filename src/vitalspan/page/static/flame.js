@@ -12,6 +12,8 @@ import { ratio, seconds } from "./format.js";
 const ROW = 22;
 /** The share of the width below which a box is left out, because it would be invisible. */
 const NARROWEST = 0.0008;
+/** The pixels below which a box has no text, since none of it could be read. */
+const NARROWEST_TEXT = 24;
 const COLORS = 6;
 const ROOT = -1;
 
@@ -104,7 +106,7 @@ class FlameGraph {
       class: `box ${above ? "above" : `color-${colorOf(this.nodes[node].file)}`}`, role: "treeitem", title: text,
       "aria-label": text, "aria-level": depth + 1, "aria-selected": String(node === this.zoomed),
       "aria-expanded": this.children.get(node)?.length ? "true" : null, tabindex: node === this.focused ? 0 : -1, "data-node": node,
-    }, width > 0.015 && placeOf(this.nodes[node])));
+    }, width * this.tree.clientWidth > NARROWEST_TEXT && placeOf(this.nodes[node])));
     box.style.left = `${left * 100}%`;
     box.style.width = `${width * 100}%`;
     box.style.top = `${depth * ROW}px`;

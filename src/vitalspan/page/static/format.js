@@ -58,6 +58,16 @@ export function seconds(/** @type {any} */ value) {
     .join(" ");
 }
 
+/** An age, in whole seconds where it has any, since it goes on: `350 ms`, `12 s`, `3 min 4 s` */
+export function age(/** @type {any} */ value) {
+  return seconds(value >= 1 ? Math.floor(value) : value);
+}
+
+/** How long a range is. A long one has no seconds, which would change with every tick. */
+export function period(/** @type {any} */ value) {
+  return seconds(value < 600 ? value : Math.round(value / 60) * 60);
+}
+
 /** `1.5 GiB` */
 export function bytes(/** @type {any} */ value) {
   if (!known(value)) return NONE;
@@ -109,6 +119,11 @@ export function ago(/** @type {any} */ at, /** @type {number} */ now) {
   if (!known(at)) return NONE;
   const age = Math.max(0, now - at);
   return age < 1 ? "just now" : `${seconds(age < 120 ? Math.round(age) : age)} ago`;
+}
+
+/** Labels or attributes: `tier=gold region=eu` */
+export function labelText(/** @type {Record<string, any>} */ pairs) {
+  return Object.entries(pairs).map(([name, value]) => `${name}=${typeof value === "object" ? JSON.stringify(value) : value}`).join(" ");
 }
 
 /** A name from a user, escaped if it would be invisible. */

@@ -3,7 +3,7 @@
 
 import { ApiError, queryOf } from "./api.js";
 import { h, render, svg } from "./dom.js";
-import { ago, score, seconds } from "./format.js";
+import { age, ago, score } from "./format.js";
 import { Follower } from "./follow.js";
 import { light } from "./parts.js";
 import * as alerts from "./views/alerts.js";
@@ -14,6 +14,7 @@ import * as operation from "./views/operation.js";
 import * as operations from "./views/operations.js";
 import * as overview from "./views/overview.js";
 import * as profile from "./views/profile.js";
+import * as profiles from "./views/profiles.js";
 import * as resources from "./views/resources.js";
 import * as rules from "./views/rules.js";
 import * as sessions from "./views/sessions.js";
@@ -22,11 +23,11 @@ import * as trends from "./views/trends.js";
 import * as workers from "./views/workers.js";
 
 /** @type {Record<string, {title: string, load: Function, view: Function}>} */
-const VIEWS = { "": overview, operations, operation, changes, alerts, rules, trends, resources, dependencies, sessions, workers, configuration, profile, stacks };
+const VIEWS = { "": overview, operations, operation, changes, alerts, rules, trends, resources, dependencies, sessions, workers, configuration, profiles, profile, stacks };
 /** Views that belong to another one in the navigation. */
-const WITHIN = /** @type {Record<string, string>} */ ({ operation: "operations", profile: "operations", stacks: "operations" });
+const WITHIN = /** @type {Record<string, string>} */ ({ operation: "operations", profile: "profiles", stacks: "operations" });
 /** The views in the navigation, in order. */
-const NAMED = ["", "operations", "changes", "alerts", "rules", "trends", "resources", "dependencies", "sessions", "workers", "configuration"];
+const NAMED = ["", "operations", "profiles", "changes", "alerts", "rules", "trends", "resources", "dependencies", "sessions", "workers", "configuration"];
 const RANGES = [[300, "5 min"], [900, "15 min"], [3600, "1 h"]];
 /** Views that need more history than memory has. */
 const EARLIER_RANGES = [[86400, "24 h"], [604800, "7 d"]];
@@ -181,7 +182,7 @@ setInterval(() => {
   if (document.hidden || follower.paused) return;
   const now = Date.now() / 1000 + page.offset;
   for (const element of main.querySelectorAll("[data-start]")) {
-    element.textContent = seconds(Math.max(0, now - Number(/** @type {HTMLElement} */ (element).dataset.start)));
+    element.textContent = age(Math.max(0, now - Number(/** @type {HTMLElement} */ (element).dataset.start)));
   }
   if (follower.state === "lost") drawHeader();
 }, 1000);

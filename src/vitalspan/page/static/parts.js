@@ -48,9 +48,33 @@ export function operationLink(/** @type {{component: string | null, operation: s
 
 /** The names of an operation and its component, as a link to its view. */
 export function operationName(/** @type {{component: string | null, operation: string | null}} */ one) {
-  return h("a", { class: "op", href: operationLink(one) },
-    h("span", { class: "name", title: one.operation }, nameText(one.operation)),
-    one.component && one.component !== "default" && h("span", { class: "muted component", title: one.component }, nameText(one.component)));
+  return h("a", { class: "op", href: operationLink(one) }, lines(one.operation, one.component));
+}
+
+/** A name, and below it what it belongs to. */
+export function named(/** @type {string} */ name, /** @type {string | null} */ within) {
+  return h("span", { class: "op" }, lines(name, within));
+}
+
+function lines(/** @type {string | null} */ name, /** @type {string | null} */ within) {
+  return [
+    h("span", { class: "name", title: name }, nameText(name)),
+    within && within !== "default" && h("span", { class: "muted component", title: within }, nameText(within)),
+  ];
+}
+
+/**
+ * A table that scrolls within its card.
+ * @param {string} label
+ * @param {[string, string?][]} columns the heading and the class of each column
+ * @param {any[][]} rows the key of each row and its cells, the first of which names the row
+ */
+export function table(label, columns, rows) {
+  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": label }, h("table", {},
+    h("thead", {}, h("tr", {}, columns.map(([text, kind]) => h("th", { scope: "col", class: kind }, text)))),
+    h("tbody", {}, rows.map(([key, first, ...cells]) => h("tr", { key },
+      h("th", { scope: "row", class: columns[0][1] }, first),
+      cells.map((cell, index) => h("td", { class: columns[index + 1][1] }, cell)))))));
 }
 
 /** A button that copies PromQL. */

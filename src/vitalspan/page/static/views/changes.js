@@ -3,7 +3,7 @@
 
 import { get } from "../api.js";
 import { h } from "../dom.js";
-import { count, rate, ratio, seconds } from "../format.js";
+import { count, period, rate, ratio, seconds } from "../format.js";
 import { card, figure, nothing, operationName } from "../parts.js";
 
 export const title = "What changed";
@@ -16,7 +16,7 @@ export function view(/** @type {any} */ it) {
   const sure = Math.floor(it.confidence * 1000) / 10;
   return [
     it.notice && h("p", { class: "notice", key: "notice" }, it.notice),
-    card("What changed", { aside: h("span", { class: "muted" }, `the last ${seconds(it.seconds_after)} against the ${seconds(it.seconds_before)} before`) },
+    card("What changed", { aside: h("span", { class: "muted" }, `the last ${period(it.seconds_after)} against the ${period(it.seconds_before)} before`) },
       it.changes.length
         ? h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "What changed" }, h("table", {},
           h("thead", {}, h("tr", {}, ["Operation", "What", "Rate", "p50", "p95", "Errors"].map((text, index) => h("th", { scope: "col", class: index > 1 ? "number" : "" }, text)))),

@@ -1,10 +1,10 @@
 // @ts-check
-/** Caches with their hit rates, and APIs with their errors, tokens and cost. */
+/** Caches with their hit rates, and APIs and models with their errors, tokens and cost. */
 
 import { get } from "../api.js";
 import { h } from "../dom.js";
-import { count, dollars, nameText, ratio, seconds } from "../format.js";
-import { card, figure, nothing } from "../parts.js";
+import { count, dollars, period, ratio } from "../format.js";
+import { card, figure, named, nothing, table } from "../parts.js";
 
 export const title = "Caches and APIs";
 
@@ -14,24 +14,24 @@ export function load(/** @type {any} */ { range }, /** @type {AbortSignal} */ si
 
 export function view(/** @type {any} */ it) {
   const cell = (/** @type {string} */ text, /** @type {string} */ query, /** @type {any} */ names) => figure(text, it.promql[query], query.replace("_", " "), { names });
-  const aside = h("span", { class: "muted" }, `in ${seconds(it.seconds)}`);
+  const aside = h("span", { class: "muted" }, `in ${period(it.seconds)}`);
+  const models = it.apis.flatMap((/** @type {any} */ api) => api.models.map((/** @type {any} */ model) => ({ api: api.name, ...model })));
   return [
     card("Caches", { aside },
       it.caches.length
-        ? table("Caches", ["Cache", "Component", "Look-ups", "Hit rate"], it.caches.map((/** @type {any} */ one) => [nameText(one.name), nameText(one.component), cell(count(one.hits + one.misses), "lookups", { ...one, cache: one.name }), cell(ratio(one.hit_rate), "hit_rate", { ...one, cache: one.name })]))
+        ? table("Caches", [["Cache"], ["Look-ups", "number"], ["Hit rate", "number"]], it.caches.map((/** @type {any} */ one) => [`${one.component}\n${one.name}`, named(one.name, one.component),
+          cell(count(one.hits + one.misses), "lookups", { ...one, cache: one.name }), cell(ratio(one.hit_rate), "hit_rate", { ...one, cache: one.name })]))
         : nothing("No cache is counted.")),
-    card("APIs", { aside: h("span", { class: "muted" }, cell(dollars(it.cost), "total_cost", {}), ` in ${seconds(it.seconds)}`) },
+    card("APIs", { aside: h("span", { class: "muted" }, cell(dollars(it.cost), "total_cost", {}), ` in ${period(it.seconds)}`) },
       it.apis.length
-        ? table("APIs", ["API", "Component", "Calls", "Errors", "Tokens", "Cost"], it.apis.map((/** @type {any} */ one) => [
-          nameText(one.name), nameText(one.component), ...[[count(one.calls), "calls"], [ratio(one.error_rate), "error_rate"], [count(one.tokens), "tokens"], [dollars(one.cost), "cost"]]
+        ? table("APIs", [["API"], ["Calls", "number"], ["Errors", "number"], ["Tokens", "number"], ["Cost", "number"]], it.apis.map((/** @type {any} */ one) => [
+          `${one.component}\n${one.name}`, named(one.name, one.component), ...[[count(one.calls), "calls"], [ratio(one.error_rate), "error_rate"], [count(one.tokens), "tokens"], [dollars(one.cost), "cost"]]
             .map(([text, query]) => cell(text, query, { ...one, api: one.name })),
         ]))
         : nothing("No API is counted.")),
+    models.length > 0 && card("Models", {},
+      table("Models", [["Model"], ["Calls", "number"], ["Errors", "number"], ["Retries", "number"], ["Input tokens", "number"], ["Cached", "number"], ["Output tokens", "number"], ["Reasoning", "number"], ["Cost", "number"]],
+        models.map((/** @type {any} */ one) => [`${one.api}\n${one.model}`, named(one.model, one.api), count(one.calls), ratio(one.calls ? one.errors / one.calls : null), count(one.retries),
+          count(one.input_tokens), count(one.cached_tokens), count(one.output_tokens), count(one.reasoning_tokens), dollars(one.cost)]))),
   ];
-}
-
-function table(/** @type {string} */ label, /** @type {string[]} */ heads, /** @type {any[][]} */ rows) {
-  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": label }, h("table", {},
-    h("thead", {}, h("tr", {}, heads.map((text, index) => h("th", { scope: "col", class: index > 1 ? "number" : "" }, text)))),
-    h("tbody", {}, rows.map(([name, ...more]) => h("tr", { key: `${name}\n${more[0]}` }, h("th", { scope: "row", class: "text" }, name), more.map((text, index) => h("td", { class: index > 0 ? "number" : "text" }, text)))))));
 }

@@ -4,11 +4,12 @@
 import { get } from "../api.js";
 import { chart } from "../chart.js";
 import { h } from "../dom.js";
-import { bytes, count, nameText, rate, ratio, seconds } from "../format.js";
+import { age, bytes, count, labelText, nameText, rate, ratio, seconds } from "../format.js";
 import { heatmap, histogram } from "../heatmap.js";
 import { markList } from "../marks.js";
 import { card, figure, linkTo, nothing, promql, trace, when } from "../parts.js";
 import { WANTED, stop, watch, watchOf } from "../watch.js";
+import { profileTable } from "./profiles.js";
 
 export const title = "Operation";
 
@@ -54,7 +55,7 @@ export function view(/** @type {any} */ it, /** @type {any} */ parameters, /** @
       card("Durations over time", { aside: promql(own.durations, "the counts by duration") }, h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Durations over time" }, heatmap(axis, it.durations))),
       card("Durations", { aside: promql(own.durations, "the counts by duration") }, histogram(it.durations))),
     h("div", { class: "grid", key: "lists" }, errors(figures.errors_by_type, own.errors_of_type), running(it, parameters)),
-    it.profiles.length > 0 && profiles(it.profiles),
+    it.profiles.length > 0 && card("Profiles of slow calls", { aside: h("span", { class: "muted" }, count(it.profiles.length)) }, profileTable(it.profiles)),
     calls("Recent calls", it.recent, it.trace_url), it.slow.length > 0 && calls("Slow calls", it.slow, it.trace_url),
   ];
 }
@@ -79,19 +80,10 @@ function running(/** @type {any} */ { running: every, at: now, trace_url: traces
   return card("Running now", { aside: every.length ? h("a", { class: "link", href: linkTo("stacks", { operation, component }) }, "Where is it now?") : h("span", { class: "muted" }, count(0)) },
     every.length
       ? h("ul", { class: "rows" }, every.slice(0, 20).map((/** @type {any} */ one, /** @type {number} */ index) => h("li", { key: `${one.start} ${index}` },
-        h("span", { class: "labels muted grow" }, labels(one.labels) || when(one.start)),
+        h("span", { class: "labels muted grow" }, labelText(one.labels) || when(one.start)),
         trace(one.trace_id, traces),
-        h("b", { class: "figure", "data-start": one.start }, seconds(Math.max(0, now - one.start))))))
-      : nothing("No call is inside at this moment."));
-}
-
-function profiles(/** @type {any[]} */ every) {
-  return card("Profiles of slow calls", { aside: h("span", { class: "muted" }, count(every.length)) },
-    h("ul", { class: "rows" }, every.map((one) => h("li", { key: one.id },
-      h("a", { class: "link", href: linkTo("profile", { id: one.id }) }, "Profile of ", when(one.start)),
-      h("span", { class: "labels muted grow" }, [labels(one.labels), one.task && `task ${one.task}`, one.thread && `thread ${one.thread}`].filter(Boolean).join(", ")),
-      h("span", { class: "muted since" }, one.ended ? `${count(one.samples)} samples` : `${count(one.samples)} samples, then it went on`),
-      h("b", { class: "figure" }, seconds(one.duration))))));
+        h("b", { class: "figure", "data-start": one.start }, age(Math.max(0, now - one.start))))))
+      : nothing("No call is running."));
 }
 
 function nextCalls(/** @type {any} */ it) {
@@ -102,15 +94,15 @@ function nextCalls(/** @type {any} */ it) {
     !it ? "One moment." : it.ended ? "No call has ended while it was watched." : "Waiting for a call that ends.");
 }
 
-function calls(/** @type {string} */ heading, /** @type {any[]} */ every, /** @type {string} */ traces, /** @type {any} */ aside = null, /** @type {string} */ otherwise = "None is kept.") {
+function calls(/** @type {string} */ heading, /** @type {any[]} */ every, /** @type {string} */ traces, /** @type {any} */ aside = null, /** @type {string} */ otherwise = "None of the latest calls of the service is one of this operation.") {
   const some = (/** @type {(one: any) => any} */ of) => every.some((one) => { const value = of(one); return value !== null && value !== undefined && value !== ""; });
   const columns = [
     ["Ended", (/** @type {any} */ one) => when(one.start + one.duration), true],
     ["Duration", (/** @type {any} */ one) => seconds(one.duration), true],
     ["Outcome", (/** @type {any} */ one) => h("span", { class: `outcome is-${one.outcome}` }, one.outcome), true],
-    ["Labels", (/** @type {any} */ one) => labels(one.labels), some((one) => labels(one.labels))],
-    ["Attributes", (/** @type {any} */ one) => labels(one.attributes), some((one) => labels(one.attributes))],
-    ["Measures", (/** @type {any} */ one) => labels(one.measures), some((one) => labels(one.measures))],
+    ["Labels", (/** @type {any} */ one) => labelText(one.labels), some((one) => labelText(one.labels))],
+    ["Attributes", (/** @type {any} */ one) => labelText(one.attributes), some((one) => labelText(one.attributes))],
+    ["Measures", (/** @type {any} */ one) => labelText(one.measures), some((one) => labelText(one.measures))],
     ["Error", (/** @type {any} */ one) => one.error_type && `${one.error_type}${one.error_message ? `: ${one.error_message}` : ""}`, some((one) => one.error_type)],
     ["CPU", (/** @type {any} */ one) => seconds(one.cpu_seconds), some((one) => one.cpu_seconds)],
     ["Trace", (/** @type {any} */ one) => trace(one.trace_id, traces), some((one) => one.trace_id)],
@@ -123,8 +115,4 @@ function calls(/** @type {string} */ heading, /** @type {any[]} */ every, /** @t
         h("thead", {}, h("tr", {}, columns.map(([name]) => h("th", { scope: "col" }, name)))),
         h("tbody", {}, every.map((one) => h("tr", {}, columns.map(([, of]) => h("td", {}, /** @type {any} */ (of)(one))))))))
       : nothing(otherwise));
-}
-
-function labels(/** @type {Record<string, any>} */ pairs) {
-  return Object.entries(pairs).map(([name, value]) => `${name}=${typeof value === "object" ? JSON.stringify(value) : value}`).join(" ");
 }

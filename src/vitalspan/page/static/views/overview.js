@@ -4,7 +4,7 @@
 import { get } from "../api.js";
 import { chart, sparkline } from "../chart.js";
 import { h, svg } from "../dom.js";
-import { count, rate, ratio, score, seconds } from "../format.js";
+import { age, count, labelText, period, rate, ratio, score, seconds } from "../format.js";
 import { componentGraph, statusClass } from "../graph.js";
 import { markList } from "../marks.js";
 import { card, figure, linkTo, nothing, operationName, promql, severity, when } from "../parts.js";
@@ -94,7 +94,7 @@ function totals(/** @type {any} */ { axis, points, marks, total, promql: queries
         { label: "p99", color: "--line-5", values: points.p99 },
       ],
     }),
-    h("p", { class: "totals muted" }, figure(count(total.count), figures.count, "calls"), " calls and ", figure(count(total.errors), figures.errors, "errors"), ` errors in ${seconds(total.seconds)}`),
+    h("p", { class: "totals muted" }, figure(count(total.count), figures.count, "calls"), " calls and ", figure(count(total.errors), figures.errors, "errors"), ` errors in ${period(total.seconds)}`),
     markList(marks),
   ];
 }
@@ -127,13 +127,13 @@ function running(/** @type {any} */ { running: calls, running_count: all, status
     calls.length
       ? h("ul", { class: "rows" }, calls.slice(0, 8).map((/** @type {any} */ one, /** @type {number} */ index) => h("li", { key: `${one.start} ${index}` },
         operationName(one),
-        h("span", { class: "muted labels" }, Object.entries(one.labels).map(([name, value]) => `${name}=${value}`).join(" ")),
-        age(one, status.at, index === 0 ? queries.oldest_in_progress : undefined))))
-      : nothing(all ? "They run in other processes of this service." : "No call is inside at this moment."));
+        h("span", { class: "muted labels" }, labelText(one.labels)),
+        ageOf(one, status.at, index === 0 ? queries.oldest_in_progress : undefined))))
+      : nothing(all ? "They run in other processes of this service." : "No call is running."));
 }
 
 /** How long a call has been running; there is only a metric for the oldest one. */
-function age(/** @type {any} */ { start }, /** @type {number} */ now, /** @type {string | undefined} */ query) {
-  const text = seconds(Math.max(0, now - start));
+function ageOf(/** @type {any} */ { start }, /** @type {number} */ now, /** @type {string | undefined} */ query) {
+  const text = age(Math.max(0, now - start));
   return h("b", { class: "figure age", "data-start": query ? null : start }, figure(text, query, "the age of the oldest running call", { start }));
 }

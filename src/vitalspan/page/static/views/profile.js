@@ -3,9 +3,9 @@
 
 import { addressOf, get } from "../api.js";
 import { h } from "../dom.js";
-import { flameGraph } from "../flame.js";
+import { flameGraph, placeOf } from "../flame.js";
 import { count, ratio, seconds } from "../format.js";
-import { card, nothing, operationName, trace, when } from "../parts.js";
+import { card, nothing, operationName, table, trace, when } from "../parts.js";
 
 export const title = "Profile";
 
@@ -24,22 +24,20 @@ export function view(/** @type {any} */ it) {
     h("dl", { class: "facts card", key: "facts" },
       fact("Began", when(profile.start)), fact("Duration", seconds(profile.duration)), fact("Limit", seconds(profile.slow)),
       fact("Profiled", seconds(profile.seconds)), fact("Samples", count(profile.samples)),
-      profile.missed > 0 && fact("Not found", count(profile.missed)),
+      profile.missed > 0 && fact("Missed", count(profile.missed)),
       profile.task !== null && fact("Task", profile.task), profile.thread !== null && fact("Thread", profile.thread),
       Object.entries(profile.labels).map(([name, value]) => fact(name, value)),
       profile.trace_id && fact("Trace", trace(profile.trace_id, it.trace_url))),
-    card("Where the time went", { aside: h("span", { class: "downloads" }, FILES.map(([kind, text]) =>
+    card("Where the time went", { aside: h("span", { class: "downloads muted" }, "Download as ", FILES.map(([kind, text]) =>
       h("a", { class: "link", href: addressOf(`profile.${kind}`, { id: profile.id }).href, download: `profile-${profile.id}.${ENDINGS[kind]}` }, text))) },
     nodes.length
       ? h("div", { class: "scroll flame-scroll" }, flameGraph(profile.id, nodes, profile.seconds))
       : nothing("No stack was seen.")),
     card("Lines with most time", {},
       lines.length
-        ? h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Lines with most time" }, h("table", { class: "lines" },
-          h("thead", {}, h("tr", {}, ["Share", "Time", "Function", "Line"].map((name) => h("th", { scope: "col" }, name)))),
-          h("tbody", {}, lines.map((/** @type {any} */ one) => h("tr", {},
-            h("td", {}, ratio(one.share)), h("td", {}, seconds(one.seconds)),
-            h("td", { class: "text" }, h("code", {}, one.function)), h("td", { class: "text" }, h("code", {}, `${one.file}:${one.lineno}`)))))))
+        ? table("Lines with most time", [["Line", "text"], ["Time", "number"], ["Share", "number"]], lines.map((/** @type {any} */ one) => [
+          placeOf(one), h("span", { class: "parts" }, h("code", {}, one.function), h("code", { class: "muted" }, `${one.file}:${one.lineno}`)),
+          seconds(one.seconds), ratio(one.share)]))
         : nothing("No stack was seen.")),
   ];
 }

@@ -3,8 +3,9 @@
 
 import { get } from "../api.js";
 import { h } from "../dom.js";
-import { count, seconds } from "../format.js";
+import { age, count, labelText } from "../format.js";
 import { card, nothing, operationName, trace } from "../parts.js";
+import { ranIn } from "./profiles.js";
 
 export const title = "Running calls";
 
@@ -19,21 +20,33 @@ export function view(/** @type {any} */ it, /** @type {any} */ { operation }) {
       h("span", { class: "muted" }, `${count(it.total)} running in the process that answers`)),
     it.calls.length
       ? it.calls.map((/** @type {any} */ one, /** @type {number} */ index) => call(one, index, it.at, it.trace_url))
-      : card("Running now", {}, nothing("No call is inside at this moment.")),
+      : card("Running now", {}, nothing("No call is running.")),
     left > 0 && h("p", { class: "muted", key: "left" }, `${count(left)} more are younger.`),
   ];
 }
 
 function call(/** @type {any} */ one, /** @type {number} */ index, /** @type {number} */ now, /** @type {string} */ traces) {
-  const where = [one.task && `task ${one.task}`, one.thread && `thread ${one.thread}`].filter(Boolean).join(", ");
-  const labels = Object.entries(one.labels).map(([name, value]) => `${name}=${value}`).join(" ");
+  const parts = [ranIn(one), labelText(one.labels), one.trace_id && ["trace ", trace(one.trace_id, traces)]].filter(Boolean);
   return h("section", { class: "card", key: `${one.start} ${index}`, "aria-label": `Call ${index + 1}` },
-    h("div", { class: "card-head" }, operationName(one),
-      h("span", { class: "muted where" }, where), labels && h("span", { class: "labels muted" }, labels), trace(one.trace_id, traces),
-      h("b", { class: "figure", "data-start": one.start }, seconds(Math.max(0, now - one.start)))),
+    h("div", { class: "card-head" }, operationName(one), h("b", { class: "figure", "data-start": one.start }, age(Math.max(0, now - one.start)))),
+    parts.length > 0 && h("p", { class: "parts muted labelled" }, parts.map((part) => h("span", {}, part))),
+    one.frames_left_out > 0 && h("p", { class: "muted times" }, `${count(one.frames_left_out)} outer frames are left out.`),
     one.frames.length
-      ? h("ol", { class: "stack" }, one.frames.map((/** @type {any} */ frame, /** @type {number} */ at) =>
-        h("li", { class: at === one.frames.length - 1 ? "innermost" : null },
-          h("code", {}, frame.function), h("code", { class: "muted" }, `${frame.file}:${frame.lineno}`))))
-      : nothing("It was not found on any stack."));
+      ? h("ol", { class: "stack" }, runsOf(one.frames).map(({ frame, times }, at, every) =>
+        h("li", { class: at === every.length - 1 ? "innermost" : null },
+          h("code", {}, frame.function), h("code", { class: "muted" }, `${frame.file}:${frame.lineno}`),
+          times > 1 && h("span", { class: "muted times" }, `${count(times)} times`))))
+      : nothing("Its frames are not known. A block has them if it is named: with monitor.operation(...) as call."));
+}
+
+/** Frames of a recursion only once, with their number. */
+function runsOf(/** @type {{function: string, file: string, lineno: number}[]} */ frames) {
+  /** @type {{frame: any, times: number}[]} */
+  const runs = [];
+  for (const frame of frames) {
+    const last = runs.at(-1);
+    if (last && last.frame.function === frame.function && last.frame.file === frame.file && last.frame.lineno === frame.lineno) last.times += 1;
+    else runs.push({ frame, times: 1 });
+  }
+  return runs;
 }

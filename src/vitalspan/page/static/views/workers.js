@@ -3,8 +3,8 @@
 
 import { get } from "../api.js";
 import { h } from "../dom.js";
-import { ago, bytes, count, seconds } from "../format.js";
-import { card, nothing } from "../parts.js";
+import { age, ago, bytes } from "../format.js";
+import { card, named, nothing, table } from "../parts.js";
 
 export const title = "Workers";
 
@@ -13,12 +13,17 @@ export function load(/** @type {any} */ _, /** @type {AbortSignal} */ signal) {
 }
 
 export function view(/** @type {any} */ it) {
-  return card("Workers", { aside: h("span", { class: "muted" }, `process ${it.pid} answers${it.evaluates ? " and evaluates" : ""}`) },
+  return card("Workers", { aside: it.together && h("span", { class: "muted" }, `process ${it.pid} has made this page`) },
     it.workers.length
-      ? h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Workers" }, h("table", {},
-        h("thead", {}, h("tr", {}, ["Worker", "Process", "State", "Age", "Published", "Size"].map((text, index) => h("th", { scope: "col", class: index > 2 ? "number" : "" }, text)))),
-        h("tbody", {}, it.workers.map((/** @type {any} */ one) => h("tr", { key: `${one.worker} ${one.started}` },
-          h("td", {}, count(one.worker)), h("td", {}, String(one.pid)), h("td", {}, one.living ? "running" : "ended"),
-          h("td", { class: "number" }, seconds(it.at - one.started)), h("td", { class: "number" }, ago(one.published, it.at)), h("td", { class: "number" }, bytes(one.size)))))))
-      : nothing(it.together ? "No process has published yet." : "This process is by itself. Set VITALSPAN_WORKERS where a service has several."));
+      ? table("Workers", [["Worker", "short"], ["Process"], ["State"], ["Age", "number"], ["Published", "number"], ["Size", "number small"]],
+        it.workers.map((/** @type {any} */ one) => [`${one.worker} ${one.started}`,
+          String(one.worker), String(one.pid), state(one, it.leader),
+          one.living ? h("span", { "data-start": one.started }, age(it.at - one.started)) : age(one.published - one.started),
+          ago(one.published, it.at), bytes(one.size)]))
+      : nothing(it.together ? "No process has published its counts yet." : "This process counts by itself. If your service has several, set VITALSPAN_WORKERS to a directory that they share."));
+}
+
+function state(/** @type {any} */ one, /** @type {number | null} */ leader) {
+  if (!one.living) return h("span", { class: "outcome is-cancelled" }, named("ended", null));
+  return named("running", one.pid === leader ? "evaluates rules" : null);
 }
