@@ -62,7 +62,7 @@ def shop() -> Watched:
         watched.call("checkout", 0.4, error=ValueError("<b>no</b>"), component="payments", slow=0.1)
         watched.call("idle")
         watched.monitor.cache("pages", component="payments").hit()
-        watched.monitor.api("bank").record(cost=0.1, tokens=3)
+        watched.monitor.api("bank").record(cost=0.1, tokens=3, model="large", duration=2.0)
         watched.tick()
     for text in HOSTILE:
         watched.call(

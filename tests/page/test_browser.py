@@ -118,7 +118,9 @@ def shop(hostile: pytest.MonkeyPatch) -> Iterator[vs.Monitor]:
                 session.count(text, 3)
                 raise ValueError(text)
         monitor.cache(text).hit()
-        monitor.api(text).record(cost=0.1, model=text, input_tokens=3)
+        monitor.api(text).record(
+            cost=0.1, model=text, input_tokens=3, duration=2.0, first_token=0.5
+        )
         with contextlib.suppress(vs.ConfigurationError):
             monitor.rules.add_component(text, depends_on=["bank"])
     for number, text in enumerate(CLICKED):
@@ -404,6 +406,24 @@ def test_figures_are_copied_as_promql_with_hostile_names(
         copied = page.evaluate("navigator.clipboard.readText().catch(() => '')")
         shown = page.locator("dialog textarea, #spoken").first.text_content() or ""
         assert 'operation="checkout"' in copied + shown or shown == "Copied: p95 as PromQL"
+        assert visit.faults == []
+
+
+def test_figures_of_a_model(browser: Any, server: MetricsServer, shop: vs.Monitor) -> None:
+    ask = shop.api("llm", component="advice").record
+    ask(model="large", input_tokens=1200, cost=12.5, duration=40.0, first_token=0.5)
+    with visiting(browser, address_of(server)) as visit:
+        visit.show("dependencies")
+        row = (
+            visit.page.get_by_role("group", name="Models").get_by_role("row").filter(has_text="llm")
+        )
+        assert row.locator("td").all_inner_texts() == [
+            *("1", "0 %", "0", "1,200", "0", "0", "0", "$12.50", "40 s", "500 ms"),
+        ]
+        row.get_by_role("button").nth(8).press("Enter")
+        copied = visit.page.evaluate("navigator.clipboard.readText().catch(() => '')")
+        shown = visit.page.locator("dialog textarea, #spoken").first.text_content() or ""
+        assert 'model="large"' in copied + shown or shown == "Copied: model p95 as PromQL"
         assert visit.faults == []
 
 

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 import vitalspan as vs
 from support.stored import service, sqlite_url
 from vitalspan.recording.api import MAX_MODELS
+from vitalspan.sessions.stored_sessions import session_record, stored_session
 from vitalspan.statistics.call_statistics import ModelStatistics
 from vitalspan.statistics.duration_statistics import DurationStatistics
 
@@ -196,6 +197,16 @@ def test_the_store_has_durations_after_a_restart(tmp_path: Path) -> None:
         (session,) = monitor.sessions.history("s")
         assert session.calls.apis[0].models[0] == expected
         monitor.close()
+
+
+def test_a_session_that_was_stored_without_durations_can_be_read(monitor: vs.Monitor) -> None:
+    with monitor.session("s") as session:
+        ask(monitor, "large", 1.0, duration=2.0)
+    document = session_record(session.statistics()).document
+    (model,) = document["calls"]["apis"][0]["models"]
+    del model["duration"], model["first_token"]
+    (found,) = stored_session(document).calls.apis[0].models
+    assert (found.model, found.calls, found.duration) == ("large", 1, DurationStatistics())
 
 
 def test_reports_have_durations(monitor: vs.Monitor, clock: vs.ManualClock) -> None:

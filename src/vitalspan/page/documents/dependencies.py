@@ -23,8 +23,8 @@ class Dependencies:
         caches: the caches, those with most lookups first.
         apis: the APIs, ordered by cost and then by calls.
         cost: their total cost in US dollars.
-        promql: the figures of a cache and of an API in PromQL, by name, with `$component`, `$cache`
-            and `$api` for their names.
+        promql: the figures of a cache, of an API and of a model in PromQL, by name, with
+            `$component`, `$cache`, `$api` and `$model` for their names.
     """
 
     at: float

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from vitalspan import metrics
 from vitalspan.compiler.condition import expression
 from vitalspan.promql.context import PromqlContext
-from vitalspan.promql.expression import Expression
+from vitalspan.promql.expression import Expression, call
 from vitalspan.promql.matchers import Matcher
 from vitalspan.promql.selection import Selection
 from vitalspan.signals.query import Query
@@ -133,9 +133,12 @@ def promql_of_trends(monitor: Monitor, **labels: str) -> Queries:
 
 
 def promql_of_dependencies(monitor: Monitor, seconds: float) -> Queries:
-    """Return the PromQL of the figures of a cache and of an API, and of what all APIs cost."""
+    """Return the PromQL of the figures of a cache, an API and a model, and the cost of all APIs."""
     cache = _Queries(monitor, seconds, component="$component", cache="$cache")
     api = _Queries(monitor, seconds, component="$component", api="$api")
+    model = _Queries(monitor, seconds, component="$component", api="$api", model="$model")
+    calls = model.growth(metrics.API_MODEL_CALLS.name)
+    failed = model.growth(metrics.API_MODEL_CALLS.name, Matcher("outcome", "=", "error"))
     return {
         "lookups": cache.growth(metrics.CACHE_REQUESTS.name),
         "hit_rate": cache.signal("cache_hit_ratio"),
@@ -144,6 +147,18 @@ def promql_of_dependencies(monitor: Monitor, seconds: float) -> Queries:
         "tokens": api.signal("api_tokens_rate", increase=True),
         "cost": api.signal("api_cost_rate", increase=True),
         "total_cost": _Queries(monitor, seconds).signal("api_cost_rate", increase=True),
+        "model_calls": calls,
+        "model_error_rate": f"{failed} / {calls}",
+        "model_retries": model.growth(metrics.API_RETRIES.name),
+        **{
+            f"model_{kind}_tokens": model.growth(
+                metrics.API_MODEL_TOKENS.name, Matcher("token_type", "=", kind)
+            )
+            for kind in metrics.TOKEN_TYPES
+        },
+        "model_cost": model.growth(metrics.API_MODEL_COST.name),
+        "model_p95": model.classic_quantile(0.95, metrics.API_DURATION.name),
+        "model_first_token_p95": model.classic_quantile(0.95, metrics.API_FIRST_TOKEN.name),
     }
 
 
@@ -188,6 +203,10 @@ class _Queries:
 
     def growth(self, metric: str, *matchers: Matcher) -> str:
         return str(self.selection.sum_rate(metric, *matchers))
+
+    def classic_quantile(self, quantile: float, metric: str) -> str:
+        buckets = self.selection.total(self.selection.rate(f"{metric}_bucket"), "le")
+        return str(call("histogram_quantile", quantile, buckets))
 
     def gauge(
         self, metric: str, *matchers: Matcher, how: str = "max", by: str | None = None

@@ -1,9 +1,9 @@
 // @ts-check
-/** Caches with their hit rates, and APIs and models with their errors, tokens and cost. */
+/** Caches with their hit rates, and APIs and models with their errors, tokens, cost and durations. */
 
 import { get } from "../api.js";
 import { h } from "../dom.js";
-import { count, dollars, period, ratio } from "../format.js";
+import { count, dollars, period, ratio, seconds } from "../format.js";
 import { card, figure, named, nothing, table } from "../parts.js";
 
 export const title = "Caches and APIs";
@@ -13,9 +13,9 @@ export function load(/** @type {any} */ { range }, /** @type {AbortSignal} */ si
 }
 
 export function view(/** @type {any} */ it) {
-  const cell = (/** @type {string} */ text, /** @type {string} */ query, /** @type {any} */ names) => figure(text, it.promql[query], query.replace("_", " "), { names });
+  const cell = (/** @type {string} */ text, /** @type {string} */ query, /** @type {any} */ names) => figure(text, it.promql[query], query.replaceAll("_", " "), { names });
   const aside = h("span", { class: "muted" }, `in ${period(it.seconds)}`);
-  const models = it.apis.flatMap((/** @type {any} */ api) => api.models.map((/** @type {any} */ model) => ({ api: api.name, ...model })));
+  const models = it.apis.flatMap((/** @type {any} */ api) => api.models.map((/** @type {any} */ model) => ({ component: api.component, api: api.name, ...model })));
   return [
     card("Caches", { aside },
       it.caches.length
@@ -30,8 +30,13 @@ export function view(/** @type {any} */ it) {
         ]))
         : nothing("No API is counted.")),
     models.length > 0 && card("Models", {},
-      table("Models", [["Model"], ["Calls", "number"], ["Errors", "number"], ["Retries", "number"], ["Input tokens", "number"], ["Cached", "number"], ["Output tokens", "number"], ["Reasoning", "number"], ["Cost", "number"]],
-        models.map((/** @type {any} */ one) => [`${one.api}\n${one.model}`, named(one.model, one.api), count(one.calls), ratio(one.calls ? one.errors / one.calls : null), count(one.retries),
-          count(one.input_tokens), count(one.cached_tokens), count(one.output_tokens), count(one.reasoning_tokens), dollars(one.cost)]))),
+      table("Models", [["Model"], ["Calls", "number"], ["Errors", "number"], ["Retries", "number"], ["Input tokens", "number"], ["Cached", "number"], ["Output tokens", "number"], ["Reasoning", "number"], ["Cost", "number"], ["p95", "number"], ["p95 of first token", "number"]],
+        models.map((/** @type {any} */ one) => [`${one.component}\n${one.api}\n${one.model}`, named(one.model, one.api),
+          ...[[count(one.calls), "calls"], [ratio(one.calls ? one.errors / one.calls : null), "error_rate"], [count(one.retries), "retries"],
+            [count(one.input_tokens), "input_tokens"], [count(one.cached_tokens), "cached_tokens"], [count(one.output_tokens), "output_tokens"],
+            [count(one.reasoning_tokens), "reasoning_tokens"], [dollars(one.cost), "cost"], [seconds(one.duration.p95), "p95"],
+            [seconds(one.first_token.p95), "first_token_p95"]]
+            .map(([text, query]) => cell(text, `model_${query}`, one)),
+        ]))),
   ];
 }
