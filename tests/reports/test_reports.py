@@ -125,7 +125,7 @@ def test_a_session_has_a_report(monitor: vs.Monitor, clock: vs.ManualClock) -> N
     assert "Report on the session film <1>" in inside
     before, after = monitor.sessions.history()
     text = monitor.report(session=after).text()
-    assert "bottlenecks" in text
+    assert "Bottlenecks, with more than 20 % of the time: render (100 %)." in text
     assert "scenes" in text
     assert "Since the session" not in text
     compared = monitor.reports.session(after, before=before)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from vitalspan.units import DOLLARS, RATIO, SECONDS, Unit, value_text
+from vitalspan.units import DOLLARS, RATIO, SECONDS, Unit, duration_text, value_text
 
 NOTHING: Final = "-"
 """The text if there is no value."""
@@ -39,7 +39,10 @@ def seconds_text(value: float | None) -> str:
         return NOTHING
     if 0 < value < 1e-6:
         return f"{value * 1e9:.3g} ns"
-    return unit_text(round(value) if value >= 100 else value, SECONDS)
+    if value < 100:
+        return unit_text(value, SECONDS)
+    step = 3600 if value >= _DAY else 60 if value >= 3600 else 1
+    return duration_text(round(value / step) * step)
 
 
 def unit_text(value: float | None, unit: Unit) -> str:
@@ -70,10 +73,14 @@ def time_text(moment: float, span: float) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a text with a capital letter at its start and a full stop at its end."""
-    text = text.rstrip(".")
-    head, space, rest = text.partition(" ")
-    return f"{'CPU' if head == 'cpu' else head[:1].upper() + head[1:]}{space}{rest}."
+    """Return a text with a capital letter at its start and a full stop at its end.
+
+    The name of a signal, such as `error_ratio`, stays as it is.
+    """
+    head, space, rest = text.rstrip(".").partition(" ")
+    if "_" not in head:
+        head = "CPU" if head == "cpu" else head[:1].upper() + head[1:]
+    return f"{head}{space}{rest}."
 
 
 def file_time(moment: float) -> str:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from vitalspan.reports.document import Cell, Document, Fact, Facts, Row, Section, section, table
+from vitalspan.reports.document import (
+    Bullets,
+    Cell,
+    Document,
+    Fact,
+    Facts,
+    Row,
+    Section,
+    section,
+    table,
+)
 from vitalspan.reports.figures import (
     NOTHING,
     count_text,
@@ -29,7 +39,7 @@ def session_document(session: SessionStatistics, comparison: Comparison | None =
         comparison: the changes from an earlier session.
     """
     sections = (
-        section("In short", _facts(session)),
+        section("In short", _facts(session), _bottlenecks(session)),
         _changes(comparison) if comparison is not None else None,
         calls.operations(session.operations),
         calls.counts(session.counts),
@@ -47,12 +57,14 @@ def session_document(session: SessionStatistics, comparison: Comparison | None =
 
 
 def _facts(session: SessionStatistics) -> Facts:
+    took = Fact("took", seconds_text(session.duration))
+    return Facts([took, *calls.call_facts(session.calls).facts])
+
+
+def _bottlenecks(session: SessionStatistics) -> Bullets:
     slow = [f"{one.operation} ({ratio_text(one.share)})" for one in session.bottlenecks]
-    facts = [Fact("took", seconds_text(session.duration)), *calls.call_facts(session.calls).facts]
-    if slow:
-        note = "operations with more than 20 % of the time"
-        facts.append(Fact("bottlenecks", listed(slow), note))
-    return Facts(facts)
+    text = f"Bottlenecks, with more than 20 % of the time: {listed(slow)}."
+    return Bullets([(text, "")] if slow else [])
 
 
 def _changes(comparison: Comparison) -> Section | None:
@@ -99,8 +111,10 @@ def _verdict(test: Significance, is_shown: bool) -> Cell:  # noqa: FBT001 - of o
 
 
 def _ratio(change: Change) -> str:
-    ratio = change.ratio
-    return NOTHING if ratio is None else f"{(ratio - 1) * 100:+.3g} %"
+    if change.ratio is None:
+        return NOTHING
+    percent = round((change.ratio - 1) * 100, 1)
+    return f"{percent:+g} %" if percent else "0 %"
 
 
 def _amount(value: float | None) -> str:

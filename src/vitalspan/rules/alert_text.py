@@ -49,5 +49,5 @@ def message(
     beyond = value > threshold if rule.above else value < threshold
     side = ("" if beyond else "was ") + ("above" if rule.above else "below")
     short = covered < query.window and not signal_of(query).instant
-    since = f" ({duration_text(covered)} of history)" if short else ""
+    since = f" ({duration_text(max(1, round(covered)))} of history)" if short else ""
     return f"{what}{of} is {value_text(value, unit)}, {side} {value_text(threshold, unit)}{since}"

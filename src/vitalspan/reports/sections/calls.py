@@ -123,7 +123,7 @@ def components(calls: Sequence[CallStatistics]) -> Section | None:
         ]
         for one in calls[:MAX_ROWS]
     ]
-    return section("Components", table((*titles, ">inside now"), rows))
+    return section("Components", table((*titles, ">running"), rows))
 
 
 def errors(calls: CallStatistics) -> Section | None:

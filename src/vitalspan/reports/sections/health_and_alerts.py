@@ -126,7 +126,7 @@ def health(health_: Health | None) -> Section | None:
             one.component,
             _score(one.score),
             Cell(_score(one.effective_score), _STATUS_TONES.get(one.status, "")),
-            Cell(one.status, _STATUS_TONES.get(one.status, "")),
+            Cell(one.status.replace("_", " "), _STATUS_TONES.get(one.status, "")),
             ", ".join(one.depends_on) or NOTHING,
             str(one.recommended_concurrency or NOTHING),
         ]

@@ -29,7 +29,7 @@ export function view(/** @type {any} */ it) {
 }
 
 function list(/** @type {string} */ label, /** @type {any[]} */ every, /** @type {(one: any) => any} */ duration) {
-  return table(label, [["Session"], ["Began", "small"], ["Duration", "number"], ["Calls", "number"], ["Errors", "number"], ["Counted", "text"], ["Most of the time", "text"]],
+  return table(label, [["Session"], ["Began", "small"], ["Duration", "number"], ["Calls", "number"], ["Errors", "number"], ["Counted", "text"], ["Bottlenecks", "text"]],
     every.map((one) => [`${one.name}\n${one.start}`,
       named(one.name, one.parent === null ? null : `within ${nameText(one.parent)}`), when(one.start), duration(one),
       count(one.calls.count), ratio(one.calls.error_rate), counts(Object.entries(one.counts)), bottlenecks(one.bottlenecks)]));
