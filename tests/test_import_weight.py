@@ -42,7 +42,8 @@ print(*sorted(set(sys.modules) - before))
     added = set(printed.split())
     parts = {name.split(".")[1] for name in added if name.startswith("vitalspan.")}
     assert parts == {
-        *("_version", "bridge", "bucket_boundaries", "capabilities", "checks", "clock", "config"),
+        *("_version", "argument_checks", "bridge", "bucket_boundaries", "capabilities", "clock"),
+        "config",
         *(
             "default",
             "environment_settings",
