@@ -41,7 +41,8 @@ def imported(tmp_path: Path, document: Any, *options: str) -> tuple[int, str]:
 
 def test_operations_are_in_the_statistics_of_their_time(tmp_path: Path) -> None:
     calls = [operation(10 * DAY, 2.0), operation(10 * DAY, 4.0, success=False)]
-    calls += [operation(30 * HOUR, 1.0, memory_delta=2.0, cpu_percent=50.0), operation(60.0)]
+    calls += [operation(30 * HOUR, 1.0, memory_delta=2, cpu_percent=50.0)]
+    calls += [operation(60.0, memory_delta=-3.5)]
     code, url = imported(tmp_path, {"recent_operations": calls, "health_score": 90})
     assert code == 0
     _, monitor = service(url, wall=NOW + 5)
@@ -197,6 +198,12 @@ def test_mistakes_have_a_file_and_a_line_and_nothing_is_imported(
         ('\n\n{"alert_type": "x", "message": "m", "severity": "bad"}', "saved.json:3: severity"),
         ('{"operation_name": "", "duration": 1, "start_time": 5}', "needs a name"),
         ('{"operation_name": "a", "duration": NaN, "start_time": 5}', "is not a number from 0 up"),
+        (f'[{{"url": "", "duration": 1{"0" * 400}}}]', "duration: inf is not a number from 0 up"),
+        (f'[{{"url": "", "duration": 1{"0" * 5000}}}]', "duration: inf is not a number from 0 up"),
+        (
+            '{"operation_name": "a", "duration": 1, "start_time": 5, "memory_delta": Infinity}',
+            "memory_delta: inf is not a number from 0 up",
+        ),
     ],
 )
 def test_files_that_cannot_be_used(

@@ -6,7 +6,10 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterator
 from json import decoder, scanner
-from typing import Any
+from typing import Any, Final
+
+_MAX_DIGITS: Final = 300
+"""The maximum length of an integer, which still fits into a float."""
 
 
 class Mistake(Exception):  # noqa: N818 - what it is
@@ -37,7 +40,7 @@ class _Decoder(json.JSONDecoder):
     """A decoder whose objects know their line."""
 
     def __init__(self, text: str, first_line: int) -> None:
-        super().__init__()
+        super().__init__(parse_int=_integer)
         self._ends = [index for index, character in enumerate(text) if character == "\n"]
         self._first_line = first_line
         self.parse_object = self._object
@@ -49,6 +52,11 @@ class _Decoder(json.JSONDecoder):
         placed = PlacedObject(parsed)
         placed.line = self._first_line + bisect_right(self._ends, s_and_end[1] - 1)
         return placed, after
+
+
+def _integer(text: str) -> float:
+    """Return an integer; as a float if it is too large for any use, which may then be infinity."""
+    return int(text) if len(text) <= _MAX_DIGITS else float(text)
 
 
 def documents(text: str) -> Iterator[Any]:

@@ -116,7 +116,8 @@ def _operation(value: PlacedObject, ended: tuple[float, float], component: str) 
         raise Mistake(value.line, "operation_name: an operation needs a name")
     growth = value.get("memory_delta")
     # A decrease is not counted.
-    grown = growth if isinstance(growth, float) and growth > 0 else 0.0
+    shrunk = isinstance(growth, (int, float)) and growth < 0
+    grown = 0.0 if shrunk else number_of(value, "memory_delta") or 0.0
     files = number_of(value, "files_processed") or 0.0
     return PastCall(
         name,
