@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+import zipfile
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
@@ -107,6 +110,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / name / "checkout.py").write_text(SOURCE)
     (tmp_path / name / "db" / "query.py").write_text("def run(): ...\n")
     (tmp_path / name / "broken.py").write_text("def (:")
+    (tmp_path / name / "latin.py").write_bytes(b"# coding: latin-1\ndef r(): return '\xe9'\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     return name
@@ -118,6 +122,7 @@ def test_a_list_without_an_import(package: str, tmp_path: Path) -> None:
         (f"{package}.checkout", "refund"),
         (f"{package}.checkout", "Query.run"),
         (f"{package}.db.query", "run"),
+        (f"{package}.latin", "r"),
     ]
     assert package not in sys.modules
 
@@ -157,3 +162,45 @@ def test_an_import_goes_on_whatever_a_hook_does(
     hook.add("hookedmodule".__eq__, lambda module: seen.append("there already"))
     assert seen[-1] == "there already"
     del sys.modules["hookedmodule"]
+
+
+def test_modules_of_a_zip_file_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "modules.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in ("zippedone", "zippedtwo", "zippedthree"):
+            file.writestr(f"{name}.py", "")
+    monkeypatch.syspath_prepend(archive)
+    hook = ImportHook()
+    monkeypatch.setattr(sys, "meta_path", [hook, *sys.meta_path])
+    seen: list[tuple[str, str]] = []
+    for name in ("zippedone", "zippedtwo"):
+        hook.add(name.__eq__, lambda module, name=name: seen.append((name, module.__name__)))
+    for name in ("zippedone", "zippedtwo", "zippedthree"):
+        importlib.import_module(name)
+        del sys.modules[name]
+    assert seen == [("zippedone", "zippedone"), ("zippedtwo", "zippedtwo")]
+
+
+def test_a_loader_that_cannot_be_changed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Fixed:
+        __slots__ = ()
+
+        def create_module(self, spec: ModuleSpec) -> None: ...
+
+        def exec_module(self, module: ModuleType) -> None: ...
+
+    class Finder:
+        @staticmethod
+        def find_spec(name: str, path: object, target: object = None) -> ModuleSpec | None:
+            return ModuleSpec(name, Fixed()) if name == "fixedmodule" else None  # type: ignore[arg-type]
+
+    hook = ImportHook()
+    monkeypatch.setattr(sys, "meta_path", [hook, Finder, *sys.meta_path])
+    hook.add("fixedmodule".__eq__, print)
+    importlib.import_module("fixedmodule")
+    del sys.modules["fixedmodule"]
+    assert "modules of Fixed are not instrumented" in caplog.text

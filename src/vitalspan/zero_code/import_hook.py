@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from vitalspan.runtime.internal_errors import logger
 
 Wants = Callable[[str], bool]
 Imported = Callable[[ModuleType], None]
+
+_HOOK: Final = "_vitalspan_hook"
+"""The attribute with the hook of an `exec_module` that calls its functions."""
 
 
 class ImportHook(MetaPathFinder):
@@ -24,6 +27,7 @@ class ImportHook(MetaPathFinder):
     def __init__(self) -> None:
         self._hooks: list[tuple[Wants, Imported]] = []
         self._finding: set[str] = set()
+        self._wanted: dict[str, list[Imported]] = {}
 
     def add(self, wants: Wants, imported: Imported) -> None:
         """Call a function with modules, starting with those that are already imported.
@@ -50,8 +54,29 @@ class ImportHook(MetaPathFinder):
         finally:
             self._finding.discard(fullname)
         if spec is not None:
-            _call_after_loading(spec.loader, wanted)
+            self._wanted[fullname] = wanted
+            self._call_after_loading(spec.loader)
         return spec
+
+    def _call_after_loading(self, loader: Any) -> None:
+        execute = getattr(loader, "exec_module", None)
+        # A loader that is a class is shared by all modules of its kind, none of which is wanted.
+        if execute is None or isinstance(loader, type):
+            return
+        if getattr(execute, _HOOK, None) is self:
+            return
+
+        def exec_module(module: ModuleType) -> None:
+            execute(module)
+            # The modules of a zip file share their loader.
+            for imported in self._wanted.pop(module.__name__, ()):
+                _call(imported, module)
+
+        setattr(exec_module, _HOOK, self)
+        try:
+            loader.exec_module = exec_module
+        except AttributeError:
+            logger.warning("modules of %s are not instrumented", type(loader).__name__)
 
 
 def install() -> ImportHook:
@@ -74,20 +99,6 @@ def _find(
             if spec is not None:
                 return spec
     return None
-
-
-def _call_after_loading(loader: Any, wanted: list[Imported]) -> None:
-    execute = getattr(loader, "exec_module", None)
-    # A loader that is a class is shared by all modules of its kind, none of which is wanted.
-    if execute is None or isinstance(loader, type):
-        return
-
-    def exec_module(module: ModuleType) -> None:
-        execute(module)
-        for imported in wanted:
-            _call(imported, module)
-
-    loader.exec_module = exec_module
 
 
 def _call(imported: Imported, module: ModuleType) -> None:
