@@ -248,6 +248,10 @@ def test_what_cannot_be_run(shop: Path) -> None:
         "vitalspan run: give the program after two dashes: -- COMMAND [ARGUMENT ...]\n",
     )
     assert status("--", "/no/such") == (1, "vitalspan run: /no/such: No such file or directory\n")
+    temporary = shop / "temporary"
+    temporary.mkdir()
+    assert status("--port", "0", "--", "/no/such", TMPDIR=str(temporary))[0] == 1
+    assert list(temporary.iterdir()) == []
     code, said = status("--", "true", VITALSPAN_OPERATIONS="shop.checkout")
     assert code == 1
     assert "VITALSPAN_OPERATIONS: 'shop.checkout' is not a pattern: use module:function" in said

@@ -71,7 +71,7 @@ def _run(arguments: argparse.Namespace) -> None:
     if not command:
         raise ConfigurationError("give the program after two dashes: -- COMMAND [ARGUMENT ...]")
     from vitalspan.zero_code.environment import environment_of  # noqa: PLC0415 - see below
-    from vitalspan.zero_code.serving import with_directory  # noqa: PLC0415
+    from vitalspan.zero_code.serving import remove_directory, with_directory  # noqa: PLC0415
 
     instrumentation = with_directory(instrumentation)
 
@@ -81,6 +81,7 @@ def _run(arguments: argparse.Namespace) -> None:
             command[0], command, environment_of(instrumentation.to_json(), os.environ)
         )
     except OSError as refused:
+        remove_directory(instrumentation.workers, instrumentation.owner)
         raise VitalspanError(f"{command[0]}: {refused.strerror or refused}") from None
 
 

@@ -26,17 +26,17 @@ def list_matches(patterns: Sequence[Pattern], path: Sequence[str]) -> list[tuple
     for pattern in patterns:
         for module, file in _modules(pattern.module, list(path)):
             if pattern.matches_module(module):
-                for name in functions_of(file.read_text(encoding="utf-8")):
+                for name in functions_of(file.read_bytes()):
                     if match(patterns, module, name):
                         found[module, name] = None
     return list(found)
 
 
-def functions_of(source: str) -> Iterator[str]:
+def functions_of(source: str | bytes) -> Iterator[str]:
     """Yield the qualified names of the functions and methods in a source text."""
     try:
         tree = ast.parse(source)
-    except SyntaxError:
+    except (SyntaxError, ValueError):
         return
     yield from dict.fromkeys(_functions(tree.body, ""))
 

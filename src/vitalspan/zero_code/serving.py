@@ -50,12 +50,13 @@ def serve(port: str, addr: str, workers: str, owner: int) -> None:
 
     if workers:
         if owner == os.getpid():
-            atexit.register(_remove, workers, owner)
+            atexit.register(remove_directory, workers, owner)
         configure(workers=workers)
     start_http_server(int(port) if port.isdecimal() else port, addr)
 
 
-def _remove(directory: str, owner: int) -> None:
+def remove_directory(directory: str, owner: int) -> None:
+    """Remove a directory of `with_directory`, if this process is its owner."""
     # Forked children inherit the exit handlers.
     if os.getpid() == owner:
         shutil.rmtree(directory, ignore_errors=True)
