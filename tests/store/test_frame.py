@@ -16,8 +16,9 @@ from vitalspan.store.frame import (
     PLAIN_GRID,
     Frame,
     PlainBuckets,
+    SparseBuckets,
 )
-from vitalspan.store.packed_frame import PackedFrame, pack_dense, pack_sparse
+from vitalspan.store.packed_frame import PackedFrame, added, pack_dense, pack_sparse
 
 durations = st.lists(st.floats(0.0, 1e6), min_size=1, max_size=20)
 contents = st.dictionaries(st.integers(0, GROUP - 1), durations, max_size=GROUP)
@@ -32,6 +33,13 @@ OF_THE_FIRST_VERSION = (
     "f424ee0ebe171eea9a115ef0f4fc288600af922449d2e0bf2add5c5cf516babf6559bab9b8ea2d749655e9cbc7f15c"
     "cd4f3e0d0501001000000000410c4d338bc526e77d7e5bad7787cd7bcefb5cc4e978d2c6661e8bedf7ef4f11d378d2"
     "b6771dbb1ee0"
+)
+
+OF_THE_SECOND_VERSION = (
+    "020248480000040000002b000000040703002c01010000000000000000000640373333333333d33f00008a4052499d"
+    "39000000000000d03ffca9f1d24d62503f0000000000000040fca9f1d24d62503f480d9b306345a082828205230323"
+    "0323830e6374b4898e526a51517e915558624e69aa6b51517e91928ea19e41ac4eb4a58e52466649b1928eb19e416c"
+    "2c00d50c102619123a00"
 )
 
 
@@ -67,11 +75,27 @@ def test_what_is_packed_is_read_again(pack, calls, more):
 @pytest.mark.parametrize("pack", [pack_dense, pack_sparse])
 @given(contents, contents, extras)
 def test_adding_packed_frames_is_adding_frames(pack, one, other, more):
-    added, read = frame_of(one, more), Frame()
-    added.add(frame_of(other, more))
-    for frame in (frame_of(one, more), frame_of(other, more)):
-        PackedFrame(pack(frame)).add_to(read)
-    assert content(read) == content(added)
+    whole, read = frame_of(one, more), Frame()
+    whole.add(frame_of(other, more))
+    packed = [PackedFrame(pack(frame_of(calls, more))) for calls in (one, other)]
+    for frame in packed:
+        frame.add_to(read)
+    assert content(read) == content(whole)
+    assert content(added(packed)) == content(whole)
+
+
+@pytest.mark.parametrize("pack", [pack_dense, pack_sparse])
+@given(st.lists(st.lists(durations, min_size=GROUP, max_size=GROUP), max_size=4), extras)
+def test_full_frames_are_added_together_as_one_by_one(pack, each, more):
+    frames = [frame_of(dict(enumerate(calls)), more) for calls in each]
+    frames.append(frame_of({3: [0.5]}, {}))
+    expected = Frame()
+    for frame in frames:
+        expected.add(frame)
+    result = added(PackedFrame(pack(frame)) for frame in frames)
+    assert result.totals == pytest.approx(expected.totals)
+    result.totals = expected.totals
+    assert content(result) == content(expected)
 
 
 def test_a_frame_that_is_written_at_many_ticks_has_each_bucket_once():
@@ -82,7 +106,7 @@ def test_a_frame_that_is_written_at_many_ticks_has_each_bucket_once():
     expected.errors[4] = 100
     assert content(whole) == content(expected)
     whole = tick.plus(tick)
-    assert len(whole.pairs()[0]) == len(tick.pairs()[0]) == 3
+    assert len(whole.sparse_buckets().buckets) == len(tick.sparse_buckets().buckets) == 3
     assert len(pack_sparse(whole)) == len(pack_sparse(tick))
 
 
@@ -101,14 +125,27 @@ def test_one_series_is_read_by_itself(pack, calls, more, place):
 
 @pytest.mark.parametrize("pack", [pack_dense, pack_sparse])
 @pytest.mark.parametrize("calls", [1, 255, 256, 70_000, 2**33])
-def test_any_number_of_calls_fits(pack, calls):
+@pytest.mark.parametrize("buckets", [{40}, {255, 0}, {256, 40}, {*range(256)}, {*range(300)}])
+def test_any_number_of_calls_fits_in_any_bucket(pack, calls, buckets):
     frame = Frame()
-    frame.counts[3] = calls
-    frame.add_buckets(3, {40: calls})
-    again = Frame()
+    frame.counts[3] = calls * len(buckets)
+    frame.add_buckets(3, dict.fromkeys(buckets, calls))
+    again, single = Frame(), Frame()
     PackedFrame(pack(frame)).add_to(again)
-    assert again.counts[3] == calls
-    assert again.buckets_by_place() == {3: {40: calls}}
+    PackedFrame(pack(frame)).add_series_to(single, 3)
+    for one in (again, single):
+        assert one.counts == frame.counts
+        assert one.buckets_by_place() == {3: dict.fromkeys(buckets, calls)}
+
+
+def test_buckets_of_series_that_come_several_times_or_in_disorder_are_added_up():
+    frame = Frame()
+    for place, bucket in ((7, 40), (3, 300), (3, 40), (7, 40), (0, 0)):
+        frame.counts[place] += 9
+        frame.add_sparse(SparseBuckets([place], [2], [bucket, bucket], [4, 5]))
+    again = Frame()
+    PackedFrame(pack_sparse(frame)).add_to(again)
+    assert again.buckets_by_place() == {0: {0: 9}, 3: {40: 9, 300: 9}, 7: {40: 18}}
 
 
 @given(st.floats(1e-9, 1e9))
@@ -148,13 +185,17 @@ def test_what_no_frame_has_is_told_even_if_the_checksum_is_right(pack, position,
         PackedFrame(sparse if pack is pack_sparse else zlib.compress(data))
 
 
-def test_a_frame_of_the_first_version_is_read():
-    """Its finest frames had all buckets, and one compression for everything."""
+@pytest.mark.parametrize("packed", [OF_THE_FIRST_VERSION, OF_THE_SECOND_VERSION])
+def test_a_frame_of_an_earlier_version_is_read(packed):
+    """In both, the finest frames were compressed: as a whole, or only their buckets."""
     frame = Frame()
-    PackedFrame(bytes.fromhex(OF_THE_FIRST_VERSION)).add_to(frame)
+    PackedFrame(bytes.fromhex(packed)).add_to(frame)
     expected = frame_of({4: [0.25, 0.5, 2.0], 7: [0.001] * 300}, {})
     expected.errors[7] = 0
     # Since Python 3.12, `sum` is more exact than what was added up then.
     expected.totals[7] = pytest.approx(0.3)
     expected.extras = {(4, "error:ValueError"): 1.0, (9, "hits"): 3.0}
     assert content(frame) == content(expected)
+    single = Frame()
+    PackedFrame(bytes.fromhex(packed)).add_series_to(single, 7)
+    assert single.buckets_by_place() == {7: {81: 300}}

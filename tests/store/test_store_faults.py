@@ -146,7 +146,8 @@ def test_an_older_file_is_migrated(url, monkeypatch):
         assert connection.execute("SELECT note FROM documents").fetchone() == ("",)
 
 
-def test_a_file_of_the_first_version_is_read_and_goes_on(url):
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_of_an_earlier_version_is_read_and_goes_on(url, version):
     clock, monitor = service(url)
     step(monitor, clock, 3)
     monitor.close()
@@ -157,7 +158,7 @@ def test_a_file_of_the_first_version_is_read_and_goes_on(url):
             PackedFrame(packed).add_to(frame)
             row = (pack_dense(frame), start)
             connection.execute("UPDATE frames SET packed = ? WHERE start = ?", row)
-        connection.execute("PRAGMA user_version=1")
+        connection.execute(f"PRAGMA user_version={version}")
     assert stored_calls(url, clock) == 3
     clock, monitor = service(url, wall=clock.wall())
     step(monitor, clock, 30)

@@ -8,7 +8,7 @@ from typing import Final
 
 from vitalspan.history.time_series import TimeSeries
 from vitalspan.recording.buckets import BucketGrid
-from vitalspan.recording.duration_histogram import NO_SPREAD, DurationHistogram
+from vitalspan.recording.duration_histogram import NO_SPREAD
 from vitalspan.recording.series import FreshCalls, Series
 
 MEASURE_COLUMN: Final = "measure:"
@@ -40,10 +40,9 @@ class OperationSeries(TimeSeries):
 
     Attributes:
         series: the same.
-        noted: the durations up to the last entry; None before one was noted.
     """
 
-    __slots__ = ("_calls", "_ends", "_indexes", "_longest", "_shortest", "noted", "series")
+    __slots__ = ("_calls", "_ends", "_indexes", "_longest", "_shortest", "series")
 
     def __init__(
         self,
@@ -53,7 +52,6 @@ class OperationSeries(TimeSeries):
     ) -> None:
         super().__init__(series.all_labels(), base, since)
         self.series = series
-        self.noted: DurationHistogram | None = None
         self._ends = array("I")
         self._indexes = array("H")
         self._calls: array[int] = array("H")
@@ -73,7 +71,6 @@ class OperationSeries(TimeSeries):
             fresh: the calls since the previous tick.
         """
         histogram, details = self.series.histogram, self.series.details
-        self.noted = histogram
         values: dict[str, float] = {
             "count": histogram.count,
             "total": histogram.total,

@@ -136,28 +136,15 @@ class DurationHistogram:
         first, fine = self._fine
         return first, fine.tolist()
 
-    def continues(self, earlier: DurationHistogram) -> bool:
-        """Return whether it may be an earlier one to which durations were added."""
-        first, fine = self._fine
-        before, counts = earlier._fine
-        return (
-            self.grid is earlier.grid
-            and first <= before
-            and (before + len(counts) <= first + len(fine))
-        )
-
     def cumulative(self) -> tuple[int, ...]:
         """Return the cumulative counts of a classic histogram, with `+Inf` last."""
         return tuple(accumulate(self.exported))
 
-    def exponential(
-        self, scale: int = SCALE, since: DurationHistogram | None = None
-    ) -> ExponentialBuckets:
+    def exponential(self, scale: int = SCALE) -> ExponentialBuckets:
         """Return the counts of an exponential histogram.
 
         Args:
             scale: the scale of its buckets.
-            since: one that this one continues, whose counts are left out.
 
         Raises:
             ValueError: for a scale above 3.
@@ -165,10 +152,6 @@ class DurationHistogram:
         grid = self.grid
         first, fine = self._fine
         counts = fine.tolist()
-        if since is not None:
-            before, earlier = since._fine  # noqa: SLF001 - of the same class
-            there = slice(before - first, before - first + len(earlier))
-            counts[there] = map(sub, counts[there], earlier)
         zeros = 0
         if first < grid.zero_buckets:
             in_zero_bucket = grid.zero_buckets - first

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -12,8 +13,7 @@ from vitalspan.history.history import History
 from vitalspan.history.operation_series import OperationSeries
 from vitalspan.history.time_series import TimeSeries
 from vitalspan.recording.buckets import BucketGrid
-from vitalspan.store.frame import GROUP, Frame, PlainBuckets, bucket_key
-from vitalspan.store.recent_intervals import Histograms, Slots
+from vitalspan.store.frame import GROUP, Frame, PlainBuckets, SparseBuckets
 from vitalspan.store.series_numbers import SeriesNumbers
 
 CALL_COLUMNS: Final = ("count", "total", "squares", "errors")
@@ -28,19 +28,26 @@ _MOST_TICKS: Final = 60
 """The number of ticks to collect at once; after a time without the store there are more."""
 
 
+Slots = dict[int, dict[int, Frame]]
+"""Frames by their start and their group."""
+
+_Key = tuple[int, BucketGrid]
+"""A group, and the buckets of operations in it."""
+
+_Member = tuple[_Key, int, OperationSeries]
+"""An operation with its place in its group."""
+
+
 class Collected(NamedTuple):
     """Frames that were collected.
 
     Attributes:
         slots: the frames.
         until: the last tick in them, on the steady clock.
-        histograms: the histograms of the operations at that tick, by the end of its interval; empty
-            unless it is probably the last tick of the interval.
     """
 
     slots: Slots
     until: float
-    histograms: dict[int, Histograms]
 
 
 class Collector:
@@ -52,17 +59,15 @@ class Collector:
         history: the history with the series.
         numbers: the numbers of the series in the store.
         step: the length of the finest frames in seconds.
-        interval: the length of the next finer ones, or the same.
     """
 
-    def __init__(self, history: History, numbers: SeriesNumbers, step: int, interval: int) -> None:
+    def __init__(self, history: History, numbers: SeriesNumbers, step: int) -> None:
         self._history = history
         self._numbers = numbers
         self._step = step
-        self._interval = interval
-        self._plain: dict[tuple[BucketGrid, int], PlainBuckets] = {}
+        self._plain: dict[BucketGrid, PlainBuckets] = {}
         self._places: dict[TimeSeries, tuple[int, int]] = {}
-        self._operations: dict[int, list[tuple[int, OperationSeries]]] = {}
+        self._operations: dict[OperationSeries, _Member] = {}
         self._removals: list[int] = []
 
     def collect(self, since: float, epoch: float, earliest: int, latest: int) -> Collected:
@@ -79,31 +84,23 @@ class Collector:
         until = times[min(len(times), first + _MOST_TICKS) - 1] if first < len(times) else since
         frames = _Frames(epoch, self._step, earliest, latest)
         self._forget_removed()
-        places = self._places
+        operations = self._operations
+        members: defaultdict[_Key, list[_Member]] = defaultdict(list)
         for operation in self._history.operations.all:
             times = operation.times
-            # Most series have one new entry, or none.
             if times and times[-1] > since:
-                group, place = places.get(operation) or self._new_operation(operation)
-                for entry in _between(times, since, until):
-                    self._add_calls(frames.at(times[entry], group), place, operation, entry)
+                member = operations.get(operation) or self._new_operation(operation)
+                members[member[0]].append(member)
+        for key, some in members.items():
+            self._add_calls(frames, key, some, since, until)
+        places = self._places
         for kind, series in self._other_series():
             times = series.times
             if times and times[-1] > since:
                 group, place = places.get(series) or self._new_place(kind, series)
                 for entry in _between(times, since, until):
                     _add_extras(frames.at(times[entry], group), place, series, entry, ())
-        return Collected(frames.slots, until, self._histograms(epoch))
-
-    def _histograms(self, epoch: float) -> dict[int, Histograms]:
-        """Return what was counted up to the last tick, if the next one is in another interval."""
-        times, interval = self._history.ticks.times, self._interval
-        last, gap = times[-1] + epoch, times[-1] - times[max(0, len(times) - 2)]
-        end = (slot_of(last, self._step) // interval + 1) * interval
-        if slot_of(last + gap, self._step) < end:
-            return {}
-        every = self._history.operations.all
-        return {end: {one: one.noted for one in every if one.noted is not None}}
+        return Collected(frames.slots, until)
 
     def _forget_removed(self) -> None:
         history = self._history
@@ -119,14 +116,10 @@ class Collector:
         for index in (history.caches, history.apis, history.models, history.slos):
             yield from ((index.key, series) for series in index.all)
 
-    def operations(self, group: int) -> Sequence[tuple[int, OperationSeries]]:
-        """Return the operations of a group that had calls, each with its place."""
-        return self._operations.get(group, ())
-
-    def _new_operation(self, series: OperationSeries) -> tuple[int, int]:
+    def _new_operation(self, series: OperationSeries) -> _Member:
         group, place = self._new_place("operation", series)
-        self._operations.setdefault(group, []).append((place, series))
-        return group, place
+        member = self._operations[series] = (group, series.grid), place, series
+        return member
 
     def _new_place(self, kind: str, series: TimeSeries) -> tuple[int, int]:
         """Assign a group to a series, and a place in the group; return both."""
@@ -134,28 +127,44 @@ class Collector:
         self._places[series] = place
         return place
 
-    def _add_calls(self, frame: Frame, place: int, series: OperationSeries, entry: int) -> None:
-        count, total, squares, shortest, longest, buckets, calls = series.calls_of(entry)
-        if count <= 0:
-            return
-        squares = squares if squares > 0 else 0.0
-        if frame.counts[place]:
-            count += frame.counts[place]
-            total += frame.totals[place]
-            squares += frame.squares[place]
-            shortest = min(shortest, frame.shortest[place])
-            longest = max(longest, frame.longest[place])
-        frame.counts[place], frame.totals[place], frame.squares[place] = count, total, squares
-        frame.shortest[place], frame.longest[place] = shortest, longest
-        key = series.series.histogram.grid, place
-        plain = self._plain.get(key)
-        if plain is None:
-            plain = self._plain[key] = PlainBuckets(key[0], bucket_key(place, 0))
-        frame.add_pairs(map(plain.__getitem__, buckets), calls)
-        if len(series.columns) > _OF_EVERY_CALL:
-            if "errors" in series.columns:
-                frame.errors[place] += int(_grown(series, "errors", entry))
-            _add_extras(frame, place, series, entry, CALL_COLUMNS)
+    def _add_calls(
+        self, frames: _Frames, key: _Key, members: Sequence[_Member], since: float, until: float
+    ) -> None:
+        """Add the calls of operations of one group that have the same buckets."""
+        group, grid = key
+        found: dict[Frame, tuple[list[int], list[int], array[int], list[int]]] = {}
+        tick = math.nan
+        for _, place, series in members:
+            times = series.times
+            for entry in _between(times, since, until):
+                if times[entry] != tick:
+                    tick = times[entry]
+                    frame = frames.at(tick, group)
+                    found_here = found.setdefault(frame, ([], [], array("H"), []))
+                    places, sizes, fine, numbers = found_here
+                    counts, totals, sums = frame.counts, frame.totals, frame.squares
+                    least, greatest = frame.shortest, frame.longest
+                count, total, squares, shortest, longest, buckets, calls = series.calls_of(entry)
+                if count <= 0:
+                    continue
+                if counts[place]:
+                    shortest, longest = min(shortest, least[place]), max(longest, greatest[place])
+                counts[place] += count
+                totals[place] += total
+                sums[place] += squares if squares > 0 else 0.0
+                least[place], greatest[place] = shortest, longest
+                places.append(place)
+                sizes.append(len(buckets))
+                fine += buckets
+                numbers.extend(calls)
+                if len(series.columns) > _OF_EVERY_CALL:
+                    if "errors" in series.columns:
+                        frame.errors[place] += int(_grown(series, "errors", entry))
+                    _add_extras(frame, place, series, entry, CALL_COLUMNS)
+        plain = self._plain.get(grid) or self._plain.setdefault(grid, PlainBuckets(grid))
+        for frame, (places, sizes, fine, numbers) in found.items():
+            stored = list(map(plain.__getitem__, fine))
+            frame.add_sparse(SparseBuckets(places, sizes, stored, numbers))
 
 
 class _Frames:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 from array import array
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 _COUNT_TYPES: Final = ((2**8, "B"), (2**16, "H"), (2**32, "I"), (2**64, "Q"))
+
+HALF: Final = "N"
+"""The type code of counts below 16, two of which share a byte."""
+
+_BELOW_16: Final = bytes(range(16))
+_LOW_HALVES: Final = bytes(byte & 15 for byte in range(256))
+_HIGH_HALVES: Final = bytes(byte >> 4 for byte in range(256))
 
 
 def little_endian(column: array[int] | array[float]) -> bytes:
@@ -17,55 +26,126 @@ def little_endian(column: array[int] | array[float]) -> bytes:
     return column.tobytes()
 
 
-class ColumnReader:
-    """Reads columns from bytes, one after the other."""
+class Column(NamedTuple):
+    """A column within bytes, which is only read if it is needed.
 
-    def __init__(self, data: bytes, offset: int) -> None:
-        self._data = data
-        self._offset = offset
+    Attributes:
+        data: the bytes.
+        offset: where the column begins.
+        typecode: the type of its numbers, as in arrays.
+        size: how many there are.
+        is_shuffled: whether `shuffled` has put its bytes into another order.
+    """
 
-    def take(self, typecode: str, size: int) -> array[Any]:
-        """Return a column with `size` numbers."""
-        column: array[Any] = array(typecode)
-        end = self._offset + size * column.itemsize
-        column.frombytes(self._data[self._offset : end])
-        if len(column) != size:
-            raise ValueError("it is too short")
-        self._offset = end
+    data: bytes
+    offset: int
+    typecode: str
+    size: int
+    is_shuffled: bool = False
+
+    def all(self) -> array[Any]:
+        """Return all numbers."""
+        column: array[Any] = array(self.typecode)
+        width, size, begin = column.itemsize, self.size, self.offset
+        if self.is_shuffled:
+            data = bytearray(width * size)
+            for byte in range(width):
+                data[byte::width] = self.data[begin : begin + size]
+                begin += size
+            column.frombytes(data)
+        else:
+            column.frombytes(self.data[begin : begin + width * size])
         if sys.byteorder == "big":
             column.byteswap()
         return column
 
-    def take_shuffled(self, typecode: str, size: int) -> array[Any]:
-        """Return a column whose bytes `shuffled` has put into another order."""
-        column: array[Any] = array(typecode)
-        width = column.itemsize
-        data = bytearray(width * size)
-        for byte in range(width):
-            begin = self._offset + byte * size
-            data[byte::width] = self._data[begin : begin + size]
-        self._offset += width * size
-        column.frombytes(bytes(data))
-        if sys.byteorder == "big":
-            column.byteswap()
-        return column
-
-    def take_lanes(self, typecode: str, size: int) -> bytes:
-        """Return integers of any width as integers of 64 bits."""
-        width = array(typecode).itemsize
-        end = self._offset + width * size
-        data = self._data[self._offset : end]
-        if len(data) != width * size:
-            raise ValueError("it is too short")
-        self._offset = end
+    def lanes(self, first: int = 0, after: int | None = None) -> bytes:
+        """Return integers, from one to before another one, as integers of 64 bits."""
+        width = struct.calcsize(self.typecode)
+        size = (self.size if after is None else after) - first
+        begin = self.offset + width * first
+        data = self.data[begin : begin + width * size]
         lanes = bytearray(8 * size)
         for byte in range(width):
             lanes[byte::8] = data[byte::width]
         return bytes(lanes)
 
-    def rest(self, size: int | None = None) -> bytes:
-        """Return the next `size` bytes, or all remaining ones."""
-        return self._data[self._offset : None if size is None else self._offset + size]
+    def at(self, index: int) -> Any:
+        """Return one number."""
+        width = struct.calcsize(self.typecode)
+        if self.is_shuffled:
+            begin, end, step = self.offset + index, self.offset + width * self.size, self.size
+        else:
+            begin = self.offset + index * width
+            end, step = begin + width, 1
+        return struct.unpack(f"<{self.typecode}", self.data[begin:end:step])[0]
+
+
+class ColumnReader:
+    """Finds the columns in bytes, one after the other.
+
+    Args:
+        data: the bytes.
+        offset: where the first column begins.
+    """
+
+    def __init__(self, data: bytes, offset: int) -> None:
+        self._data = data
+        self._offset = offset
+
+    def column(self, typecode: str, size: int, *, is_shuffled: bool = False) -> Column:
+        """Return the next column, which has `size` numbers.
+
+        Raises:
+            ValueError: if there are not as many.
+        """
+        column = Column(self._data, self._offset, typecode, size, is_shuffled)
+        self._skip(size * struct.calcsize(typecode))
+        return column
+
+    def columns(self, typecodes: str, size: int) -> tuple[tuple[Any, ...], ...]:
+        """Return the numbers of the next columns, which have `size` numbers each.
+
+        Raises:
+            ValueError: if there are not as many.
+        """
+        form = "<" + "".join([f"{size}{typecode}" for typecode in typecodes])
+        numbers = struct.unpack(form, self.take(struct.calcsize(form)))
+        return tuple([numbers[begin : begin + size] for begin in range(0, len(numbers), size or 1)])
+
+    def counts(self, typecode: str, size: int) -> bytes | array[int]:
+        """Return the next `size` counts, which may be of the type `HALF`.
+
+        Raises:
+            ValueError: if there are not as many.
+        """
+        if typecode == "B":
+            return self.take(size)
+        if typecode != HALF:
+            return self.column(typecode, size).all()
+        pairs = self.take((size + 1) // 2)
+        counts = bytearray(2 * len(pairs))
+        counts[::2], counts[1::2] = pairs.translate(_LOW_HALVES), pairs.translate(_HIGH_HALVES)
+        return bytes(counts[:size])
+
+    def take(self, size: int) -> bytes:
+        """Return the next `size` bytes.
+
+        Raises:
+            ValueError: if there are not as many.
+        """
+        begin = self._offset
+        self._skip(size)
+        return self._data[begin : self._offset]
+
+    def rest(self) -> bytes:
+        """Return all remaining bytes."""
+        return self._data[self._offset :]
+
+    def _skip(self, size: int) -> None:
+        self._offset += size
+        if self._offset > len(self._data):
+            raise ValueError("it is too short")
 
 
 def shuffled(data: bytes, width: int) -> bytes:
@@ -73,7 +153,37 @@ def shuffled(data: bytes, width: int) -> bytes:
     return b"".join([data[byte::width] for byte in range(width)])
 
 
-def count_type_of(counts: list[int]) -> str:
+def count_type_of(counts: Sequence[int]) -> str:
     """Return the type code of the narrowest array that has room for these counts."""
     highest = max(counts, default=0)
     return next(typecode for limit, typecode in _COUNT_TYPES if highest < limit)
+
+
+def narrowed(counts: Sequence[int]) -> tuple[str, bytes]:
+    """Return the narrowest type that has room for these counts, and their bytes."""
+    try:
+        return "B", bytes(counts)
+    except ValueError:
+        typecode = count_type_of(counts)
+        return typecode, little_endian(array(typecode, counts))
+
+
+def halved(typecode: str, counts: bytes) -> tuple[str, bytes]:
+    """Return counts of a type as the type `HALF` and their bytes, if they are small enough."""
+    if typecode != "B" or counts.translate(None, _BELOW_16):
+        return typecode, counts
+    low, high = counts[::2], counts[1::2]
+    pairs = int.from_bytes(low, "little") | int.from_bytes(high, "little") << 4
+    return HALF, pairs.to_bytes(len(low), "little")
+
+
+def narrowed_lanes(lanes: bytes) -> tuple[str, bytes]:
+    """Return integers of 64 bits in the narrowest type that has room for them."""
+    size = len(lanes) // 8
+    width = next((byte + 1 for byte in range(7, 0, -1) if lanes[byte::8].count(0) < size), 1)
+    typecode = next(typecode for limit, typecode in _COUNT_TYPES if 2 ** (8 * width) <= limit)
+    width = struct.calcsize(typecode)
+    data = bytearray(width * size)
+    for byte in range(width):
+        data[byte::width] = lanes[byte::8]
+    return typecode, bytes(data)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
-from operator import add
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, compress, count, repeat
+from operator import add, lt, mul
+from typing import Final, NamedTuple
 
 from vitalspan.recording.buckets import ZERO_INDEX, BucketGrid, grid_of
 from vitalspan.store.column_bytes import little_endian
@@ -22,16 +23,55 @@ GROUP: Final = 32
 PLAIN_GRID: Final = grid_of(())
 """The buckets of stored durations: only those of scale 3."""
 
-_BUCKET_BITS: Final = 11
-
-HIGHEST_BUCKET: Final = 2**_BUCKET_BITS - 1
+HIGHEST_BUCKET: Final = 2047
 """The highest bucket that can be stored, which ends at 10^70 seconds."""
 
 LANE: Final = 64
 """The number of bits for each bucket in a sketch."""
 
+_PLACES: Final = [bytes([place]) for place in range(GROUP)]
+
 Extras = dict[tuple[int, str], float]
 """Further counts, by series and column, such as `error:ValueError` or `hits`."""
+
+
+class SparseBuckets(NamedTuple):
+    """Calls by bucket of `PLAIN_GRID`, without empty buckets, of one series after the other.
+
+    Attributes:
+        places: the places of the series in their group; one may be there several times.
+        sizes: the number of buckets of each of these series.
+        buckets: all their buckets, some perhaps twice.
+        calls: the number of calls in each of these buckets.
+    """
+
+    places: Sequence[int]
+    sizes: Sequence[int]
+    buckets: Sequence[int]
+    calls: Sequence[int]
+
+    def series(self) -> Iterator[tuple[int, Sequence[int], Sequence[int]]]:
+        """Yield the place, the buckets and the calls of each series."""
+        begin = 0
+        for place, size in zip(self.places, self.sizes, strict=True):
+            end = begin + size
+            yield place, self.buckets[begin:end], self.calls[begin:end]
+            begin = end
+
+    def is_ordered(self) -> bool:
+        """Return whether there is each series once, in ascending order."""
+        return all(map(lt, self.places, self.places[1:]))
+
+    @classmethod
+    def of(cls, by_place: Mapping[int, Mapping[int, int]]) -> SparseBuckets:
+        """Return the buckets of series by their places."""
+        each = by_place.values()
+        return cls(
+            list(by_place),
+            list(map(len, each)),
+            [bucket for buckets in each for bucket in buckets],
+            [number for buckets in each for number in buckets.values()],
+        )
 
 
 class Frame:
@@ -48,9 +88,8 @@ class Frame:
     """
 
     __slots__ = (
-        "_calls",
-        "_keys",
         "_sketches",
+        "_sparse",
         "counts",
         "errors",
         "extras",
@@ -68,8 +107,7 @@ class Frame:
         self.shortest = [float("inf")] * GROUP
         self.longest = [float("-inf")] * GROUP
         # A frame that is packed at once never needs its sketches.
-        self._keys: list[int] = []
-        self._calls: array[int] = array("H")
+        self._sparse: list[SparseBuckets] = []
         self._sketches: list[int] = []
         self.extras: Extras = {}
 
@@ -82,31 +120,27 @@ class Frame:
         """
         if not self._sketches:
             self._sketches = [0] * GROUP
-        if self._keys:
-            for place, buckets in _by_place(self._keys, self._calls).items():
-                calls = [buckets.get(bucket, 0) for bucket in range(min(buckets), max(buckets) + 1)]
-                self._sketches[place] += sketch_of(min(buckets), calls)
-            self._keys, self._calls = [], array("H")
+        if self._sparse:
+            for place, (lowest, calls) in _added(self._sparse).items():
+                self._sketches[place] += sketch_of(lowest, calls)
+            self._sparse = []
         return self._sketches
 
     def plus(self, other: Frame) -> Frame:
         """Return a frame of what both have, for the same series.
 
-        It has each bucket once, so it does not grow when more is added to the same buckets.
+        It does not grow when more is added to the same buckets.
         """
-        added = Frame()
-        added.add(self)
-        added.add(other)
         result = Frame()
-        result.add_columns(added)
-        for place, buckets in added.buckets_by_place().items():
-            result.add_buckets(place, buckets)
+        result.add(self)
+        result.add(other)
+        result._sketches = result.sketches
         return result
 
     def add(self, other: Frame) -> None:
         """Add another frame of the same series."""
         self.add_columns(other)
-        self.add_pairs(other._keys, other._calls)
+        self._sparse += other._sparse
         if other._sketches:
             self._sketches = list(map(add, self.sketches, other._sketches))
 
@@ -121,46 +155,32 @@ class Frame:
         for key, amount in other.extras.items():
             self.extras[key] = self.extras.get(key, 0.0) + amount
 
-    def add_pairs(self, keys: Iterable[int], calls: array[int]) -> None:
-        """Add calls by bucket.
-
-        Args:
-            keys: the `bucket_key` of each bucket.
-            calls: the number of calls in each of these buckets.
-        """
-        self._keys.extend(keys)
-        try:
-            self._calls.extend(calls)
-        except TypeError:
-            # One of them is of a wider type.
-            self._calls = array("Q", [*self._calls, *calls])
+    def add_sparse(self, sparse: SparseBuckets) -> None:
+        """Add calls of some series by bucket."""
+        self._sparse.append(sparse)
 
     def add_buckets(self, place: int, buckets: Mapping[int, int]) -> None:
         """Add calls of one series by bucket of `PLAIN_GRID`."""
-        keys = (bucket_key(place, bucket) for bucket in buckets)
-        typecode = "H" if max(buckets.values(), default=0) < 1 << 16 else "Q"
-        self.add_pairs(keys, array(typecode, buckets.values()))
+        self.add_sparse(SparseBuckets.of({place: buckets}))
+
+    def lanes_by_place(self) -> dict[int, tuple[int, array[int]]]:
+        """Return the calls of each series as the lowest bucket, and the calls from it on."""
+        if not self._sketches:
+            return _added(self._sparse)
+        return {place: lanes(sketch) for place, sketch in enumerate(self.sketches) if sketch}
 
     def buckets_by_place(self) -> dict[int, dict[int, int]]:
         """Return the calls of each series by bucket of `PLAIN_GRID`."""
-        result = _by_place(self._keys, self._calls)
-        for place, sketch in enumerate(self._sketches):
-            if sketch:
-                lowest, calls = lanes(sketch)
-                buckets = result.setdefault(place, {})
-                for bucket, number in enumerate(calls, lowest):
-                    if number:
-                        buckets[bucket] = buckets.get(bucket, 0) + number
-        return result
+        return {
+            place: {bucket: number for bucket, number in enumerate(calls, lowest) if number}
+            for place, (lowest, calls) in self.lanes_by_place().items()
+        }
 
-    def pairs(self) -> tuple[list[int], array[int]]:
-        """Return the keys of all buckets that have calls, some perhaps twice, and these calls."""
-        if not self._sketches:
-            return self._keys, self._calls
-        whole = Frame()
-        for place, buckets in self.buckets_by_place().items():
-            whole.add_buckets(place, buckets)
-        return whole.pairs()
+    def sparse_buckets(self) -> SparseBuckets:
+        """Return the calls by bucket, with each series once, in the order of their places."""
+        if not self._sketches and len(self._sparse) == 1 and self._sparse[0].is_ordered():
+            return self._sparse[0]
+        return SparseBuckets.of(self.buckets_by_place())
 
     def counted(self) -> list[int]:
         """Return the places of the series that have calls."""
@@ -171,27 +191,43 @@ class Frame:
         return sorted({*self.counted(), *(place for place, _ in self.extras)})
 
 
-def bucket_key(place: int, bucket: int) -> int:
-    """Return the number, of 16 bits, that stands for a bucket of a series."""
-    return place << _BUCKET_BITS | bucket
-
-
-def _by_place(keys: Sequence[int], calls: Sequence[int]) -> dict[int, dict[int, int]]:
-    if not keys:
-        return {}
-    # A list takes half the time of a dictionary here, with room for all buckets of a few series.
-    lowest = min(keys)
-    sums = [0] * (max(keys) - lowest + 1)
-    for key, number in zip(keys, calls, strict=True):
-        sums[key - lowest] += number
-    result: dict[int, dict[int, int]] = {}
-    for key in set(keys):
-        place = key >> _BUCKET_BITS
-        if place in result:
-            result[place][key & HIGHEST_BUCKET] = sums[key - lowest]
-        else:
-            result[place] = {key & HIGHEST_BUCKET: sums[key - lowest]}
+def _added(sparse: Sequence[SparseBuckets]) -> dict[int, tuple[int, array[int]]]:
+    """Return the calls of each series as the lowest bucket, and the calls from it on."""
+    try:
+        keys: list[Sequence[int]] = [_short_keys(one) for one in sparse]
+        size = 256
+    except ValueError:
+        keys = [_long_keys(one) for one in sparse]
+        size = HIGHEST_BUCKET + 1
+    # A list takes half the time of a dictionary here.
+    sums = [0] * (size * GROUP)
+    for these, one in zip(keys, sparse, strict=True):
+        for key, number in zip(these, one.calls, strict=True):
+            sums[key] += number
+    result = {}
+    for place in sorted({place for one in sparse for place in one.places}):
+        calls = sums[size * place : size * (place + 1)]
+        lowest = next(compress(count(), calls), None)
+        if lowest is not None:
+            after = size - next(compress(count(), reversed(calls)))
+            result[place] = lowest, array("Q", calls[lowest:after])
     return result
+
+
+def _short_keys(sparse: SparseBuckets) -> array[int]:
+    """Return each bucket as a number whose upper byte is the place, if they all fit a byte."""
+    keys = bytearray(2 * len(sparse.buckets))
+    lower = 0 if sys.byteorder == "little" else 1
+    keys[lower::2] = bytes(sparse.buckets)
+    keys[1 - lower :: 2] = b"".join(map(mul, map(_PLACES.__getitem__, sparse.places), sparse.sizes))
+    return array("H", bytes(keys))
+
+
+def _long_keys(sparse: SparseBuckets) -> list[int]:
+    """Return each bucket as a number whose upper bits are the place."""
+    size = HIGHEST_BUCKET + 1
+    places = chain.from_iterable(map(repeat, sparse.places, sparse.sizes))
+    return [size * place + bucket for place, bucket in zip(places, sparse.buckets, strict=True)]
 
 
 def sketch_of(lowest: int, calls: Sequence[int]) -> int:
@@ -215,14 +251,12 @@ class PlainBuckets(dict[int, int]):
 
     Args:
         grid: the other grid.
-        first: a number to add to every bucket, such as the first `bucket_key` of a place.
     """
 
-    def __init__(self, grid: BucketGrid, first: int = 0) -> None:
+    def __init__(self, grid: BucketGrid) -> None:
         self._grid = grid
-        self._first = first
 
     def __missing__(self, bucket: int) -> int:
         plain = min(self._grid.index(bucket) - ZERO_INDEX, HIGHEST_BUCKET)
-        number = self[bucket] = self._first + plain
-        return number
+        self[bucket] = plain
+        return plain

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -10,7 +10,7 @@ from typing import Any, Final
 from vitalspan.history.operation_series import ERROR_COLUMN, MEASURE_COLUMN
 from vitalspan.store.errors import StoreError
 from vitalspan.store.frame import GROUP, PLAIN_GRID, Frame
-from vitalspan.store.packed_frame import PackedFrame
+from vitalspan.store.packed_frame import PackedFrame, added
 from vitalspan.store.protocol import Record, Store, StoredSeries
 from vitalspan.store.roll_up import ROLLED
 from vitalspan.store.tiers import DEFAULT_TIERS, Part, Tier, parse_tiers, parts_of
@@ -135,15 +135,16 @@ class StoreReader:
         selected = _by_group(self._store.series(), includes)
         groups = None if includes is None else sorted(selected)
         parts = parts_of(self._tiers, self.rolled(), start, end, now)
-        frames: dict[int, Frame] = {}
-        # The sparse frames of the finest tier come last, so that they are added up only once.
-        for part in sorted(parts, key=lambda part: -part.step) if selected else ():
+        found: dict[int, list[PackedFrame]] = {}
+        for part in parts if selected else ():
             for row in self._store.frames(part.step, part.start, part.end, groups):
-                members = selected.get(row.group)
-                if members is not None:
-                    frame = frames.setdefault(row.group, Frame())
-                    _add(frame, PackedFrame(row.packed), members, whole=includes is None)
-        sums = [one for group, frame in frames.items() for one in _sums(frame, selected[group])]
+                if row.group in selected:
+                    found.setdefault(row.group, []).append(PackedFrame(row.packed))
+        sums: list[StoredSums] = []
+        for group, packed in found.items():
+            members = selected[group]
+            frame = _added(packed, members, whole=includes is None)
+            sums += _sums(frame, members)
         first = parts[0].start if parts else start
         last = min(parts[-1].end, self.written()) if parts else end
         return StoredPeriod(first, max(first, last), sums)
@@ -206,8 +207,7 @@ class StoreReader:
                 if current is not None:
                     yield current, sums
                 current, sums = row.start, []
-            frame = Frame()
-            PackedFrame(row.packed).add_to(frame)
+            frame = added([PackedFrame(row.packed)])
             sums += _sums(frame, selected[row.group])
         if current is not None:
             yield current, sums
@@ -266,14 +266,14 @@ def _by_group(
     return selected
 
 
-def _add(
-    frame: Frame, packed: PackedFrame, members: Mapping[int, StoredSeries], *, whole: bool
-) -> None:
-    if whole or len(members) > _FEW:
-        packed.add_to(frame)
-    else:
-        for place in members:
-            packed.add_series_to(frame, place)
+def _added(packed: Iterable[PackedFrame], places: Collection[int], *, whole: bool) -> Frame:
+    if whole or len(places) > _FEW:
+        return added(packed)
+    frame = Frame()
+    for one in packed:
+        for place in places:
+            one.add_series_to(frame, place)
+    return frame
 
 
 def _sums(frame: Frame, members: Mapping[int, StoredSeries]) -> Iterator[StoredSums]:

@@ -19,8 +19,8 @@ try:
 except ImportError:  # pragma: no cover - tests need it to be installed
     raise MissingExtraError("this store", "store-redis") from None
 
-VERSION: Final = 2
-"""The version of the keys and of the frames in them; those of the first are read as well."""
+VERSION: Final = 3
+"""The version of the keys and of the frames in them; those of earlier ones are read as well."""
 
 _SCHEMA: Final = "schema"
 """The document with the version of the keys."""

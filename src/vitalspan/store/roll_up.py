@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from vitalspan.runtime.internal_errors import logger
 from vitalspan.store.errors import StoreError
 from vitalspan.store.frame import Frame
-from vitalspan.store.packed_frame import PackedFrame, pack_dense
+from vitalspan.store.packed_frame import PackedFrame, added, pack_dense
 from vitalspan.store.protocol import FrameRow, Store
 from vitalspan.store.recent_intervals import RecentIntervals
 from vitalspan.store.tiers import Tier
@@ -50,12 +50,12 @@ class RollUp:
     """Makes the frames of each tier from those of the previous tier, a few at a time.
 
     It reads them from the store, so that nothing is lost with the process, except for what this
-    process has just written and still knows. Repeating it changes nothing.
+    process has just written and still has. Repeating it changes nothing.
 
     Args:
         store: the store with the frames.
         tiers: the tiers, the finest first.
-        recent: the last intervals of the second tier.
+        recent: the finest frames that were just written.
 
     Attributes:
         rolled: for each tier, the time up to which its frames have been made. The finest tier is
@@ -118,18 +118,19 @@ class RollUp:
             groups: the groups of the frames.
         """
         finer, step = self._tiers[level - 1].step, self._tiers[level].step
-        recent = self._recent.frames(start, groups) if level == 1 else {}
-        stored = [group for group in groups if group not in recent]
-        sums = {**recent, **{group: Frame() for group in stored}}
-        for row in self._store.frames(finer, start, start + step, stored) if stored else ():
+        rows = self._recent.rows(start, groups) if level == 1 else None
+        if rows is None:
+            rows = self._store.frames(finer, start, start + step, groups) if groups else []
+        frames: dict[int, list[PackedFrame]] = {group: [] for group in groups}
+        for row in rows:
             try:
-                PackedFrame(row.packed).add_to(sums[row.group])
+                frames[row.group].append(PackedFrame(row.packed))
             except StoreError as fault:
                 # A damaged frame must not keep everything after it from being stored.
                 logger.warning(
                     "%s: a frame of %d s is left out: %s", self._store.name, finer, fault
                 )
-        return [frame_row(step, start, group, frame) for group, frame in sums.items()]
+        return [frame_row(step, start, group, added(packed)) for group, packed in frames.items()]
 
     def done(self) -> None:
         """Record that the result of `next_frames` has been stored."""

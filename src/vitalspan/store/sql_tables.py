@@ -12,8 +12,8 @@ from vitalspan.store.protocol import Batch, labels_text
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-VERSION: Final = 2
-"""The version of the tables and of the frames in them; those of the first are read as well."""
+VERSION: Final = 3
+"""The version of the tables and of the frames in them; those of earlier ones are read as well."""
 
 SCHEMA: Final = "schema"
 """The document with the version of the tables."""

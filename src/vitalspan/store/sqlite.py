@@ -33,7 +33,8 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE TABLE records (kind TEXT NOT NULL, at REAL NOT NULL, document TEXT NOT NULL)",
         "CREATE INDEX records_key ON records (kind, at)",
     ),
-    # The tables are the same; among the frames are some that the first version cannot read.
+    # The tables are the same; among the frames are some that the version before cannot read.
+    (),
     (),
 )
 """The statements that migrate the tables to each version from the previous one."""

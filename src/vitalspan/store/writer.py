@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from vitalspan.history.history import History
 from vitalspan.runtime.internal_errors import logger
-from vitalspan.store.collector import Collected, Collector, slot_of
+from vitalspan.store.collector import Collector, Slots, slot_of
 from vitalspan.store.errors import NewerStoreError, StoreError
 from vitalspan.store.packed_frame import pack_sparse
 from vitalspan.store.protocol import Batch, Record, Store
-from vitalspan.store.recent_intervals import RecentIntervals, Slots
+from vitalspan.store.recent_intervals import RecentIntervals
 from vitalspan.store.roll_up import ROLLED, RollUp, frame_row
 from vitalspan.store.series_numbers import SeriesNumbers
 from vitalspan.store.store_status import StoreStatus
@@ -109,13 +109,14 @@ class StoreWriter:
         self.store.open()
         self._numbers = SeriesNumbers(self.store.series())
         self._former_tiers = [(step, age) for step, age in self.store.document(TIERS) or ()]
-        step, interval = (self.tiers[place].step for place in (0, min(1, len(self.tiers) - 1)))
-        self._collector = Collector(self._history, self._numbers, step, interval)
-        self._recent = RecentIntervals(interval, self._collector.operations)
+        step = self.tiers[0].step
+        self._collector = Collector(self._history, self._numbers, step)
+        span = self.store.span(step)
+        following = 0 if span is None else span[1] + step
+        interval = self.tiers[min(1, len(self.tiers) - 1)].step
+        self._recent = RecentIntervals(interval, following)
         self._roll_up = RollUp(self.store, self.tiers, self._recent)
-        span = self.store.span(self.tiers[0].step)
         # Frames of another process are not replaced, and those that are rolled up are final.
-        following = 0 if span is None else span[1] + self.tiers[0].step
         self._last_slot = max([following, *self._roll_up.rolled[1:]])
         self.is_open = True
 
@@ -165,7 +166,7 @@ class StoreWriter:
         if TIERS not in self._documents:
             batch.documents[TIERS] = [list(tier) for tier in self.tiers]
         batch.documents[WRITTEN] = until + epoch
-        return PreparedBatch(batch, collected, slots, now, epoch)
+        return PreparedBatch(batch, slots, until, now, epoch)
 
     def _with_open_slot(self, slots: Slots) -> Slots:
         """Return frames together with what was written before of the same interval."""
@@ -193,7 +194,8 @@ class StoreWriter:
             self._fail(now, fault)
             return
         self._roll_up.done()
-        self._recent.add(prepared.collected.slots, prepared.collected.histograms)
+        finest = self.tiers[0].step
+        self._recent.add(row for row in batch.frames if row.step == finest)
         self._wrote(prepared)
         self.status.seconds += perf_counter() - began
 
@@ -275,22 +277,17 @@ class PreparedBatch:
 
     Attributes:
         batch: the batch to write.
-        collected: the counts since the previous batch.
         slots: the frames of the finest tier, including earlier writes of the same interval.
+        until: the tick up to which the frames go, on the steady clock.
         now: the current tick.
         epoch: the difference between the time of day and the steady clock in seconds.
     """
 
     batch: Batch
-    collected: Collected
     slots: Slots
+    until: float
     now: float
     epoch: float
-
-    @property
-    def until(self) -> float:
-        """The tick up to which the frames go, on the steady clock."""
-        return self.collected.until
 
     @property
     def wall(self) -> float:
