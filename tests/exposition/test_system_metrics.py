@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +18,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 import vitalspan as vs
+from support.waiting import wait_until
 from vitalspan.exposition import generate as exposition
 from vitalspan.exposition import system_metrics as system
 from vitalspan.exposition.generate import generate_latest
@@ -274,7 +277,63 @@ def test_connections_by_state() -> None:
     )
 
 
+@linux
+def test_connections_are_those_that_psutil_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    with contextlib.ExitStack() as opened:
+        server = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+        clients = [
+            opened.enter_context(socket.create_connection(server.getsockname())) for _ in range(3)
+        ]
+        for _ in clients:
+            opened.enter_context(server.accept()[0])
+        clients[0].close()
+        clients[1].shutdown(socket.SHUT_WR)
+        bound = opened.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+        bound.bind(("127.0.0.1", 0))
+        for end in socket.socketpair():
+            opened.enter_context(end)
+        opened.enter_context(socket.socket())
+
+        def expected() -> dict[str, int]:
+            process: Any = psutil.Process()
+            connections = getattr(process, "net_connections", None) or process.connections
+            return Counter(connection.status.lower() for connection in connections("inet"))
+
+        def found() -> dict[str, float]:
+            # It lists all sockets of the machine for that, so a scrape must not ask it.
+            with monkeypatch.context() as patched:
+                without_psutil(patched)
+                counted = values(system.System()).items()
+            return {
+                state: value
+                for (name, state), value in counted
+                if name == "process_network_connections"
+            }
+
+        states = {"established", "listen", "close_wait", "fin_wait2", "none"}
+        assert wait_until(lambda: states <= expected().keys())
+        assert wait_until(lambda: found() == expected())
+
+
+def without_psutil(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("net_connections", "connections"):
+        if hasattr(psutil.Process, name):
+            monkeypatch.setattr(psutil.Process, name, failing(psutil.AccessDenied()))
+
+
+@pytest.mark.parametrize("error", [OSError("no /proc"), ImportError("no ctypes")])
+def test_psutil_counts_connections_where_the_kernel_cannot_be_asked(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    fake = SimpleNamespace(socket_states=failing(error))
+    monkeypatch.setitem(sys.modules, "vitalspan.exposition.socket_states", fake)
+    with socket.create_server(("127.0.0.1", 0)):
+        found = values(system.System())
+    assert found["process_network_connections", "listen"] >= 1
+
+
 def test_connections_are_there_without_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system, "sys", SimpleNamespace(platform="sunos"))
     fake = SimpleNamespace(net_connections=lambda kind: [])
     monkeypatch.setattr(psutil, "Process", lambda: fake)
     found = values(system.System())
@@ -283,6 +342,7 @@ def test_connections_are_there_without_a_socket(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_older_psutil_has_another_name_for_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system, "sys", SimpleNamespace(platform="sunos"))
     connection = SimpleNamespace(status="NONE")
     fake = SimpleNamespace(connections=lambda kind: [connection], num_threads=lambda: 1)
     monkeypatch.setattr(psutil, "Process", lambda: fake)
@@ -339,9 +399,8 @@ def test_what_is_unknown_is_absent(
 
 
 def test_connections_that_cannot_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("net_connections", "connections"):
-        if hasattr(psutil.Process, name):
-            monkeypatch.setattr(psutil.Process, name, failing(psutil.AccessDenied()))
+    monkeypatch.setattr(system, "sys", SimpleNamespace(platform="sunos"))
+    without_psutil(monkeypatch)
     names = sample_names(system.System())
     assert "process_threads" in names
     assert "process_network_connections" not in names

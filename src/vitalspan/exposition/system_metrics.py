@@ -194,12 +194,9 @@ def _threads(psutil: Any) -> Iterator[Metric]:
 
 
 def _connections(psutil: Any) -> Iterator[Metric]:
-    process = psutil.Process()
-    connections = getattr(process, "net_connections", None) or process.connections
     # Always present, even without sockets, because a registry learns the names on registration.
     states = {"established": 0, "listen": 0}
-    for connection in connections(kind="inet"):
-        state = connection.status.lower()
+    for state in _socket_states(psutil):
         states[state] = states.get(state, 0) + 1
     family = GaugeMetricFamily(
         "process_network_connections", "Sockets of this process by state.", labels=["state"]
@@ -207,3 +204,15 @@ def _connections(psutil: Any) -> Iterator[Metric]:
     for state, count in sorted(states.items()):
         family.add_metric([state], count)
     yield family
+
+
+def _socket_states(psutil: Any) -> Iterable[str]:
+    if sys.platform == "linux":
+        with suppress(ImportError, OSError):
+            # Imported here, because not every Python has ctypes.
+            from vitalspan.exposition.socket_states import socket_states  # noqa: PLC0415
+
+            return list(socket_states())
+    process = psutil.Process()
+    connections = getattr(process, "net_connections", None) or process.connections
+    return [connection.status.lower() for connection in connections(kind="inet")]
