@@ -131,6 +131,8 @@ def test_views_with_something_in_them(browser: Any, address: str, width: int, sc
             assert visit.page.locator("tbody tr, .stack > li, [role=treeitem]").count() > 1
             assert (view, visit.findings()) == (view, [])
             assert (view, visit.overflow()) == (view, 0)
+            current = visit.page.locator("nav [aria-current]").bounding_box()
+            assert 0 <= current["x"] < current["x"] + current["width"] <= width
         assert visit.faults == []
 
 

@@ -164,7 +164,13 @@ function follow() {
     scrollTo(0, 0);
   }
   drawHeader();
+  showCurrent();
   follower.now({ another: true });
+}
+
+/** Scroll the navigation of a narrow screen to the current view. */
+function showCurrent() {
+  header.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 addEventListener("hashchange", follow);
@@ -188,4 +194,5 @@ setInterval(() => {
 }, 1000);
 
 drawHeader();
+showCurrent();
 follower.begin();
