@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 import vitalspan as vs
 from vitalspan.config import Settings
-from vitalspan.environment_settings import from_environment
+from vitalspan.environment_settings import from_environment, warn_of_misspelled
 
 GOOD: list[tuple[str, str, str, Any]] = [
     ("COMPONENT", "shop", "component", "shop"),
@@ -100,6 +100,15 @@ def test_a_bad_variable_is_named_with_its_value_and_what_to_do(
 @pytest.mark.parametrize("text", ["", "   "])
 def test_an_empty_variable_is_not_set(variable: str, text: str) -> None:
     assert from_environment({f"VITALSPAN_{variable}": text}) == {}
+
+
+def test_a_misspelled_variable_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    names = ("COMPONNENT", "OPERATION", "RULES", "JOB_PING", "HISTORY_TOKEN", "SHOP_IMAGE", "")
+    warn_of_misspelled({f"VITALSPAN_{name}": "x" for name in names} | {"COMPONNENT": "x"})
+    assert caplog.messages == [
+        "there is no variable VITALSPAN_COMPONNENT: did you mean VITALSPAN_COMPONENT?",
+        "there is no variable VITALSPAN_OPERATION: did you mean VITALSPAN_OPERATIONS?",
+    ]
 
 
 def test_no_variable() -> None:

@@ -104,7 +104,7 @@ for _ in range(9):
 assert len(monitor.recent_calls()) == 5
 line = b'shop_operation_duration_seconds_count{component="shop",operation="f"} 9'
 assert line in vs.generate_latest()
-assert vs.configure(component="later") is monitor
+assert vs.configure(slow_calls=4) is monitor
 assert monitor._settings.max_series == 7
 """,
         VITALSPAN_COMPONENT="shop",
@@ -112,6 +112,37 @@ assert monitor._settings.max_series == 7
         VITALSPAN_MAX_SERIES="3",
         VITALSPAN_RECENT_CALLS="5",
         VITALSPAN_SYSTEM_METRICS="no",
+    )
+
+
+def test_a_component_that_comes_too_late_is_logged() -> None:
+    printed = run_program(
+        """
+import logging
+logging.basicConfig(format="%(message)s", stream=sys.stdout)
+
+@vs.operation("own", component="till")
+def own(): ...
+
+vs.configure(component="first")
+
+@vs.operation
+def early(): ...
+
+vs.configure(tick_interval=0)
+vs.configure(component="first")
+vs.configure(component="second")
+vs.configure(component="third")
+early()
+assert b'{component="first",operation="early"} 1' in vs.generate_latest()
+""",
+        VITALSPAN_COMPONNENT="x",
+    )
+    assert printed == (
+        "there is no variable VITALSPAN_COMPONNENT: did you mean VITALSPAN_COMPONENT?\n"
+        "early and whatever else was defined before component='second' was set stay in the "
+        "component first: call configure() before their modules are imported, or set "
+        "VITALSPAN_COMPONENT\n"
     )
 
 

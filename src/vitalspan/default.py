@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from vitalspan.bridge import tracer_provider as tracing_setup
 from vitalspan.config import Settings
-from vitalspan.environment_settings import from_environment
+from vitalspan.environment_settings import from_environment, warn_of_misspelled
 from vitalspan.labels import Labels
 from vitalspan.monitor import Monitor
 from vitalspan.recording.call_site_table import CallSiteTable
@@ -157,6 +157,7 @@ def _make(settings: Mapping[str, Any]) -> Monitor:
             all_settings = {**from_environment(), **settings}
             monitor = Monitor(**all_settings)
             _monitors.append(monitor)
+            warn_of_misspelled()
             settings_of_all = Settings().changed(all_settings)
             if settings_of_all.alerting or settings_of_all.metrics or settings_of_all.reports:
                 monitor.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -10,8 +11,20 @@ from typing import Any, Final
 
 from vitalspan.config import Settings
 from vitalspan.errors import ConfigurationError
+from vitalspan.words import did_you_mean, nearest
+
+logger = logging.getLogger(__name__)
 
 PREFIX: Final = "VITALSPAN_"
+
+_OTHERS: Final = frozenset(
+    {
+        *("ADDR", "INSTRUMENT", "OPERATIONS", "PORT", "RUN", "TRACING"),
+        *("JOB_OTLP", "JOB_PING", "JOB_PUSHGATEWAY", "JOB_TEXTFILE"),
+        "HISTORY_TOKEN",
+    }
+)
+"""The names of variables that are no settings of a monitor."""
 
 _MULTIPROC_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
 """The variable with prometheus_client's directory for several processes."""
@@ -39,6 +52,22 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         # vitalspan's files are kept separate from those of prometheus_client.
         settings["workers"] = os.path.join(shared, "vitalspan")  # noqa: PTH118 - a setting is text
     return settings
+
+
+def warn_of_misspelled(environ: Mapping[str, str] = os.environ) -> None:
+    """Log the `VITALSPAN_*` variables that are unknown, but similar to a known one.
+
+    Other unknown ones may belong to the program.
+    """
+    known = {field.name.upper() for field in fields(Settings)} | _OTHERS
+    for variable in sorted(environ):
+        name = variable.removeprefix(PREFIX)
+        if name != variable and name not in known:
+            similar = nearest(name, known)
+            if similar is not None:
+                logger.warning(
+                    "there is no variable %s: %s", variable, did_you_mean(f"{PREFIX}{similar}")
+                )
 
 
 def _check(variable: str, setting: Mapping[str, Any]) -> None:

@@ -53,7 +53,7 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         (["demo", "--duration", "inf"], "argument --duration: 'inf' is not a number above 0"),
         (["demo", "--phase-seconds", "x"], "argument --phase-seconds: 'x' is not a number above 0"),
         (["demo", "--seed", "x"], "argument --seed: invalid int value: 'x'"),
-        (["demo", "--dur", "3"], "unrecognized arguments: --dur 3"),
+        (["demo", "--dur", "3"], "vitalspan demo: unrecognized arguments: --dur 3"),
     ],
 )
 def test_arguments_that_cannot_be_used(

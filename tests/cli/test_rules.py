@@ -135,7 +135,7 @@ def test_a_preset_to_start_from(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["chekc"], "vitalspan rules: argument COMMAND: invalid choice: 'chekc'"),
         (["check"], "vitalspan rules check: the following arguments are required: FILE"),
         (["explain"], "the following arguments are required: FILE|PRESET"),
-        (["explain", "a", "b"], "unrecognized arguments: b"),
+        (["explain", "a", "b"], "vitalspan rules explain: unrecognized arguments: b"),
     ],
 )
 def test_arguments_that_cannot_be_used(

@@ -209,6 +209,21 @@ def test_the_exit_code_is_that_of_the_status(
     assert health(capsys, scripted.url) == (code, f"1.0: {status}\n  a\\x1b[2Jb\n", "")
 
 
+@pytest.mark.parametrize("below", ["/metrics/health", "/page/health"])
+def test_health_below_the_metrics_or_the_page(
+    below: str, scripted: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted.answers["/metrics"] = 200, exposition(10)
+    scripted.answers["/health"] = 200, '{"status": "of another kind"}'
+    scripted.answers[below] = 200, json.dumps({"score": 1, "status": "warning", "reasons": ["a"]})
+    url = scripted.url.replace("/metrics", below.removesuffix("/health"))
+    for given in (url, f"{url}/", f"{url}/health"):
+        assert health(capsys, given) == (1, "1.0: warning\n  a\n", "")
+    code, _, err = health(capsys, scripted.url.replace("/metrics", "/nothing"))
+    assert code == 3
+    assert "not the health of a vitalspan service: give the URL of its metrics" in err
+
+
 def test_health_by_metrics_alone(scripted: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
     scripted.answers["/metrics"] = 200, exposition(10)
     assert health(capsys, scripted.url) == (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -163,6 +164,9 @@ def test_a_report_is_saved_as_its_name_says(
 def test_other_endings_are_refused(monitor: vs.Monitor, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"report\.pdf.*use \.html, \.md, \.json or \.txt"):
         monitor.report().save(str(tmp_path / "report.pdf"))
+    missing = tmp_path / "missing" / "report.html"
+    with pytest.raises(FileNotFoundError, match=re.escape(str(missing))):
+        monitor.report().save(missing)
 
 
 def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
@@ -22,10 +23,16 @@ def test_a_silence_that_would_silence_nearly_everything_is_refused(
     assert monitor.alerts.silences() == []
 
 
-@pytest.mark.parametrize("seconds", [0, -5, math.nan, math.inf])
-def test_a_silence_lasts(monitor: vs.Monitor, seconds: float) -> None:
-    with pytest.raises(ValueError, match=f"seconds={seconds}"):
+@pytest.mark.parametrize("seconds", [0, -5, math.nan, math.inf, "1h", None])
+def test_a_silence_lasts(monitor: vs.Monitor, seconds: Any) -> None:
+    with pytest.raises(ValueError, match=f"seconds={seconds!r}: a silence lasts"):
         monitor.alerts.silence({"alertname": "Slow"}, seconds)
+
+
+def test_a_silence_has_conditions(monitor: vs.Monitor) -> None:
+    where: Any = "Slow"
+    with pytest.raises(ValueError, match="'Slow' is not a mapping: use conditions such as"):
+        monitor.alerts.silence(where, 60)
 
 
 def test_everything_can_be_silenced_on_purpose(monitor: vs.Monitor) -> None:

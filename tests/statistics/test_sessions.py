@@ -474,6 +474,21 @@ def compared(
     return monitor.sessions.compare(before, after)
 
 
+def test_sessions_themselves_can_be_compared(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
+    sessions = []
+    for seconds in (1.0, 3.0):
+        with monitor.session("work") as session:
+            spend(monitor, clock, "f", seconds)
+        sessions.append(session)
+    before, after = sessions
+    change = monitor.sessions.compare(before, after).operation("f")
+    assert change.changes["mean"].ratio == pytest.approx(3.0)
+    assert monitor.reports.session(after, before=before).text().count("+200 %") == 4
+    for wrong in ("work", None):
+        with pytest.raises(ConfigurationError, match=f"after={wrong!r}: give a session"):
+            monitor.sessions.compare(before, wrong)  # type: ignore[arg-type]
+
+
 def test_a_real_change_is_told_from_noise(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
     noise = [0.1 + 0.01 * (number % 9) for number in range(60)]
     same = compared(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -260,3 +261,8 @@ def test_what_cannot_be_run(shop: Path) -> None:
     code, said = status("--port", "metrics", "--", "true")
     assert "VITALSPAN_PORT: 'metrics': give a port, or several as in 9464-9473" in said
     assert status("--", "false") == (1, "")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        code, said = status("--port", port, "--", "true")
+    assert code == 0
+    assert f"vitalspan run: port {port} is taken by another program" in said

@@ -51,7 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             exit code of a command.
     """
     words, command_line = _split(sys.argv[1:] if argv is None else argv)
-    arguments = _parser().parse_args(words, argparse.Namespace(command_line=command_line))
+    arguments, unknown = _parser().parse_known_args(
+        words, argparse.Namespace(command_line=command_line)
+    )
+    if unknown:
+        arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         arguments.run(arguments)
     except VitalspanError as error:

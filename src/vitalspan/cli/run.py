@@ -71,9 +71,20 @@ def _run(arguments: argparse.Namespace) -> None:
     if not command:
         raise ConfigurationError("give the program after two dashes: -- COMMAND [ARGUMENT ...]")
     from vitalspan.zero_code.environment import environment_of  # noqa: PLC0415 - see below
-    from vitalspan.zero_code.serving import remove_directory, with_directory  # noqa: PLC0415
+    from vitalspan.zero_code.serving import (  # noqa: PLC0415
+        is_taken,
+        remove_directory,
+        with_directory,
+    )
 
     instrumentation = with_directory(instrumentation)
+    # Only a directory that is new cannot have processes that serve at this port already.
+    if instrumentation.owner and is_taken(instrumentation.port, instrumentation.addr):
+        print(
+            f"vitalspan run: port {instrumentation.port} is taken by another program: the metrics "
+            "are served there as soon as it is free",
+            file=sys.stderr,
+        )
 
     sys.stdout.flush()
     try:

@@ -107,7 +107,7 @@ class Alerts:
             ValueError: for an invalid duration, for no condition or conditions that an alert
                 without labels fulfils, and for a matcher that cannot be parsed.
         """
-        if not 0 < seconds < math.inf:
+        if not isinstance(seconds, (int, float)) or not 0 < seconds < math.inf:
             raise ValueError(f"seconds={seconds!r:.80}: a silence lasts for a number above 0")
         silence = self.kept_silences.add(where, self._clock.wall() + seconds, comment)
         if self.shared is not None:

@@ -32,8 +32,9 @@ together they use at most a tenth of a CPU."""
 _MOST_ANSWERS: Final = 64
 
 PRIVATE: Final = (
-    "stacks and profiles are shown to this machine alone, and to clients with a password or a "
-    "certificate: set show_stacks=True to show them to whoever sees the page"
+    "stacks and profiles are shown to clients with a password or a certificate, and by a server of "
+    "vitalspan's own that only listens on this machine: set show_stacks=True to show them to "
+    "whoever sees the page"
 )
 
 

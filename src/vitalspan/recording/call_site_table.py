@@ -35,6 +35,8 @@ class CallSiteTable:
 
     def __init__(self, recorder: Recorder, settings: Settings) -> None:
         self.recorder = recorder
+        self._first_without_component: str | None = None
+        self.component = value_text(settings.component)
         self.configure(settings)
         self.blocks: dict[OperationOptions, CallSite] = {}
         self.blocks_by_words: dict[object, CallSite] = {}
@@ -43,7 +45,18 @@ class CallSiteTable:
 
     def configure(self, settings: Settings) -> None:
         """Apply the settings to what is defined from now on."""
-        self.component = value_text(settings.component)
+        component = value_text(settings.component)
+        if self._first_without_component is not None and component != self.component:
+            logger.warning(
+                "%s and whatever else was defined before component=%r was set stay in the "
+                "component %s: call configure() before their modules are imported, or set "
+                "VITALSPAN_COMPONENT",
+                self._first_without_component,
+                component,
+                self.component,
+            )
+            self._first_without_component = None
+        self.component = component
         self.qualified_names = settings.qualified_names
 
     def add(
@@ -54,8 +67,11 @@ class CallSiteTable:
     ) -> CallSite:
         """Add a call site for an operation, whose name is in the options."""
         recorder = self.recorder
-        component = self.component if options.component is None else options.component
         name = value_text(options.name)
+        component = options.component
+        if component is None:
+            component = self.component
+            self._first_without_component = self._first_without_component or name
         if options.buckets is not None:
             recorder.declare_buckets(component, name, options.buckets)
         return add_site(

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from vitalspan.config import Settings
-from vitalspan.errors import ConfigurationError
 from vitalspan.exposition.families import MetricFamily, ScalarFamily
 from vitalspan.metrics import REPORTS
 from vitalspan.recording.call_record import CallRecord
@@ -24,7 +23,7 @@ from vitalspan.reports.sections.calls import MAX_CALLS, MAX_ROWS
 from vitalspan.reports.session_report import session_document
 from vitalspan.reports.stored_reports import STORE, ReportStore, StoredReport
 from vitalspan.sessions.comparison import compare
-from vitalspan.sessions.session import Session
+from vitalspan.sessions.session import Session, figures_of
 from vitalspan.sessions.session_statistics import SessionStatistics
 
 
@@ -69,23 +68,23 @@ class Reports:
         return Report(period_document(overview, running, slow), data)
 
     def session(
-        self, session: Session | SessionStatistics, before: SessionStatistics | None = None
+        self,
+        session: Session | SessionStatistics,
+        before: Session | SessionStatistics | None = None,
     ) -> Report:
         """Return the report on a session.
 
         Args:
             session: an open session, or a closed one from `monitor.sessions.history()`.
-            before: another session to compare with.
+            before: another session to compare with, or its statistics.
 
         Raises:
             ConfigurationError: for anything that is not a session.
         """
-        figures = session.statistics() if isinstance(session, Session) else session
-        if not isinstance(figures, SessionStatistics):
-            raise ConfigurationError(
-                f"session={session!r:.80}: give a session, or one of monitor.sessions.history()"
-            )
-        comparison = None if before is None else compare(before, figures, 0.95)
+        figures = figures_of(session, "session")
+        comparison = None
+        if before is not None:
+            comparison = compare(figures_of(before, "before"), figures, 0.95)
         data = {
             "kind": "session",
             "session": figures.to_dict(),

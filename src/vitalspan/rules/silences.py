@@ -51,6 +51,10 @@ class Silences:
             ValueError: without a matcher, with matchers that match an alert without any labels,
                 because they would silence nearly everything, and for an invalid regular expression.
         """
+        if not isinstance(where, Mapping):
+            raise ValueError(  # noqa: TRY004 - as for every other condition that cannot be used
+                f"{where!r:.80} is not a mapping: use conditions such as {{'alertname': 'Slow'}}"
+            )
         matchers = tuple(parse_matcher(label, value) for label, value in where.items())
         if all(matcher.matches("") for matcher in matchers):
             raise ValueError(

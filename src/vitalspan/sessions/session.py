@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 
+from vitalspan.errors import ConfigurationError
 from vitalspan.labels import value_text
 from vitalspan.recording.call_record import IN_PROGRESS, Record
 from vitalspan.recording.enclosing_sessions import (
@@ -220,3 +221,21 @@ def open_sessions(enclosure: Enclosure | None, table: SessionTable) -> list[Sess
             sessions.append(session)
         enclosure = enclosure.outer
     return sessions
+
+
+def figures_of(session: object, argument: str) -> SessionStatistics:
+    """Return the statistics of a session, or of one that is given as its statistics already.
+
+    Args:
+        session: the session.
+        argument: the name of the argument, for the message.
+
+    Raises:
+        ConfigurationError: for anything that is not a session.
+    """
+    figures = session.statistics() if isinstance(session, Session) else session
+    if not isinstance(figures, SessionStatistics):
+        raise ConfigurationError(
+            f"{argument}={session!r:.80}: give a session, or one of monitor.sessions.history()"
+        )
+    return figures

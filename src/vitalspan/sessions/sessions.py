@@ -8,7 +8,7 @@ from vitalspan.recording.enclosing_sessions import enclosing
 from vitalspan.recording.recorder import Recorder
 from vitalspan.runtime import fork
 from vitalspan.sessions.comparison import Comparison, compare
-from vitalspan.sessions.session import Session, open_sessions
+from vitalspan.sessions.session import Session, figures_of, open_sessions
 from vitalspan.sessions.session_statistics import SessionStatistics
 from vitalspan.sessions.session_table import MAX_HISTORY, SessionTable
 from vitalspan.sessions.stored_sessions import SESSION, session_record, stored_session
@@ -91,19 +91,23 @@ class Sessions:
         return self._earlier
 
     def compare(
-        self, before: SessionStatistics, after: SessionStatistics, *, confidence: float = 0.95
+        self,
+        before: Session | SessionStatistics,
+        after: Session | SessionStatistics,
+        *,
+        confidence: float = 0.95,
     ) -> Comparison:
         """Return what changed between two sessions, and which changes are more than noise.
 
         Args:
-            before: the statistics of the first session.
-            after: the statistics of the second session.
+            before: the first session, or its statistics.
+            after: the second session, or its statistics.
             confidence: the required confidence of a test, 0 to 1, for a change to count.
 
         Raises:
-            ConfigurationError: for an invalid confidence.
+            ConfigurationError: for an invalid confidence, and for anything that is not a session.
         """
-        return compare(before, after, confidence)
+        return compare(figures_of(before, "before"), figures_of(after, "after"), confidence)
 
     def reset(self) -> None:
         """Start over from zero, as a forked child does by itself."""

@@ -30,6 +30,7 @@ EXIT_CODES: Final = {
 """The exit codes by status; for levels of other names it is 2 if the service fails, otherwise 0."""
 
 _METRICS: Final = "/metrics"
+_HEALTH: Final = "/health"
 _JSON: Final = "application/json"
 
 
@@ -58,12 +59,12 @@ class HealthReport:
 def health_at(url: str, *, timeout: float, metric_prefix: str = "") -> HealthReport:
     """Return the health of a service.
 
-    `/health` beside the metrics has the reasons in words. If an application has metrics but no
-    `/health`, the factors in the metrics are the reasons.
+    `/health` beside the metrics or below them has the reasons in words. If an application has
+    metrics but no `/health`, the factors in the metrics are the reasons.
 
     Args:
-        url: the URL of the service, its metrics or its `/health`.
-        timeout: the timeout of each of at most two requests in seconds.
+        url: the URL of the service, its metrics, its page or its `/health`.
+        timeout: the timeout of each of at most three requests in seconds.
         metric_prefix: the prefix of the service's metric names.
 
     Raises:
@@ -72,14 +73,19 @@ def health_at(url: str, *, timeout: float, metric_prefix: str = "") -> HealthRep
     """
     whole = metrics_url(url)
     parts = urlsplit(whole)
-    if not parts.path.endswith(_METRICS):
-        report = _asked(whole, timeout)
-        if report is None:
-            raise ScrapeError("the response is not the health of a vitalspan service")
-        return report
-    beside = urlunsplit(parts._replace(path=f"{parts.path.removesuffix(_METRICS)}/health"))
-    report = _asked(beside, timeout)
-    return report or _from_metrics(whole, timeout, metric_prefix)
+    path = parts.path.rstrip("/")
+    has_metrics = path.endswith(_METRICS)
+    # In a web framework, the probes are below the path of the metrics.
+    beside = f"{path.removesuffix(_METRICS)}{_HEALTH}" if has_metrics else parts.path
+    for candidate in (beside, f"{path}{_HEALTH}"):
+        report = _asked(urlunsplit(parts._replace(path=candidate)), timeout)
+        if report is not None:
+            return report
+    if not has_metrics:
+        raise ScrapeError(
+            "the response is not the health of a vitalspan service: give the URL of its metrics"
+        )
+    return _from_metrics(whole, timeout, metric_prefix)
 
 
 def _asked(url: str, timeout: float) -> HealthReport | None:

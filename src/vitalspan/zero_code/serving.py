@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import shutil
 import tempfile
@@ -33,6 +34,20 @@ def with_directory(
     return replace(
         instrumentation, workers=tempfile.mkdtemp(prefix="vitalspan-"), owner=os.getpid()
     )
+
+
+def is_taken(port: str, addr: str) -> bool:
+    """Return whether a single port is taken by another program, as far as can be told."""
+    # Imported here, because the processes of the program do not ask.
+    from vitalspan.serve.listener import listen  # noqa: PLC0415
+
+    if not port.isdecimal():
+        return False
+    try:
+        listen(addr, int(port)).close()
+    except OSError as error:
+        return error.errno == errno.EADDRINUSE
+    return False
 
 
 def serve(port: str, addr: str, workers: str, owner: int) -> None:

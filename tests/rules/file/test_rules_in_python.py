@@ -147,6 +147,11 @@ PLACES: list[tuple[Any, Any, list[str]]] = [
     ),
     (
         build_rule,
+        {"alert": "A", "signal": "rate", "above": 1, "expr": "up == 0"},
+        ["expr: unknown field 'expr': an expression in PromQL belongs in a rule file"],
+    ),
+    (
+        build_rule,
         {"alert": "A", "signal": "rate", "above": True, "min_count": 2.5, "for": timedelta(1)},
         [
             "above: True is not a number per second: use 100/min",

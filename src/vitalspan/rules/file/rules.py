@@ -40,6 +40,7 @@ SLO_PREFIX: Final = "slo:"
 """The prefix of the groups of SLOs."""
 
 _HINTS: Final = {
+    "expr": "an expression in PromQL belongs in a rule file",
     "threshold": "use above or below",
     "name": "did you mean alert?",
     "group_by": "did you mean by?",
