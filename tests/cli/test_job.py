@@ -104,6 +104,22 @@ def test_a_signal_is_passed_on(tmp_path: Path) -> None:
     assert values(tmp_path)["job_last_exit_status}"] == 9
 
 
+def test_standard_streams_that_are_closed(tmp_path: Path) -> None:
+    command = ["nightly", "--textfile", str(tmp_path), "--", sys.executable, "-c"]
+    script = "import signal; print(flush=True); signal.pause()"
+    closing = ["sh", "-c", 'exec "$@" <&-', "sh"]
+    run = [*closing, *COMMAND, "job", "run", *command, script]
+    with subprocess.Popen(run, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"\n"
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == -signal.SIGINT
+    script = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    closing = ["sh", "-c", 'exec "$@" >&-', "sh"]
+    ended = subprocess.run([*closing, *COMMAND, "job", "run", *command, script], check=False)
+    assert ended.returncode == -signal.SIGKILL
+
+
 @pytest.mark.parametrize(
     ("command", "status", "said"),
     [

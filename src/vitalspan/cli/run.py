@@ -86,7 +86,8 @@ def _run(arguments: argparse.Namespace) -> None:
             file=sys.stderr,
         )
 
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        sys.stdout.flush()
     try:
         os.execvpe(  # noqa: S606 - running what it is given is what it is for
             command[0], command, environment_of(instrumentation.to_json(), os.environ)

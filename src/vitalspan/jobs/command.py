@@ -23,6 +23,8 @@ _NOT_EXECUTABLE: Final = 126
 _NOT_FOUND: Final = 127
 """The exit status of shells if a command cannot be run."""
 
+_STDIN: Final = 0
+
 _PASSED_ON: Final = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGINT")
 
 
@@ -63,7 +65,8 @@ def exit_like(returncode: int) -> None:
     """
     if returncode >= 0:
         raise SystemExit(returncode)
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        sys.stdout.flush()
     _export_spans()
     with suppress(OSError, ValueError):
         # The command has dumped its own core if that is wanted.
@@ -126,7 +129,7 @@ def _passing_on_signals() -> Iterator[Any]:
     def handle(number: int, _: FrameType | None) -> None:
         if not processes:
             early.append(number)
-        elif number != signal.SIGINT or not sys.stdin.isatty():
+        elif number != signal.SIGINT or not os.isatty(_STDIN):
             # A terminal sends interrupts to the command itself.
             processes[0].send_signal(number)
 
