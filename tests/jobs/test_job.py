@@ -205,6 +205,19 @@ def test_jobs_within_jobs(monitor: vs.Monitor, registry: CollectorRegistry) -> N
         assert registry.get_sample_value("job_last_outcome", labels) == 1
 
 
+def test_blocks_that_end_in_another_order(monitor: vs.Monitor) -> None:
+    told = Told()
+
+    def work(name: str) -> Iterator[None]:
+        with vs.job(name, sinks=[told], monitor=monitor):
+            yield
+
+    for _ in zip(work("first"), work("second"), strict=False):
+        pass
+    ended = {report.name: report.outcome for report in told.reports if not report.running}
+    assert ended == {"first": "succeeded", "second": "terminated"}
+
+
 def test_the_trace_of_the_environment(
     traced: vs.Monitor, spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,6 +274,43 @@ assert (handler is signal.SIG_DFL) == (not os.environ["VITALSPAN_WORKERS"])
         VITALSPAN_WORKERS=str(tmp_path) if workers else "",
     )
     assert printed.splitlines() == ["cleaning up", "terminated 143", "Terminated 143"]
+
+
+def test_sigterm_in_tasks_with_jobs_that_overlap() -> None:
+    printed = run_program(
+        """
+import asyncio, os, signal
+
+class Printing:
+    shown = "printing"
+    def started(self, report): pass
+    def finished(self, report): print(report.name, report.outcome, report.exit_status, flush=True)
+    def forget(self, report): pass
+
+async def main():
+    begun, ended = asyncio.Event(), asyncio.Event()
+    async def first():
+        async with vs.job("first", sinks=[Printing()]):
+            await begun.wait()
+        ended.set()
+    async def second():
+        async with vs.job("second", sinks=[Printing()]):
+            begun.set()
+            await ended.wait()
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(60)
+    await asyncio.gather(first(), second())
+
+try:
+    asyncio.run(main())
+except SystemExit as ended:
+    print(ended.code)
+assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+""",
+        measured=False,  # coverage has a handler of its own
+        VITALSPAN_WORKERS="",
+    )
+    assert printed.splitlines() == ["first succeeded 0", "second terminated 143", "143"]
 
 
 def test_a_handler_of_the_program_is_left_alone(monitor: vs.Monitor) -> None:

@@ -141,7 +141,7 @@ class Job:
     def __enter__(self) -> Call:
         run = self.run()
         call = run.start()
-        _runs.set((run, _runs.get()))
+        _runs.set((*_runs.get(), (self, run)))
         return call
 
     def __exit__(
@@ -150,7 +150,7 @@ class Job:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _innermost().finish(ending_of_exception(error), error)
+        self._latest_run().finish(ending_of_exception(error), error)
 
     async def __aenter__(self) -> Call:
         return self.__enter__()
@@ -161,7 +161,7 @@ class Job:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        run = _innermost()
+        run = self._latest_run()
         run.end(ending_of_exception(error), error)
         try:
             # The event loop must not be blocked while sinks are told.
@@ -169,20 +169,20 @@ class Job:
         finally:
             run.close()
 
-
-_Link = tuple[JobRun, Any]
-
-_runs: ContextVar[_Link | None] = ContextVar("vitalspan_job_runs", default=None)
-"""The runs that this thread or task has entered, the innermost first."""
-
-
-def _innermost() -> JobRun:
-    link = _runs.get()
-    if link is None:
+    def _latest_run(self) -> JobRun:
+        """Return the run that is about to end, and take it off the list of runs."""
+        runs = _runs.get()
+        for index in reversed(range(len(runs))):
+            job, run = runs[index]
+            # Blocks of generators may end in another order than they began.
+            if job is self:
+                _runs.set((*runs[:index], *runs[index + 1 :]))
+                return run
         raise RuntimeError("a job ends in a context that it was not started in")
-    run, outer = link
-    _runs.set(outer)
-    return run
+
+
+_runs: ContextVar[tuple[tuple[Job, JobRun], ...]] = ContextVar("vitalspan_job_runs", default=())
+"""The runs that this thread or task has entered, the innermost last."""
 
 
 def job(
