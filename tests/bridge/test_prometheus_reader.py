@@ -125,6 +125,7 @@ class TestNames:
             ("By/min", "m_bytes_per_minute"),
             ("{packet}", "m"),
             ("{packet}/s", "m_per_second"),
+            ("1/s", "m_per_second"),
             ("", "m"),
             ("parsec", "m_parsec"),
             ("1", "m_ratio"),

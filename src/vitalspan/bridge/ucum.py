@@ -75,7 +75,7 @@ def to_word(unit: str, *, ratio: bool = False) -> str:
     if unit.rstrip("/") in ("", "1"):
         return "ratio" if ratio and unit == "1" else ""
     above, slash, below = unit.partition("/")
-    word = _WORD_BY_UCUM.get(above, above)
+    word = "" if above == "1" else _WORD_BY_UCUM.get(above, above)
     if not slash or not below:
         return word
     per = _PER.get(below, _WORD_BY_UCUM.get(below, below))
