@@ -222,6 +222,15 @@ def test_a_client_that_leaves(visitor: Visitor) -> None:
     }
 
 
+def test_a_client_that_leaves_before_its_websocket_is_accepted(visitor: Visitor) -> None:
+    async def waiting(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    visitor.incoming = [{"type": "websocket.connect"}, {"type": "websocket.disconnect"}]
+    assert visitor.visit(recorded(waiting, visitor), type="websocket").outcome == "cancelled"
+
+
 def test_a_send_that_raises(visitor: Visitor) -> None:
     visitor.refuse = lambda message: message is MORE
     with pytest.raises(OSError, match="gone"):

@@ -273,4 +273,5 @@ class _Connection(_Exchange):
             error = self._scope.get(ERROR_KEY)
             if error is None:
                 self._request.call.fail(error_type=str(self.code))
-        self._end(error, cancelled=error is not None and self.left)
+        # A client may also leave before it has an answer, after which there is nothing to send.
+        self._end(error, cancelled=self.left and (error is not None or self.status is None))
