@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextvars
 import inspect
 import json
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +150,18 @@ def test_operations_by_hand(face: PerformanceMonitor, clock: vs.ManualClock) -> 
     # What is of the caller's own making is completed, and recorded nowhere.
     assert face.end_operation(OperationMetrics("mine"), success=False).success is False
     assert "mine" not in face.get_operation_statistics()
+
+
+def test_metadata_of_any_type_is_shown(face: PerformanceMonitor) -> None:
+    when = datetime(2026, 1, 31, tzinfo=UTC)
+    metadata = {"lock": threading.Lock(), "when": when, "ratio": math.nan}
+    with PerformanceContext("save", metadata, face.monitor) as block:
+        pass
+    for shown in (block.metrics.to_dict(), face.get_dashboard_data()["recent_operations"][-1]):
+        decoded = json.loads(json.dumps(shown, allow_nan=False))["metadata"]
+        assert (decoded["when"], decoded["ratio"]) == (str(when), None)
+    assert block.metrics.metadata is not metadata
+    assert block.metrics.metadata["when"] is when
 
 
 def test_sessions(face: PerformanceMonitor, clock: vs.ManualClock) -> None:

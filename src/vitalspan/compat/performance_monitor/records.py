@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
 from vitalspan.recording.call_record import OK, CallRecord
+from vitalspan.reports.json_ready import json_ready
 from vitalspan.sessions.session_statistics import SessionStatistics
 
 MIB: Final = 1024 * 1024
@@ -64,7 +65,7 @@ class OperationMetrics:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields in types that JSON has."""
-        return asdict(self)
+        return {one.name: json_ready(getattr(self, one.name)) for one in fields(self)}
 
     def fill(self, call: CallRecord) -> None:
         """Copy the recorded values of the call."""
