@@ -74,6 +74,15 @@ def test_one_operation_in_detail() -> None:
     assert len(lines) == 24
 
 
+def test_the_detail_shows_the_whole_name() -> None:
+    name = "settle_the_invoices_" * 5
+    text = exposition(5, operation=name)
+    lines = lines_of(state("a", text, text), view=View(detail=True))
+    start = next(at for at, line in enumerate(lines) if line.startswith("operation  "))
+    assert lines[start + 1].startswith(" " * 11)
+    assert (lines[start] + lines[start + 1].strip()).removeprefix("operation  ") == name
+
+
 def test_nothing_to_show() -> None:
     assert lines_of(AWAY)[1:3] == ["health  no data", "away    c:9464: timed out"]
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.text import Text
 
 from vitalspan.top.figures import Figures
 from vitalspan.top.terminal_text import number, percent, safe, seconds
+
+_ROOM = 69
+"""The characters beside the names of the rows, in 80 columns."""
 
 
 def detail_lines(one: Figures) -> list[Text]:
@@ -14,8 +19,8 @@ def detail_lines(one: Figures) -> list[Text]:
         f"p{q * 100:.0f} {seconds(one.quantile(q))}" for q in (0.5, 0.75, 0.95, 0.99)
     )
     rows = [
-        ("operation", safe(one.operation)),
-        ("component", safe(one.component)),
+        *_folded("operation", safe(one.operation)),
+        *_folded("component", safe(one.component)),
         ("instance", safe(one.instance) or "all together"),
         ("calls", f"{number(one.call_rate)} per second, {number(one.calls)} since the start"),
         ("durations", f"mean {seconds(one.mean)}  {quantiles}"),
@@ -27,3 +32,8 @@ def detail_lines(one: Figures) -> list[Text]:
     errors = sorted(one.errors.items(), key=lambda error: (-error[1], error[0]))
     rows += [("", f"{number(count):>5} {safe(kind)}") for kind, count in errors if count]
     return [Text(f"{name:<11}{value}", no_wrap=True, overflow="ellipsis") for name, value in rows]
+
+
+def _folded(name: str, value: str) -> Iterator[tuple[str, str]]:
+    for start in range(0, max(1, len(value)), _ROOM):
+        yield name if start == 0 else "", value[start : start + _ROOM]
