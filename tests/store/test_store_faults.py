@@ -168,6 +168,26 @@ def test_a_file_of_an_earlier_version_is_read_and_goes_on(url, version):
         assert connection.execute("PRAGMA user_version").fetchone() == (len(sqlite.MIGRATIONS),)
 
 
+def test_after_a_restart_only_damaged_frames_are_missing(url, caplog):
+    clock, monitor = service(url)
+    step(monitor, clock, 30)
+    monitor.close()
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
+        for start in (WALL + 125, WALL + 140):
+            connection.execute(
+                "UPDATE frames SET packed = substr(packed, 1, 40) WHERE step = 5 AND start = ?",
+                (start,),
+            )
+    clock, monitor = service(url, wall=clock.wall())
+    monitor.tick()
+    (restored,) = monitor.evaluation.history.operations.with_key("pay")
+    assert restored.increase("count", float("-inf")) == 28
+    assert monitor.statistics.operation("pay", window=300).count == 28
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "a frame of 5 s is left out: a damaged frame" in caplog.text
+    monitor.close()
+
+
 def test_a_migration_that_fails_changes_nothing(url, monkeypatch):
     clock, monitor = service(url)
     step(monitor, clock)

@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple
 
 _COUNT_TYPES: Final = ((2**8, "B"), (2**16, "H"), (2**32, "I"), (2**64, "Q"))
 
+_WIDTHS: Final = {"B": 1, "H": 2, "I": 4, "Q": 8, "f": 4, "d": 8}
+
 HALF: Final = "N"
 """The type code of counts below 16, two of which share a byte."""
 
@@ -26,59 +28,54 @@ def little_endian(column: array[int] | array[float]) -> bytes:
     return column.tobytes()
 
 
-class Column(NamedTuple):
-    """A column within bytes, which is only read if it is needed.
+class Columns(NamedTuple):
+    """Columns of the same size within bytes, which are only read if they are needed.
 
     Attributes:
         data: the bytes.
-        offset: where the column begins.
-        typecode: the type of its numbers, as in arrays.
-        size: how many there are.
-        is_shuffled: whether `shuffled` has put its bytes into another order.
+        offset: where the first column begins.
+        typecodes: the type of the numbers of each column, as in arrays.
+        size: how many numbers each has.
+        is_shuffled: whether `shuffled` has put the bytes of each into another order.
     """
 
     data: bytes
     offset: int
-    typecode: str
+    typecodes: str
     size: int
     is_shuffled: bool = False
 
-    def all(self) -> array[Any]:
-        """Return all numbers."""
-        column: array[Any] = array(self.typecode)
-        width, size, begin = column.itemsize, self.size, self.offset
-        if self.is_shuffled:
-            data = bytearray(width * size)
+    def all(self) -> list[Sequence[Any]]:
+        """Return all numbers of each column."""
+        begin, size = self.offset, self.size
+        if not self.is_shuffled:
+            form = "<" + "".join([f"{size}{typecode}" for typecode in self.typecodes])
+            numbers = struct.unpack_from(form, self.data, begin)
+            return [numbers[size * n : size * (n + 1)] for n in range(len(self.typecodes))]
+        columns: list[Sequence[Any]] = []
+        for typecode in self.typecodes:
+            width = _WIDTHS[typecode]
+            ordered = bytearray(width * size)
             for byte in range(width):
-                data[byte::width] = self.data[begin : begin + size]
+                ordered[byte::width] = self.data[begin : begin + size]
                 begin += size
-            column.frombytes(data)
-        else:
-            column.frombytes(self.data[begin : begin + width * size])
-        if sys.byteorder == "big":
-            column.byteswap()
-        return column
+            columns.append(struct.unpack(f"<{size}{typecode}", ordered))
+        return columns
 
-    def lanes(self, first: int = 0, after: int | None = None) -> bytes:
-        """Return integers, from one to before another one, as integers of 64 bits."""
-        width = struct.calcsize(self.typecode)
-        size = (self.size if after is None else after) - first
-        begin = self.offset + width * first
-        data = self.data[begin : begin + width * size]
-        lanes = bytearray(8 * size)
-        for byte in range(width):
-            lanes[byte::8] = data[byte::width]
-        return bytes(lanes)
-
-    def at(self, index: int) -> Any:
-        """Return one number."""
-        width = struct.calcsize(self.typecode)
-        if self.is_shuffled:
-            begin, end, step = self.offset + index, self.offset + width * self.size, self.size
-        else:
-            begin = self.offset + index * width
-            end, step = begin + width, 1
-        return struct.unpack(f"<{self.typecode}", self.data[begin:end:step])[0]
+    def at(self, index: int) -> list[Any]:
+        """Return the number of each column at an index."""
+        numbers: list[Any] = []
+        begin, size = self.offset, self.size
+        for typecode in self.typecodes:
+            width = _WIDTHS[typecode]
+            end = begin + width * size
+            if self.is_shuffled:
+                data = self.data[begin + index : end : size]
+            else:
+                data = self.data[begin + width * index : begin + width * (index + 1)]
+            numbers += struct.unpack(f"<{typecode}", data)
+            begin = end
+        return numbers
 
 
 class ColumnReader:
@@ -93,27 +90,17 @@ class ColumnReader:
         self._data = data
         self._offset = offset
 
-    def column(self, typecode: str, size: int, *, is_shuffled: bool = False) -> Column:
-        """Return the next column, which has `size` numbers.
+    def columns(self, typecodes: str, size: int, *, is_shuffled: bool = False) -> Columns:
+        """Return the next columns, which have `size` numbers each.
 
         Raises:
             ValueError: if there are not as many.
         """
-        column = Column(self._data, self._offset, typecode, size, is_shuffled)
-        self._skip(size * struct.calcsize(typecode))
-        return column
+        columns = Columns(self._data, self._offset, typecodes, size, is_shuffled)
+        self._skip(size * sum([_WIDTHS[typecode] for typecode in typecodes]))
+        return columns
 
-    def columns(self, typecodes: str, size: int) -> tuple[tuple[Any, ...], ...]:
-        """Return the numbers of the next columns, which have `size` numbers each.
-
-        Raises:
-            ValueError: if there are not as many.
-        """
-        form = "<" + "".join([f"{size}{typecode}" for typecode in typecodes])
-        numbers = struct.unpack(form, self.take(struct.calcsize(form)))
-        return tuple([numbers[begin : begin + size] for begin in range(0, len(numbers), size or 1)])
-
-    def counts(self, typecode: str, size: int) -> bytes | array[int]:
+    def counts(self, typecode: str, size: int) -> Sequence[int]:
         """Return the next `size` counts, which may be of the type `HALF`.
 
         Raises:
@@ -122,7 +109,7 @@ class ColumnReader:
         if typecode == "B":
             return self.take(size)
         if typecode != HALF:
-            return self.column(typecode, size).all()
+            return self.columns(typecode, size).all()[0]
         pairs = self.take((size + 1) // 2)
         counts = bytearray(2 * len(pairs))
         counts[::2], counts[1::2] = pairs.translate(_LOW_HALVES), pairs.translate(_HIGH_HALVES)
@@ -177,12 +164,21 @@ def halved(typecode: str, counts: bytes) -> tuple[str, bytes]:
     return HALF, pairs.to_bytes(len(low), "little")
 
 
+def widened(data: bytes, typecode: str) -> bytes:
+    """Return integers of a type as integers of 64 bits."""
+    width = _WIDTHS[typecode]
+    lanes = bytearray(8 // width * len(data))
+    for byte in range(width):
+        lanes[byte::8] = data[byte::width]
+    return bytes(lanes)
+
+
 def narrowed_lanes(lanes: bytes) -> tuple[str, bytes]:
     """Return integers of 64 bits in the narrowest type that has room for them."""
     size = len(lanes) // 8
     width = next((byte + 1 for byte in range(7, 0, -1) if lanes[byte::8].count(0) < size), 1)
     typecode = next(typecode for limit, typecode in _COUNT_TYPES if 2 ** (8 * width) <= limit)
-    width = struct.calcsize(typecode)
+    width = _WIDTHS[typecode]
     data = bytearray(width * size)
     for byte in range(width):
         data[byte::width] = lanes[byte::8]

@@ -13,7 +13,6 @@ from typing import Any, Final, TypeVar
 
 from vitalspan.store.column_bytes import (
     HALF,
-    Column,
     ColumnReader,
     count_type_of,
     halved,
@@ -21,6 +20,7 @@ from vitalspan.store.column_bytes import (
     narrowed,
     narrowed_lanes,
     shuffled,
+    widened,
 )
 from vitalspan.store.errors import StoreError
 from vitalspan.store.frame import GROUP, HIGHEST_BUCKET, LANE, Frame, SparseBuckets
@@ -143,18 +143,16 @@ class PackedFrame:
     __slots__ = (
         "_columns",
         "_lanes",
+        "_lanes_type",
         "_lowest",
         "_places",
         "_sizes",
         "_sparse",
-        "_values",
         "extras",
     )
 
     def __init__(self, packed: bytes) -> None:
-        self._values: tuple[Sequence[Any], ...] = ()
-        self._columns: tuple[Column, ...] = ()
-        self._lanes: Column | None = None
+        self._lanes: bytes | None = None
         self._sparse: SparseBuckets | None = None
         try:
             if packed[:1] in {bytes([_KEYED]), bytes([_SPARSE])}:
@@ -169,14 +167,15 @@ class PackedFrame:
         if version != _DENSE:
             raise StoreError(f"a frame of version {version}: a newer vitalspan has written it")
         reader = self._reader(data, size, count_type, calls_type)
-        counts, errors = (reader.column(chr(count_type), size) for _ in range(2))
-        totals, shortest, longest, squares = (
-            reader.column(typecode, size, is_shuffled=True) for typecode in "dddf"
-        )
-        self._columns = counts, errors, totals, squares, shortest, longest
-        self._lowest = reader.column("H", size)
-        self._sizes = reader.column("H", size).all()
-        self._lanes = reader.column(chr(calls_type), calls)
+        self._columns = [
+            reader.columns(2 * chr(count_type), size),
+            reader.columns("dddf", size, is_shuffled=True),
+        ]
+        self._lowest, self._sizes = reader.columns("HH", size).all()
+        self._lanes_type = chr(calls_type)
+        self._lanes = reader.take(calls * struct.calcsize(self._lanes_type))
+        if sum(self._sizes) != calls:
+            raise ValueError("its sizes are not those of its buckets")
         self._read_extras(reader.take(text))
 
     def _read_sparse(self, packed: bytes) -> None:
@@ -185,10 +184,10 @@ class PackedFrame:
             raise ValueError("its checksum is another one")
         version, size, count_type, calls_type, bucket_type, calls, text = _HEADER.unpack_from(data)
         reader = self._reader(data, size, count_type, calls_type)
-        self._values = reader.columns(f"{chr(count_type)}{chr(count_type)}dfdd", size)
+        self._columns = [reader.columns(2 * chr(count_type) + "dfdd", size)]
         if version == _KEYED:
             reader = ColumnReader(zlib.decompress(reader.rest()), 0)
-            keys = reader.column("H", calls, is_shuffled=True).all()
+            (keys,) = reader.columns("H", calls, is_shuffled=True).all()
             runs = [(place, len(list(run))) for place, run in groupby(key >> 11 for key in keys)]
             self._sparse = SparseBuckets(
                 [place for place, _ in runs],
@@ -203,6 +202,8 @@ class PackedFrame:
                 reader.counts(chr(bucket_type), calls),
                 reader.counts(chr(calls_type), calls),
             )
+        if sum(self._sparse.sizes) != calls:
+            raise ValueError("its sizes are not those of its buckets")
         self._read_extras(reader.take(text))
 
     def _reader(self, data: bytes, size: int, count_type: int, calls_type: int) -> ColumnReader:
@@ -225,7 +226,14 @@ class PackedFrame:
         """
         if len(self._places) < GROUP:
             return None
-        return self._values or [column.all() for column in self._columns]
+        return self._in_order([values for some in self._columns for values in some.all()])
+
+    def _in_order(self, values: list[Any]) -> list[Any]:
+        """Return values that are in the order of a packed frame in that of `columns`."""
+        if self._lanes is not None:
+            counts, errors, totals, shortest, longest, squares = values
+            return [counts, errors, totals, squares, shortest, longest]
+        return values
 
     def add_to(self, frame: Frame) -> None:
         """Add all series to a frame."""
@@ -238,9 +246,8 @@ class PackedFrame:
         if self._sparse is not None:
             frame.add_sparse(self._sparse)
         if self._lanes is not None:
-            begin, sketches, calls = 0, frame.sketches, self._lanes.lanes()
-            lowest = self._lowest.all()
-            for place, first, size in zip(self._places, lowest, self._sizes, strict=True):
+            begin, sketches, calls = 0, frame.sketches, widened(self._lanes, self._lanes_type)
+            for place, first, size in zip(self._places, self._lowest, self._sizes, strict=True):
                 end = begin + 8 * size
                 sketches[place] += int.from_bytes(calls[begin:end], "little") << LANE * first
                 begin = end
@@ -253,10 +260,11 @@ class PackedFrame:
         if index < len(self._places) and self._places[index] == place:
             self._add_columns(frame, index, place)
             if self._lanes is not None:
-                begin, size = sum(self._sizes[:index]), self._sizes[index]
-                calls = self._lanes.lanes(begin, begin + size)
-                first = self._lowest.at(index)
-                frame.sketches[place] += int.from_bytes(calls, "little") << LANE * first
+                width = struct.calcsize(self._lanes_type)
+                begin = width * sum(self._sizes[:index])
+                lanes = self._lanes[begin : begin + width * self._sizes[index]]
+                calls = int.from_bytes(widened(lanes, self._lanes_type), "little")
+                frame.sketches[place] += calls << LANE * self._lowest[index]
         for where, buckets, numbers in self._sparse.series() if self._sparse else ():
             if where == place:
                 frame.add_sparse(SparseBuckets([place], [len(buckets)], buckets, numbers))
@@ -265,8 +273,7 @@ class PackedFrame:
                 frame.extras[place, column] = frame.extras.get((place, column), 0.0) + amount
 
     def _add_columns(self, frame: Frame, index: int, place: int) -> None:
-        values: list[Any] = [values[index] for values in self._values]
-        values = values or [column.at(index) for column in self._columns]
+        values = self._in_order([one for some in self._columns for one in some.at(index)])
         count, errors, total, squares, shortest, longest = values
         frame.counts[place] += count
         frame.errors[place] += errors

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from vitalspan.history.operation_series import ERROR_COLUMN, MEASURE_COLUMN
+from vitalspan.runtime.internal_errors import logger
 from vitalspan.store.errors import StoreError
 from vitalspan.store.frame import GROUP, PLAIN_GRID, Frame
 from vitalspan.store.packed_frame import PackedFrame, added
@@ -117,6 +118,7 @@ class StoreReader:
     def __init__(self, store: Store, tiers: Sequence[Tier]) -> None:
         self._store = store
         self._tiers = tiers
+        self._has_told = False
 
     def period(
         self, start: float, end: float, now: float, includes: SeriesFilter | None = None
@@ -137,13 +139,13 @@ class StoreReader:
         parts = parts_of(self._tiers, self.rolled(), start, end, now)
         found: dict[int, list[PackedFrame]] = {}
         for part in parts if selected else ():
-            for row in self._store.frames(part.step, part.start, part.end, groups):
-                if row.group in selected:
-                    found.setdefault(row.group, []).append(PackedFrame(row.packed))
+            for _, group, packed in self.frames(part, groups):
+                if group in selected:
+                    found.setdefault(group, []).append(packed)
         sums: list[StoredSums] = []
-        for group, packed in found.items():
+        for group, frames in found.items():
             members = selected[group]
-            frame = _added(packed, members, whole=includes is None)
+            frame = _added(frames, members, whole=includes is None)
             sums += _sums(frame, members)
         first = parts[0].start if parts else start
         last = min(parts[-1].end, self.written()) if parts else end
@@ -202,28 +204,40 @@ class StoreReader:
         current: int | None = None
         sums: list[StoredSums] = []
         first = int(start // step) * step
-        for row in self._store.frames(step, first, int(end), sorted(selected)):
-            if row.start != current:
+        for moment, group, packed in self.frames(Part(step, first, int(end)), sorted(selected)):
+            if moment != current:
                 if current is not None:
                     yield current, sums
-                current, sums = row.start, []
-            frame = added([PackedFrame(row.packed)])
-            sums += _sums(frame, selected[row.group])
+                current, sums = moment, []
+            sums += _sums(added([packed]), selected[group])
         if current is not None:
             yield current, sums
 
-    def frames(self, part: Part, groups: Collection[int]) -> Iterator[tuple[int, int, PackedFrame]]:
+    def frames(
+        self, part: Part, groups: Collection[int] | None
+    ) -> Iterator[tuple[int, int, PackedFrame]]:
         """Yield frames, each with its start and its group.
+
+        A frame that cannot be read is left out. Only the first one is logged, because the same
+        period may be read again and again.
 
         Args:
             part: selects the frames.
-            groups: the groups of series.
+            groups: the groups of series; None for all.
 
         Raises:
             StoreError: if the store cannot be read.
         """
         for row in self._store.frames(part.step, part.start, part.end, groups):
-            yield row.start, row.group, PackedFrame(row.packed)
+            try:
+                packed = PackedFrame(row.packed)
+            except StoreError as fault:
+                if not self._has_told:
+                    name = self._store.name
+                    logger.warning("%s: a frame of %d s is left out: %s", name, row.step, fault)
+                self._has_told = True
+            else:
+                yield row.start, row.group, packed
 
     def records(self, kind: str, start: float, end: float, most: int) -> list[Record]:
         """Return the latest records of a kind in a period, in order.

@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from vitalspan.store.errors import NewerStoreError, StoreError, StoreInUseError
-from vitalspan.store.protocol import Batch, FrameRow, Record, StoredSeries, labels_text
+from vitalspan.store.protocol import (
+    Batch,
+    FrameRow,
+    Record,
+    StoredSeries,
+    labels_text,
+    series_of_rows,
+)
 
 _APPLICATION: Final = 0x76747370
 """The application id of these files: `vtsp`."""
@@ -60,6 +67,7 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._path = path
+        self._uri = f"{path.absolute().as_uri()}?mode=ro"
         self._read_only = read_only
         self._connection: sqlite3.Connection | None = None
         self._lock: int | None = None
@@ -162,7 +170,7 @@ class SqliteStore:
         """Return all series, ordered by number."""
         with self._faults(), self._reading() as connection:
             rows = connection.execute("SELECT number, kind, labels FROM series ORDER BY number")
-            return [StoredSeries(number, kind, json.loads(text)) for number, kind, text in rows]
+            return series_of_rows(rows)
 
     def frames(
         self, step: int, start: int, end: int, groups: Collection[int] | None = None
@@ -222,8 +230,7 @@ class SqliteStore:
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """Yield a connection for reading, in any thread."""
-        uri = f"{self._path.absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, timeout=_PATIENCE, uri=True)) as connection:
+        with closing(sqlite3.connect(self._uri, timeout=_PATIENCE, uri=True)) as connection:
             yield connection
 
     @contextmanager
