@@ -112,6 +112,23 @@ def test_a_metrics_endpoint_is_asked(
     assert "B: there is no metric x_operation_duration_seconds_count" in capsys.readouterr().err
 
 
+def test_a_server_that_only_keeps_native_histograms() -> None:
+    class NativeOnly:
+        def label_sets(self, metric: str) -> list[dict[str, str]]:
+            return [{"operation": "checkout"}] if metric in self.metrics() else []
+
+        def metrics(self) -> list[str]:
+            return ["operation_duration_seconds"]
+
+    [found] = findings(parse("slos: [{name: a, objective: 99%}]"), NativeOnly())
+    assert found.is_mistake
+    assert found.problem == (
+        "there is no metric operation_duration_seconds_count, only the native histogram "
+        "operation_duration_seconds: set always_scrape_classic_histograms in Prometheus, because "
+        "exported rules use classic ones"
+    )
+
+
 @pytest.mark.once
 def test_a_prometheus_is_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import time

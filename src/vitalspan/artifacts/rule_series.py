@@ -213,6 +213,14 @@ def _missing_metric(metric: str, source: SeriesSource, prefix: str) -> tuple[str
         quiet = quiet or nearest(stem, plain) is None
     if quiet:
         return f"{metric} has no series yet", False
+    histogram, _, part = metric.rpartition("_")
+    if part in ("bucket", "count", "sum") and source.label_sets(histogram):
+        problem = (
+            f"there is no metric {metric}, only the native histogram {histogram}: set "
+            "always_scrape_classic_histograms in Prometheus, because exported rules use classic "
+            "ones"
+        )
+        return problem, True
     return f"there is no metric {metric}{hint(metric, metrics)}", True
 
 
