@@ -48,7 +48,7 @@ _CIRCUITS: Final[styles.Mappings] = {
 }
 _ALERT: Final = ("alertname", "severity")
 _CHANGES: Final = ("firing", "resolved", "pending", "inactive")
-_NOT_COUNTED: Final = "The first change of each kind after the start of a process is not counted."
+_NOT_COUNTED: Final = "A process does not count its first change of each kind."
 _WIDTHS: Final = {"alertname": 260, "severity": 90}
 
 
@@ -63,14 +63,14 @@ def _now(queries: Queries) -> Panels:
     failed = f"round(sum({queries.increase(metrics.RULE_FAILURES, TARGETS)}))"
     yield Stat(
         "Firing",
-        "The number of vitalspan's own alerts that fire now, in all selected instances.",
+        "The number of vitalspan's own alerts that are firing now, in all selected instances.",
         [Target(f"sum({state} == bool {FIRING})", "firing")],
         no_value="no rule",
         thresholds=styles.NONE_EXPECTED,
     )
     yield Stat(
         "Pending",
-        "The number of alerts whose condition holds, but not yet for long enough to fire.",
+        "The number of alerts whose condition is met, but not yet for long enough to fire.",
         [Target(f"sum({state} == bool {PENDING})", "pending")],
         no_value="no rule",
         thresholds=styles.FEW_EXPECTED,
@@ -78,15 +78,15 @@ def _now(queries: Queries) -> Panels:
     yield from error_budget_stats(queries)
     yield Stat(
         "Paused receivers",
-        "The number of receivers that failed so often that vitalspan pauses before it tries again. "
-        "Alerts may reach nobody; the last row shows more.",
+        "The number of receivers that failed so often that vitalspan stopped sending to them "
+        "for a while. Above 0, alerts may reach nobody; the row on receivers shows more.",
         [Target(queries.value_or_zero(left_alone), "receivers")],
         thresholds=styles.NONE_EXPECTED,
     )
     yield Stat(
         "Failed evaluations",
-        "The number of evaluations that failed recently. Anything above 0 is a mistake in a rule; "
-        "the last row shows in which one.",
+        "The number of evaluations that failed recently. Above 0, a rule has a mistake: the "
+        'row "Actions and mistakes" shows which one.',
         [Target(queries.value_or_zero(failed), "failures")],
         thresholds=styles.NONE_EXPECTED,
     )
@@ -97,8 +97,8 @@ def _alerts(queries: Queries) -> Panels:
     not_well = f"{queries.series(metrics.ALERT_STATE, TARGETS)} > 0"
     yield Table(
         "Firing or pending now",
-        "The alerts that fire, and after them those that are pending. The notification of an alert "
-        "has its summary.",
+        "The firing alerts, followed by the pending ones. For the summary of an alert, see "
+        "its notification.",
         labels(*_ALERT, "component", "operation", "slo", "long_window", "job", "instance"),
         [Column("State", queries.otherwise(not_well, "alertname", "no alert fires"), "none")],
         mappings={**_STATES, 0: ("all well", styles.GOOD)},
@@ -110,9 +110,9 @@ def _alerts(queries: Queries) -> Panels:
 def _rules(queries: Queries) -> Panels:
     yield StateHistory(
         "Every rule",
-        "A line for each alert and severity, and for each window of a burn rate. It is green while "
-        "all is well, yellow while the condition holds but not yet for long enough, and red while "
-        "the alert fires in any instance.",
+        "One line for each alert and severity, and for each window of a burn rate. Green "
+        "means that all is well, yellow that the condition is met, but not yet for long "
+        "enough, and red that the alert is firing in some instance.",
         [grouped("max", queries.series(metrics.ALERT_STATE, TARGETS), *_ALERT, "long_window")],
         "short",
         mappings=_STATES,
@@ -131,15 +131,15 @@ def _changes(queries: Queries) -> Panels:
     fired = queries.otherwise(times("firing"), "alertname", "no changes")
     yield _events(
         "Changes of alerts",
-        "How many alerts changed to each state. Inactive ones were pending, but did not fire. "
-        f"{_NOT_COUNTED}",
+        "The number of alerts that changed to each state. Alerts that became inactive were "
+        f"pending, and did not fire. {_NOT_COUNTED}",
         *(Target(queries.value_or_zero(f"sum({changes(one)})"), one) for one in _CHANGES),
     )
     yield Table(
         "Most restless alerts",
-        "How often each alert fired, was resolved, and became inactive before it fired, in the "
-        "selected time range. Give an alert that changes all the time a longer `for`. "
-        f"{_NOT_COUNTED}",
+        "How often each alert fired, was resolved, or became inactive without firing, in the "
+        "selected time range. If an alert changes all the time, give its rule a longer `for`. "
+        + _NOT_COUNTED,
         labels(*_ALERT),
         [
             Column("Fired", fired, "none"),
@@ -157,15 +157,15 @@ def _receivers(queries: Queries) -> Panels:
     nobody = ("receiver", "no receiver")
     yield _events(
         "Notifications",
-        "Notifications about alerts, by receiver and result: sent, failed after several attempts, "
-        "rejected by the receiver, or dropped because the queue was full. Without a receiver, the "
-        "processes send none.",
+        "Notifications about alerts, by receiver and result: sent, failed after several "
+        "attempts, rejected by the receiver, or dropped because the queue was full. Look at "
+        "the log of the process if any are not sent.",
         Target(queries.otherwise(sent, *nobody), "{{receiver}} {{result}}"),
     )
     yield StateHistory(
         "Receivers",
-        "Green means that notifications are sent. Red means that the receiver failed so often that "
-        "vitalspan pauses, and yellow that it tries again.",
+        "Green means that notifications are sent. Red means that the receiver failed so often "
+        "that nothing is sent to it for a while, and yellow that it is being tried again.",
         [Target(queries.otherwise(circuit, *nobody, _NO_RECEIVER), "{{receiver}}")],
         "short",
         mappings=_CIRCUITS,
@@ -180,19 +180,20 @@ def _actions_and_mistakes(queries: Queries) -> Panels:
     silent = f"min by (alertname) ({without}) > 0"
     yield _events(
         "Actions",
-        "Actions of alerts by result: run, failed, or left out because they ran recently "
-        "(cooldown), too often (rate_limited), or the queue was full (dropped).",
+        "Actions that alerts triggered, by result: run, failed, or skipped because they ran "
+        "recently (cooldown) or too often (rate_limited), or because the queue was full (dropped).",
         Target(queries.otherwise(done, "result", "no action"), "{{result}}"),
     )
     yield _events(
         "Rules that failed",
-        "Evaluations that failed, by alert. The log says why. The alert stays in its state.",
+        "Evaluations that failed, by alert. Until the rule works again, the alert keeps its "
+        "state. Look for the reason in the log.",
         Target(queries.otherwise(failed, "alertname", "none failed"), "{{alertname}}"),
     )
     yield _events(
         "Rules without series",
-        "Rules about an operation, a cache, an API or a metric that no instance has ever had. A "
-        "name may be misspelled. The log says what is missing.",
+        "Rules that use an operation, a cache, an API or a metric that no instance has ever "
+        "had. A name may be misspelled: the log says which one is missing.",
         Target(queries.otherwise(silent, "alertname", "none"), "{{alertname}}"),
     )
 
@@ -212,8 +213,8 @@ def _events(title: str, description: str, *targets: Target) -> TimeSeries:
 ALERTS: Final = Dashboard(
     "vitalspan-alerts",
     "vitalspan / Alerts and SLOs",
-    "The alerts that fire and that fired, the notifications about them, and the error budgets of "
-    "SLOs.",
+    "Alerts that are firing or have fired, the notifications about them, and the error "
+    "budgets of SLOs.",
     (*label_variables(TARGETS), _slo),
     (
         *(_now, _alerts, _rules, _changes, slos, error_budgets, burn_rates, _receivers),

@@ -40,27 +40,30 @@ def _tasks(queries: Queries) -> Panels:
     length = queries.series(metrics.TASK_QUEUE_LENGTH, TARGETS)
     yield TimeSeries(
         "Tasks by outcome",
-        "How tasks end, a second. A retry is not an error: the task runs again.",
+        "Tasks per second, by how they ended. A retry is not an error, because the task runs "
+        "again.",
         [grouped("sum", ends, "job", "outcome", empty=_NO_TASKS)],
         "ops",
         stacked=True,
     )
     yield TimeSeries(
         "Tasks that went wrong",
-        "The tasks a second that failed, ran for too long, or waited for too long.",
+        "Tasks per second that failed, ran for too long, or waited for too long. Above 0, "
+        "look at the log of the workers.",
         [Target(wrong, legend("task", "outcome"), empty="every task has succeeded")],
         "ops",
     )
     yield TimeSeries(
         "Waiting time",
-        "How long the slowest twentieth of the tasks of each queue waited until they were started. "
-        "If it rises, workers are too few or too slow.",
+        "95 % of the tasks of each queue waited no longer than this before they started. If "
+        "it rises, there are too few workers, or they are too slow.",
         [Target(p95, "{{queue}}", empty=_NO_TASKS)],
         "s",
     )
     yield TimeSeries(
         "Queue length",
-        "The tasks that wait in each queue.",
+        "The number of tasks that are waiting in each queue. If it keeps rising, tasks are "
+        "sent faster than they are done.",
         [grouped("max", length, "job", "queue", empty=_NO_POLLER)],
     )
 
@@ -76,8 +79,8 @@ def _jobs(queries: Queries) -> Panels:
     failed = last(metrics.JOB_OUTCOME, Matcher("outcome", "!=", "succeeded"))
     yield Table(
         "Jobs",
-        "Each job with its last run. A success that is late by more than 0 should have come "
-        "already.",
+        'Every job, with figures of its last run. If "Late by" is above 0, the job should '
+        "have succeeded by now.",
         labels(job_name="Job"),
         [
             Column("Late by", late, "s", _LATE, empty="no job has an interval and a success"),
@@ -88,13 +91,15 @@ def _jobs(queries: Queries) -> Panels:
     )
     yield StateHistory(
         "Failed runs",
-        "Red while the last run of a job has not succeeded.",
+        "Red means that the last run of the job did not succeed. Look at its exit status "
+        "above, and at its output.",
         [Target(failed, "{{job_name}}", empty=_NO_JOBS)],
         thresholds=styles.NONE_EXPECTED,
     )
     yield TimeSeries(
         "Durations of jobs",
-        "How long the last run of each job took.",
+        "How long the last run of each job took. If this rises towards the interval of the "
+        "job, its runs will overlap.",
         [Target(last(metrics.JOB_DURATION), "{{job_name}}", empty=_NO_JOBS)],
         "s",
     )
@@ -103,7 +108,8 @@ def _jobs(queries: Queries) -> Panels:
 BACKGROUND: Final = Dashboard(
     "vitalspan-background",
     "vitalspan / Background",
-    "Tasks of queues and batch jobs: how they end, how long they wait, and which are late.",
+    "Task queues and batch jobs: how tasks and runs end, how long tasks wait, and which jobs "
+    "are late.",
     label_variables(TARGETS),
     (_tasks, _jobs),
     time_from="now-6h",

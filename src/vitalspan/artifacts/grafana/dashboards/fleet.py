@@ -59,8 +59,8 @@ def _now(queries: Queries) -> Panels:
     calls = _of_job(queries.recorded.call_rate(JOB))
     yield Stat(
         "Health score",
-        "The score of the worst selected job, computed from the counters of all its instances "
-        "together.",
+        "The score of the worst selected job, from 0 to 100. It is computed from the counters "
+        "of all its instances together.",
         [Target(f"min({score})", "score")],
         thresholds=styles.SCORE,
         decimals=0,
@@ -72,13 +72,14 @@ def _now(queries: Queries) -> Panels:
     )
     yield Stat(
         "Unhealthy instances",
-        f"The number of instances whose own score is below {styles.DEGRADED}.",
+        f"The number of instances whose own score is below {styles.DEGRADED}. The table of the "
+        "worst instances shows which ones.",
         [Target(unhealthy, "instances")],
         thresholds=styles.NONE_EXPECTED,
     )
     yield Stat(
         "Calls",
-        f"Finished calls a second of all selected jobs, {_OVER}.",
+        f"Finished calls per second of all selected jobs, {_OVER}.",
         [Target(f"sum({calls})", "calls")],
         "reqps",
     )
@@ -89,15 +90,15 @@ def _health(queries: Queries) -> Panels:
     instances = _of_instance(queries.recorded.score(INSTANCE))
     yield TimeSeries(
         "Health score by job",
-        "The score of each job, computed from the sums of the counters of all instances, so that a "
-        "busy instance counts for more than an idle one.",
+        "The score of each job, computed from the sums of the counters of all its instances. "
+        "A busy instance therefore counts more than an idle one.",
         [Target(_of_job(queries.recorded.score(JOB)), "{{job}}")],
         limits=styles.SCORE,
         maximum=100,
     )
     yield TimeSeries(
         "Points lost",
-        "The points that each factor costs a job.",
+        "How many points each factor costs each job. Start with the factor that costs most.",
         [Target(_of_job(queries.recorded.points_lost(JOB)), "{{job}} {{factor}}")],
         stacked=True,
         maximum=100,
@@ -119,7 +120,7 @@ def _calls_and_errors(queries: Queries, level: Grouping, label: str, of: str = "
     calls, errors = queries.recorded.call_rate(level), queries.recorded.error_ratio(level)
     yield TimeSeries(
         f"Calls{of}",
-        f"Finished calls a second of all instances, {_OVER}.",
+        f"Finished calls per second of all instances of each job, {_OVER}.",
         [Target(_of_job(calls), legend(label))],
         "reqps",
     )
@@ -151,7 +152,8 @@ def _traffic(queries: Queries) -> Panels:
 def _components(queries: Queries) -> Panels:
     yield TimeSeries(
         "Effective score by component",
-        "The lowest of the scores of a component and of all that it depends on.",
+        "The effective score of each component: the lowest score of the component itself and "
+        "of everything that it depends on.",
         [Target(_of_job(queries.recorded.score(_COMPONENT, EFFECTIVE)), "{{component}}")],
         limits=styles.SCORE,
         maximum=100,
@@ -193,8 +195,8 @@ def _outliers(queries: Queries) -> Panels:
 FLEET: Final = Dashboard(
     "vitalspan-fleet",
     "vitalspan / Fleet",
-    "Jobs and their instances, from the recording rules that `vitalspan rules export` writes for a "
-    "rule file with a health section.",
+    "Jobs and their instances. The panels use the recording rules that `vitalspan rules "
+    "export` writes for a rule file with a health section.",
     (_job, _instance),
     (_now, _health, _traffic, _components, _outliers),
     annotations=[alerts_of_prometheus],

@@ -47,15 +47,15 @@ def _now(queries: Queries) -> Panels:
     yield health_score(queries)
     yield Stat(
         "Level",
-        "The level of the worst instance, in the colour of its score. Grey means that no instance "
-        "has a score.",
+        "The level of the worst instance, in the colour of its score. Grey means that no "
+        "instance has a score yet.",
         [Target(f"bottomk(1, {known}) or on () bottomk(1, {unknown})", legend(label))],
         thresholds=styles.SCORE_OR_NONE,
         show="name",
     )
     yield Stat(
         "Most costly factor",
-        "The factor that costs most points in any instance, and how many. Look there first.",
+        "The factor that costs the most points in any instance, and how many. Start looking there.",
         [Target(most_lost, "{{factor}}")],
         thresholds=styles.POINTS_LOST,
         show="value_and_name",
@@ -70,7 +70,8 @@ def _now(queries: Queries) -> Panels:
     )
     yield Stat(
         "Instances without a score",
-        "Instances about which nothing is known, because they have just started or have no calls.",
+        "The number of instances whose health is unknown, because they have just started or "
+        "have had no calls.",
         [Target(f"sum({silent})", "instances")],
         thresholds=styles.FEW_EXPECTED,
     )
@@ -82,8 +83,8 @@ def _score(queries: Queries) -> Panels:
     label, known, unknown = _levels(queries)
     yield TimeSeries(
         "Health score",
-        "The score of each instance. The dashed lines are the beginnings of the default levels. "
-        "Gaps mean that nothing was known.",
+        "The score of each instance. The dashed lines show where the default levels begin. "
+        "Gaps mean that the health was unknown.",
         [Target(score, "{{job}} {{instance}}")],
         limits=styles.SCORE,
         maximum=100,
@@ -91,8 +92,9 @@ def _score(queries: Queries) -> Panels:
     )
     yield StateHistory(
         "Levels",
-        "A row for each level that an instance was in, in the colour of its score, or of the worst "
-        "score if there are several. Grey, which is below 0, means that there was no score.",
+        "One row for each level that an instance had, in the colour of its score, or of the "
+        "worst score if there are several. Grey, shown as a value below 0, means that there "
+        "was no score.",
         [Target(f"{known} or {unknown}", legend(label))],
         thresholds=styles.SCORE_OR_NONE,
     )
@@ -114,9 +116,9 @@ def _factors(queries: Queries) -> Panels:
     )
     yield Table(
         "Factors now",
-        "Each factor in its worst instance: the points that it loses, the points that it can give, "
-        "and its score. An unknown factor is absent, and the others share its points. Factors that "
-        "limit the score have no weight.",
+        "Each factor in its worst instance: the points that it loses, the points that it can "
+        "give, and its score. If a factor is unknown, it is absent, and the others share its "
+        "points. Factors that limit the score have no weight.",
         labels("factor"),
         [
             Column("Points lost", lost.expr, "none", styles.POINTS_LOST),
@@ -130,8 +132,8 @@ def _factors(queries: Queries) -> Panels:
 def _factors_over_time(queries: Queries) -> Panels:
     yield StateHistory(
         "Factor scores",
-        "The worst score of each factor within each cell: 100 % loses no points, 0 % loses all of "
-        "them. An empty cell means that there were too few calls.",
+        "The worst score of each factor within each cell. At 100 % a factor loses no points, "
+        "and at 0 % it loses all of them. Empty cells mean that there were too few calls.",
         [grouped("min", lowest(queries.series(metrics.HEALTH_FACTOR_SCORE, TARGETS)), "factor")],
         "percentunit",
         thresholds=styles.FACTOR_SCORE,
@@ -172,8 +174,8 @@ def _dependencies(queries: Queries) -> Table:
     )
     return Table(
         "Dependencies",
-        "What each component is declared to depend on, and how well that is doing; the worst comes "
-        "first. Without a score, none of it was called.",
+        "The declared dependencies of each component, with the score of what it depends on. "
+        "The worst is first. A dependency without a score had no calls.",
         labels("component", "depends_on"),
         [Column("Its effective score", scores_or_none, "none", styles.SCORE_OR_NONE)],
         mappings=_NO_SCORE_NAME,
@@ -189,14 +191,14 @@ def _components_over_time(queries: Queries) -> Panels:
 
     yield history(
         "Own scores",
-        "The worst own score of each component within each cell. Trouble begins where this is not "
-        "green.",
+        "The worst score of each component itself within each cell. The component where this "
+        "is not green is the cause.",
         metrics.COMPONENT_HEALTH_SCORE,
     )
     yield history(
         "Effective scores",
-        "The worst effective score of each component. If this is not green while its own score is, "
-        "look at what the component depends on.",
+        "The worst effective score of each component within each cell. If this is not green "
+        "while the own score is, the cause is a component that it depends on.",
         metrics.COMPONENT_EFFECTIVE_SCORE,
     )
 
@@ -209,15 +211,15 @@ def _concurrency(queries: Queries) -> Panels:
 
     yield calls(
         "Running calls",
-        "The running calls of each component, in all instances. Compare them with the calls to "
-        "have room for.",
+        "The running calls of each component, in all instances. If they stay above the "
+        "recommended concurrency, calls have to wait.",
         metrics.OPERATION_IN_PROGRESS,
     )
     yield calls(
         "Recommended concurrency",
-        "How many calls each component should be able to run at once, in all instances: the "
-        "running calls on average, by Little's law, with some to spare. Size pools and limits by "
-        "this.",
+        "The number of calls that each component should be able to run at once, in all "
+        "instances: the average number of running calls, by Little's law, with some to spare. "
+        "Use it to size pools and limits.",
         metrics.COMPONENT_CONCURRENCY,
     )
 
@@ -225,7 +227,7 @@ def _concurrency(queries: Queries) -> Panels:
 HEALTH: Final = Dashboard(
     "vitalspan-health",
     "vitalspan / Health",
-    "How healthy the service is, what costs points, and which component causes it.",
+    "How healthy the service is, what costs points, and which component is the cause.",
     label_variables(COMPONENTS),
     (_now, _score, _factors, _factors_over_time, _components, _components_over_time, _concurrency),
 )

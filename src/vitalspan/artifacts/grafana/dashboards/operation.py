@@ -59,13 +59,13 @@ def _rate_and_errors(queries: Queries) -> Panels:
     by_type = f"sum by (component, operation, error_type) ({errors})"
     yield TimeSeries(
         "Calls",
-        "Finished calls a second, by operation, whether they succeeded or not.",
+        "Finished calls per second, by operation. Failed calls are included.",
         [queries.target("rate", by=BY_OPERATION)],
     )
     yield TimeSeries(
         "Cancelled calls",
-        "Calls a second that were cancelled, for example by a time-out. They are neither successes "
-        "nor errors. A rise means that callers stop waiting.",
+        "Calls per second that were cancelled, for example by a time-out. They count neither "
+        "as successes nor as errors. If they rise, callers give up waiting.",
         [grouped("sum", queries.rate(metrics.OPERATION_CANCELLATIONS), "job", *BY_OPERATION)],
         "reqps",
     )
@@ -77,8 +77,9 @@ def _rate_and_errors(queries: Queries) -> Panels:
     )
     yield TimeSeries(
         "Errors by type",
-        "Calls a second that raised an exception, by its type. An error that passes through nested "
-        "operations counts in each of them. A single line at 0 means that there were no errors.",
+        "Calls per second that raised an exception, by its type. An exception that passes "
+        "through nested operations counts in each of them. A single line at 0 means that "
+        "there were no errors.",
         [Target(every, "all"), Target(by_type, f"{legend(*BY_OPERATION)}: {{{{error_type}}}}")],
         "reqps",
     )
@@ -99,8 +100,8 @@ def _durations(queries: Queries) -> Panels:
     )
     yield Heatmap(
         "Heatmap",
-        "How many calls ended when, by their duration. Two bands mean that there are two kinds of "
-        "calls, which a quantile cannot show. Each dot is a call that was traced.",
+        "The number of calls that ended, by time and duration. Two bands mean that there are "
+        "two kinds of calls, which a percentile cannot show. Each dot is a traced call.",
         [Target(queries.heatmap(metrics.OPERATION_DURATION), "{{le}}", exemplar=True)],
         "s",
     )
@@ -112,8 +113,8 @@ def _durations(queries: Queries) -> Panels:
     )
     yield TimeSeries(
         "Mean by operation",
-        "The mean duration of the calls of each operation. A mean far above the median comes from "
-        "a few very long calls.",
+        "The mean duration of the calls of each operation. If it is far above the median, a "
+        "few calls take very long.",
         [queries.target("latency_mean", by=BY_OPERATION)],
     )
 
@@ -124,20 +125,21 @@ def _in_progress(queries: Queries) -> Panels:
     on_average = queries.signal("concurrency", COMPONENTS, by=BY_COMPONENT)
     yield TimeSeries(
         "Calls in progress",
-        "The running calls of each operation. If they rise while the rate of calls does not, calls "
-        "get slower or hang.",
+        "The running calls of each operation. If they rise while the rate of calls does not, "
+        "calls become slower or hang.",
         [queries.target("in_progress", by=BY_OPERATION)],
     )
     yield TimeSeries(
         "Oldest call in progress",
-        "The age of each operation's oldest running call. A line that only climbs is a stuck call.",
+        "The age of the oldest running call of each operation. A line that only climbs is a "
+        "call that is stuck.",
         [queries.target("oldest_in_progress", by=BY_OPERATION)],
     )
     yield Table(
         "Concurrency by component",
-        "The running calls on average, and the number of calls that there should be room for, by "
-        "which you can size pools and workers. The values are for whole components, whichever "
-        "operations are selected.",
+        "The average number of running calls of each component, and the number of calls that "
+        "it should have room for. Use them to size pools and workers. They cover whole "
+        "components, whichever operations are selected.",
         labels("component"),
         [
             Column("On average", on_average, "none"),

@@ -37,7 +37,7 @@ def _now(queries: Queries) -> Panels:
     yield health_score(queries)
     yield Stat(
         "Firing alerts",
-        "The number of vitalspan's own alerts that fire now, in all selected instances.",
+        "The number of vitalspan's own alerts that are firing now, in all selected instances.",
         [Target(queries.value_or_zero(f"count({_firing(queries)})"), "firing")],
         thresholds=styles.NONE_EXPECTED,
     )
@@ -51,8 +51,8 @@ def _health(queries: Queries) -> Panels:
     lost = f"max by (factor) ({queries.series(metrics.HEALTH_POINTS_LOST, TARGETS)}) > 0"
     yield TimeSeries(
         "Health score",
-        "The score of the worst instance of each job. The dashed lines are the beginnings of the "
-        "levels.",
+        "The score of the worst instance of each job. The dashed lines show where the levels "
+        "begin.",
         [Target(f"min by (job) ({score})", "{{job}}")],
         limits=styles.SCORE,
         maximum=100,
@@ -72,7 +72,7 @@ def _health(queries: Queries) -> Panels:
 def _by_component(queries: Queries) -> Panels:
     yield TimeSeries(
         "Calls",
-        "Finished calls a second, by component.",
+        "Finished calls per second, by component.",
         [queries.target("rate", COMPONENTS, by=BY_COMPONENT)],
     )
     yield TimeSeries(
@@ -114,14 +114,15 @@ def _alerts_and_versions(queries: Queries) -> Panels:
     versions = {"version": "vitalspan", "python": "Python", "opentelemetry": "OpenTelemetry"}
     yield Table(
         "Alerts that fire now",
-        "The alerts of vitalspan's own rules that fire now. The table is empty if none fires.",
+        "The alerts of vitalspan's own rules that are firing now. The table is empty while "
+        "there are none.",
         labels("alertname", "severity", "component", "operation", "instance"),
         [Column("State", _firing(queries), "none", empty="no rule fires")],
         mappings={FIRING: ("firing", styles.BAD)},
     )
     yield Table(
         "Versions",
-        "The versions that run in each instance. During a deployment there is more than one.",
+        "The versions that run in the instances. During a deployment, there are several.",
         labels("job", "instance", **versions),
         [Column("Up", queries.series(metrics.BUILD_INFO, TARGETS), "none")],
         mappings={1: ("running", styles.GOOD)},

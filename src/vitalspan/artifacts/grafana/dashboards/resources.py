@@ -39,9 +39,8 @@ def _now(queries: Queries) -> Panels:
     )
     yield Stat(
         "Open files",
-        "The open file descriptors, including sockets, as a share of the limit, in the process "
-        "that is nearest to its limit. At 100 %, the process can open no more files or "
-        "connections.",
+        "The open files and sockets of the process that is closest to its limit, as a share "
+        "of that limit. At 100 %, the process cannot open any more files or connections.",
         [Target(open_files, "open files")],
         "percentunit",
         thresholds=styles.UTILIZATION,
@@ -49,8 +48,8 @@ def _now(queries: Queries) -> Panels:
     )
     yield Stat(
         "Uptime",
-        "How long the youngest process has been running. If there was no deployment, it may have "
-        "crashed before.",
+        "How long the youngest process has been running. If this falls without a deployment, "
+        "a process has crashed.",
         [Target(f"time() - max({series('process_start_time_seconds')})", "uptime")],
         "dtdurations",
         sparkline=False,
@@ -80,16 +79,16 @@ def _by_component(queries: Queries) -> Panels:
     yield TimeSeries(
         "CPU by component",
         "The CPU time of each component's calls. 100 % is one processor. A call includes its "
-        "nested calls, so the lines can add up to more than the process. Short calls and code "
-        "outside of operations are not measured.",
+        "nested calls, so the lines can add up to more than the process uses. Short calls and "
+        "code outside of operations are not measured.",
         [grouped("sum", cpu, "job", "component"), Target(process, "process {{job}}")],
         "percentunit",
     )
     yield TimeSeries(
         "Memory growth by component",
-        "The growth of the process's resident memory during each component's calls, a second. It "
-        "includes what other threads did in the meantime, but not memory that was released. If a "
-        "process grows, look at the highest line first.",
+        "How much the resident memory of the process grows per second during each component's "
+        "calls. This includes what other threads do in the meantime, but not memory that is "
+        "released. If a process grows, start with the highest line.",
         [grouped("sum", growth, "job", "component")],
         "binBps",
     )
@@ -103,13 +102,13 @@ def _top_operations(queries: Queries) -> Panels:
     calls = queries.signal("rate", COMPONENTS, by=BY_OPERATION)
     yield top_operations(
         "Most CPU",
-        f"The {TOP} operations whose calls take most CPU time. 100 % is one processor.",
+        f"The {TOP} operations whose calls take the most CPU time. 100 % is one processor.",
         Column("CPU", by_operation(metrics.OPERATION_CPU), "percentunit"),
         calls,
     )
     yield top_operations(
         "Most memory growth",
-        f"The {TOP} operations during whose calls the process's memory grows most.",
+        f"The {TOP} operations during which the memory of the process grows most.",
         Column("Growth", by_operation(metrics.OPERATION_MEMORY_GROWTH), "binBps"),
         calls,
     )
@@ -125,14 +124,14 @@ def _processes(queries: Queries) -> Panels:
     )
     yield TimeSeries(
         "Resident memory",
-        "The memory of the machine that each process holds. If it grows for hours and never falls, "
-        "the process leaks memory.",
+        "The memory of the machine that each process uses. If it grows for hours and never "
+        "falls, the process leaks memory.",
         [queries.target("memory_rss", TARGETS, apart=True)],
     )
     yield TimeSeries(
         "Virtual memory",
-        "The addresses that each process has reserved, far more than it uses. Only a steady rise "
-        "matters.",
+        "The address space that each process has reserved, which is far more than it uses. "
+        "Only a steady rise matters.",
         [grouped("max", queries.series("process_virtual_memory_bytes", TARGETS), *TARGETS)],
         "bytes",
     )
@@ -149,8 +148,8 @@ def _processes(queries: Queries) -> Panels:
     )
     yield TimeSeries(
         "Network connections",
-        "The connections of each process by state. Many in close_wait mean that the process does "
-        "not close connections that its peers have closed.",
+        "The connections of each process, by state. Many in close_wait mean that the process "
+        "does not close connections after its peers have closed them.",
         [grouped("sum", queries.series("process_network_connections", TARGETS), *TARGETS, "state")],
     )
 
@@ -163,21 +162,21 @@ def _python(queries: Queries) -> Panels:
 
     yield TimeSeries(
         "Garbage collections",
-        "Collections a second. Those of generation 2 look at all objects, and stop all threads in "
-        "the meantime. Many of them cost time.",
+        "Garbage collections per second, by generation. Those of generation 2 look at all "
+        "objects and stop all threads, so many of them cost time.",
         by_generation("collections"),
         "ops",
     )
     yield TimeSeries(
         "Objects collected per second",
-        "Objects that only the garbage collector could free, because they refer to each other in "
-        "cycles.",
+        "Objects per second that only the garbage collector could free, because they refer to "
+        "each other in cycles.",
         by_generation("objects_collected"),
         "short",
     )
     yield TimeSeries(
         "Uncollectable objects per second",
-        "Objects that can never be freed. Anything above 0 is a leak.",
+        "Objects per second that the garbage collector could not free. Anything above 0 is a leak.",
         by_generation("objects_uncollectable"),
         "short",
     )
@@ -190,21 +189,21 @@ def _loops_and_pools(queries: Queries) -> Panels:
 
     yield TimeSeries(
         "Lag of event loops",
-        "How late each event loop called what was due. Something has kept it for so long: a call "
-        "that blocks, or one that computes. Everything else in the loop has waited.",
+        "How late each event loop ran its callbacks. If it is late, something blocks the loop "
+        "or computes in it, and everything else in the loop has to wait.",
         [largest(metrics.EVENT_LOOP_LAG, "loop", _NO_LOOP)],
         "s",
     )
     yield TimeSeries(
         "Tasks of event loops",
-        "The tasks that have not ended. If they rise steadily, tasks are started faster than they "
-        "end, or some never end.",
+        "The tasks of each event loop that have not ended. If they rise steadily, tasks start "
+        "faster than they end, or some never end.",
         [largest(metrics.EVENT_LOOP_TASKS, "loop", _NO_LOOP)],
     )
     yield TimeSeries(
         "Queues of thread pools",
-        "The work that waits for a thread of each pool. If some waits for long, the pool has too "
-        "few threads, or its work blocks.",
+        "The tasks that are waiting for a thread of each pool. If tasks wait for long, the "
+        "pool has too few threads, or its tasks block.",
         [largest(metrics.EXECUTOR_QUEUE_LENGTH, "executor", _NO_EXECUTOR)],
     )
 

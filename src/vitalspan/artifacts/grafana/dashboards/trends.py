@@ -32,23 +32,23 @@ def _week_over_week(queries: Queries) -> Panels:
         yield queries.target(name, COMPONENTS, "now", how=how)
         for title, ago in (("a day ago", _DAY), ("a week ago", 7 * _DAY)):
             expr = f"{how}({queries.signal(name, COMPONENTS, ago=ago)})"
-            yield Target(expr, title, empty="Prometheus has no samples of then yet")
+            yield Target(expr, title, empty="Prometheus has no samples of that time yet")
 
     yield TimeSeries(
         "Calls",
-        f"Finished calls a second, now and in the past. {past}",
+        f"Finished calls per second, now and in the past. {past}",
         [*compared("rate", "sum")],
     )
     yield TimeSeries(
         "Errors",
         "The share of calls that raised an exception in the worst job, now and in the past. "
-        f"{past}",
+        + past,
         [*compared("error_ratio", "max")],
     )
     yield TimeSeries(
         "Duration, 95th percentile",
         "95 % of the calls of the slowest job take no longer than this, now and in the past. "
-        f"{past}",
+        + past,
         [*compared("latency_p95", "max")],
     )
 
@@ -61,24 +61,24 @@ def _slopes(queries: Queries) -> Panels:
     mean = f"({queries.signal('latency_mean', COMPONENTS, by=BY_COMPONENT)}){_PAST}"
     yield TimeSeries(
         "Slope of the mean duration",
-        "How many seconds longer calls take after an hour, by a line through the last hour. Above "
-        "0, calls get slower.",
+        "How much longer calls become in an hour, by a straight line through the last hour. "
+        "Above 0, they become slower.",
         [Target(slope(mean), "{{component}}")],
         "s",
         minimum=None,
     )
     yield TimeSeries(
         "Slope of the health score",
-        "How many points the score of each instance gains or loses in an hour, by a line through "
-        "the last hour.",
+        "How many points the score of each instance gains or loses in an hour, by a straight "
+        "line through the last hour.",
         [Target(slope(f"{queries.series(metrics.HEALTH_SCORE, TARGETS)}[1h]"), _INSTANCE)],
         limits=((None, styles.FAIR), (0, styles.GOOD)),
         minimum=None,
     )
     yield TimeSeries(
         "Slope of resident memory",
-        "How many bytes each process grows in an hour, by a line through the last hour. If it "
-        "stays above 0 for hours, there is a leak.",
+        "How much memory each process gains in an hour, by a straight line through the last "
+        "hour. If it stays above 0 for hours, there is a leak.",
         [Target(slope(f"{queries.series(_RESIDENT, TARGETS)}[1h]"), _INSTANCE)],
         "bytes",
         minimum=None,
@@ -93,13 +93,13 @@ def _forecasts(queries: Queries) -> Panels:
     later = f"predict_linear({resident}[1h], 4 * {_HOUR})"
     yield TimeSeries(
         "Health score in an hour",
-        "The score of each instance, and where a line through its last hour leads.",
+        "The score of each instance, and its forecast by a straight line through the last hour.",
         [Target(score, f"{_INSTANCE} now"), Target(in_an_hour, f"{_INSTANCE} in 1h")],
         maximum=100,
     )
     yield TimeSeries(
         "Resident memory in 4 hours",
-        "The memory of each process, and where a line through its last hour leads.",
+        "The memory of each process, and its forecast by a straight line through the last hour.",
         [Target(resident, f"{_INSTANCE} now"), Target(later, f"{_INSTANCE} in 4h")],
         "bytes",
     )
@@ -121,14 +121,15 @@ def _time_to_limits(queries: Queries) -> Panels:
     disk = queries.series("system_filesystem_available_bytes", TARGETS)
     yield until(
         "Until memory is full",
-        "How long the memory of the machine lasts, if the process that grew fastest in the last "
-        "hour goes on growing.",
+        "How long the memory of the machine will last if the process that grew fastest in the "
+        "last hour continues to grow at this rate.",
         queries.series("system_memory_available_bytes", TARGETS),
         f"(deriv({resident}[1h]) > 0)",
     )
     yield until(
         "Until the disk is full",
-        "How long the root file system lasts, if it goes on filling up as in the last 6 hours.",
+        "How long the root file system will last if it continues to fill up as fast as in the "
+        "last 6 hours.",
         disk,
         f"-(deriv({disk}[6h]) < 0)",
     )
@@ -137,8 +138,9 @@ def _time_to_limits(queries: Queries) -> Panels:
 @row("Unusual values")
 def _unusual(queries: Queries) -> Panels:
     how = (
-        f"The area between the dashed lines is usual: the mean of the last hour, and {_DEVIATIONS} "
-        "standard deviations to each side of it. Values outside of it are unusual."
+        f"Values between the dashed lines are usual: they are within {_DEVIATIONS} standard "
+        "deviations of the mean of the last hour. Look at what happened when a value left "
+        "this range."
     )
 
     def unusual(what: str, value: Target) -> TimeSeries:

@@ -31,16 +31,17 @@ def call_resources(queries: Queries) -> Panels:
     )
     yield TimeSeries(
         "CPU per call",
-        "The CPU time divided by the number of all calls. If it is far below the duration, calls "
-        "wait. If it is close to the duration, they compute, and more threads do not help.",
+        "The CPU time of each operation divided by the number of its calls. If it is far "
+        "below the duration, calls mostly wait. If it is close to the duration, they compute, "
+        "and more threads do not help.",
         [replace(cpu, expr=f"{cpu.expr} / ({calls} > 0)")],
         "s",
     )
     yield TimeSeries(
         "Memory growth per call",
-        "The growth of the process's resident memory during calls, divided by the number of all "
-        "calls. It includes what other threads did in the meantime. Look for a leak if it stays "
-        "above 0.",
+        "The growth of the process's resident memory during calls, divided by the number of "
+        "calls. This includes what other threads do in the meantime. If it stays above 0, "
+        "look for a leak.",
         [queries.target("call_memory_growth", by=BY_OPERATION)],
     )
 
@@ -51,8 +52,8 @@ def measures(queries: Queries) -> Panels:
     counted = queries.rate(metrics.measure(f"${{{MEASURE}}}"))
     yield TimeSeries(
         f"${MEASURE}",
-        "What calls counted under this name with call.add, a second, by operation. The name says "
-        "whether it is items, bytes or something else.",
+        "What calls counted under this name with call.add, per second and by operation. The "
+        "name of the measure says whether these are items, bytes or something else.",
         [grouped("sum", counted, "job", *BY_OPERATION, empty=NO_MEASURE)],
         "short",
         repeat=MEASURE,
@@ -71,8 +72,8 @@ def caches(queries: Queries) -> Panels:
     )
     yield TimeSeries(
         "Look-ups",
-        "Look-ups a second, by whether the entry was found. Each miss is work for what is behind "
-        "the cache.",
+        "Look-ups per second, by whether they found their entry. Each miss is work for what "
+        "is behind the cache.",
         [grouped("sum", requests, "job", *_CACHE, "result")],
         "reqps",
         stacked=True,
@@ -85,7 +86,7 @@ def apis(queries: Queries) -> Panels:
     cost = queries.target("api_cost_rate", COMPONENTS, by=_API)
     yield TimeSeries(
         "API calls",
-        "Calls a second to each API of the selected components, by outcome.",
+        "Calls per second to each API of the selected components, by outcome.",
         [grouped("sum", queries.rate(metrics.API_CALLS, COMPONENTS), "job", *_API, "outcome")],
         "reqps",
     )
@@ -96,13 +97,13 @@ def apis(queries: Queries) -> Panels:
     )
     yield TimeSeries(
         "Tokens per second",
-        "The tokens that calls to each API used. It is 0 for APIs without tokens.",
+        "The tokens per second that calls to each API used. APIs without tokens stay at 0.",
         [queries.target("api_tokens_rate", COMPONENTS, by=_API)],
         "short",
     )
     yield TimeSeries(
         "Cost per hour",
-        "The US dollars that an hour would cost at the present pace.",
+        "What an hour would cost at the current rate, in US dollars.",
         [replace(cost, expr=f"{cost.expr} * 3600")],
         "currencyUSD",
     )
@@ -125,38 +126,40 @@ def models(queries: Queries) -> Panels:
     cost = added(metrics.API_MODEL_COST)
     yield TimeSeries(
         "Calls to models",
-        "Calls a second that named the model they asked, by outcome.",
+        "Calls per second to each model, by outcome. Calls that do not name their model are "
+        "not included.",
         [added(metrics.API_MODEL_CALLS, "outcome")],
         "reqps",
     )
     yield TimeSeries(
         "Retries",
-        "Attempts a second beyond the first one of each call.",
+        "Further attempts per second, after the first one of each call. If they rise, the "
+        "provider fails or limits your calls.",
         [added(metrics.API_RETRIES)],
         "reqps",
     )
     yield TimeSeries(
         "Tokens per second by type",
-        "Cached tokens are part of the input tokens, reasoning tokens of the output tokens.",
+        "Tokens per second, by type. Cached tokens are part of the input tokens, and "
+        "reasoning tokens are part of the output tokens.",
         [added(metrics.API_MODEL_TOKENS, "token_type")],
         "short",
     )
     yield TimeSeries(
         "Cost per day",
-        "The US dollars that a day would cost at the present pace, by model.",
+        "What a day would cost at the current rate, by model and in US dollars.",
         [replace(cost, expr=f"{cost.expr} * 86400")],
         "currencyUSD",
     )
     yield TimeSeries(
         "Duration of calls to models, p95",
-        "The time that one call in twenty exceeds, streamed answers to their end.",
+        "95 % of the calls take no longer than this. Streamed answers are timed to their end.",
         [p95(metrics.API_DURATION)],
         "s",
     )
     yield TimeSeries(
         "Time to first token, p95",
-        "The time until the first token of a streamed answer came, which one call in twenty "
-        "exceeds.",
+        "For 95 % of the streamed answers, the first token came within this time.",
         [p95(metrics.API_FIRST_TOKEN)],
         "s",
     )

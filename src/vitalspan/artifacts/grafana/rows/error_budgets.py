@@ -23,8 +23,8 @@ def error_budget_stats(queries: Queries) -> Panels:
     """Return the smallest budget left of any SLO, and the fastest burn."""
     yield Stat(
         "Least budget left",
-        "The share of its error budget that the worst SLO has left, in any instance, over the "
-        "known part of its window. Below 0, more calls failed than the objective allows.",
+        "How much of its error budget the worst SLO has left, in any instance, over the known "
+        "part of its window. Below 0, more calls failed than the objective allows.",
         [Target(f"min({queries.series(metrics.SLO_BUDGET, _SLOS)})", "left")],
         "percentunit",
         thresholds=styles.BUDGET_LEFT,
@@ -52,8 +52,8 @@ def slos(queries: Queries) -> Panels:
     left = queries.otherwise(_budget_left(queries), "slo", "none is declared")
     yield Table(
         "Status of SLOs",
-        "All SLOs, the worst first. The budget left is that of the worst instance, over the known "
-        "part of the SLO's window. All other columns are about the selected time range.",
+        "All SLOs, with the worst one first. The budget left is that of the worst instance, "
+        "over the known part of the window. All other columns cover the selected time range.",
         labels("slo"),
         [
             Column("Budget left", left, "percentunit", styles.BUDGET_LEFT),
@@ -72,8 +72,9 @@ def error_budgets(queries: Queries) -> Panels:
     allowed = f"1 - {_objective(queries)}"
     yield TimeSeries(
         "Error budget left",
-        "The error budget left of each SLO, in its worst instance. It falls while calls are worse "
-        "than the objective allows. Below the dashed line, nothing is left.",
+        "How much of its error budget each SLO has left, in its worst instance. It falls "
+        "while more calls are bad than the objective allows. Below the dashed line, the "
+        "budget is spent.",
         [Target(_budget_left(queries), "{{slo}}")],
         "percentunit",
         limits=((None, styles.BAD), (0, styles.BAD)),
@@ -82,8 +83,8 @@ def error_budgets(queries: Queries) -> Panels:
     )
     yield TimeSeries(
         "Bad calls",
-        "The share of calls that are bad for each SLO, and the share that its objective allows. "
-        "Gaps mean that there were no calls.",
+        "The share of bad calls of each SLO, and the share that its objective allows. Gaps "
+        "mean that there were no calls.",
         [Target(_bad_ratio(queries), "{{slo}}"), Target(allowed, "{{slo}}, allowed")],
         "percentunit",
     )

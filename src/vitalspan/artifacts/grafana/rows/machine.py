@@ -26,9 +26,9 @@ def machine(queries: Queries) -> Panels:
     by_mode = f"sum by (mode) ({busy}) / on () group_left () sum({time})"
     yield TimeSeries(
         "CPU time by mode",
-        "The share of the machines' CPU time that was spent in each mode; the rest was idle. Much "
-        "iowait means that the disk is slow, and steal that the host gives the time to other "
-        "machines.",
+        "How much of the machines' CPU time was spent in each mode; the rest was idle. Much "
+        "iowait means that the disk is slow. Much steal means that the host gives the time to "
+        "other machines.",
         [Target(by_mode, "{{mode}}")],
         "percentunit",
         stacked=True,
@@ -51,8 +51,8 @@ def inventory(queries: Queries) -> Panels:
     processes = f"count by (implementation, version) ({info})"
     yield Table(
         "Machines",
-        "The size of the machine of each process, and what is left of it. Processes on one machine "
-        "show the same.",
+        "The size of the machine of each process, and how much is free. Processes on the same "
+        "machine show the same values.",
         labels("instance"),
         [
             column("Processors", "system_cpus", "none"),
@@ -64,7 +64,7 @@ def inventory(queries: Queries) -> Panels:
     )
     yield Table(
         "Interpreters",
-        "The versions of Python, and the number of processes that run each of them.",
+        "The versions of Python, and the number of processes that run with each of them.",
         labels(implementation="Python", version="Version"),
         [Column("Processes", processes, "none")],
     )
@@ -77,7 +77,7 @@ def _traffic(what: str, coming: str, going: str, queries: Queries) -> TimeSeries
 
     return TimeSeries(
         f"{what.capitalize()} traffic",
-        "Bytes a second of the whole machine, not only of the process.",
+        "Bytes per second of the whole machine, and not only of the process.",
         [target(coming), target(going)],
         "Bps",
     )

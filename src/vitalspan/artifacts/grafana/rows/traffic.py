@@ -26,8 +26,8 @@ def health_score(queries: Queries) -> Stat:
     """Return the score of the worst instance."""
     return Stat(
         "Health score",
-        "The score of the worst selected instance, from 0 to 100. Without data, nothing is known "
-        "yet.",
+        "The score of the worst selected instance, from 0 to 100. Without a score, there is "
+        "no data yet.",
         [Target(f"min({queries.series(metrics.HEALTH_SCORE, TARGETS)})", "score")],
         thresholds=styles.SCORE,
         decimals=0,
@@ -38,7 +38,7 @@ def calls_and_errors(queries: Queries, scope: Scope) -> Panels:
     """Return the rate of all calls and their error ratio."""
     yield Stat(
         "Calls",
-        "Finished calls a second, of all selected operations. Nested operations count each.",
+        "Finished calls per second of all selected operations. Nested operations count separately.",
         [queries.target("rate", scope, "calls", how="sum")],
     )
     yield Stat(
@@ -54,13 +54,13 @@ def calls_in_progress(queries: Queries, scope: Scope) -> Panels:
     """Return the number of calls in progress, and the age of the oldest."""
     yield Stat(
         "In progress",
-        "The number of calls that are running at this moment.",
+        "The number of calls that are running now.",
         [queries.target("in_progress", scope, "calls", how="sum")],
     )
     yield Stat(
         "Oldest call",
-        "The age of the oldest call that is still running. If it keeps growing, a call is stuck, "
-        "which no histogram of finished calls can show.",
+        "The age of the oldest running call. If it keeps growing, a call is stuck, which no "
+        "histogram of finished calls can show.",
         [queries.target("oldest_in_progress", scope, "age", how="max")],
         thresholds=styles.CALL_AGE,
     )

@@ -23,7 +23,7 @@ def vitalspan_itself(queries: Queries) -> Panels:
     failed = queries.series(metrics.RULES_RELOAD_FAILED, TARGETS)
     yield Stat(
         "Rule file",
-        "Whether the rule file has a mistake in any process. If it has, the process keeps the "
+        "Whether the rule file has a mistake in any process. Such a process keeps its "
         "previous rules, and its log names the mistake.",
         [Target(f"max({failed})", "rule file")],
         mappings={0: ("in force", styles.GOOD), 1: ("mistake", styles.BAD)},
@@ -32,8 +32,9 @@ def vitalspan_itself(queries: Queries) -> Panels:
     )
     yield Stat(
         "Most label sets",
-        "The sets of operation labels in the process that has most of them. At max_series, "
-        f"{Settings.max_series:,} by default, further ones are recorded as {metrics.OVERFLOW}.",
+        "The number of label sets in the process that has the most. When it reaches "
+        f"max_series, {Settings.max_series:,} by default, further sets are recorded as "
+        f"{metrics.OVERFLOW}.",
         [Target(f"max({queries.series(metrics.SERIES, TARGETS)})", "label sets")],
     )
     yield from _time(queries)
@@ -49,16 +50,16 @@ def _time(queries: Queries) -> Panels:
 
     yield TimeSeries(
         "Time spent",
-        "The time that vitalspan itself takes for counting calls and for evaluating rules. 100 % "
-        "is one processor.",
+        "The processor time that vitalspan itself takes to count calls and to evaluate rules. "
+        "100 % is one processor.",
         [Target(total(metric, "sum"), f"{work} {{{{job}}}}") for work, metric in _WORK.items()],
         "percentunit",
     )
     yield TimeSeries(
         "Mean time per run",
-        "How long it takes to count a batch of calls, and to evaluate all rules once. A tick that "
-        f"takes longer than its interval, {duration_text(Settings.tick_interval)} by default, is "
-        "late.",
+        "How long it takes to count a batch of calls, and to evaluate all rules once. A tick "
+        f"that takes longer than its interval, {duration_text(Settings.tick_interval)} by "
+        "default, delays the next one.",
         [Target(mean(metric), f"{work} {{{{job}}}}") for work, metric in _WORK.items()],
         "s",
     )
@@ -73,16 +74,16 @@ def _faults(queries: Queries) -> Panels:
     yield TimeSeries(
         "Internal errors",
         "Errors inside of vitalspan since the previous point, by place. They never reach your "
-        "code, and the log has each kind once. Please report anything above 0.",
+        "code, and the log shows each kind once. Please report anything above 0.",
         [total(metrics.INTERNAL_ERRORS, "where")],
         "short",
         decimals=0,
     )
     yield TimeSeries(
         "Left out",
-        "What was left out since the previous point: sets of labels beyond the limit, which count "
-        "as _overflow, collectors that raised an exception during a scrape, and rules that could "
-        "not be evaluated. Collectors and rules have no line until it happens.",
+        "What vitalspan had to leave out since the previous point: label sets beyond the "
+        "limit, which count as _overflow, collectors that raised an exception, and rules that "
+        "could not be evaluated. There is no line for collectors and rules until this happens.",
         [
             Target(f"sum({overflows})", "label sets"),
             total(metrics.COLLECTOR_ERRORS, "collector", "collector "),
