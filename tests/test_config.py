@@ -281,7 +281,7 @@ def test_two_monitors_in_one_registry(monitor: vs.Monitor, registry: CollectorRe
     before = names(registry)
     with pytest.raises(vs.ConfigurationError) as refused:
         vs.Monitor(registry=registry)
-    for advice in ("another registry", "metric_prefix", "close the other"):
+    for advice in ("another registry", "metric_prefix", "close the monitor"):
         assert advice in str(refused.value)
     assert names(registry) == before
     second = vs.Monitor(registry=registry, metric_prefix="second_", system_metrics=False)

@@ -53,7 +53,9 @@ class ManualClock:
             ValueError: if `seconds` is negative.
         """
         if seconds < 0:
-            raise ValueError(f"a steady clock never goes back: advance({seconds!r})")
+            raise ValueError(
+                f"advance({seconds!r:.80}): a steady clock cannot go back, use 0 or more seconds"
+            )
         self._now += seconds
 
     def step_wall(self, seconds: float) -> None:

@@ -192,7 +192,7 @@ class Settings:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(field.default, bool) and not isinstance(value, bool):
-                raise ConfigurationError(f"{field.name}={value!r}: use True or False")
+                raise ConfigurationError(f"{field.name}={value!r:.80}: use True or False")
         for name in _TEXTS:
             if not isinstance(getattr(self, name), str):
                 raise ConfigurationError(f"{name}={getattr(self, name)!r:.80}: use a string")
@@ -209,7 +209,7 @@ class Settings:
         prefix = self.metric_prefix
         if not isinstance(prefix, str) or not _METRIC_PREFIX.fullmatch(prefix):
             raise ConfigurationError(
-                f"metric_prefix={prefix!r} cannot begin a metric name: use letters, digits and "
+                f"metric_prefix={prefix!r:.80} cannot begin a metric name: use letters, digits and "
                 "underscores, with no digit first"
             )
 

@@ -40,8 +40,8 @@ def check_name(name: str, what: str) -> None:
     """Raise ConfigurationError unless `name` can be the name of a label or a measure."""
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name.startswith("__"):
         raise ConfigurationError(
-            f"{what} {name!r} is not a valid name: use letters, digits and underscores, "
-            "with no digit first and no two underscores first"
+            f"{what} {name!r:.80} is not a valid name: use letters, digits and underscores, and "
+            "begin with neither a digit nor two underscores"
         )
 
 
@@ -59,8 +59,8 @@ def declared(labels: Mapping[str, object] | None) -> Labels:
         raise ConfigurationError(f"labels={labels!r:.80}: use a mapping of names to values")
     if len(labels) > MAX_LABELS:
         raise ConfigurationError(
-            f"{len(labels)} labels on one operation, at most {MAX_LABELS} are possible: "
-            "use attributes for what only the span needs"
+            f"{len(labels)} labels are too many for one operation: use at most {MAX_LABELS}, and "
+            "attributes for what only the span needs"
         )
     texts = []
     for name, value in labels.items():
@@ -85,7 +85,7 @@ def check_label(name: str) -> None:
     check_name(name, "label")
     if name in RESERVED_LABELS:
         raise ConfigurationError(
-            f"label {name!r} is set by vitalspan or by Prometheus: choose another name"
+            f"the label {name!r} is set by vitalspan or by Prometheus: choose another name"
         )
     if len(_checked) < _MAX_CHECKED:
         _checked.add(name)

@@ -141,8 +141,9 @@ class Monitor(Capabilities):
         wanted = self._settings.changed(settings)
         if wanted.workers != self._settings.workers:
             raise ConfigurationError(
-                f"workers={wanted.workers!r:.80}: the monitor is made already; set "
-                "VITALSPAN_WORKERS, or configure before the first operation is defined"
+                f"workers={wanted.workers!r:.80}: the monitor exists already; set "
+                "VITALSPAN_WORKERS, "
+                "or call configure() before the first operation is defined"
             )
         server_history = self._history_of_server(wanted)
         self._load_prices(self._settings.prices, wanted.prices)

@@ -44,7 +44,8 @@ def register(
 def name_is_taken(taken: ValueError) -> ConfigurationError:
     """Return the error for a metric whose name is already in the registry."""
     return ConfigurationError(
-        f"a metric cannot be registered: {taken}: rename yours, or set metric_prefix"
+        f"a metric of vitalspan cannot be registered: {taken}: rename your metric, or set "
+        "metric_prefix"
     )
 
 

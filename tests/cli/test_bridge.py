@@ -182,7 +182,7 @@ class TestPreview:
         assert lines[2:] == [
             "  orders_total: counter as monotonic sum",
             "    {} 3.0 since 2020-09-13T12:26:40.000Z with 1 exemplar",
-            "left out: 1, which OpenTelemetry has no counterpart of",
+            "left out: 1 metric without a counterpart in OpenTelemetry",
         ]
 
     def test_standard_input(
@@ -206,8 +206,8 @@ class TestPreview:
     @pytest.mark.parametrize(
         ("text", "hint"),
         [
-            ("<html>", "is not an exposition"),
-            ("a{ 1", "is not an exposition"),
+            ("<html>", "does not contain metrics"),
+            ("a{ 1", "does not contain metrics"),
             (b"\xff", "not UTF-8"),
         ],
     )
@@ -263,7 +263,7 @@ class TestRounds:
         assert [one.as_double for one in receiver.points()["up"]] == [1, 0, 0, 1]
         gone = [line for line in said if not line.startswith("scraped")]
         assert len(gone) == 2
-        assert gone[1].endswith("it can be scraped again")
+        assert gone[1].endswith("can be scraped again")
 
     def test_rounds_go_on_until_the_end(self, receiver: MetricsReceiver, target: str) -> None:
         said: list[str] = []
@@ -299,11 +299,11 @@ class TestScraping:
         ("status", "headers", "body", "hint"),
         [
             (404, {}, b"", "answered 404"),
-            (200, {"Content-Type": "text/html"}, b"<html>\n", "not an exposition"),
+            (200, {"Content-Type": "text/html"}, b"<html>\n", "does not contain metrics"),
             (200, {"Content-Encoding": "gzip"}, b"plain", "not compressed"),
             (200, {"Content-Encoding": "gzip"}, CUT_OFF, "too early"),
             (200, {"Content-Encoding": "gzip"}, b"", "too early"),
-            (200, {}, b"\xff", "not an exposition"),
+            (200, {}, b"\xff", "does not contain metrics"),
         ],
     )
     def test_answers_that_are_no_exposition(

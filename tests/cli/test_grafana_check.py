@@ -238,7 +238,7 @@ def test_what_is_empty_on_purpose_is_no_fault(answers: Check) -> None:
 def test_what_a_process_does_not_use_is_no_fault(answers: Check) -> None:
     code, found = answers("sum(shop_cache_requests_total)", "rate(slo_events_total[5m])")
     assert code == 0
-    assert [one["detail"] for one in found] == ["no cache is counted", "there is no SLO"]
+    assert [one["detail"] for one in found] == ["no cache is used", "there is no SLO"]
     assert answers("cache_requests_total", "operation_duration_seconds_count")[0] == 1
 
 

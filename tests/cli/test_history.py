@@ -52,7 +52,7 @@ def test_the_url_may_be_a_file_or_in_the_environment(url, capsys, monkeypatch):
     assert printed(capsys, "list") == text
     monkeypatch.delenv("VITALSPAN_STORE")
     assert main(["history", "list"]) == 1
-    assert "which store?" in capsys.readouterr().err
+    assert "no store is given" in capsys.readouterr().err
 
 
 def test_summary(url, capsys):
@@ -120,7 +120,7 @@ def test_openmetrics_for_prometheus(url, capsys, tmp_path):
     [
         (["list", "nowhere.db"], "there is no such file"),
         (["list", "ftp://x"], "is not the URL of a store"),
-        (["export", "URL", "--step", "7s"], "the store has 5s, 1m"),
+        (["export", "URL", "--step", "7s"], "is not in the store: use one of 5s, 1m"),
     ],
 )
 def test_mistakes(url, arguments, complaint, capsys):

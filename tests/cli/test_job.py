@@ -59,7 +59,7 @@ def test_a_sink_that_is_down_changes_no_exit_status() -> None:
         *("http://127.0.0.1:1/secret", "--", "sh", "-c", "echo done; exit 5"),
     )
     assert (ended.returncode, ended.stdout) == (5, "done\n")
-    assert "job nightly is not reported: " in ended.stderr
+    assert "job nightly could not be reported: " in ended.stderr
     assert "secret" not in ended.stderr
 
 
@@ -142,11 +142,11 @@ def test_a_command_that_cannot_be_run(
     [
         (["run", "x"], "give the command after two dashes"),
         (["run", "x", "--"], "give the command after two dashes"),
-        (["run", "x", "--label", "a=b", "--", "true"], "--label is for groups of a Pushgateway"),
+        (["run", "x", "--label", "a=b", "--", "true"], "--label is for a Pushgateway"),
         (["run", "x", "--pushgateway", "http://g", "--label", "a", "--", "true"], "'a': use NAME"),
         (["run", "x", "--pushgateway", "nowhere", "--", "true"], "needs http:// or https://"),
         (["forget", "x"], "give a sink"),
-        (["forget", "x", "--pushgateway", "http://127.0.0.1:1"], "x is not forgotten: "),
+        (["forget", "x", "--pushgateway", "http://127.0.0.1:1"], "x could not be removed: "),
     ],
 )
 def test_mistakes(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,5 +158,5 @@ def test_a_job_that_is_forgotten(tmp_path: Path, capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         main(["job", "run", "nightly", "--textfile", str(tmp_path), "--", "true"])
     assert main(["job", "forget", "nightly", "--textfile", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"textfile directory {tmp_path}: nightly is forgotten\n"
+    assert capsys.readouterr().out == f"textfile directory {tmp_path}: removed nightly\n"
     assert list(tmp_path.iterdir()) == []

@@ -48,7 +48,7 @@ def test_a_report_on_a_real_service(
     assert "out of &lt;stock&gt;" in html
     assert "operations over 5 minutes" in html
     assert "answered 400: range" in refused
-    assert "give the address of a page of vitalspan" in lost
+    assert "use the address of a page of vitalspan" in lost
 
 
 def test_a_service_that_cannot_be_reported_on(capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,7 +94,7 @@ def test_any_document_makes_a_report_without_control_characters(document: Any) -
 @pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b"[" * 100_000, b'{"a": ' + b"1" * 5000])
 def test_what_is_no_document(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_report, "get", lambda *_: HttpResponse(200, {}, body))
-    with pytest.raises(service_report.ScrapeError, match="is not a document of vitalspan"):
+    with pytest.raises(service_report.ScrapeError, match="did not come from vitalspan"):
         ServiceApi("a", timeout=1).ask("health")
 
 

@@ -196,8 +196,8 @@ def test_a_window_without_two_scrapes_is_refused(
     file.write_text(INSTANCE)
     assert export(file, "--to", tmp_path / "out") == 1
     assert capsys.readouterr().err == (
-        "vitalspan rules: Busy: Prometheus needs two samples within the window, which 20s with a "
-        "scrape every 15s do not have, so it would never have data: use 1m or more, or say "
+        "vitalspan rules: Busy: Prometheus needs at least two samples, but a window of 20s has "
+        "fewer with a scrape every 15s, so it would never have data: use 1m or more, or set "
         "--scrape-interval\n"
     )
     assert not (tmp_path / "out").exists()
@@ -214,7 +214,8 @@ def test_a_label_that_is_aggregated_away_is_said(
     fast = ("--to", tmp_path / "out", "--interval", "5s")
     assert export(file, *fast) == 0
     assert capsys.readouterr().err == (
-        "Busy: $labels.instance is empty without --per-instance: use that, or leave it out\n"
+        "Busy: $labels.instance is empty without --per-instance: use this option, or leave "
+        "the label out\n"
     )
     assert export(file, *fast, "--per-instance") == 0
     assert capsys.readouterr().err == ""

@@ -123,7 +123,7 @@ def test_rules_that_need_a_server(tmp_path: Path, capsys: pytest.CaptureFixture[
         main(["rules", "import", str(file), "--to", str(rules)])
     assert ended.value.code == 1
     out = capsys.readouterr().out
-    assert "needs a server: up is what a server finds out when it scrapes (Down needs" in out
+    assert "needs a server: up only exists where targets are scraped (Down needs" in out
     assert "alert is missing" in out
     assert "3 of 5 rules run in the process, 2 need a server" in out
     assert len(load(rules).groups[0].expressions) == 3

@@ -237,10 +237,10 @@ def test_health_by_metrics_alone(scripted: Scripted, capsys: pytest.CaptureFixtu
     ("answer", "complaint"),
     [
         ((404, ""), "answered 404"),
-        ((200, "\x1b[2J{"), "not an exposition"),
+        ((200, "\x1b[2J{"), "does not contain metrics"),
         ((200, "# TYPE a gauge\na 1\n"), "has no metrics of vitalspan"),
-        ((200, '{"score": 1}'), "not an exposition"),
-        ((200, f"a{'{' * 5000} 1"), "not an exposition"),
+        ((200, '{"score": 1}'), "does not contain metrics"),
+        ((200, f"a{'{' * 5000} 1"), "does not contain metrics"),
     ],
 )
 def test_health_of_what_has_none(
@@ -338,7 +338,7 @@ def test_a_parser_that_breaks_is_an_error_of_its_service(
     scripted.answers["/metrics"] = 200, "a 1\n"
     instance = Instance(scripted.url, timeout=5, now=ManualClock().now)
     instance.scrape()
-    assert instance.state.error == "answered what cannot be read (RecursionError)"
+    assert instance.state.error == "its answer cannot be read (RecursionError)"
 
 
 @pytest.mark.once

@@ -49,7 +49,7 @@ def test_it_shows_processes_and_what_cannot_be_read(
 
         status, out, error = run(str(tmp_path), "--clean", capsys=capsys)
         assert (status, out) == (1, "")
-        assert "is in use by 2 processes: stop them first, or leave it" in error
+        assert "is in use by 2 processes: stop them before you clean it" in error
         for monitor in monitors:
             die(monitor)
         status, out, error = run(str(tmp_path), "--clean", capsys=capsys)
@@ -66,7 +66,7 @@ def test_a_directory_of_others_is_not_cleaned(
         (tmp_path / name).write_bytes(b"of somebody")
     status, out, error = run(str(tmp_path), "--clean", capsys=capsys)
     assert (status, out) == (1, "")
-    assert "has no file that a process has published, so nothing is removed" in error
+    assert "has no files of vitalspan, so nothing is removed" in error
     assert len(list(tmp_path.iterdir())) == 3
 
 

@@ -49,7 +49,7 @@ def test_booleans_and_numbers_in_quotes_are_texts() -> None:
     assert mistakes(fields) == (
         "a.yml:1:7: 'true' is a text: leave the quotes out, and use true or false",
         "a.yml:2:9: '5' is a text: leave the quotes out, and use a number such as 20",
-        "a.yml:3:8: 'maybe' is not a choice here: use true or false",
+        "a.yml:3:8: 'maybe' is neither true nor false: use one of them",
     )
 
 

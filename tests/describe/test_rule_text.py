@@ -53,7 +53,7 @@ GOOD = RULE_FILES / "good"
             },
             (
                 "A fires when rate of operation other than a, tier not like b.* and shard none "
-                "(the finished calls a second) over 1 hour 30 minutes is below 0.000277778/s "
+                "(the finished calls per second) over 1 hour 30 minutes is below 0.000277778/s "
                 "(info) or 0.000138889/s (warning); it clears at 0.000555556/s (info); it waits "
                 "until there are 1 hour 30 minutes of history; it also fires without data."
             ),
@@ -82,7 +82,7 @@ GOOD = RULE_FILES / "good"
         (
             {"signal": "api_rate", "above": "100/min", "min_count": 5},
             (
-                "A fires when api_rate (the calls to an API a second) over 5 minutes is above "
+                "A fires when api_rate (the calls to an API per second) over 5 minutes is above "
                 "100/min (warning); it needs at least 5 calls."
             ),
         ),
@@ -97,7 +97,7 @@ GOOD = RULE_FILES / "good"
             {"signal": "rate", "above": 5, "derive": {"anomaly": "1d"}},
             (
                 "A fires when the distance in standard deviations from the usual value within 1 "
-                "day of rate (the finished calls a second) over 5 minutes is above 5 (warning)."
+                "day of rate (the finished calls per second) over 5 minutes is above 5 (warning)."
             ),
         ),
         (
@@ -108,7 +108,7 @@ GOOD = RULE_FILES / "good"
             },
             (
                 "A fires when the forecast for 4 hours ahead, based on 1 hour, of "
-                "disk_utilization (the share of the root file system that is taken) is above 90 % "
+                "disk_utilization (the share of the root file system that is in use) is above 90 % "
                 "(warning)."
             ),
         ),
@@ -120,14 +120,15 @@ GOOD = RULE_FILES / "good"
             },
             (
                 "A fires when the time, based on 1 hour, until 90 % is crossed by "
-                "disk_utilization (the share of the root file system that is taken) is below 4 "
+                "disk_utilization (the share of the root file system that is in use) is below 4 "
                 "hours (warning)."
             ),
         ),
         (
             {"signal": "measure_rate", "measure": "items", "below": 1},
             (
-                "A fires when measure_rate (what `call.add` counted a second, counting items) "
+                "A fires when measure_rate (the amount of items per second that `call.add` "
+                "counted) "
                 "over 5 minutes is below 1/s (warning); it waits until there are 5 minutes of "
                 "history."
             ),
@@ -149,15 +150,15 @@ GOOD = RULE_FILES / "good"
         (
             {"series": "mails_total", "below": 2},
             (
-                "A fires when mails_total (a counter's growth a second) over 5 minutes is below "
-                "2/s (warning); it waits until there are 5 minutes of history."
+                "A fires when mails_total (the growth of a counter per second) over 5 minutes is "
+                "below 2/s (warning); it waits until there are 5 minutes of history."
             ),
         ),
         (
             {"series": "errors_total", "above": 5, "derive": {"increase": "1d"}, "by": ["kind"]},
             (
-                "A fires when the increase of errors_total (a counter's growth) over 1 day, for "
-                "each kind separately, is above 5 (warning)."
+                "A fires when the increase of errors_total (the growth of a counter) over 1 day, "
+                "for each kind separately, is above 5 (warning)."
             ),
         ),
         (
@@ -177,8 +178,8 @@ GOOD = RULE_FILES / "good"
         (
             {"signal": "burn_rate", "slo": "checkout", "above": 14.4, "min_count": 100},
             (
-                "A fires when burn_rate (how many times faster than allowed an error budget is "
-                "being spent, that of checkout) over 5 minutes is above 14.4 (warning); it needs "
+                "A fires when burn_rate (how many times faster than allowed the error budget of "
+                "checkout is spent) over 5 minutes is above 14.4 (warning); it needs "
                 "at least 100 calls."
             ),
         ),

@@ -570,7 +570,7 @@ def test_numbers_of_other_types(monitor: vs.Monitor, registry: CollectorRegistry
             (Format.TEXT_0_0_4,),
             {},
             TypeError,
-            r"the first argument is a registry, so write .*\(format=Format.TEXT_0_0_4\)",
+            r"the first argument is the registry: write .*\(format=Format.TEXT_0_0_4\)",
         ),
         (("text",), {}, TypeError, r"generate_latest\('text'\): use a prometheus_client registry"),
         ((), {"format": "text"}, TypeError, r"format='text': use one of Format.TEXT_0_0_4, "),

@@ -492,7 +492,7 @@ def test_declared_components_weigh_in_the_whole() -> None:
     health = watched.monitor.health()
     assert (health.score, health.status) == (None, "no_data")
     assert factor(health, "errors").reason == (
-        "error ratio does not count: the components that have it weigh 0"
+        "error ratio does not count, because its components have the weight 0"
     )
     assert rules.remove_component("api")
     assert rules.remove_component("jobs")
@@ -1266,7 +1266,7 @@ LOOP = {"name": "loop", "series": "app_health_score", "full": 100, "zero": 0, "w
 
 def test_a_factor_on_the_score_is_refused_whatever_its_prefix() -> None:
     watched = Watched(metric_prefix="app_")
-    with pytest.raises(vs.ConfigurationError, match="factor 'loop' is on app_health_score"):
+    with pytest.raises(vs.ConfigurationError, match="factor 'loop' uses app_health_score"):
         watched.monitor.rules.set_health(factors=[LOOP])
     assert watched.monitor.rules.in_force.health is None
 
@@ -1274,7 +1274,7 @@ def test_a_factor_on_the_score_is_refused_whatever_its_prefix() -> None:
 def test_a_prefix_that_makes_a_factor_one_on_the_score_is_refused() -> None:
     watched = Watched()
     watched.monitor.rules.set_health(factors=[LOOP])
-    with pytest.raises(vs.ConfigurationError, match="would feed on itself"):
+    with pytest.raises(vs.ConfigurationError, match="which is computed from the score itself"):
         watched.monitor.configure(metric_prefix="app_")
     watched.call()
     watched.tick()

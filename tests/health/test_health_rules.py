@@ -205,9 +205,9 @@ def test_health_in_sentences() -> None:
     )
     assert promql[0].startswith("    clamp(sum by (job) (rate(cache_requests_total{result=")
     assert alerts.splitlines()[0] == (
-        "  alerts takes off up to 40 points: none when alert_points (what the firing alerts count: "
-        "10 a critical one, 5 an error, 2 a warning) is 0 or better, all of them when it is 50 or "
-        "worse."
+        "  alerts takes off up to 40 points: none when alert_points (the points of the "
+        "firing alerts: 10 for a critical one, 5 for an error, 2 for a warning) is 0 or better, "
+        "all of them when it is 50 or worse."
     )
     assert components.splitlines() == [
         "Components:",

@@ -287,7 +287,7 @@ def test_a_score_that_falls() -> None:
         watched.tick()
     found = only(watched, "falling_score")
     assert "points an hour" in found.evidence
-    assert found.suggestion.startswith("look at what costs most points: error ratio")
+    assert found.suggestion.startswith("look at what costs the most points: error ratio")
 
 
 def test_recommendations_are_what_gains_most_first() -> None:

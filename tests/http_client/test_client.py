@@ -147,7 +147,7 @@ def test_unusual_addresses_of_a_proxy(address: str, monkeypatch: pytest.MonkeyPa
 def test_an_invalid_proxy_fails_the_request(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", address)
     monkeypatch.delenv("no_proxy", raising=False)
-    with pytest.raises(HttpError, match="HTTP_PROXY is not a valid proxy") as failed:
+    with pytest.raises(HttpError, match="HTTP_PROXY is not a valid URL of a proxy") as failed:
         fetched("http://prometheus.example/")
     assert "secret" not in str(failed.value)
 

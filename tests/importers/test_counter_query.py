@@ -60,7 +60,7 @@ NOT_ADDED = "the query does not add up the rates of a counter: use sum(rate("
         ("sum(rate(requests_total[{{.window}}])) or absent(x)", NOT_ADDED),
         ("sum_over_time((count(x < 0.75))[{{.window}}:]) or on() vector(0)", NOT_ADDED),
         ("sum(rate((x > 1)[{{.window}}:]))", NOT_ADDED),
-        ("sum by (path) (rate(requests_total[{{.window}}]))", "the query keeps labels apart: "),
+        ("sum by (path) (rate(requests_total[{{.window}}]))", "the query groups by labels: "),
         ("sum(rate(requests_total[5m]))", "the window of the query is fixed: use {{.window}}"),
         ("sum(rate(requests_total[{{.window}}] offset 1h))", "the query is about another time: "),
         ("sum(rate(requests_total[{{.window}}] @ 10))", "the query is about another time: "),

@@ -136,15 +136,15 @@ def test_what_differs_is_noted(tmp_path: Path) -> None:
     [slo] = found.slos
     assert (slo["alerts"], slo["window"]) == (False, "30d")
     assert [one.partition(": ")[0] for one in reasons(found.notes)] == [
-        "it has no timeWindow",
+        "it has no timeWindow, so its window is 30d",
         "the label env is left out",
         "the label a/b is left out",
-        "it has no alertPolicies",
+        "it has no alertPolicies, so its alerts are off in the rule file",
     ]
 
 
 CALENDAR = {"startTime": "2024-01-01 00:00:00", "timeZone": "Europe/Berlin"}
-ROLLING = "error budgets are over rolling windows here: use isRolling: true without calendar"
+ROLLING = "only rolling windows are supported: use isRolling: true without calendar"
 
 
 def indicator(**ratio: Any) -> dict[str, Any]:
@@ -166,14 +166,14 @@ def indicator(**ratio: Any) -> dict[str, Any]:
             {"timeWindow": [{"duration": "1d", "isRolling": True}] * 2},
             "there are several windows: keep one of them",
         ),
-        ({"budgetingMethod": "Timeslices"}, "Timeslices is not possible here: use Occurrences"),
-        ({"budgetingMethod": None}, "no method is not possible here: use Occurrences"),
+        ({"budgetingMethod": "Timeslices"}, "Timeslices is not supported: use Occurrences"),
+        ({"budgetingMethod": None}, "an empty method is not supported: use Occurrences"),
         ({"objectives": None}, "objectives is missing: add one with a target such as 0.999"),
         (
             {"objectives": [{"target": 0.9, "targetPercent": 90}]},
-            "give target or targetPercent, one of them, such as target: 0.999",
+            "give either target or targetPercent, such as target: 0.999",
         ),
-        ({"objectives": [{"target": 99.9}]}, "'99.9' is not possible here: use a number such as"),
+        ({"objectives": [{"target": 99.9}]}, "'99.9' is not allowed: use a number such as"),
         (
             {"objectives": [{"target": 0.9, "timeSliceTarget": 0.9}]},
             "unknown field 'timeSliceTarget': there are displayName, op, value, target,",
@@ -193,7 +193,7 @@ def indicator(**ratio: Any) -> dict[str, Any]:
         ),
         (
             {"indicator": indicator(total=source(TOTAL))},
-            "give good or bad, one of them, beside total",
+            "give either good or bad beside total",
         ),
         ({"indicator": indicator(bad=source(BAD))}, "total is missing: add its metricSource"),
         (
@@ -218,7 +218,7 @@ def indicator(**ratio: Any) -> dict[str, Any]:
         ),
         (
             {"indicator": indicator(good=source(f"{BAD} - {TOTAL}"), total=source(TOTAL))},
-            "the query takes something away from other events than all: begin it",
+            "the query subtracts from something else than all events: begin it",
         ),
         ({"colour": "red"}, "unknown field 'colour': there are description, service, indicator,"),
     ],

@@ -135,15 +135,15 @@ BAD = 'sum(rate(a_total{code="500"}[{{.window}}]))'
     [
         (
             sli("sum(rate(a_total[5m]))"),
-            ["7:20: the window of the query is fixed: use {{.window}} in its place"],
+            ["7:20: the window of the query is fixed: use {{.window}} instead"],
         ),
         (
             sli(f"sum(rate(b_total[{{{{.window}}}}])) - {BAD}"),
-            ["7:20: the query takes something away from other events than all: begin it"],
+            ["7:20: the query subtracts from something else than all events: begin it"],
         ),
         (
             sli(BAD, f"sum(rate(a_total[{{{{.window}}}}])) - {BAD}"),
-            ["7:20: the query for all events takes something away: use one counter"],
+            ["7:20: the query for all events subtracts something: use one counter"],
         ),
         (
             sli(BAD.replace('500"', '500",code!="501"')),
@@ -160,7 +160,7 @@ BAD = 'sum(rate(a_total{code="500"}[{{.window}}]))'
             sli(BAD.replace("500", "=500")),
             [
                 "5:5: SLO 'shop-a' is left out: bad: bad is the same as total: add the conditions",
-                "5:5: SLO 'shop-a' is left out: bad.where.code: '==500' looks for a value that",
+                "5:5: SLO 'shop-a' is left out: bad.where.code: '==500' means a value that",
             ],
         ),
         (
@@ -175,7 +175,7 @@ BAD = 'sum(rate(a_total{code="500"}[{{.window}}]))'
             "- {objective: 200, sli: {}, colour: red}",
             [
                 "5:5: name is missing: add a name such as requests-availability",
-                "5:17: '200' is not possible here: use a percentage such as 99.9",
+                "5:17: '200' is not allowed: use a percentage such as 99.9",
                 "5:27: events is missing: add error_query and total_query",
                 "5:31: unknown field 'colour': there are name, description, objective, labels,",
             ],
@@ -245,9 +245,9 @@ def test_what_differs_is_noted(tmp_path: Path) -> None:
         "the annotation description is left out",
         "the label a-b is left out",
         "the annotation summary is left out",
-        "the severity high is left out, and they keep theirs",
+        "the severity high is left out, and its alerts keep their usual severities",
         "`for` is left out",
-        "the severity pageteam is left out, and its page alerts are critical",
+        "the severity pageteam is left out, and its page alerts get the severity critical",
         'job="shop" is left out',
         "Prometheus often adds the label namespace",
     ]

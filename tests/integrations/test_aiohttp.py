@@ -74,5 +74,5 @@ def test_a_response_that_cannot_be_written(monitor: vs.Monitor) -> None:
 def test_an_application_that_runs_is_refused(monitor: vs.Monitor) -> None:
     app = web.Application()
     app.freeze()
-    with pytest.raises(vs.ConfigurationError, match="runs already"):
+    with pytest.raises(vs.ConfigurationError, match="is already running"):
         instrument(app, monitor=monitor)

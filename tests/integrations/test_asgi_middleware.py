@@ -358,7 +358,7 @@ def test_many_routes_are_bounded(registry: CollectorRegistry, clock: vs.ManualCl
         ({"exclude": "/metrics"}, vs.ConfigurationError, "use a sequence of paths"),
         ({"exclude": ["metrics"]}, vs.ConfigurationError, "begin with a slash"),
         ({"metrics_path": "metrics"}, vs.ConfigurationError, "a path that begins with a slash"),
-        ({"page_path": "/"}, vs.ConfigurationError, "use a path at which nothing else is"),
+        ({"page_path": "/"}, vs.ConfigurationError, "use a path that nothing else uses"),
         ({"probes_path": ""}, vs.ConfigurationError, "probes_path='': use a path that begins"),
         ({"is_error": 500}, vs.ConfigurationError, "use a function of the status code"),
         ({"excluded": []}, TypeError, "there is no option 'excluded': did you mean exclude"),

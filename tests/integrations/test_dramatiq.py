@@ -157,5 +157,7 @@ def test_redis(monitor: vs.Monitor, tmp_path: Any) -> None:
 
 
 def test_a_broker_that_does_not_know(broker: StubBroker) -> None:
-    with pytest.raises(vs.ConfigurationError, match="StubBroker does not know how long queues"):
+    with pytest.raises(
+        vs.ConfigurationError, match="StubBroker cannot tell the length of its queues"
+    ):
         poll_queues(broker)

@@ -113,5 +113,5 @@ def test_loggers_are_bounded(monitor: vs.Monitor) -> None:
 
 def test_a_metric_that_is_taken(registry: CollectorRegistry, monitor: vs.Monitor) -> None:
     Counter("log_records", "Somebody's.", registry=registry)
-    with pytest.raises(vs.ConfigurationError, match="rename yours"):
+    with pytest.raises(vs.ConfigurationError, match="rename your metric"):
         ErrorCounter(monitor=monitor)

@@ -150,7 +150,7 @@ def test_a_sink_that_is_down_fails_nothing(
     assert value("job_last_outcome", outcome="succeeded") == 1
     assert [report.running for report in good.reports] == [True, False]
     assert sample("vitalspan_internal_errors_total", where="job") == 2
-    assert "job nightly is not reported: told: " in caplog.text
+    assert "job nightly could not be reported: told: " in caplog.text
 
 
 def test_a_decorated_function(monitor: vs.Monitor, value: Read, clock: vs.ManualClock) -> None:

@@ -114,7 +114,7 @@ def test_a_pushgateway_that_never_answers(job: JobOf, caplog: pytest.LogCaptureF
 
 
 def test_labels_that_cannot_be() -> None:
-    with pytest.raises(vs.ConfigurationError, match="label job is the name of the job"):
+    with pytest.raises(vs.ConfigurationError, match="label job is set to the name of the job"):
         Pushgateway("http://x", labels={"job": "x"})
     with pytest.raises(vs.ConfigurationError, match="label 'a-b' is not a valid name"):
         Pushgateway("http://x", labels={"a-b": "x"})

@@ -145,11 +145,11 @@ def test_matching(match: Any, matches: bool) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"match": 7}, "match=7: give an alert's name"),
+        ({"match": 7}, "match=7: use the name of an alert"),
         ({"match": "=~("}, "match: alertname: '=~\\('"),
         ({"match": {"operation": "=~(?=a)"}}, "not possible in Prometheus"),
-        ({"match": {"operation": 5}}, "'operation': 5: give strings"),
-        ({"match": {5: "a"}}, "5: 'a': give strings"),
+        ({"match": {"operation": 5}}, "'operation': 5: labels and"),
+        ({"match": {5: "a"}}, "5: 'a': labels and"),
         ({"action": None}, "action None cannot be called"),
         ({"cooldown": -1}, "cooldown=-1: give seconds"),
         ({"cooldown": float("nan")}, "cooldown=nan"),

@@ -221,7 +221,7 @@ def test_a_redirection_elsewhere_is_not_followed(sink: WebhookSink, location: st
     sink.answers.append((307, {"Location": location}))
     error = refusal(poster(sink.url, basic_auth=("me", "password")))
     assert not error.again
-    assert "redirected to" in str(error)
+    assert "a redirection to" in str(error)
     assert "secret" not in str(error)
 
 

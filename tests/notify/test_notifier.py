@@ -261,9 +261,9 @@ def test_what_is_not_taken_is_told_again_at_the_next_tick(
     assert len(told.heard) == 8
     levels = [(record.levelname, record.getMessage()) for record in caplog.records]
     assert levels == [
-        ("WARNING", "receiver callback was not told about alerts: ValueError: no"),
+        ("WARNING", "alerts could not be sent to receiver callback: ValueError: no"),
         ("DEBUG", "receiver callback failed again, circuit closed: ValueError: no"),
-        ("INFO", "receiver callback takes messages again"),
+        ("INFO", "receiver callback accepts messages again"),
     ]
 
 
@@ -543,7 +543,7 @@ def test_receivers_come_and_go(dispatch: Function[..., Dispatcher]) -> None:
     assert len(early.heard) == len(late.heard) == 1
     with pytest.raises(ConfigurationError, match="is not among the receivers"):
         dispatcher.remove(first)
-    with pytest.raises(ConfigurationError, match="is a receiver already"):
+    with pytest.raises(ConfigurationError, match="has been added already"):
         dispatcher.add(second)
     with pytest.raises(ConfigurationError, match="use Alertmanager, Webhook, Callback or Log"):
         dispatcher.add(late)  # type: ignore[arg-type]
@@ -558,7 +558,7 @@ def test_a_receiver_that_is_broken_does_not_stop_the_others(
     broken._plan = None
     dispatcher.tick([firing()], START, 5.0)
     settled(dispatcher, "callback", sent=1)
-    assert "receiver log was left out" in caplog.text
+    assert "receiver log could not be updated" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -824,7 +824,7 @@ def test_the_last_failure_is_named_when_it_is_closed(
     dispatcher.close(PATIENCE)
     (record,) = [one for one in caplog.records if "was closed" in one.message]
     assert record.message.startswith(
-        "receiver pager was closed and does not know how alerts are now: ValueError: no route"
+        "receiver pager was closed before it got the latest alerts: ValueError: no route"
     )
 
 

@@ -98,7 +98,7 @@ def test_none_and_faults_leave_the_label_out(monitor: vs.Monitor, sample: Any) -
 
 
 def test_an_argument_that_there_is_not(monitor: vs.Monitor) -> None:
-    with pytest.raises(TypeError, match=r"the argument 'tenant'.*it has a, b"):
+    with pytest.raises(TypeError, match=r"the argument 'tenant'.*its parameters are a, b"):
 
         @monitor.operation("f", labels={"tenant": vs.argument("tenant")})
         def f(a: int, b: int) -> None: ...

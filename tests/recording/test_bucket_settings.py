@@ -122,9 +122,9 @@ def test_boundaries_stay_where_calls_are_counted(
     assert (found["f"], found["g"]) == (DURATION_BOUNDARIES, DURATION_BOUNDARIES)
     assert found["h"] == (0.1, 0.2)
     assert histograms(monitor)["f"][float("inf")] == 2
-    stay = "calls are counted already, so the bucket boundaries of"
+    stay = "the bucket boundaries of"
     assert [message.startswith(stay) for message in warnings(caplog)] == [True, True]
-    assert "of 2 series stay" in warnings(caplog)[0]
+    assert "of 2 series cannot change" in warnings(caplog)[0]
     monitor.forget("g")
     call(monitor, "g", 0.15)
     assert bounds(monitor)["g"] == (0.1, 0.2)
@@ -158,8 +158,8 @@ def test_two_places_that_disagree_are_told_once(
     [message] = warnings(caplog)
     assert message == (
         "operation f of component default is defined with buckets=(0.2, 0.4) and with "
-        "buckets=(0.5,): the first are used in both places, so make them the same, or give one "
-        "another name"
+        "buckets=(0.5,): the first ones are used for both, so make them the same, or rename one "
+        "of the operations"
     )
 
 

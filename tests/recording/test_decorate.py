@@ -169,7 +169,7 @@ def test_an_unmarked_wrapper_of_a_coroutine_function_is_told(
 
     monitor.operation("f")(retrying)
     [record] = caplog.records
-    assert "body is timed as a plain function, which returns a coroutine" in record.message
+    assert "body returns a coroutine, but only the call that creates it is timed" in record.message
     caplog.clear()
     monitor.operation("g")(body)
     assert caplog.records == []
@@ -297,7 +297,7 @@ def test_one_name_in_two_modules_is_told_once(
     [record] = caplog.records
     assert record.message == (
         "shop.users.load and shop.orders.load are both recorded as the operation load: give one "
-        "of them a name, or set qualified_names=True"
+        "of them another name, or set qualified_names=True"
     )
 
 

@@ -280,8 +280,8 @@ def test_of_several_processes_the_one_that_evaluates_writes(
     # Another process has the history, and only the time since the start can be asked about.
     assert other.report().to_dict()["calls"]["count"] == 1
     notes = other.dashboard(window=60)["notes"]
-    assert "the process that evaluates for all" in notes[0]
-    with pytest.raises(vs.errors.VitalspanError, match="evaluates for all"):
+    assert "another worker evaluates the rules" in notes[0]
+    with pytest.raises(vs.errors.VitalspanError, match="another worker evaluates the rules"):
         other.report(window=60)
     leader.tick()
     assert len(names(reports)) == 1

@@ -197,7 +197,7 @@ def test_a_limit_holds_for_what_is_recorded(
     for queue in "ab":
         program.gauge.labels(queue).set(1)
     program.tick()
-    assert "2 series, and its group allows 1" in caplog.text
+    assert "2 series are more than the limit of its group, 1" in caplog.text
 
 
 def test_expressions_and_signals_in_one_group(tmp_path: Path) -> None:

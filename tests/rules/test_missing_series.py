@@ -95,8 +95,7 @@ def test_what_is_misspelled_is_reported_once(
     assert shop.sample(METRIC, alertname="Some") == 1
     [message] = caplog.messages
     assert message == (
-        "1 rule is about something that did not exist in the first 5m, and stays silent until it "
-        "does: "
+        "1 rule uses something that did not exist in the first 5m, and cannot fire until it does: "
         f"Some: {reason}"
     )
 
@@ -205,7 +204,7 @@ def test_many_of_them_are_one_message_that_ends(caplog: pytest.LogCaptureFixture
     shop.wait()
     [message] = caplog.messages
     assert message.startswith(
-        "50 rules are about something that did not exist in the first 5m, and stay silent"
+        "50 rules use something that did not exist in the first 5m, and cannot fire"
     )
     assert message.endswith("; and 30 more")
     # A rule that is added later waits for itself.

@@ -548,7 +548,7 @@ def test_a_refused_file_leaves_nothing_in_the_registry(tmp_path: Path) -> None:
     with pytest.raises(vs.ConfigurationError, match=r"none\.yml"):
         vs.Monitor(registry=registry, system_metrics=False, rules=str(tmp_path / "none.yml"))
     monitor = vs.Monitor(registry=registry, system_metrics=False)
-    with pytest.raises(vs.ConfigurationError, match="close the other monitor"):
+    with pytest.raises(vs.ConfigurationError, match="close the monitor that they belong to"):
         vs.Monitor(registry=registry, system_metrics=False, webhook="http://127.0.0.1:1")
     monitor.close()
 

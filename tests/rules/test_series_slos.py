@@ -240,7 +240,7 @@ def test_series_have_an_upper_limit(
         shop.serve("/0", _200=1)
     assert shop.counts() == (4, 0)
     assert [record.message for record in caplog.records] == [
-        "more than 3 series of http_requests_total: SLOs do not see the others"
+        "the metric http_requests_total has more than 3 series, and SLOs ignore the others"
     ]
     # Those that have gone make room.
     shop.requests.clear()

@@ -18,14 +18,14 @@ from vitalspan.rules.silences import MOST, Silences
 def test_a_silence_that_would_silence_nearly_everything_is_refused(
     monitor: vs.Monitor, where: dict[str, str]
 ) -> None:
-    with pytest.raises(ValueError, match="would silence alerts that have none of these labels"):
+    with pytest.raises(ValueError, match="would silence alerts without these labels, too"):
         monitor.alerts.silence(where, 60)
     assert monitor.alerts.silences() == []
 
 
 @pytest.mark.parametrize("seconds", [0, -5, math.nan, math.inf, "1h", None])
 def test_a_silence_lasts(monitor: vs.Monitor, seconds: Any) -> None:
-    with pytest.raises(ValueError, match=f"seconds={seconds!r}: a silence lasts"):
+    with pytest.raises(ValueError, match=f"seconds={seconds!r}: give the duration of the silence"):
         monitor.alerts.silence({"alertname": "Slow"}, seconds)
 
 

@@ -137,7 +137,7 @@ def refused(
         ("tests: []", "1:1", "rule_files is missing: add the rule files that are tested"),
         ("rule_files: [rules.yml]", "1:1", "tests is missing: add a list of scenarios"),
         ("rule_file: [rules.yml]", "1:1", "unknown field 'rule_file': did you mean rule_files?"),
-        ("tick: 0s", "1:7", "'0s' is not a time between two ticks: use 5s"),
+        ("tick: 0s", "1:7", "'0s' is not a valid interval: use 5s"),
         ("tests: [{name: a}]", "1:9", "expect is missing: add which alerts are expected"),
         ("tests: [{expect: [{at: 5m}]}]", "1:9", "name is missing: add a name for the scenario"),
         (

@@ -229,7 +229,7 @@ def test_of_merged_mappings_the_first_wins_and_a_fields_own_value_always(
         ("a:\n  b: 1\n c: 2\n", "3:2: not valid YAML: "),
         (
             "tls_server_config: !!python/none x",
-            "1:20: the tag 'python/none' is not possible here",
+            "1:20: the tag 'python/none' is not supported",
         ),
         ("rate_limit: {}\nrate_limit: {}", "2:1: 'rate_limit' is given twice: keep one of them"),
         ("<<: [{}, a]", "1:10: << merges mappings only: use an alias"),
@@ -345,7 +345,7 @@ def test_of_merged_mappings_the_first_wins_and_a_fields_own_value_always(
         ),
         (
             TLS % ", prefer_server_cipher_suites: 1",
-            "1:95: '1' is not a choice here: use true",
+            "1:95: '1' is neither true nor false",
         ),
         (TLS % ", curve_preferences: [P9]", "curve_preferences cannot have 'P9': there are Cur"),
         (

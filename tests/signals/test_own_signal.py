@@ -153,7 +153,7 @@ def test_the_rule_file_knows_it(tmp_path: Path) -> None:
 def test_names_are_taken_once() -> None:
     for name in ("cancelled_ratio", "cancelled_growth", "latency_p95", "latency_pNN", "rate"):
         taken = Signal(name, RATIO, OPERATIONS, "", value, quotient_of("a", "b"))
-        with pytest.raises(ValueError, match=f"there is a signal {name} already"):
+        with pytest.raises(ValueError, match=f"there is already a signal {name}"):
             catalogue.register(taken)
 
 

@@ -301,7 +301,7 @@ def test_sessions_that_always_overlap_leave_nothing_behind(monitor: vs.Monitor) 
 def test_a_session_is_opened_once(monitor: vs.Monitor) -> None:
     with monitor.session("s") as session, pytest.raises(RuntimeError, match="'s' was opened"):
         session.__enter__()
-    with pytest.raises(RuntimeError, match="make another one"):
+    with pytest.raises(RuntimeError, match="create a new one"):
         session.__enter__()
 
 

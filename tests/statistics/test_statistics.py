@@ -343,7 +343,7 @@ def test_several_processes_have_exact_figures_together(clock: vs.ManualClock) ->
         first.start()
         first.tick()
         assert first.statistics(window=60).count == 4
-        with pytest.raises(vs.VitalspanError, match="in the process that evaluates for all"):
+        with pytest.raises(vs.VitalspanError, match="another worker evaluates the rules"):
             second.statistics(window=60)
         assert second.statistics().count == 4
         first.close()

@@ -134,12 +134,12 @@ def test_warnings_of_the_server_are_logged_once_and_shown(
     ("answer", "message"),
     [
         ((401, b""), "responded with 401: put a user and a password"),
-        ((404, b"<html>"), "responded with 404, unlike a Prometheus: is the path right?"),
+        ((404, b"<html>"), "responded with 404, unlike Prometheus: check the path of the URL"),
         ((422, {"status": "error", "error": "too many samples"}), "refuses the query: too many"),
         ((503, {"status": "error", "error": "query timed out"}), "query timed out"),
-        ((200, b"not json"), "responds, but not as a Prometheus does"),
-        ((200, {"status": "success", "data": {"resultType": "scalar"}}), "not as a Prometheus"),
-        ((200, {"status": "success", "data": 3}), "not as a Prometheus"),
+        ((200, b"not json"), "does not respond as Prometheus does"),
+        ((200, {"status": "success", "data": {"resultType": "scalar"}}), "as Prometheus does"),
+        ((200, {"status": "success", "data": 3}), "not respond as Prometheus"),
     ],
 )
 def test_errors_say_what_is_wrong(answer: Answer, message: str) -> None:
@@ -254,7 +254,7 @@ def test_an_openmetrics_export_is_refused_and_says_why(
 ) -> None:
     command = ["history", "export", "prometheus+http://127.0.0.1:1", "--format"]
     assert main([*command, "openmetrics"]) == 1
-    assert "a Prometheus has its series already" in capsys.readouterr().err
+    assert "Prometheus has its series already" in capsys.readouterr().err
     assert main([*command, "json", "--to", str(tmp_path / "x.json")]) == 1
     assert "cannot be reached" in capsys.readouterr().err
 

@@ -272,7 +272,7 @@ def _refused(case: Case, refused: Exception) -> tuple[Outcome, str]:
     wanted = case.notes.get("fail")
     if wanted is None:
         return "failed", str(refused)
-    if isinstance(refused, PromqlError) and "not possible here" in str(refused):
+    if isinstance(refused, PromqlError) and "not supported" in str(refused):
         return "failed", str(refused)
     for how, text in wanted:
         if how == "msg" and text not in str(refused):

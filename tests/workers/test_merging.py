@@ -224,7 +224,7 @@ def test_a_monitor_cannot_join_a_directory_later(tmp_path: Path) -> None:
     monitor.close()
     path = tmp_path / "file"
     path.touch()
-    with pytest.raises(vs.errors.ConfigurationError, match="a file, not a directory"):
+    with pytest.raises(vs.errors.ConfigurationError, match="this is not a directory"):
         make_monitor(path)
 
 

@@ -76,9 +76,11 @@ def test_a_directory_of_another_user_to_which_anybody_may_write_is_refused(tmp_p
     path.chmod(0o1777)
     make_directory(path)
     os.chown(path, 65534, 65534)
-    with pytest.raises(vs.ConfigurationError, match="any user may write to this directory"):
+    with pytest.raises(vs.ConfigurationError, match="this directory belongs to another user"):
         make_monitor(path)
-    with pytest.raises(PermissionError, match="any user may write to it"):
+    with pytest.raises(
+        PermissionError, match="it belongs to another user, and any user may write to it"
+    ):
         make_directory(path)
     assert Leadership(path).acquire()
     assert not list(path.iterdir())

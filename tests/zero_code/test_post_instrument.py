@@ -78,4 +78,4 @@ def test_a_mistake_stops_nothing(
 ) -> None:
     monkeypatch.setenv("VITALSPAN_OPERATIONS", "shop")
     post_instrument()
-    assert "nothing is instrumented by vitalspan: VITALSPAN_OPERATIONS: 'shop'" in caplog.text
+    assert "vitalspan instruments nothing: VITALSPAN_OPERATIONS: 'shop'" in caplog.text

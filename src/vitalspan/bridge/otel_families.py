@@ -134,7 +134,10 @@ class OtelFamilies:
         data = metric.data
         kind = _type_of(data)
         if kind is None:
-            self._tell(metric.name, f"{type(data).__name__} with deltas is not cumulative")
+            self._tell(
+                metric.name,
+                f"its {type(data).__name__} has deltas, but Prometheus needs cumulative values",
+            )
             return
         counter = kind == "counter"
         name, unit = metric_name(
@@ -157,7 +160,7 @@ class OtelFamilies:
         kind = family.metadata.type
         labels = self._label_set(point.attributes, common, _RESERVED.get(kind, ""))
         if labels.text in family.seen:
-            self._tell(name, "two of its points have the same labels", left_out="point")
+            self._tell(name, "another point has the same labels", left_out="point")
             return
         family.seen.add(labels.text)
         if kind == "histogram":
@@ -165,7 +168,9 @@ class OtelFamilies:
             make = exponential_histogram if exponential else classic_histogram
             histogram = make(point, labels, self.strategy)
             if histogram is None:
-                self._tell(name, f"Prometheus has no buckets of scale {point.scale}", "point")
+                self._tell(
+                    name, f"Prometheus does not support buckets of scale {point.scale}", "point"
+                )
                 return
             family.exponential = family.exponential or exponential
             family.histograms.append(histogram)

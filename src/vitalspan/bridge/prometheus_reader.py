@@ -149,8 +149,9 @@ class _Collection:
         if not self._hanging:
             self._hanging = True
             logger.warning(
-                "an asynchronous instrument of OpenTelemetry has not returned for %g s: metrics of "
-                "its meter provider are left out of scrapes until it does",
+                "a callback of an OpenTelemetry instrument has not returned for %g s: the "
+                "metrics of its "
+                "meter provider are missing in scrapes until it does",
                 self._timeout,
             )
 

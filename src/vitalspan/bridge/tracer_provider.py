@@ -37,7 +37,7 @@ def set_up(tracing: str) -> bool:
         MissingExtraError: if the exporter is not installed.
     """
     if tracing != "otlp":
-        raise ConfigurationError(f"tracing={tracing!r} is unknown: use tracing='otlp', or None")
+        raise ConfigurationError(f"tracing={tracing!r:.80} is unknown: use tracing='otlp', or None")
     if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         logger.info("a tracer provider is configured already and is left as it is")
         return False
@@ -57,7 +57,7 @@ def _exporter() -> Any:
     protocol = os.environ.get(variable) or "http/protobuf"
     if protocol not in _EXPORTERS:
         raise ConfigurationError(
-            f"{variable}={protocol!r} is not supported: use {' or '.join(_EXPORTERS)}"
+            f"{variable}={protocol!r:.80} is not supported: use {' or '.join(_EXPORTERS)}"
         )
     transport, feature, extra = _EXPORTERS[protocol]
     try:

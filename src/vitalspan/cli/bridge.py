@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vitalspan.cli.command import Commands, add_command, add_duration
 from vitalspan.errors import ConfigurationError, VitalspanError
+from vitalspan.words import counted
 
 if TYPE_CHECKING:
     from vitalspan.bridge.otlp.settings import OtlpSettings
@@ -35,9 +36,11 @@ def add_to(commands: Commands[Any]) -> None:
         action="extend",
         default=[],
         metavar="URL",
-        help="the targets' metrics, such as http://localhost:9464/metrics",
+        help="the URLs of the metrics, such as http://localhost:9464/metrics",
     )
-    option("--file", metavar="FILE", help="metrics in a file instead; - is standard input")
+    option(
+        "--file", metavar="FILE", help="read the metrics from a file instead; - is standard input"
+    )
     option("--otlp", metavar="ENDPOINT", help="the receiver, such as http://localhost:4318")
     option(
         "--protocol",
@@ -47,19 +50,25 @@ def add_to(commands: Commands[Any]) -> None:
     option("--service", metavar="NAME", help="the service.name of the targets")
     add_duration(parser, "--interval", "how often to scrape (OTEL_METRIC_EXPORT_INTERVAL, or 1m)")
     add_duration(parser, "--timeout", "how long a scrape may take (10s)", default=10.0)
-    option("--once", action="store_true", help="scrape and push once, or print what would be sent")
+    option(
+        "--once",
+        action="store_true",
+        help="scrape and push once; without --otlp, print what would be sent",
+    )
 
 
 def _run(arguments: argparse.Namespace) -> None:
     if bool(arguments.scrape) == bool(arguments.file):
-        raise ConfigurationError("give targets with --scrape, or a file with --file")
+        raise ConfigurationError("give either targets with --scrape, or a file with --file")
     if arguments.file and not arguments.once:
-        raise ConfigurationError("a file is read once: give --once as well")
+        raise ConfigurationError("a file is only read once: add --once")
     if arguments.once and arguments.otlp is None:
         _print_preview(arguments)
         return
     if arguments.otlp is None and not any(os.environ.get(name) for name in _ENDPOINTS):
-        raise ConfigurationError("give the receiver with --otlp, or --once to see what is there")
+        raise ConfigurationError(
+            "give the receiver with --otlp, or use --once to print what would be sent"
+        )
     _bridge(arguments)
 
 
@@ -74,7 +83,10 @@ def _print_preview(arguments: argparse.Namespace) -> None:
         reading = target.read(time)
         print(*preview(reading.batch, reading.resource, time), sep="\n")
         if reading.left_out:
-            print(f"left out: {reading.left_out}, which OpenTelemetry has no counterpart of")
+            print(
+                f"left out: {counted(reading.left_out, 'metric')} "
+                "without a counterpart in OpenTelemetry"
+            )
         if target.error is not None:
             failed = True
             print(f"{target.shown}: {target.error}", file=sys.stderr)

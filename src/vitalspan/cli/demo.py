@@ -17,7 +17,7 @@ MAX_TICK = 3600.0
 def add_to(commands: Commands[Any]) -> None:
     """Add the command and its options."""
     summary = "run a small shop with traffic of its own, and serve its /metrics"
-    more = "It goes through phases, each with another trouble."
+    more = "The shop goes through phases. Each of them has a different problem."
     parser = add_command(commands, "demo", summary, _run, more)
     option = parser.add_argument
     option(
@@ -45,7 +45,7 @@ def add_to(commands: Commands[Any]) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="the visitors' seed (%(default)s)",
+        help="the seed of the visitors' random choices (%(default)s)",
     )
     option(
         "--phase-seconds",
@@ -54,7 +54,7 @@ def add_to(commands: Commands[Any]) -> None:
         metavar="SECONDS",
         help="how long each phase lasts (%(default)g)",
     )
-    option("--rules", metavar="FILE", help="a rule file (the demo's own)")
+    option("--rules", metavar="FILE", help="a rule file instead of the demo's own")
     option(
         "--tick",
         type=_tick,
@@ -66,9 +66,9 @@ def add_to(commands: Commands[Any]) -> None:
         "--alertmanager",
         default="",
         metavar="URL",
-        help="Alertmanagers, separated by commas",
+        help="Alertmanagers that alerts are sent to, separated by commas",
     )
-    option("--webhook", default="", metavar="URL", help="a webhook that gets the alerts")
+    option("--webhook", default="", metavar="URL", help="a webhook that alerts are sent to")
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -82,7 +82,7 @@ def _run(arguments: argparse.Namespace) -> None:
 def _port(text: str) -> int:
     port = int(text) if text.isdecimal() else -1
     if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r:.80} is not a port from 0 to 65535")
     return port
 
 

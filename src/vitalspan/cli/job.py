@@ -17,7 +17,7 @@ _SINKS = "Without a sink, the VITALSPAN_JOB_* variables set the sinks."
 
 def add_to(commands: Commands[Any]) -> None:
     """Add the command and its subcommands."""
-    parser = add_command(commands, "job", "run commands as batch jobs that are watched")
+    parser = add_command(commands, "job", "run commands as monitored batch jobs")
     subcommands = add_subcommands(parser)
     _add_run(subcommands)
     _add_forget(subcommands)
@@ -50,7 +50,7 @@ def _add_run(commands: Commands[Any]) -> None:
         "--within",
         type=duration,
         metavar="DURATION",
-        help="how long a run may take (as long as --every)",
+        help="how long a run may take (the time of --every)",
     )
     option("--trace", action="store_true", help="make a span of the run, and export it by OTLP")
 
@@ -59,7 +59,7 @@ def _add_forget(commands: Commands[Any]) -> None:
     forget = add_command(
         commands,
         "forget",
-        "remove what is stored of a job that will not run any more",
+        "remove the stored metrics of a job that will not run again",
         _forget,
         _SINKS,
     )
@@ -103,13 +103,15 @@ def _run(arguments: argparse.Namespace) -> None:
 def _forget(arguments: argparse.Namespace) -> None:
     job = _job(arguments)
     if not job.sinks:
-        raise ConfigurationError("give a sink that stores something of the job: see --help")
+        raise ConfigurationError(
+            "give a sink that stores metrics of the job, such as --pushgateway or --textfile"
+        )
     try:
         job.forget()
     except Exception as problem:  # noqa: BLE001 - whatever a sink raises
-        raise VitalspanError(f"{job.name} is not forgotten: {problem}") from None
+        raise VitalspanError(f"{job.name} could not be removed: {problem}") from None
     for sink in job.sinks:
-        print(f"{sink.shown}: {job.name} is forgotten")
+        print(f"{sink.shown}: removed {job.name}")
 
 
 def _job(arguments: argparse.Namespace) -> Job:
@@ -134,7 +136,7 @@ def _sinks(arguments: argparse.Namespace) -> list[Sink]:
     if arguments.pushgateway:
         sinks.append(Pushgateway(arguments.pushgateway, labels=_labels(arguments.label)))
     elif arguments.label:
-        raise ConfigurationError("--label is for groups of a Pushgateway: give --pushgateway")
+        raise ConfigurationError("--label is for a Pushgateway: add --pushgateway")
     if arguments.textfile:
         sinks.append(Textfile(arguments.textfile))
     if arguments.ping:

@@ -13,7 +13,7 @@ _FORMATS: Final = ("txt", "md", "html")
 def add_to(commands: Commands[Any]) -> None:
     """Add the command and its options."""
     summary = "print a report on a running service"
-    more = "It is made from the JSON API of the service's page: health, alerts and operations."
+    more = "The report is made from the JSON API of the service's page."
     parser = add_command(commands, "report", summary, _run, more)
     option = parser.add_argument
     option("url", metavar="URL", help="the service's page, such as http://localhost:9464")
@@ -21,7 +21,7 @@ def add_to(commands: Commands[Any]) -> None:
     add_duration(
         parser,
         "--range",
-        "how much of the past the figures of operations are about (1h)",
+        "how far back the figures of operations look (1h)",
         default=3600.0,
     )
     add_duration(parser, "--timeout", "how long a request may take (10s)", default=10.0)

@@ -36,7 +36,7 @@ def add_to(commands: Commands[Any]) -> None:
     option(
         "--instrument",
         metavar="NAMES",
-        help="libraries that are instrumented: all, none, or names with commas between them "
+        help="libraries to instrument: all, none, or names with commas between them "
         "(VITALSPAN_INSTRUMENT, or all)",
     )
     option(

@@ -14,10 +14,8 @@ _MOST_CALLS = 100
 
 def add_to(commands: Commands[Any]) -> None:
     """Add the command and its options."""
-    summary = "print where the running calls of a service are now"
-    more = (
-        "It asks the JSON API of the service's page for the stack of each call, the oldest first."
-    )
+    summary = "print the stacks of the running calls of a service"
+    more = "The stacks come from the JSON API of the service's page. The oldest call is first."
     parser = add_command(commands, "stacks", summary, _run, more)
     option = parser.add_argument
     option("url", metavar="URL", help="the service's page, such as http://localhost:9464")
@@ -37,7 +35,9 @@ def add_to(commands: Commands[Any]) -> None:
 def _limit(text: str) -> int:
     number = int(text)
     if not 1 <= number <= _MOST_CALLS:
-        raise argparse.ArgumentTypeError(f"{text}: use a whole number from 1 to {_MOST_CALLS}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r:.80}: use a whole number from 1 to {_MOST_CALLS}"
+        )
     return number
 
 

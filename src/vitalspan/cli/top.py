@@ -23,8 +23,8 @@ def add_to(commands: Commands[Any]) -> None:
 
     summary = "show operations, health and alerts of running services, live"
     more = (
-        "Rates, shares of errors and percentiles are those between the last two scrapes. With "
-        "NO_COLOR set there are no colours."
+        "Rates, shares of errors and percentiles cover the time between the last two scrapes. "
+        "Set NO_COLOR to turn colours off."
     )
     parser = add_command(commands, "top", summary, _run, more)
     option = parser.add_argument

@@ -26,7 +26,7 @@ def add_to(commands: Commands[Any]) -> None:
     parser.add_argument(
         "--clean",
         action="store_true",
-        help="remove the files, unless a process is still alive; all counts start over",
+        help="remove the files, unless a process is still alive, so that all counts start over",
     )
 
 
@@ -44,7 +44,7 @@ def _workers(arguments: argparse.Namespace) -> None:
     living = [one for one in report.members if one.living]
     if living:
         raise VitalspanError(
-            f"{directory} is in use by {len(living)} processes: stop them first, or leave it"
+            f"{directory} is in use by {len(living)} processes: stop them before you clean it"
         )
     for path in clean(directory):
         print(f"removed {path}")

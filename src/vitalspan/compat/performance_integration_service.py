@@ -142,7 +142,7 @@ class PerformanceIntegrationService:
             operation_name,
             duration_ms / 1000,
             component=component,
-            error=None if success else "it did not succeed",
+            error=None if success else "no error was given",
             measures={"files": files_processed} if files_processed else {},
         )
         cache = self.monitor.cache(component, component=component)

@@ -37,7 +37,7 @@ def load_document(
     text = _read(Path(path), report, kind)
     report.check()
     if empty and not text.strip():
-        report.wrong(Place(report.name), f"is empty: write {empty} if that is meant")
+        report.wrong(Place(report.name), f"is empty: write {empty} if you mean that")
         report.check()
     return parse_document(text, report, kind, extra)
 

@@ -142,7 +142,7 @@ def number_of(node: Node, usable: str, report: Report, least: float, most: float
         number = math.nan
     if least <= number <= most:
         return number
-    report.wrong(node.place, f"{shown(content)} is not possible here: use {usable}")
+    report.wrong(node.place, f"{shown(content)} is not allowed: use {usable}")
     return None
 
 
@@ -165,7 +165,7 @@ def flag_of(node: Node, report: Report) -> bool | None:
         return None
     flag = _FLAGS.get(str(content).lower())
     if flag is None:
-        report.wrong(node.place, f"{shown(content)} is not a choice here: use true or false")
+        report.wrong(node.place, f"{shown(content)} is neither true nor false: use one of them")
     return flag
 
 

@@ -232,7 +232,7 @@ class _Converter:
             self._report.unusable(place, f"{problem}quotes")
         else:
             tag = shown(node.tag.removeprefix(_STANDARD))
-            self._report.unusable(place, f"the tag {tag} is not possible here: leave it out")
+            self._report.unusable(place, f"the tag {tag} is not supported: leave it out")
 
     def _place(self, node: yaml.Node) -> Place:
         mark = node.start_mark

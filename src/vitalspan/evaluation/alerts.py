@@ -108,7 +108,7 @@ class Alerts:
                 without labels fulfils, and for a matcher that cannot be parsed.
         """
         if not isinstance(seconds, (int, float)) or not 0 < seconds < math.inf:
-            raise ValueError(f"seconds={seconds!r:.80}: a silence lasts for a number above 0")
+            raise ValueError(f"seconds={seconds!r:.80}: give the duration of the silence, above 0")
         silence = self.kept_silences.add(where, self._clock.wall() + seconds, comment)
         if self.shared is not None:
             self._request("silence", silence=silence_document(silence))

@@ -117,7 +117,7 @@ class Persistence:
             if is_first:
                 self._restore(written, now, epoch)
         except StoreError as fault:
-            logger.warning("%s: alerts and history start over", fault)
+            logger.warning("%s; alerts and history start over without what is stored", fault)
 
     def _restore(self, written: float, now: float, epoch: float) -> None:
         parts, store = self._parts, self._writer.store

@@ -102,7 +102,7 @@ def _collectors(registry: Collector) -> list[Any]:
 def _check(registry: object, format: object, escaping: str) -> None:  # noqa: A002 - the word for it
     if isinstance(registry, Format):
         raise TypeError(
-            f"generate_latest({registry}): the first argument is a registry, so write "
+            f"generate_latest({registry}): the first argument is the registry: write "
             f"generate_latest(format={registry})"
         )
     if not hasattr(registry, "collect"):
@@ -198,7 +198,9 @@ def _leave_out(collector: Any, monitors: list[MonitorCollector]) -> None:
         monitor.families.counts.note_collector_error(kind)
     if _first_time(type(collector) if isinstance(collector, TargetInfo) else collector):
         logger.warning(
-            "collector %s raised and is left out of scrapes while it does", kind, exc_info=True
+            "collector %s raised an exception, and is left out of scrapes while it does",
+            kind,
+            exc_info=True,
         )
 
 

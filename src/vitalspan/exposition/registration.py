@@ -48,8 +48,8 @@ class Registration:
         except ValueError as clash:
             raise ConfigurationError(
                 f"the registry already has {self._taken_names(collector)}, which this monitor "
-                "exposes too: close the other monitor, if they belong to one, or use another "
-                "registry or a metric_prefix"
+                "needs: close the monitor that they belong to, or use another registry or a "
+                "metric_prefix"
             ) from clash
         self._collectors = [collector]
         if settings.system_metrics:

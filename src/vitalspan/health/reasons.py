@@ -80,7 +80,10 @@ def _absent(factor: Factor, part: Part) -> str:
     if 0 < part.reading.samples < factor.min_count:
         return f"{what}: {part.reading.samples:.0f} of the {factor.min_count} samples that it needs"
     if finite(part.reading.value) is not None:
-        return f"{subject_words(factor.query)} does not count: the components that have it weigh 0"
+        return (
+            f"{subject_words(factor.query)} does not count, "
+            "because its components have the weight 0"
+        )
     return f"{what}: no data{span(factor.query)}"
 
 

@@ -79,7 +79,9 @@ class RegistryMetric:
         if not self._refused:
             self._refused = True
             logger.warning(
-                "more than %d series of %s: rules do not see the others", MAX_SERIES, self._metric
+                "the metric %s has more than %d series, and rules ignore the others",
+                self._metric,
+                MAX_SERIES,
             )
 
 

@@ -179,5 +179,7 @@ class _Growth:
         if not self._refused:
             self._refused = True
             logger.warning(
-                "more than %d series of %s: SLOs do not see the others", MAX_SERIES, self.metric
+                "the metric %s has more than %d series, and SLOs ignore the others",
+                self.metric,
+                MAX_SERIES,
             )

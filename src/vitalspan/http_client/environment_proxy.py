@@ -35,4 +35,6 @@ def _proxy(variable: str, address: str) -> Proxy:
             return Proxy(variable, f"http://{parts.netloc}")
     except (ValueError, ConfigurationError):
         pass
-    raise HttpError(OSError(f"{variable} is not a valid proxy: use one as in http://host:3128"))
+    raise HttpError(
+        OSError(f"{variable} is not a valid URL of a proxy: use one such as http://host:3128")
+    )

@@ -92,7 +92,7 @@ class PrometheusHttp:
     def unexpected(self) -> ServerError:
         """Return the error for a response that is not one of Prometheus."""
         return ServerError(
-            f"{self.shown} responds, but not as a Prometheus does: is the path right?"
+            f"{self.shown} does not respond as Prometheus does: check the path of the URL"
         )
 
     def _refusal(self, response: HttpResponse) -> Exception:
@@ -102,4 +102,4 @@ class PrometheusHttp:
         try:
             return RefusedError(str(json.loads(response.body)["error"]))
         except (ValueError, KeyError, TypeError):
-            return ServerError(f"{responded}, unlike a Prometheus: is the path right?")
+            return ServerError(f"{responded}, unlike Prometheus: check the path of the URL")

@@ -185,7 +185,7 @@ def retry_after(text: str | None, now: float) -> float:
 
 
 def _split(what: str, url: str) -> SplitResult:
-    hint = "give one as in https://host:9093/path"
+    hint = "use one such as https://host:9093/path"
     if not isinstance(url, str):
         raise ConfigurationError(f"{what}: the URL is {type(url).__name__}, not a string: {hint}")
     try:

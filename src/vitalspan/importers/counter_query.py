@@ -79,8 +79,9 @@ class _Reader:
             raise QueryError(f"the query does not add up the rates of a counter: {USABLE}")
         if node.modifier is not None:
             raise QueryError(
-                "the query keeps labels apart: leave `by` or `without` out, and add `by` to the "
-                "SLO in the rule file"
+                "the query groups by labels: leave `by` or `without` out, and add `by` to the "
+                "SLO in the "
+                "rule file"
             )
         inner = _bare(node.expr)
         if self._as_counter and kind_of(inner) == "VectorSelector":
@@ -93,7 +94,7 @@ class _Reader:
         if not ranges or kind_of(ranges[0]) != "MatrixSelector":
             raise QueryError(f"the query does not add up the rates of a counter: {USABLE}")
         if not self._any_window and ranges[0].range.total_seconds() != _WINDOW:
-            raise QueryError("the window of the query is fixed: use {{.window}} in its place")
+            raise QueryError("the window of the query is fixed: use {{.window}} instead")
         return self._selector(ranges[0].vector_selector)
 
     def _selector(self, node: Any) -> CounterSelector:

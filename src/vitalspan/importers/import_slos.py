@@ -57,7 +57,7 @@ def slos_section(imported: ImportedSlos, paths: Iterable[str | Path]) -> str:
         {"slos": imported.slos},
         [
             f"The SLOs of {names}. Their counters have to be in the registry of the process, with",
-            "the labels that are asked for; what Prometheus adds to them is not known there.",
+            "these labels. The process does not know the labels that Prometheus adds.",
         ],
     )
 

@@ -94,7 +94,7 @@ class ImportedSlos:
                 self.leave_out(place, name, mistake)
             return
         if slo.counted != _as_exported(counted):
-            self.leave_out(place, name, "a rule file cannot have one of its conditions")
+            self.leave_out(place, name, "a rule file cannot express one of its conditions")
         else:
             self._names.add(draft["name"])
             self.slos.append(draft)
@@ -164,7 +164,7 @@ class ImportedSlos:
                 names = (matcher.label for matcher in counters.where)
                 doubtful |= dict.fromkeys(name for name in names if name in _OF_TARGETS)
         for matcher in dropped:
-            self.note(place, f"{matcher} is left out: the process has no series but its own")
+            self.note(place, f"{matcher} is left out: a process only has its own series")
         for label in doubtful:
             self.note(
                 place,
@@ -177,12 +177,12 @@ def _event_counters(
     total: CounterQuery, judged: CounterQuery, *, judged_are_good: bool
 ) -> CountedEvents:
     if total.without is not None:
-        raise QueryError("the query for all events takes something away: use one counter")
+        raise QueryError("the query for all events subtracts something: use one counter")
     if judged.without is None:
         return CountedEvents(total.counters, judged.counters, judged_are_good)
     if not _alike(judged.counters, total.counters):
         raise QueryError(
-            "the query takes something away from other events than all: begin it with the query "
+            "the query subtracts from something else than all events: begin it with the query "
             "for all events"
         )
     return CountedEvents(total.counters, judged.without, not judged_are_good)

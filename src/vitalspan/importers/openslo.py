@@ -106,7 +106,8 @@ class _Slo:
         method = spec.text("budgetingMethod", "Occurrences")
         if method != "Occurrences":
             spec.wrong(
-                f"{method or 'no method'} is not possible here: use Occurrences", "budgetingMethod"
+                f"{method or 'an empty method'} is not supported: use Occurrences",
+                "budgetingMethod",
             )
         if spec.items_of("alertPolicies", "policies, each of which begins with -"):
             self._imported.note(
@@ -116,7 +117,7 @@ class _Slo:
         else:
             draft["alerts"] = False
             self._imported.note(
-                metadata.place, "it has no alertPolicies: its alerts are off in the rule file"
+                metadata.place, "it has no alertPolicies, so its alerts are off in the rule file"
             )
         return draft
 
@@ -134,7 +135,7 @@ class _Slo:
     def _window(self, spec: Fields) -> str:
         windows = spec.items_of("timeWindow", "one window")
         if not windows:
-            self._imported.note(spec.place, "it has no timeWindow: it is over 30d, as by default")
+            self._imported.note(spec.place, "it has no timeWindow, so its window is 30d")
             return "30d"
         window = Fields(
             windows[0],
@@ -145,9 +146,7 @@ class _Slo:
         if len(windows) > 1:
             spec.wrong("there are several windows: keep one of them", "timeWindow")
         if "calendar" in window or not window.flag("isRolling", default=False):
-            window.wrong(
-                "error budgets are over rolling windows here: use isRolling: true without calendar"
-            )
+            window.wrong("only rolling windows are supported: use isRolling: true without calendar")
         duration = window.text("duration", "a duration such as 28d")
         if duration is None:
             window.missing("duration", "add one such as 28d")
@@ -163,7 +162,7 @@ class _Slo:
             objective = Fields(node, _OBJECTIVE, self._report, usable="a target such as 0.999")
             targets = [name for name in ("target", "targetPercent") if name in objective]
             if len(targets) != 1:
-                objective.wrong("give target or targetPercent, one of them, such as target: 0.999")
+                objective.wrong("give either target or targetPercent, such as target: 0.999")
                 continue
             [name] = targets
             most, example = (1, "0.999") if name == "target" else (100, "99.9")

@@ -69,7 +69,7 @@ class IndicatorReader:
         names = [name for name in ("good", "bad") if ratio is not None and name in ratio]
         if ratio is None or len(names) != 1:
             if ratio is not None:
-                ratio.wrong("give good or bad, one of them, beside total")
+                ratio.wrong("give either good or bad beside total")
             return None
         [judged] = names
         total, part = self._query(ratio, "total"), self._query(ratio, judged)

@@ -53,7 +53,8 @@ class ImportedRules:
     def summary(self) -> str:
         """A text with the numbers of rules that run in the process and that need a server."""
         text = f"{self.runs} of {counted(self.runs + self.left_out, 'rule')} run in the process"
-        return f"{text}, {self.left_out} need a server" if self.left_out else text
+        need = "needs" if self.left_out == 1 else "need"
+        return f"{text}, {self.left_out} {need} a server" if self.left_out else text
 
 
 def is_rule_file(document: Node) -> bool:

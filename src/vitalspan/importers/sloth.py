@@ -129,7 +129,7 @@ class _Slo:
         if "for" in fields:
             self._imported.note(
                 fields.key("for"),
-                "`for` is left out: the short window of a burn-rate alert stands in for it",
+                "`for` is left out: the short window of a burn-rate alert does the same",
             )
         raised: dict[str, Any] = {}
         severity = self._severity(fields, kind)
@@ -154,7 +154,9 @@ class _Slo:
         severity = severity_named(name) if kind else None
         if severity is None:
             instead = (
-                f"its {kind} alerts are {severity_named(kind)}" if kind else "they keep theirs"
+                f"its {kind} alerts get the severity {severity_named(kind)}"
+                if kind
+                else "its alerts keep their usual severities"
             )
             self._imported.note(
                 labels.key("severity"),

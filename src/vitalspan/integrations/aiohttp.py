@@ -55,7 +55,7 @@ def instrument(app: web.Application, **options: Unpack[HttpOptions]) -> None:
         return
     if app.frozen:
         raise ConfigurationError(
-            "the application runs already: call instrument() before you start it"
+            "the application is already running: call instrument() before you start it"
         )
     operations = HttpOperations(**options)
     # Outside of all other middlewares.

@@ -137,7 +137,9 @@ def poll_queues(
             return int(broker.get_queue_message_counts(queue)[0])
 
     else:
-        raise ConfigurationError(f"{type(broker).__qualname__} does not know how long queues are")
+        raise ConfigurationError(
+            f"{type(broker).__qualname__} cannot tell the length of its queues"
+        )
     return QueuePoller(length, queues, interval, monitor).start()
 
 

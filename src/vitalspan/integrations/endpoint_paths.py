@@ -45,7 +45,7 @@ class EndpointPaths:
         self.page = (_checked_path("page_path", page_path) or "").rstrip("/")
         if page_path is not None and (not self.page or self.page in self.metrics):
             raise ConfigurationError(
-                f"page_path={page_path!r:.80}: use a path at which nothing else is, such as "
+                f"page_path={page_path!r:.80}: use a path that nothing else uses, such as "
                 "'/vitalspan'"
             )
         self._below_page = f"{self.page}/"

@@ -239,7 +239,7 @@ class HttpCall(RequestCall):
         try:
             return find()
         except Exception:  # noqa: BLE001 - the application must not fail
-            self._note("end", "the route of a request is not found")
+            self._note("end", "the route of a request could not be found")
             return ""
 
     def answer(self) -> None:

@@ -71,5 +71,7 @@ class QueuePoller:
                 if queue not in self._failing:
                     self._failing.add(queue)
                     logger.warning(
-                        "the length of the queue %s is unknown: %s", queue, value_text(problem)
+                        "the length of the queue %s could not be read: %s",
+                        queue,
+                        value_text(problem),
                     )

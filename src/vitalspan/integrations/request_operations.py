@@ -214,7 +214,7 @@ class RequestCall:
             if self._span is not None:
                 self._end_span(self._span, details, target, status, error)
         except Exception:  # noqa: BLE001 - the program must not fail
-            self._note("end", "a request is not recorded as it should be")
+            self._note("end", "a request could not be recorded completely")
         finally:
             end(site, record, seconds)
 

@@ -90,7 +90,7 @@ class TaskOperations:
             headers[PUBLISHED] = repr(self.monitor.clock.wall())
             propagate.inject(headers)
         except Exception:  # noqa: BLE001 - the message has to be sent
-            self._note("begin", "a message has no trace context")
+            self._note("begin", "the trace context could not be added to a message")
 
     def begin(
         self,
@@ -120,7 +120,7 @@ class TaskOperations:
             call = TaskCall(self, task, queue, headers or {})
             self._count_waiting(call, headers or {}, published, not_before)
         except Exception:  # noqa: BLE001 - the task has to run
-            self._note("begin", "a task is not recorded")
+            self._note("begin", "a task could not be recorded")
             return None
         return call
 
@@ -132,7 +132,7 @@ class TaskOperations:
             task, queue = self._metrics.bounded(value_text(task), value_text(queue))
             self._metrics.ended(task, queue, outcome)
         except Exception:  # noqa: BLE001 - the worker has to go on
-            self._note("end", "the outcome of a task is not counted")
+            self._note("end", "the outcome of a task could not be counted")
         now = self._now()
         if now >= self._publish_after:
             # The main process of a worker has no publishing thread, so that it can fork safely.
@@ -224,7 +224,7 @@ class TaskCall:
             if counted:
                 operations._metrics.ended(self.task, self.queue, outcome)  # noqa: SLF001 - see above
         except Exception:  # noqa: BLE001 - the worker has to go on
-            operations._note("end", "a task is not recorded as it should be")  # noqa: SLF001
+            operations._note("end", "a task could not be recorded completely")  # noqa: SLF001
         finally:
             # The library may end a task in another context than it began in.
             with suppress(ValueError):

@@ -120,7 +120,10 @@ class Job:
         if not inspect.isroutine(func) or inspect.isasyncgenfunction(func):
             raise TypeError(f"job {self.name}: {func!r:.80} is not a function")
         if inspect.isgeneratorfunction(func):
-            raise TypeError(f"job {self.name}: {func!r:.80} is a generator: call it in a function")
+            raise TypeError(
+                f"job {self.name}: {func!r:.80} is a generator "
+                "function: decorate a function that runs it"
+            )
         decorated: Any
         if inspect.iscoroutinefunction(func):
 
@@ -178,7 +181,7 @@ class Job:
             if job is self:
                 _runs.set((*runs[:index], *runs[index + 1 :]))
                 return run
-        raise RuntimeError("a job ends in a context that it was not started in")
+        raise RuntimeError("a job has to end in the same thread or task that it was started in")
 
 
 _runs: ContextVar[tuple[tuple[Job, JobRun], ...]] = ContextVar("vitalspan_job_runs", default=())

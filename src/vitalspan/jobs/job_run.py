@@ -125,7 +125,7 @@ class JobRun:
             if not get_current_span().get_span_context().is_valid:
                 self._token = context.attach(context_of_environment())
         except Exception:  # noqa: BLE001 - whatever a propagator makes of the variables
-            logger.warning("the trace context of the environment is not used", exc_info=True)
+            logger.warning("the trace context of the environment could not be used", exc_info=True)
 
     def _is_marked_as_failed(self) -> bool:
         record = self._call._record if self._call is not None else []  # noqa: SLF001
@@ -135,4 +135,4 @@ class JobRun:
         self._monitor._recorder.internal_errors.counts["job"] += 1  # noqa: SLF001 - a part of it
         self._noted += 1
         if self._noted <= _FAILURES:
-            logger.warning("job %s is not reported: %s", self._report.name, problem)
+            logger.warning("job %s could not be reported: %s", self._report.name, problem)

@@ -62,4 +62,4 @@ class Otlp:
         points = exporter.sender.points
         lost = points["rejected"] + points["dropped"]
         if lost:
-            raise ConnectionError(f"{lost} data points were not taken")
+            raise ConnectionError(f"{lost} data points were not accepted")

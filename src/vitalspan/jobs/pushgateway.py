@@ -44,7 +44,8 @@ class Pushgateway:
             check_name(name, "label")
             if name == "job":
                 raise ConfigurationError(
-                    "Pushgateway: the label job is the name of the job: leave it out of labels"
+                    "Pushgateway: the label job is set to the name of the job: leave it out "
+                    "of labels"
                 )
             self._labels[name] = value_text(value)
 

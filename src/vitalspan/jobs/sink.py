@@ -75,7 +75,7 @@ class SinkThreads:
             queue.close()
         for sink, queue in self._queues:
             if not queue.join(deadline - self._now()):
-                self._note(f"{sink.shown} takes too long and is not waited for")
+                self._note(f"{sink.shown} takes too long, so its report may be lost")
 
     def _tell(self, sink: Sink, report: JobReport) -> None:
         try:

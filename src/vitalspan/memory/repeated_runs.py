@@ -113,8 +113,8 @@ def growth(
             sizes[run] = tracemalloc.get_traced_memory()[0]
         if not tracemalloc.is_tracing():
             raise VitalspanError(
-                "the function has stopped tracemalloc, so its growth is not known: take "
-                "tracemalloc.stop() out of what is measured"
+                "the function has called tracemalloc.stop(), so its growth is unknown: remove "
+                "that call"
             )
         changed = differences(before, snapshot(), top=_LINES)
     finally:
@@ -134,12 +134,16 @@ def _is_leak(whole: Trend, later: Trend, confidence: float) -> bool:
 def _check(function: Callable[[], object], runs: int, warmup: int, confidence: float) -> None:
     if inspect.iscoroutinefunction(function):
         raise TypeError(
-            f"{function!r:.80} is a coroutine function, which would never run: give "
+            f"{function!r:.80} is a coroutine function, which would never run: use "
             "'lambda: asyncio.run(function())'"
         )
     if not MIN_RUNS <= runs <= MAX_RUNS:
-        raise ConfigurationError(f"runs={runs!r:.80}: write {MIN_RUNS} to {MAX_RUNS}")
+        raise ConfigurationError(
+            f"runs={runs!r:.80}: use a whole number from {MIN_RUNS} to {MAX_RUNS}"
+        )
     if warmup < 0:
-        raise ConfigurationError(f"warmup={warmup!r:.80}: write how many runs, zero or more")
+        raise ConfigurationError(f"warmup={warmup!r:.80}: use a whole number from 0 up")
     if not 0.5 <= confidence < 1:
-        raise ConfigurationError(f"confidence={confidence!r:.80}: write 0.95 or 0.99, for instance")
+        raise ConfigurationError(
+            f"confidence={confidence!r:.80}: use a number from 0.5 to below 1, such as 0.95"
+        )

@@ -84,8 +84,8 @@ def snapshot() -> tracemalloc.Snapshot:
     """
     if not tracemalloc.is_tracing():
         raise VitalspanError(
-            "there is nothing to take a snapshot of, since no allocations are noted: use "
-            "'with vitalspan.memory.track():' or call tracemalloc.start() first"
+            "allocations are not being traced, so a snapshot would be empty: call "
+            "tracemalloc.start() first, or use 'with vitalspan.memory.track():'"
         )
     own = [tracemalloc.Filter(inclusive=False, filename_pattern=name) for name in _OWN_FILES]
     for pattern in _OWN_FILES:
@@ -118,9 +118,9 @@ def differences(
         ConfigurationError: if `by` is something else, or `top` is negative.
     """
     if by not in _KEY_TYPES:
-        raise ConfigurationError(f"by={by!r:.80}: write 'line', 'file' or 'traceback'")
+        raise ConfigurationError(f"by={by!r:.80}: use 'line', 'file' or 'traceback'")
     if top < 0:
-        raise ConfigurationError(f"top={top!r:.80}: write how many there are to be, zero or more")
+        raise ConfigurationError(f"top={top!r:.80}: use a whole number from 0 up")
     changed = [one for one in all_differences(before, after, by) if one.size_diff or one.count_diff]
     return changed[:top]
 

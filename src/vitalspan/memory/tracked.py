@@ -78,7 +78,9 @@ def track(*, frames: int = 1) -> Iterator[Tracked]:
         ConfigurationError: for an invalid number of frames.
     """
     if not 1 <= frames <= _MAX_FRAMES:
-        raise ConfigurationError(f"frames={frames!r:.80}: write a number from 1 to {_MAX_FRAMES}")
+        raise ConfigurationError(
+            f"frames={frames!r:.80}: use a whole number from 1 to {_MAX_FRAMES}"
+        )
     started = tracing.begin(frames)
     try:
         tracked = Tracked(snapshot())

@@ -256,9 +256,9 @@ class Delivery(Generic[M]):
             return
         with suppress(Exception):
             logger.warning(
-                "receiver %s was closed and does not know how alerts are now: %s",
+                "receiver %s was closed before it got the latest alerts: %s",
                 self.name,
-                error or f"{left} messages waited longer than it could be waited for",
+                error or f"there was no time left to send {left} messages",
             )
 
     def _log(self, error: UndeliveredError | None, circuit: CircuitState, *, news: bool) -> None:
@@ -266,8 +266,8 @@ class Delivery(Generic[M]):
         with suppress(Exception):
             if error is None:
                 if news:
-                    logger.info("receiver %s takes messages again", self.name)
+                    logger.info("receiver %s accepts messages again", self.name)
             elif news:
-                logger.warning("receiver %s was not told about alerts: %s", self.name, error)
+                logger.warning("alerts could not be sent to receiver %s: %s", self.name, error)
             else:
                 logger.debug("receiver %s failed again, circuit %s: %s", self.name, circuit, error)

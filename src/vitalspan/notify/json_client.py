@@ -85,8 +85,9 @@ class JsonClient:
             if target.origin == self._target.origin:
                 return target.selector
         raise UndeliveredError(
-            f"{response.status}: redirected to {shown(location)}, which is not followed: "
-            "give that address, if it is right",
+            f"answered {response.status}, a redirection to {shown(location)}, which is not "
+            "followed: "
+            "use that address if it is right",
             again=False,
         )
 

@@ -90,7 +90,7 @@ class Dispatcher:
             require()
         with self._lock:
             if any(member is receiver for member, _ in self._receivers):
-                raise ConfigurationError(f"{receiver!r:.80} is a receiver already")
+                raise ConfigurationError(f"{receiver!r:.80} has been added already")
             deliveries = self._deliveries_for(receiver.name, endpoints)
             self._receivers = (*self._receivers, (receiver, deliveries))
 
@@ -133,7 +133,7 @@ class Dispatcher:
                 delivery.enqueue(notifiable, now, interval, silences)
             except Exception:  # noqa: BLE001 - one receiver must not keep it from others
                 with suppress(Exception):
-                    logger.warning("receiver %s was left out", delivery.name, exc_info=True)
+                    logger.warning("receiver %s could not be updated", delivery.name, exc_info=True)
 
     def adopt(self, alerts: Sequence[Alert], now: float, interval: float) -> None:
         """Remember what another process sends to the same receivers, and send nothing.

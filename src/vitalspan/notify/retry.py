@@ -52,7 +52,7 @@ def require() -> None:
         with imports_finish_first:
             import tenacity  # noqa: F401, PLC0415 - only who has receivers needs it
     except ImportError:
-        raise MissingExtraError("telling receivers about alerts", "notify") from None
+        raise MissingExtraError("sending alerts to receivers", "notify") from None
 
 
 def with_retries(

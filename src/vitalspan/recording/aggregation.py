@@ -271,7 +271,9 @@ class Aggregator(MonitorPart):
                 try:
                     session.add(series, counted)
                 except Exception:  # noqa: BLE001 - the call itself is counted
-                    self._internal_errors.note("session", "calls are missing in their session")
+                    self._internal_errors.note(
+                        "session", "calls could not be counted in their session"
+                    )
                 for record in counted.noted:
                     # A reader of the batches of other threads may meet this record again.
                     record[3].enclosure = None
@@ -286,7 +288,7 @@ class Aggregator(MonitorPart):
             series.records += [record for record in here if record[1] == IN_PROGRESS or not ours]
         if not ours:
             raise fault
-        self._internal_errors.note("fold", "folding recorded calls failed")
+        self._internal_errors.note("fold", "counting recorded calls failed")
 
     def _grow(self, series: Series) -> None:
         if series.batch == SMALL_BATCH and self._large:

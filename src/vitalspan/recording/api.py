@@ -232,7 +232,7 @@ class Api(MonitorPart):
         try:
             recorder.record(self.component, self.name, usage)
         except Exception:  # noqa: BLE001 - the user's call must not fail
-            self._recording.internal_errors.note("api", "the usage of a model is not counted")
+            self._recording.internal_errors.note("api", "the usage of a model could not be counted")
 
     def _amount(self, what: str, amount: float) -> float:
         return self._checked(what, amount) or 0
@@ -242,7 +242,7 @@ class Api(MonitorPart):
         try:
             return amount_of(amount)
         except ValueError as fault:
-            message = f"{what} of a call to {self.name!r} left out: {fault}"
+            message = f"the {what} of a call to {self.name!r:.80} could not be counted: {fault}"
             self._recording.internal_errors.note("api", message, trace=False)
             return None
 

@@ -60,10 +60,10 @@ class ArgumentLabels:
         for label, (name, get) in labels.items():
             named = name in parameters and not parameters[name].kind.name.startswith("VAR")
             if not takes_any and not named:
-                names = ", ".join(parameters) or "none that can be seen"
+                names = ", ".join(parameters) or "unknown"
                 raise TypeError(
-                    f"label {label!r} takes the argument {name!r}, but the function has no such "
-                    f"parameter: it has {names}"
+                    f"label {label!r} uses the argument {name!r}, but the function has no such "
+                    f"parameter; its parameters are {names}"
                 )
             default = parameters[name].default if name in parameters else _MISSING
             self._sources.append((label, name, positions.get(name, len(parameters)), default, get))

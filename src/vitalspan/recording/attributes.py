@@ -48,7 +48,7 @@ def attribute_key(key: object) -> str:
         TypeError: if the key is not a string or is empty, which OpenTelemetry would refuse.
     """
     if not isinstance(key, str) or not key:
-        raise TypeError("the key of an attribute has to be a string that is not empty")
+        raise TypeError("the key of an attribute has to be a string, and not empty")
     return value_text(key)
 
 

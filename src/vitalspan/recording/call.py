@@ -47,7 +47,9 @@ class Call:
             measure: a name of letters, digits and underscores.
             amount: zero or more; the amounts of one call are summed.
         """
-        self._try("measure", "a measure is left out", lambda: self._add(measure, amount))
+        self._try(
+            "measure", "a measure could not be added to a call", lambda: self._add(measure, amount)
+        )
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Set an attribute of this call's span and of its entry in the recent calls.
@@ -72,7 +74,9 @@ class Call:
             name: the name of the label.
             value: the value of the label; an empty one leaves the label out.
         """
-        self._try("label", "a label is left out", lambda: self._set_label(name, value))
+        self._try(
+            "label", "a label could not be set on a call", lambda: self._set_label(name, value)
+        )
 
     def fail(self, reason: object = "", *, error_type: str = OTHER) -> None:
         """Count this call as an error, whether or not it raises.
@@ -126,7 +130,9 @@ class Call:
         labels = dict(details.labels or {})
         labels[name] = value_text(value)
         if len({*labels, *dict(self._record[2].series.labels)}) > MAX_LABELS:
-            raise ConfigurationError(f"label {name!r} is one too many, {MAX_LABELS} are possible")
+            raise ConfigurationError(
+                f"label {name!r:.80} is one too many: use at most {MAX_LABELS}"
+            )
         details.labels = labels
         if self._span is not None:
             self._span.set_attribute(name, labels[name])
@@ -135,12 +141,13 @@ class Call:
         check_name(measure, "measure")
         if measure in RESERVED_MEASURES:
             raise ConfigurationError(
-                f"measure {measure!r} would take the name of operation_{measure}_total: "
-                "choose another name"
+                f"measure {measure!r:.80} would become operation_{measure}_total, a metric of "
+                "vitalspan: choose another name"
             )
         if measure.endswith("_total"):
             raise ConfigurationError(
-                f"measure {measure!r} becomes operation_{measure}_total: leave out its ending"
+                f"measure {measure!r:.80} ends with _total, which vitalspan adds itself: leave "
+                "it out"
             )
         checked = amount_of(amount)
         details = details_of(self._record)
@@ -150,7 +157,8 @@ class Call:
         new = measure not in details.measures and measure not in counted
         if new and len(counted) + len(details.measures) >= MAX_MEASURES:
             raise ConfigurationError(
-                f"measure {measure!r} is one too many: a series has {MAX_MEASURES} at most"
+                f"measure {measure!r:.80} is one too many: use at most {MAX_MEASURES} in an "
+                "operation"
             )
         details.measures[measure] = details.measures.get(measure, 0) + checked
         details.counted = True

@@ -101,7 +101,8 @@ class CallSiteTable:
             # one.
             self._code_names[site.series] = code_name
             logger.warning(
-                "%s and %s are both recorded as the operation %s: give one of them a name, or "
+                "%s and %s are both recorded as the operation %s: give one of them another "
+                "name, or "
                 "set qualified_names=True",
                 first,
                 code_name,
@@ -122,12 +123,13 @@ class CallSiteTable:
             raise TypeError("operation() in a with statement needs a name: operation('parse')")
         if options.argument_labels:
             raise TypeError(
-                "a block has no arguments to make labels from: give it the value itself"
+                "a block has no arguments to take labels from: give the value of the label itself"
             )
         if options.error_results is not None:
             raise TypeError(
-                "error_results= judges what is returned, and a block returns nothing: use "
-                "call.fail() in it"
+                "error_results= is for functions, because a block returns nothing: call "
+                "call.fail() in "
+                "the block"
             )
         site = self.add(options)
         full = len(self.blocks) >= MAX_BLOCK_SITES or self.recorder.series_table.is_overflow(

@@ -124,7 +124,9 @@ class CounterTable:
             if session is not None:
                 session.add_amount(counted, column, amount)
         except Exception:  # noqa: BLE001 - the user's code must not fail
-            self.internal_errors.note("session", "a lookup or a call is not counted in its session")
+            self.internal_errors.note(
+                "session", "a lookup or a call could not be counted in its session"
+            )
 
     def reset(self) -> None:
         """Start over from zero, with a lock that no other thread can hold."""
@@ -155,6 +157,8 @@ class CounterTable:
                 table[key] = kind(*key, self)
         if refused and first:
             logger.warning(
-                "more than %d caches or APIs: further ones are counted as %s", MAX_NAMES, OVERFLOW
+                "there are more than %d caches or APIs, so further ones are counted as %s",
+                MAX_NAMES,
+                OVERFLOW,
             )
         return table[key]

@@ -139,7 +139,9 @@ class _LabelledSites:
         try:
             return self._labels.read(args, kwargs)
         except Exception:  # noqa: BLE001 - the user's call must not fail
-            self._site.recorder.internal_errors.note("label", "a label of an argument is left out")
+            self._site.recorder.internal_errors.note(
+                "label", "a label from an argument could not be added"
+            )
             return ()
 
 
@@ -154,8 +156,8 @@ def _wrap(target: Any, site: CallSite, sites: _LabelledSites | None) -> Callable
     if any(map(inspect.isasyncgenfunction, bodies)):
         if site.options.error_results is not None:
             raise TypeError(
-                "error_results= judges what is returned, and an asynchronous generator returns "
-                "nothing: use vitalspan.current_call().fail() in it"
+                "error_results= cannot be used here, because an asynchronous generator returns "
+                "nothing: call vitalspan.current_call().fail() in it"
             )
         return generators.async_generator_function(site_of, target)
     if any(map(_is_coroutine_function, bodies)):
@@ -168,8 +170,9 @@ def _wrap(target: Any, site: CallSite, sites: _LabelledSites | None) -> Callable
         return generators.generator_function(site_of, target)
     if inspect.iscoroutinefunction(inspect.unwrap(inner)):
         logger.warning(
-            "%s is timed as a plain function, which returns a coroutine: put the operation next to "
-            "the coroutine function, or mark what is around it by inspect.markcoroutinefunction",
+            "%s returns a coroutine, but only the call that creates it is timed: put "
+            "@operation next "
+            "to the coroutine function, or mark its wrapper with inspect.markcoroutinefunction",
             site.code_name,
         )
     if sites is None:
@@ -191,7 +194,7 @@ def _check(target: Any) -> None:
     if isinstance(target, type):
         raise TypeError(
             f"operation cannot decorate the class {target.__qualname__}: decorate its methods, "
-            "or the function that makes the instance"
+            "or the function that creates instances"
         )
     if isinstance(target, (property, functools.cached_property)):
         raise TypeError(
@@ -201,7 +204,7 @@ def _check(target: Any) -> None:
     if not callable(target):
         raise TypeError(
             f"operation decorates functions, not {type(target).__qualname__}: decorate the "
-            "function in it, or record a block by  with operation('name'):"
+            "function in it, or record a block with operation('name')"
         )
 
 

@@ -32,7 +32,9 @@ def amount_of(value: object) -> float:
     except Exception:  # noqa: BLE001 - a user's __float__ may raise anything
         amount = math.nan
     if not math.isfinite(amount) or amount < 0 or isinstance(value, (str, bytes, bytearray)):
-        raise ValueError(f"a counter takes finite amounts from 0 up, not {value_text(value)!r:.80}")
+        raise ValueError(
+            f"a counter only takes finite numbers from 0 up, not {value_text(value)!r:.80}"
+        )
     return amount
 
 

@@ -68,7 +68,9 @@ def note_span(record: Record, span: Span) -> None:
     try:
         details_of(record).span = span.get_span_context()
     except Exception:  # noqa: BLE001 - the user's call must not fail
-        record[2].recorder.internal_errors.note("begin", "a running call has no trace id")
+        record[2].recorder.internal_errors.note(
+            "begin", "the trace id of a running call is unknown"
+        )
 
 
 def close_span(record: Record, span: Span, error: BaseException | None = None) -> None:
@@ -83,7 +85,7 @@ def close_span(record: Record, span: Span, error: BaseException | None = None) -
             details.span = span.get_span_context()
         spans.end(span, details, error)
     except Exception:  # noqa: BLE001 - the user's call must not fail
-        record[2].recorder.internal_errors.note("end", "a span is not ended as it should be")
+        record[2].recorder.internal_errors.note("end", "a span could not be ended properly")
 
 
 class MeasuredCall:

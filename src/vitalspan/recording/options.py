@@ -188,8 +188,8 @@ def _check_errors(errors: object) -> None:
     if all(exceptions) or (callable(errors) and not isinstance(errors, type)):
         return
     raise ConfigurationError(
-        f"errors={errors!r:.80}: use exception types, or a function that returns for an exception "
-        "whether it is an error"
+        f"errors={errors!r:.80}: use exception types, or a function that takes an exception and "
+        "returns whether it is an error"
     )
 
 

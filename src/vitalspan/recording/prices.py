@@ -97,9 +97,14 @@ class PriceTable:
                     f"the {name} price of {shown(model)} is {amount!r:.80}: use dollars, 0 or more"
                 )
         if not isinstance(model, str) or not model:
-            raise ConfigurationError(f"{model!r:.80} is not a model: use its name or a pattern")
+            raise ConfigurationError(
+                f"{model!r:.80} is not a model: use the name of a model or a pattern"
+            )
         if model not in self._prices and len(self._prices) >= MAX_PRICES:
-            raise ConfigurationError(f"a price table has {MAX_PRICES} models at most")
+            raise ConfigurationError(
+                f"a price table can have {MAX_PRICES} models at "
+                "most: use patterns for similar models"
+            )
         self._prices = {**self._prices, model: price}
 
     def replace(self, prices: Mapping[str, Mapping[str, Any]]) -> None:

@@ -180,8 +180,8 @@ class Recorder(MonitorPart):
                     unchanged.append(series)
         if unchanged:
             logger.warning(
-                "calls are counted already, so the bucket boundaries of %d series stay as they "
-                "are until the process starts again; operation %s is one of them",
+                "the bucket boundaries of %d series cannot change, because their calls are being "
+                "counted already: restart the process; operation %s is one of them",
                 len(unchanged),
                 unchanged[0].operation,
             )

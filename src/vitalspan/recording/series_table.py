@@ -157,8 +157,8 @@ class SeriesTable:
         # Not under the lock, because a logging handler in another thread may need it.
         if first:
             logger.warning(
-                "more than %d distinct sets of operation labels: further ones are recorded as %s; "
-                "raise max_series, or use attributes for values without bound",
+                "there are more than %d distinct sets of operation labels, so further ones are "
+                "recorded as %s: raise max_series, or use attributes for unbounded values",
                 self.limit,
                 OVERFLOW,
             )

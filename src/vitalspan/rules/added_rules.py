@@ -87,7 +87,8 @@ def check(rules: RuleSet, metric_prefix: str) -> None:
     twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise ConfigurationError(
-            f"SLO {min(twice)!r} is both in the rule file and added: rename one"
+            f"SLO {min(twice)!r:.80} is in the rule file and was added by the program: rename "
+            "one of them"
         )
     if rules.health is not None:
         problem = cycle_mistake(rules.health.components) or self_reference_mistake(

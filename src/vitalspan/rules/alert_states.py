@@ -229,7 +229,8 @@ class AlertStates(ABC):
     def _check_limit(self, alert_count: int, now: float) -> None:
         if self.limit and alert_count > self.limit:
             raise TooManyAlertsError(
-                f"{alert_count} alerts, and its group allows {self.limit}", self.end(now)
+                f"{alert_count} alerts are more than the limit of its group, {self.limit}",
+                self.end(now),
             )
 
     def _change(self, key: Key, instance: AlertInstance) -> AlertChange | None:

@@ -185,8 +185,8 @@ def _burn_rule(slo: Slo, window: BurnWindow, severity: Severity, alert: SloAlert
     annotations = {
         "summary": f"{about} spends its error budget {{{{ $value | humanize }}}} times too fast",
         "description": f"Over the last {long} more than {spent} of the "
-        f"error budget of {duration_text(slo.window)} went; {duration_text(window.short)} say it "
-        "still goes on.",
+        f"error budget of {duration_text(slo.window)} was spent, and it is still being spent too "
+        f"fast in the last {duration_text(window.short)}.",
     }
     return Rule(
         alert=slo.alert or f"{_camel(slo.name)}BudgetBurn",

@@ -195,7 +195,7 @@ class ExpressionState(AlertStates):
         query = self._queries.get(text)
         if query is None:
             if not self._store.has_everything:
-                raise TemplateError(f"the query {text!r:.100} is not one that is written there")
+                raise TemplateError(f"the query {text!r:.100} is not written out in the template")
             query = self._queries[text] = compile_query(text)
         try:
             vector = query.evaluate(query.context(self._store, self._store.now))

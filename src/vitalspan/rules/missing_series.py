@@ -202,10 +202,9 @@ def _log(reasons: Mapping[AlertStates, str]) -> None:
     more = len(texts) - _MOST_LOGGED
     rest = [f"and {more} more"] if more > 0 else []
     logger.warning(
-        "%s about something that did not exist in the first %s, and %s silent until it does: %s",
-        f"{counted(len(reasons), 'rule')} {'is' if len(reasons) == 1 else 'are'}",
+        "%s something that did not exist in the first %s, and cannot fire until it does: %s",
+        f"{counted(len(reasons), 'rule')} {'uses' if len(reasons) == 1 else 'use'}",
         duration_text(PATIENCE),
-        "stays" if len(reasons) == 1 else "stay",
         "; ".join([*texts[:_MOST_LOGGED], *rest]),
     )
 

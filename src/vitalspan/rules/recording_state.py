@@ -53,6 +53,8 @@ class RecordingState:
         if len({labels for labels, _ in vector}) < len(vector):
             raise EvaluationError(f"{SAME_LABELS} after applying rule labels")
         if self._limit and len(vector) > self._limit:
-            raise EvaluationError(f"{len(vector)} series, and its group allows {self._limit}")
+            raise EvaluationError(
+                f"{len(vector)} series are more than the limit of its group, {self._limit}"
+            )
         self._store.record(self.owner, vector)
         return []

@@ -113,7 +113,7 @@ class RuleFiles(ABC):
         """
         number = getattr(signal, "SIGHUP", None) if number is None else number
         if number is None:
-            raise ValueError("this system has no SIGHUP: name another signal")
+            raise ValueError("this system has no SIGHUP: pass the number of another signal")
         before = signal.getsignal(number)
 
         def handle(received: int, frame: FrameType | None) -> None:
@@ -146,7 +146,9 @@ class RuleFiles(ABC):
         except ConfigurationError as refused:
             self._stamps_in_force = reading.stamps
             self.reload_failed = True
-            logger.error("the previous rules stay in force: %s", refused)
+            logger.error(
+                "the new rules have mistakes, so the previous ones stay in force: %s", refused
+            )
             return False
         return True
 

@@ -194,7 +194,8 @@ def self_reference_mistake(factors: Iterable[Factor], prefix: str) -> str:
         series = factor.query.series
         if series is not None and factor.counts and is_made_of_scores(factor.query, prefix):
             return (
-                f"factor {factor.name!r} is on {series}, which is made of the score or of alerts "
-                "on it, and would feed on itself: use what that is made of, or alert_points"
+                f"factor {factor.name!r:.80} uses {series}, which is computed from the score "
+                "itself: "
+                "use the signals that the score is computed from, or alert_points"
             )
     return ""

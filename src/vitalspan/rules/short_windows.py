@@ -57,8 +57,8 @@ def window_problem(query: Query, scrape: float) -> str:
     happens = "it would always fire" if signal.absence else "it would never have data"
     good = duration_text(_GOOD_SAMPLES * scrape)
     return (
-        f"Prometheus needs two samples within the window, which {duration_text(window)} with a "
-        f"scrape every {duration_text(scrape)} do not have, so {happens}: use {good} or more"
+        f"Prometheus needs at least two samples, but a window of {duration_text(window)} has fewer "
+        f"with a scrape every {duration_text(scrape)}, so {happens}: use {good} or more"
     )
 
 
@@ -72,10 +72,10 @@ def derivation_problem(query: Query, sampling: Sampling) -> str:
         problem = "Prometheus would compare a sample with itself"
     elif kind == "anomaly":
         least = good = MIN_TRAINING * max(_USUAL_TICK, sampling.interval or 0.0)
-        problem = f"there are no {MIN_TRAINING} values, without which nothing is unusual"
+        problem = f"there are fewer than {MIN_TRAINING} values, too few to say what is unusual"
     else:
         least, good = _LEAST_SAMPLES * sampling.step, _GOOD_SAMPLES * sampling.step
-        problem = "Prometheus has no two values to draw a line through"
+        problem = "Prometheus has fewer than two values, too few for a line"
     if over >= least:
         return ""
     return f"within {duration_text(over)} {problem}: use {duration_text(good)} or more"
@@ -113,7 +113,7 @@ def interval_problems(interval: float, query: Query, *, reads_alerts: bool) -> I
     if interval > query.window and not signal_of(query).instant:
         window = duration_text(query.window)
         yield (
-            f"the rule is evaluated every {every} and looks back {window}, so nothing sees what "
+            f"the rule is evaluated every {every} but only looks back {window}, so it misses what "
             f"happens in between: use a window of {every} or more"
         )
     if interval > LONGEST_INTERVAL and reads_alerts:

@@ -58,9 +58,10 @@ class Silences:
         matchers = tuple(parse_matcher(label, value) for label, value in where.items())
         if all(matcher.matches("") for matcher in matchers):
             raise ValueError(
-                f"a silence of {dict(where)!r:.200} would silence alerts that have none of these "
-                "labels: give at least one label a value that is not empty; "
-                "{'alertname': '=~.+'} silences everything"
+                f"a silence of {dict(where)!r:.200} would silence alerts without these labels, "
+                "too: "
+                "give at least one label a value that is not empty; to silence everything, use "
+                "{'alertname': '=~.+'}"
             )
         with self._lock:
             silence = Silence(self._next, matchers, until, comment)

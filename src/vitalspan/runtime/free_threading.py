@@ -9,7 +9,7 @@ from typing import Final
 _log = logging.getLogger("vitalspan")
 
 _NOTICE: Final = (
-    "this Python runs without its global interpreter lock, on which vitalspan relies: its counts "
+    "this Python runs without its global interpreter lock, which vitalspan needs: its counts "
     "may be wrong; start Python with PYTHON_GIL=1 or -X gil=1"
 )
 

@@ -49,7 +49,7 @@ def load(path: str | os.PathLike[str]) -> ScenarioFile:
     files = fields.texts("rule_files", "a list of rule files", "a path")
     if not files:
         fields.missing("rule_files", "add the rule files that are tested")
-    tick = fields.seconds("tick", DEFAULT_TICK, zero="is not a time between two ticks: use 5s")
+    tick = fields.seconds("tick", DEFAULT_TICK, zero="is not a valid interval: use 5s")
     tests = fields.items_of("tests", "a list of scenarios")
     if not tests:
         fields.missing("tests", "add a list of scenarios")

@@ -62,7 +62,7 @@ class Session:
 
     def __enter__(self) -> Self:
         if not self._ended or self._result is not None:
-            raise RuntimeError(f"session {self.name!r} was opened before: make another one")
+            raise RuntimeError(f"session {self.name!r:.80} was opened before: create a new one")
         around = enclosing.get().without_closed()
         self._outer = tuple(open_sessions(around, self._table))
         self.reset()
@@ -85,7 +85,9 @@ class Session:
             self._result = self.statistics()
             self._table.add(self._result)
         except Exception:  # noqa: BLE001 - the user's code must not fail
-            self._recorder.internal_errors.note("session", "a session is not in the history")
+            self._recorder.internal_errors.note(
+                "session", "a session could not be added to the history"
+            )
         finally:
             self._ended = True
             if self.is_of_application:
@@ -208,7 +210,7 @@ class Session:
             return
         with self._table.locked():
             if name not in self._counts and len(self._counts) >= MAX_COUNTS:
-                raise ValueError(f"a session counts {MAX_COUNTS} things at most")
+                raise ValueError(f"a session can have {MAX_COUNTS} counts at most")
             self._counts[name] = self._counts.get(name, 0) + amount
 
 

@@ -48,7 +48,7 @@ def register(signal: Signal) -> Signal:
     """
     taken = {*names(), *SIGNALS}
     if signal.name in taken or quantile_of(signal.name) is not None:
-        raise ValueError(f"there is a signal {signal.name} already: use another name")
+        raise ValueError(f"there is already a signal {signal.name}: use another name")
     SIGNALS[signal.name] = signal
     return signal
 

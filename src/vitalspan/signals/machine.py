@@ -98,7 +98,7 @@ def _gauge(name: str, unit: Unit, summary: str, metric: str, slope_name: str = "
 
 
 _MEMORY_UTILIZATION: Final = _share_taken(
-    "memory_utilization", "the share of the machine's memory that is taken", _MEMORY
+    "memory_utilization", "the share of the machine's memory that is in use", _MEMORY
 )
 
 MACHINE: Final = (
@@ -127,7 +127,7 @@ MACHINE: Final = (
         "resource_utilization",
         RATIO,
         REGISTRY,
-        "the share of the machine's CPU time or memory that is taken, whichever is more",
+        "the share of the machine's CPU time or memory that is in use, whichever is higher",
         _resource_utilization,
         worst_of(_resource_utilization_promql),
         Inputs(used(*_MEMORY)),
@@ -135,7 +135,7 @@ MACHINE: Final = (
     ),
     _share_taken(
         "disk_utilization",
-        "the share of the root file system that is taken",
+        "the share of the root file system that is in use",
         _DISK,
         labels=(("mountpoint", "/"),),
     ),
@@ -153,7 +153,7 @@ MACHINE: Final = (
         "gc_rate",
         PER_SECOND,
         REGISTRY,
-        "the garbage collections a second",
+        "the garbage collections per second",
         _gc_rate,
         worst_of(lambda apart: apart.sum_rate(_GC)),
         Inputs(_gc_rate_inputs),

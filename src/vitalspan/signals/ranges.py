@@ -44,7 +44,7 @@ def range_of(query: Query, objective: float | None = None) -> Range:
     if derived.kind == "slope":
         subject = signal_of(query).slope_name or subject
     if derived.kind == "until":
-        subject = f"the time until {name} comes to {value_text(derived.limit, plain.unit)}"
+        subject = f"the time until {name} reaches {value_text(derived.limit, plain.unit)}"
     lowest = {"change": -1.0 if plain.low == 0 else -math.inf, "until": 0.0, "anomaly": 0.0}
     return Range(subject, unit_of(query), lowest.get(derived.kind, -math.inf), math.inf)
 
@@ -90,7 +90,7 @@ def never_reached(values: Range, value: float, node: Node) -> str:
     if math.isinf(high):
         limits = f"{value_text(low, unit)} or more"
     hint = _percent(node, unit) or f"use {limits}"
-    return f"{subject} never comes to {value_text(value, unit)}: {hint}"
+    return f"{subject} is never {value_text(value, unit)}: {hint}"
 
 
 def _percent(node: Node, unit: Unit) -> str:

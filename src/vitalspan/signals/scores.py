@@ -41,8 +41,8 @@ MADE_OF_SCORES: Final = frozenset(
 
 _ALERT_LABELS: Final = SeriesLabels(
     foreign=frozenset(SAME_MATTER),
-    refusal="{signal} counts the worst of the alerts on a matter, whatever their {label}: "
-    "leave it out",
+    refusal="{signal} only uses the worst alert of each rule, "
+    "whatever its {label} is: leave it out",
 )
 
 
@@ -154,7 +154,7 @@ SCORES: Final = (
         "alert_points",
         NUMBER,
         MONITOR,
-        "what the firing alerts count: 10 a critical one, 5 an error, 2 a warning",
+        "the points of the firing alerts: 10 for a critical one, 5 for an error, 2 for a warning",
         gauge_of(ALERT_POINTS_METRIC, sum),
         _alert_points_promql,
         Inputs(_alert_points_inputs),
@@ -168,7 +168,8 @@ SCORES: Final = (
         "worst_alert_points",
         NUMBER,
         MONITOR,
-        "what the worst firing alert counts: 10 a critical one, 5 an error, 2 a warning",
+        "the points of the worst firing alert: 10 for a critical one, 5 for an error, 2 for a "
+        "warning",
         gauge_of(ALERT_POINTS_METRIC, max),
         _worst_alert_points_promql,
         Inputs(_worst_alert_points_inputs),

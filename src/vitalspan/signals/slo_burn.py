@@ -62,7 +62,7 @@ BURN_RATE: Final = Signal(
     "burn_rate",
     NUMBER,
     SLOS,
-    "how many times faster than allowed an error budget is being spent, that of {slo}",
+    "how many times faster than allowed the error budget of {slo} is spent",
     _value,
     _promql,
     Inputs(_inputs, averaged=True),

@@ -98,7 +98,7 @@ WORST_OPERATION: Final = (
         "oldest_call_ratio",
         NUMBER,
         OPERATIONS,
-        "how many times longer than could be expected the oldest call has been running",
+        "how many times longer than expected the oldest call has been running",
         _oldest_call,
         _oldest_call_promql,
         Inputs(_oldest_call_inputs),

@@ -92,7 +92,7 @@ class Instance:
         try:
             self.state = self._scraped()
         except Exception as broken:  # noqa: BLE001 - what is sent may break a parser in any way
-            problem = f"answered what cannot be read ({type(broken).__name__})"
+            problem = f"its answer cannot be read ({type(broken).__name__})"
             self.state = InstanceState(self.name, problem)
 
     def _scraped(self) -> InstanceState:

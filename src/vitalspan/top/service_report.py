@@ -79,7 +79,7 @@ class ServiceApi:
 def _document(target: HttpTarget, path: str) -> Fields:
     answer = get(target, _JSON)
     if answer.status == 404:
-        raise ScrapeError(f"has no {path}: give the address of a page of vitalspan")
+        raise ScrapeError(f"has no {path}: use the address of a page of vitalspan")
     try:
         fields = Fields(json.loads(text_of(answer)))
     except (ValueError, RecursionError):
@@ -88,7 +88,9 @@ def _document(target: HttpTarget, path: str) -> Fields:
         why = fields.text("error")
         raise ScrapeError(f"answered {answer.status}{why and f': {why}'}")
     if not fields:
-        raise ScrapeError(f"{path} is not a document of vitalspan")
+        raise ScrapeError(
+            f"{path} did not come from vitalspan: use the address of a page of vitalspan"
+        )
     return fields
 
 

@@ -56,8 +56,8 @@ def clean(path: Path) -> list[Path]:
     ours = sorted(one for one in path.iterdir() if OURS.fullmatch(one.name))
     if ours and not any(has_magic(one) for one in ours):
         raise VitalspanError(
-            f"{path} has no file that a process has published, so nothing is removed; "
-            "remove it yourself if it is the directory of a service"
+            f"{path} has no files of vitalspan, so nothing is removed: remove the directory "
+            "yourself if it belongs to a service"
         )
     removed = []
     for one in ours:

@@ -41,7 +41,9 @@ def join_workers(
         _warn_of_several_processes()
         return None
     if sys.platform == "win32":
-        raise ConfigurationError("workers: Windows does not have the file locks that this needs")
+        raise ConfigurationError(
+            "workers: not supported on Windows, which lacks the necessary file locks"
+        )
     # Imported here, because few services have several processes.
     from pathlib import Path  # noqa: PLC0415
 
@@ -63,7 +65,8 @@ def _warn_of_several_processes() -> None:
     if directory and directory not in _warned:
         _warned.append(directory)
         logger.warning(
-            "PROMETHEUS_MULTIPROC_DIR is set, but vitalspan does not combine the metrics of "
-            "several processes for a monitor that is made without workers=: each process shows "
-            "its own numbers"
+            "PROMETHEUS_MULTIPROC_DIR is set, but workers= is not, so vitalspan does not "
+            "combine the "
+            "metrics of several processes, and each process shows its own: set workers= or "
+            "VITALSPAN_WORKERS to a directory"
         )

@@ -17,7 +17,7 @@ def make_directory(path: Path) -> None:
     """
     path.mkdir(0o700, parents=True, exist_ok=True)
     if is_exposed(path):
-        raise PermissionError(EACCES, "any user may write to it, and another one owns it")
+        raise PermissionError(EACCES, "it belongs to another user, and any user may write to it")
 
 
 def is_exposed(path: Path) -> bool:

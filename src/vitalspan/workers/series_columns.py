@@ -179,7 +179,7 @@ def decode_columns(
             counts[width] = encoded[at : at + width * count]
             at += width * count
         if max(decode_counts(counts[8], 8), default=0) > _MOST_CALLS:
-            raise ValueError("more calls than there can be")
+            raise ValueError("it has an impossible number of calls")
         end = at + running * IN_PROGRESS.size
         in_progress = [InProgress(*row) for row in IN_PROGRESS.iter_unpack(encoded[at:end])]
         details: dict[int, Document] = dict(json.loads(encoded[end:]))

@@ -100,11 +100,14 @@ class Workers:
         registry: CollectorRegistry,
     ) -> None:
         if path.exists() and not path.is_dir():
-            raise ConfigurationError(f"workers={str(path)!r}: this is a file, not a directory")
+            raise ConfigurationError(
+                f"workers={str(path)!r}: this is not a directory: use "
+                "one that exists or can be created"
+            )
         if is_exposed(path):
             raise ConfigurationError(
-                f"workers={str(path)!r}: any user may write to this directory, and another one "
-                f"owns it; use a directory of your own, such as {str(path / 'vitalspan')!r}"
+                f"workers={str(path)!r}: this directory belongs to another user, and any user may "
+                f"write to it; use a directory of your own, such as {str(path / 'vitalspan')!r}"
             )
         self._process = counts
         self._recorder = counts.recorder

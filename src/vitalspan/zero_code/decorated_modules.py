@@ -27,7 +27,7 @@ def decorate_module(module: ModuleType, patterns: Sequence[Pattern]) -> list[str
         try:
             setattr(owner, key, get_monitor().operation(member))
         except Exception as refused:  # noqa: BLE001 - the others are decorated
-            logger.warning("%s:%s is not recorded: %s", module.__name__, name, refused)
+            logger.warning("%s:%s could not be instrumented: %s", module.__name__, name, refused)
         else:
             decorated.append(name)
     return decorated

@@ -29,7 +29,7 @@ def _instances_of(class_name: str, integration: str) -> Applied:
             try:
                 import_module(f"vitalspan.integrations.{integration}").instrument(self)
             except Exception:  # noqa: BLE001 - the program has to run
-                logger.warning("a %s is not recorded", class_name, exc_info=True)
+                logger.warning("a %s could not be instrumented", class_name, exc_info=True)
 
         made.__init__ = __init__
 

@@ -25,4 +25,4 @@ def post_instrument() -> None:
     try:
         apply(Instrumentation.from_environment(environ))
     except VitalspanError as refused:
-        logger.warning("nothing is instrumented by vitalspan: %s", refused)
+        logger.warning("vitalspan instruments nothing: %s", refused)

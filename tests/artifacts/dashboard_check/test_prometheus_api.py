@@ -60,11 +60,15 @@ def answering(status: int, body: bytes) -> Iterator[tuple[str, type[Handler]]]:
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [
-        (200, b"<html>", "responds, but not as a Prometheus does"),
-        (200, b"[]", "responds, but not as a Prometheus does"),
-        (200, b'{"data": {"result": []}}', "responds, but not as a Prometheus does"),
+        (200, b"<html>", "does not respond as Prometheus does"),
+        (200, b"[]", "does not respond as Prometheus does"),
+        (200, b'{"data": {"result": []}}', "does not respond as Prometheus does"),
         (401, b"", "responded with 401: put a user and a password into the URL"),
-        (404, b"page not found", "responded with 404, unlike a Prometheus: is the path right?"),
+        (
+            404,
+            b"page not found",
+            "responded with 404, unlike Prometheus: check the path of the URL",
+        ),
         (422, b'{"error": "no"}', "no"),
         (500, b"{}", "responded with 500"),
     ],

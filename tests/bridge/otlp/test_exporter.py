@@ -163,7 +163,9 @@ class TestSending:
         assert exporter.sender.points == {"accepted": 8, "rejected": 7, "dropped": 0}
         assert len(push.transport.taken) == 3
         [warning] = [record.getMessage() for record in caplog.records]
-        assert warning == "http://collector:4318 took metrics, but refused 2 data points: too old"
+        assert (
+            warning == "http://collector:4318 accepted metrics, but refused 2 data points: too old"
+        )
 
     def test_a_limit_falls_where_a_request_was_too_large(self, push: PushLoop) -> None:
         gauge = Gauge("rooms", "help", ["floor"], registry=push.registry)
@@ -271,8 +273,11 @@ class TestComplaints:
             exporter.send()
             push.clock.advance(100)
         assert [record.getMessage() for record in caplog.records] == [
-            "metrics for http://collector:4318 wait and are sent again: answered 503",
-            "http://collector:4318 takes metrics again",
+            (
+                "metrics could not be sent to http://collector:4318, and will be sent again: "
+                "answered 503"
+            ),
+            "http://collector:4318 accepts metrics again",
         ]
 
 

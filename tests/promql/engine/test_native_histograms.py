@@ -268,12 +268,12 @@ def test_custom_and_exponential_buckets_do_not_go_together() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("schema:9", "schema:9 is not possible"),
+        ("schema:9", "schema:9 is not supported"),
         ("schema:x", "is not a whole number"),
         ("sum:x", "sum:x is not a number"),
         ("buckets:3", "is not a list"),
         ("buckets:[a]", "not a number"),
-        ("counter_reset_hint:maybe", "is not possible: use unknown"),
+        ("counter_reset_hint:maybe", "is not supported: use unknown"),
         ("width:3", "has no width"),
         ("buckets:[1 2", "is not expected|is not a list"),
     ],

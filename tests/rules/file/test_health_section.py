@@ -122,9 +122,9 @@ PLACES: list[tuple[dict[str, Any], list[str]]] = [
     ({"modell": "slo"}, ["modell: unknown field 'modell': did you mean model?"]),
     (
         {"fail_below": float("nan")},
-        ["fail_below: nan is not possible here: use a number from 0 to 100"],
+        ["fail_below: nan is not allowed: use a number from 0 to 100"],
     ),
-    ({"fail_below": True}, ["fail_below: True is not possible here: use a number from 0 to 100"]),
+    ({"fail_below": True}, ["fail_below: True is not allowed: use a number from 0 to 100"]),
     (
         {"levels": {"a\nb": 10, "c": 0}},
         ["levels.a\nb: 'a\\nb' has invisible characters: use one line"],
@@ -139,15 +139,15 @@ PLACES: list[tuple[dict[str, Any], list[str]]] = [
         {"factors": [{"name": "a", "signal": "health_score", "full": 1, "zero": 0, "weight": 1}]},
         [
             (
-                "factors[0].signal: health_score is computed from factors, and a factor on it "
-                "would feed on itself: use the signals behind it"
+                "factors[0].signal: health_score is computed from factors, so no factor "
+                "can use it: use the signals that it is computed from"
             )
         ],
     ),
     (
         {"components": {"a": {"weight": -0.5}, "b": None, "c": 5}},
         [
-            "components.a.weight: -0.5 is not possible here: use a number from 0 to 1000000",
+            "components.a.weight: -0.5 is not allowed: use a number from 0 to 1000000",
             "components.c: 5 is not a mapping: use fields such as weight",
         ],
     ),
@@ -170,8 +170,8 @@ def test_mistakes_have_paths(fields: dict[str, Any], expected: list[str]) -> Non
         ("a" * 201, {}, "name: has 201 characters: use at most 200"),
         ("a\x1b[31m", {}, "name: 'a\\x1b[31m' has invisible characters: use one line"),
         ("a", {"weigth": 1}, "weigth: unknown field 'weigth': did you mean weight?"),
-        ("a", {"weight": "x"}, "weight: 'x' is not possible here: use a number from 0 to 1000000"),
-        ("a", {"critical": 1}, "critical: 1 is not a choice here: use true or false"),
+        ("a", {"weight": "x"}, "weight: 'x' is not allowed: use a number from 0 to 1000000"),
+        ("a", {"critical": 1}, "critical: 1 is neither true nor false: use one of them"),
         (
             "a",
             {"depends_on": "b"},

@@ -79,7 +79,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_a_file_without_any_text(tmp_path: Path, text: str) -> None:
     file = tmp_path / "rules.yml"
     file.write_text(text)
-    assert mistakes(file) == [f"{file}: is empty: write groups: [] if that is meant"]
+    assert mistakes(file) == [f"{file}: is empty: write groups: [] if you mean that"]
 
 
 def test_a_file_that_is_too_large(tmp_path: Path) -> None:

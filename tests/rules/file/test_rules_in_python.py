@@ -178,7 +178,7 @@ PLACES: list[tuple[Any, Any, list[str]]] = [
             "labels: '\\udc80' is not a Unicode text: leave the surrogate out",
             (
                 "labels.?: label '?' is not a valid name: use letters, digits and underscores, "
-                "with no digit first and no two underscores first"
+                "and begin with neither a digit nor two underscores"
             ),
         ],
     ),

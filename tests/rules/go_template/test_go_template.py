@@ -164,7 +164,7 @@ def test_refused(template: str, problem: str) -> None:
         ("{{ match `(` `a` }}", "regular expression"),
         ("{{ parseDuration `x` }}", "duration"),
         ("{{ toTime 1e30 }}", "represented"),
-        ('{{ printf "%y" 1 }}', "%y is not possible"),
+        ('{{ printf "%y" 1 }}', "%y is not supported"),
         ('{{ printf "%999999999d" 1 }}', "%999999999d is too large"),
         ('{{ printf "%10001s" "" }}', "widths up to 10000"),
         ('{{ printf "%.1001f" 1.5 }}', "precisions up to 1000"),
@@ -188,7 +188,7 @@ def test_queries_are_known_before_anything_is_filled_in() -> None:
 
 
 def test_without_a_source_queries_are_an_error() -> None:
-    with pytest.raises(TemplateError, match="query is not possible"):
+    with pytest.raises(TemplateError, match="query is not supported"):
         fill_in(parse_template('{{ query "up" }}'), TemplateData())
 
 

@@ -72,7 +72,7 @@ class Causes:
             return min(candidates, key=lambda one: _ORDER.index(one.cause))
         return EmptyCause(
             "condition",
-            "there is data of all its metrics, but none that meets its conditions, or only NaN",
+            "all its metrics have data, but none that meets its conditions, or only NaN",
         )
 
     def _cause_of(self, selector: Selector) -> EmptyCause | None:

@@ -109,7 +109,9 @@ def _dashboard(text: str) -> Dashboard:
     if not isinstance(content, dict) or not {"panels", "rows", "elements"} & content.keys():
         raise _NotADashboardError("no dashboard")
     if "elements" in content:
-        raise _BadDashboardError("a dashboard of schema v2: export it in Grafana's classic JSON")
+        raise _BadDashboardError(
+            "this dashboard has schema v2: export it in Grafana's classic JSON"
+        )
     _check_lists(content)
     return {**content, "panels": _panels(content)}
 

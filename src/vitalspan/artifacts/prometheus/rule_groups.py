@@ -162,7 +162,7 @@ def _check(rules: RuleSet, options: Options) -> None:
         for rule in group.rules:
             problem = window_problem(rule.query, options.scrape)
             if problem:
-                raise ConfigurationError(f"{rule.alert}: {problem}, or say --scrape-interval")
+                raise ConfigurationError(f"{rule.alert}: {problem}, or set --scrape-interval")
             problem = bucket_problem(rule, options.buckets)
             if problem:
                 raise ConfigurationError(f"{rule.alert}: {problem}")

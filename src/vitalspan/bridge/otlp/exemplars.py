@@ -26,7 +26,7 @@ def nanoseconds(moment: Any) -> int:
     except OverflowError:
         time = -1
     if not 0 <= time < 1 << 64:
-        raise ValueError(f"{moment!s:.80} cannot be Unix seconds")
+        raise ValueError(f"{moment!s:.80} is not a time in Unix seconds")
     return time
 
 

@@ -228,7 +228,9 @@ class OtlpExporter:
         try:
             thread.start()
         except RuntimeError as refused:
-            logger.warning("metrics are not exported, since no thread can be started: %s", refused)
+            logger.warning(
+                "metrics are not exported, because no thread could be started: %s", refused
+            )
             return
         self._thread = thread
 

@@ -42,7 +42,7 @@ def checked_count(count: float) -> int:
         ValueError: for an invalid count, or one that is too large for OTLP.
     """
     if not 0 <= count < 1 << 64:
-        raise ValueError(f"{count!r:.80} cannot be a count")
+        raise ValueError(f"{count!r:.80} is not a valid count")
     return int(count)
 
 
@@ -174,6 +174,6 @@ def _dense(counts: Mapping[int, float], schema: int) -> Buckets:
         return Buckets()
     first, final = min(by_index), max(by_index)
     if final - first >= _MOST_BUCKETS:
-        raise ValueError(f"a native histogram from bucket {first} to bucket {final} cannot be")
+        raise ValueError(f"a native histogram cannot have buckets from {first} to {final}")
     # Prometheus numbers a bucket by its upper boundary, OpenTelemetry by its lower one.
     return Buckets(first - 1, tuple(by_index.get(index, 0) for index in range(first, final + 1)))

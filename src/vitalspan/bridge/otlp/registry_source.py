@@ -94,7 +94,9 @@ class RegistrySource:
                     for metric in list(collector.collect()):
                         self._add(partial(add_metric, metric, builder), collector, builder)
             except Exception:  # noqa: BLE001 - a collector may raise anything
-                self._report(collector, "raised and is left out of exports while it does")
+                self._report(
+                    collector, "raised an exception, and is left out of exports while it does"
+                )
         builder.resource.update(self._target_info())
         return Reading(builder.batch(), self._resource(builder.resource), builder.left_out)
 

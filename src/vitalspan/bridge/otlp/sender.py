@@ -136,7 +136,10 @@ class Sender:
         # At least the requested time, and at least half of the backoff.
         pause = requested + self._jitter(backoff / 2, backoff)
         self.not_before = self._now() + pause
-        self._complain("waiting", f"metrics for {self._where} wait and are sent again: {error}")
+        self._complain(
+            "waiting",
+            f"metrics could not be sent to {self._where}, and will be sent again: {error}",
+        )
 
     def _give_up(self, request: Request, error: ExportError | None, problem: str) -> None:
         self._queue.pop()
@@ -149,10 +152,10 @@ class Sender:
     def _tell_of_acceptance(self, rejected: int, message: str) -> None:
         if rejected or message:
             what = f"refused {rejected} data points" if rejected else "says"
-            self._complain("partial", f"{self._where} took metrics, but {what}: {message:.200}")
+            self._complain("partial", f"{self._where} accepted metrics, but {what}: {message:.200}")
         elif self._complaint:
             self._complaint = ""
-            logger.info("%s takes metrics again", self._where)
+            logger.info("%s accepts metrics again", self._where)
 
     def _complain(self, kind: str, message: str) -> None:
         # An outage of a whole night is one line in the log.

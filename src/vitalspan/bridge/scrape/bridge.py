@@ -86,7 +86,7 @@ class Bridge:
             before = self._known_errors.get(id(target))
             if target.error != before:
                 self._known_errors[id(target)] = target.error
-                self._say(f"{target.shown}: {target.error or 'it can be scraped again'}")
+                self._say(f"{target.shown}: {target.error or 'can be scraped again'}")
         self._exporter.export()
 
     def _report(self) -> None:
@@ -98,5 +98,5 @@ class Bridge:
         self._say(
             f"scraped {scraped} of {len(targets)}; data points: {counts or 'none'}"
             + (f", {left_out} left out" if left_out else "")
-            + (f"; {waiting} bytes wait" if waiting else "")
+            + (f"; {waiting} bytes are waiting" if waiting else "")
         )

@@ -27,7 +27,9 @@ class ExpositionFile:
         try:
             self._metrics = list(parse_metrics(text))
         except (ValueError, KeyError, IndexError) as mistake:
-            raise VitalspanError(f"{name} is not an exposition of metrics: {mistake}") from None
+            raise VitalspanError(
+                f"{name} does not contain metrics of Prometheus: {mistake}"
+            ) from None
 
     def scrape(self) -> None:
         """Do nothing: the file has been read."""

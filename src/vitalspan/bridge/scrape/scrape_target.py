@@ -159,7 +159,9 @@ def metrics_of(answer: HttpResponse) -> list[Metric]:
             return list(parse_families(_decoded(answer)))
         return list(parse_metrics(text_of(answer), content_type))
     except (ValueError, KeyError, IndexError) as mistake:
-        raise ScrapeError(f"the response is not an exposition of metrics: {mistake}") from None
+        raise ScrapeError(
+            f"the response does not contain metrics of Prometheus: {mistake}"
+        ) from None
 
 
 def batch_of(metrics: Iterable[Metric], time: int) -> BatchBuilder:
@@ -180,9 +182,11 @@ def _decoded(answer: HttpResponse) -> bytes:
             unpacker = zlib.decompressobj(wbits=31)
             body = unpacker.decompress(body, MAX_SCRAPE + 1)
         except zlib.error as broken:
-            raise ValueError(f"it is not compressed as it says ({broken})") from None
+            raise ValueError(
+                f"it is not compressed with gzip, as its headers say ({broken})"
+            ) from None
         if len(body) <= MAX_SCRAPE and not unpacker.eof:
-            raise ValueError("it is compressed, and ends too early")
+            raise ValueError("its compressed data ends too early")
     if len(body) > MAX_SCRAPE:
         raise ValueError(f"it is larger than {MAX_SCRAPE} bytes")
     return body

@@ -44,7 +44,11 @@ def add_to(commands: Commands[Any]) -> None:
     more = "Exits with 1 if a query returns nothing that should return something."
     parser = add_command(commands, "check", summary, _run, more)
     option = parser.add_argument
-    option("url", metavar="URL", help="the Prometheus; with user:password@ if it needs a password")
+    option(
+        "url",
+        metavar="URL",
+        help="the URL of Prometheus; with user:password@ if it needs a password",
+    )
     option("--dashboards", metavar="DIR", help="dashboards as JSON (those of vitalspan)")
     add_metric_prefix(parser)
     add_classic_histograms(parser)
@@ -220,5 +224,5 @@ def _range(text: str) -> float:
 def _variable(text: str) -> tuple[str, str]:
     name, is_given, value = text.partition("=")
     if not is_given or not name or not value:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE, such as job=shop")
+        raise argparse.ArgumentTypeError(f"{text!r:.80} is not NAME=VALUE, such as job=shop")
     return name, value

@@ -17,7 +17,7 @@ from vitalspan.cli.command import (
 
 def add_to(commands: Commands[Any]) -> None:
     """Add the command and its options."""
-    summary = "write the dashboards as JSON, for Grafana to import or to be provisioned with"
+    summary = "write the dashboards as JSON, to import into Grafana or to provision it"
     parser = add_command(commands, "export", summary, _run)
     add_directory(parser)
     add_metric_prefix(parser)

@@ -77,7 +77,10 @@ def _export_server(arguments: argparse.Namespace, server: PrometheusReader) -> N
     from vitalspan.store.export.rows import operation_rows  # noqa: PLC0415
 
     if arguments.format == "openmetrics":
-        raise VitalspanError("a Prometheus has its series already: use csv, json or parquet")
+        raise VitalspanError(
+            "openmetrics is only for stores, because Prometheus has its "
+            "series already: use csv, json or parquet"
+        )
     start, end, _ = period_of(arguments)
     step = math.ceil(arguments.step or max(slot_width(end - start), 4 * server.scrape_interval))
     points = server.points(step, start // step * step, end)
@@ -90,7 +93,7 @@ def _write(arguments: argparse.Namespace, table: Iterable[dict[str, Any]]) -> No
 
     if arguments.format == "parquet":
         if not arguments.to:
-            raise VitalspanError("a Parquet file is not printed: give --to FILE")
+            raise VitalspanError("Parquet cannot be printed: give --to FILE")
         parquet.write_parquet(table, Path(arguments.to))
         return
     with _output(arguments.to) as file:
@@ -114,5 +117,7 @@ def _step(wanted: float | None, tiers: tuple[Tier, ...], age: float) -> int:
         return next((tier.step for tier in tiers if age <= tier.age), lengths[-1])
     if wanted not in lengths:
         known = ", ".join(map(duration_text, lengths))
-        raise VitalspanError(f"--step {duration_text(wanted)}: the store has {known}")
+        raise VitalspanError(
+            f"--step {duration_text(wanted)} is not in the store: use one of {known}"
+        )
     return int(wanted)

@@ -18,7 +18,8 @@ def add_to(commands: Commands[Any]) -> None:
         "import",
         "import the files of the older monitors into a store",
         _import,
-        more="Files are JSON, or JSON on each line. No service may write to the store meanwhile.",
+        more="A file contains one JSON document, or one on each line. Stop "
+        "services that write to the store first.",
     )
     parser.add_argument(
         "files", nargs="+", type=Path, metavar="FILE", help="a file that an older monitor saved"
@@ -28,7 +29,7 @@ def add_to(commands: Commands[Any]) -> None:
         "--component",
         default="default",
         metavar="NAME",
-        help="the component of operations that name none",
+        help="the component of operations that have none",
     )
     parser.add_argument(
         "--skip",

@@ -78,7 +78,7 @@ def store_url(text: str | None) -> str:
     """
     url = text or os.environ.get("VITALSPAN_STORE", "").strip()
     if not url:
-        raise VitalspanError("which store? give its URL, or set VITALSPAN_STORE")
+        raise VitalspanError("no store is given: use --store URL, or set VITALSPAN_STORE")
     return url if "://" in url else f"sqlite:///{url}"
 
 

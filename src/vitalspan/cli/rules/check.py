@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def add_to(commands: Commands[Any]) -> None:
     """Add the command and its options."""
     summary = "report all mistakes in rule files, one on each line"
-    more = "Notes point out what is valid but may not do what you want."
+    more = "Notes point out what is valid, but may not do what you want."
     parser = add_command(commands, "check", summary, _run, more)
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="a rule file, a directory of them, or a pattern"

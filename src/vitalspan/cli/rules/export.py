@@ -28,7 +28,7 @@ def add_to(commands: Commands[Any]) -> None:
     parser.add_argument(
         "--per-instance",
         action="store_true",
-        help="alert on each instance, not on all instances of a job together",
+        help="alert on each instance, instead of on all instances of a job together",
     )
     add_metric_prefix(parser)
     parser.add_argument(
@@ -78,7 +78,8 @@ def _run(arguments: argparse.Namespace) -> None:
     files = export(rules, options)
     for alert in () if options.per_instance else _showing_instance(rules):
         print(
-            f"{alert}: $labels.instance is empty without --per-instance: use that, or leave it out",
+            f"{alert}: $labels.instance is empty without --per-instance: use this option, or "
+            "leave the label out",
             file=sys.stderr,
         )
     export_files(arguments, files, rule_tests, remove=True)

@@ -13,7 +13,7 @@ from vitalspan.cli.command import Commands, add_command
 
 def add_to(commands: Commands[Any]) -> None:
     """Add the command and its options."""
-    summary = "say which rules of Prometheus run in the process, or turn SLOs into a rule file"
+    summary = "check which rules of Prometheus run in the process, or turn SLOs into a rule file"
     parser = add_command(
         commands,
         "import",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def add_to(commands: Commands[Any]) -> None:
     """Add the command and its arguments."""
-    summary = "play scenarios, or promtool's unit tests, against rules, and report what differs"
+    summary = "test rules with scenarios, or with unit tests of promtool"
     parser = add_command(commands, "test", summary, _run)
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="a scenario file, or unit tests of promtool"

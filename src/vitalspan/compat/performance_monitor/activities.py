@@ -19,7 +19,7 @@ GENERATION: Final = "generation"
 _SOURCES: Final = {"wiki": "wiki_data", "fallback": "fallback_data", "hardcoded": "hardcoded_data"}
 """The names of data sources in reports."""
 
-_FAILED: Final = "it did not succeed"
+_FAILED: Final = "no error was given"
 
 
 class Activities:

@@ -120,7 +120,7 @@ class StudioMonitor(MonitorSessions, Activities):
             context.__exit__(type(error), error, None)
             return operation
         if not success or error is not None:
-            context.fail("it did not succeed" if error is None else error)
+            context.fail("no error was given" if error is None else error)
         context.__exit__(None, None, None)
         return operation
 

@@ -57,6 +57,6 @@ def falling_score(health: Health) -> Iterator[Recommendation]:
             None,
             f"the score falls by {-trend.slope:.1f} points an hour, which leads to "
             f"{trend.forecast:.0f} in an hour",
-            "look at what costs most points: "
+            "look at what costs the most points: "
             + (health.reasons[0] if health.reasons else "nothing yet"),
         )

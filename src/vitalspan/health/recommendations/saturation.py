@@ -89,6 +89,6 @@ def saturation(loads: Mapping[str, Load], health: Health) -> Iterator[Recommenda
                 "process",
                 None,
                 f"{factor.signal.replace('_', ' ')} is {value_text(factor.value, RATIO)}",
-                "add instances or a larger machine, or do less at once",
+                "add instances, use a larger machine, or run fewer calls at once",
                 factor.points_lost,
             )

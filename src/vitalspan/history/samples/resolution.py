@@ -51,7 +51,7 @@ def resolution_of(demand: Demand) -> Resolution:
     what = str(demand.selector)
     if demand.back is None:
         raise PromqlError(
-            f"{what} @ a fixed time is not possible here: samples are kept for a while only, so "
+            "@ with a fixed time is not supported, because samples are only kept for a while: "
             "look back with offset"
         )
     width = demand.range or LOOKBACK
@@ -59,7 +59,7 @@ def resolution_of(demand: Demand) -> Resolution:
     if reach > LONGEST:
         raise PromqlError(
             f"{what} looks back {_days(reach)} days, and samples are kept for {_days(LONGEST)}: "
-            "use a shorter range, or a server"
+            "use a shorter range, or leave the rule to a server"
         )
     coarsest = next((slot for limit, slot in SLOTS if reach <= limit), LONGEST_SLOT)
     fitting = [
@@ -71,7 +71,8 @@ def resolution_of(demand: Demand) -> Resolution:
     if reach / (slot or _TICK) > MOST:
         raise PromqlError(
             f"{what} looks back {_days(reach)} days for windows of {width // 1000} s, which is "
-            f"more than {MOST} samples of each series: use longer windows, or a server"
+            f"more than {MOST} samples of each series: use longer windows, or leave the rule to a "
+            "server"
         )
     return Resolution(slot, reach)
 

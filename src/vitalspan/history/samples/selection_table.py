@@ -72,7 +72,9 @@ class SelectionTable:
         """
         selection = self._by_demand.get(demand)
         if selection is None:
-            raise EvaluationError(f"no samples of {demand.selector} are kept: nothing asked for it")
+            raise EvaluationError(
+                f"no samples of {demand.selector} are kept, because no rule needs them"
+            )
         if selection.refused:
             raise EvaluationError(
                 f"there are more series of {demand.selector} than can be kept: add conditions on "

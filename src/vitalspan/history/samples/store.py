@@ -272,8 +272,9 @@ class SampleStore:
     def _refuse(self, owner: Hashable, selections: Sequence[Selection]) -> None:
         if not self.refused:
             logger.warning(
-                "expressions of rules ask for more than %d series or %d samples: those that ask "
-                "for one too many have no value",
+                "expressions of rules need more than %d series or %d samples, so some of them "
+                "have no "
+                "value: add conditions on labels, or use shorter ranges",
                 MAX_SERIES,
                 MAX_SAMPLES,
             )

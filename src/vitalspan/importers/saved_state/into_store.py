@@ -88,7 +88,7 @@ def import_files(
         shown = messages[:_MOST_MISTAKES] + ([f"... and {more} more"] if more > 0 else [])
         listed = "\n  ".join(shown)
         raise VitalspanError(
-            "nothing was imported, because of what cannot be used (--skip leaves it out):\n"
+            "nothing was imported, because some records cannot be used (--skip skips them):\n"
             f"  {listed}"
         )
     calls = PastCalls(store, now)

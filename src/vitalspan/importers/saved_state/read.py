@@ -97,11 +97,11 @@ def _ended(value: PlacedObject, begin: float | None, end: float | None) -> tuple
     if seconds is None and begin is not None and end is not None:
         seconds = end - begin
     if seconds is None or seconds < 0:
-        raise Mistake(value.line, "an operation without a duration")
+        raise Mistake(value.line, "this operation has no duration")
     if end is None and begin is not None:
         end = begin + seconds
     if end is None:
-        raise Mistake(value.line, "an operation without start_time, end_time or timestamp")
+        raise Mistake(value.line, "this operation has no start_time, end_time or timestamp")
     return end, seconds
 
 
@@ -198,7 +198,7 @@ def _session(value: PlacedObject) -> Record:
     if custom is None:
         custom = PlacedObject()
     if not isinstance(custom, PlacedObject):
-        raise Mistake(value.line, f"custom_counts: {custom!r:.80} are not counts")
+        raise Mistake(value.line, f"custom_counts: {custom!r:.80} is not an object with counts")
     counts |= {str(key): number_of(custom, key) or 0.0 for key in custom}
     calls = _calls_of_session(value, duration, counts)
     return session_record(SessionStatistics(name, begin, duration, calls, (), (), counts))
@@ -230,10 +230,13 @@ def _alert(value: PlacedObject) -> Record:
         # The alerts of the pipeline have their severity in their type.
         kind, severity = text_of(value, "metric_name") or "alert", kind
     if severity not in _SEVERITIES:
-        raise Mistake(value.line, f"severity: {severity!r:.80} is none of {', '.join(_SEVERITIES)}")
+        raise Mistake(
+            value.line,
+            f"severity: {severity!r:.80} is unknown: use one of {', '.join(_SEVERITIES)}",
+        )
     at = time_of(value, *_TIMES)
     if at is None:
-        raise Mistake(value.line, "an alert without a timestamp")
+        raise Mistake(value.line, "this alert has no timestamp")
     operation, component = text_of(value, "operation"), text_of(value, "component")
     labels = {"alertname": kind, "severity": severity}
     labels |= {"operation": operation} if operation else {}

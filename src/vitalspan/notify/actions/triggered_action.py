@@ -96,13 +96,15 @@ def _condition(match: Match) -> Callable[[Alert], bool]:
     if not isinstance(match, Mapping):
         if not callable(match):
             raise ConfigurationError(
-                f"match={match!r:.80}: give an alert's name, a mapping of labels, or a function"
+                f"match={match!r:.80}: use the name of an alert, a mapping of labels, or a function"
             )
         return match
     matchers = []
     for label, text in match.items():
         if not isinstance(label, str) or not isinstance(text, str):
-            raise ConfigurationError(f"match: {label!r:.80}: {text!r:.80}: give strings")
+            raise ConfigurationError(
+                f"match: {label!r:.80}: {text!r:.80}: labels and their values have to be strings"
+            )
         try:
             matchers.append(parse_matcher(label, text))
         except ValueError as mistake:

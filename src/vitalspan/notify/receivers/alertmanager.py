@@ -61,7 +61,9 @@ class Alertmanager:
         name: str = "alertmanager",
     ) -> None:
         if not urls:
-            raise ConfigurationError("Alertmanager: give at least one URL, http://host:9093")
+            raise ConfigurationError(
+                "Alertmanager: give at least one URL, such as http://host:9093"
+            )
         self.name = name
         self._urls = urls
         self._resend = seconds_above_0("Alertmanager: resend", resend)

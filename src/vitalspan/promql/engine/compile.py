@@ -106,14 +106,14 @@ class Compiler(ArgumentCompiler):
         inner, range_ = node.vector_selector, _milliseconds(node.range)
         shift = _shift(inner)
         if range_ <= 0:
-            raise PromqlError("a range must be longer than nothing")
+            raise PromqlError("a range must be longer than zero")
         return RangeSelector(self._demand(_selector(inner), range_, shift), shift)
 
     def _compile_SubqueryExpr(self, node: Any) -> Node:  # noqa: N802
         shift, range_ = _shift(node), _milliseconds(node.range)
         step = None if node.step is None else _milliseconds(node.step)
         if range_ <= 0 or (step is not None and step <= 0):
-            raise PromqlError("the range and the step of a subquery must be longer than nothing")
+            raise PromqlError("the range and the step of a subquery must be longer than zero")
         outer = self._back
         begins = self._reach(shift)
         self._back = None if begins is None else begins + range_
@@ -146,7 +146,7 @@ class Compiler(ArgumentCompiler):
             return CountValues(self.text(node.param), self.vector(node.expr), grouping)
         vector = self.vector(node.expr)
         if operator == "limit_ratio":
-            raise PromqlError("limit_ratio is experimental in Prometheus, and not possible here")
+            raise PromqlError("limit_ratio is experimental in Prometheus, and not supported")
         if node.param is None:
             return self._aggregation(operator, vector, grouping)
         parameter = self.scalar(node.param)

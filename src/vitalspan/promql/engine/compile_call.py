@@ -76,14 +76,18 @@ class ArgumentCompiler(ABC):
         """Return the plan of an expression whose result is a number."""
         plan = self.compile(node)
         if not isinstance(plan, ScalarNode):
-            raise PromqlError("is not PromQL: a number is wanted where something else stands")
+            raise PromqlError(
+                "is not PromQL: a function needs a number in one place, and gets something else"
+            )
         return plan
 
     def vector(self, node: Any) -> VectorNode:
         """Return the plan of an expression whose result is an instant vector."""
         plan = self.compile(node)
         if not isinstance(plan, VectorNode):
-            raise PromqlError("is not PromQL: a vector is wanted where something else stands")
+            raise PromqlError(
+                "is not PromQL: a function needs a vector in one place, and gets something else"
+            )
         return plan
 
     def matrix(self, node: Any) -> MatrixNode:
@@ -97,7 +101,9 @@ class ArgumentCompiler(ABC):
         """Return the value of a string literal."""
         plan = self.compile(node)
         if not isinstance(plan, TextNode):
-            raise PromqlError("is not PromQL: a string is wanted where something else stands")
+            raise PromqlError(
+                "is not PromQL: a function needs a string in one place, and gets something else"
+            )
         return plan.text
 
 
@@ -113,7 +119,7 @@ def compile_call(compiler: ArgumentCompiler, node: Any) -> Node:
         return plan
     special = _SPECIAL.get(name)
     if special is None:
-        raise PromqlError(f"the function {name} is not possible here")
+        raise PromqlError(f"the function {name} is not supported")
     return special(compiler, name, arguments)
 
 

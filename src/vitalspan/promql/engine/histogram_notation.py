@@ -31,10 +31,10 @@ def parse_histogram(text: str) -> FloatHistogram:
     fields = _fields(text)
     schema = _whole(fields, "schema")
     if schema not in _SCHEMAS:
-        raise ValueError(f"schema:{schema} is not possible: use -4 to 8, or {CUSTOM_BUCKETS}")
+        raise ValueError(f"schema:{schema} is not supported: use -4 to 8, or {CUSTOM_BUCKETS}")
     hint = fields.get("counter_reset_hint", "unknown")
     if hint not in _HINTS:
-        raise ValueError(f"counter_reset_hint:{hint} is not possible: use {', '.join(_HINTS)}")
+        raise ValueError(f"counter_reset_hint:{hint} is not supported: use {', '.join(_HINTS)}")
     return FloatHistogram(
         schema=schema,
         count=_number(fields, "count"),

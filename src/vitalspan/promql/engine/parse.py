@@ -51,7 +51,7 @@ def parse(text: str) -> promql_parser.Expr:
         # The parser is written in Rust, and its panics are not instances of Exception.
         if type(fault).__name__ != "PanicException":
             raise
-        raise PromqlError("is not PromQL: the parser cannot make sense of it") from None
+        raise PromqlError("is not PromQL: it cannot be parsed") from None
 
 
 def _refuse_experimental(bare: str) -> None:
@@ -59,18 +59,17 @@ def _refuse_experimental(bare: str) -> None:
     extended = _EXTENDED.search(bare)
     if extended is not None:
         raise PromqlError(
-            f"{extended.group(1)} is experimental in Prometheus, and not possible here: "
-            "leave it out"
+            f"{extended.group(1)} is experimental in Prometheus, and not supported: leave it out"
         )
     if _NEGATIVE_AT.search(bare):
-        raise PromqlError("@ before 1970 is not possible here: use a time since then")
+        raise PromqlError("@ before 1970 is not supported: use a later time")
     if _TRIM.search(bare):
         raise PromqlError(
-            "</ and >/, which cut native histograms, are not possible here: use histogram_fraction"
+            "</ and >/, which cut native histograms, are not supported: use histogram_fraction"
         )
     if _ARITHMETIC_OF_DURATIONS.search(bare):
         raise PromqlError(
-            "arithmetic in durations is experimental in Prometheus, and not possible here: "
+            "arithmetic in durations is experimental in Prometheus, and not supported: "
             "write the duration out, such as [30m]"
         )
 

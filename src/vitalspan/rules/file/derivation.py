@@ -35,7 +35,7 @@ def with_derivation(
     if is_slope:
         if inner is not None:
             name, plain = signal.slope_name, signal.name
-            problem = f"{name} is derived already: leave derive out, or use {plain}"
+            problem = f"{name} is a derived signal already: leave derive out, or use {plain}"
             fields.wrong(problem, "derive")
         return replace(query, derive=Derivation("slope", over=query.window))
     if inner is None:
@@ -61,7 +61,7 @@ def _kind(inner: Fields) -> str | None:
         return None
     kind = kinds[0]
     if kind in _SPANS and "over" in inner:
-        inner.wrong(f"over means nothing to {kind}: leave it out", "over")
+        inner.wrong(f"over does not apply to {kind}: leave it out", "over")
     return kind
 
 
@@ -69,9 +69,9 @@ def _increase(fields: Fields, inner: Fields, query: Query, signal: Signal) -> Qu
     """Return the query for the total of a rate."""
     window = inner.seconds("increase", None, zero=EMPTY_WINDOW)
     if "window" in fields:
-        fields.wrong("an increase is over its own time: leave window out", "window")
+        fields.wrong("increase has a window of its own: leave this one out", "window")
     if signal.amount is None:
-        problem = f"{signal.name} is not a rate, and only rates add up to an amount"
+        problem = f"{signal.name} is not a rate, and only rates have an increase"
         inner.wrong(f"{problem}: use change, or the series of a counter", "increase")
         return None
     if window is None or is_too_long(inner, window, "increase"):
@@ -83,8 +83,8 @@ def is_too_long(fields: Fields, window: float, field: str) -> bool:
     """Return whether a window is longer than any history, which is reported as a mistake."""
     if window <= LONGEST:
         return False
-    problem = f"no process looks back further than {duration_text(LONGEST)}"
-    fields.wrong(f"{problem}: use less", field)
+    problem = f"rules look back {duration_text(LONGEST)} at most"
+    fields.wrong(f"{problem}: use a shorter time", field)
     return True
 
 

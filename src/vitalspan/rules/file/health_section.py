@@ -39,9 +39,9 @@ FACTOR_FIELDS: Final = (
 )
 
 _HINTS: Final = {
-    "above": "use full and zero in its place",
-    "below": "use full and zero in its place",
-    "by": "a factor is one number: leave it out",
+    "above": "use full and zero instead",
+    "below": "use full and zero instead",
+    "by": "a factor has one value, so leave it out",
 }
 _USABLE: Final = "a model such as service, or fields such as model and components"
 _COMPONENT: Final = "a component such as database"
@@ -97,7 +97,7 @@ def _factors(fields: Fields, context: QueryContext) -> tuple[Factor, ...]:
         if factor is None:
             continue
         if factor.name == CRITICAL_COMPONENT:
-            problem = f"{factor.name} is the name of what critical components cost"
+            problem = f"the name {factor.name} is reserved for critical components"
             fields.report.wrong(node.place, f"{problem}: rename the factor")
         if factor.name in factors:
             problem = f"factor {shown(factor.name)} is defined already: rename one of them"
@@ -152,13 +152,15 @@ def _counting(fields: Fields) -> _Counting:
     deduct = fields.flag("deduct")
     least = _number(fields, "least", 0.0, _MOST_LEAST)
     if critical and (weight or deduct):
-        fields.wrong("a critical factor limits the score: leave weight and deduct out", "critical")
+        fields.wrong(
+            "a critical factor limits the score instead: leave weight and deduct out", "critical"
+        )
         weight, deduct = 0.0, False
     if least and not critical:
-        fields.wrong("only a critical factor limits the score: add critical: true", "least")
+        fields.wrong("least is for critical factors: add critical: true, or leave it out", "least")
         least = 0.0
     if deduct and weight > _MOST_POINTS:
-        fields.wrong(f"{weight:g} points are more than a score has: use at most 100", "weight")
+        fields.wrong(f"a factor cannot take {weight:g} points off: use at most 100", "weight")
     return _Counting(weight, deduct, critical, least)
 
 
@@ -179,8 +181,8 @@ def _check_feedback(fields: Fields, query: Query) -> None:
         problem = "includes alerts on the score itself"
         hint = "use the signal alert_points, which leaves them out"
     else:
-        problem = "is computed from factors, and a factor on it would feed on itself"
-        hint = "use the signals behind it"
+        problem = "is computed from factors, so no factor can use it"
+        hint = "use the signals that it is computed from"
     fields.wrong(f"{source} {problem}: {hint}", field)
 
 
@@ -196,7 +198,9 @@ def _levels(fields: Fields) -> Levels | None:
     if isinstance(node, Scalar) and not is_nothing(node):
         preset = text_of(node, _LEVELS, fields.report)
         if preset is not None and preset not in LEVEL_PRESETS:
-            problem = f"there are no levels {shown(preset)}: {suggestion(preset, LEVEL_PRESETS)}"
+            problem = (
+                f"there are no levels called {shown(preset)}: {suggestion(preset, LEVEL_PRESETS)}"
+            )
             fields.report.wrong(node.place, problem)
         return LEVEL_PRESETS.get(preset or "")
     levels = _levels_written(fields)
@@ -205,9 +209,9 @@ def _levels(fields: Fields) -> Levels | None:
     if not levels:
         fields.wrong(f"there are no levels: use {_LEVELS}", "levels")
     elif any(first[1] <= second[1] for first, second in pairwise(levels)):
-        fields.wrong(f"levels are not in order, the best first: use {_LEVELS}", "levels")
+        fields.wrong(f"levels have to be in order, the best first: use {_LEVELS}", "levels")
     elif levels[-1][1] != 0:
-        fields.wrong(f"levels do not end at 0, with the worst one: use {_LEVELS}", "levels")
+        fields.wrong(f"the last level has to begin at 0: use {_LEVELS}", "levels")
     return tuple(levels)
 
 
@@ -218,7 +222,9 @@ def _levels_written(fields: Fields) -> list[tuple[str, float]] | None:
     for name, place, value in fields.entries_of("levels", _LEVELS):
         name_of(Scalar(place, name), "a name such as healthy", fields.report)
         if name == NO_DATA:
-            fields.report.wrong(place, f"{NO_DATA} is the status without a score: rename the level")
+            fields.report.wrong(
+                place, f"{NO_DATA} is reserved for services without a score: rename the level"
+            )
         begins = number_of(value, _SCORES, fields.report, 0.0, _MOST_POINTS)
         usable = usable and begins is not None
         levels.append((name, begins or 0.0))

@@ -25,7 +25,9 @@ _TARGET_LABELS: Final = ("job", "instance")
 
 _SOMETIMES_MISSING: Final = {
     "job": "in alerts of a process whose OTEL_SERVICE_NAME is not set: set it",
-    "instance": "in rules that are exported without --per-instance: use that, or leave it out",
+    "instance": (
+        "in rules that are exported without --per-instance: use this option, or leave the label out"
+    ),
 }
 _WITHOUT_LABELS: Final = "in exported rules, since what is absent has no labels: leave it out"
 
@@ -61,21 +63,21 @@ def read_by(fields: Fields, signal: Signal | None) -> tuple[str, ...]:
         if name is None or not _check_label(node.place, name, signal, report):
             continue
         if name in _SET_BY_RULES:
-            problem = f"every alert has {name}, which its rule sets: leave it out of `by`"
+            problem = f"{name} is set by the rule itself: leave it out of `by`"
             report.wrong(node.place, problem)
         elif name in labels:
             report.wrong(node.place, f"{shown(name)} is listed twice: keep one of them")
         else:
             labels.append(name)
     if labels and signal is not None and not signal.groups:
-        fields.wrong(f"{signal.name} has no labels to tell alerts apart: leave `by` out", "by")
+        fields.wrong(f"{signal.name} has no labels to group by: leave `by` out", "by")
     return tuple(labels)
 
 
 def _check_label(place: Place, name: str, signal: Signal | None, report: Report) -> bool:
     problem = _bad_name(name)
     if not problem and name in _TARGET_LABELS:
-        problem = f"Prometheus adds the label {name}, which the process does not know: leave it out"
+        problem = f"only Prometheus knows the label {name}, not the process: leave it out"
     if not problem and signal is not None:
         problem = signal.labels.refuse(name, signal.name)
     if problem:
@@ -93,7 +95,9 @@ def _bad_name(name: str) -> str:
 
 def _matcher(label: str, node: Node, report: Report) -> Matcher | None:
     if isinstance(node, Items):
-        report.wrong(node.place, "a list is not one value: use an expression such as =~one|other")
+        report.wrong(
+            node.place, "a condition takes one value, not a list: use one such as =~one|other"
+        )
         return None
     if isinstance(node, Scalar) and node.content == "":
         return Matcher(label, "=", "")
@@ -109,7 +113,7 @@ def _matcher(label: str, node: Node, report: Report) -> Matcher | None:
         )
         return None
     if matcher.value != text and matcher.value[:1] in (" ", "="):
-        problem = f"{shown(text)} looks for a value that begins with {matcher.value[0]!r}"
+        problem = f"{shown(text)} means a value that begins with {matcher.value[0]!r}"
         report.wrong(node.place, f"{problem}: write =value, =~value, !=value or !~value")
         return None
     return matcher
@@ -130,7 +134,7 @@ def read_labels(fields: Fields, reasons: Mapping[str, str], skipped: Collection[
         if name in reasons:
             fields.report.wrong(node.place, f"the label {name} cannot be set: {reasons[name]}")
         elif "{{" in text:
-            problem = f"{shown(text)} would be filled in by Prometheus only"
+            problem = f"labels cannot have templates such as {shown(text)}"
             fields.report.wrong(node.place, f"{problem}: use a plain text, or an annotation")
         else:
             pairs.append((name, text))

@@ -29,7 +29,7 @@ _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _USABLE: Final = "an expression such as rate(errors_total[5m]) > 0.1"
 
 _HINTS: Final = {
-    "signal": "a rule has an expr or a signal: keep one of them",
+    "signal": "a rule has either an expr or a signal: keep one of them",
     "severity": "put it under labels",
     "summary": "put texts under annotations",
     "description": "put texts under annotations",
@@ -117,7 +117,7 @@ def expression_problem(text: str, *, in_process: bool = True) -> str:
             resolution_of(demand)
             name = demand.selector.name
             if name == "up" or name.startswith("scrape_"):
-                return f"needs a server: {name} is what a server finds out when it scrapes"
+                return f"needs a server: {name} only exists where targets are scraped"
     except PromqlError as refused:
         return str(refused)
     if not query.is_vector:
@@ -133,7 +133,7 @@ def _texts(fields: Fields, field: str, *, templates: bool, in_process: bool = Tr
     pairs = []
     for name, key, node in fields.entries_of(field, "names with texts"):
         if not _LABEL.fullmatch(name) or name == "__name__":
-            problem = "is not a name that can be here: use letters, digits and _"
+            problem = "is not a valid name: use letters, digits and _"
             fields.report.wrong(key, f"{shown(name)} {problem}")
             continue
         if isinstance(node, Scalar) and node.content in ("", None):
@@ -161,8 +161,8 @@ def template_problem(text: str, *, in_process: bool = True) -> str:
         return str(refused)
     if template.has_other_queries and in_process:
         return (
-            "a query that is put together is not possible here, since the samples of each have to "
-            "be kept before: write it as one string"
+            "its query is made of parts, so the process cannot know in advance which samples to "
+            "keep: write the query as one string"
         )
     for query in template.queries:
         problem = expression_problem(query, in_process=in_process)

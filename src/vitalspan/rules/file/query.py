@@ -168,9 +168,9 @@ def read_metric_name(node: Node, report: Report) -> str | None:
 def _aggregate(fields: Fields, series: str | None) -> str:
     aggregate = fields.choice("aggregate", _AGGREGATES) or "sum"
     if "aggregate" in fields and series is None:
-        fields.wrong("aggregate goes with series only: leave it out", "aggregate")
+        fields.wrong("aggregate is only for series: leave it out", "aggregate")
     elif series is not None and is_counter(series) and aggregate != "sum":
-        fields.wrong(f"the rates of {series} are added up: leave aggregate out", "aggregate")
+        fields.wrong("the rates of a counter are always added up: leave aggregate out", "aggregate")
     return aggregate
 
 
@@ -179,7 +179,7 @@ def _argument(fields: Fields, signal: Signal, field: str, usable: str) -> str | 
         node = fields.required(field, f"{signal.name} needs {usable}")
         return None if node is None else text_of(node, usable, fields.report)
     if field in fields:
-        fields.wrong(f"{field} means nothing to {signal.name}: leave it out", field)
+        fields.wrong(f"{field} does not apply to {signal.name}: leave it out", field)
     return None
 
 
@@ -201,5 +201,5 @@ def _bad_measure(name: str) -> str:
     except ConfigurationError as refused:
         return str(refused)
     if name in names.RESERVED_MEASURES:
-        return f"{names.measure(name).name} is a metric of vitalspan's own: use a signal for it"
+        return f"vitalspan has a metric {names.measure(name).name} itself: use a signal for it"
     return ""

@@ -35,9 +35,9 @@ SLO_FIELDS: Final = (
 
 _TAKEN: Final = {
     "alertname": "it is the name of the rule",
-    "severity": "each of the alerts has one of its own",
+    "severity": "each alert has its own",
     "slo": "it is the name of the SLO",
-    "long_window": "each of the alerts has one of its own",
+    "long_window": "each alert has its own",
 }
 _NOT_BY: Final = {
     "slo": _TAKEN["slo"],
@@ -64,7 +64,7 @@ def read_slo(node: Node, report: Report) -> tuple[str | None, Slo | None]:
     events, of = read_events(fields)
     where, by = read_where(fields, of), read_by(fields, of)
     for label in _NOT_BY.keys() & by:
-        fields.wrong(f"the label {label} cannot be told by: {_NOT_BY[label]}", "by")
+        fields.wrong(f"an SLO cannot have the label {label} in `by`: {_NOT_BY[label]}", "by")
     window = fields.seconds("window", Slo.window)
     problem = too_short(window)
     if problem:
@@ -73,7 +73,7 @@ def read_slo(node: Node, report: Report) -> tuple[str | None, Slo | None]:
     min_bad = fields.whole_number("min_bad", "a number of bad calls such as 2", Slo.min_bad)
     alert = fields.name("alert", "a name such as CheckoutFailing") if "alert" in fields else None
     alerts = tuple(_alerts(fields, by))
-    labels = read_labels(fields, _TAKEN | dict.fromkeys(by, "the alerts are told apart by it"))
+    labels = read_labels(fields, _TAKEN | dict.fromkeys(by, "it is one of those in `by`"))
     annotations = read_annotations(fields, by, _hint(by))
     if name is None or objective is None:
         return name, None

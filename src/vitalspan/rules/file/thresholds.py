@@ -129,7 +129,9 @@ def _clears(fields: Fields, limits: _Limits, values: Range | None) -> _Limits:
     places = {severity_named(name): entry.key for name, entry in node.fields.items()}
     for severity in [one for one in clears if limits and one not in limits]:
         place = places[severity]
-        fields.report.wrong(place, f"there is no threshold for {severity}: add one, or leave this")
+        fields.report.wrong(
+            place, f"there is no threshold for {severity}: add it, or leave this out"
+        )
         del clears[severity]
     return clears
 
@@ -143,7 +145,7 @@ def _check_limits(fields: Fields, limits: _Limits, values: Range, *, above: bool
         first, second = one.value or 0.0, other.value or 0.0
         if second <= first if above else second >= first:
             side, limit = "above" if above else "below", value_text(first, values.unit)
-            problem = f"{worse} does not begin {side} {limit}, where {milder} does"
+            problem = f"{worse} has to begin {side} {limit}, where {milder} begins"
             hint = f"use {'more' if above else 'less'} than {limit}"
             fields.report.wrong(other.node.place, f"{problem}: {hint}")
 
@@ -157,10 +159,13 @@ def _check_clears(
             continue
         if value > threshold if above else value < threshold:
             side = "above" if above else "below"
-            problem = f"clears {side} {value_text(threshold, values.unit)}, where {severity} begins"
+            problem = (
+                f"an alert cannot clear {side} "
+                f"{value_text(threshold, values.unit)}, its {severity} threshold"
+            )
             hint = f"use {'less' if above else 'more'}"
         elif value < values.low if above else value > values.high:
-            problem = f"{values.subject} never comes to {value_text(value, values.unit)}"
+            problem = f"{values.subject} is never {value_text(value, values.unit)}"
             edge = values.low if above else values.high
             hint = f"use {value_text(edge, values.unit)} or {'more' if above else 'less'}"
         else:

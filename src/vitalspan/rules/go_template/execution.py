@@ -28,7 +28,7 @@ class _JumpError(Exception):
 
 
 def _no_query(_: str) -> list[Sample]:
-    raise TemplateError("query is not possible here")
+    raise TemplateError("query is not supported here")
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class _Execution:
         first = command[0]
         if not isinstance(first, tree.Function):
             if piped:
-                raise TemplateError("a value is given to something that is not a function")
+                raise TemplateError("an argument is passed to something that is not a function")
             return self._operand(first, dot, scopes)
         if first.name in ("and", "or"):
             return self._logic(first.name, command[1:], piped, dot, scopes)

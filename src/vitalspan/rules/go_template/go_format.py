@@ -103,7 +103,7 @@ def _is_over(digits: str | None, most: int) -> bool:
 
 def _verb(verb: str, flags: str, digits: int | None, value: Any) -> str:
     if verb not in "vsqtfeEgGdxXob":
-        raise TemplateError(f"%{verb} is not possible in printf")
+        raise TemplateError(f"%{verb} is not supported in printf")
     if verb == "v":
         return text_of(value)
     if isinstance(value, str) and verb in "sq":

@@ -221,7 +221,7 @@ class _Parser:
         self._depth -= 1
         fields = self._fields()
         if fields and fields[0] not in _FIELDS:
-            raise TemplateError(f"the method .{fields[0]} is not possible here")
+            raise TemplateError(f"the method .{fields[0]} is not supported")
         return tree.Chain(pipeline, fields)
 
     def _word(self, word: str) -> tree.Operand:
