@@ -32,9 +32,9 @@ together they use at most a tenth of a CPU."""
 _MOST_ANSWERS: Final = 64
 
 PRIVATE: Final = (
-    "stacks and profiles are shown to clients with a password or a certificate, and by a server of "
-    "vitalspan's own that only listens on this machine: set show_stacks=True to show them to "
-    "whoever sees the page"
+    "set show_stacks=True to show stacks and profiles to whoever sees the page; otherwise only a "
+    "server of vitalspan's own shows them, to its own machine or to clients with a password or a "
+    "certificate"
 )
 
 
