@@ -103,6 +103,18 @@ def test_errors_are_counted_by_logger(monitor: vs.Monitor, logger: logging.Logge
     assert (count("warning"), count("error"), count("info")) == (1, 4, None)
 
 
+def test_names_of_levels_may_be_changed(monitor: vs.Monitor, logger: logging.Logger) -> None:
+    instrument(logger, monitor=monitor)
+    name = logging.getLevelName(logging.ERROR)
+    logging.addLevelName(logging.ERROR, "\x1b[31mERROR\x1b[0m")
+    try:
+        logger.error("no such order")
+    finally:
+        logging.addLevelName(logging.ERROR, name)
+    labels = {"logger": "shop.orders", "level": "error"}
+    assert monitor.registry.get_sample_value("log_records_total", labels) == 1
+
+
 def test_loggers_are_bounded(monitor: vs.Monitor) -> None:
     counter = ErrorCounter(monitor=monitor)
     for number in range(250):

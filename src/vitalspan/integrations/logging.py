@@ -27,6 +27,14 @@ FORMAT: Final = (
 _MOST_LOGGERS: Final = 200
 """The maximum number of loggers with their own series."""
 
+_LEVELS: Final = (
+    (logging.CRITICAL, "critical"),
+    (logging.ERROR, "error"),
+    (logging.WARNING, "warning"),
+    (logging.INFO, "info"),
+)
+"""The standard levels. `logging` has their names as well, but programs change those."""
+
 _UNKNOWN: Final = {"trace_id": "", "span_id": "", "operation": "", "component": ""}
 
 
@@ -135,10 +143,7 @@ def _context() -> dict[str, str]:
 
 def _level(number: int) -> str:
     """Return the standard level for a number; programs may define levels of their own."""
-    for level in (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO):
-        if number >= level:
-            return logging.getLevelName(level).lower()
-    return "debug"
+    return next((name for level, name in _LEVELS if number >= level), "debug")
 
 
 _counter: Final = OnePerMonitor(
