@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +21,9 @@ class Loop:
 
     def __init__(self) -> None:
         self.timers: list[Callable[[], None]] = []
+
+    def is_closed(self) -> bool:
+        return False
 
     def call_soon_threadsafe(self, callback: Callable[[], None]) -> None:
         callback()
@@ -82,6 +87,24 @@ def test_a_real_loop(monitor: vs.Monitor, run: Any) -> None:
         watch.stop()
 
     run(main())
+
+
+def test_a_loop_that_is_closed(monitor: vs.Monitor, clock: vs.ManualClock) -> None:
+    value = monitor.registry.get_sample_value
+
+    async def main() -> LoopWatch:
+        return instrument(name="short", interval=0.01, monitor=monitor)
+
+    with asyncio.Runner() as runner:
+        watch = runner.run(main())
+        closed = weakref.ref(runner.get_loop())
+    clock.advance(3600.0)
+    assert (watch.lag(), watch.tasks()) == (0, 0)
+    assert value("event_loop_lag_seconds", {"loop": "short"}) == 0
+    del runner, watch
+    gc.collect()
+    assert closed() is None
+    assert value("event_loop_lag_seconds", {"loop": "short"}) is None
 
 
 def test_a_rule(monitor: vs.Monitor, clock: vs.ManualClock, loop: Any) -> None:

@@ -37,41 +37,51 @@ class LoopWatch:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, interval: float, clock: Clock) -> None:
-        self._loop = loop
+        # The loop keeps the watch by its timer, and not the other way round.
+        self._loop = weakref.ref(loop)
         self._interval = interval
         self._now = clock.now
         self._due = float("inf")
         self._began = clock.now()
         self._greatest = 0.0
         self._greatest_before = 0.0
-        self._timer: asyncio.TimerHandle | None = None
         self.stopped = False
 
     def start(self) -> None:
         """Start measuring; it may be called in any thread."""
-        self._loop.call_soon_threadsafe(self._schedule)
+        loop = self._open_loop()
+        if loop is not None:
+            loop.call_soon_threadsafe(self._schedule)
 
     def stop(self) -> None:
         """Stop measuring; it has to be called in the thread of the loop."""
         self.stopped = True
         self._due = float("inf")
-        if self._timer is not None:
-            self._timer.cancel()
 
     def lag(self) -> float:
-        """Return the greatest lag of the last minute or two, in seconds."""
+        """Return the greatest lag of the last minute or two, in seconds; 0 for a closed loop."""
+        if self._open_loop() is None:
+            return 0.0
         return max(self._greatest, self._greatest_before, self._now() - self._due, 0.0)
 
     def tasks(self) -> int:
-        """Return the number of the loop's tasks that have not ended."""
-        return len(asyncio.all_tasks(self._loop))
+        """Return the number of the loop's tasks that have not ended; 0 for a closed loop."""
+        loop = self._open_loop()
+        return 0 if loop is None else len(asyncio.all_tasks(loop))
+
+    def _open_loop(self) -> asyncio.AbstractEventLoop | None:
+        loop = self._loop()
+        return None if loop is None or loop.is_closed() else loop
 
     def _schedule(self) -> None:
-        if not self.stopped:
+        loop = self._open_loop()
+        if loop is not None and not self.stopped:
             self._due = self._now() + self._interval
-            self._timer = self._loop.call_later(self._interval, self._measure)
+            loop.call_later(self._interval, self._measure)
 
     def _measure(self) -> None:
+        if self.stopped:
+            return
         now = self._now()
         if now - self._began >= SPAN:
             self._began = now
