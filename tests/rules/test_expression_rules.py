@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from vitalspan.configfile.report import ConfigFileError
 from vitalspan.errors import MissingExtraError
 from vitalspan.rules.file.load import parse
 from vitalspan.rules.model import ExpressionRule, RecordedExpression
+from vitalspan.workers.evaluation_state import engine_document, restore_engine
 
 TICK = 5.0
 
@@ -149,6 +151,34 @@ def test_an_alert_goes_on_when_the_file_is_read_again(tmp_path: Path) -> None:
     program.tick()
     assert program.states() == {"a": "resolved"}
     assert len(program.monitor.evaluation.history.samples) == 0
+
+
+def test_rules_with_the_same_name_and_labels_continue_in_their_order(tmp_path: Path) -> None:
+    text = """
+groups:
+- name: queues
+  rules:
+  - {alert: Deep, expr: 'depth{queue="a"} > 1', for: 10s}
+  - {alert: Deep, expr: 'depth{queue="b"} > 1', for: 10s}
+"""
+    program = Program(text, tmp_path)
+    for queue in ("a", "b"):
+        program.gauge.labels(queue).set(9)
+    program.tick(3)
+    before = {alert.labels["queue"]: alert.id for alert in program.monitor.alerts.active()}
+    program.use(text.replace("> 1", "> 2"))
+    program.tick()
+    assert program.states() == {"a": "firing", "b": "firing"}
+    assert {one.labels["queue"]: one.id for one in program.monitor.alerts.active()} == before
+    engine = program.monitor.evaluation.engine
+    document = json.loads(json.dumps(engine_document(engine)))
+    engine.clear()
+    restore_engine(engine, document)
+    program.tick()
+    assert {one.labels["queue"]: one.id for one in program.monitor.alerts.active()} == before
+    program.use("groups: []")
+    program.tick()
+    assert program.states() == {"a": "resolved", "b": "resolved"}
 
 
 def test_too_many_alerts_are_none(tmp_path: Path) -> None:

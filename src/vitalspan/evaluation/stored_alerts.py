@@ -12,7 +12,7 @@ from vitalspan.rules.alert_states import AlertStates
 from vitalspan.rules.engine import RuleEngine
 from vitalspan.rules.expression_state import ExpressionState
 from vitalspan.rules.rule_state import RuleState
-from vitalspan.workers.evaluation_state import restore_rule, rule_digest, rule_document
+from vitalspan.workers.evaluation_state import by_digest, restore_rule, rule_document
 
 OUTAGE_TOLERANCE: Final = 3600.0
 """Seconds without the process after which its alerts start over.
@@ -48,7 +48,8 @@ def alerts_document(engine: RuleEngine, epoch: float) -> dict[str, Any]:
         engine: the engine that evaluates the rules.
         epoch: the difference between the time of day and the steady clock in seconds.
     """
-    rules = {rule_digest(one): rule_document(one) for one in engine.rule_states() if one.instances}
+    digests = by_digest(engine.rule_states())
+    rules = {key: rule_document(one) for key, one in digests.items() if one.instances}
     if not rules and not engine.orphaned:
         return {}
     orphaned = [alert.to_dict() for alert in engine.orphaned]
@@ -71,8 +72,8 @@ def restore_alerts(
     if not document or not 0 <= now - restart.down_at <= OUTAGE_TOLERANCE:
         return
     stored = document["rules"]
-    for rule_state in engine.rule_states():
-        rule = stored.get(rule_digest(rule_state))
+    for key, rule_state in by_digest(engine.rule_states()).items():
+        rule = stored.get(key)
         if rule is not None:
             restore_rule(rule_state, _shifted(rule, restart.shift))
             _go_on(rule_state, restart)

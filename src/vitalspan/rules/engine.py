@@ -75,13 +75,16 @@ class RuleEngine:
             running_group(group, former, self.history, times.get(group.name)) for group in groups
         ]
         self._ask_for_samples(running)
-        removed = {rule_state.identity: rule_state for rule_state in former.values()}
+        # Several rules may have the same name and labels: they continue in their order.
+        removed: dict[object, list[AlertStates]] = {}
+        for rule_state in former.values():
+            removed.setdefault(rule_state.identity, []).append(rule_state)
         for rule_state in [state for each in running for state in each.alert_states]:
             if rule_state not in states:
-                predecessor = removed.pop(rule_state.identity, None)
-                if predecessor is not None:
-                    rule_state.take_over(predecessor)
-        for rule_state in removed.values():
+                predecessors = removed.get(rule_state.identity)
+                if predecessors:
+                    rule_state.take_over(predecessors.pop(0))
+        for rule_state in [one for alike in removed.values() for one in alike]:
             self._record(rule_state.end(now))
             self.orphaned += self._alerts_of(rule_state, now)
         self._groups = running

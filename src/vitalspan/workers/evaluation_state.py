@@ -21,7 +21,7 @@ from vitalspan.rules.rule_state import RuleState
 def engine_document(engine: RuleEngine) -> dict[str, Any]:
     """Return the state of all rules and alerts as a document for JSON."""
     return {
-        "rules": {rule_digest(one): rule_document(one) for one in engine.rule_states()},
+        "rules": {key: rule_document(one) for key, one in by_digest(engine.rule_states()).items()},
         "evaluated": engine.evaluated(),
         "orphaned": [alert.to_dict() for alert in engine.orphaned],
         "past": [alert.to_dict() for alert in engine.past],
@@ -36,8 +36,8 @@ def restore_engine(engine: RuleEngine, document: Mapping[str, Any]) -> None:
     A rule that the other process does not have stays as it is.
     """
     published = document["rules"]
-    for rule_state in engine.rule_states():
-        rule = published.get(rule_digest(rule_state))
+    for key, rule_state in by_digest(engine.rule_states()).items():
+        rule = published.get(key)
         if rule is not None:
             restore_rule(rule_state, rule)
     engine.set_evaluated(document["evaluated"])
@@ -67,9 +67,19 @@ def restore_health(assessor: Assessor, document: Mapping[str, Any]) -> None:
     assessor.latest = Health(**latest, trend=trend)
 
 
-def rule_digest(rule_state: AlertStates) -> str:
-    """Return a fingerprint of a rule that is the same in every process."""
-    return sha256(repr(rule_state.identity).encode("utf-8", "replace")).hexdigest()[:16]
+def by_digest(rule_states: Iterable[AlertStates]) -> dict[str, AlertStates]:
+    """Return rules by a fingerprint that is the same in every process.
+
+    Several rules with the same name and labels are told apart by their order.
+    """
+    digests: dict[str, AlertStates] = {}
+    alike = Counter[str]()
+    for rule_state in rule_states:
+        identity = repr(rule_state.identity).encode("utf-8", "replace")
+        digest = sha256(identity).hexdigest()[:16]
+        digests[f"{digest}-{alike[digest]}" if alike[digest] else digest] = rule_state
+        alike[digest] += 1
+    return digests
 
 
 def rule_document(rule_state: AlertStates) -> dict[str, Any]:
