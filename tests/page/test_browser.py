@@ -470,3 +470,16 @@ def test_it_is_printed_on_white_paper(browser: Any, server: MetricsServer) -> No
         visit.page.emulate_media(media="print")
         assert visit.page.evaluate(color) != dark
         assert not visit.page.get_by_role("navigation", name="Views").is_visible()
+
+
+@pytest.mark.parametrize("view", ["dependencies", "sessions", "profiles"])
+def test_nothing_is_cut_off_on_paper(browser: Any, server: MetricsServer, view: str) -> None:
+    with visiting(browser, address_of(server), width=720) as visit:
+        visit.page.emulate_media(media="print")
+        visit.show(view)
+        hidden = """tables => tables.map(one => [
+            one.scrollWidth - one.clientWidth, one.scrollHeight - one.clientHeight,
+        ])"""
+        found = visit.page.locator(".scroll").evaluate_all(hidden)
+        assert found
+        assert [max(one) for one in found] == [0] * len(found)
