@@ -18,10 +18,13 @@ from vitalspan.store.frame import (
     PlainBuckets,
     SparseBuckets,
 )
-from vitalspan.store.packed_frame import PackedFrame, added, pack_dense, pack_sparse
+from vitalspan.store.packed_frame import PackedFrame, add_all, pack_dense, pack_sparse
 
 durations = st.lists(st.floats(0.0, 1e6), min_size=1, max_size=20)
 contents = st.dictionaries(st.integers(0, GROUP - 1), durations, max_size=GROUP)
+full_contents = st.lists(durations, min_size=GROUP, max_size=GROUP).map(
+    lambda each: dict(enumerate(each))
+)
 extras = st.dictionaries(
     st.tuples(st.integers(0, GROUP - 1), st.sampled_from(["error:ValueError", "hits", "ü"])),
     st.floats(0.5, 1e9),
@@ -73,29 +76,16 @@ def test_what_is_packed_is_read_again(pack, calls, more):
 
 
 @pytest.mark.parametrize("pack", [pack_dense, pack_sparse])
-@given(contents, contents, extras)
+@given(contents | full_contents, contents | full_contents, extras)
 def test_adding_packed_frames_is_adding_frames(pack, one, other, more):
     whole, read = frame_of(one, more), Frame()
     whole.add(frame_of(other, more))
     packed = [PackedFrame(pack(frame_of(calls, more))) for calls in (one, other)]
     for frame in packed:
         frame.add_to(read)
-    assert content(read) == content(whole)
-    assert content(added(packed)) == content(whole)
-
-
-@pytest.mark.parametrize("pack", [pack_dense, pack_sparse])
-@given(st.lists(st.lists(durations, min_size=GROUP, max_size=GROUP), max_size=4), extras)
-def test_full_frames_are_added_together_as_one_by_one(pack, each, more):
-    frames = [frame_of(dict(enumerate(calls)), more) for calls in each]
-    frames.append(frame_of({3: [0.5]}, {}))
-    expected = Frame()
-    for frame in frames:
-        expected.add(frame)
-    result = added(PackedFrame(pack(frame)) for frame in frames)
-    assert result.totals == pytest.approx(expected.totals)
-    result.totals = expected.totals
-    assert content(result) == content(expected)
+    together = Frame()
+    add_all(packed, together)
+    assert content(read) == content(together) == content(whole)
 
 
 def test_a_frame_that_is_written_at_many_ticks_has_each_bucket_once():

@@ -19,7 +19,7 @@ from vitalspan.statistics.call_statistics import (
 from vitalspan.statistics.call_sums import CallSums
 from vitalspan.statistics.duration_statistics import DurationStatistics
 from vitalspan.store.protocol import Record, StoredSeries
-from vitalspan.store.reader import StoredSums
+from vitalspan.store.stored_sums import StoredSums
 
 SESSION: Final = "session"
 """The kind of the records of sessions."""

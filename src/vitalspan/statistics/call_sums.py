@@ -15,7 +15,7 @@ from vitalspan.recording.series import CountedBatch, Series
 from vitalspan.statistics.call_statistics import CallStatistics, ErrorStatistics
 from vitalspan.statistics.quantiles import bucket_durations, quantile_of
 from vitalspan.store.frame import PLAIN_GRID, PlainBuckets
-from vitalspan.store.reader import StoredSums
+from vitalspan.store.stored_sums import StoredSums
 
 
 class CallSums:

@@ -10,6 +10,7 @@ from vitalspan.metrics import COMPONENT, OPERATION
 from vitalspan.statistics.periods import Key, keys_of
 from vitalspan.statistics.timeline import MAX_SLOTS, SlotSums, Timeline, slot_width
 from vitalspan.store.frame import Frame
+from vitalspan.store.packed_frame import PackedFrame, add_all
 from vitalspan.store.protocol import StoredSeries
 from vitalspan.store.reader import StoreReader
 
@@ -50,10 +51,13 @@ def stored_timelines(
     edges = [first, *_boundaries(first, last, width), last]
     frames: dict[tuple[int, int], Frame] = {}
     for part in parts:
+        found: dict[tuple[int, int], list[PackedFrame]] = {}
         for moment, group, packed in reader.frames(part, groups):
             # Frames that began after the last write are not complete.
             index = min(int(max(moment, first) // width - first // width), len(edges) - 2)
-            packed.add_to(frames.setdefault((index, group), Frame()))
+            found.setdefault((index, group), []).append(packed)
+        for key, some in found.items():
+            add_all(some, frames.setdefault(key, Frame()))
     sums = {key: [SlotSums() for _ in edges[1:]] for key in keys}
     for (index, group), frame in frames.items():
         _add({key: slots[index] for key, slots in sums.items()}, groups[group], frame)

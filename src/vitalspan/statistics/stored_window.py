@@ -10,8 +10,9 @@ from vitalspan.recording.counts import ApiCounts, CacheCounts, ModelCounts
 from vitalspan.statistics.call_sums import CallSums
 from vitalspan.statistics.periods import Key, KeyOf, SeriesNames
 from vitalspan.store.protocol import StoredSeries
-from vitalspan.store.reader import SeriesFilter, StoredPeriod, StoredSums
+from vitalspan.store.reader import SeriesFilter, StoredPeriod
 from vitalspan.store.series_numbers import overflow_labels
+from vitalspan.store.stored_sums import StoredSums
 
 if TYPE_CHECKING:
     from vitalspan.recording.counts import Counts

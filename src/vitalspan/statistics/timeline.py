@@ -15,7 +15,7 @@ from vitalspan.statistics.call_sums import add_amounts
 from vitalspan.statistics.periods import Key, Window, keys_of
 from vitalspan.statistics.quantiles import bucket_durations, quantile_of
 from vitalspan.store.frame import PLAIN_GRID, Frame
-from vitalspan.store.reader import StoredSums
+from vitalspan.store.stored_sums import StoredSums
 
 if TYPE_CHECKING:
     from vitalspan.history.history import History

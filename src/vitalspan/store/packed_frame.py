@@ -7,8 +7,9 @@ import struct
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Iterable
+from itertools import accumulate, groupby, pairwise
+from operator import lshift
 from typing import Any, Final, TypeVar
 
 from vitalspan.store.column_bytes import (
@@ -45,7 +46,6 @@ _NO_LANES: Final = 0, array("Q")
 _COMPRESSION: Final = (1, zlib.DEFLATED, zlib.MAX_WBITS, 4)
 """The arguments of the compression. Small blocks with codes of their own suit columns of different
 kinds; repetitions are rare, and searching longer for them saves one percent."""
-
 
 _Number = TypeVar("_Number", int, float)
 
@@ -94,12 +94,9 @@ def pack_sparse(frame: Frame) -> bytes:
         bucket_type, buckets = "H", little_endian(array("H", there.buckets))
     calls_type, calls = halved(*narrowed(there.calls))
     text = _extras_text(frame)
-    header = _HEADER.pack(
-        *(_SPARSE, len(places), ord(count_type), ord(calls_type), ord(bucket_type)),
-        *(len(there.calls), len(text)),
-    )
+    types = ord(count_type), ord(calls_type), ord(bucket_type)
     parts = (
-        header,
+        _HEADER.pack(_SPARSE, len(places), *types, len(there.calls), len(text)),
         bytes(places),
         _column(count_type, frame.counts, places),
         _column(count_type, frame.errors, places),
@@ -219,21 +216,18 @@ class PackedFrame:
     def _read_extras(self, text: bytes) -> None:
         self.extras: list[tuple[int, str, float]] = json.loads(text) if text else []
 
-    def columns(self) -> Sequence[Sequence[Any]] | None:
-        """Return the columns if all series have calls.
-
-        They are `counts`, `errors`, `totals`, `squares`, `shortest` and `longest` of a `Frame`.
-        """
-        if len(self._places) < GROUP:
-            return None
-        return self._in_order([values for some in self._columns for values in some.all()])
-
     def _in_order(self, values: list[Any]) -> list[Any]:
-        """Return values that are in the order of a packed frame in that of `columns`."""
+        """Return values of all columns in the order of those in `Frame`."""
         if self._lanes is not None:
             counts, errors, totals, shortest, longest, squares = values
             return [counts, errors, totals, squares, shortest, longest]
         return values
+
+    def columns(self) -> list[Any] | None:
+        """Return the columns, in the order of those in `Frame`, if all series have calls."""
+        if len(self._places) < GROUP:
+            return None
+        return self._in_order([values for some in self._columns for values in some.all()])
 
     def add_to(self, frame: Frame) -> None:
         """Add all series to a frame."""
@@ -242,15 +236,16 @@ class PackedFrame:
         self.add_rest_to(frame)
 
     def add_rest_to(self, frame: Frame) -> None:
-        """Add the buckets and all other counts to a frame, without those in columns."""
+        """Add what is not in columns to a frame: the buckets, and all other counts."""
         if self._sparse is not None:
             frame.add_sparse(self._sparse)
         if self._lanes is not None:
-            begin, sketches, calls = 0, frame.sketches, widened(self._lanes, self._lanes_type)
-            for place, first, size in zip(self._places, self._lowest, self._sizes, strict=True):
-                end = begin + 8 * size
-                sketches[place] += int.from_bytes(calls[begin:end], "little") << LANE * first
-                begin = end
+            lanes, sketches = widened(self._lanes, self._lanes_type), frame.sketches
+            ends = accumulate([8 * size for size in self._sizes], initial=0)
+            calls = [int.from_bytes(lanes[begin:end], "little") for begin, end in pairwise(ends)]
+            shifts = [LANE * first for first in self._lowest]
+            for place, sketch in zip(self._places, map(lshift, calls, shifts), strict=True):
+                sketches[place] += sketch
         for place, column, amount in self.extras:
             frame.extras[place, column] = frame.extras.get((place, column), 0.0) + amount
 
@@ -283,10 +278,9 @@ class PackedFrame:
         frame.longest[place] = max(frame.longest[place], longest)
 
 
-def added(packed: Iterable[PackedFrame]) -> Frame:
-    """Return the sum of frames of the same series, which is faster than adding one by one."""
-    frame = Frame()
-    full: list[Sequence[Sequence[Any]]] = []
+def add_all(packed: Iterable[PackedFrame], frame: Frame) -> None:
+    """Add several packed frames to a frame, which is faster than adding one after the other."""
+    full = []
     for one in packed:
         columns = one.columns()
         if columns is None:
@@ -295,13 +289,10 @@ def added(packed: Iterable[PackedFrame]) -> Frame:
             full.append(columns)
             one.add_rest_to(frame)
     if full:
-        whole = Frame()
         counts, errors, totals, squares, shortest, longest = zip(*full, strict=True)
-        whole.counts = list(map(sum, zip(*counts, strict=True)))
-        whole.errors = list(map(sum, zip(*errors, strict=True)))
-        whole.totals = list(map(sum, zip(*totals, strict=True)))
-        whole.squares = list(map(sum, zip(*squares, strict=True)))
-        whole.shortest = list(map(min, zip(*shortest, strict=True)))
-        whole.longest = list(map(max, zip(*longest, strict=True)))
-        frame.add_columns(whole)
-    return frame
+        frame.counts = list(map(sum, zip(frame.counts, *counts, strict=True)))
+        frame.errors = list(map(sum, zip(frame.errors, *errors, strict=True)))
+        frame.totals = list(map(sum, zip(frame.totals, *totals, strict=True)))
+        frame.squares = list(map(sum, zip(frame.squares, *squares, strict=True)))
+        frame.shortest = list(map(min, zip(frame.shortest, *shortest, strict=True)))
+        frame.longest = list(map(max, zip(frame.longest, *longest, strict=True)))

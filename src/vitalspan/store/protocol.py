@@ -172,7 +172,7 @@ class Store(Protocol):
         ...
 
 
-def series_of_rows(rows: Iterable[Sequence[Any]]) -> list[StoredSeries]:
+def series_of(rows: Iterable[Sequence[Any]]) -> list[StoredSeries]:
     """Return series from their numbers, their kinds and the texts of their labels.
 
     Raises:

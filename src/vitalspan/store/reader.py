@@ -2,84 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
-from vitalspan.history.operation_series import ERROR_COLUMN, MEASURE_COLUMN
 from vitalspan.runtime.internal_errors import logger
 from vitalspan.store.errors import StoreError
-from vitalspan.store.frame import GROUP, PLAIN_GRID, Frame
-from vitalspan.store.packed_frame import PackedFrame, added
+from vitalspan.store.frame import GROUP, Frame
+from vitalspan.store.packed_frame import PackedFrame, add_all
 from vitalspan.store.protocol import Record, Store, StoredSeries
 from vitalspan.store.roll_up import ROLLED
+from vitalspan.store.stored_sums import StoredSums, sums_of
 from vitalspan.store.tiers import DEFAULT_TIERS, Part, Tier, parse_tiers, parts_of
 from vitalspan.store.writer import TIERS, WRITTEN
 
 SeriesFilter = Callable[[StoredSeries], bool]
 """Returns True for a series to be read."""
 
+_AT_ONCE: Final = 2000
+"""The number of frames, 10 MB, from which on those that were read are added up."""
+
 _FEW: Final = 4
 """The number of a group's series up to which they are read one by one."""
-
-
-@dataclass
-class StoredSums:
-    """The counts of one series in a period.
-
-    Attributes:
-        series: the series.
-        count: the number of calls.
-        errors: the number of failed calls.
-        total: the sum of their durations in seconds.
-        squares: the sum of the squares of their durations.
-        shortest: the shortest duration; infinite without any.
-        longest: the longest duration; negative infinity without any.
-        buckets: the calls by bucket of `PLAIN_GRID`.
-        extras: all other counts, by column.
-    """
-
-    series: StoredSeries
-    count: int = 0
-    errors: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-    shortest: float = float("inf")
-    longest: float = float("-inf")
-    buckets: Mapping[int, int] = field(default_factory=dict)
-    extras: Mapping[str, float] = field(default_factory=dict)
-
-    def quantile(self, q: float) -> float | None:
-        """Return a quantile of the durations in seconds.
-
-        It is within 4.4 % of the duration of the call at that rank, and between the shortest and
-        the longest call; None without calls.
-        """
-        rank, below = q * sum(self.buckets.values()), 0
-        for bucket, calls in sorted(self.buckets.items()):
-            below += calls
-            if below >= rank:
-                return min(max(PLAIN_GRID.middle(bucket), self.shortest), self.longest)
-        return None
-
-    @property
-    def errors_by_type(self) -> dict[str, int]:
-        """The errors by type."""
-        return {
-            column.removeprefix(ERROR_COLUMN): int(amount)
-            for column, amount in self.extras.items()
-            if column.startswith(ERROR_COLUMN)
-        }
-
-    @property
-    def measures(self) -> dict[str, float]:
-        """The sums of the amounts that calls added, by name."""
-        return {
-            column.removeprefix(MEASURE_COLUMN): amount
-            for column, amount in self.extras.items()
-            if column.startswith(MEASURE_COLUMN)
-        }
 
 
 @dataclass
@@ -137,16 +82,20 @@ class StoreReader:
         selected = _by_group(self._store.series(), includes)
         groups = None if includes is None else sorted(selected)
         parts = parts_of(self._tiers, self.rolled(), start, end, now)
+        frames: dict[int, Frame] = {}
         found: dict[int, list[PackedFrame]] = {}
-        for part in parts if selected else ():
+        # The sparse frames of the finest tier come last, so that they are added up only once.
+        ordered = sorted(parts, key=lambda part: -part.step) if selected else []
+        for part in ordered:
             for _, group, packed in self.frames(part, groups):
                 if group in selected:
                     found.setdefault(group, []).append(packed)
-        sums: list[StoredSums] = []
-        for group, frames in found.items():
-            members = selected[group]
-            frame = _added(frames, members, whole=includes is None)
-            sums += _sums(frame, members)
+            if part is ordered[-1] or sum(map(len, found.values())) > _AT_ONCE:
+                for group, some in found.items():
+                    frame = frames.setdefault(group, Frame())
+                    _add(frame, some, selected[group], whole=includes is None)
+                found.clear()
+        sums = [one for group, frame in frames.items() for one in sums_of(frame, selected[group])]
         first = parts[0].start if parts else start
         last = min(parts[-1].end, self.written()) if parts else end
         return StoredPeriod(first, max(first, last), sums)
@@ -209,7 +158,9 @@ class StoreReader:
                 if current is not None:
                     yield current, sums
                 current, sums = moment, []
-            sums += _sums(added([packed]), selected[group])
+            frame = Frame()
+            add_all([packed], frame)
+            sums += sums_of(frame, selected[group])
         if current is not None:
             yield current, sums
 
@@ -280,32 +231,12 @@ def _by_group(
     return selected
 
 
-def _added(packed: Iterable[PackedFrame], places: Collection[int], *, whole: bool) -> Frame:
+def _add(
+    frame: Frame, packed: Sequence[PackedFrame], places: Collection[int], *, whole: bool
+) -> None:
     if whole or len(places) > _FEW:
-        return added(packed)
-    frame = Frame()
-    for one in packed:
-        for place in places:
-            one.add_series_to(frame, place)
-    return frame
-
-
-def _sums(frame: Frame, members: Mapping[int, StoredSeries]) -> Iterator[StoredSums]:
-    buckets = frame.buckets_by_place()
-    extras: dict[int, dict[str, float]] = {}
-    for (place, column), amount in frame.extras.items():
-        extras.setdefault(place, {})[column] = amount
-    for place in frame.places():
-        series = members.get(place)
-        if series is not None:
-            yield StoredSums(
-                series,
-                frame.counts[place],
-                frame.errors[place],
-                frame.totals[place],
-                frame.squares[place],
-                frame.shortest[place],
-                frame.longest[place],
-                buckets.get(place, {}),
-                extras.get(place, {}),
-            )
+        add_all(packed, frame)
+    else:
+        for one in packed:
+            for place in places:
+                one.add_series_to(frame, place)

@@ -12,14 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from vitalspan.errors import ConfigurationError, MissingExtraError
 from vitalspan.store.errors import NewerStoreError, StoreError, StoreInUseError
-from vitalspan.store.protocol import (
-    Batch,
-    FrameRow,
-    Record,
-    StoredSeries,
-    labels_text,
-    series_of_rows,
-)
+from vitalspan.store.protocol import Batch, FrameRow, Record, StoredSeries, labels_text, series_of
 
 try:
     import redis
@@ -186,7 +179,7 @@ class RedisStore:
         with self._faults():
             stored: dict[bytes, bytes] = self._reading.hgetall(self._key("series"))
             rows = ((int(number), *json.loads(text)) for number, text in stored.items())
-            return series_of_rows(sorted(rows))
+            return series_of(sorted(rows))
 
     def frames(
         self, step: int, start: int, end: int, groups: Collection[int] | None = None

@@ -15,8 +15,9 @@ from vitalspan.recording.buckets import BucketGrid
 from vitalspan.recording.series import Series
 from vitalspan.store.frame import PLAIN_GRID
 from vitalspan.store.protocol import StoredSeries
-from vitalspan.store.reader import SeriesFilter, StoredSums, StoreReader
+from vitalspan.store.reader import SeriesFilter, StoreReader
 from vitalspan.store.series_numbers import overflow_labels
+from vitalspan.store.stored_sums import StoredSums
 from vitalspan.store.tiers import Part
 
 SeriesOf = Callable[[str, str, Labels], Series]

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from vitalspan.runtime.internal_errors import logger
 from vitalspan.store.errors import StoreError
 from vitalspan.store.frame import Frame
-from vitalspan.store.packed_frame import PackedFrame, added, pack_dense
+from vitalspan.store.packed_frame import PackedFrame, add_all, pack_dense
 from vitalspan.store.protocol import FrameRow, Store
 from vitalspan.store.recent_intervals import RecentIntervals
 from vitalspan.store.tiers import Tier
@@ -130,7 +130,10 @@ class RollUp:
                 logger.warning(
                     "%s: a frame of %d s is left out: %s", self._store.name, finer, fault
                 )
-        return [frame_row(step, start, group, added(packed)) for group, packed in frames.items()]
+        sums = {group: Frame() for group in groups}
+        for group, packed in frames.items():
+            add_all(packed, sums[group])
+        return [frame_row(step, start, group, frame) for group, frame in sums.items()]
 
     def done(self) -> None:
         """Record that the result of `next_frames` has been stored."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vitalspan.errors import ConfigurationError, MissingExtraError
 from vitalspan.store.errors import NewerStoreError, StoreError, StoreInUseError
-from vitalspan.store.protocol import Batch, FrameRow, Record, StoredSeries, series_of_rows
+from vitalspan.store.protocol import Batch, FrameRow, Record, StoredSeries, series_of
 
 try:
     import sqlalchemy as sa
@@ -180,7 +180,7 @@ class SqlStore:
         table = self._tables.series
         with self._faults(), self._engine.connect() as connection:
             rows = connection.execute(sa.select(table).order_by(table.c.number))
-            return series_of_rows(rows)
+            return series_of(rows)
 
     def frames(
         self, step: int, start: int, end: int, groups: Collection[int] | None = None

@@ -12,14 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vitalspan.store.errors import NewerStoreError, StoreError, StoreInUseError
-from vitalspan.store.protocol import (
-    Batch,
-    FrameRow,
-    Record,
-    StoredSeries,
-    labels_text,
-    series_of_rows,
-)
+from vitalspan.store.protocol import Batch, FrameRow, Record, StoredSeries, labels_text, series_of
 
 _APPLICATION: Final = 0x76747370
 """The application id of these files: `vtsp`."""
@@ -170,7 +163,7 @@ class SqliteStore:
         """Return all series, ordered by number."""
         with self._faults(), self._reading() as connection:
             rows = connection.execute("SELECT number, kind, labels FROM series ORDER BY number")
-            return series_of_rows(rows)
+            return series_of(rows)
 
     def frames(
         self, step: int, start: int, end: int, groups: Collection[int] | None = None

@@ -20,7 +20,8 @@ from vitalspan.cli.history.store_argument import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vitalspan.store.reader import StoredPeriod, StoredSums
+    from vitalspan.store.reader import StoredPeriod
+from vitalspan.store.stored_sums import StoredSums
 
 
 def add_to(commands: Commands[Any]) -> None:

@@ -12,7 +12,8 @@ from vitalspan.labels import label_text
 from vitalspan.store.export.rows import Selection
 from vitalspan.store.frame import PLAIN_GRID
 from vitalspan.store.protocol import StoredSeries
-from vitalspan.store.reader import StoredSums, StoreReader
+from vitalspan.store.reader import StoreReader
+from vitalspan.store.stored_sums import StoredSums
 
 _Pairs = tuple[tuple[str, str], ...]
 

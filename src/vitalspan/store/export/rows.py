@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any, Final, NamedTuple
 
 from vitalspan.metrics import COMPONENT, OPERATION
-from vitalspan.store.reader import StoredSums
+from vitalspan.store.stored_sums import StoredSums
 
 COLUMNS: Final = (
     *("start", "end", "component", "operation", "labels", "count", "errors"),

@@ -18,7 +18,7 @@ from vitalspan.store.prometheus.durations import (
 )
 from vitalspan.store.prometheus.queries import BUCKETS, NATIVE, RENAMED, TOTAL, Question
 from vitalspan.store.protocol import StoredSeries
-from vitalspan.store.reader import StoredSums
+from vitalspan.store.stored_sums import StoredSums
 
 _Labels = tuple[tuple[str, str], ...]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from vitalspan.recording.model_durations import DURATION, FIRST_TOKEN, columns_of
 from vitalspan.store.protocol import StoredSeries
-from vitalspan.store.reader import StoredSums
+from vitalspan.store.stored_sums import StoredSums
 
 _MODEL = "model"
 

@@ -23,7 +23,8 @@ from vitalspan.store.prometheus.queries import (
     QueryBuilder,
     Question,
 )
-from vitalspan.store.reader import StoredPeriod, StoredSums
+from vitalspan.store.reader import StoredPeriod
+from vitalspan.store.stored_sums import StoredSums
 
 _LOOKS: Final = 96
 """The number of times at which the beginning of the history is searched."""
