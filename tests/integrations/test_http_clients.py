@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry
 import vitalspan as vs
 from support.http_clients import CLIENTS, MODULES, AskedServer, as_they_were, asked_server
 from vitalspan.integrations import aiohttp_client
+from vitalspan.integrations.client_operations import Url
 
 every_client = pytest.mark.parametrize("client", CLIENTS)
 
@@ -48,6 +49,19 @@ def endings(monitor: vs.Monitor) -> list[tuple[str, str | None, str, str | None]
         (call.operation, call.labels.get("status"), call.outcome, call.error_type)
         for call in monitor.recent_calls()
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "authority"),
+    [
+        (Url("https", "example.org", 443, "/"), "example.org"),
+        (Url("http", "example.org", 443, "/"), "example.org:443"),
+        (Url("http", "::1", None, "/"), "[::1]"),
+        (Url("http", "::1", 8080, "/"), "[::1]:8080"),
+    ],
+)
+def test_the_authority_of_a_url(url: Url, authority: str) -> None:
+    assert url.authority == authority
 
 
 @every_client

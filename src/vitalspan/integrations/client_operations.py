@@ -78,9 +78,10 @@ class Url(NamedTuple):
     @property
     def authority(self) -> str:
         """The host, with the port unless it is the default of the scheme."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
         if self.port is None or self.port == _DEFAULT_PORTS.get(self.scheme):
-            return self.host
-        return f"{self.host}:{self.port}"
+            return host
+        return f"{host}:{self.port}"
 
 
 class ClientOperations(RequestOperations):
