@@ -117,12 +117,11 @@ class TaskOperations:
             return None
         try:
             task, queue = self._metrics.bounded(value_text(task), value_text(queue))
-            call = TaskCall(self, task, queue, headers or {})
-            self._count_waiting(call, headers or {}, published, not_before)
+            self._count_waiting(task, queue, headers or {}, published, not_before)
+            return TaskCall(self, task, queue, headers or {})
         except Exception:  # noqa: BLE001 - the task has to run
             self._note("begin", "a task could not be recorded")
             return None
-        return call
 
     def count(self, task: str, queue: str, outcome: Outcome) -> None:
         """Count a task without a call here: it never ran, or its process was killed."""
@@ -156,7 +155,8 @@ class TaskOperations:
 
     def _count_waiting(
         self,
-        call: TaskCall,
+        task: str,
+        queue: str,
         headers: Mapping[str, Any],
         published: float | None,
         not_before: float | None,
@@ -165,10 +165,14 @@ class TaskOperations:
             sent = headers.get(PUBLISHED)
             if sent is None:
                 return
-            published = float(sent)
+            try:
+                published = float(sent)
+            except (TypeError, ValueError):
+                # Any program may have sent the message.
+                return
         wanted = max(published, not_before or 0.0)
         waited = max(0.0, self.monitor.clock.wall() - wanted)
-        self._metrics.waited(call.task, call.queue, waited)
+        self._metrics.waited(task, queue, waited)
 
     def _note(self, where: str, problem: str) -> None:
         self.monitor._recorder.internal_errors.note(where, problem)  # noqa: SLF001 - see above
