@@ -30,7 +30,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
 import vitalspan as vs
-from harness import arguments, emit, pin, seconds
+from harness import arguments, emit, order, pin, seconds
 
 OPERATIONS = 1000
 COMPONENTS = 100
@@ -145,6 +145,20 @@ def answers(port: int, path: str, times: int) -> list[float]:
     return sorted(json.loads(printed))
 
 
+@contextlib.contextmanager
+def held(port: int | None) -> Iterator[None]:
+    """Silent connections to a port, renewed all the time; None for none."""
+    if port is None:
+        yield
+        return
+    with client("hold", port, SILENT) as holding:
+        if holding.stdout is None or holding.stdout.readline() != "held\n":
+            raise SystemExit("no connections are held")
+        yield
+        if holding.poll() is not None:
+            raise SystemExit("the connections have ended")
+
+
 def p99(took: list[float]) -> float:
     """The 99th percentile."""
     return statistics.quantiles(took, n=100, method="inclusive")[98]
@@ -152,22 +166,18 @@ def p99(took: list[float]) -> float:
 
 def silent(*, quick: bool) -> dict[str, Any]:
     """Scrape with and without silent connections, in turns."""
-    times, turns = (50, 1) if quick else (300, 3)
+    times, turns = (50, 1) if quick else (150, 6)
     took: dict[str, list[float]] = {"quiet": [], "beside": [], "beset": []}
     with (
         vs.start_http_server(0, registry=service()) as server,
         client("accept") as other,
     ):
         elsewhere = int(other.stdout.readline()) if other.stdout else 0
-        for _ in range(turns):
-            took["quiet"] += answers(server.port, "/metrics", times)
-            for name, port in (("beside", elsewhere), ("beset", server.port)):
-                with client("hold", port, SILENT) as holding:
-                    if holding.stdout is None or holding.stdout.readline() != "held\n":
-                        raise SystemExit("no connections are held")
+        ports = {"quiet": None, "beside": elsewhere, "beset": server.port}
+        for number in range(turns):
+            for name in order(list(took), number):
+                with held(ports[name]):
                     took[name] += answers(server.port, "/metrics", times)
-                    if holding.poll() is not None:
-                        raise SystemExit("the connections have ended")
     detail = {name: p99(milliseconds) for name, milliseconds in took.items()}
     return {
         "silent": {"value": detail["beset"] / detail["quiet"], "detail": detail},
