@@ -6,6 +6,7 @@ import contextlib
 import logging
 import socket
 import threading
+from collections import deque
 from collections.abc import Iterator
 
 import pytest
@@ -107,6 +108,40 @@ def test_a_thousand_silent_connections_cost_no_thread_and_keep_nobody_out() -> N
             assert status_of(talk(server, GET_AND_CLOSE)) == 200
         assert wait_until(lambda: server._loop.connection_count <= 100)
         assert threading.active_count() <= threads + 1
+
+
+def test_every_scrape_is_answered_while_a_thousand_connections_are_renewed() -> None:
+    registry = CollectorRegistry()
+    Counter("apples", "Apples.", registry=registry).inc(3)
+    with (
+        start_http_server(0, registry=registry, timeout=PATIENCE, max_connections=1024) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        held = deque(stack.enter_context(connect(server)) for _ in range(1000))
+        stopped = threading.Event()
+        renewed = 0
+
+        def renew() -> None:
+            nonlocal renewed
+            while not stopped.is_set():
+                held.popleft().close()
+                held.append(connect(server))
+                renewed += 1
+
+        renewing = threading.Thread(target=renew)
+        renewing.start()
+        try:
+            while renewed < 2000 and renewing.is_alive():
+                answer = talk(server, GET_AND_CLOSE)
+                assert status_of(answer) == 200
+                assert b"apples_total 3.0" in answer
+        finally:
+            stopped.set()
+            renewing.join()
+            for client in held:
+                client.close()
+        assert renewed >= 2000
+        assert wait_until(lambda: server._loop.connection_count == 0)
 
 
 def test_clients_that_take_nothing_keep_nobody_out() -> None:

@@ -89,7 +89,7 @@ class Connection:
         self._timeouts = timeouts
         self._parser = Http1Parser()
         self._requests_left = MAX_REQUESTS
-        self._unsent = [memoryview(b"")]
+        self._unsent: list[memoryview] = []
         self._keep_alive = False
         self._streaming = False
         self._when_sent: Callable[[], None] | None = None
