@@ -142,4 +142,4 @@ def test_what_is_not_there_or_not_shown_is_said(browser: Any, server: MetricsSer
         visit.page.goto(f"http://127.0.0.1:{server.port}/#/profile?id=x")
         said = visit.page.get_by_role("alert")
         said.wait_for()
-        assert "there is no profile of this id" in (said.text_content() or "")
+        assert "there is no profile with this id" in (said.text_content() or "")

@@ -107,7 +107,7 @@ def test_a_profile_that_is_not_there(shop: Watched) -> None:
     for name in ("profile", "profile.svg", "profile.collapsed", "profile.speedscope"):
         made = answer(name, "id=x", shop.registry, trusted=True)
         assert made.status == 404
-        assert "kept no more" in checked(name, made)["error"]
+        assert "only the latest profiles are kept" in checked(name, made)["error"]
 
 
 def test_files(shop: Watched, profile: Profile) -> None:

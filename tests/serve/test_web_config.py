@@ -571,9 +571,9 @@ def test_renewed_certificates_are_taken_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "TLS or the users are missing now"),
-        ("basic_auth_users: {alice: HASH}\n", "TLS or the users are missing now"),
-        (TLS % "", "TLS or the users are missing now"),
+        ("", "TLS or the users were removed"),
+        ("basic_auth_users: {alice: HASH}\n", "TLS or the users were removed"),
+        (TLS % "", "TLS or the users were removed"),
         ("basic_auth_users: {alice: half-writ", "not valid YAML"),
         ("tls_server_config: {cert_file: server.crt}", "key_file is missing"),
         (None, "cannot be read"),

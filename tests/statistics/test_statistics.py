@@ -294,11 +294,11 @@ def test_all_of_it_can_be_said_in_json(traced: vs.Monitor, clock: vs.ManualClock
 @pytest.mark.parametrize(
     ("period", "message"),
     [
-        ({"window": 0}, "window=0: give the seconds, more than 0"),
-        ({"window": "5m"}, "window='5m': give the seconds"),
-        ({"window": True}, "window=True: give the seconds"),
-        ({"window": math.nan}, "window=nan: give the seconds"),
-        ({"window": 60, "offset": -1}, "offset=-1: give the seconds, 0 or more"),
+        ({"window": 0}, "window=0: use a number of seconds above 0"),
+        ({"window": "5m"}, "window='5m': use a number of seconds"),
+        ({"window": True}, "window=True: use a number of seconds"),
+        ({"window": math.nan}, "window=nan: use a number of seconds"),
+        ({"window": 60, "offset": -1}, "offset=-1: use a number of seconds from 0 up"),
         ({"offset": 60}, "needs a window= as well"),
         ({"window": 1e9}, "the history is 2678400 seconds long at most"),
     ],

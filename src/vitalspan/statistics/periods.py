@@ -185,9 +185,9 @@ def check_period(window: float | None, offset: float, longest: float = LONGEST) 
         ConfigurationError: for a period that is not available.
     """
     if window is not None and not (_is_finite(window) and window > 0):
-        raise ConfigurationError(f"window={window!r:.80}: give the seconds, more than 0")
+        raise ConfigurationError(f"window={window!r:.80}: use a number of seconds above 0")
     if not (_is_finite(offset) and offset >= 0):
-        raise ConfigurationError(f"offset={offset!r:.80}: give the seconds, 0 or more")
+        raise ConfigurationError(f"offset={offset!r:.80}: use a number of seconds from 0 up")
     if window is None and offset:
         raise ConfigurationError(
             f"offset={offset!r:.80}: a period that ended in the past needs a window= as well"

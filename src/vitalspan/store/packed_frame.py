@@ -178,7 +178,7 @@ class PackedFrame:
     def _read_sparse(self, packed: bytes) -> None:
         data = packed[:-_CHECKSUM_SIZE]
         if packed[-_CHECKSUM_SIZE:] != _checksum(data):
-            raise ValueError("its checksum is another one")
+            raise ValueError("its checksum is wrong")
         version, size, count_type, calls_type, bucket_type, calls, text = _HEADER.unpack_from(data)
         reader = self._reader(data, size, count_type, calls_type)
         self._columns = [reader.columns(2 * chr(count_type) + "dfdd", size)]

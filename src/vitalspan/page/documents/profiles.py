@@ -176,9 +176,7 @@ def svg(monitor: Monitor, asked: dict[str, Any]) -> bytes:
 def _found(monitor: Monitor, asked: dict[str, Any]) -> Profile:
     found = monitor.profiles.get(asked["id"])
     if found is None:
-        raise NotFoundError(
-            "there is no profile of this id, or it is kept no more: only the latest ones are"
-        )
+        raise NotFoundError("there is no profile with this id: only the latest profiles are kept")
     return found
 
 

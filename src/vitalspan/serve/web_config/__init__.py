@@ -119,7 +119,7 @@ class WebConfigFile:
             _log.error("%s; %s", error, _KEPT)
         else:
             if (self._config.tls and not fresh.tls) or (self._config.users and not fresh.users):
-                _log.error("%s: TLS or the users are missing now; %s", self._path, _KEPT)
+                _log.error("%s: TLS or the users were removed; %s", self._path, _KEPT)
             else:
                 self._config = fresh
         self._stamps = stamps
