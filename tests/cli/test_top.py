@@ -109,6 +109,20 @@ def test_without_rich_the_command_that_installs_it_is_printed(
 
 
 @pytest.mark.parametrize(
+    ("command", "status"), [("top", 1), ("health", 3), ("report", 1), ("stacks", 1)]
+)
+def test_a_host_that_is_none(command: str, status: int, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        ended: object = main([command, "http://me:secret@[::1"])
+    except SystemExit as left:
+        ended = left.code
+    assert ended == status
+    error = capsys.readouterr().err
+    assert "the URL's host or port is not valid" in error
+    assert "secret" not in error
+
+
+@pytest.mark.parametrize(
     ("given", "asked"),
     [
         ("localhost:9464", "http://localhost:9464/metrics"),

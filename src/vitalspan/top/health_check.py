@@ -72,6 +72,7 @@ def health_at(url: str, *, timeout: float, metric_prefix: str = "") -> HealthRep
         ScrapeError: if the health is not available.
     """
     whole = metrics_url(url)
+    HttpTarget("health", whole, timeout=timeout)
     parts = urlsplit(whole)
     path = parts.path.rstrip("/")
     has_metrics = path.endswith(_METRICS)

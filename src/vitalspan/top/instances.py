@@ -28,8 +28,11 @@ def metrics_url(url: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """Return the host and the port of a URL, without credentials."""
-    return urlsplit(url).netloc.rpartition("@")[2]
+    """Return the host and the port of a URL, without credentials; empty for an invalid URL."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
 
 
 @dataclass(frozen=True)

@@ -49,10 +49,15 @@ class ServiceApi:
     Args:
         url: the URL of the service, of its page or of its metrics.
         timeout: the maximum number of seconds of a request.
+
+    Raises:
+        ConfigurationError: for an invalid URL.
     """
 
     def __init__(self, url: str, *, timeout: float) -> None:
-        self._url = urlsplit(metrics_url(url))
+        whole = metrics_url(url)
+        HttpTarget("service", whole, timeout=timeout)
+        self._url = urlsplit(whole)
         self._timeout = timeout
 
     def ask(self, name: str, query: str = "") -> Fields:
