@@ -142,9 +142,10 @@ def test_a_textfile(job: JobOf, tmp_path: Path, clock: vs.ManualClock) -> None:
     later.close()
 
 
-def test_a_textfile_that_is_none(job: JobOf, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"\xff{ 1 nonsense", b'{"a.b", ="c"} 3\n'])
+def test_a_textfile_that_is_none(job: JobOf, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "vitalspan_job_nightly.prom"
-    path.write_bytes(b"\xff{ 1 nonsense")
+    path.write_bytes(content)
     with job(Textfile(tmp_path)):
         pass
     assert "job_last_exit_status" in path.read_text()

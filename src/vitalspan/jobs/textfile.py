@@ -97,5 +97,5 @@ def _read(path: Path) -> Iterator[Metric]:
     """Yield the metrics in a file; none if it does not exist or is invalid."""
     try:
         yield from list(text_string_to_metric_families(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except Exception:  # noqa: BLE001 - a damaged file may break the parser in any way
         return
