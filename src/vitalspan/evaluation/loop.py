@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from vitalspan.evaluation.evaluator import Evaluator
 from vitalspan.health.service_health import ServiceHealth
 from vitalspan.runtime import fork
+from vitalspan.runtime.last_tick import LastTick
 from vitalspan.runtime.ticker import Ticker
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class EvaluationLoop(Evaluator):
         self._ticking = threading.Lock()
         self._shared = None if workers is None else self._share(workers, settings)
         self.persistence: Persistence | None = None
+        self._last_tick: LastTick | None = None
         self.record_sources: list[RecordSource] = []
         self._stored: tuple[str, str, int] = ("", "", 0)
         self.history.begin(recorder.now())
@@ -226,12 +228,20 @@ class EvaluationLoop(Evaluator):
         self.persistence, self._stored = persistence, stored
         if former is not None and former is not persistence:
             former.let_go()
+        if persistence is not None and self._last_tick is None:
+            self._last_tick = LastTick(self.ticker)
         self.ticker.set_interval(settings.tick_interval)
 
     def close(self) -> None:
-        """End all threads; queued messages are still sent to receivers for a short while."""
+        """End all threads, and store what is not stored yet.
+
+        Queued messages are still sent to receivers for a short while.
+        """
         self.ticker.stop()
+        if self._last_tick is not None:
+            self._last_tick.close()
         if self.persistence is not None:
+            self.ticker.tick()
             self.persistence.let_go()
         if self._shared is not None:
             self._shared.step_down()

@@ -72,11 +72,22 @@ class Ticker:
             if self._should_run:
                 self._start()
 
+    def tick(self) -> None:
+        """Call the function once, in this thread."""
+        try:
+            self._tick()
+            self._failing = False
+        except Exception:  # noqa: BLE001 - the next tick may succeed
+            if not self._failing:
+                logger.warning("a tick failed", exc_info=True)
+            self._failing = True
+
     def _begin(self) -> None:
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._failing = False
 
     def _start(self) -> None:
         if self.running or self._interval <= 0:
@@ -94,12 +105,5 @@ class Ticker:
         return thread
 
     def _run(self, stop: threading.Event, interval: float) -> None:
-        failing = False
         while not stop.wait(interval):
-            try:
-                self._tick()
-                failing = False
-            except Exception:  # noqa: BLE001 - the next tick may succeed
-                if not failing:
-                    logger.warning("a tick failed", exc_info=True)
-                failing = True
+            self.tick()
