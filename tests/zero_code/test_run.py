@@ -248,10 +248,11 @@ def test_what_cannot_be_run(shop: Path) -> None:
         1,
         "vitalspan run: give the program after two dashes: -- COMMAND [ARGUMENT ...]\n",
     )
-    assert status("--", "/no/such") == (1, "vitalspan run: /no/such: No such file or directory\n")
+    assert status("--", "/no/such") == (127, "vitalspan run: /no/such: No such file or directory\n")
+    assert status("--", str(shop)) == (126, f"vitalspan run: {shop}: Permission denied\n")
     temporary = shop / "temporary"
     temporary.mkdir()
-    assert status("--port", "0", "--", "/no/such", TMPDIR=str(temporary))[0] == 1
+    assert status("--port", "0", "--", "/no/such", TMPDIR=str(temporary))[0] == 127
     assert list(temporary.iterdir()) == []
     code, said = status("--", "true", VITALSPAN_OPERATIONS="shop.checkout")
     assert code == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitalspan.cli.command import Commands, add_command
-from vitalspan.errors import ConfigurationError, VitalspanError
+from vitalspan.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from vitalspan.zero_code.instrumentation import Instrumentation
@@ -94,7 +94,10 @@ def _run(arguments: argparse.Namespace) -> None:
         )
     except OSError as refused:
         remove_directory(instrumentation.workers, instrumentation.owner)
-        raise VitalspanError(f"{command[0]}: {refused.strerror or refused}") from None
+        print(f"vitalspan run: {command[0]}: {refused.strerror or refused}", file=sys.stderr)
+        from vitalspan.jobs.command import status_of_refusal  # noqa: PLC0415 - rarely needed
+
+        raise SystemExit(status_of_refusal(refused)) from None
 
 
 def _instrumentation(arguments: argparse.Namespace) -> Instrumentation:

@@ -28,6 +28,11 @@ _STDIN: Final = 0
 _PASSED_ON: Final = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGINT")
 
 
+def status_of_refusal(refused: OSError) -> int:
+    """Return the exit status of shells for a command that cannot be run."""
+    return _NOT_FOUND if refused.errno == errno.ENOENT else _NOT_EXECUTABLE
+
+
 def run_command(job: Job, command: Sequence[str]) -> int:
     """Run a command as a run of a job.
 
@@ -88,7 +93,7 @@ def _returncode(command: Sequence[str]) -> int:
             )
         except OSError as refused:
             print(f"{command[0]}: {refused.strerror or refused}", file=sys.stderr)  # noqa: T201
-            return _NOT_FOUND if refused.errno == errno.ENOENT else _NOT_EXECUTABLE
+            return status_of_refusal(refused)
         started(process)
         return _wait(process)
 
