@@ -206,12 +206,13 @@ def test_a_flame_graph_that_is_very_deep_or_very_wide(browser: Any, address: str
         boxes = page.get_by_role("treeitem")
         assert boxes.count() == 128
         boxes.nth(100).hover()
-        assert ":100)" in (page.locator(".flame-caption").text_content() or "")
-        assert page.locator(".flame-caption").evaluate(
-            """element => {
-            const { top, bottom } = element.getBoundingClientRect();
-            const outer = element.closest(".flame-scroll").getBoundingClientRect();
-            return outer.top < top && bottom <= outer.bottom + 1;
+        page.wait_for_function(
+            """() => {
+            const caption = document.querySelector(".flame-caption");
+            const { top, bottom } = caption.getBoundingClientRect();
+            const outer = caption.closest(".flame-scroll").getBoundingClientRect();
+            const isWhole = outer.top < top && bottom <= outer.bottom + 1;
+            return isWhole && caption.textContent.includes(":100)");
             }"""
         )
 

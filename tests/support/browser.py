@@ -61,6 +61,8 @@ class Visit:
     def show(self, view: str) -> None:
         """Show a view, and wait until it is ready."""
         self.page.goto(f"{self._address}#/{view}")
+        # Until the page is told of its new address, the view before this one is still ready.
+        self.page.evaluate("new Promise(done => setTimeout(done))")
         self.page.wait_for_selector("main[aria-busy=false] > *:nth-child(2)")
 
     def findings(self) -> list[str]:
