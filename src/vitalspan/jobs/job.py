@@ -8,7 +8,6 @@ import inspect
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from datetime import timedelta
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from vitalspan.default import get_monitor
@@ -147,23 +146,13 @@ class Job:
         _runs.set((*_runs.get(), (self, run)))
         return call
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         self._latest_run().finish(ending_of_exception(error), error)
 
     async def __aenter__(self) -> Call:
         return self.__enter__()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         run = self._latest_run()
         run.end(ending_of_exception(error), error)
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from vitalspan.recording.call import Call, call_of, ended_call
@@ -86,12 +85,7 @@ class Operation(MonitorPart):
         site.series.records.append(record)
         return call
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         call = self._call
         # If a single call is open, it is the one that ends here. Calls that other threads enter in
         # the meantime come after it.
@@ -136,12 +130,7 @@ class Operation(MonitorPart):
             call._measured.share()  # noqa: SLF001
         return call
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         self.__exit__(kind, error, traceback)
 
     def _enter_engaged(self) -> Call:

@@ -14,7 +14,6 @@ from vitalspan.serve.selector_loop import CLOSE_SECONDS, SelectorLoop
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
-    from types import TracebackType
     from typing import Self
 
     from prometheus_client.registry import Collector
@@ -86,10 +85,5 @@ class MetricsServer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         self.close()

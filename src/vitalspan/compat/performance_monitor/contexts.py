@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from vitalspan.compat.performance_monitor.records import OperationMetrics
@@ -88,12 +87,7 @@ class PerformanceContext:
         self.metrics.start_time = self._monitor.clock.wall()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         self._operation.__exit__(kind, error, traceback)
         self._complete(error)
 
@@ -102,12 +96,7 @@ class PerformanceContext:
         self.metrics.start_time = self._monitor.clock.wall()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         await self._operation.__aexit__(kind, error, traceback)
         self._complete(error)
 
