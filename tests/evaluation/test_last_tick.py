@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -71,6 +72,9 @@ def test_calls_since_the_last_tick_are_stored(tmp_path, monkeypatch, end, worker
     url = sqlite_url(tmp_path)
     if workers:
         monkeypatch.setenv("VITALSPAN_WORKERS", str(tmp_path / "workers"))
+    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+        # The handler of SIGTERM by which coverage saves its data would be the program's own.
+        monkeypatch.delenv(name)
     program = tmp_path / "program.py"
     program.write_text(
         "\n".join(line[4:] for line in PROGRAM.splitlines()).format(lines="\n    ".join(ENDS[end]))
