@@ -18,6 +18,9 @@ from vitalspan.store.errors import NewerStoreError, StoreError
 from vitalspan.store.frame import Frame
 from vitalspan.store.open_store import open_store
 from vitalspan.store.packed_frame import PackedFrame, pack_dense
+from vitalspan.store.past_calls import PastCall, PastCalls
+from vitalspan.store.reader import StoreReader
+from vitalspan.store.tiers import DEFAULT_TIERS, parse_tiers
 
 
 @pytest.fixture
@@ -186,6 +189,30 @@ def test_after_a_restart_only_damaged_frames_are_missing(url, caplog):
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "a frame of 5 s is left out: a damaged frame" in caplog.text
     monitor.close()
+
+
+def test_an_import_replaces_a_damaged_frame(url, caplog):
+    """Frames that calls are added to may be damaged; those calls are lost, and only those."""
+    now = WALL + 60.0
+
+    def import_calls(*ends):
+        store = open_store(url)
+        store.open()
+        calls = PastCalls(store, now)
+        calls.add(PastCall("pay", "shop", end, 0.5) for end in ends)
+        calls.write([], {})
+        store.close()
+
+    import_calls(WALL + 3, WALL + 13)
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
+        statement = "UPDATE frames SET packed = substr(packed, 1, 9) WHERE step = 5 AND start = ?"
+        assert connection.execute(statement, (WALL,)).rowcount == 1
+    import_calls(WALL + 4, WALL + 14)
+    assert "a frame of 5 s is left out: a damaged frame" in caplog.text
+    reader = StoreReader(open_store(url, read_only=True), parse_tiers(DEFAULT_TIERS))
+    (sums,) = reader.period(WALL, now, now).series
+    reader.close()
+    assert sums.count == 3
 
 
 def test_a_migration_that_fails_changes_nothing(url, monkeypatch):

@@ -10,12 +10,11 @@ from vitalspan.history.operation_series import ERROR_COLUMN, MEASURE_COLUMN
 from vitalspan.metrics import COMPONENT, OPERATION, OTHER
 from vitalspan.store.collector import slot_of
 from vitalspan.store.frame import GROUP, PLAIN_GRID, Frame
-from vitalspan.store.packed_frame import PackedFrame
 from vitalspan.store.protocol import Batch, FrameRow, Record, Store
-from vitalspan.store.reader import stored_tiers
+from vitalspan.store.reader import StoreReader, stored_tiers
 from vitalspan.store.roll_up import ROLLED, frame_row
 from vitalspan.store.series_numbers import SeriesNumbers
-from vitalspan.store.tiers import Tier
+from vitalspan.store.tiers import Part, Tier
 from vitalspan.store.writer import TIERS, WRITTEN
 
 
@@ -65,6 +64,7 @@ class PastCalls:
         self._store = store
         self._now = now
         self._tiers = stored_tiers(store)
+        self._reader = StoreReader(store, self._tiers)
         self._numbers = SeriesNumbers(store.series())
         self._rolled = self._rolled_up_to()
         self._frames: dict[tuple[int, int, int], Frame] = {}
@@ -141,8 +141,8 @@ class PastCalls:
         )
 
     def _row(self, step: int, slot: int, group: int, frame: Frame) -> FrameRow:
-        for row in self._store.frames(step, slot, slot + 1, [group]):
-            PackedFrame(row.packed).add_to(frame)
+        for _, _, packed in self._reader.frames(Part(step, slot, slot + 1), [group]):
+            packed.add_to(frame)
         return frame_row(step, slot, group, frame)
 
 
