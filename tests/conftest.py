@@ -32,6 +32,8 @@ for _name in [name for name in os.environ if name.startswith(("VITALSPAN_", "OTE
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+# What depends on other libraries shows in a few examples; `make test` tries them all.
+settings.register_profile("few_examples", settings.get_profile("any machine"), max_examples=20)
 settings.load_profile("any machine")
 
 
