@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings, strategies
 from opentelemetry import context
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -39,8 +39,14 @@ settings.load_profile("any machine")
 
 def pytest_collection_finish() -> None:
     """Spare every `gc.collect()` of a test the objects of all modules that were collected."""
+    # On first use, hypothesis looks for what refers to its random numbers, and must find it.
+    _one_example()
     gc.collect()
     gc.freeze()
+
+
+@given(strategies.none())
+def _one_example(_: None) -> None: ...
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
