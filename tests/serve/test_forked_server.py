@@ -43,8 +43,13 @@ if not pid:
     os._exit(0)
 server.close()
 assert idle.recv(1) == b""
-with socket.create_server(address):
+# A connection of another program may have the port by now, so nothing can be bound to it.
+try:
+    socket.create_connection(address, 60)
+except ConnectionRefusedError:
     pass
+else:
+    sys.exit("somebody listens at the port")
 os.write(write, b"x")
 os.waitpid(pid, 0)
 print("done")
