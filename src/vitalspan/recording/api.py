@@ -150,10 +150,8 @@ class Api(MonitorPart):
             first_token: seconds until the first token of a streamed answer arrived.
             retries: the number of attempts after the first one.
         """
-        recording = self._recording
-        if not recording.enabled:
+        if not self._recording.enabled:
             return
-        (self.oks if error is None else self.errors).add()
         usage = ApiUsage(
             model=value_text(model or ""),
             operation=value_text(operation),
@@ -170,22 +168,27 @@ class Api(MonitorPart):
             tokens = usage.input_tokens + usage.output_tokens
         if cost is None:
             cost = self._priced(usage)
-        used = self._amount("tokens", tokens)
-        self._add(self.tokens, used)
         usage = usage._replace(cost=self._amount("cost", cost))
+        self._count(usage, self._amount("tokens", tokens))
+        if usage.has_details:
+            self._record_usage(usage)
+
+    def _count(self, usage: ApiUsage, tokens: float) -> None:
+        """Add a call to the counters of the API, of its model and of the open sessions."""
+        outcome = "errors" if usage.error_type else "oks"
+        amounts = {outcome: 1, "tokens": tokens, "cost": usage.cost}
+        (self.errors if usage.error_type else self.oks).add()
+        self._add(self.tokens, tokens)
         self._add(self.cost, usage.cost)
-        amounts = {"oks" if error is None else "errors": 1, "tokens": used, "cost": usage.cost}
-        if recording.open_sessions:
+        if self._recording.open_sessions:
             self._add_to_session("api", "", amounts)
         if usage.model:
             amounts |= {name: getattr(usage, name) for name in MODEL_AMOUNTS}
             amounts |= duration_columns(DURATION, usage.duration)
             amounts |= duration_columns(FIRST_TOKEN, usage.first_token)
             self._add_to_model(usage.model, amounts)
-            if recording.open_sessions:
+            if self._recording.open_sessions:
                 self._add_to_session("model", usage.model, amounts)
-        if usage.has_details:
-            self._record_usage(usage)
 
     def call(self, *, model: str | None = None, operation: str = "chat") -> ApiCall:
         """Return a context manager that times and records a call, for `with` or `async with`.
