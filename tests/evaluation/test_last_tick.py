@@ -20,7 +20,6 @@ PROGRAM = """
     import os
     import signal
     import sys
-    import time
 
     import vitalspan as vs
 
@@ -42,7 +41,7 @@ ENDS = {
     "exit": ["child()"],
     "an exception": ["child()", "raise SystemExit(3)"],
     "close": ["child()", "vs.get_monitor().close()"],
-    "SIGTERM": ["child()", "os.kill(os.getpid(), signal.SIGTERM)", "time.sleep(60)"],
+    "SIGTERM": ["child()", "os.kill(os.getpid(), signal.SIGTERM)", "signal.pause()"],
     "a child": [
         "multiprocessing.set_start_method('spawn')",
         "process = multiprocessing.Process(target=child)",

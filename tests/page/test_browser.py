@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
 from page.test_profiles import add_profile
-from support.browser import Visit, chromium
+from support.browser import Visit, chromium, visiting
 from vitalspan.serve.metrics_server import MetricsServer
 from vitalspan.serve.server import start_http_server
 
@@ -159,21 +159,16 @@ def server(shop: vs.Monitor) -> Iterator[MetricsServer]:
         yield it
 
 
+def is_copied(page: Any, text: str, name: str) -> bool:
+    """Whether a text is in the clipboard, or in a dialog where the browser refuses that."""
+    page.wait_for_selector("dialog textarea, #spoken:not(:empty)", state="attached")
+    copied = page.evaluate("navigator.clipboard.readText().catch(() => '')")
+    shown = page.locator("dialog textarea, #spoken").first.text_content() or ""
+    return text in copied + shown or shown == f"Copied: {name}"
+
+
 def address_of(server: MetricsServer) -> str:
     return f"http://127.0.0.1:{server.port}/"
-
-
-@contextlib.contextmanager
-def visiting(
-    browser: Any, address: str, *, width: int = 1440, scheme: str = "light"
-) -> Iterator[Visit]:
-    context = browser.new_context(
-        viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
-    )
-    try:
-        yield Visit(context, address)
-    finally:
-        context.close()
 
 
 @pytest.mark.parametrize(
@@ -403,9 +398,7 @@ def test_figures_are_copied_as_promql_with_hostile_names(
         assert filled == r"""f{operation="a\"b\\c\n",b="$operation"}"""
         visit.show("operation?operation=checkout&component=payments")
         page.get_by_role("button", name="copy p95 as PromQL").press("Enter")
-        copied = page.evaluate("navigator.clipboard.readText().catch(() => '')")
-        shown = page.locator("dialog textarea, #spoken").first.text_content() or ""
-        assert 'operation="checkout"' in copied + shown or shown == "Copied: p95 as PromQL"
+        assert is_copied(page, 'operation="checkout"', "p95 as PromQL")
         assert visit.faults == []
 
 
@@ -421,9 +414,7 @@ def test_figures_of_a_model(browser: Any, server: MetricsServer, shop: vs.Monito
             *("1", "0 %", "0", "1,200", "0", "0", "0", "$12.50", "40 s", "500 ms"),
         ]
         row.get_by_role("button").nth(8).press("Enter")
-        copied = visit.page.evaluate("navigator.clipboard.readText().catch(() => '')")
-        shown = visit.page.locator("dialog textarea, #spoken").first.text_content() or ""
-        assert 'model="large"' in copied + shown or shown == "Copied: model p95 as PromQL"
+        assert is_copied(visit.page, 'model="large"', "model p95 as PromQL")
         assert visit.faults == []
 
 

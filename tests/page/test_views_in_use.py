@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 import vitalspan as vs
 from page.test_profiles import add_profile
 from profiling.test_stack_tree import code_of
-from support.browser import Visit, chromium
+from support.browser import Visit, chromium, visiting
 from support.worker_processes import die, make_monitor, publish
 from vitalspan.profiling.stack_tree import StackTree
 from vitalspan.serve.server import start_http_server
@@ -110,22 +110,9 @@ def get_stuck(monitor: vs.Monitor, ends: contextlib.ExitStack) -> None:
     ends.enter_context(monitor.operation(LONG, component=LONG))
 
 
-@contextlib.contextmanager
-def visiting(
-    browser: Any, address: str, width: int = 1440, scheme: str = "light"
-) -> Iterator[Visit]:
-    context = browser.new_context(
-        viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
-    )
-    try:
-        yield Visit(context, address)
-    finally:
-        context.close()
-
-
 @pytest.mark.parametrize(("width", "scheme"), SIZES)
 def test_views_with_something_in_them(browser: Any, address: str, width: int, scheme: str) -> None:
-    with visiting(browser, address, width, scheme) as visit:
+    with visiting(browser, address, width=width, scheme=scheme) as visit:
         for view in VIEWS:
             visit.show(view)
             assert visit.page.locator("tbody tr, .stack > li, [role=treeitem]").count() > 1
@@ -143,7 +130,7 @@ def test_views_of_a_fresh_monitor(browser: Any, width: int, scheme: str) -> None
     with (
         contextlib.closing(monitor),
         start_http_server(0, registry=monitor.registry) as server,
-        visiting(browser, f"http://127.0.0.1:{server.port}/", width, scheme) as visit,
+        visiting(browser, f"http://127.0.0.1:{server.port}/", width=width, scheme=scheme) as visit,
     ):
         for view in FRESH:
             visit.show(view)
@@ -194,7 +181,7 @@ def test_a_recursion_and_a_block_without_a_name(browser: Any, address: str) -> N
 
 
 def test_a_flame_graph_that_is_very_deep_or_very_wide(browser: Any, address: str) -> None:
-    with visiting(browser, address, 360) as visit:
+    with visiting(browser, address, width=360) as visit:
         page = visit.page
         visit.show(WIDE)
         boxes = page.get_by_role("treeitem")

@@ -32,11 +32,15 @@ PIECES = st.one_of(
 )
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[MetricsServer]:
+def serving(**options: int) -> MetricsServer:
     registry = CollectorRegistry()
     Counter("apples", "Apples.", registry=registry).inc(3)
-    with start_http_server(0, registry=registry, timeout=PATIENCE) as server:
+    return start_http_server(0, registry=registry, timeout=PATIENCE, **options)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[MetricsServer]:
+    with serving() as server:
         yield server
 
 
@@ -93,12 +97,7 @@ def test_nothing_is_left_of_them(server: MetricsServer) -> None:
 
 
 def test_a_thousand_silent_connections_cost_no_thread_and_keep_nobody_out() -> None:
-    registry = CollectorRegistry()
-    Counter("apples", "Apples.", registry=registry).inc(3)
-    with (
-        start_http_server(0, registry=registry, timeout=PATIENCE, max_connections=100) as server,
-        contextlib.ExitStack() as stack,
-    ):
+    with serving(max_connections=100) as server, contextlib.ExitStack() as stack:
         assert status_of(talk(server, GET_AND_CLOSE)) == 200
         threads = threading.active_count()
         for _ in range(10):
@@ -111,13 +110,8 @@ def test_a_thousand_silent_connections_cost_no_thread_and_keep_nobody_out() -> N
 
 
 def test_every_scrape_is_answered_while_a_thousand_connections_are_renewed() -> None:
-    registry = CollectorRegistry()
-    Counter("apples", "Apples.", registry=registry).inc(3)
-    with (
-        start_http_server(0, registry=registry, timeout=PATIENCE, max_connections=1024) as server,
-        contextlib.ExitStack() as stack,
-    ):
-        held = deque(stack.enter_context(connect(server)) for _ in range(1000))
+    with serving(max_connections=1024) as server:
+        held = deque(connect(server) for _ in range(1000))
         stopped = threading.Event()
         renewed = 0
 
@@ -138,6 +132,8 @@ def test_every_scrape_is_answered_while_a_thousand_connections_are_renewed() -> 
         finally:
             stopped.set()
             renewing.join()
+            for client in held:
+                client.close()
             for client in held:
                 client.close()
         assert renewed >= 2000

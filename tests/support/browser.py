@@ -91,3 +91,17 @@ class Visit:
             self.faults.append(f"request: {request.url}")
         if "/api/" in parts.path:
             self.requests.append(parts.path)
+
+
+@contextlib.contextmanager
+def visiting(
+    browser: Any, address: str, *, width: int = 1440, scheme: str = "light"
+) -> Iterator[Visit]:
+    """A tab of its own in a window of this size, until the end."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    try:
+        yield Visit(context, address)
+    finally:
+        context.close()
