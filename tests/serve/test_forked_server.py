@@ -36,11 +36,14 @@ assert halfway.recv(65536).startswith(b"HTTP/1.1 200")
 
 # A child that lives on holds neither the port nor the connections.
 read, write = os.pipe()
+begun, begin = os.pipe()
 pid = os.fork()
 if not pid:
     os.close(write)  # it ends with its parent, whatever happens there
+    os.write(begin, b"x")
     os.read(read, 1)
     os._exit(0)
+os.read(begun, 1)  # until then it may not have let go of them
 server.close()
 assert idle.recv(1) == b""
 # A connection of another program may have the port by now, so nothing can be bound to it.
