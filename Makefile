@@ -89,7 +89,7 @@ LONG := tests/runtime/test_fork.py tests/workers/test_gunicorn.py tests/notify/t
 	tests/integrations/test_asgi_servers.py tests/integrations/test_wsgi_servers.py
 
 test-long: $(VENV)/wheel $(VENV)/test-tools ## the long forms of some tests, an hour or so
-	VITALSPAN_LONG=1 PATH="$$(.ci/packages):$$PATH" $(BIN)/python -m pytest $(LONG) $(PYTEST_FLAGS)
+	VITALSPAN_LONG=1 PATH="$$(.ci/packages):$$PATH" $(BIN)/python -m pytest -o faulthandler_timeout=3600 $(LONG) $(PYTEST_FLAGS)
 
 test-promql: $(VENV)/test-tools $(VENV)/wheel ## PromQL: Prometheus' own tests in PROMQLTEST, and the alerts in ALERTS
 ifneq ($(PROMQLTEST),)

@@ -18,6 +18,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 import vitalspan as vs
+from support.forked_child import holds_in_child
 from support.waiting import wait_until
 from vitalspan.exposition import generate as exposition
 from vitalspan.exposition import system_metrics as system
@@ -158,21 +159,13 @@ def test_many_threads_read_once(clock: vs.ManualClock) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_child_reads_for_itself(clock: vs.ManualClock) -> None:
     reader = Reader()
     throttled = Throttled(reader, clock.now)
     throttled.collect()
     # As another thread of the parent would, in the middle of a reading.
     with throttled._lock:
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                status = 0 if values(throttled) == {("readings", ""): 2.0} else 2
-            finally:
-                os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert holds_in_child(lambda: values(throttled) == {("readings", ""): 2.0})
     assert reader.readings == 1
 
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import pytest
 
+from support.forked_child import holds_in_child
 from vitalspan import living_monitors, memory
 from vitalspan.compat.performance_monitor import disable_memory_tracking, enable_memory_tracking
 from vitalspan.errors import ConfigurationError, VitalspanError
@@ -237,13 +238,10 @@ def test_growth_of_a_function_that_stops_tracemalloc() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_tracks_by_itself() -> None:
     with memory.track():
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                with memory.track() as tracked:
-                    pass
-                code = 0 if tracked.after is not None else 2
-            finally:
-                os._exit(code)
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+        def tracks_by_itself() -> bool:
+            with memory.track() as tracked:
+                pass
+            return tracked.after is not None
+
+        assert holds_in_child(tracks_by_itself)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
+from support.forked_child import holds_in_child
 from support.subprograms import run_program
 from vitalspan.errors import ConfigurationError
 from vitalspan.exposition.model_usage import MAX_MODELS
@@ -150,20 +150,17 @@ def test_a_clash_of_names_is_a_fault_of_ours(registry: CollectorRegistry, sample
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_counts_its_own_calls(
     monitor: vs.Monitor, sample: Read, labels: dict[str, str]
 ) -> None:
     api = monitor.api("openai")
     api.record(model="large")
-    child = os.fork()
-    if not child:
-        with suppress(BaseException):
-            api.record(model="large")
-            calls = sample("api_model_calls_total", **labels, outcome="ok")
-            os._exit(0 if calls == 1 else 1)
-        os._exit(2)
-    assert os.waitpid(child, 0)[1] == 0
+
+    def counts_its_own() -> bool:
+        api.record(model="large")
+        return sample("api_model_calls_total", **labels, outcome="ok") == 1
+
+    assert holds_in_child(counts_its_own)
 
 
 def test_calls_of_several_processes_are_added_up(tmp_path: Path) -> None:
