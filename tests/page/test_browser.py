@@ -233,6 +233,25 @@ def test_it_is_live_can_be_paused_and_costs_nothing_in_the_background(
         assert visit.faults == []
 
 
+def test_charts_get_newer_values_in_place(
+    browser: Any, server: MetricsServer, shop: vs.Monitor
+) -> None:
+    drawn = "[...document.querySelectorAll('.chart [role=img]')]"
+    with visiting(browser, address_of(server)) as visit:
+        page = visit.page
+        visit.show("operation?operation=drawn")
+        page.wait_for_selector(".chart canvas")
+        page.evaluate("window.canvases = [...document.querySelectorAll('.chart canvas')]")
+        before = page.evaluate(f"{drawn}.map(one => one.ariaLabel)")
+        with shop.operation("drawn"):
+            pass
+        page.wait_for_function(
+            f"before => {drawn}.some((one, index) => one.ariaLabel !== before[index])", arg=before
+        )
+        assert page.evaluate("canvases.every(one => one.isConnected)")
+        assert visit.faults == []
+
+
 @pytest.mark.parametrize("events", [True, False], ids=["by events", "by asking"])
 def test_the_next_calls_are_watched_until_there_were_enough(
     browser: Any, server: MetricsServer, shop: vs.Monitor, events: bool

@@ -132,6 +132,26 @@ def test_the_keyboard_goes_from_box_to_box(
         assert visit.faults == []
 
 
+def test_it_stays_as_it_is_when_the_page_is_refreshed(
+    browser: Any, server: MetricsServer, shop: vs.Monitor
+) -> None:
+    with visiting(browser, server) as visit:
+        page = visit.page
+        visit.show(f"profile?id={shop.profiles.recent()[0].id}")
+        boxes = page.get_by_role("treeitem")
+        boxes.filter(has_text="refund").press("Enter")
+        assert boxes.count() == 3
+        focused = page.evaluate_handle("document.activeElement")
+        for _ in range(2):
+            with page.expect_response(lambda answer: "/api/v1/profile?" in answer.url):
+                shop.tick()
+            # The page has drawn what it was sent once the next frame is there.
+            page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+            assert boxes.count() == 3
+            assert page.evaluate("one => one === document.activeElement", focused)
+        assert visit.faults == []
+
+
 def box_of(locator: Any) -> dict[str, float]:
     box: dict[str, float] = locator.bounding_box()
     return box

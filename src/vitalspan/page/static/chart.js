@@ -32,16 +32,21 @@ const TIMES = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10
 
 /** A chart with a title, its axes, and the values of its lines. */
 export function chart(/** @type {string} */ key, /** @type {Chart} */ data) {
-  return island(key, "chart", (element, first) => new TimeChart(element, first), data);
+  return island(key, "chart", TimeChart, data);
 }
 
 /** A chart as small as a word, without axes. */
 export function sparkline(/** @type {string} */ key, /** @type {Chart} */ data) {
-  return island(key, "spark", (element, first) => new Sparkline(element, first), data);
+  return island(key, "spark", Sparkline, data);
 }
 
 function color(/** @type {string} */ name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+/** What a plot is created with: values may change in one that is there already, but not this. */
+function drawing(/** @type {Chart} */ { lines, axis, least, height, binary }) {
+  return JSON.stringify([lines.map((line) => [line.color, line.filled]), axis.step, least, height, binary]);
 }
 
 /** The values in words, for people who cannot see them. */
@@ -92,9 +97,9 @@ class Plot {
   }
 
   update(/** @type {any} */ data) {
-    const same = this.data.lines.length === data.lines.length && this.data.axis.step === data.axis.step;
+    const drawnAs = drawing(this.data);
     this.data = data;
-    if (!this.plot || !same) this.draw();
+    if (!this.plot || drawing(data) !== drawnAs) this.draw();
     else this.plot.setData(this.columns());
     this.describe();
   }
@@ -178,7 +183,7 @@ class Sparkline extends Plot {
   update(/** @type {any} */ data) {
     if (this.near || !this.plot) return super.update(data);
     // It is drawn when it is scrolled into view.
-    if (this.data.axis.step !== data.axis.step) {
+    if (drawing(this.data) !== drawing(data)) {
       this.plot.destroy();
       this.plot = null;
     }

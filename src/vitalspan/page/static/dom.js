@@ -14,7 +14,7 @@ const ADDRESSES = new Set(["href", "src", "xlink:href", "action", "formaction"])
 /**
  * @typedef {any} Child a node, text, a number, nothing, or a list of these
  * @typedef {{update(data: any): void, destroy(): void}} Instance
- * @typedef {(element: HTMLElement, data: any) => Instance} Create
+ * @typedef {new (element: HTMLElement, data: any) => Instance} Kind
  */
 
 /** Create an HTML element. Properties that start with `on` are listeners; `key` identifies siblings. */
@@ -27,10 +27,13 @@ export function svg(/** @type {string} */ tag, /** @type {Record<string, any>} *
   return make(document.createElementNS(SVG, tag), properties, children);
 }
 
-/** Create an element that manages itself, such as a chart: `create` fills it when it is shown. */
-export function island(/** @type {string} */ key, /** @type {string} */ className, /** @type {Create} */ create, /** @type {any} */ data) {
+/**
+ * Create an element that manages itself, such as a chart: an object of its kind fills it when it is
+ * shown, and is given newer data for as long as the page has an element of this key and kind.
+ */
+export function island(/** @type {string} */ key, /** @type {string} */ className, /** @type {Kind} */ kind, /** @type {any} */ data) {
   const element = h("div", { class: className, key, "data-island": "" });
-  return Object.assign(element, { create, data });
+  return Object.assign(element, { kind, data });
 }
 
 function make(/** @type {any} */ element, /** @type {Record<string, any>} */ properties, /** @type {Child[]} */ children) {
@@ -66,7 +69,7 @@ export function render(/** @type {Element} */ parent, /** @type {Child[]} */ ...
   patch(parent, nodes(children));
   for (const element of parent.querySelectorAll("[data-island]")) {
     const it = /** @type {any} */ (element);
-    if (!it.instance) it.instance = it.create(it, it.data);
+    if (!it.instance) it.instance = new it.kind(it, it.data);
   }
 }
 
@@ -80,7 +83,7 @@ function patch(/** @type {any} */ parent, /** @type {any[]} */ wanted) {
   }
   const result = wanted.map((next) => {
     const kept = next.key === undefined ? others[0] : keyed.get(next.key);
-    if (!kept || kept.nodeName !== next.nodeName || kept.create !== next.create) return next;
+    if (!kept || kept.nodeName !== next.nodeName || kept.kind !== next.kind) return next;
     if (next.key === undefined) others.shift();
     else keyed.delete(next.key);
     update(kept, next);
@@ -100,7 +103,7 @@ function update(/** @type {any} */ kept, /** @type {any} */ next) {
     if (kept.data !== next.data) kept.data = next.data;
     return;
   }
-  if (kept.create) {
+  if (kept.kind) {
     kept.data = next.data;
     kept.instance?.update(next.data);
     return;

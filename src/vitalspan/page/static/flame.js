@@ -29,7 +29,7 @@ export function placeOf(/** @type {{function: string, file: string, lineno: numb
 
 /** A flame graph that manages itself. */
 export function flameGraph(/** @type {string} */ key, /** @type {Node_[]} */ nodes, /** @type {number} */ total) {
-  return island(key, "flame", (element) => new FlameGraph(element, nodes, total), null);
+  return island(key, "flame", FlameGraph, { nodes, total });
 }
 
 /** The callees of each node, by its index, those with the most time first. */
@@ -68,7 +68,7 @@ export function boxesOf(/** @type {Node_[]} */ nodes, /** @type {number} */ tota
 }
 
 class FlameGraph {
-  constructor(/** @type {HTMLElement} */ element, /** @type {Node_[]} */ nodes, /** @type {number} */ total) {
+  constructor(/** @type {HTMLElement} */ element, /** @type {{nodes: Node_[], total: number}} */ { nodes, total }) {
     this.nodes = nodes;
     this.total = total;
     this.children = childrenOf(nodes);
