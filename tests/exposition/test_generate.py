@@ -208,20 +208,21 @@ operation_duration_seconds_bucket{LABELS,le="60.0"} 2
 operation_duration_seconds_bucket{LABELS,le="+Inf"} 2
 operation_duration_seconds_count{LABELS} 2
 operation_duration_seconds_sum{LABELS} 4.0
-# HELP operation_errors_total Calls that raised, by qualified exception name.
+# HELP operation_errors_total Failed calls, by the qualified name of the exception \
+or the error type that was set.
 # TYPE operation_errors_total counter
 operation_errors_total{LABELS,error_type="ValueError"} 1
-# HELP operation_cancellations_total Cancelled tasks and generators closed early: \
-neither successes nor errors.
+# HELP operation_cancellations_total Calls that were cancelled or closed early, which are neither \
+successes nor errors.
 # TYPE operation_cancellations_total counter
 operation_cancellations_total{LABELS} 0
-# HELP operation_in_progress Calls that have begun and not yet ended.
+# HELP operation_in_progress Calls in progress.
 # TYPE operation_in_progress gauge
 operation_in_progress{LABELS} 0
-# HELP operation_oldest_in_progress_seconds Age of the oldest call in progress, 0 without one.
+# HELP operation_oldest_in_progress_seconds Age of the oldest call in progress; 0 if there is none.
 # TYPE operation_oldest_in_progress_seconds gauge
 operation_oldest_in_progress_seconds{LABELS} 0.0
-# HELP operation_items_total Sum of the measure items over calls.
+# HELP operation_items_total Total of the measure items over all calls.
 # TYPE operation_items_total counter
 operation_items_total{LABELS} 25
 """

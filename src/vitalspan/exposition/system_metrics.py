@@ -143,10 +143,12 @@ def _cpus(psutil: Any) -> Iterator[Metric]:
 
 def _memory(psutil: Any) -> Iterator[Metric]:
     memory = psutil.virtual_memory()
-    yield GaugeMetricFamily("system_memory_size_bytes", "Memory of the machine.", memory.total)
+    yield GaugeMetricFamily(
+        "system_memory_size_bytes", "Total memory of the machine.", memory.total
+    )
     yield GaugeMetricFamily(
         "system_memory_available_bytes",
-        "Memory that could be given out without swapping.",
+        "Memory that is available without swapping.",
         memory.available,
     )
 
@@ -159,7 +161,7 @@ def _filesystem(psutil: Any) -> Iterator[Metric]:
     size.add_metric(["/"], usage.total)
     free = GaugeMetricFamily(
         "system_filesystem_available_bytes",
-        "Space of the root file system that any user may take.",
+        "Space on the root file system that is available to any user.",
         labels=["mountpoint"],
     )
     free.add_metric(["/"], usage.free)
@@ -170,10 +172,10 @@ def _disk(psutil: Any) -> Iterator[Metric]:
     counters = psutil.disk_io_counters(nowrap=False)
     if counters is not None:
         yield CounterMetricFamily(
-            "system_disk_read_bytes_total", "Bytes read from disks.", counters.read_bytes
+            "system_disk_read_bytes_total", "Bytes read from all disks.", counters.read_bytes
         )
         yield CounterMetricFamily(
-            "system_disk_written_bytes_total", "Bytes written to disks.", counters.write_bytes
+            "system_disk_written_bytes_total", "Bytes written to all disks.", counters.write_bytes
         )
 
 
@@ -181,10 +183,14 @@ def _network(psutil: Any) -> Iterator[Metric]:
     counters = psutil.net_io_counters(nowrap=False)
     if counters is not None:
         yield CounterMetricFamily(
-            "system_network_receive_bytes_total", "Bytes received.", counters.bytes_recv
+            "system_network_receive_bytes_total",
+            "Bytes received by the network interfaces.",
+            counters.bytes_recv,
         )
         yield CounterMetricFamily(
-            "system_network_transmit_bytes_total", "Bytes sent.", counters.bytes_sent
+            "system_network_transmit_bytes_total",
+            "Bytes sent by the network interfaces.",
+            counters.bytes_sent,
         )
 
 
@@ -199,7 +205,7 @@ def _connections(psutil: Any) -> Iterator[Metric]:
     for state in _socket_states(psutil):
         states[state] = states.get(state, 0) + 1
     family = GaugeMetricFamily(
-        "process_network_connections", "Sockets of this process by state.", labels=["state"]
+        "process_network_connections", "Sockets of this process, by state.", labels=["state"]
     )
     for state, count in sorted(states.items()):
         family.add_metric([state], count)

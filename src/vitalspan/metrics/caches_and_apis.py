@@ -7,10 +7,10 @@ from typing import Final
 from vitalspan.metrics.family import counter, histogram
 
 CACHE_REQUESTS: Final = counter(
-    "cache_requests_total", "Look-ups in a cache, by result (hit or miss)."
+    "cache_requests_total", "Lookups in a cache, by result: hit or miss."
 )
 API_CALLS: Final = counter("api_calls_total", "Calls to an API, by outcome.")
-API_TOKENS: Final = counter("api_tokens_total", "Tokens that calls to an API used.")
+API_TOKENS: Final = counter("api_tokens_total", "Tokens used by calls to an API.")
 API_COST: Final = counter("api_cost_dollars_total", "Cost of calls to an API in US dollars.")
 API_MODEL_CALLS: Final = counter("api_model_calls_total", "Calls to an API, by model and outcome.")
 TOKEN_TYPES: Final = ("input", "output", "cached", "reasoning")
@@ -18,17 +18,15 @@ TOKEN_TYPES: Final = ("input", "output", "cached", "reasoning")
 
 API_MODEL_TOKENS: Final = counter(
     "api_model_tokens_total",
-    "Tokens by model and type; cached ones are input, and reasoning ones output as well.",
+    "Tokens by model and type; cached tokens also count as input, reasoning tokens as output.",
 )
 API_MODEL_COST: Final = counter(
     "api_model_cost_dollars_total", "Cost of calls to an API in US dollars, by model."
 )
-API_RETRIES: Final = counter(
-    "api_retries_total", "Attempts beyond the first one of calls to an API, by model."
-)
+API_RETRIES: Final = counter("api_retries_total", "Retries of calls to an API, by model.")
 API_DURATION: Final = histogram("api_duration_seconds", "Duration of calls to an API, by model.")
 API_FIRST_TOKEN: Final = histogram(
-    "api_time_to_first_token_seconds", "Time until the first token of an answer came, by model."
+    "api_time_to_first_token_seconds", "Time until the first token of a response, by model."
 )
 GEN_AI_TOKENS: Final = histogram(
     "gen_ai_client_token_usage", "Number of input and output tokens used."

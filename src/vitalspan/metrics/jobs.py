@@ -10,35 +10,38 @@ JOB_NAME: Final = "job_name"
 """The label of a job's metrics; Prometheus uses `job` for a group of targets."""
 
 JOB_STARTED: Final = gauge(
-    "job_last_started_timestamp_seconds", "When the job started last, in Unix seconds."
+    "job_last_started_timestamp_seconds", "Unix time of the last start of the job."
 )
 JOB_FINISHED: Final = gauge(
     "job_last_finished_timestamp_seconds",
-    "When a run of the job ended last, in Unix seconds, however it ended.",
+    "Unix time of the last end of the job, whatever its outcome.",
 )
 JOB_SUCCEEDED: Final = gauge(
-    "job_last_success_timestamp_seconds", "When a run of the job succeeded last, in Unix seconds."
+    "job_last_success_timestamp_seconds", "Unix time of the last success of the job."
 )
 JOB_DURATION: Final = gauge(
-    "job_last_duration_seconds", "How long the run of the job took that ended last."
+    "job_last_duration_seconds", "Duration of the last finished run of the job."
 )
 JOB_EXIT_STATUS: Final = gauge(
-    "job_last_exit_status", "The exit status of the run of the job that ended last."
+    "job_last_exit_status", "Exit status of the last finished run of the job."
 )
 JOB_OUTCOME: Final = gauge(
-    "job_last_outcome", "1 for the outcome of the run of the job that ended last, 0 for the others."
+    "job_last_outcome",
+    "1 for the outcome of the last finished run of the job, 0 for the other outcomes.",
 )
 JOB_INTERVAL: Final = gauge(
     "job_expected_interval_seconds",
-    "How often the job should succeed: seconds from one success to the next.",
+    "Expected time from one success of the job to the next.",
 )
-JOB_GRACE: Final = gauge("job_grace_seconds", "How late a success of the job may be.")
+JOB_GRACE: Final = gauge(
+    "job_grace_seconds", "How late a success of the job may be before it counts as missed."
+)
 JOB_EXPECTED_DURATION: Final = gauge(
     "job_expected_duration_seconds",
-    "How long a run of the job may take until it counts as never finished.",
+    "The longest time that a run of the job should take.",
 )
 JOB_DECLARED: Final = gauge(
-    "job_declared_timestamp_seconds", "Since when this process knows the job, in Unix seconds."
+    "job_declared_timestamp_seconds", "Unix time at which this process declared the job."
 )
 JOB_FAMILIES: Final = (
     JOB_STARTED,

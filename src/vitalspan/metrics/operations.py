@@ -35,28 +35,28 @@ NATIVE_PARTS: Final = {
 extracts it."""
 
 OPERATION_ERRORS: Final = counter(
-    "operation_errors_total", "Calls that raised, by qualified exception name."
+    "operation_errors_total",
+    "Failed calls, by the qualified name of the exception or the error type that was set.",
 )
 OPERATION_CANCELLATIONS: Final = counter(
     "operation_cancellations_total",
-    "Cancelled tasks and generators closed early: neither successes nor errors.",
+    "Calls that were cancelled or closed early, which are neither successes nor errors.",
 )
-OPERATION_IN_PROGRESS: Final = gauge(
-    "operation_in_progress", "Calls that have begun and not yet ended."
-)
+OPERATION_IN_PROGRESS: Final = gauge("operation_in_progress", "Calls in progress.")
 OPERATION_OLDEST: Final = gauge(
-    "operation_oldest_in_progress_seconds", "Age of the oldest call in progress, 0 without one."
+    "operation_oldest_in_progress_seconds",
+    "Age of the oldest call in progress; 0 if there is none.",
 )
 OPERATION_FIRST_BYTE: Final = histogram(
     "operation_time_to_first_byte_seconds",
-    "Time from the first byte of a request to the first one of its response.",
+    "Time from the start of a request to the first byte of its response.",
 )
 OPERATION_CPU: Final = counter(
     "operation_cpu_seconds_total", "CPU time of the calls whose resources were measured."
 )
 OPERATION_MEMORY_GROWTH: Final = counter(
     "operation_memory_growth_bytes_total",
-    "Growth of resident memory over the calls whose resources were measured; shrinking counts 0.",
+    "Growth of resident memory during measured calls; shrinking counts as 0.",
 )
 HTTP_REQUEST_DURATIONS: Final = {
     side: histogram(f"http_{side}_request_duration_seconds", f"Duration of HTTP {side} requests.")
@@ -71,7 +71,7 @@ _MEASURE_PREFIX: Final = "operation_"
 def measure(name: str) -> Family:
     """Return the family that counts a measure of operations."""
     # Its name says nothing about its unit: `hit_ratio` is a number of hits for some programs.
-    text = f"Sum of the measure {name} over calls."
+    text = f"Total of the measure {name} over all calls."
     return Family(f"{_MEASURE_PREFIX}{name}_total", "counter", text)
 
 

@@ -10,24 +10,25 @@ TASK: Final = "task"
 QUEUE: Final = "queue"
 TASK_WAITING: Final = histogram(
     "task_waiting_seconds",
-    "Time from when a task was sent, or was to be started, until it was started.",
+    "Time that tasks waited, from when they were sent or due until they were started.",
 )
 TASK_OUTCOMES: Final = counter(
-    "task_outcomes_total", "Tasks by how they ended; a retry is an end, and no error."
+    "task_outcomes_total",
+    "Ended tasks, by outcome; a retry is an outcome of its own, not an error.",
 )
 TASK_QUEUE_LENGTH: Final = gauge(
-    "task_queue_length", "Tasks that wait in a queue, where somebody asks its broker."
+    "task_queue_length", "Tasks waiting in a queue, as its broker says; only if queues are polled."
 )
 LOG_RECORDS: Final = counter(
-    "log_records_total", "Log records by logger and level, from a level on."
+    "log_records_total", "Log records of at least the configured level, by logger and level."
 )
 EVENT_LOOP_LAG: Final = gauge(
     "event_loop_lag_seconds",
-    "How late the event loop called what was due, the greatest of the last minute or two.",
+    "The longest delay of the event loop's callbacks in the last minute or two.",
 )
-EVENT_LOOP_TASKS: Final = gauge("event_loop_tasks", "Tasks of the event loop that have not ended.")
+EVENT_LOOP_TASKS: Final = gauge("event_loop_tasks", "Unfinished tasks of the event loop.")
 EXECUTOR_QUEUE_LENGTH: Final = gauge(
-    "executor_queue_length", "Work that waits for a thread of the executor."
+    "executor_queue_length", "Work items waiting for a thread of the executor."
 )
 EXECUTOR_THREADS: Final = gauge("executor_threads", "Threads of the executor.")
 RUNTIME_FAMILIES: Final = (
