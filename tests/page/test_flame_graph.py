@@ -143,10 +143,7 @@ def test_it_stays_as_it_is_when_the_page_is_refreshed(
         assert boxes.count() == 3
         focused = page.evaluate_handle("document.activeElement")
         for _ in range(2):
-            with page.expect_response(lambda answer: "/api/v1/profile?" in answer.url):
-                shop.tick()
-            # The page has drawn what it was sent once the next frame is there.
-            page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+            visit.refresh()
             assert boxes.count() == 3
             assert page.evaluate("one => one === document.activeElement", focused)
         assert visit.faults == []

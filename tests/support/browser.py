@@ -14,6 +14,25 @@ import pytest
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
 
+_REFRESH = """() => new Promise((done) => {
+    const { fetch } = window;
+    let asked = false;
+    window.fetch = async (...given) => {
+        asked = true;
+        window.fetch = fetch;
+        const answer = await fetch(...given);
+        const read = answer.json;
+        // What the page does with a response, it does before anything that waits for a timer.
+        answer.json = () => read.call(answer).finally(() => setTimeout(done));
+        return answer;
+    };
+    const ask = () => {
+        dispatchEvent(new Event("online"));
+        if (!asked) setTimeout(ask, 10);
+    };
+    ask();
+})"""
+
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -64,6 +83,10 @@ class Visit:
         # Until the page is told of its new address, the view before this one is still ready.
         self.page.evaluate("new Promise(done => setTimeout(done))")
         self.page.wait_for_selector("main[aria-busy=false] > *:nth-child(2)")
+
+    def refresh(self) -> None:
+        """Let the page ask for its data, and wait until it has drawn the response."""
+        self.page.evaluate(_REFRESH)
 
     def findings(self) -> list[str]:
         """The violations that axe-core finds, in short."""
