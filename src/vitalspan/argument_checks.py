@@ -1,11 +1,13 @@
-"""Checks numbers that a program passes, with the same messages everywhere."""
+"""Checks numbers and words that a program passes, with the same messages everywhere."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import TypeGuard
 
 from vitalspan.errors import ConfigurationError
+from vitalspan.words import listed
 
 
 def is_number(value: object) -> TypeGuard[float]:
@@ -62,3 +64,19 @@ def seconds_above_0(name: str, value: float) -> float:
     if not is_number(value) or not 0 < value < threading.TIMEOUT_MAX:
         raise ConfigurationError(f"{name}={value!r:.80}: give seconds above 0")
     return float(value)
+
+
+def check_word(name: str, value: object, words: Sequence[str]) -> None:
+    """Check a word that has to be one of a few.
+
+    Args:
+        name: its name in messages.
+        value: the value.
+        words: the allowed words.
+
+    Raises:
+        ConfigurationError: for anything else.
+    """
+    if value not in words:
+        wanted = listed([repr(word) for word in words], "or")
+        raise ConfigurationError(f"{name}={value!r:.80}: use {wanted}")

@@ -199,6 +199,22 @@ def test_one_alert_for_each_combination_of_labels() -> None:
     assert watched.monitor.alerts.active(severity="critical", type="rate") == []
 
 
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ({"severity": "urgent"}, "'info', 'warning', 'error' or 'critical'"),
+        ({"severity": ""}, "'info', 'warning', 'error' or 'critical'"),
+        ({"state": "inactive"}, "'pending', 'firing' or 'resolved'"),
+    ],
+)
+def test_alerts_of_an_unknown_severity_or_state_are_a_mistake(
+    condition: dict[str, str], words: str
+) -> None:
+    [(name, value)] = condition.items()
+    with pytest.raises(vs.ConfigurationError, match=f"^{name}={value!r}: use {words}$"):
+        Watched().monitor.alerts.active(**condition)
+
+
 def test_too_few_samples_are_no_data() -> None:
     watched = Watched()
     watched.monitor.rules.add(alert="Failing", signal="error_ratio", above="50%", min_count=5)

@@ -6,10 +6,12 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from vitalspan.argument_checks import check_word
 from vitalspan.clock import Clock
 from vitalspan.notify import ActionRecord, Actions
-from vitalspan.rules.alert import Alert
+from vitalspan.rules.alert import STATES, Alert
 from vitalspan.rules.engine import RuleEngine
+from vitalspan.rules.model import SEVERITIES
 from vitalspan.rules.silences import Silence, Silences, silence_document
 from vitalspan.runtime.fork_safe_lock import ForkSafeLock
 
@@ -54,12 +56,19 @@ class Alerts:
         """Return the alerts that are pending, firing, or were resolved less than 15 minutes ago.
 
         Args:
-            type: only alerts of this signal.
+            type: only alerts of this signal or metric; `expr` for those of expressions.
             severity: only alerts whose current severity is this one: info, warning, error or
                 critical.
             state: only alerts in this state: pending, firing or resolved.
             operation: only alerts about this operation.
+
+        Raises:
+            ConfigurationError: for another severity or state.
         """
+        if severity is not None:
+            check_word("severity", severity, SEVERITIES)
+        if state is not None:
+            check_word("state", state, tuple(STATES.values()))
         conditions = {"type": type, "severity": severity, "state": state, "operation": operation}
         with self._lock:
             self._follow()

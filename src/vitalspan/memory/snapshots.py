@@ -9,6 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from vitalspan.argument_checks import check_word
 from vitalspan.errors import ConfigurationError, VitalspanError
 
 MIB: Final = 1024 * 1024
@@ -117,8 +118,7 @@ def differences(
     Raises:
         ConfigurationError: if `by` is something else, or `top` is negative.
     """
-    if by not in _KEY_TYPES:
-        raise ConfigurationError(f"by={by!r:.80}: use 'line', 'file' or 'traceback'")
+    check_word("by", by, tuple(_KEY_TYPES))
     if top < 0:
         raise ConfigurationError(f"top={top!r:.80}: use a whole number from 0 up")
     changed = [one for one in all_differences(before, after, by) if one.size_diff or one.count_diff]
