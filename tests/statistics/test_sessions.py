@@ -26,10 +26,10 @@ from support.forked_child import holds_in_child
 from vitalspan.errors import ConfigurationError
 from vitalspan.recording.enclosing_sessions import OUTSIDE, enclosing
 from vitalspan.recording.spans import slot
-from vitalspan.sessions.comparison import fisher, mann_whitney
 from vitalspan.sessions.session import MAX_COUNTS, Session
 from vitalspan.sessions.session_calls import MAX_OPERATIONS
 from vitalspan.sessions.session_table import MAX_HISTORY
+from vitalspan.sessions.significance import fisher, mann_whitney
 
 
 def spend(monitor: vs.Monitor, clock: vs.ManualClock, name: str, seconds: float) -> None:

@@ -165,6 +165,9 @@ class Health:
         """Return a text for people: the score, what costs points, the components and the trend."""
         return "\n".join(_lines(self))
 
+    def __str__(self) -> str:
+        return self.explain()
+
 
 def _lines(health: Health) -> Iterator[str]:
     yield f"health {_score(health.score)}: {health.status} (model {health.model})"

@@ -24,8 +24,9 @@ from vitalspan.reports.figures import (
     seconds_text,
 )
 from vitalspan.reports.sections import calls
-from vitalspan.sessions.comparison import Change, Comparison, OperationComparison, Significance
+from vitalspan.sessions.comparison import Change, Comparison, OperationComparison
 from vitalspan.sessions.session_statistics import SessionStatistics
+from vitalspan.sessions.significance import Significance
 from vitalspan.words import listed
 
 _SHOWN: Final = ("mean", "p50", "p95", "p99", "error_rate")

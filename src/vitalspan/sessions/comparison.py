@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any, Final
 
 from vitalspan.errors import ConfigurationError
 from vitalspan.sessions.session_statistics import SessionStatistics
+from vitalspan.sessions.significance import (
+    FISHER,
+    MANN_WHITNEY,
+    Significance,
+    fisher,
+    mann_whitney,
+)
 from vitalspan.statistics.call_statistics import CallStatistics
 from vitalspan.statistics.call_sums import CallSums
-
-MANN_WHITNEY: Final = "Mann-Whitney U"
-FISHER: Final = "Fisher's exact"
-
-MIN_CALLS: Final = 8
-"""The number of calls on each side from which on the normal approximation of U is good."""
+from vitalspan.statistics.call_text import subject_text, with_lines
+from vitalspan.timestamps import timestamp
+from vitalspan.units import NUMBER, RATIO, SECONDS, Unit, value_text
+from vitalspan.words import counted, one_line
 
 FIGURES: Final = (
     "count",
@@ -63,26 +66,6 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Significance:
-    """The result of a statistical test for a difference.
-
-    Attributes:
-        test: the name of the test.
-        p_value: the probability of a difference that large by chance alone; None for too few calls.
-        significant: whether that is small enough to treat the difference as real.
-    """
-
-    test: str
-    p_value: float | None
-    significant: bool
-
-    @property
-    def confidence(self) -> float | None:
-        """The confidence that there is a difference, from 0 to 1; None for too few calls."""
-        return None if self.p_value is None else 1 - self.p_value
-
-
-@dataclass(frozen=True)
 class OperationComparison:
     """The changes of one operation.
 
@@ -103,6 +86,9 @@ class OperationComparison:
     changes: dict[str, Change]
     durations: Significance
     errors: Significance
+
+    def __str__(self) -> str:
+        return _operation_text(self)
 
 
 @dataclass(frozen=True)
@@ -152,6 +138,9 @@ class Comparison:
             ],
             "counts": {name: _plain(change) for name, change in self.counts.items()},
         }
+
+    def __str__(self) -> str:
+        return _comparison_text(self)
 
 
 def compare(before: SessionStatistics, after: SessionStatistics, confidence: float) -> Comparison:
@@ -213,70 +202,6 @@ def _errors_p(before: CallStatistics | None, after: CallStatistics | None) -> fl
     return fisher(errors[0], judged[0], errors[1], judged[1]) if all(judged) else None
 
 
-def mann_whitney(first: list[tuple[float, int]], second: list[tuple[float, int]]) -> float | None:
-    """Return the two-sided p-value of the Mann-Whitney U test; None for too few values.
-
-    It uses the normal approximation, corrected for ties and for continuity (H. B. Mann and D. R.
-    Whitney, "On a Test of Whether one of Two Random Variables is Stochastically Larger than the
-    Other", 1947). All values in one bucket are ties.
-
-    Args:
-        first: the values of the first sample, with their counts.
-        second: the values of the second sample, with their counts.
-    """
-    sizes = [sum(calls for _, calls in sample) for sample in (first, second)]
-    if min(sizes) < MIN_CALLS:
-        return None
-    counted: dict[float, list[int]] = {}
-    for index, sample in enumerate((first, second)):
-        for value, calls in sample:
-            counted.setdefault(value, [0, 0])[index] += calls
-    total, below, rank_sum, ties = sum(sizes), 0, 0.0, 0
-    for _, (one, other) in sorted(counted.items()):
-        equal = one + other
-        rank_sum += one * (below + (equal + 1) / 2)
-        ties += equal**3 - equal
-        below += equal
-    u = rank_sum - sizes[0] * (sizes[0] + 1) / 2
-    variance = sizes[0] * sizes[1] / 12 * (total + 1 - ties / (total * (total - 1)))
-    distance = abs(u - sizes[0] * sizes[1] / 2) - 0.5
-    if variance <= 0 or distance <= 0:
-        return 1.0
-    return 2 * NormalDist().cdf(-distance / math.sqrt(variance))
-
-
-def fisher(errors: int, size: int, other_errors: int, other_size: int) -> float:
-    """Return the two-sided p-value of Fisher's exact test for two proportions.
-
-    It is the probability of all tables with the same sums that are no likelier than this one (R. A.
-    Fisher, "Statistical Methods for Research Workers", 1925).
-
-    Args:
-        errors: the number of failures in the first sample.
-        size: the size of the first sample.
-        other_errors: the number of failures in the second sample.
-        other_size: the size of the second sample.
-    """
-    failed = errors + other_errors
-
-    def log_probability(first: int) -> float:
-        return (
-            _log_choose(size, first)
-            + _log_choose(other_size, failed - first)
-            - _log_choose(size + other_size, failed)
-        )
-
-    # Equal probabilities may differ by rounding errors.
-    limit = log_probability(errors) + 1e-7
-    tables = range(max(0, failed - other_size), min(failed, size) + 1)
-    logs = map(log_probability, tables)
-    return min(1.0, math.fsum(math.exp(one) for one in logs if one <= limit))
-
-
-def _log_choose(size: int, chosen: int) -> float:
-    return math.lgamma(size + 1) - math.lgamma(chosen + 1) - math.lgamma(size - chosen + 1)
-
-
 def _plain(change: Change) -> dict[str, Any]:
     return {
         "before": change.before,
@@ -284,3 +209,63 @@ def _plain(change: Change) -> dict[str, Any]:
         "difference": change.difference,
         "ratio": change.ratio,
     }
+
+
+def _comparison_text(comparison: Comparison) -> str:
+    """Return how many operations have changed, and a line for each, the changed ones first."""
+    operations = comparison.operations
+    changed = [one for one in operations if _has_changed(one)]
+    others = [one for one in operations if not _has_changed(one)]
+    before, after = (
+        f"{session.name} of {timestamp(session.start)}"
+        for session in (comparison.before, comparison.after)
+    )
+    head = (
+        f"{after}, compared with {before}: {len(changed)} of "
+        f"{counted(len(operations), 'operation')} changed ({comparison.confidence:.4g} confidence)"
+    )
+    text = with_lines(one_line(head), [str(one) for one in (*changed, *others)], "operation")
+    counts = [
+        one_line(f"{name}: {_change_text(change, NUMBER)}")
+        for name, change in comparison.counts.items()
+    ]
+    return with_lines(f"{text}\ncounted", counts, "name") if counts else text
+
+
+def _operation_text(one: OperationComparison) -> str:
+    """Return the changes of one operation in one line."""
+    subject = subject_text(one.component, one.operation)
+    if one.before is None or one.after is None:
+        counts = [
+            counted(figures.count, "call") if figures else "not called"
+            for figures in (one.before, one.after)
+        ]
+        return f"{subject}: {counts[0]} before, {counts[1]} after"
+    mean = _change_text(one.changes["mean"], SECONDS)
+    errors = _change_text(one.changes["error_rate"], RATIO)
+    return (
+        f"{subject}: mean {mean}, {_verdict(one.durations)}; "
+        f"error rate {errors}, {_verdict(one.errors)}"
+    )
+
+
+def _has_changed(one: OperationComparison) -> bool:
+    return one.durations.significant or one.errors.significant
+
+
+def _change_text(change: Change, unit: Unit) -> str:
+    before, after = (
+        "unknown" if value is None else value_text(value, unit)
+        for value in (change.before, change.after)
+    )
+    if before == after:
+        return f"{after} as before"
+    growth = "" if change.ratio is None else f" ({(change.ratio - 1) * 100:+.3g} %)"
+    return f"{before} to {after}{growth}"
+
+
+def _verdict(test: Significance) -> str:
+    if test.p_value is None:
+        return "too few calls to tell"
+    verdict = "changed" if test.significant else "no more than noise"
+    return f"{verdict} (p = {test.p_value:.2g})"

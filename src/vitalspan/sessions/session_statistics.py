@@ -9,6 +9,9 @@ from typing import Any, Final
 from vitalspan.recording.call_record import CallRecord
 from vitalspan.statistics.call_statistics import CallStatistics
 from vitalspan.statistics.call_sums import CallSums
+from vitalspan.statistics.call_text import figures_text, with_lines
+from vitalspan.units import NUMBER, value_text
+from vitalspan.words import one_line
 
 BOTTLENECK: Final = 0.2
 """The share of the time of all calls from which on an operation is a bottleneck."""
@@ -81,3 +84,12 @@ class SessionStatistics:
             "counts": dict(self.counts),
             "parent": self.parent,
         }
+
+    def __str__(self) -> str:
+        head = one_line(f"session {self.name}: {figures_text(self.calls, self.duration)}")
+        text = with_lines(head, [str(one) for one in self.operations], "operation")
+        counts = [
+            one_line(f"{name}: {value_text(amount, NUMBER)}")
+            for name, amount in self.counts.items()
+        ]
+        return with_lines(f"{text}\ncounted", counts, "name") if counts else text

@@ -8,6 +8,7 @@ from typing import Any
 
 from vitalspan.recording.api import MODEL_AMOUNTS
 from vitalspan.recording.model_durations import DURATION, FIRST_TOKEN
+from vitalspan.statistics.call_text import figures_text, subject_text
 from vitalspan.statistics.duration_statistics import DurationStatistics
 
 
@@ -208,6 +209,11 @@ class CallStatistics:
             "caches": [one.to_dict() for one in self.caches],
             "apis": [one.to_dict() for one in self.apis],
         }
+
+    def __str__(self) -> str:
+        running = f", {self.in_progress} in progress" if self.in_progress else ""
+        subject = subject_text(self.component, self.operation)
+        return f"{subject}: {figures_text(self, self.seconds)}{running}"
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,13 @@ from vitalspan.history.operation_series import OperationSeries
 from vitalspan.recording.buckets import BucketGrid
 from vitalspan.runtime.pace import pause_if_due
 from vitalspan.statistics.call_sums import add_amounts
+from vitalspan.statistics.call_text import figures_text, subject_text
 from vitalspan.statistics.periods import Key, Window, keys_of
 from vitalspan.statistics.quantiles import bucket_durations, quantile_of
 from vitalspan.store.frame import PLAIN_GRID, Frame
 from vitalspan.store.stored_sums import StoredSums
+from vitalspan.timestamps import timestamp
+from vitalspan.words import counted
 
 if TYPE_CHECKING:
     from vitalspan.history.history import History
@@ -74,6 +77,9 @@ class Slot:
         judged = self.count - self.cancellations
         return min(1.0, self.errors / judged) if judged > 0 else None
 
+    def __str__(self) -> str:
+        return f"{timestamp(self.start)}: {figures_text(self, self.end - self.start)}"
+
 
 @dataclass(frozen=True)
 class Timeline:
@@ -93,6 +99,11 @@ class Timeline:
         """Return the fields in types that JSON has: a list of values for each figure."""
         figures = {name: [getattr(slot, name) for slot in self.slots] for name in _FIGURES}
         return {"component": self.component, "operation": self.operation, **figures}
+
+    def __str__(self) -> str:
+        slots = counted(len(self.slots), "slot") if self.slots else "no slots"
+        head = f"{subject_text(self.component, self.operation)}: {slots}"
+        return "\n  ".join([head, *map(str, self.slots)])
 
 
 def slot_width(seconds: float, most: int = MAX_SLOTS) -> float:
