@@ -232,7 +232,7 @@ class TestPreview:
         (["--file", "b"], "--once"),
         (["--scrape", "http://a"], "--otlp"),
         (["--once", "--scrape", "ftp://a"], "http:// or https://"),
-        (["--scrape", "http://a", "--otlp", "b"], "http:// or https://"),
+        (["--scrape", "http://a", "--otlp", "ftp://b"], "http:// or https://"),
     ],
 )
 def test_arguments_that_cannot_be(

@@ -144,7 +144,7 @@ def test_a_command_that_cannot_be_run(
         (["run", "x", "--"], "give the command after two dashes"),
         (["run", "x", "--label", "a=b", "--", "true"], "--label is for a Pushgateway"),
         (["run", "x", "--pushgateway", "http://g", "--label", "a", "--", "true"], "'a': use NAME"),
-        (["run", "x", "--pushgateway", "nowhere", "--", "true"], "needs http:// or https://"),
+        (["run", "x", "--pushgateway", "ftp://g", "--", "true"], "needs http:// or https://"),
         (["forget", "x"], "give a sink"),
         (["forget", "x", "--pushgateway", "http://127.0.0.1:1"], "x could not be removed: "),
     ],

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +68,61 @@ def test_arguments_that_cannot_be_used(
     assert complaint in err
     assert err.count("\n") == 1
     assert "--help" in err
+
+
+_WITH_ADDRESSES = [
+    ["health", "{}"],
+    ["report", "{}"],
+    ["stacks", "{}"],
+    ["top", "--once", "--json", "--interval", "1ms", "{}"],
+    ["bridge", "--once", "--scrape", "{}"],
+    ["bridge", "--once", "--scrape", "127.0.0.1:1", "--otlp", "{}"],
+    ["grafana", "check", "{}", "--dashboards", "{directory}"],
+    ["rules", "check", "{directory}/*.yml", "--against", "{}"],
+    ["job", "forget", "x", "--pushgateway", "{}"],
+    ["job", "run", "x", "--pushgateway", "{}", "--", "true"],
+    ["job", "run", "x", "--ping", "{}", "--", "true"],
+    ["job", "run", "x", "--otlp", "{}", "--", "true"],
+]
+
+
+def said_about(
+    address: str, words: list[str], directory: Path, capfd: pytest.CaptureFixture[str]
+) -> str:
+    (directory / "empty.json").write_text('{"panels": []}')
+    (directory / "empty.yml").write_text("groups: []")
+    with suppress(SystemExit):
+        main([word.format(address, directory=directory) for word in words])
+    return capfd.readouterr().err
+
+
+@pytest.mark.parametrize("words", _WITH_ADDRESSES, ids=" ".join)
+def test_every_command_takes_addresses_alike(
+    words: list[str],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    plain = said_about("127.0.0.1:1", words, tmp_path, capfd)
+    assert "efused" in plain + caplog.text
+    assert plain == said_about("http://127.0.0.1:1", words, tmp_path, capfd)
+    refused = said_about("ftp://127.0.0.1:1", words, tmp_path, capfd)
+    assert refused.startswith(f"vitalspan {words[0]}: ")
+    assert refused.endswith(
+        "the URL needs http:// or https:// and a host, and no spaces: "
+        "use one such as https://host:9093/path\n"
+    )
+
+
+def test_the_demo_takes_addresses_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[argparse.Namespace] = []
+    monkeypatch.setattr(demo, "_run", given.append)
+    assert main(["demo", "--alertmanager", "a:9093, https://b", "--webhook", "c"]) == 0
+    assert main(["demo"]) == 0
+    assert [(one.alertmanager, one.webhook) for one in given] == [
+        ("http://a:9093,https://b", "http://c"),
+        ("", ""),
+    ]
 
 
 def test_what_the_library_raises_is_one_line(

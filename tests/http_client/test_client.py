@@ -19,7 +19,7 @@ from vitalspan.errors import ConfigurationError
 from vitalspan.http_client.client import HttpClient, HttpResponse, fetch
 from vitalspan.http_client.connection import HttpError
 from vitalspan.http_client.environment_proxy import through_environment_proxy
-from vitalspan.http_client.target import HttpTarget
+from vitalspan.http_client.target import HttpTarget, with_scheme
 
 Asked = list[tuple[str, str, str | None, bytes]]
 
@@ -59,6 +59,29 @@ def serving(answers: dict[str, tuple[int, str]]) -> Iterator[tuple[str, Asked]]:
 def fetched(url: str, form: bytes = b"", most: int = 1000) -> HttpResponse:
     target = HttpTarget("Prometheus", url.replace("http://", "http://me:secret@"))
     return fetch(target, target.selector, form, most=most)
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("localhost:9464", "http://localhost:9464"),
+        ("me:secret@host/x?to=http://y", "http://me:secret@host/x?to=http://y"),
+        ("[::1]:9464", "http://[::1]:9464"),
+        ("https://host", "https://host"),
+        ("HTTP://host", "HTTP://host"),
+    ],
+)
+def test_an_address_without_a_scheme_means_http(address: str, url: str) -> None:
+    assert with_scheme(address) == url
+    HttpTarget("x", url)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "ftp://host", "http:/host", "https:host", "//host", "/metrics", "a b", "a:b"]
+)
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^x: the URL.*: use one such as https://host"):
+        HttpTarget("x", with_scheme(address))
 
 
 @pytest.mark.parametrize(

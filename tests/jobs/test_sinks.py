@@ -253,8 +253,20 @@ def test_sinks_of_the_environment(tmp_path: Path) -> None:
         "Otlp('http://localhost:4318')",
     ]
     assert sinks_of_environment({"VITALSPAN_JOB_OTLP": "off", "VITALSPAN_JOB_PING": " "}) == ()
+    found = sinks_of_environment(
+        {
+            "VITALSPAN_JOB_PUSHGATEWAY": "gateway:9091",
+            "VITALSPAN_JOB_PING": "hc.example",
+            "VITALSPAN_JOB_OTLP": "collector:4318",
+        }
+    )
+    assert [repr(sink) for sink in found] == [
+        "Pushgateway('http://gateway:9091')",
+        "Ping('http://hc.example')",
+        "Otlp('http://collector:4318')",
+    ]
     with pytest.raises(vs.ConfigurationError, match="VITALSPAN_JOB_PUSHGATEWAY: Pushgateway: the"):
-        sinks_of_environment({"VITALSPAN_JOB_PUSHGATEWAY": "localhost:9091"})
+        sinks_of_environment({"VITALSPAN_JOB_PUSHGATEWAY": "ftp://localhost:9091"})
 
 
 def test_a_report_knows_what_it_knows() -> None:

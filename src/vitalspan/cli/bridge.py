@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from vitalspan.cli.command import Commands, add_command, add_duration
+from vitalspan.cli.command import Commands, add_command, add_duration, url
 from vitalspan.errors import ConfigurationError, VitalspanError
 from vitalspan.words import counted
 
@@ -32,6 +32,7 @@ def add_to(commands: Commands[Any]) -> None:
     option = parser.add_argument
     option(
         "--scrape",
+        type=url,
         nargs="+",
         action="extend",
         default=[],
@@ -123,12 +124,12 @@ def _targets(arguments: argparse.Namespace) -> list[Any]:
         return [ExpositionFile(arguments.file, _text(arguments.file), arguments.service)]
     return [
         ScrapeTarget(
-            url,
+            target,
             service=arguments.service,
             timeout=arguments.timeout,
             accept=ACCEPT_PROTOBUF,
         )
-        for url in arguments.scrape
+        for target in arguments.scrape
     ]
 
 

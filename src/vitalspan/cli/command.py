@@ -120,6 +120,13 @@ def export_files(
     print(f"{directory}: up to date")
 
 
+def url(text: str) -> str:
+    """Return the URL of an argument, which may be an address without `http://`."""
+    from vitalspan.http_client.target import with_scheme  # noqa: PLC0415 - as for durations
+
+    return with_scheme(text)
+
+
 def duration(text: str) -> float:
     """Return the seconds of an argument such as `5m`.
 

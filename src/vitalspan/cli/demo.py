@@ -7,7 +7,7 @@ import math
 from functools import partial
 from typing import Any
 
-from vitalspan.cli.command import Commands, add_command
+from vitalspan.cli.command import Commands, add_command, url
 
 MAX_RATE = 1000.0
 MIN_TICK = 0.1
@@ -64,11 +64,22 @@ def add_to(commands: Commands[Any]) -> None:
     )
     option(
         "--alertmanager",
+        type=_urls,
         default="",
         metavar="URL",
         help="Alertmanagers that alerts are sent to, separated by commas",
     )
-    option("--webhook", default="", metavar="URL", help="a webhook that alerts are sent to")
+    option(
+        "--webhook",
+        type=url,
+        default="",
+        metavar="URL",
+        help="a webhook that alerts are sent to",
+    )
+
+
+def _urls(text: str) -> str:
+    return ",".join(url(one.strip()) for one in text.split(","))
 
 
 def _run(arguments: argparse.Namespace) -> None:

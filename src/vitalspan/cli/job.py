@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import Commands, add_command, add_subcommands, duration
+from vitalspan.cli.command import Commands, add_command, add_subcommands, duration, url
 from vitalspan.errors import ConfigurationError, VitalspanError
 
 if TYPE_CHECKING:
@@ -69,7 +69,12 @@ def _add_forget(commands: Commands[Any]) -> None:
 def _add_job(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
     option("name", metavar="NAME", help="the name of the job")
-    option("--pushgateway", metavar="URL", help="a Pushgateway, such as http://localhost:9091")
+    option(
+        "--pushgateway",
+        type=url,
+        metavar="URL",
+        help="a Pushgateway, such as http://localhost:9091",
+    )
     option(
         "--label",
         action="append",
@@ -78,7 +83,7 @@ def _add_job(parser: argparse.ArgumentParser) -> None:
         help="a label of the group in the Pushgateway, beside job",
     )
     option("--textfile", metavar="DIR", help="the directory of the node exporter's textfiles")
-    option("--ping", metavar="URL", help="a ping URL, such as those of Healthchecks")
+    option("--ping", type=url, metavar="URL", help="a ping URL, such as those of Healthchecks")
     option(
         "--otlp",
         nargs="?",

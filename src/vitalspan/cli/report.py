@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, Final
 
-from vitalspan.cli.command import Commands, add_command, add_duration
+from vitalspan.cli.command import Commands, add_command, add_duration, url
 
 _FORMATS: Final = ("txt", "md", "html")
 
@@ -16,7 +16,7 @@ def add_to(commands: Commands[Any]) -> None:
     more = "The report is made from the JSON API of the service's page."
     parser = add_command(commands, "report", summary, _run, more)
     option = parser.add_argument
-    option("url", metavar="URL", help="the service's page, such as http://localhost:9464")
+    option("url", type=url, metavar="URL", help="the service's page, such as http://localhost:9464")
     option("--format", choices=_FORMATS, default="txt", help="text, Markdown or HTML (txt)")
     add_duration(
         parser,

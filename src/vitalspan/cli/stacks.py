@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from vitalspan.cli.command import Commands, add_command, add_duration
+from vitalspan.cli.command import Commands, add_command, add_duration, url
 
 _MOST_CALLS = 100
 """The maximum number of calls in a response of the service."""
@@ -18,7 +18,7 @@ def add_to(commands: Commands[Any]) -> None:
     more = "The stacks come from the JSON API of the service's page. The oldest call is first."
     parser = add_command(commands, "stacks", summary, _run, more)
     option = parser.add_argument
-    option("url", metavar="URL", help="the service's page, such as http://localhost:9464")
+    option("url", type=url, metavar="URL", help="the service's page, such as http://localhost:9464")
     option("--operation", default="", metavar="NAME", help="only calls of this operation")
     option("--component", default="", metavar="NAME", help="only calls of this component")
     option(

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import Commands, add_command, add_duration, add_metric_prefix
+from vitalspan.cli.command import Commands, add_command, add_duration, add_metric_prefix, url
 from vitalspan.errors import ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def add_to(commands: Commands[Any]) -> None:
     option = parser.add_argument
     option(
         "urls",
+        type=url,
         nargs="*",
         metavar="URL",
         help="metrics of a service (http://localhost:9464/metrics)",

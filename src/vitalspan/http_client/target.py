@@ -19,6 +19,7 @@ _OF_ONE_SERVER: Final = frozenset({"authorization", "host"})
 _SAFE: Final = "/%:@!$&'()*+,;=~?-._[]"
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_HEADER: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_URL_START: Final = re.compile(r"https?:|[a-z][a-z0-9+.-]*://|/", re.IGNORECASE)
 _NOT_IN_URL: Final = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 
 
@@ -152,6 +153,14 @@ class Proxy:
         if parts.username is not None:
             user, password = unquote(parts.username), unquote(parts.password or "")
             self.headers["Proxy-Authorization"] = _basic(f"{what}: proxy", (user, password))
+
+
+def with_scheme(address: str) -> str:
+    """Return the URL of an address as people type it: `localhost:9464` means `http://`.
+
+    Other schemes and half a scheme, such as `http:/`, stay as they are, so that they are refused.
+    """
+    return address if not address or _URL_START.match(address) else f"http://{address}"
 
 
 def shown(url: str) -> str:

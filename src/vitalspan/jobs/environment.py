@@ -11,6 +11,7 @@ from opentelemetry.context import Context
 
 from vitalspan.environment_settings import PREFIX
 from vitalspan.errors import ConfigurationError
+from vitalspan.http_client.target import with_scheme
 from vitalspan.jobs.otlp import Otlp
 from vitalspan.jobs.ping import Ping
 from vitalspan.jobs.pushgateway import Pushgateway
@@ -28,9 +29,9 @@ def _otlp(text: str) -> Sink | None:
 
 
 _SINKS: Final[Mapping[str, Callable[[str], Sink | None]]] = {
-    "JOB_PUSHGATEWAY": Pushgateway,
+    "JOB_PUSHGATEWAY": lambda text: Pushgateway(with_scheme(text)),
     "JOB_TEXTFILE": Textfile,
-    "JOB_PING": Ping,
+    "JOB_PING": lambda text: Ping(with_scheme(text)),
     "JOB_OTLP": _otlp,
 }
 """The variables, each with a function that makes a sink from its value."""

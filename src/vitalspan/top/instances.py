@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from vitalspan.bridge.scrape.scrape_target import ScrapeTarget
 from vitalspan.errors import ConfigurationError
+from vitalspan.http_client.target import with_scheme
 from vitalspan.top.figures import Figures, figures_of, summed
 from vitalspan.top.service_metrics import FIRING, Alert, Health, Reading, read_metrics
 
@@ -19,7 +20,7 @@ NOTHING_KNOWN: Final = "has no metrics of vitalspan"
 
 def metrics_url(url: str) -> str:
     """Return the URL of the metrics; a missing `http://` or `/metrics` is added."""
-    whole = url if "://" in url else f"http://{url}"
+    whole = with_scheme(url)
     try:
         parts = urlsplit(whole)
     except ValueError:

@@ -73,6 +73,14 @@ def test_what_is_given_goes_before_the_variables() -> None:
     assert not found.grpc
 
 
+def test_an_endpoint_that_is_given_may_have_no_scheme() -> None:
+    by_http = OtlpSettings.from_environment({}, endpoint="c:1")
+    assert url(by_http) == "http://c:1/v1/metrics"
+    # Otherwise headers with passwords would be sent in plain text.
+    by_grpc = OtlpSettings.from_environment({}, endpoint="c:1", protocol="grpc")
+    assert by_grpc.target.scheme == "https"
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("10", 10.0), ("0.5", 0.5), ("100", 100.0), ("101", 0.101), ("10000", 10.0)],

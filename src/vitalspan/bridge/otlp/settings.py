@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from vitalspan.errors import ConfigurationError
-from vitalspan.http_client.target import HttpTarget
+from vitalspan.http_client.target import HttpTarget, with_scheme
 
 WHAT: Final = "OTLP metrics"
 
@@ -67,7 +67,8 @@ class OtlpSettings:
 
         Args:
             environ: the variables.
-            endpoint: replaces that of the variables.
+            endpoint: replaces that of the variables; without a scheme, it is `http://`, except with
+                gRPC, where it is `https://` unless `OTEL_EXPORTER_OTLP_INSECURE` is true.
             protocol: `http/protobuf` or `grpc`, replaces that of the variables.
 
         Raises:
@@ -161,7 +162,7 @@ class _Variables:
         variable, url = self.get("ENDPOINT")
         path = _PATH
         if endpoint is not None:
-            variable, url = "the endpoint", endpoint
+            variable, url = "the endpoint", endpoint if grpc else with_scheme(endpoint)
         elif url and variable.startswith(_METRICS):
             path = ""
         url = url or _ENDPOINTS[_GRPC if grpc else _HTTP]

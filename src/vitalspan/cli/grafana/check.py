@@ -16,6 +16,7 @@ from vitalspan.cli.command import (
     add_command,
     add_metric_prefix,
     duration,
+    url,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def add_to(commands: Commands[Any]) -> None:
     option = parser.add_argument
     option(
         "url",
+        type=url,
         metavar="URL",
         help="the URL of Prometheus; with user:password@ if it needs a password",
     )

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import Commands, add_command, add_duration, add_metric_prefix
+from vitalspan.cli.command import Commands, add_command, add_duration, add_metric_prefix, url
 
 if TYPE_CHECKING:
     from vitalspan.artifacts.rule_series import SeriesSource
@@ -29,6 +29,7 @@ def add_to(commands: Commands[Any]) -> None:
     )
     parser.add_argument(
         "--against",
+        type=url,
         metavar="URL",
         help="check that the series of each rule exist in this Prometheus or at this metrics "
         "endpoint",
