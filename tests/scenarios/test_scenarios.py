@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,34 @@ def test_what_did_not_come_is_said_with_its_place(
     assert first.endswith("there are no alerts")
     assert "CheckoutSlow (warning) team=others firing is expected, but CheckoutSlow (warn" in second
     assert third.endswith("above 500 ms) is firing and is not expected")
+
+
+def test_a_warning_says_which_test_of_which_file_it_is_about(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = folder / "tests.yml"
+    file.write_text(
+        """
+rule_files: [rules.yml]
+tests:
+  - name: 100% fine
+    calls: [{operation: search, rate: 1/s, takes: 100ms, to: 10m}]
+    expect: [{at: 10m, alerts: []}]
+"""
+    )
+    (folder / "rules.yml").write_text(
+        """
+groups:
+  - name: a
+    rules: [{alert: Slow, signal: latency_p95, where: {operation: serch}, above: 1s}]
+"""
+    )
+    main(["rules", "test", str(file)])
+    logging.getLogger("vitalspan").warning("something else")
+    first, second = caplog.messages
+    assert first.startswith(f"{file}: 100% fine: 1 rule uses something that did not exist in the ")
+    assert first.endswith("Slow: there is no operation serch: did you mean search?")
+    assert second == "something else"
 
 
 def refused(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vitalspan.cli.command import Commands, add_command
@@ -54,8 +57,26 @@ def _any_test_fails(name: str) -> bool:
     groups = tested_groups(file)
     failed = False
     for test in file.tests:
-        failed |= _report(test.name, list(UnitTestPlayer(file, groups, test).play()))
+        with _warnings_of(name, test.name):
+            differences = list(UnitTestPlayer(file, groups, test).play())
+        failed |= _report(test.name, differences)
     return failed
+
+
+@contextmanager
+def _warnings_of(file: str, test: str) -> Iterator[None]:
+    """Put the file and the name of a test before what is logged while it is played."""
+    from vitalspan.runtime.internal_errors import logger  # noqa: PLC0415
+
+    def add_names(record: logging.LogRecord) -> bool:
+        record.msg, record.args = f"{file}: {test}: {record.getMessage()}", None
+        return True
+
+    logger.addFilter(add_names)
+    try:
+        yield
+    finally:
+        logger.removeFilter(add_names)
 
 
 def _report(name: str, differences: list[str]) -> bool:
@@ -72,7 +93,9 @@ def _any_fails(name: str) -> bool:
     rules = _rules(file)
     failed = False
     for scenario in file.scenarios:
-        failed |= _report(scenario.name, list(Player(rules, scenario, file.tick).play()))
+        with _warnings_of(name, scenario.name):
+            differences = list(Player(rules, scenario, file.tick).play())
+        failed |= _report(scenario.name, differences)
     return failed
 
 
