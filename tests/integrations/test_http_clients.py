@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
 from support.http_clients import CLIENTS, MODULES, AskedServer, as_they_were, asked_server
+from support.ports import free_port
 from vitalspan.integrations import aiohttp_client
 from vitalspan.integrations.client_operations import Url
 
@@ -104,8 +105,7 @@ def test_a_redirected_request_is_recorded_each_time(
 
 @every_client
 def test_nobody_who_listens_is_an_error(client: str, monitor: vs.Monitor) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     instrument(client, monitor)
     with pytest.raises(Exception, match=r"onnect"):
         CLIENTS[client]("GET", f"http://127.0.0.1:{port}/")
@@ -159,8 +159,7 @@ def test_the_metric_of_opentelemetry(
 def test_the_metric_of_opentelemetry_where_nobody_answers(
     client: str, monitor: vs.Monitor, registry: CollectorRegistry
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     instrument(client, monitor, opentelemetry_metrics=True)
     with pytest.raises(Exception, match=r"onnect"):
         CLIENTS[client]("GET", f"http://127.0.0.1:{port}/")

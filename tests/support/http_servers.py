@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -15,6 +14,7 @@ from typing import Any, Final
 from prometheus_client.parser import text_string_to_metric_families
 
 from support.paths import ROOT
+from support.ports import free_port
 from support.uvicorn_server import PATIENCE, ask
 from support.waiting import wait_until
 
@@ -102,8 +102,7 @@ class ServedShop:
 @contextmanager
 def running_server(name: str) -> Iterator[ServedShop]:
     """Serve the shop with a separate program until the end."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     arguments = [one.format(port=port) for one in {**ASGI_SERVERS, **WSGI_SERVERS}[name]]
     environ = {
         **os.environ,

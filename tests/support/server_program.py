@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import urllib.error
 import urllib.request
@@ -11,6 +10,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from support.ports import free_port
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ class ServerProgram(ABC):
         """Start on a free port, or again on the previous one."""
         for _ in range(_ATTEMPTS):
             if not self._port:
-                with socket.create_server(("127.0.0.1", 0)) as probe:
-                    self._port = probe.getsockname()[1]
+                self._port = free_port()
             with self.log.open("ab") as output:
                 self._process = subprocess.Popen(
                     self._command(), stdout=output, stderr=subprocess.STDOUT

@@ -147,7 +147,7 @@ tell()
 
 
 CLIENTS = """
-import asyncio, socket
+import asyncio
 import aiohttp, httpx, requests
 from shop.telling import tell
 
@@ -155,9 +155,8 @@ async def fetch(url):
     async with aiohttp.ClientSession() as session:
         await session.post(url)
 
-with socket.create_server(("127.0.0.1", 0)) as free:
-    url = f"http://127.0.0.1:{free.getsockname()[1]}/"
-# Nobody listens there any more, which is enough for a request.
+# Nobody listens there, which is enough for a request.
+url = "http://127.0.0.1:PORT/"
 for request in (httpx.get, requests.delete, lambda url: asyncio.run(fetch(url))):
     try:
         request(url)
@@ -169,7 +168,7 @@ tell()
 
 @pytest.mark.once
 def test_http_clients(shop: Path) -> None:
-    [told] = run(shop, CLIENTS)
+    [told] = run(shop, CLIENTS.replace("PORT", str(free_port())))
     calls = told["calls"]
     assert isinstance(calls, list)
     assert [call.partition(" 127.0.0.1:")[0] for call in calls] == ["GET", "DELETE", "POST"]
