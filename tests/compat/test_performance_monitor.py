@@ -6,6 +6,8 @@ import contextvars
 import inspect
 import json
 import math
+import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -13,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -33,6 +36,7 @@ from vitalspan.compat.performance_monitor import (
     monitor_async_performance,
     monitor_block,
     monitor_performance,
+    system,
 )
 from vitalspan.errors import ConfigurationError
 
@@ -594,3 +598,27 @@ def test_limits_are_settable_and_read_when_a_monitor_is_made(
     monkeypatch.setenv("PERFORMANCE_MAX_TRENDS", "-1")
     with pytest.raises(ConfigurationError, match="PERFORMANCE_MAX_TRENDS='-1': use a whole"):
         PerformanceMonitor(monitor=monitor)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the sockets of a process")
+def test_connections_are_counted_without_those_of_the_machine(
+    unified: UnifiedPerformanceMonitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_through_all(*arguments: object, **options: object) -> None:
+        raise psutil.AccessDenied
+
+    for name in {"net_connections", "connections"} & set(dir(psutil.Process)):
+        monkeypatch.setattr(psutil.Process, name, look_through_all)
+    before = unified.get_system_snapshot()["connections"]
+    with socket.create_server(("127.0.0.1", 0)):
+        assert unified.get_system_snapshot()["connections"] == before + 1
+
+
+def test_connections_that_cannot_be_counted_are_none(
+    unified: UnifiedPerformanceMonitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr(system, "connection_states", refuse)
+    assert unified.get_system_snapshot()["connections"] == 0

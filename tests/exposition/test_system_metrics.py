@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 import vitalspan as vs
 from support.forked_child import holds_in_child
 from support.waiting import wait_until
+from vitalspan.exposition import connection_states
 from vitalspan.exposition import generate as exposition
 from vitalspan.exposition import system_metrics as system
 from vitalspan.exposition.generate import generate_latest
@@ -326,7 +327,7 @@ def test_psutil_counts_connections_where_the_kernel_cannot_be_asked(
 
 
 def test_connections_are_there_without_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(system, "sys", SimpleNamespace(platform="sunos"))
+    monkeypatch.setattr(connection_states, "sys", SimpleNamespace(platform="sunos"))
     fake = SimpleNamespace(net_connections=lambda kind: [])
     monkeypatch.setattr(psutil, "Process", lambda: fake)
     found = values(system.System())
@@ -335,7 +336,7 @@ def test_connections_are_there_without_a_socket(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_older_psutil_has_another_name_for_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(system, "sys", SimpleNamespace(platform="sunos"))
+    monkeypatch.setattr(connection_states, "sys", SimpleNamespace(platform="sunos"))
     connection = SimpleNamespace(status="NONE")
     fake = SimpleNamespace(connections=lambda kind: [connection], num_threads=lambda: 1)
     monkeypatch.setattr(psutil, "Process", lambda: fake)
@@ -392,7 +393,7 @@ def test_what_is_unknown_is_absent(
 
 
 def test_connections_that_cannot_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(system, "sys", SimpleNamespace(platform="sunos"))
+    monkeypatch.setattr(connection_states, "sys", SimpleNamespace(platform="sunos"))
     without_psutil(monkeypatch)
     names = sample_names(system.System())
     assert "process_threads" in names

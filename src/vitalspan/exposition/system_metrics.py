@@ -16,6 +16,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from vitalspan.exposition.connection_states import connection_states
 from vitalspan.exposition.throttled import Throttled
 from vitalspan.runtime.fork import imports_finish_first
 
@@ -199,10 +200,10 @@ def _threads(psutil: Any) -> Iterator[Metric]:
     yield GaugeMetricFamily("process_threads", "Threads of this process.", threads)
 
 
-def _connections(psutil: Any) -> Iterator[Metric]:
+def _connections(_psutil: Any) -> Iterator[Metric]:
     # Always present, even without sockets, because a registry learns the names on registration.
     states = {"established": 0, "listen": 0}
-    for state in _socket_states(psutil):
+    for state in connection_states():
         states[state] = states.get(state, 0) + 1
     family = GaugeMetricFamily(
         "process_network_connections", "Sockets of this process, by state.", labels=["state"]
@@ -210,15 +211,3 @@ def _connections(psutil: Any) -> Iterator[Metric]:
     for state, count in sorted(states.items()):
         family.add_metric([state], count)
     yield family
-
-
-def _socket_states(psutil: Any) -> Iterable[str]:
-    if sys.platform == "linux":
-        with suppress(ImportError, OSError):
-            # Imported here, because not every Python has ctypes.
-            from vitalspan.exposition.socket_states import socket_states  # noqa: PLC0415
-
-            return list(socket_states())
-    process = psutil.Process()
-    connections = getattr(process, "net_connections", None) or process.connections
-    return [connection.status.lower() for connection in connections(kind="inet")]

@@ -9,6 +9,7 @@ from typing import Any, Final
 import psutil
 
 from vitalspan.compat.performance_monitor.records import MIB
+from vitalspan.exposition.connection_states import connection_states
 
 _HIGH: Final = {"cpu_percent": 80.0, "memory_percent": 80.0, "disk_usage_percent": 90.0}
 """The percentages from which on something is an issue."""
@@ -72,6 +73,6 @@ def _collected() -> int:
 
 def _connections() -> int:
     try:
-        return len(psutil.Process().net_connections())
-    except (psutil.Error, OSError, AttributeError):
+        return len(connection_states())
+    except Exception:  # noqa: BLE001 - besides its own errors, psutil raises those of files and parsers
         return 0
