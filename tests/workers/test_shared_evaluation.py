@@ -443,3 +443,48 @@ def test_asking_for_health_does_not_keep_others_from_leading(service: Service) -
     assert service.leaders() == [1]
     service.clock.advance(5)
     assert service.monitors[0].health() == service.monitors[1].health.latest
+
+
+def test_mistakes_in_a_rule_file_are_logged_by_the_process_that_evaluates(
+    service: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "rules.yml"
+
+    def write(text: str) -> None:
+        file.write_text(text)
+        # The second tick that sees a change reads it.
+        service.tick()
+        service.tick()
+
+    file.write_text("groups: []")
+    for monitor in service.monitors:
+        monitor.rules.load(file)
+    write("groups: [{name: a, rules: 7}]")
+    [logged] = caplog.messages
+    assert logged.startswith("the new rules have mistakes, so the previous ones stay in force: ")
+    assert f"{file}:1:" in logged
+    assert all(monitor.rules.reload_failed for monitor in service.monitors)
+    # Another one evaluates the previous rules from now on, and says so.
+    service.kill(0)
+    service.tick(1, 2)
+    service.tick(1, 2)
+    assert caplog.messages == [logged, logged]
+    write("groups: [{name: b, rules: []}]")
+    # What has been corrected is not told by the next one.
+    service.kill(1)
+    service.tick(2)
+    assert caplog.messages == [logged, logged]
+
+
+def test_mistakes_that_a_process_finds_when_it_is_asked_are_logged_there(
+    service: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "rules.yml"
+    file.write_text("groups: []")
+    service.tick()
+    follower = next(one for one in service.monitors if not shared(one).leads)
+    follower.rules.load(file)
+    file.write_text("groups: 7")
+    assert not follower.rules.reload()
+    [logged] = caplog.messages
+    assert f"{file}:1:" in logged

@@ -93,6 +93,7 @@ class EvaluationLoop(Evaluator):
                 if persistence is not None:
                     persistence.let_go()
                 return
+            self.rules.log_mistakes()
             # Collectors may take long, and may need locks whose holders wait for this one.
             samples, reading = self.history.metrics.read(), self.history.samples.read()
             with self._tick_locks() as free:

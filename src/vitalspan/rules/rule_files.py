@@ -42,6 +42,7 @@ class RuleFiles(ABC):
         self._seen = self._stamps_in_force
         self._reading: _Reading | None = None
         self._requested = False
+        self._unlogged_mistakes = ""
 
     def load(self, paths: RulePath | Iterable[RulePath] | None) -> None:
         """Load rule files, which replace the previous ones.
@@ -74,14 +75,17 @@ class RuleFiles(ABC):
         Returns:
             Whether they could be read.
         """
-        return not self.paths or self._finish(_Reading(self.paths))
+        succeeded = not self.paths or self._finish(_Reading(self.paths))
+        self.log_mistakes()
+        return succeeded
 
     def reload_if_changed(self) -> None:
         """Reload the files if they have changed, or if a signal has requested it.
 
-        A change is read at the second tick that sees it, if nothing was written in between: a file
-        that is truncated and rewritten is empty or partial for a moment. Large files are read in a
-        thread, and used by the first tick after that.
+        `log_mistakes` says if that was not possible. A change is read at the second tick that sees
+        it, if nothing was written in between: a file that is truncated and rewritten is empty or
+        partial for a moment. Large files are read in a thread, and used by the first tick after
+        that.
         """
         if not self.paths:
             return
@@ -138,6 +142,19 @@ class RuleFiles(ABC):
             self._stamps_in_force = self._seen = stamps
             self._reading = None
             self.reload_failed = False
+            self._unlogged_mistakes = ""
+
+    def log_mistakes(self) -> None:
+        """Log why the last attempt to reload the files has failed, unless this was logged already.
+
+        Where several processes read the same files, only the one that evaluates them does this.
+        Another one still has the mistakes to tell if it is to evaluate later.
+        """
+        mistakes, self._unlogged_mistakes = self._unlogged_mistakes, ""
+        if mistakes:
+            logger.error(
+                "the new rules have mistakes, so the previous ones stay in force: %s", mistakes
+            )
 
     def _finish(self, reading: _Reading) -> bool:
         """Use the rules that were read; return whether that was possible."""
@@ -146,9 +163,7 @@ class RuleFiles(ABC):
         except ConfigurationError as refused:
             self._stamps_in_force = reading.stamps
             self.reload_failed = True
-            logger.error(
-                "the new rules have mistakes, so the previous ones stay in force: %s", refused
-            )
+            self._unlogged_mistakes = str(refused)
             return False
         return True
 
