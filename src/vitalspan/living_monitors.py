@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from vitalspan.clock import Clock
     from vitalspan.evaluation.evaluation import Evaluation
+    from vitalspan.workers.workers import Workers
 
 
 class LivingMonitor(Protocol):
@@ -27,7 +28,7 @@ class LivingMonitor(Protocol):
         """The loop that evaluates rules and health; None if it has not been used yet."""
 
     @property
-    def workers(self) -> object:
+    def workers(self) -> Workers | None:
         """The processes that share their counts; None for a single process."""
 
     def start(self) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -18,6 +20,8 @@ from support.worker_processes import make_monitor, publish
 from vitalspan.serve.metrics_server import MetricsServer
 from vitalspan.serve.standby import StandbyServer
 from vitalspan.serve.web_config import WebConfig
+from vitalspan.workers.file_names import OURS
+from vitalspan.workers.served_port import is_served, note_server
 
 WORKER = """
 import sys, time
@@ -105,7 +109,14 @@ def test_a_standby_tries_again_without_room_for_a_thread(tmp_path: Path) -> None
             raise failures.pop()
         return vs.start_http_server(0, registry=monitor.registry)
 
-    standby = StandbyServer(listen, "127.0.0.1", 1, WebConfig, wait=lambda event, _: event.is_set())
+    standby = StandbyServer(
+        listen,
+        "127.0.0.1",
+        1,
+        WebConfig,
+        is_served=lambda: True,
+        wait=lambda event, _: event.is_set(),
+    )
     wait_until(lambda: standby.serving)
     standby.close()
     monitor.close()
@@ -126,6 +137,66 @@ def test_a_standby_says_who_may_have_the_port(
     assert f"port {port} is taken, by another worker of this service" in record.message
     assert "or by another program" in record.message
     monitor.close()
+
+
+@pytest.mark.parametrize(
+    ("served", "warnings"),
+    [
+        # Once for each program that has the port for longer than a moment.
+        ([False] * 5, 1),
+        ([True] * 5, 0),
+        ([True, False, True, True], 0),
+        ([False, False, True, False, False, False], 2),
+    ],
+)
+def test_a_standby_warns_of_a_stranger_at_its_port(
+    served: list[bool], warnings: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried = threading.Event()
+
+    def wait(event: threading.Event, _: float) -> bool:
+        if not served:
+            tried.set()
+            event.wait()
+        return event.is_set()
+
+    def listen() -> MetricsServer:
+        raise OSError(errno.EADDRINUSE, "Address already in use")
+
+    standby = StandbyServer(
+        listen, "127.0.0.1", 7, WebConfig, is_served=lambda: served.pop(0), wait=wait
+    )
+    assert tried.wait(60)
+    standby.close()
+    assert [one.levelname for one in caplog.records] == ["WARNING"] * warnings
+    for message in caplog.messages:
+        assert message.startswith("port 7 is taken by another program, not by a worker of this")
+
+
+def test_a_worker_is_told_from_a_stranger_by_what_it_has_noted(tmp_path: Path) -> None:
+    directory = tmp_path / "shared"
+    monitor = make_monitor(directory)
+    assert not is_served(directory, 7)
+    with vs.start_http_server(0, registry=monitor.registry) as server:
+        assert is_served(directory, server.port)
+        assert not is_served(directory, 7)
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    noted = directory / f"http-{server.port}"
+    assert OURS.fullmatch(noted.name)
+    noted.write_text(f"{child.pid}\n")
+    assert not is_served(directory, server.port)
+    # Nobody is accused where it is not known who has the port.
+    noted.write_text("nonsense")
+    assert is_served(directory, server.port)
+    monitor.close()
+
+
+def test_a_worker_serves_where_nothing_can_be_noted(tmp_path: Path) -> None:
+    directory = tmp_path / "file"
+    directory.write_text("no directory")
+    note_server(directory, 7)
+    assert is_served(directory, 7)
 
 
 def test_a_standby_can_be_closed_while_it_waits(tmp_path: Path) -> None:

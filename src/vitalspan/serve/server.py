@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import logging
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import REGISTRY
@@ -65,7 +68,8 @@ def start_http_server(
         MissingExtraError: if there is a web configuration and the extra `server` is missing.
         OSError: if the server cannot listen on the address; the message names it. If several
             workers share their metrics, a port that is taken is not an error: the first worker
-            serves for all, and when it dies another one takes the port.
+            serves for all, and when it dies another one takes the port. A warning is logged if
+            another program has it.
     """
     ports = _ports(port)
     if max_connections is None:
@@ -75,21 +79,26 @@ def start_http_server(
     seconds_above_0("idle_timeout", idle_timeout)
     config = WebConfig if web_config is None else WebConfigFile(web_config).current
 
+    directory = _directory_of_workers(registry)
+
     def listen() -> MetricsServer:
-        return MetricsServer(
+        server = MetricsServer(
             listen_on_first(addr, ports),
             registry,
             config,
             max_connections=max_connections,
             timeouts=Timeouts(timeout, idle_timeout),
         )
+        if directory is not None:
+            _note_server(directory, server.port)
+        return server
 
     try:
         server = listen()
     except OSError as error:
-        if error.errno != errno.EADDRINUSE or len(ports) > 1 or not _has_workers(registry):
+        if error.errno != errno.EADDRINUSE or len(ports) > 1 or directory is None:
             raise
-        server = _standby(listen, addr, ports[0], config)
+        server = _standby(listen, addr, ports[0], config, directory)
     try:
         start_monitors_of(registry)
     except BaseException:
@@ -98,26 +107,41 @@ def start_http_server(
     return server
 
 
-def _has_workers(registry: object) -> bool:
-    """Return whether a registry has the metrics of several processes."""
+def _directory_of_workers(registry: object) -> Path | None:
+    """Return the directory of the processes whose metrics a registry has; None for a single one."""
     monitors = monitors_of(registry)
     if not monitors and registry is REGISTRY:
-        return "workers" in from_environment()
-    return any(monitor.workers is not None for monitor in monitors)
+        # The default monitor will refuse a variable with a mistake, if the program uses it at all.
+        with suppress(ConfigurationError):
+            directory = from_environment().get("workers")
+            return None if directory is None else Path(directory)
+    workers = (monitor.workers for monitor in monitors)
+    return next((one.directory.path for one in workers if one is not None), None)
+
+
+def _note_server(directory: Path, port: int) -> None:
+    # Imported here, because few services have several processes.
+    from vitalspan.workers.served_port import note_server  # noqa: PLC0415
+
+    note_server(directory, port)
 
 
 def _standby(
-    listen: Callable[[], MetricsServer], addr: str, port: int, config: Callable[[], WebConfig]
+    listen: Callable[[], MetricsServer],
+    addr: str,
+    port: int,
+    config: Callable[[], WebConfig],
+    directory: Path,
 ) -> MetricsServer:
-    # Imported here, because few services have several processes.
-    from vitalspan.serve.standby import StandbyServer  # noqa: PLC0415
+    from vitalspan.serve.standby import StandbyServer  # noqa: PLC0415 - as above
+    from vitalspan.workers.served_port import is_served  # noqa: PLC0415
 
     _log.info(
         "port %d is taken, by another worker of this service, which then serves for all, or by "
         "another program; this process takes it when it becomes free",
         port,
     )
-    return StandbyServer(listen, addr, port, config)
+    return StandbyServer(listen, addr, port, config, is_served=partial(is_served, directory, port))
 
 
 def _default_max_connections() -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +15,11 @@ if TYPE_CHECKING:
 
     from vitalspan.serve.web_config import WebConfig
 
+_log = logging.getLogger(__name__)
+
 _RETRY_SECONDS: Final = 1.0
+_TRIES: Final = 2
+"""A worker that has just taken the port may not have noted that yet."""
 
 
 class StandbyServer(MetricsServer):
@@ -27,6 +33,7 @@ class StandbyServer(MetricsServer):
         address: the address to listen on.
         port: the TCP port.
         config: returns the current web configuration.
+        is_served: returns whether a worker of the same service has the port, and no other program.
         wait: waits for some seconds, or until the event is set; returns whether it is set.
     """
 
@@ -36,11 +43,15 @@ class StandbyServer(MetricsServer):
         address: str,
         port: int,
         config: Callable[[], WebConfig],
+        *,
+        is_served: Callable[[], bool],
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
         self.address, self.port = address, port
         self._config = config
         self._listen = listen
+        self._is_served = is_served
+        self._tries_at_stranger = 0
         self._wait = wait
         self._server: MetricsServer | None = None
         self._closing = threading.Event()
@@ -72,10 +83,22 @@ class StandbyServer(MetricsServer):
         while not self._wait(closing, _RETRY_SECONDS):
             try:
                 server = self._listen()
-            except (OSError, RuntimeError):
+            except (OSError, RuntimeError) as error:
                 # The port is still taken, or no thread can be started at the moment.
+                if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+                    self._warn_of_stranger()
                 continue
             self._server = server
             if closing.is_set():
                 server.close()
             return
+
+    def _warn_of_stranger(self) -> None:
+        """Log once that another program has the port, if one has."""
+        self._tries_at_stranger = 0 if self._is_served() else self._tries_at_stranger + 1
+        if self._tries_at_stranger == _TRIES:
+            _log.warning(
+                "port %d is taken by another program, not by a worker of this service, so nothing "
+                "serves the metrics there: end that program, or choose another port",
+                self.port,
+            )

@@ -13,6 +13,6 @@ leader; and the profiles of slow calls."""
 
 OURS: Final = re.compile(
     rf"{EVALUATED.pattern}|[0-9a-f]{{16}}\.(worker|archiving)|\.[0-9a-f]{{16}}\.new"
-    r"|archive|lock|leader|otlp-leader"
+    r"|archive|lock|leader|otlp-leader|http-\d+(\.new)?"
 )
 """All files that processes create."""
