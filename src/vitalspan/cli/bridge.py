@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from vitalspan.cli.command import Commands, add_command, add_duration, url
+from vitalspan.cli.command import Commands, add_command, add_duration, add_flag, url
 from vitalspan.errors import ConfigurationError, VitalspanError
 from vitalspan.words import counted
 
@@ -51,11 +51,7 @@ def add_to(commands: Commands[Any]) -> None:
     option("--service", metavar="NAME", help="the service.name of the targets")
     add_duration(parser, "--interval", "how often to scrape (OTEL_METRIC_EXPORT_INTERVAL, or 1m)")
     add_duration(parser, "--timeout", "how long a scrape may take (10s)", default=10.0)
-    option(
-        "--once",
-        action="store_true",
-        help="scrape and push once; without --otlp, print what would be sent",
-    )
+    add_flag(parser, "--once", "scrape and push once; without --otlp, print what would be sent")
 
 
 def _run(arguments: argparse.Namespace) -> None:

@@ -55,6 +55,22 @@ def add_duration(
     parser.add_argument(flag, type=duration, default=default, metavar="DURATION", help=help)
 
 
+def add_flag(parser: argparse.ArgumentParser, flag: str, help: str) -> None:  # noqa: A002 - see above
+    """Add an option without a value, which is off unless it is given."""
+    parser.add_argument(flag, action="store_true", help=help)
+
+
+def add_repeated(
+    parser: argparse.ArgumentParser,
+    flag: str,
+    metavar: str,
+    help: str,  # noqa: A002 - see above
+    type: Callable[[str], object] = str,  # noqa: A002 - see above
+) -> None:
+    """Add an option that may be given several times, whose values become a list."""
+    parser.add_argument(flag, action="append", default=[], metavar=metavar, help=help, type=type)
+
+
 def add_metric_prefix(parser: argparse.ArgumentParser) -> None:
     """Add `--metric-prefix`."""
     parser.add_argument(
@@ -67,11 +83,8 @@ def add_metric_prefix(parser: argparse.ArgumentParser) -> None:
 
 def add_classic_histograms(parser: argparse.ArgumentParser) -> None:
     """Add `--classic-histograms`."""
-    parser.add_argument(
-        "--classic-histograms",
-        action="store_true",
-        help="use no native histograms, for servers that do not support them",
-    )
+    usage = "use no native histograms, for servers that do not support them"
+    add_flag(parser, "--classic-histograms", usage)
 
 
 def add_directory(parser: argparse.ArgumentParser) -> None:
@@ -79,10 +92,10 @@ def add_directory(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to", required=True, metavar="DIR", help="the directory to write to; created if missing"
     )
-    parser.add_argument(
+    add_flag(
+        parser,
         "--check",
-        action="store_true",
-        help="write nothing; exit with 1 if the files in DIR differ from what would be written",
+        "write nothing; exit with 1 if the files in DIR differ from what would be written",
     )
 
 

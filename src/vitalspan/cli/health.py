@@ -7,7 +7,14 @@ import json
 import sys
 from typing import Any
 
-from vitalspan.cli.command import Commands, add_command, add_duration, add_metric_prefix, url
+from vitalspan.cli.command import (
+    Commands,
+    add_command,
+    add_duration,
+    add_flag,
+    add_metric_prefix,
+    url,
+)
 from vitalspan.errors import ConfigurationError
 
 
@@ -22,7 +29,7 @@ def add_to(commands: Commands[Any]) -> None:
     option = parser.add_argument
     option("url", type=url, metavar="URL", help="the service, its metrics, its page or its /health")
     add_duration(parser, "--timeout", "how long a request may take (5s)", default=5.0)
-    option("--json", action="store_true", help="print JSON")
+    add_flag(parser, "--json", "print JSON")
     add_metric_prefix(parser)
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import Commands, add_command, add_subcommands, duration, url
+from vitalspan.cli.command import (
+    Commands,
+    add_command,
+    add_duration,
+    add_flag,
+    add_repeated,
+    add_subcommands,
+    url,
+)
 from vitalspan.errors import ConfigurationError, VitalspanError
 
 if TYPE_CHECKING:
@@ -33,26 +41,10 @@ def _add_run(commands: Commands[Any]) -> None:
     )
     run.usage = "%(prog)s [options] NAME -- COMMAND [ARGUMENT ...]"
     _add_job(run)
-    option = run.add_argument
-    option(
-        "--every",
-        type=duration,
-        metavar="DURATION",
-        help="how often the job should succeed, such as 24h",
-    )
-    option(
-        "--grace",
-        type=duration,
-        metavar="DURATION",
-        help="how late a success may be (a tenth of --every, at least 1m)",
-    )
-    option(
-        "--within",
-        type=duration,
-        metavar="DURATION",
-        help="how long a run may take (the time of --every)",
-    )
-    option("--trace", action="store_true", help="make a span of the run, and export it by OTLP")
+    add_duration(run, "--every", "how often the job should succeed, such as 24h")
+    add_duration(run, "--grace", "how late a success may be (a tenth of --every, at least 1m)")
+    add_duration(run, "--within", "how long a run may take (the time of --every)")
+    add_flag(run, "--trace", "make a span of the run, and export it by OTLP")
 
 
 def _add_forget(commands: Commands[Any]) -> None:
@@ -75,13 +67,8 @@ def _add_job(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="a Pushgateway, such as http://localhost:9091",
     )
-    option(
-        "--label",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a label of the group in the Pushgateway, beside job",
-    )
+    label = "a label of the group in the Pushgateway, beside job"
+    add_repeated(parser, "--label", "NAME=VALUE", label)
     option("--textfile", metavar="DIR", help="the directory of the node exporter's textfiles")
     option("--ping", type=url, metavar="URL", help="a ping URL, such as those of Healthchecks")
     option(

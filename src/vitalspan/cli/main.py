@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+_COMMANDS = (demo, rules, grafana, history, top, health, stacks, report, workers, bridge, job, run)
+"""The modules of the commands, in the order of the help."""
+
 _RUNNING_COMMANDS: Final = (["job"], ["run"])
 """The first words of command lines that contain a command of the user."""
 
@@ -92,16 +95,6 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    demo.add_to(commands)
-    rules.add_to(commands)
-    grafana.add_to(commands)
-    history.add_to(commands)
-    top.add_to(commands)
-    health.add_to(commands)
-    stacks.add_to(commands)
-    report.add_to(commands)
-    workers.add_to(commands)
-    bridge.add_to(commands)
-    job.add_to(commands)
-    run.add_to(commands)
+    for command in _COMMANDS:
+        command.add_to(commands)
     return parser

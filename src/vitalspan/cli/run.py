@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import Commands, add_command
+from vitalspan.cli.command import Commands, add_command, add_flag
 from vitalspan.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -49,15 +49,11 @@ def add_to(commands: Commands[Any]) -> None:
         metavar="ADDRESS",
         help="the address of that port (VITALSPAN_ADDR, or 127.0.0.1)",
     )
-    option(
-        "--trace",
-        action="store_true",
-        help="export spans by OTLP, configured by the OTEL_* variables",
-    )
-    option(
+    add_flag(run, "--trace", "export spans by OTLP, configured by the OTEL_* variables")
+    add_flag(
+        run,
         "--dry-run",
-        action="store_true",
-        help="run nothing; list the functions that match the patterns, and exit with 1 if a "
+        "run nothing; list the functions that match the patterns, and exit with 1 if a "
         "pattern matches none",
     )
 

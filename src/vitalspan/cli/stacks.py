@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from vitalspan.cli.command import Commands, add_command, add_duration, url
+from vitalspan.cli.command import Commands, add_command, add_duration, add_flag, url
 
 _MOST_CALLS = 100
 """The maximum number of calls in a response of the service."""
@@ -29,7 +29,7 @@ def add_to(commands: Commands[Any]) -> None:
         help=f"how many calls, {_MOST_CALLS} at most (20)",
     )
     add_duration(parser, "--timeout", "how long the request may take (10s)", default=10.0)
-    option("--json", action="store_true", help="print JSON")
+    add_flag(parser, "--json", "print JSON")
 
 
 def _limit(text: str) -> int:
@@ -55,5 +55,4 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(document.as_they_are()))
         return
-    for line in stacks_text(document):
-        print(line)
+    print(*stacks_text(document), sep="\n")

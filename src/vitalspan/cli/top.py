@@ -8,7 +8,14 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import Commands, add_command, add_duration, add_metric_prefix, url
+from vitalspan.cli.command import (
+    Commands,
+    add_command,
+    add_duration,
+    add_flag,
+    add_metric_prefix,
+    url,
+)
 from vitalspan.errors import ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -35,7 +42,7 @@ def add_to(commands: Commands[Any]) -> None:
         metavar="URL",
         help="metrics of a service (http://localhost:9464/metrics)",
     )
-    option("--apart", action="store_true", help="show each service separately instead of the sum")
+    add_flag(parser, "--apart", "show each service separately instead of the sum")
     option("--sort", choices=SORT_NAMES, default="calls", help="the order to begin with (calls)")
     option(
         "--filter",
@@ -45,8 +52,8 @@ def add_to(commands: Commands[Any]) -> None:
     )
     add_duration(parser, "--interval", "from one scrape to the next (2s)", default=2.0)
     add_duration(parser, "--timeout", "how long a scrape may take (5s)", default=5.0)
-    option("--once", action="store_true", help="scrape twice, print the figures and exit")
-    option("--json", action="store_true", help="print JSON, one line after each scrape")
+    add_flag(parser, "--once", "scrape twice, print the figures and exit")
+    add_flag(parser, "--json", "print JSON, one line after each scrape")
     add_metric_prefix(parser)
 
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import Commands, add_command
+from vitalspan.cli.command import Commands, add_command, add_flag
 from vitalspan.errors import VitalspanError
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ def add_to(commands: Commands[Any]) -> None:
         _workers,
     )
     parser.add_argument("directory", metavar="DIR", help="the directory, as in VITALSPAN_WORKERS")
-    parser.add_argument(
+    add_flag(
+        parser,
         "--clean",
-        action="store_true",
-        help="remove the files, unless a process is still alive, so that all counts start over",
+        "remove the files, unless a process is still alive, so that all counts start over",
     )
 
 

@@ -14,7 +14,9 @@ from vitalspan.cli.command import (
     Commands,
     add_classic_histograms,
     add_command,
+    add_flag,
     add_metric_prefix,
+    add_repeated,
     duration,
     url,
 )
@@ -60,30 +62,16 @@ def add_to(commands: Commands[Any]) -> None:
         default="1h",
         help="how far back from now the queries look (%(default)s)",
     )
-    option(
-        "--var",
-        type=_variable,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="the value of a variable, such as job=shop; may be repeated",
+    value = "the value of a variable, such as job=shop; may be repeated"
+    add_repeated(parser, "--var", "NAME=VALUE", value, _variable)
+    empty = (
+        "what may return nothing: a panel, a variable, an annotation or a dashboard by its "
+        "title, or DASHBOARD/PANEL; may be repeated"
     )
-    option(
-        "--allow-empty",
-        action="append",
-        default=[],
-        metavar="PANEL",
-        help="what may return nothing: a panel, a variable, an annotation or a dashboard by its "
-        "title, or DASHBOARD/PANEL; may be repeated",
-    )
-    option(
-        "--datasource",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a name or uid of this Prometheus in Grafana, to refuse all others; may be repeated",
-    )
-    option("--json", action="store_true", help="print everything as JSON")
+    add_repeated(parser, "--allow-empty", "PANEL", empty)
+    name = "a name or uid of this Prometheus in Grafana, to refuse all others; may be repeated"
+    add_repeated(parser, "--datasource", "NAME", name)
+    add_flag(parser, "--json", "print everything as JSON")
     parser.set_defaults(usage=parser.error)
 
 

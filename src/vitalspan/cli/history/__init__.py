@@ -12,11 +12,5 @@ def add_to(commands: Commands[Any]) -> None:
     """Add the command and its subcommands."""
     text = "list, summarise, export and import the history in a store"
     subcommands = add_subcommands(add_command(commands, "history", text))
-    for add in (
-        contents.add_to,
-        summary.add_to,
-        reports.add_to,
-        export.add_to,
-        import_files.add_to,
-    ):
-        add(subcommands)
+    for command in (contents, summary, reports, export, import_files):
+        command.add_to(subcommands)

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import Commands, add_command
+from vitalspan.cli.command import Commands, add_command, add_flag
 from vitalspan.cli.history.store_argument import (
     add_store,
     date_text,
@@ -32,7 +32,7 @@ def add_to(commands: Commands[Any]) -> None:
     """Add the subcommand."""
     parser = add_command(commands, "list", "show how far a store reaches, and what is in it", _list)
     add_store(parser)
-    parser.add_argument("--alerts", action="store_true", help="list the past alerts as well")
+    add_flag(parser, "--alerts", "list the past alerts as well")
 
 
 def _list(arguments: argparse.Namespace) -> None:

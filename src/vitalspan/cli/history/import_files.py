@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from vitalspan.cli.command import Commands, add_command
+from vitalspan.cli.command import Commands, add_command, add_flag
 from vitalspan.cli.history.store_argument import store_url
 
 
@@ -31,14 +31,8 @@ def add_to(commands: Commands[Any]) -> None:
         metavar="NAME",
         help="the component of operations that have none",
     )
-    parser.add_argument(
-        "--skip",
-        action="store_true",
-        help="skip records that cannot be used, instead of importing nothing",
-    )
-    parser.add_argument(
-        "--again", action="store_true", help="import files again that were imported before"
-    )
+    add_flag(parser, "--skip", "skip records that cannot be used, instead of importing nothing")
+    add_flag(parser, "--again", "import files again that were imported before")
 
 
 def _import(arguments: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import Commands, add_command, add_metric_prefix
+from vitalspan.cli.command import Commands, add_command, add_flag, add_metric_prefix
 from vitalspan.cli.history.store_argument import (
     add_period,
     add_store,
@@ -31,7 +31,7 @@ def add_to(commands: Commands[Any]) -> None:
     add_store(parser)
     add_period(parser)
     parser.add_argument("--operation", metavar="NAME", help="only this operation")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_flag(parser, "--json", "print JSON")
     add_metric_prefix(parser)
 
 

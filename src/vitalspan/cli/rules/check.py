@@ -6,7 +6,14 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import Commands, add_command, add_duration, add_metric_prefix, url
+from vitalspan.cli.command import (
+    Commands,
+    add_command,
+    add_duration,
+    add_flag,
+    add_metric_prefix,
+    url,
+)
 
 if TYPE_CHECKING:
     from vitalspan.artifacts.rule_series import SeriesSource
@@ -35,7 +42,7 @@ def add_to(commands: Commands[Any]) -> None:
         "endpoint",
     )
     add_metric_prefix(parser)
-    parser.add_argument("--strict", action="store_true", help="exit with 1 if there are notes")
+    add_flag(parser, "--strict", "exit with 1 if there are notes")
 
 
 def _run(arguments: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from vitalspan.cli.command import (
@@ -11,6 +12,7 @@ from vitalspan.cli.command import (
     add_command,
     add_directory,
     add_duration,
+    add_flag,
     add_metric_prefix,
     export_files,
 )
@@ -25,10 +27,10 @@ def add_to(commands: Commands[Any]) -> None:
     parser = add_command(commands, "export", summary, _run)
     parser.add_argument("file", metavar="FILE", help="a rule file")
     add_directory(parser)
-    parser.add_argument(
+    add_flag(
+        parser,
         "--per-instance",
-        action="store_true",
-        help="alert on each instance, instead of on all instances of a job together",
+        "alert on each instance, instead of on all instances of a job together",
     )
     add_metric_prefix(parser)
     parser.add_argument(
@@ -66,14 +68,8 @@ def _run(arguments: argparse.Namespace) -> None:
     from vitalspan.rules.burn_rate_alerts import with_burn_rate_alerts  # noqa: PLC0415
     from vitalspan.rules.file.load import load  # noqa: PLC0415
 
-    options = Options(
-        per_instance=arguments.per_instance,
-        metric_prefix=arguments.metric_prefix,
-        runbook_url=arguments.runbook_url,
-        interval=Options.interval if arguments.interval is None else arguments.interval,
-        scrape_interval=arguments.scrape_interval,
-        buckets=Options.buckets if arguments.buckets is None else arguments.buckets,
-    )
+    values = {field.name: getattr(arguments, field.name) for field in fields(Options)}
+    options = Options(**{name: value for name, value in values.items() if value is not None})
     rules = with_burn_rate_alerts(load(arguments.file), options.interval)
     files = export(rules, options)
     for alert in () if options.per_instance else _showing_instance(rules):
