@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple, Protocol
 
@@ -18,7 +18,8 @@ from vitalspan.metrics import COMPONENT, DURATION_COUNT, OPERATION, Family, meas
 from vitalspan.promql.context import PromqlContext
 from vitalspan.promql.expression import VectorSelector
 from vitalspan.promql.find_selectors import selectors
-from vitalspan.promql.matchers import Matcher, match_all
+from vitalspan.promql.matchers import match_all
+from vitalspan.rules.missing_names import missing_label, missing_value, needed
 from vitalspan.rules.model import ExpressionRule, Rule, RuleSet, Slo
 from vitalspan.signals.catalogue import signal_of
 from vitalspan.signals.source import MONITOR
@@ -190,11 +191,12 @@ def _missing(
         return None
     if not series:
         return _missing_metric(metric, source, prefix)
-    for one in where:
-        if one.operator in ("=", "=~") and not one.matches(""):
-            problem = _missing_label(metric, one, series)
-            if problem:
-                return problem, True
+    for one in needed(where):
+        problem = missing_label(metric, one.label, series)
+        if one.label in _NAMING:
+            problem = problem or missing_value(one, series)
+        if problem:
+            return problem, True
     return f"no series is {selector} yet", False
 
 
@@ -222,20 +224,6 @@ def _missing_metric(metric: str, source: SeriesSource, prefix: str) -> tuple[str
         )
         return problem, True
     return f"there is no metric {metric}{hint(metric, metrics)}", True
-
-
-def _missing_label(metric: str, matcher: Matcher, series: Sequence[dict[str, str]]) -> str:
-    """Return the problem with a label, or with a value that is a name."""
-    label = matcher.label
-    if not any(label in labels for labels in series):
-        names = {name for labels in series for name in labels}
-        return f"no series of {metric} has a label {label}{hint(label, names)}"
-    values = {labels.get(label, "") for labels in series} - {""}
-    if label not in _NAMING or any(map(matcher.matches, values)):
-        return ""
-    if matcher.operator == "=":
-        return f"there is no {label} {matcher.value}{hint(matcher.value, values)}"
-    return f"no {label} matches {matcher.value}"
 
 
 def _exposition(url: str) -> str | None:

@@ -64,7 +64,7 @@ class Fields:
         return self._entries[name].key if name in self._entries else self.place
 
     def wrong(self, problem: str, name: str = "") -> None:
-        """Report a problem with the mapping, or with one of its fields."""
+        """Report a problem with the mapping, or with one of its fields; an empty one is none."""
         self.report.wrong(self.key(name) if name else self.place, problem)
 
     def missing(self, name: str | tuple[str, ...], usable: str) -> None:

@@ -57,14 +57,27 @@ class Report:
         self._unusable |= report._unusable
         self._files.setdefault(report.name, len(self._files))
 
-    def wrong(self, place: Place, problem: str) -> None:
-        """Note a mistake; one that an alias repeats is noted only once."""
-        if place not in self._unusable:
+    def wrong(self, place: Place, problem: str) -> bool:
+        """Note a mistake; one that an alias repeats is noted only once.
+
+        Args:
+            place: where it is.
+            problem: what a check says about it; if it is empty, there is no mistake.
+
+        Returns:
+            Whether there is a mistake.
+        """
+        if problem and place not in self._unusable:
             self._mistakes[place, problem] = None
+        return bool(problem)
 
     def note(self, place: Place, text: str) -> None:
-        """Note something that is not a mistake, but may not do what the file's author wants."""
-        self._notes[place, text] = None
+        """Note something that is not a mistake, but may not do what the file's author wants.
+
+        If the text is empty, there is nothing to note.
+        """
+        if text:
+            self._notes[place, text] = None
 
     @property
     def notes(self) -> list[str]:

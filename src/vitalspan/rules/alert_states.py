@@ -190,19 +190,14 @@ class AlertStates(ABC):
         states = [state for state in instance.states if state is not None and state.phase == phase]
         fired = [state.fired_at for state in states if state.fired_at is not None]
         resolved = instance.states[level]
-        view = self.view(key, level, covered)
         return Alert(
+            **self.view(key, level, covered)._asdict(),
             id=instance.id,
             alertname=self.alert,
-            type=view.type,
-            operation=view.operation,
             severity=self.severity(key, level),
             state=STATES[phase],
             labels=self.labels(key, level),
-            annotations=view.annotations,
-            message=view.message,
             value=instance.value,
-            threshold=view.threshold,
             active_at=instance.date(min(state.active_at for state in states), epoch),
             fired_at=instance.date(min(fired), epoch) if fired else None,
             resolved_at=None
@@ -232,6 +227,10 @@ class AlertStates(ABC):
                 f"{alert_count} alerts are more than the limit of its group, {self.limit}",
                 self.end(now),
             )
+
+    def _next(self, state: AlertState | None, now: float, *, holds: bool) -> AlertState | None:
+        seconds, keep = self.rule.for_seconds, self.rule.keep_firing_for
+        return next_state(state, holds=holds, now=now, for_seconds=seconds, keep_firing_for=keep)
 
     def _change(self, key: Key, instance: AlertInstance) -> AlertChange | None:
         before, after = instance.reported, instance.dominant_level()

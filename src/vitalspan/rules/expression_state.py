@@ -10,7 +10,6 @@ from vitalspan.promql.engine.metric_labels import NAME
 from vitalspan.promql.engine.plan import SAME_LABELS
 from vitalspan.promql.engine.query import Query, compile_query
 from vitalspan.promql.engine.series import Demand, Value
-from vitalspan.rules.alert_state import next_state
 from vitalspan.rules.alert_states import (
     AlertChange,
     AlertInstance,
@@ -94,13 +93,7 @@ class ExpressionState(AlertStates):
         for key, instance in list(self.instances.items()):
             if key not in present and now < self._missing_kept_until:
                 continue
-            instance.states[0] = next_state(
-                instance.states[0],
-                holds=key in present,
-                now=now,
-                for_seconds=self.rule.for_seconds,
-                keep_firing_for=self.rule.keep_firing_for,
-            )
+            instance.states[0] = self._next(instance.states[0], now, holds=key in present)
             change = self._change(key, instance)
             if change is not None:
                 changes.append(change)

@@ -22,6 +22,7 @@ from vitalspan.metrics import COMPONENT, OPERATION
 from vitalspan.promql.matchers import Matcher, match_all
 from vitalspan.rules.alert_states import ALERTS, AlertStates
 from vitalspan.rules.expression_state import ExpressionState
+from vitalspan.rules.missing_names import missing_label, missing_value, needed
 from vitalspan.rules.model import RecordedExpression, Rule, RuleSet, Slo
 from vitalspan.rules.rule_state import RuleState
 from vitalspan.runtime.internal_errors import logger
@@ -111,11 +112,8 @@ class MissingSeries:
             if metric in described:
                 return ""
             return f"there is no metric {metric}{hint(metric, described)}"
-        for one in _positive(where):
-            if not any(one.label in labels for labels in every):
-                names = {label for labels in every for label in labels}
-                return f"no series of {metric} has a label {one.label}{hint(one.label, names)}"
-        return ""
+        missing = (missing_label(metric, one.label, every) for one in needed(where))
+        return next(filter(None, missing), "")
 
 
 class MissingSeriesWatch:
@@ -211,16 +209,11 @@ def _log(reasons: Mapping[AlertStates, str]) -> None:
 
 def _of_named(index: SeriesIndex[Any], where: Sequence[Matcher]) -> str:
     """Return which of the names that a program gives does not exist."""
-    named = [one for one in _positive(where) if one.label in _NAMING]
+    named = [one for one in needed(where) if one.label in _NAMING]
     if not named or any(match_all(named, series.labels) for series in _candidates(index, named)):
         return ""
-    for one in named:
-        values = {series.labels.get(one.label, "") for series in index.all} - {""}
-        if not any(map(one.matches, values)):
-            if one.operator == "=":
-                return f"there is no {one.label} {one.value}{hint(one.value, values)}"
-            return f"no {one.label} matches {one.value}"
-    return f"no series has {' and '.join(map(str, named))}"
+    missing = (missing_value(one, (series.labels for series in index.all)) for one in named)
+    return next(filter(None, missing), f"no series has {' and '.join(map(str, named))}")
 
 
 def _of_measure(index: SeriesIndex[Any], query: Query) -> str:
@@ -243,8 +236,3 @@ def _of_measure(index: SeriesIndex[Any], query: Query) -> str:
 def _candidates(index: SeriesIndex[Any], where: Iterable[Matcher]) -> Sequence[TimeSeries]:
     keys = [one.value for one in where if (one.label, one.operator) == (index.key, "=")]
     return index.with_key(keys[0]) if keys else index.all
-
-
-def _positive(where: Iterable[Matcher]) -> Iterator[Matcher]:
-    """Yield the matchers that do not match a series without the label."""
-    return (one for one in where if one.operator in ("=", "=~") and not one.matches(""))

@@ -7,7 +7,7 @@ from typing import Final
 
 from vitalspan.history.history import History
 from vitalspan.metrics import OPERATION
-from vitalspan.rules.alert_state import AlertState, next_state
+from vitalspan.rules.alert_state import AlertState
 from vitalspan.rules.alert_states import (
     AlertChange,
     AlertInstance,
@@ -47,7 +47,6 @@ class RuleState(AlertStates):
         self.reader = QueryReader(rule.query, history)
         self._sign = 1.0 if rule.above else -1.0
         self._first = self._sign * rule.levels[0].threshold
-        self._for = rule.for_seconds
 
     @property
     def identity(self) -> object:
@@ -165,13 +164,7 @@ class RuleState(AlertStates):
             holds = self._holds(key, level, state, value)
             if not holds and state is None:
                 continue
-            instance.states[index] = next_state(
-                state,
-                holds=holds,
-                now=now,
-                for_seconds=self._for,
-                keep_firing_for=rule.keep_firing_for,
-            )
+            instance.states[index] = self._next(state, now, holds=holds)
         return self._change(key, instance)
 
     def _stays(self, key: Key, instance: AlertInstance, value: float | None) -> bool:

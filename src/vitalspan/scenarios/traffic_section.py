@@ -9,8 +9,7 @@ from vitalspan.configfile.fields import Fields
 from vitalspan.configfile.nodes import Node
 from vitalspan.configfile.report import Report
 from vitalspan.configfile.values import MAX_SECONDS, text_of, value_of
-from vitalspan.errors import ConfigurationError
-from vitalspan.labels import check_name
+from vitalspan.rules.file.labels import bad_name
 from vitalspan.rules.model import Pairs
 from vitalspan.scenarios.model import ApiCalls, CacheLookups, Calls, Period, StuckCall, Traffic
 from vitalspan.units import DOLLARS, NUMBER, PER_SECOND, RATIO, Unit
@@ -37,10 +36,7 @@ def read_labels(fields: Fields) -> Pairs:
     """Return the labels of operations or alerts."""
     labels = []
     for name, key, node in fields.entries_of("labels", "names and values"):
-        try:
-            check_name(name, "label")
-        except ConfigurationError as refused:
-            fields.report.wrong(key, str(refused))
+        fields.report.wrong(key, bad_name(name))
         labels.append((name, text_of(node, "a text", fields.report) or ""))
     return tuple(labels)
 

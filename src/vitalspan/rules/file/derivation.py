@@ -109,7 +109,5 @@ def _limit(inner: Fields, query: Query) -> float | None:
     limit = None if node is None else value_of(node, values.unit, inner.report)
     if node is None or limit is None:
         return None
-    problem = never_reached(values, limit, node)
-    if problem:
-        inner.report.wrong(node.place, problem)
+    inner.report.wrong(node.place, never_reached(values, limit, node))
     return limit

@@ -121,9 +121,8 @@ def _factor(fields: Fields, context: QueryContext) -> Factor | None:
     ends = [fields.value(end, values.unit) for end in ("full", "zero")]
     for end, value in zip(("full", "zero"), ends, strict=True):
         node = fields.get(end)
-        problem = "" if node is None or value is None else never_reached(values, value, node)
-        if problem:
-            fields.wrong(problem, end)
+        if node is not None and value is not None:
+            fields.wrong(never_reached(values, value, node), end)
     full, zero = ends
     if full is not None and full == zero:
         fields.wrong("full and zero are the same: use two different values", "zero")
@@ -237,7 +236,5 @@ def _components(fields: Fields) -> tuple[Component, ...]:
         name_of(Scalar(place, name), _COMPONENT, fields.report)
         inner = Fields(node, COMPONENT_FIELDS, fields.report, usable="fields such as weight")
         components[name] = read_component(name, inner)
-    problem = cycle_mistake(components.values())
-    if problem:
-        fields.wrong(problem, "components")
+    fields.wrong(cycle_mistake(components.values()), "components")
     return tuple(components.values())

@@ -75,19 +75,18 @@ def read_by(fields: Fields, signal: Signal | None) -> tuple[str, ...]:
 
 
 def _check_label(place: Place, name: str, signal: Signal | None, report: Report) -> bool:
-    problem = _bad_name(name)
+    problem = bad_name(name)
     if not problem and name in _TARGET_LABELS:
         problem = f"only Prometheus knows the label {name}, not the process: leave it out"
     if not problem and signal is not None:
         problem = signal.labels.refuse(name, signal.name)
-    if problem:
-        report.wrong(place, problem)
-    return not problem
+    return not report.wrong(place, problem)
 
 
-def _bad_name(name: str) -> str:
+def bad_name(name: str, what: str = "label") -> str:
+    """Return why a name cannot be that of a label or a measure; empty if it can."""
     try:
-        check_name(name, "label")
+        check_name(name, what)
     except ConfigurationError as refused:
         return str(refused)
     return ""
@@ -159,10 +158,7 @@ def read_annotations(
     pairs = []
     usable = 'texts such as {summary: "Checkout is slow"}'
     for name, node, text in _texts(fields, "annotations", usable):
-        problem = _bad_template(text, by, hint)
-        if problem:
-            fields.report.wrong(node.place, problem)
-        else:
+        if not fields.report.wrong(node.place, _bad_template(text, by, hint)):
             _note_target_labels(text, node, fields.report, grouped=grouped)
             pairs.append((name, text))
     return tuple(pairs)
@@ -191,9 +187,7 @@ def _bad_template(text: str, by: tuple[str, ...] | None, hint: str) -> str:
 
 def _texts(fields: Fields, field: str, usable: str) -> Iterator[tuple[str, Node, str]]:
     for name, key, node in fields.entries_of(field, usable):
-        problem = _bad_name(name).replace("label", field.removesuffix("s"), 1)
-        if problem:
-            fields.report.wrong(key, problem)
+        if fields.report.wrong(key, bad_name(name, field.removesuffix("s"))):
             continue
         text = text_of(node, _TEXTS[field], fields.report)
         if text is not None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from vitalspan.configfile.fields import Fields
 from vitalspan.configfile.load import load_document, parse_document
@@ -25,7 +25,7 @@ from vitalspan.rules.scoring import Component, Scoring
 from vitalspan.rules.short_windows import USUAL_SAMPLING, USUAL_SCRAPE, Sampling
 from vitalspan.signals.query import Query
 
-# Values are only None after a mistake, which `check` raises; hence the casts below.
+T = TypeVar("T")
 
 _KIND: Final = ("rule file", "rules")
 """The kind of file in messages, and the extra that it needs."""
@@ -121,10 +121,7 @@ def build_rule(fields: Mapping[str, Any]) -> Rule:
     Raises:
         ConfigFileError: with all mistakes, each with its path.
     """
-    report = Report("rule")
-    rule = read_rule(from_python(fields, "rule", report), QueryContext(), report)
-    report.check()
-    return cast("Rule", rule)
+    return _built(fields, "rule", lambda node, report: read_rule(node, QueryContext(), report))
 
 
 def build_slo(fields: Mapping[str, Any]) -> Slo:
@@ -133,10 +130,7 @@ def build_slo(fields: Mapping[str, Any]) -> Slo:
     Raises:
         ConfigFileError: with all mistakes, each with its path.
     """
-    report = Report("slo")
-    _, slo = read_slo(from_python(fields, "slo", report), report)
-    report.check()
-    return cast("Slo", slo)
+    return _built(fields, "slo", lambda node, report: read_slo(node, report)[1])
 
 
 def build_health(fields: Mapping[str, Any]) -> Scoring:
@@ -145,10 +139,7 @@ def build_health(fields: Mapping[str, Any]) -> Scoring:
     Raises:
         ConfigFileError: with all mistakes, each with its path.
     """
-    report = Report("health")
-    scoring = read_health(from_python(fields, "health", report), QueryContext(), report)
-    report.check()
-    return scoring
+    return _built(fields, "health", lambda node, report: read_health(node, QueryContext(), report))
 
 
 def build_component(name: str, fields: Mapping[str, Any]) -> Component:
@@ -157,13 +148,14 @@ def build_component(name: str, fields: Mapping[str, Any]) -> Component:
     Raises:
         ConfigFileError: with all mistakes, each with its path.
     """
-    report = Report("component")
-    node = from_python(fields, "component", report)
-    component_fields = Fields(node, COMPONENT_FIELDS, report, usable="fields such as weight")
-    checked = name_of(from_python(name, "name", report), "a component such as database", report)
-    component = read_component(checked or "", component_fields)
-    report.check()
-    return component
+
+    def read(node: Node, report: Report) -> Component:
+        inner = Fields(node, COMPONENT_FIELDS, report, usable="fields such as weight")
+        name_node = from_python(name, "name", report)
+        checked = name_of(name_node, "a component such as database", report)
+        return read_component(checked or "", inner)
+
+    return _built(fields, "component", read)
 
 
 def build_query(fields: Mapping[str, Any]) -> Query:
@@ -172,10 +164,17 @@ def build_query(fields: Mapping[str, Any]) -> Query:
     Raises:
         ConfigFileError: with all mistakes, each with its path.
     """
-    report = Report("query")
-    node = from_python(fields, "query", report)
-    built = read_query(
-        Fields(node, query.FIELDS, report, usable="fields such as signal"), QueryContext()
-    )
+
+    def read(node: Node, report: Report) -> Query | None:
+        inner = Fields(node, query.FIELDS, report, usable="fields such as signal")
+        return read_query(inner, QueryContext())
+
+    return _built(fields, "query", read)
+
+
+def _built(fields: Mapping[str, Any], kind: str, read: Callable[[Node, Report], T | None]) -> T:
+    report = Report(kind)
+    built = read(from_python(fields, kind, report), report)
     report.check()
-    return cast("Query", built)
+    # It is only None after a mistake, which `check` raises.
+    return cast("T", built)

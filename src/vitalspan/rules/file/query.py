@@ -12,11 +12,9 @@ from vitalspan.configfile.fields import Fields
 from vitalspan.configfile.nodes import Node
 from vitalspan.configfile.report import Report
 from vitalspan.configfile.values import text_of
-from vitalspan.errors import ConfigurationError
-from vitalspan.labels import check_name
 from vitalspan.metrics import is_counter
 from vitalspan.rules.file.derivation import EMPTY_WINDOW, is_too_long, with_derivation
-from vitalspan.rules.file.labels import read_by, read_where
+from vitalspan.rules.file.labels import bad_name, read_by, read_where
 from vitalspan.rules.short_windows import (
     USUAL_SAMPLING,
     Sampling,
@@ -94,13 +92,11 @@ def read_query(fields: Fields, context: QueryContext) -> Query | None:
 
 def _note_short_times(fields: Fields, query: Query, sampling: Sampling) -> None:
     """Note windows that have too few samples for Prometheus to compute anything."""
+    window, derive = (fields.key(field) for field in ("window", "derive"))
     problem = window_problem(query, sampling.scrape)
-    if problem:
-        field = "derive" if query.increase else "window"
-        fields.report.note(fields.key(field), problem)
+    fields.report.note(derive if query.increase else window, problem)
     problem = derivation_problem(query, sampling)
-    if problem:
-        fields.report.note(fields.key("derive" if "derive" in fields else "window"), problem)
+    fields.report.note(derive if "derive" in fields else window, problem)
 
 
 def read_count(fields: Fields, field: str, query: Query | None) -> int:
@@ -186,9 +182,7 @@ def _argument(fields: Fields, signal: Signal, field: str, usable: str) -> str | 
 def _check_arguments(fields: Fields, query: Query, context: QueryContext) -> None:
     measure, slo = fields.get("measure"), fields.get("slo")
     if measure is not None and query.measure is not None:
-        problem = _bad_measure(query.measure)
-        if problem:
-            fields.report.wrong(measure.place, problem)
+        fields.report.wrong(measure.place, _bad_measure(query.measure))
     if slo is None or query.slo is None or context.slos is None or query.slo in context.slos:
         return
     hint = suggestion(query.slo, context.slos) if context.slos else "define it under slos"
@@ -196,10 +190,6 @@ def _check_arguments(fields: Fields, query: Query, context: QueryContext) -> Non
 
 
 def _bad_measure(name: str) -> str:
-    try:
-        check_name(name, "measure")
-    except ConfigurationError as refused:
-        return str(refused)
     if name in names.RESERVED_MEASURES:
         return f"vitalspan has a metric {names.measure(name).name} itself: use a signal for it"
-    return ""
+    return bad_name(name, "measure")

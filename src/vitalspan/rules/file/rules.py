@@ -91,9 +91,7 @@ def read_rule(node: Node, context: QueryContext, report: Report) -> Rule | None:
         min_count=min_count,
         no_data=cast("NoData", no_data),
     )
-    problem = bucket_problem(rule)
-    if problem:
-        report.note(fields.key("above"), problem)
+    report.note(fields.key("above"), bucket_problem(rule))
     return rule
 
 

@@ -66,9 +66,7 @@ def read_slo(node: Node, report: Report) -> tuple[str | None, Slo | None]:
     for label in _NOT_BY.keys() & by:
         fields.wrong(f"an SLO cannot have the label {label} in `by`: {_NOT_BY[label]}", "by")
     window = fields.seconds("window", Slo.window)
-    problem = too_short(window)
-    if problem:
-        fields.wrong(problem, "window")
+    fields.wrong(too_short(window), "window")
     min_count = fields.whole_number("min_count", "a number of calls such as 20")
     min_bad = fields.whole_number("min_bad", "a number of bad calls such as 2", Slo.min_bad)
     alert = fields.name("alert", "a name such as CheckoutFailing") if "alert" in fields else None

@@ -139,8 +139,7 @@ def _clears(fields: Fields, limits: _Limits, values: Range | None) -> _Limits:
 def _check_limits(fields: Fields, limits: _Limits, values: Range, *, above: bool) -> None:
     for node, value in limits.values():
         problem = not_crossed(values, value or 0.0, node, above=above)
-        if problem:
-            fields.report.wrong(node.place, problem)
+        fields.report.wrong(node.place, problem)
     for (milder, one), (worse, other) in pairwise(limits.items()):
         first, second = one.value or 0.0, other.value or 0.0
         if second <= first if above else second >= first:

@@ -22,10 +22,6 @@ _MAX_CALLS: Final = 50
 class _JumpError(Exception):
     """A `break` or a `continue`."""
 
-    def __init__(self, keyword: str) -> None:
-        super().__init__(keyword)
-        self.keyword = keyword
-
 
 def _no_query(_: str) -> list[Sample]:
     raise TemplateError("query is not supported here")
@@ -122,7 +118,7 @@ class _Execution:
             self._range(node, dot, inner)
             return
         value = self._evaluate(node.pipeline, dot, inner)
-        if is_true(value):
+        if value:
             self.write(node.body, value if node.keyword == "with" else dot, inner)
         else:
             self.write(node.otherwise, dot, inner)
@@ -142,7 +138,7 @@ class _Execution:
             try:
                 self.write(node.body, value, [*scopes, scope])
             except _JumpError as jump:
-                if jump.keyword == "break":
+                if str(jump) == "break":
                     return
 
     def _call(self, node: tree.Call, dot: Any, scopes: _Scopes) -> None:
@@ -193,7 +189,7 @@ class _Execution:
         value: Any = None
         for operand in operands:
             value = self._operand(operand, dot, scopes)
-            if is_true(value) is (name == "or"):
+            if bool(value) is (name == "or"):
                 return value
         return piped[0] if piped else value
 
@@ -209,9 +205,6 @@ class _Execution:
             raise TemplateError(f"error calling {name}: {fault}") from None
 
     def _own_function(self, name: str, arguments: list[Any]) -> Any:
-        if name == "not":
-            (value,) = arguments
-            return not is_true(value)
         if name == "query":
             (text,) = arguments
             return list(self._data.query(text))
@@ -245,11 +238,6 @@ def _fields_of(value: Any, fields: Sequence[str]) -> Any:
         else:
             raise TemplateError(f"can't evaluate field {name} in type {type(value).__name__}")
     return value
-
-
-def is_true(value: Any) -> bool:
-    """Return whether a value is true in a template: neither zero nor empty."""
-    return True if isinstance(value, Sample) else bool(value)
 
 
 def _elements(value: Any) -> Iterator[tuple[Any, Any]]:

@@ -7,9 +7,11 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
+from operator import not_
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -27,6 +29,7 @@ from vitalspan.rules.go_template.number_text import (
 from vitalspan.units import parse_duration
 
 
+@dataclass(eq=False, slots=True)
 class Sample:
     """An element of the result of `query`.
 
@@ -35,11 +38,8 @@ class Sample:
         value: its value.
     """
 
-    __slots__ = ("labels", "value")
-
-    def __init__(self, labels: dict[str, str], value: float) -> None:
-        self.labels = labels
-        self.value = value
+    labels: dict[str, str]
+    value: float
 
 
 def number_of(value: Any) -> float:
@@ -220,7 +220,7 @@ FUNCTIONS: Final[dict[str, Callable[..., Any] | None]] = {
     "lt": lambda left, right: _compare(left, right) < 0,
     "match": _match,
     "ne": lambda left, right: not _equal(left, right),
-    "not": None,
+    "not": not_,
     "now": None,
     "or": None,
     "parseDuration": parse_seconds,

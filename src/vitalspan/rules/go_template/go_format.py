@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from vitalspan.promql.matchers import quoted
 from vitalspan.rules.go_template.nodes import TemplateError
 from vitalspan.rules.go_template.number_text import float_text
 
@@ -107,7 +108,7 @@ def _verb(verb: str, flags: str, digits: int | None, value: Any) -> str:
     if verb == "v":
         return text_of(value)
     if isinstance(value, str) and verb in "sq":
-        return _quoted(value) if verb == "q" else value if digits is None else value[:digits]
+        return quoted(value) if verb == "q" else value if digits is None else value[:digits]
     if isinstance(value, bool) and verb == "t":
         return text_of(value)
     if isinstance(value, float) and verb in "feEgG":
@@ -115,11 +116,6 @@ def _verb(verb: str, flags: str, digits: int | None, value: Any) -> str:
     if type(value) is int and verb in "dxXob":
         return format(value, ("+" if "+" in flags else "") + verb)
     return f"%!{verb}({_type_name(value)}={text_of(value)})"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
 
 
 def _float_verb(verb: str, flags: str, digits: int | None, value: float) -> str:
