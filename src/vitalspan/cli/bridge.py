@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from vitalspan.cli.command import Commands, add_command, add_duration, add_flag, url
+from vitalspan.cli.command import Commands, add_command, url
 from vitalspan.errors import ConfigurationError, VitalspanError
 from vitalspan.words import counted
 
@@ -21,7 +21,7 @@ _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_
 _STDIN: Final = "-"
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command and its options."""
     summary = "scrape processes and push their metrics to an OpenTelemetry receiver"
     more = (
@@ -49,9 +49,9 @@ def add_to(commands: Commands[Any]) -> None:
         help="the protocol that the receiver speaks (http/protobuf)",
     )
     option("--service", metavar="NAME", help="the service.name of the targets")
-    add_duration(parser, "--interval", "how often to scrape (OTEL_METRIC_EXPORT_INTERVAL, or 1m)")
-    add_duration(parser, "--timeout", "how long a scrape may take (10s)", default=10.0)
-    add_flag(parser, "--once", "scrape and push once; without --otlp, print what would be sent")
+    parser.add_duration("--interval", "how often to scrape (OTEL_METRIC_EXPORT_INTERVAL, or 1m)")
+    parser.add_duration("--timeout", "how long a scrape may take (10s)", default=10.0)
+    parser.add_flag("--once", "scrape and push once; without --otlp, print what would be sent")
 
 
 def _run(arguments: argparse.Namespace) -> None:

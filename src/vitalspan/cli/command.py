@@ -6,15 +6,82 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import NoReturn, TypeAlias
 
-Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
+# argparse has no public name for it.
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001
 Run = Callable[[argparse.Namespace], None]
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser of arguments that reports mistakes in one line, and has options of several commands.
+
+    The parsers of subcommands have the same class.
+    """
+
+    def error(self, message: str) -> NoReturn:
+        """Print a mistake to standard error and exit with 2."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+    def add_subcommands(self) -> Commands:
+        """Return the object to which the subcommands of a command are added."""
+        return self.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
+
+    def add_duration(
+        self,
+        flag: str,
+        help: str,  # noqa: A002 - the word of argparse
+        *,
+        default: float | str | None = None,
+    ) -> None:
+        """Add an option whose value is a duration such as `5m`.
+
+        Args:
+            flag: the option, with its hyphens.
+            help: the help text.
+            default: seconds, or a text that is parsed like the option's value.
+        """
+        self.add_argument(flag, type=duration, default=default, metavar="DURATION", help=help)
+
+    def add_flag(self, flag: str, help: str) -> None:  # noqa: A002 - the word of argparse
+        """Add an option without a value, which is off unless it is given."""
+        self.add_argument(flag, action="store_true", help=help)
+
+    def add_repeated(
+        self,
+        flag: str,
+        metavar: str,
+        help: str,  # noqa: A002 - the word of argparse
+        type: Callable[[str], object] = str,  # noqa: A002 - the word of argparse
+    ) -> None:
+        """Add an option that may be given several times, whose values become a list."""
+        self.add_argument(flag, action="append", default=[], metavar=metavar, help=help, type=type)
+
+    def add_metric_prefix(self) -> None:
+        """Add `--metric-prefix`."""
+        self.add_argument(
+            "--metric-prefix",
+            default="",
+            metavar="PREFIX",
+            help="the prefix that the processes put before the names of their metrics",
+        )
+
+    def add_classic_histograms(self) -> None:
+        """Add `--classic-histograms`."""
+        usage = "use no native histograms, for servers that do not support them"
+        self.add_flag("--classic-histograms", usage)
+
+    def add_directory(self) -> None:
+        """Add `--to` and `--check`, for commands that export files."""
+        usage = "the directory to write to; created if missing"
+        self.add_argument("--to", required=True, metavar="DIR", help=usage)
+        usage = "write nothing; exit with 1 if the files in DIR differ from what would be written"
+        self.add_flag("--check", usage)
+
+
 def add_command(
-    commands: Commands[Any], name: str, summary: str, run: Run | None = None, more: str = ""
-) -> argparse.ArgumentParser:
+    commands: Commands, name: str, summary: str, run: Run | None = None, more: str = ""
+) -> Parser:
     """Add a command.
 
     Args:
@@ -25,78 +92,9 @@ def add_command(
         more: further sentences for its own help.
     """
     description = f"{summary[0].upper()}{summary[1:]}. {more}".strip()
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=summary, description=description, allow_abbrev=False
-    )
+    parser = commands.add_parser(name, help=summary, description=description, allow_abbrev=False)
     parser.set_defaults(run=run, parser=parser)
     return parser
-
-
-def add_subcommands(parser: argparse.ArgumentParser) -> Commands[Any]:
-    """Return the object to which the subcommands of a command are added."""
-    return parser.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
-
-
-def add_duration(
-    parser: argparse.ArgumentParser,
-    flag: str,
-    help: str,  # noqa: A002 - the word of argparse
-    *,
-    default: float | str | None = None,
-) -> None:
-    """Add an option whose value is a duration such as `5m`.
-
-    Args:
-        parser: the parser of the command.
-        flag: the option, with its hyphens.
-        help: the help text.
-        default: seconds, or a text that is parsed like the option's value.
-    """
-    parser.add_argument(flag, type=duration, default=default, metavar="DURATION", help=help)
-
-
-def add_flag(parser: argparse.ArgumentParser, flag: str, help: str) -> None:  # noqa: A002 - see above
-    """Add an option without a value, which is off unless it is given."""
-    parser.add_argument(flag, action="store_true", help=help)
-
-
-def add_repeated(
-    parser: argparse.ArgumentParser,
-    flag: str,
-    metavar: str,
-    help: str,  # noqa: A002 - see above
-    type: Callable[[str], object] = str,  # noqa: A002 - see above
-) -> None:
-    """Add an option that may be given several times, whose values become a list."""
-    parser.add_argument(flag, action="append", default=[], metavar=metavar, help=help, type=type)
-
-
-def add_metric_prefix(parser: argparse.ArgumentParser) -> None:
-    """Add `--metric-prefix`."""
-    parser.add_argument(
-        "--metric-prefix",
-        default="",
-        metavar="PREFIX",
-        help="the prefix that the processes put before the names of their metrics",
-    )
-
-
-def add_classic_histograms(parser: argparse.ArgumentParser) -> None:
-    """Add `--classic-histograms`."""
-    usage = "use no native histograms, for servers that do not support them"
-    add_flag(parser, "--classic-histograms", usage)
-
-
-def add_directory(parser: argparse.ArgumentParser) -> None:
-    """Add `--to` and `--check`, for commands that export files."""
-    parser.add_argument(
-        "--to", required=True, metavar="DIR", help="the directory to write to; created if missing"
-    )
-    add_flag(
-        parser,
-        "--check",
-        "write nothing; exit with 1 if the files in DIR differ from what would be written",
-    )
 
 
 def export_files(
@@ -109,7 +107,7 @@ def export_files(
     """Write files into the directory that the arguments name, or compare them with it.
 
     Args:
-        arguments: the arguments of `add_directory`.
+        arguments: the arguments of `Parser.add_directory`.
         files: their contents, by name.
         left_over: finds the files of an earlier export that this one does not have.
         remove: whether these are removed; otherwise they are only reported.

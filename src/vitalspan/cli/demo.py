@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 from functools import partial
-from typing import Any
 
 from vitalspan.cli.command import Commands, add_command, url
 
@@ -14,7 +13,7 @@ MIN_TICK = 0.1
 MAX_TICK = 3600.0
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command and its options."""
     summary = "run a small shop with traffic of its own, and serve its /metrics"
     more = "The shop goes through phases. Each of them has a different problem."

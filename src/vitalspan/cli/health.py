@@ -5,20 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any
 
-from vitalspan.cli.command import (
-    Commands,
-    add_command,
-    add_duration,
-    add_flag,
-    add_metric_prefix,
-    url,
-)
+from vitalspan.cli.command import Commands, add_command, url
 from vitalspan.errors import ConfigurationError
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command and its options."""
     summary = "print the health of a running service, and set the exit code"
     more = (
@@ -28,9 +20,9 @@ def add_to(commands: Commands[Any]) -> None:
     parser = add_command(commands, "health", summary, _run, more)
     option = parser.add_argument
     option("url", type=url, metavar="URL", help="the service, its metrics, its page or its /health")
-    add_duration(parser, "--timeout", "how long a request may take (5s)", default=5.0)
-    add_flag(parser, "--json", "print JSON")
-    add_metric_prefix(parser)
+    parser.add_duration("--timeout", "how long a request may take (5s)", default=5.0)
+    parser.add_flag("--json", "print JSON")
+    parser.add_metric_prefix()
 
 
 def _run(arguments: argparse.Namespace) -> None:

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vitalspan.cli.command import (
-    Commands,
-    add_command,
-    add_duration,
-    add_flag,
-    add_repeated,
-    add_subcommands,
-    url,
-)
+from vitalspan.cli.command import Commands, Parser, add_command, url
 from vitalspan.errors import ConfigurationError, VitalspanError
 
 if TYPE_CHECKING:
@@ -23,15 +15,15 @@ if TYPE_CHECKING:
 _SINKS = "Without a sink, the VITALSPAN_JOB_* variables set the sinks."
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command and its subcommands."""
     parser = add_command(commands, "job", "run commands as monitored batch jobs")
-    subcommands = add_subcommands(parser)
+    subcommands = parser.add_subcommands()
     _add_run(subcommands)
     _add_forget(subcommands)
 
 
-def _add_run(commands: Commands[Any]) -> None:
+def _add_run(commands: Commands) -> None:
     run = add_command(
         commands,
         "run",
@@ -41,13 +33,13 @@ def _add_run(commands: Commands[Any]) -> None:
     )
     run.usage = "%(prog)s [options] NAME -- COMMAND [ARGUMENT ...]"
     _add_job(run)
-    add_duration(run, "--every", "how often the job should succeed, such as 24h")
-    add_duration(run, "--grace", "how late a success may be (a tenth of --every, at least 1m)")
-    add_duration(run, "--within", "how long a run may take (the time of --every)")
-    add_flag(run, "--trace", "make a span of the run, and export it by OTLP")
+    run.add_duration("--every", "how often the job should succeed, such as 24h")
+    run.add_duration("--grace", "how late a success may be (a tenth of --every, at least 1m)")
+    run.add_duration("--within", "how long a run may take (the time of --every)")
+    run.add_flag("--trace", "make a span of the run, and export it by OTLP")
 
 
-def _add_forget(commands: Commands[Any]) -> None:
+def _add_forget(commands: Commands) -> None:
     forget = add_command(
         commands,
         "forget",
@@ -58,7 +50,7 @@ def _add_forget(commands: Commands[Any]) -> None:
     _add_job(forget)
 
 
-def _add_job(parser: argparse.ArgumentParser) -> None:
+def _add_job(parser: Parser) -> None:
     option = parser.add_argument
     option("name", metavar="NAME", help="the name of the job")
     option(
@@ -68,7 +60,7 @@ def _add_job(parser: argparse.ArgumentParser) -> None:
         help="a Pushgateway, such as http://localhost:9091",
     )
     label = "a label of the group in the Pushgateway, beside job"
-    add_repeated(parser, "--label", "NAME=VALUE", label)
+    parser.add_repeated("--label", "NAME=VALUE", label)
     option("--textfile", metavar="DIR", help="the directory of the node exporter's textfiles")
     option("--ping", type=url, metavar="URL", help="a ping URL, such as those of Healthchecks")
     option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from vitalspan._version import __version__
 from vitalspan.cli import (
@@ -22,6 +22,7 @@ from vitalspan.cli import (
     top,
     workers,
 )
+from vitalspan.cli.command import Parser
 from vitalspan.errors import VitalspanError
 
 if TYPE_CHECKING:
@@ -33,14 +34,6 @@ _COMMANDS = (demo, rules, grafana, history, top, health, stacks, report, workers
 
 _RUNNING_COMMANDS: Final = (["job"], ["run"])
 """The first words of command lines that contain a command of the user."""
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser that reports mistakes in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print a mistake to standard error and exit with 2."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

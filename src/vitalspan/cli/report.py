@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, Final
+from typing import Final
 
-from vitalspan.cli.command import Commands, add_command, add_duration, url
+from vitalspan.cli.command import Commands, add_command, url
 
 _FORMATS: Final = ("txt", "md", "html")
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command and its options."""
     summary = "print a report on a running service"
     more = "The report is made from the JSON API of the service's page."
@@ -18,13 +18,12 @@ def add_to(commands: Commands[Any]) -> None:
     option = parser.add_argument
     option("url", type=url, metavar="URL", help="the service's page, such as http://localhost:9464")
     option("--format", choices=_FORMATS, default="txt", help="text, Markdown or HTML (txt)")
-    add_duration(
-        parser,
+    parser.add_duration(
         "--range",
         "how far back the figures of operations look (1h)",
         default=3600.0,
     )
-    add_duration(parser, "--timeout", "how long a request may take (10s)", default=10.0)
+    parser.add_duration("--timeout", "how long a request may take (10s)", default=10.0)
 
 
 def _run(arguments: argparse.Namespace) -> None:

@@ -7,16 +7,16 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vitalspan.cli.command import Commands, add_command, add_flag
+from vitalspan.cli.command import Commands, add_command
 from vitalspan.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from vitalspan.zero_code.instrumentation import Instrumentation
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command and its options."""
     run = add_command(
         commands,
@@ -49,9 +49,8 @@ def add_to(commands: Commands[Any]) -> None:
         metavar="ADDRESS",
         help="the address of that port (VITALSPAN_ADDR, or 127.0.0.1)",
     )
-    add_flag(run, "--trace", "export spans by OTLP, configured by the OTEL_* variables")
-    add_flag(
-        run,
+    run.add_flag("--trace", "export spans by OTLP, configured by the OTEL_* variables")
+    run.add_flag(
         "--dry-run",
         "run nothing; list the functions that match the patterns, and exit with 1 if a "
         "pattern matches none",

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
 
-from vitalspan.cli.command import Commands, add_command, add_duration, add_flag, url
+from vitalspan.cli.command import Commands, add_command, url
 
 _MOST_CALLS = 100
 """The maximum number of calls in a response of the service."""
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command and its options."""
     summary = "print the stacks of the running calls of a service"
     more = "The stacks come from the JSON API of the service's page. The oldest call is first."
@@ -28,8 +27,8 @@ def add_to(commands: Commands[Any]) -> None:
         metavar="N",
         help=f"how many calls, {_MOST_CALLS} at most (20)",
     )
-    add_duration(parser, "--timeout", "how long the request may take (10s)", default=10.0)
-    add_flag(parser, "--json", "print JSON")
+    parser.add_duration("--timeout", "how long the request may take (10s)", default=10.0)
+    parser.add_flag("--json", "print JSON")
 
 
 def _limit(text: str) -> int:

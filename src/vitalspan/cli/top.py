@@ -6,16 +6,9 @@ import argparse
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vitalspan.cli.command import (
-    Commands,
-    add_command,
-    add_duration,
-    add_flag,
-    add_metric_prefix,
-    url,
-)
+from vitalspan.cli.command import Commands, add_command, url
 from vitalspan.errors import ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -24,7 +17,7 @@ if TYPE_CHECKING:
     from vitalspan.top.view import View
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command and its options."""
     from vitalspan.top.view import SORT_NAMES  # noqa: PLC0415 - imports little
 
@@ -42,7 +35,7 @@ def add_to(commands: Commands[Any]) -> None:
         metavar="URL",
         help="metrics of a service (http://localhost:9464/metrics)",
     )
-    add_flag(parser, "--apart", "show each service separately instead of the sum")
+    parser.add_flag("--apart", "show each service separately instead of the sum")
     option("--sort", choices=SORT_NAMES, default="calls", help="the order to begin with (calls)")
     option(
         "--filter",
@@ -50,11 +43,11 @@ def add_to(commands: Commands[Any]) -> None:
         metavar="TEXT",
         help="show only operations with this text in their names",
     )
-    add_duration(parser, "--interval", "from one scrape to the next (2s)", default=2.0)
-    add_duration(parser, "--timeout", "how long a scrape may take (5s)", default=5.0)
-    add_flag(parser, "--once", "scrape twice, print the figures and exit")
-    add_flag(parser, "--json", "print JSON, one line after each scrape")
-    add_metric_prefix(parser)
+    parser.add_duration("--interval", "from one scrape to the next (2s)", default=2.0)
+    parser.add_duration("--timeout", "how long a scrape may take (5s)", default=5.0)
+    parser.add_flag("--once", "scrape twice, print the figures and exit")
+    parser.add_flag("--json", "print JSON, one line after each scrape")
+    parser.add_metric_prefix()
 
 
 def _run(arguments: argparse.Namespace) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vitalspan.cli.command import Commands, add_command, add_flag
+from vitalspan.cli.command import Commands, add_command
 from vitalspan.errors import VitalspanError
 
 if TYPE_CHECKING:
     from vitalspan.workers.inspection import DirectoryReport
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command."""
     parser = add_command(
         commands,
@@ -23,8 +23,7 @@ def add_to(commands: Commands[Any]) -> None:
         _workers,
     )
     parser.add_argument("directory", metavar="DIR", help="the directory, as in VITALSPAN_WORKERS")
-    add_flag(
-        parser,
+    parser.add_flag(
         "--clean",
         "remove the files, unless a process is still alive, so that all counts start over",
     )

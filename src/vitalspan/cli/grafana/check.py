@@ -10,16 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from vitalspan.cli.command import (
-    Commands,
-    add_classic_histograms,
-    add_command,
-    add_flag,
-    add_metric_prefix,
-    add_repeated,
-    duration,
-    url,
-)
+from vitalspan.cli.command import Commands, add_command, duration, url
 
 if TYPE_CHECKING:
     from vitalspan.artifacts.dashboard_check.check import Finding
@@ -39,7 +30,7 @@ _WORDS: Final = {
 _WIDTH: Final = max(map(len, _WORDS.values()))
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command and its options."""
     summary = (
         "run the queries of the dashboards on a Prometheus, and say which return nothing, and why"
@@ -54,8 +45,8 @@ def add_to(commands: Commands[Any]) -> None:
         help="the URL of Prometheus; with user:password@ if it needs a password",
     )
     option("--dashboards", metavar="DIR", help="dashboards as JSON (those of vitalspan)")
-    add_metric_prefix(parser)
-    add_classic_histograms(parser)
+    parser.add_metric_prefix()
+    parser.add_classic_histograms()
     option(
         "--range",
         type=_range,
@@ -63,15 +54,15 @@ def add_to(commands: Commands[Any]) -> None:
         help="how far back from now the queries look (%(default)s)",
     )
     value = "the value of a variable, such as job=shop; may be repeated"
-    add_repeated(parser, "--var", "NAME=VALUE", value, _variable)
+    parser.add_repeated("--var", "NAME=VALUE", value, _variable)
     empty = (
         "what may return nothing: a panel, a variable, an annotation or a dashboard by its "
         "title, or DASHBOARD/PANEL; may be repeated"
     )
-    add_repeated(parser, "--allow-empty", "PANEL", empty)
+    parser.add_repeated("--allow-empty", "PANEL", empty)
     name = "a name or uid of this Prometheus in Grafana, to refuse all others; may be repeated"
-    add_repeated(parser, "--datasource", "NAME", name)
-    add_flag(parser, "--json", "print everything as JSON")
+    parser.add_repeated("--datasource", "NAME", name)
+    parser.add_flag("--json", "print everything as JSON")
     parser.set_defaults(usage=parser.error)
 
 

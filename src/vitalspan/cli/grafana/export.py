@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
-from vitalspan.cli.command import (
-    Commands,
-    add_classic_histograms,
-    add_command,
-    add_directory,
-    add_metric_prefix,
-    export_files,
-)
+from vitalspan.cli.command import Commands, add_command, export_files
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command and its options."""
     summary = "write the dashboards as JSON, to import into Grafana or to provision it"
     parser = add_command(commands, "export", summary, _run)
-    add_directory(parser)
-    add_metric_prefix(parser)
-    add_classic_histograms(parser)
+    parser.add_directory()
+    parser.add_metric_prefix()
+    parser.add_classic_histograms()
     parser.add_argument(
         "--datasource",
         default="prometheus",

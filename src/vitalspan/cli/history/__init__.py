@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from vitalspan.cli.command import Commands, add_command, add_subcommands
+from vitalspan.cli.command import Commands, add_command
 from vitalspan.cli.history import contents, export, import_files, reports, summary
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command and its subcommands."""
     text = "list, summarise, export and import the history in a store"
-    subcommands = add_subcommands(add_command(commands, "history", text))
+    subcommands = add_command(commands, "history", text).add_subcommands()
     for command in (contents, summary, reports, export, import_files):
         command.add_to(subcommands)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vitalspan.cli.command import Commands, add_command, add_flag
+from vitalspan.cli.command import Commands, add_command
 from vitalspan.cli.history.store_argument import (
     add_store,
     date_text,
@@ -28,11 +28,11 @@ _LONGEST: int = 31 * 86400
 """Seconds in which the beginning of a server's history is searched."""
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the subcommand."""
     parser = add_command(commands, "list", "show how far a store reaches, and what is in it", _list)
     add_store(parser)
-    add_flag(parser, "--alerts", "list the past alerts as well")
+    parser.add_flag("--alerts", "list the past alerts as well")
 
 
 def _list(arguments: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import Commands, add_command, add_duration, add_metric_prefix
+from vitalspan.cli.command import Commands, add_command
 from vitalspan.cli.history.store_argument import (
     add_period,
     add_store,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _FORMATS = ("csv", "json", "parquet", "openmetrics")
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the subcommand."""
     parser = add_command(
         commands,
@@ -44,13 +44,12 @@ def add_to(commands: Commands[Any]) -> None:
     add_store(parser)
     add_period(parser)
     parser.add_argument("--format", choices=_FORMATS, default="csv", help="csv by default")
-    add_duration(
-        parser,
+    parser.add_duration(
         "--step",
         "the length of an interval; by default the shortest that the store has for the period",
     )
     parser.add_argument("--to", metavar="FILE", help="the file; by default standard output")
-    add_metric_prefix(parser)
+    parser.add_metric_prefix()
 
 
 def _export(arguments: argparse.Namespace) -> None:

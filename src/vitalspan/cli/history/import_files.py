@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Any
 
-from vitalspan.cli.command import Commands, add_command, add_flag
+from vitalspan.cli.command import Commands, add_command
 from vitalspan.cli.history.store_argument import store_url
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the subcommand."""
     parser = add_command(
         commands,
@@ -31,8 +30,8 @@ def add_to(commands: Commands[Any]) -> None:
         metavar="NAME",
         help="the component of operations that have none",
     )
-    add_flag(parser, "--skip", "skip records that cannot be used, instead of importing nothing")
-    add_flag(parser, "--again", "import files again that were imported before")
+    parser.add_flag("--skip", "skip records that cannot be used, instead of importing nothing")
+    parser.add_flag("--again", "import files again that were imported before")
 
 
 def _import(arguments: argparse.Namespace) -> None:

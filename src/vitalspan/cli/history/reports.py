@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from vitalspan.cli.command import Commands, add_command
 from vitalspan.cli.history.store_argument import add_store, date_text, opened
@@ -12,7 +11,7 @@ from vitalspan.errors import VitalspanError
 _MOST: int = 10_000
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the subcommand."""
     parser = add_command(commands, "reports", "list the reports of a store, or show one", _reports)
     add_store(parser)

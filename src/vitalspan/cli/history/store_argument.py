@@ -9,7 +9,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from vitalspan.cli.command import add_duration
+from vitalspan.cli.command import Parser
 from vitalspan.errors import VitalspanError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class OpenedStore(NamedTuple):
     tiers: tuple[Tier, ...]
 
 
-def add_store(parser: argparse.ArgumentParser) -> None:
+def add_store(parser: Parser) -> None:
     """Add the argument for the store."""
     parser.add_argument(
         "store",
@@ -38,10 +38,10 @@ def add_store(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_period(parser: argparse.ArgumentParser) -> None:
+def add_period(parser: Parser) -> None:
     """Add the arguments for the period."""
-    add_duration(parser, "--last", "the length of the period, 24h by default", default=86_400.0)
-    add_duration(parser, "--ago", "how long ago the period ended, 0 by default", default=0.0)
+    parser.add_duration("--last", "the length of the period, 24h by default", default=86_400.0)
+    parser.add_duration("--ago", "how long ago the period ended, 0 by default", default=0.0)
 
 
 def opened_server(arguments: argparse.Namespace, prefix: str = "") -> PrometheusReader | None:

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from vitalspan.cli.command import Commands, add_command, add_flag, add_metric_prefix
+from vitalspan.cli.command import Commands, add_command
 from vitalspan.cli.history.store_argument import (
     add_period,
     add_store,
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 from vitalspan.store.stored_sums import StoredSums
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the subcommand."""
     summary = "show the figures of each operation in a period"
     parser = add_command(commands, "summary", summary, _summarise)
     add_store(parser)
     add_period(parser)
     parser.add_argument("--operation", metavar="NAME", help="only this operation")
-    add_flag(parser, "--json", "print JSON")
-    add_metric_prefix(parser)
+    parser.add_flag("--json", "print JSON")
+    parser.add_metric_prefix()
 
 
 def _summarise(arguments: argparse.Namespace) -> None:

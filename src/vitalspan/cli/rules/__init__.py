@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
-from vitalspan.cli.command import Commands, add_command, add_subcommands
+from vitalspan.cli.command import Commands, add_command
 from vitalspan.cli.rules import check, export, import_rules, run_scenarios
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command and its subcommands."""
     summary = "check, explain, test, export and import rule files"
-    subcommands = add_subcommands(add_command(commands, "rules", summary))
+    subcommands = add_command(commands, "rules", summary).add_subcommands()
     for add in (
         check.add_to,
         _add_explain,
@@ -26,7 +25,7 @@ def add_to(commands: Commands[Any]) -> None:
         add(subcommands)
 
 
-def _add_explain(commands: Commands[Any]) -> None:
+def _add_explain(commands: Commands) -> None:
     summary = "explain each rule, and how health is scored, in sentences and in PromQL"
     parser = add_command(commands, "explain", summary, _explain)
     parser.add_argument(
@@ -34,7 +33,7 @@ def _add_explain(commands: Commands[Any]) -> None:
     )
 
 
-def _add_presets(commands: Commands[Any]) -> None:
+def _add_presets(commands: Commands) -> None:
     summary = "list the rule files that come with vitalspan"
     parser = add_command(commands, "presets", summary, _presets)
     parser.add_argument(

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vitalspan.cli.command import (
-    Commands,
-    add_command,
-    add_duration,
-    add_flag,
-    add_metric_prefix,
-    url,
-)
+from vitalspan.cli.command import Commands, add_command, url
 
 if TYPE_CHECKING:
     from vitalspan.artifacts.rule_series import SeriesSource
     from vitalspan.rules.model import RuleSet
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command and its options."""
     summary = "report all mistakes in rule files, one on each line"
     more = "Notes point out what is valid, but may not do what you want."
@@ -28,8 +21,7 @@ def add_to(commands: Commands[Any]) -> None:
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="a rule file, a directory of them, or a pattern"
     )
-    add_duration(
-        parser,
+    parser.add_duration(
         "--scrape-interval",
         "how often Prometheus scrapes, for notes about windows (%(default)s)",
         default="15s",
@@ -41,8 +33,8 @@ def add_to(commands: Commands[Any]) -> None:
         help="check that the series of each rule exist in this Prometheus or at this metrics "
         "endpoint",
     )
-    add_metric_prefix(parser)
-    add_flag(parser, "--strict", "exit with 1 if there are notes")
+    parser.add_metric_prefix()
+    parser.add_flag("--strict", "exit with 1 if there are notes")
 
 
 def _run(arguments: argparse.Namespace) -> None:

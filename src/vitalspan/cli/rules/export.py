@@ -5,34 +5,25 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vitalspan.cli.command import (
-    Commands,
-    add_command,
-    add_directory,
-    add_duration,
-    add_flag,
-    add_metric_prefix,
-    export_files,
-)
+from vitalspan.cli.command import Commands, add_command, export_files
 
 if TYPE_CHECKING:
     from vitalspan.rules.model import RuleSet
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command and its options."""
     summary = "write rules for Prometheus, with tests, and inhibition rules for Alertmanager"
     parser = add_command(commands, "export", summary, _run)
     parser.add_argument("file", metavar="FILE", help="a rule file")
-    add_directory(parser)
-    add_flag(
-        parser,
+    parser.add_directory()
+    parser.add_flag(
         "--per-instance",
         "alert on each instance, instead of on all instances of a job together",
     )
-    add_metric_prefix(parser)
+    parser.add_metric_prefix()
     parser.add_argument(
         "--runbook-url",
         default="",
@@ -40,13 +31,11 @@ def add_to(commands: Commands[Any]) -> None:
         help="where the runbooks are; {alertname} in it stands for the name of the alert, which is "
         "appended otherwise",
     )
-    add_duration(
-        parser,
+    parser.add_duration(
         "--interval",
         "the evaluation interval of groups that have none of their own (15s)",
     )
-    add_duration(
-        parser,
+    parser.add_duration(
         "--scrape-interval",
         "how often Prometheus scrapes (15s, or --interval if that is less)",
     )

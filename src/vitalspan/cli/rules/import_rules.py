@@ -6,12 +6,11 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from vitalspan.cli.command import Commands, add_command
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command and its options."""
     summary = "check which rules of Prometheus run in the process, or turn SLOs into a rule file"
     parser = add_command(

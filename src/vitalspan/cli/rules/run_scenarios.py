@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vitalspan.cli.command import Commands, add_command
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vitalspan.scenarios.model import ScenarioFile
 
 
-def add_to(commands: Commands[Any]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command and its arguments."""
     summary = "test rules with scenarios, or with unit tests of promtool"
     parser = add_command(commands, "test", summary, _run)
