@@ -7,6 +7,7 @@ points again: the buckets, count and sum of one histogram, or a counter and its 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 
 from prometheus_client.core import Metric, Sample
 
@@ -22,8 +23,7 @@ from vitalspan.exposition.families import (
     ScalarFamily,
     SummaryFamily,
 )
-from vitalspan.exposition.native_histogram import NativeHistogram
-from vitalspan.exposition.points import Exemplar, LabelSet, SummaryPoint
+from vitalspan.exposition.points import LabelSet, SummaryPoint
 from vitalspan.labels import Labels
 from vitalspan.metrics import SAMPLE_ENDINGS, Family
 
@@ -141,19 +141,11 @@ def _histogram_family(
     return HistogramFamily(
         metadata,
         histograms,
-        _exemplars_of,
-        native=_native_of,
+        attrgetter("exemplars"),
+        native=attrgetter("native"),
         timestamps=_column([time for _, time in points]),
         created=_column([created.get(point) for point in points]),
     )
-
-
-def _exemplars_of(point: ClientHistogram) -> Mapping[int, Exemplar]:
-    return point.exemplars
-
-
-def _native_of(histogram: ClientHistogram) -> NativeHistogram | None:
-    return histogram.native
 
 
 def _by_point(samples: _Samples, ending: str) -> dict[Point, float]:

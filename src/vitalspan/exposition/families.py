@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from typing import Any, Self, TypeVar
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, Self
 
 from vitalspan.exposition.native_histogram import NativeHistogram
 from vitalspan.exposition.points import (
@@ -22,33 +23,26 @@ from vitalspan.exposition.points import (
 from vitalspan.labels import Labels
 from vitalspan.metrics import Family
 
-P = TypeVar("P", bound=HistogramPoint)
-
 Times = Sequence[float | None]
 """For each point, seconds since the epoch or None; empty if no point has any."""
 
 
+@dataclass(eq=False)
 class _Points:
     """The common parts of all families; a family is true if it has any points.
 
-    Args:
+    Attributes:
         metadata: the family's name, type, help and unit.
         label_sets: the labels of each point.
         timestamps: when each point was measured, if that was not now.
         created: when each point started to count at zero.
     """
 
-    def __init__(
-        self,
-        metadata: Family,
-        label_sets: Sequence[Labelled],
-        timestamps: Times = (),
-        created: Times = (),
-    ) -> None:
-        self.metadata = metadata
-        self.label_sets = label_sets
-        self.timestamps = timestamps
-        self.created = created
+    metadata: Family
+    label_sets: Sequence[Labelled]
+    _: KW_ONLY
+    timestamps: Times = ()
+    created: Times = ()
 
     def __len__(self) -> int:
         return len(self.label_sets)
@@ -60,6 +54,7 @@ class _Points:
         return family
 
 
+@dataclass(eq=False)
 class ScalarFamily(_Points):
     """A family whose points have one value each.
 
@@ -67,7 +62,7 @@ class ScalarFamily(_Points):
     whose values are 1; and state sets, whose values are 1 for the current state and 0 otherwise,
     and whose label for the state is named after the family.
 
-    Args:
+    Attributes:
         metadata: the family's name, type, help and unit.
         label_sets: the labels of each point.
         values: the value of each point.
@@ -76,19 +71,9 @@ class ScalarFamily(_Points):
         exemplars: the exemplar of each point; empty if no point has one.
     """
 
-    def __init__(
-        self,
-        metadata: Family,
-        label_sets: Sequence[Labelled],
-        values: Sequence[float],
-        *,
-        timestamps: Times = (),
-        created: Times = (),
-        exemplars: Sequence[Exemplar | None] = (),
-    ) -> None:
-        super().__init__(metadata, label_sets, timestamps, created)
-        self.values = values
-        self.exemplars = exemplars
+    values: Sequence[float]
+    _: KW_ONLY
+    exemplars: Sequence[Exemplar | None] = ()
 
     @classmethod
     def of(
@@ -140,39 +125,36 @@ class ScalarFamily(_Points):
         return family
 
 
+@dataclass(eq=False)
 class SummaryFamily(_Points):
     """Numbers of observations with their sums.
 
-    Args:
+    Attributes:
         metadata: the family's name, type, help and unit.
         points: the summaries.
         timestamps: when each point was measured, if that was not now.
         created: when each point started to count at zero.
     """
 
-    def __init__(
-        self,
-        metadata: Family,
-        points: Sequence[SummaryPoint],
-        *,
-        timestamps: Times = (),
-        created: Times = (),
-    ) -> None:
-        super().__init__(metadata, [point.labels for point in points], timestamps, created)
-        self.points = points
+    label_sets: Sequence[Labelled] = field(init=False)
+    points: Sequence[SummaryPoint]
+
+    def __post_init__(self) -> None:
+        self.label_sets = [point.labels for point in self.points]
 
 
 def no_native(_: Any) -> None:
     """Return None, for histograms without a native one."""
 
 
+@dataclass(eq=False)
 class HistogramFamily(_Points):
     """Observations counted in buckets: a histogram or a gauge histogram.
 
     A gauge histogram is about current things, such as waiting requests. The values are read when a
     format asks a point for them, not when the family is created.
 
-    Args:
+    Attributes:
         metadata: the family's name, type, help and unit.
         points: the histograms.
         exemplars: returns the exemplars of a point, by the index of their bucket.
@@ -182,22 +164,15 @@ class HistogramFamily(_Points):
         created: when each point started to count at zero.
     """
 
-    def __init__(
-        self,
-        metadata: Family,
-        points: Sequence[P],
-        exemplars: Callable[[P], Mapping[int, Exemplar]],
-        *,
-        native: Callable[[Any], NativeHistogram | None] = no_native,
-        classic: bool = True,
-        timestamps: Times = (),
-        created: Times = (),
-    ) -> None:
-        super().__init__(metadata, points, timestamps, created)
-        self.points: Sequence[HistogramPoint] = points
-        self.exemplars: Callable[[Any], Mapping[int, Exemplar]] = exemplars
-        self.native = native
-        self.classic = classic
+    label_sets: Sequence[Labelled] = field(init=False)
+    points: Sequence[HistogramPoint]
+    exemplars: Callable[[Any], Mapping[int, Exemplar]]
+    _: KW_ONLY
+    native: Callable[[Any], NativeHistogram | None] = no_native
+    classic: bool = True
+
+    def __post_init__(self) -> None:
+        self.label_sets = self.points
 
     @property
     def is_gauge(self) -> bool:

@@ -64,7 +64,10 @@ def histogram_message(
 
 
 def _total(count: float) -> bytes:
-    """Return the number of observations, in the integer field if it is an integer."""
+    """Return the number of observations, in the integer field if it is an integer.
+
+    A histogram and a bucket have the same fields for it.
+    """
     return wire.uint(1, count) if _is_whole(count) else wire.double(4, count)
 
 
@@ -95,18 +98,14 @@ def _classic(
 def _bucket(count: float, bound: bytes, exemplar: Exemplar | None) -> bytes:
     if exemplar is None:
         return _bucket_head(count) + bound
-    return wire.message(3, _cumulative(count) + bound + wire.message(3, exemplar_message(exemplar)))
+    return wire.message(3, _total(count) + bound + wire.message(3, exemplar_message(exemplar)))
 
 
 @lru_cache(maxsize=4096)
 def _bucket_head(count: float) -> bytes:
     """Return an encoded bucket without its exemplar and its bound."""
-    cumulative = _cumulative(count)
+    cumulative = _total(count)
     return wire.key(3, wire.LENGTH) + wire.varint(len(cumulative) + _BOUND_SIZE) + cumulative
-
-
-def _cumulative(count: float) -> bytes:
-    return wire.uint(1, count) if _is_whole(count) else wire.double(4, count)
 
 
 @lru_cache(maxsize=64)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client import (
     CollectorRegistry,
@@ -60,13 +61,10 @@ class PsutilProcess(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics that the platform provides."""
-        with imports_finish_first:
-            import psutil  # noqa: PLC0415 - importing it takes longer than importing vitalspan
-
-        process = psutil.Process()
+        process = _psutil().Process()
         with process.oneshot():
             for read in (_process_memory, _process_start, _process_cpu, _process_files):
-                yield from _readable(read(process))
+                yield from _metrics(read(process))
 
 
 class System(Collector):
@@ -77,137 +75,117 @@ class System(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics that the platform provides."""
-        with imports_finish_first:
-            import psutil  # noqa: PLC0415 - importing it takes longer than importing vitalspan
-
+        psutil = _psutil()
         parts = (_cpu, _cpus, _memory, _filesystem, _disk, _network, _threads, _connections)
         for read in parts:
-            yield from _readable(read(psutil))
+            yield from _metrics(read(psutil))
 
 
-def _readable(metrics: Iterable[Metric]) -> list[Metric]:
+def _psutil() -> Any:
+    with imports_finish_first:
+        import psutil  # noqa: PLC0415 - importing it takes longer than importing vitalspan
+
+    return psutil
+
+
+class _Read(NamedTuple):
+    """What was read for a metric: a value, or a value for each value of a label."""
+
+    name: str
+    help: str
+    value: float | Mapping[str, float]
+    label: str = ""
+
+
+def _metrics(found: Iterable[_Read]) -> list[Metric]:
     # Besides its own errors, psutil raises those of files, parsers and missing functions.
     with suppress(Exception):
-        return list(metrics)
+        return list(map(_metric, found))
     return []
 
 
-def _process_memory(process: Any) -> Iterator[Metric]:
+def _metric(found: _Read) -> Metric:
+    kind = CounterMetricFamily if found.name.endswith("_total") else GaugeMetricFamily
+    if not isinstance(found.value, Mapping):
+        return kind(found.name, found.help, found.value)
+    family = kind(found.name, found.help, labels=[found.label])
+    for text, value in found.value.items():
+        family.add_metric([text], value)
+    return family
+
+
+def _process_memory(process: Any) -> Iterator[_Read]:
     memory = process.memory_info()
-    yield GaugeMetricFamily(
-        "process_virtual_memory_bytes", "Virtual memory size in bytes.", memory.vms
-    )
-    yield GaugeMetricFamily(
-        "process_resident_memory_bytes", "Resident memory size in bytes.", memory.rss
-    )
+    yield _Read("process_virtual_memory_bytes", "Virtual memory size in bytes.", memory.vms)
+    yield _Read("process_resident_memory_bytes", "Resident memory size in bytes.", memory.rss)
 
 
-def _process_start(process: Any) -> Iterator[Metric]:
-    yield GaugeMetricFamily(
-        "process_start_time_seconds",
-        "Start time of the process since unix epoch in seconds.",
-        process.create_time(),
-    )
+def _process_start(process: Any) -> Iterator[_Read]:
+    text = "Start time of the process since unix epoch in seconds."
+    yield _Read("process_start_time_seconds", text, process.create_time())
 
 
-def _process_cpu(process: Any) -> Iterator[Metric]:
-    cpu = process.cpu_times()
-    yield CounterMetricFamily(
-        "process_cpu_seconds_total",
-        "Total user and system CPU time spent in seconds.",
-        cpu.user + cpu.system,
-    )
+def _process_cpu(process: Any) -> Iterator[_Read]:
+    cpu, text = process.cpu_times(), "Total user and system CPU time spent in seconds."
+    yield _Read("process_cpu_seconds_total", text, cpu.user + cpu.system)
 
 
-def _process_files(process: Any) -> Iterator[Metric]:
-    yield GaugeMetricFamily(
-        "process_open_fds", "Number of open file descriptors.", process.num_fds()
-    )
+def _process_files(process: Any) -> Iterator[_Read]:
+    yield _Read("process_open_fds", "Number of open file descriptors.", process.num_fds())
 
 
-def _cpu(psutil: Any) -> Iterator[Metric]:
-    family = CounterMetricFamily(
-        "system_cpu_seconds_total", "CPU time of the machine by mode.", labels=["mode"]
-    )
-    for mode, seconds in psutil.cpu_times()._asdict().items():
-        # The kernel includes guests in user and nice; a sum must not count them twice.
-        if not mode.startswith("guest"):
-            family.add_metric([mode], seconds)
-    yield family
+def _cpu(psutil: Any) -> Iterator[_Read]:
+    times = psutil.cpu_times()._asdict().items()
+    # The kernel includes guests in user and nice; a sum must not count them twice.
+    by_mode = {mode: seconds for mode, seconds in times if not mode.startswith("guest")}
+    yield _Read("system_cpu_seconds_total", "CPU time of the machine by mode.", by_mode, "mode")
 
 
-def _cpus(psutil: Any) -> Iterator[Metric]:
+def _cpus(psutil: Any) -> Iterator[_Read]:
     cpus = psutil.cpu_count()
     if cpus is not None:
-        yield GaugeMetricFamily("system_cpus", "Logical CPUs of the machine.", cpus)
+        yield _Read("system_cpus", "Logical CPUs of the machine.", cpus)
 
 
-def _memory(psutil: Any) -> Iterator[Metric]:
+def _memory(psutil: Any) -> Iterator[_Read]:
     memory = psutil.virtual_memory()
-    yield GaugeMetricFamily(
-        "system_memory_size_bytes", "Total memory of the machine.", memory.total
-    )
-    yield GaugeMetricFamily(
-        "system_memory_available_bytes",
-        "Memory that is available without swapping.",
-        memory.available,
-    )
+    yield _Read("system_memory_size_bytes", "Total memory of the machine.", memory.total)
+    text = "Memory that is available without swapping."
+    yield _Read("system_memory_available_bytes", text, memory.available)
 
 
-def _filesystem(psutil: Any) -> Iterator[Metric]:
+def _filesystem(psutil: Any) -> Iterator[_Read]:
     usage = psutil.disk_usage("/")
-    size = GaugeMetricFamily(
-        "system_filesystem_size_bytes", "Size of the root file system.", labels=["mountpoint"]
-    )
-    size.add_metric(["/"], usage.total)
-    free = GaugeMetricFamily(
-        "system_filesystem_available_bytes",
-        "Space on the root file system that is available to any user.",
-        labels=["mountpoint"],
-    )
-    free.add_metric(["/"], usage.free)
-    yield from (size, free)
+    text = "Size of the root file system."
+    yield _Read("system_filesystem_size_bytes", text, {"/": usage.total}, "mountpoint")
+    text = "Space on the root file system that is available to any user."
+    yield _Read("system_filesystem_available_bytes", text, {"/": usage.free}, "mountpoint")
 
 
-def _disk(psutil: Any) -> Iterator[Metric]:
+def _disk(psutil: Any) -> Iterator[_Read]:
     counters = psutil.disk_io_counters(nowrap=False)
     if counters is not None:
-        yield CounterMetricFamily(
-            "system_disk_read_bytes_total", "Bytes read from all disks.", counters.read_bytes
-        )
-        yield CounterMetricFamily(
-            "system_disk_written_bytes_total", "Bytes written to all disks.", counters.write_bytes
-        )
+        read, written = counters.read_bytes, counters.write_bytes
+        yield _Read("system_disk_read_bytes_total", "Bytes read from all disks.", read)
+        yield _Read("system_disk_written_bytes_total", "Bytes written to all disks.", written)
 
 
-def _network(psutil: Any) -> Iterator[Metric]:
+def _network(psutil: Any) -> Iterator[_Read]:
     counters = psutil.net_io_counters(nowrap=False)
     if counters is not None:
-        yield CounterMetricFamily(
-            "system_network_receive_bytes_total",
-            "Bytes received by the network interfaces.",
-            counters.bytes_recv,
-        )
-        yield CounterMetricFamily(
-            "system_network_transmit_bytes_total",
-            "Bytes sent by the network interfaces.",
-            counters.bytes_sent,
-        )
+        text = "Bytes received by the network interfaces."
+        yield _Read("system_network_receive_bytes_total", text, counters.bytes_recv)
+        text = "Bytes sent by the network interfaces."
+        yield _Read("system_network_transmit_bytes_total", text, counters.bytes_sent)
 
 
-def _threads(psutil: Any) -> Iterator[Metric]:
-    threads = psutil.Process().num_threads()
-    yield GaugeMetricFamily("process_threads", "Threads of this process.", threads)
+def _threads(psutil: Any) -> Iterator[_Read]:
+    yield _Read("process_threads", "Threads of this process.", psutil.Process().num_threads())
 
 
-def _connections(_psutil: Any) -> Iterator[Metric]:
+def _connections(_psutil: Any) -> Iterator[_Read]:
     # Always present, even without sockets, because a registry learns the names on registration.
-    states = {"established": 0, "listen": 0}
-    for state in connection_states():
-        states[state] = states.get(state, 0) + 1
-    family = GaugeMetricFamily(
-        "process_network_connections", "Sockets of this process, by state.", labels=["state"]
-    )
-    for state, count in sorted(states.items()):
-        family.add_metric([state], count)
-    yield family
+    states = Counter({"established": 0, "listen": 0})
+    states.update(connection_states())
+    by_state, text = dict(sorted(states.items())), "Sockets of this process, by state."
+    yield _Read("process_network_connections", text, by_state, "state")
