@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from vitalspan.config import Settings
@@ -22,36 +23,22 @@ _HOUR: Final = 3600.0
 
 _ERRORS: Final = Query("error_ratio")
 
+_SLOWDOWN: Final = Query("latency_mean", derive=Derivation("change", over=_HOUR))
+
+_limiting = partial(Factor, weight=0.0, critical=True)
+"""Makes a factor that limits the score."""
+
 SERVICE: Final = (
-    Factor("errors", _ERRORS, 0.0, 0.05, 0.0, critical=True, least=70, full_count=_ENOUGH),
-    Factor("many_errors", _ERRORS, 0.05, 0.15, 0.0, critical=True, least=50, full_count=_ENOUGH),
-    Factor("most_errors", _ERRORS, 0.15, 0.5, 0.0, critical=True, full_count=_ENOUGH),
-    Factor(
-        "worst_operation",
-        Query("worst_operation_error_ratio"),
-        *(0.1, 1.0, 0.0),
-        critical=True,
-        least=70,
-    ),
-    Factor(
-        "slowdown",
-        Query("latency_mean", derive=Derivation("change", over=_HOUR)),
-        *(1.0, 9.0, 0.0),
-        critical=True,
-        least=70,
-        full_count=_ENOUGH,
-    ),
-    Factor(
-        "oldest_call",
-        Query("oldest_call_ratio", window=_HOUR),
-        *(1.0, 10.0, 0.0),
-        critical=True,
-        least=70,
-    ),
-    Factor("alerts", Query("worst_alert_points"), 0.0, 10.0, 0.0, critical=True, least=55),
-    Factor("memory", Query("memory_utilization"), 0.9, 0.98, 0.0, critical=True, least=65),
-    Factor("disk", Query("disk_utilization"), 0.9, 0.98, 0.0, critical=True, least=65),
-    Factor("cpu", Query("cpu_utilization"), 0.85, 0.95, 0.0, critical=True, least=85),
+    _limiting("errors", _ERRORS, 0.0, 0.05, least=70, full_count=_ENOUGH),
+    _limiting("many_errors", _ERRORS, 0.05, 0.15, least=50, full_count=_ENOUGH),
+    _limiting("most_errors", _ERRORS, 0.15, 0.5, full_count=_ENOUGH),
+    _limiting("worst_operation", Query("worst_operation_error_ratio"), 0.1, 1.0, least=70),
+    _limiting("slowdown", _SLOWDOWN, 1.0, 9.0, least=70, full_count=_ENOUGH),
+    _limiting("oldest_call", Query("oldest_call_ratio", window=_HOUR), 1.0, 10.0, least=70),
+    _limiting("alerts", Query("worst_alert_points"), 0.0, 10.0, least=55),
+    _limiting("memory", Query("memory_utilization"), 0.9, 0.98, least=65),
+    _limiting("disk", Query("disk_utilization"), 0.9, 0.98, least=65),
+    _limiting("cpu", Query("cpu_utilization"), 0.85, 0.95, least=85),
 )
 """The model `service`: what the person on call would say of any service. Each factor limits the
 score. The score is what the worst factor allows, so that good ones never hide a bad one.

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
+from vitalspan.page import routes
 from vitalspan.page.api import answer, monitor_of
 from vitalspan.page.documents import watch
 from vitalspan.page.json_document import dump
 from vitalspan.page.watches import WatchedOperation, watches
 
-CONTENT_TYPE: Final = "text/event-stream"
+HEADERS: Final = (
+    *routes.HEADERS,
+    ("Content-Type", "text/event-stream"),
+    ("X-Accel-Buffering", "no"),
+)
+"""The headers of a stream."""
 
 OPENING: Final = b"retry: 3000\n\n"
 """The beginning of a stream: in how many milliseconds a browser comes again when it has ended."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import REGISTRY
 
-from vitalspan.serve.asgi_events import send_events
+from vitalspan.serve.asgi_events import Receive, Send, send_events, send_head
 from vitalspan.serve.event_streams import MAX_STREAMS
 from vitalspan.serve.messages import Request, Response, join_headers
 from vitalspan.serve.page import EVENTS_PATH, redirect_into
@@ -17,9 +17,6 @@ from vitalspan.serve.routes import is_probe, respond
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
@@ -129,8 +126,7 @@ async def _render(request: Request, registry: Collector, *, any_path: bool) -> R
 
 
 async def _answer(response: Response, send: Send) -> None:
-    headers = [(name.lower().encode(), value.encode()) for name, value in response.headers]
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send_head(response.status, response.headers, send)
     await send({"type": "http.response.body", "body": response.body})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
@@ -25,17 +25,10 @@ async def send_events(registry: object, receive: Receive, send: Send) -> None:
     """
     with fork.imports_finish_first:
         # Imported here, because a process whose page nobody opens does not need it.
-        from vitalspan.page.events import (  # noqa: PLC0415
-            CONTENT_TYPE,
-            OPENING,
-            EventFeed,
-        )
-        from vitalspan.page.routes import HEADERS  # noqa: PLC0415
+        from vitalspan.page.events import HEADERS, OPENING, EventFeed  # noqa: PLC0415
         from vitalspan.page.watches import watches  # noqa: PLC0415
 
-    headers = [*HEADERS, ("Content-Type", CONTENT_TYPE), ("X-Accel-Buffering", "no")]
-    pairs = [(name.lower().encode(), value.encode()) for name, value in headers]
-    await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": pairs})
+    await send_head(HTTPStatus.OK, HEADERS, send)
     await send({"type": "http.response.body", "body": OPENING, "more_body": True})
     gone = asyncio.ensure_future(_until_gone(receive))
     feed, woken = EventFeed(registry), threading.Event()
@@ -50,6 +43,12 @@ async def send_events(registry: object, receive: Receive, send: Send) -> None:
             await _pause(gone, woken, feed.seconds)
     finally:
         gone.cancel()
+
+
+async def send_head(status: int, headers: Iterable[tuple[str, str]], send: Send) -> None:
+    """Send the status and the headers of a response."""
+    pairs = [(name.lower().encode(), value.encode()) for name, value in headers]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
 
 
 async def _pause(gone: asyncio.Future[None], woken: threading.Event, seconds: float) -> None:

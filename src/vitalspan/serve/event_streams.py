@@ -56,8 +56,7 @@ class EventStreams:
         """
         with fork.imports_finish_first:
             # Imported here, because a process whose page nobody opens does not need it.
-            from vitalspan.page.events import CONTENT_TYPE, OPENING  # noqa: PLC0415
-            from vitalspan.page.routes import HEADERS  # noqa: PLC0415
+            from vitalspan.page.events import HEADERS, OPENING  # noqa: PLC0415
 
         with self._lock:
             if len(self._clients) >= self._most or self._ended:
@@ -69,8 +68,7 @@ class EventStreams:
         def begin(push: Push) -> None:
             self._begin(client, push)
 
-        headers = [*HEADERS, ("Content-Type", CONTENT_TYPE), ("X-Accel-Buffering", "no")]
-        return Response(HTTPStatus.OK, headers, OPENING, begin), lambda: self._end(client)
+        return Response(HTTPStatus.OK, [*HEADERS], OPENING, begin), lambda: self._end(client)
 
     def close(self) -> None:
         """End the thread."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -40,26 +41,26 @@ _ROOM_FOR_OTHERS: Final = 8
 _log = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
 class Exchange:
     """A request, and how to send its response.
 
-    Args:
+    Attributes:
         request: the request.
         config: the web configuration, which has the headers of every response.
         send: sends the response.
     """
 
-    def __init__(self, request: Request, config: WebConfig, send: Send) -> None:
-        self.request = request
-        self.config = config
-        self._send = send
+    request: Request
+    config: WebConfig
+    send: Send
 
     def respond(self, response: Response, when_sent: WhenSent | None = None) -> None:
         """Send the response."""
         request = self.request
         _log.debug("%s %r: %d", request.method, request.path, response.status)
         headers = [*response.headers, *self.config.headers]
-        self._send(response.to(request)._replace(headers=headers), when_sent)
+        self.send(response.to(request)._replace(headers=headers), when_sent)
 
     def refuse(self, reason: str) -> None:
         """Send a 503, because there is no room."""
@@ -117,7 +118,7 @@ class RequestHandler:
             self._admit(exchange)
         else:
             # Checking a password takes a while.
-            self._submit(exchange, partial(self._admit, exchange))
+            self._submit(partial(self._admit, exchange), self._workers, exchange)
 
     def close(self) -> None:
         """End the threads as soon as they have finished their jobs."""
@@ -153,8 +154,7 @@ class RequestHandler:
         if self._refused(exchange):
             return
         if request.path == EVENTS_PATH and request.method == "GET":
-            if not self._page_workers.submit(partial(self._stream, exchange)):
-                exchange.refuse("there is no thread for another request")
+            self._submit(partial(self._stream, exchange), self._page_workers, exchange)
             return
         seen = tuple(request.headers.get(name) for name in ("accept-encoding", "if-none-match"))
         key = (request.path, request.query, *seen)
@@ -183,8 +183,7 @@ class RequestHandler:
         def make() -> None:
             exchange.respond(respond_change(exchange.request, self._registry, allowed=allowed))
 
-        if not self._page_workers.submit(make):
-            exchange.refuse("there is no thread for another request")
+        self._submit(make, self._page_workers, exchange)
 
     def _stream(self, exchange: Exchange) -> None:
         """Answer with events that go on until the client disconnects."""
@@ -198,8 +197,8 @@ class RequestHandler:
     def _response(self, request: Request) -> Response:
         return respond(request, self._registry, any_path=False)
 
-    def _submit(self, exchange: Exchange, job: Callable[[], None]) -> None:
-        if not self._workers.submit(job):
+    def _submit(self, job: Callable[[], None], workers: WorkerPool, exchange: Exchange) -> None:
+        if not workers.submit(job):
             exchange.refuse("there is no thread for another request")
 
 

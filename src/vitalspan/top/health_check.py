@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from vitalspan.bridge.scrape.scrape_target import ScrapeError, get, text_of
+from vitalspan.bridge.scrape.scrape_target import ScrapeError, get
 from vitalspan.http_client.target import HttpTarget
 from vitalspan.top.instances import Instance, metrics_url
-from vitalspan.top.json_fields import Fields
+from vitalspan.top.json_fields import fields_of
 from vitalspan.top.service_metrics import NO_DATA
 
 UNREACHABLE: Final = 3
@@ -94,10 +93,7 @@ def _asked(url: str, timeout: float) -> HealthReport | None:
     answer = get(HttpTarget("health", url, timeout=timeout), _JSON)
     if answer.status not in (200, 503):
         return None
-    try:
-        fields = Fields(json.loads(text_of(answer)))
-    except (ValueError, RecursionError):
-        return None
+    fields = fields_of(answer)
     status = fields.text("status")
     if not status or not fields.has("reasons"):
         return None

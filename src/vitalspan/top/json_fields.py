@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any, Final
+
+from vitalspan.bridge.scrape.scrape_target import text_of
+from vitalspan.http_client.client import HttpResponse
 
 _LATEST: Final = 253_402_300_000.0
 """The last second of the year 9999, approximately."""
@@ -65,3 +69,11 @@ class Fields:
         """Return the strings in a list."""
         value = self._values.get(name)
         return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
+def fields_of(answer: HttpResponse) -> Fields:
+    """Return the JSON object in a response; for anything else, one without fields."""
+    try:
+        return Fields(json.loads(text_of(answer)))
+    except (ValueError, RecursionError):
+        return Fields(None)

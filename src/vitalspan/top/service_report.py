@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from vitalspan.bridge.scrape.scrape_target import ScrapeError, get, text_of
+from vitalspan.bridge.scrape.scrape_target import ScrapeError, get
 from vitalspan.http_client.target import HttpTarget, shown
 from vitalspan.reports.document import (
     Bullets,
@@ -31,7 +30,7 @@ from vitalspan.reports.figures import (
 )
 from vitalspan.reports.sections.calls import error_tone
 from vitalspan.top.instances import metrics_url
-from vitalspan.top.json_fields import Fields
+from vitalspan.top.json_fields import Fields, fields_of
 from vitalspan.top.terminal_text import safe
 from vitalspan.words import duration_words
 
@@ -85,10 +84,7 @@ def _document(target: HttpTarget, path: str) -> Fields:
     answer = get(target, _JSON)
     if answer.status == 404:
         raise ScrapeError(f"has no {path}: use the address of a page of vitalspan")
-    try:
-        fields = Fields(json.loads(text_of(answer)))
-    except (ValueError, RecursionError):
-        fields = Fields(None)
+    fields = fields_of(answer)
     if answer.status != 200:
         why = fields.text("error")
         raise ScrapeError(f"answered {answer.status}{why and f': {why}'}")

@@ -66,9 +66,9 @@ class Alertmanager:
             )
         self.name = name
         self._urls = urls
-        self._resend = seconds_above_0("Alertmanager: resend", resend)
-        self._generator_url = generator_url
-        self._external_labels = ExternalLabels("Alertmanager", external_labels)
+        self.resend = seconds_above_0("Alertmanager: resend", resend)
+        self.generator_url = generator_url
+        self.external_labels = ExternalLabels("Alertmanager", external_labels)
         self._targets = [
             HttpTarget(
                 "Alertmanager",
@@ -85,10 +85,7 @@ class Alertmanager:
 
     def endpoints(self) -> list[AlertmanagerEndpoint]:
         """Return an endpoint for each server."""
-        return [
-            AlertmanagerEndpoint(target, self._resend, self._generator_url, self._external_labels)
-            for target in self._targets
-        ]
+        return [AlertmanagerEndpoint(self, target) for target in self._targets]
 
     def __repr__(self) -> str:
         return f"Alertmanager({', '.join(repr(shown(url)) for url in self._urls)})"
@@ -97,32 +94,22 @@ class Alertmanager:
 class AlertmanagerEndpoint(Endpoint[Batch | SilenceChange]):
     """A server of an Alertmanager."""
 
-    def __init__(
-        self,
-        target: HttpTarget,
-        resend: float,
-        generator_url: str,
-        external_labels: ExternalLabels,
-    ) -> None:
+    def __init__(self, alertmanager: Alertmanager, target: HttpTarget) -> None:
         self.timeout = target.timeout
-        self._resend = resend
-        self._generator_url = generator_url
-        self._external_labels = external_labels
+        self._alertmanager = alertmanager
         self._client = JsonClient(target, explain=True)
         self._silence_ids: dict[int, str] = {}
 
     def plan(self) -> ResendPlan:
         """Return a new plan, for a server that was sent nothing yet."""
-        return ResendPlan(self._resend)
+        return ResendPlan(self._alertmanager.resend)
 
     def deliver(self, message: Batch | SilenceChange, receiver: str) -> None:  # noqa: ARG002
         """Post a batch of alerts, or create or end a silence."""
-        labels = self._external_labels.current()
+        labels, url = self._alertmanager.external_labels.current(), self._alertmanager.generator_url
         if isinstance(message, Batch):
-            alerts = [
-                postable(alert, message.valid_until, self._generator_url, labels)
-                for alert in message.alerts
-            ]
+            until = message.valid_until
+            alerts = [postable(alert, until, url, labels) for alert in message.alerts]
             self._client.post(alerts, message.at, path=_ALERTS)
         elif message.ended:
             self._end_silence(message)
