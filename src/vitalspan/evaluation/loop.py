@@ -12,6 +12,7 @@ from vitalspan.health.service_health import ServiceHealth
 from vitalspan.runtime import fork
 from vitalspan.runtime.last_tick import LastTick
 from vitalspan.runtime.ticker import Ticker
+from vitalspan.workers.evaluation_parts import EvaluationParts
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -60,10 +61,20 @@ class EvaluationLoop(Evaluator):
             self.assessor, self.engine, self._refresh_health, recorder.now, self._lock
         )
         self.ticker = Ticker(self.tick, settings.tick_interval)
+        self._parts = EvaluationParts(
+            self.history,
+            self.engine,
+            self.rules,
+            self.assessor,
+            self.receivers,
+            self.actions,
+            self.alerts.kept_silences,
+            lambda: self.ticker.interval,
+        )
         self.seconds = 0.0
         self.after_ticks: list[Callable[[float], None]] = []
         self._ticking = threading.Lock()
-        self._shared = None if workers is None else self._share(workers, settings)
+        self._shared = None if workers is None else self._share(workers)
         self.persistence: Persistence | None = None
         self._last_tick: LastTick | None = None
         self.record_sources: list[RecordSource] = []
@@ -168,39 +179,21 @@ class EvaluationLoop(Evaluator):
         if not settings.store:
             return None
         # Imported here, because few programs have a store.
-        from vitalspan.evaluation.persistence import Persisted, Persistence  # noqa: PLC0415
+        from vitalspan.evaluation.persistence import Persistence  # noqa: PLC0415
 
-        parts = Persisted(
-            self.history,
-            self.engine,
-            self.assessor,
-            self.receivers,
-            self.actions,
-            self.alerts.kept_silences,
+        return Persistence(
+            settings,
+            self._parts,
             self._recorder.series_table.hidden,
-            lambda: self.ticker.interval,
-            self._shared is not None,
+            self.record_sources,
+            has_workers=self._shared is not None,
         )
-        return Persistence(settings, parts, self.record_sources)
 
-    def _share(self, workers: Workers, settings: Settings) -> SharedEvaluation:
+    def _share(self, workers: Workers) -> SharedEvaluation:
         # Imported here, because few services have several processes.
-        from vitalspan.workers.shared_evaluation import (  # noqa: PLC0415
-            EvaluationParts,
-            SharedEvaluation,
-        )
+        from vitalspan.workers.shared_evaluation import SharedEvaluation  # noqa: PLC0415
 
-        parts = EvaluationParts(
-            self.history,
-            self.engine,
-            self.rules,
-            self.assessor,
-            self.receivers,
-            self.actions,
-            self.alerts.kept_silences,
-            settings.tick_interval,
-        )
-        self.alerts.shared = SharedEvaluation(workers, parts)
+        self.alerts.shared = SharedEvaluation(workers, self._parts)
         return self.alerts.shared
 
     @contextmanager

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from typing import Any, Final
 
 from vitalspan.config import Settings
 from vitalspan.evaluation.stored_alerts import alerts_document, alerts_since, restore_alerts
-from vitalspan.health.assessor import Assessor
 from vitalspan.health.result import Snapshot
-from vitalspan.history.history import History
-from vitalspan.notify import Actions, Dispatcher
 from vitalspan.rules.alert import Alert
-from vitalspan.rules.engine import RuleEngine
-from vitalspan.rules.silences import Silences, silence_document, silence_of
+from vitalspan.rules.silences import silence_document, silence_of
 from vitalspan.runtime.internal_errors import logger
 from vitalspan.store.errors import StoreError
 from vitalspan.store.open_store import open_store
@@ -24,39 +20,13 @@ from vitalspan.store.restore import HistoryRestorer, SeriesOf
 from vitalspan.store.store_status import StoreStatus
 from vitalspan.store.tiers import parse_tiers
 from vitalspan.store.writer import PreparedBatch, StoreWriter
+from vitalspan.workers.evaluation_parts import EvaluationParts
 
 _HEALTH_INTERVAL: Final = 60.0
 """Seconds between two stored scores."""
 
 RecordSource = Callable[[], Iterable[Record]]
 """Returns what has happened since the previous call."""
-
-
-@dataclass
-class Persisted:
-    """The parts of an evaluation that are stored.
-
-    Attributes:
-        history: the history that rules look back on.
-        engine: evaluates the rules.
-        assessor: scores health.
-        receivers: the receivers of notifications.
-        actions: the actions of alerts.
-        silences: keep alerts from being sent.
-        series_of: finds or creates the series of operations.
-        interval: returns the seconds between two ticks.
-        has_workers: whether other processes may take over the evaluation.
-    """
-
-    history: History
-    engine: RuleEngine
-    assessor: Assessor
-    receivers: Dispatcher
-    actions: Actions
-    silences: Silences
-    series_of: SeriesOf
-    interval: Callable[[], float]
-    has_workers: bool
 
 
 class Persistence:
@@ -67,7 +37,9 @@ class Persistence:
     Args:
         settings: the settings, which name the store.
         parts: the parts to store.
+        series_of: finds or creates the series of operations.
         sources: return further records to store.
+        has_workers: whether other processes may take over the evaluation.
 
     Raises:
         ConfigurationError: for a URL that is not that of a store.
@@ -75,9 +47,17 @@ class Persistence:
     """
 
     def __init__(
-        self, settings: Settings, parts: Persisted, sources: Sequence[RecordSource] = ()
+        self,
+        settings: Settings,
+        parts: EvaluationParts,
+        series_of: SeriesOf,
+        sources: Sequence[RecordSource],
+        *,
+        has_workers: bool,
     ) -> None:
         self._parts = parts
+        self._series_of = series_of
+        self._has_workers = has_workers
         tiers = parse_tiers(settings.store_tiers)
         store = open_store(settings.store)
         self._writer = StoreWriter(store, tiers, parts.history, settings.store_max_bytes)
@@ -112,7 +92,7 @@ class Persistence:
             return
         try:
             written = self._reader.written()
-            if self._parts.has_workers:
+            if self._has_workers:
                 self._writer.leave_out(min(written - epoch, now))
             if is_first:
                 self._restore(written, now, epoch)
@@ -125,15 +105,15 @@ class Persistence:
         silences = [silence_of(one) for one in store.document("silences") or ()]
         for silence in silences:
             parts.silences.put(silence)
-        if silences and not parts.has_workers:
+        if silences and not self._has_workers:
             parts.silences.number_from(1 + max(silence.id for silence in silences))
-        if not parts.has_workers:
-            restorer = HistoryRestorer(self._reader, parts.history, parts.series_of)
+        if not self._has_workers:
+            restorer = HistoryRestorer(self._reader, parts.history, self._series_of)
             restorer.restore(now, epoch)
             self._writer.leave_out(began)
         self._restore_alerts(written, now, epoch)
         snapshots = [Snapshot(*one) for one in store.document("health") or ()]
-        if not parts.has_workers:
+        if not self._has_workers:
             parts.assessor.snapshots.restore(
                 (one.at - epoch, one) for one in snapshots if one.at - epoch < now
             )

@@ -6,7 +6,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from vitalspan.history.ticks import Ticks
 from vitalspan.notify.delivery import ReceiverStatus
 from vitalspan.resource import leave_instance, share_instance
 from vitalspan.rules.error_budget import SloStatus
-from vitalspan.rules.silences import Silences, silence_document, silence_of
+from vitalspan.rules.silences import silence_document, silence_of
 from vitalspan.workers.evaluation_state import (
     engine_document,
     health_document,
@@ -29,37 +29,9 @@ from vitalspan.workers.leadership import Leadership
 from vitalspan.workers.published_evaluation import PublishedEvaluation
 
 if TYPE_CHECKING:
-    from vitalspan.health.assessor import Assessor
     from vitalspan.history.history import History
-    from vitalspan.notify import Actions, Dispatcher
-    from vitalspan.rules.engine import RuleEngine
-    from vitalspan.rules.rule_book import RuleBook
+    from vitalspan.workers.evaluation_parts import EvaluationParts
     from vitalspan.workers.workers import Workers
-
-
-@dataclass
-class EvaluationParts:
-    """The parts of an evaluation.
-
-    Attributes:
-        history: the history that rules look back on.
-        engine: evaluates the rules.
-        rules: the current rules.
-        assessor: scores health.
-        receivers: the receivers of notifications.
-        actions: the actions that are run.
-        silences: keep alerts from being sent.
-        interval: seconds between two ticks.
-    """
-
-    history: History
-    engine: RuleEngine
-    rules: RuleBook
-    assessor: Assessor
-    receivers: Dispatcher
-    actions: Actions
-    silences: Silences
-    interval: float
 
 
 class SharedEvaluation:
@@ -240,7 +212,7 @@ class SharedEvaluation:
         ticks.add(now)
         parts.history.ticks = ticks
         alerts = [alert for alert in parts.engine.alerts(now) if alert.state != "pending"]
-        parts.receivers.adopt(alerts, wall, parts.interval)
+        parts.receivers.adopt(alerts, wall, parts.interval())
         parts.actions.adopt(alerts)
 
     def _with_past(self, status: ReceiverStatus) -> ReceiverStatus:
