@@ -59,6 +59,8 @@ def test_what_a_call_used_is_counted_by_model(
     assert sample("api_cost_dollars_total", component="default", api="openai") == 0.5
     monitor.reset()
     assert sample("api_model_calls_total", **labels, outcome="ok") is None
+    api.record(model="large")
+    assert sample("api_model_calls_total", **labels, outcome="ok") == 1
 
 
 def test_a_call_without_details_makes_no_metric_by_model(
@@ -120,6 +122,10 @@ def test_models_are_bounded(monitor: vs.Monitor, sample: Read) -> None:
         api.record(model=f"model {number}")
     overflow = {"component": "default", "api": "openai", "model": "_overflow"}
     assert sample("api_model_calls_total", **overflow, outcome="ok") == 7
+    api.record(model="model 0", error="refused")
+    first = {**overflow, "model": "model 0"}
+    assert sample("api_model_calls_total", **first, outcome="ok") == 1
+    assert sample("api_model_calls_total", **first, outcome="error") == 1
 
 
 def test_amounts_that_are_none_are_left_out(

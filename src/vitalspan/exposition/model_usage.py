@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from vitalspan.config import Settings
-    from vitalspan.recording.api import ApiUsage
+    from vitalspan.recording.api_usage import ApiUsage
 
 MAX_MODELS: Final = 100
 """The maximum number of models of all APIs; further ones are counted as `_overflow`."""
@@ -34,6 +34,11 @@ _DURATIONS: Final = tuple(0.01 * 2**power for power in range(14))
 
 _TOKENS: Final = tuple(4**power for power in range(14))
 """The boundaries in tokens that the same conventions recommend."""
+
+_COST: Final = ("cost",)
+_RETRIES: Final = ("retries",)
+_DURATION: Final = ("duration",)
+_FIRST_TOKEN: Final = ("first_token",)
 
 _GEN_AI: Final = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
 
@@ -47,6 +52,26 @@ class _Metrics(NamedTuple):
     retries: Counter
     duration: Histogram
     first_token: Histogram
+
+
+class _Series(dict[tuple[str, ...], Any]):
+    """The series of one model, by the field of the metrics and by a further label's value.
+
+    Each is created when it is first counted in. Looking one up in prometheus_client takes about as
+    long as counting in it.
+
+    Args:
+        metrics: the metrics.
+        key: the component, the API and the model.
+    """
+
+    def __init__(self, metrics: _Metrics, key: tuple[str, str, str]) -> None:
+        self.key = key
+        self._metrics = metrics
+
+    def __missing__(self, which: tuple[str, ...]) -> Any:
+        field, *more = which
+        return self.setdefault(which, getattr(self._metrics, field).labels(*self.key, *more))
 
 
 class _GenAiMetrics(NamedTuple):
@@ -68,7 +93,8 @@ class ModelUsage:
         self._prefix = settings.metric_prefix
         self._with_gen_ai = settings.gen_ai_metrics
         self._lock = threading.RLock()
-        self._models: set[tuple[str, str, str]] = set()
+        self._series: dict[tuple[str, str, str], _Series] = {}
+        self._further: dict[tuple[str, str, str], _Series] = {}
         self._made: list[Counter | Histogram] = []
         self._own: _Metrics | None = None
         self._gen_ai: _GenAiMetrics | None = None
@@ -85,7 +111,8 @@ class ModelUsage:
         with self._lock:
             made, self._made = self._made, []
             self._own = self._gen_ai = None
-            self._models.clear()
+            self._series.clear()
+            self._further.clear()
             for one in made:
                 # The owner of the registry may have removed it already.
                 with suppress(KeyError):
@@ -94,30 +121,36 @@ class ModelUsage:
     def reset(self) -> None:
         """Start over from zero, with a lock that no other thread can hold."""
         self._lock = threading.RLock()
-        self._models.clear()
-        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-            # The values are in files of each process, which cannot be cleared and need not be.
-            return
-        for one in self._made:
-            one.clear()
+        # With this variable, the values are in files of each process, which cannot be cleared and
+        # need not be.
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            for one in self._made:
+                one.clear()
+        # Last, so that no other thread keeps a series that was cleared.
+        self._series.clear()
+        self._further.clear()
 
     def record(self, component: str, api: str, usage: ApiUsage) -> None:
         """Count one call."""
-        key = self._bounded(component, api, usage.model)
-        own = self._own or self._make_own()
-        own.calls.labels(*key, "error" if usage.error_type else "ok").inc()
+        key = (component, api, usage.model)
+        series = self._series.get(key)
+        if series is None:
+            series = self._new_series(key)
+        series["calls", "error" if usage.error_type else "ok"].inc()
         for kind, amount in zip(names.TOKEN_TYPES, usage[2:6], strict=True):
             if amount:
-                own.tokens.labels(*key, kind).inc(amount)
+                series["tokens", kind].inc(amount)
         # They exist from the first call on, so that the first cost and retry are an increase.
-        own.cost.labels(*key).inc(usage.cost)
-        own.retries.labels(*key).inc(usage.retries)
+        for which, amount in (_COST, usage.cost), (_RETRIES, usage.retries):
+            one = series[which]
+            if amount:
+                one.inc(amount)
         if usage.duration is not None:
-            own.duration.labels(*key).observe(usage.duration)
+            series[_DURATION].observe(usage.duration)
         if usage.first_token is not None:
-            own.first_token.labels(*key).observe(usage.first_token)
+            series[_FIRST_TOKEN].observe(usage.first_token)
         if self._with_gen_ai:
-            self._record_gen_ai(key, usage)
+            self._record_gen_ai(series.key, usage)
 
     def _record_gen_ai(self, key: tuple[str, str, str], usage: ApiUsage) -> None:
         metrics = self._gen_ai or self._make_gen_ai()
@@ -130,15 +163,14 @@ class ModelUsage:
         if usage.first_token is not None:
             metrics.first_chunk.labels(*labels).observe(usage.first_token)
 
-    def _bounded(self, component: str, api: str, model: str) -> tuple[str, str, str]:
-        key = (component, api, model)
-        if key in self._models:
-            return key
+    def _new_series(self, key: tuple[str, str, str]) -> _Series:
+        """Return the series of a model, or those of all further ones of its API."""
         with self._lock:
-            if len(self._models) < MAX_MODELS:
-                self._models.add(key)
-                return key
-        return (component, api, OVERFLOW)
+            own = self._own or self._make_own()
+            if len(self._series) >= MAX_MODELS:
+                overflow = (*key[:2], OVERFLOW)
+                return self._further.setdefault(overflow, _Series(own, overflow))
+            return self._series.setdefault(key, _Series(own, key))
 
     def _make_own(self) -> _Metrics:
         with self._lock:

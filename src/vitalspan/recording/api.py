@@ -3,69 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from vitalspan.labels import value_text
 from vitalspan.metrics import OVERFLOW
 from vitalspan.recording.api_call import ApiCall
+from vitalspan.recording.api_usage import ApiUsage
 from vitalspan.recording.enclosing_sessions import CountedKey, EnclosingSession
 from vitalspan.recording.lock_free_counter import LockFreeCounter, amount_of
-from vitalspan.recording.model_durations import DURATION, FIRST_TOKEN, duration_columns
+from vitalspan.recording.model_counter import ModelCounter
+from vitalspan.recording.model_durations import DURATION, FIRST_TOKEN, GRID, columns_of
 from vitalspan.recording.outcome import error_type_of
 from vitalspan.recording.pickling import MonitorPart, rebuild
 from vitalspan.recording.prices import PriceTable
 from vitalspan.runtime.internal_errors import InternalErrors
 
-MODEL_AMOUNTS: Final = (
-    *("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"),
-    "retries",
-)
-"""The amounts that are also counted by model."""
-
 MAX_MODELS: Final = 100
 """The maximum number of models of an API; further ones are counted as `_overflow`."""
-
-
-class ApiUsage(NamedTuple):
-    """The usage of one call to an API.
-
-    Attributes:
-        model: the model that answered; empty if the API has no models.
-        operation: what the model was asked for, as in `gen_ai.operation.name`.
-        input_tokens: all input tokens.
-        output_tokens: all output tokens.
-        cached_tokens: the input tokens that came from the provider's cache.
-        reasoning_tokens: the output tokens that were spent on reasoning.
-        cost: the cost in US dollars.
-        duration: the duration in seconds; None if it was not measured.
-        first_token: seconds until the first token; None if that was not measured.
-        retries: the number of attempts after the first one.
-        error_type: the error of a failed call; empty if it succeeded.
-    """
-
-    model: str = ""
-    operation: str = ""
-    input_tokens: float = 0
-    output_tokens: float = 0
-    cached_tokens: float = 0
-    reasoning_tokens: float = 0
-    cost: float = 0.0
-    duration: float | None = None
-    first_token: float | None = None
-    retries: float = 0
-    error_type: str = ""
-
-    @property
-    def has_details(self) -> bool:
-        """True if there is more than the outcome, the total of tokens and the cost."""
-        tokens = (
-            self.input_tokens,
-            self.output_tokens,
-            self.cached_tokens,
-            self.reasoning_tokens,
-        )
-        measured = self.duration is not None or self.first_token is not None
-        return measured or bool(self.model or self.retries or any(tokens))
 
 
 class UsageRecorder(Protocol):
@@ -107,8 +61,8 @@ class Api(MonitorPart):
         self.errors = LockFreeCounter()
         self.tokens = LockFreeCounter()
         self.cost = LockFreeCounter()
-        self.models: dict[str, dict[str, LockFreeCounter]] = {}
-        """The counters of each model, by column."""
+        self.models: dict[str, ModelCounter] = {}
+        """What each model has counted."""
         self._recording = recording
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -152,43 +106,39 @@ class Api(MonitorPart):
         """
         if not self._recording.enabled:
             return
+        amount = self._amount
         usage = ApiUsage(
             model=value_text(model or ""),
             operation=value_text(operation),
-            input_tokens=self._amount("input_tokens", input_tokens),
-            output_tokens=self._amount("output_tokens", output_tokens),
-            cached_tokens=self._amount("cached_tokens", cached_tokens),
-            reasoning_tokens=self._amount("reasoning_tokens", reasoning_tokens),
-            duration=None if duration is None else self._checked("duration", duration),
-            first_token=None if first_token is None else self._checked("first_token", first_token),
-            retries=self._amount("retries", retries),
+            input_tokens=amount("input_tokens", input_tokens) or 0,
+            output_tokens=amount("output_tokens", output_tokens) or 0,
+            cached_tokens=amount("cached_tokens", cached_tokens) or 0,
+            reasoning_tokens=amount("reasoning_tokens", reasoning_tokens) or 0,
+            duration=None if duration is None else amount("duration", duration),
+            first_token=None if first_token is None else amount("first_token", first_token),
+            retries=amount("retries", retries) or 0,
             error_type=_error_type(error),
         )
         if tokens is None:
             tokens = usage.input_tokens + usage.output_tokens
         if cost is None:
             cost = self._priced(usage)
-        usage = usage._replace(cost=self._amount("cost", cost))
-        self._count(usage, self._amount("tokens", tokens))
+        usage = usage._replace(tokens=amount("tokens", tokens) or 0, cost=amount("cost", cost) or 0)
+        self._count(usage)
         if usage.has_details:
             self._record_usage(usage)
 
-    def _count(self, usage: ApiUsage, tokens: float) -> None:
+    def _count(self, usage: ApiUsage) -> None:
         """Add a call to the counters of the API, of its model and of the open sessions."""
-        outcome = "errors" if usage.error_type else "oks"
-        amounts = {outcome: 1, "tokens": tokens, "cost": usage.cost}
         (self.errors if usage.error_type else self.oks).add()
-        self._add(self.tokens, tokens)
-        self._add(self.cost, usage.cost)
-        if self._recording.open_sessions:
-            self._add_to_session("api", "", amounts)
+        if usage.tokens:
+            self.tokens.add(usage.tokens)
+        if usage.cost:
+            self.cost.add(usage.cost)
         if usage.model:
-            amounts |= {name: getattr(usage, name) for name in MODEL_AMOUNTS}
-            amounts |= duration_columns(DURATION, usage.duration)
-            amounts |= duration_columns(FIRST_TOKEN, usage.first_token)
-            self._add_to_model(usage.model, amounts)
-            if self._recording.open_sessions:
-                self._add_to_session("model", usage.model, amounts)
+            self._counter_of(usage.model).add(usage)
+        if self._recording.open_sessions:
+            self._count_in_session(usage)
 
     def call(self, *, model: str | None = None, operation: str = "chat") -> ApiCall:
         """Return a context manager that times and records a call, for `with` or `async with`.
@@ -203,18 +153,21 @@ class Api(MonitorPart):
         """Yield every counter."""
         yield from (self.oks, self.errors, self.tokens, self.cost)
 
-    def _add_to_model(self, model: str, amounts: Mapping[str, float]) -> None:
-        if model not in self.models and len(self.models) >= MAX_MODELS:
-            model = OVERFLOW
-        columns = self.models.get(model)
-        if columns is None:
-            columns = self.models.setdefault(model, {})
-        for column, amount in amounts.items():
-            if amount:
-                counter = columns.get(column)
-                if counter is None:
-                    counter = columns.setdefault(column, LockFreeCounter())
-                counter.add(amount)
+    def _counter_of(self, model: str) -> ModelCounter:
+        counter = self.models.get(model)
+        if counter is None:
+            bounded = model if len(self.models) < MAX_MODELS else OVERFLOW
+            counter = self.models.setdefault(bounded, ModelCounter())
+        return counter
+
+    def _count_in_session(self, usage: ApiUsage) -> None:
+        self._add_to_session("api", "", usage.api_amounts())
+        if usage.model:
+            amounts = usage.model_amounts()
+            for name, seconds in (DURATION, usage.duration), (FIRST_TOKEN, usage.first_token):
+                if seconds is not None:
+                    amounts |= columns_of(name, seconds, [(GRID.bucket(seconds), 1)])
+            self._add_to_session("model", usage.model, amounts)
 
     def _add_to_session(self, kind: str, model: str, amounts: Mapping[str, float]) -> None:
         counted: CountedKey = (kind, self.component, self.name, model)
@@ -237,10 +190,7 @@ class Api(MonitorPart):
         except Exception:  # noqa: BLE001 - the user's call must not fail
             self._recording.internal_errors.note("api", "the usage of a model could not be counted")
 
-    def _amount(self, what: str, amount: float) -> float:
-        return self._checked(what, amount) or 0
-
-    def _checked(self, what: str, amount: float) -> float | None:
+    def _amount(self, what: str, amount: float) -> float | None:
         """Return an amount; None if a counter cannot take it."""
         try:
             return amount_of(amount)
@@ -248,10 +198,6 @@ class Api(MonitorPart):
             message = f"the {what} of a call to {self.name!r:.80} could not be counted: {fault}"
             self._recording.internal_errors.note("api", message, trace=False)
             return None
-
-    def _add(self, counter: LockFreeCounter, amount: float) -> None:
-        if amount:
-            counter.add(amount)
 
 
 def _error_type(error: BaseException | str | None) -> str:

@@ -37,7 +37,7 @@ class ModelCounts(NamedTuple):
     """The calls to one model of an API, by column.
 
     The columns are `oks`, `errors`, `tokens`, `cost`, those of `MODEL_AMOUNTS`, and those of
-    `duration_columns`; what is 0 may be missing.
+    `columns_of`; what is 0 may be missing.
     """
 
     component: str
@@ -195,9 +195,8 @@ class ProcessCounts:
     def models(self) -> Iterator[ModelCounts]:
         """Yield the counts of every model of every API."""
         for api in list(self.counters.apis.values()):
-            for model, columns in list(api.models.items()):
-                amounts = {column: counter.total() for column, counter in list(columns.items())}
-                yield ModelCounts(api.component, api.name, model, amounts)
+            for model, counter in list(api.models.items()):
+                yield ModelCounts(api.component, api.name, model, counter.amounts())
 
     def slos(self, counters: Mapping[str, SloCounter]) -> Iterator[SloCounts]:
         """Yield the counts of SLOs."""

@@ -1,10 +1,10 @@
-"""A counter that any thread may add to without a lock."""
+"""Sums that any thread may add to without a lock."""
 
 from __future__ import annotations
 
 import math
 import threading
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from vitalspan.labels import value_text
 from vitalspan.runtime.locks import acquire
@@ -38,43 +38,72 @@ def amount_of(value: object) -> float:
     return amount
 
 
-class LockFreeCounter:
-    """A sum of amounts.
+Amount = TypeVar("Amount")
 
-    `add` only appends, which is atomic; amounts are summed in batches and on reading.
+
+class LockFreeSum(Generic[Amount]):
+    """A sum of amounts of any kind.
+
+    Adding only appends, which is atomic; amounts are summed in batches and on reading.
     """
 
-    __slots__ = ("_amounts", "_lock", "_total")
+    __slots__ = ("_amounts", "_lock")
 
     def __init__(self) -> None:
-        self._amounts: list[float] = []
-        self._total: float = 0
+        self._amounts: list[Amount] = []
         self._lock = threading.Lock()
+
+    def _sum_batch(self) -> None:
+        """Sum what was added, unless that is being done already."""
+        # If the lock is taken, the amounts are left to the next batch: an `add` in a signal handler
+        # that interrupts the summing must not wait for itself.
+        lock = self._lock
+        if acquire(lock):
+            try:
+                self._sum()
+            finally:
+                lock.release()
+
+    def _sum_everything(self) -> None:
+        """Sum what was added so far, unless another thread is summing for long."""
+        lock = self._lock
+        if acquire(lock, _PATIENCE):
+            try:
+                self._sum()
+            finally:
+                lock.release()
+
+    def _sum(self) -> None:
+        amounts = self._amounts
+        count = len(amounts)
+        self._include(amounts[:count])
+        del amounts[:count]
+
+    def _include(self, amounts: list[Amount]) -> None:
+        """Add amounts to the sum, in one thread at a time."""
+        raise NotImplementedError
+
+
+class LockFreeCounter(LockFreeSum[float]):
+    """A sum of numbers."""
+
+    __slots__ = ("_total",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._total: float = 0
 
     def add(self, amount: float = 1) -> None:
         """Add an amount."""
         amounts = self._amounts
         amounts.append(amount)
-        # If the lock is taken, the amount is left to the next batch: an `add` in a signal handler
-        # that interrupts the summing must not wait for itself.
         if len(amounts) >= _BATCH:
-            lock = self._lock
-            if acquire(lock):
-                try:
-                    self._sum()
-                finally:
-                    lock.release()
+            self._sum_batch()
 
     def total(self) -> float:
         """Return the sum of everything added so far."""
-        lock = self._lock
-        if not acquire(lock, _PATIENCE):
-            return self._total
-        try:
-            self._sum()
-            return self._total
-        finally:
-            lock.release()
+        self._sum_everything()
+        return self._total
 
     def reset(self) -> None:
         """Start over from zero, with a lock that no other thread can hold."""
@@ -82,8 +111,5 @@ class LockFreeCounter:
         self._amounts.clear()
         self._total = 0
 
-    def _sum(self) -> None:
-        amounts = self._amounts
-        count = len(amounts)
-        self._total = self._total + sum(amounts[:count])
-        del amounts[:count]
+    def _include(self, amounts: list[float]) -> None:
+        self._total = self._total + sum(amounts)

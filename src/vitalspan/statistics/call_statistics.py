@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from vitalspan.recording.api import MODEL_AMOUNTS
+from vitalspan.recording.api_usage import MODEL_AMOUNTS
 from vitalspan.recording.model_durations import DURATION, FIRST_TOKEN
 from vitalspan.statistics.call_text import figures_text, subject_text
 from vitalspan.statistics.duration_statistics import DurationStatistics

@@ -37,7 +37,7 @@ class DurationStatistics:
         """Return the statistics of the durations that are counted in some columns.
 
         Args:
-            name: the first part of the names of the columns, as in `duration_columns`.
+            name: the first part of the names of the columns, as in `columns_of`.
             amounts: amounts by column.
         """
         total, buckets = durations_in(name, amounts)

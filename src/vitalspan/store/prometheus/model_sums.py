@@ -27,7 +27,7 @@ def with_whole_models(every: Iterable[StoredSums]) -> Iterator[StoredSums]:
             if series.kind == _MODEL:
                 columns |= one.extras
             else:
-                columns |= columns_of(series.kind, one.total, one.buckets)
+                columns |= columns_of(series.kind, one.total, one.buckets.items())
     for series, columns in models.values():
         kinds = (columns.get(f"{kind}_tokens", 0.0) for kind in ("input", "output"))
         yield StoredSums(series, extras={**columns, "tokens": sum(kinds)})
