@@ -105,6 +105,26 @@ def test_series_beyond_the_limit_are_added_up_and_read(url, monkeypatch):
     monitor.close()
 
 
+def test_very_many_calls_of_one_duration_are_restored(url, caplog):
+    """More than 16 bits can count, between two ticks."""
+    clock, monitor = service(url)
+    for calls in (70_000, 2):
+        for _ in range(calls):
+            with monitor.operation("pay"):
+                pass
+        clock.advance(5)
+        monitor.tick()
+    monitor.close()
+    clock, monitor = service(url, wall=clock.wall() + 60)
+    monitor.tick()
+    (restored,) = monitor.evaluation.history.operations.all
+    calls = {}
+    restored.add_buckets(calls, 0, len(restored.times))
+    assert list(calls.values()) == [70_002]
+    assert not caplog.records
+    monitor.close()
+
+
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_period_has_its_calls(tmp_path_factory, data):

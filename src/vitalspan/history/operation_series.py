@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from vitalspan.history.entry_buckets import EntryBuckets
 from vitalspan.history.time_series import TimeSeries
 from vitalspan.recording.buckets import BucketGrid
 from vitalspan.recording.duration_histogram import NO_SPREAD
@@ -42,7 +43,7 @@ class OperationSeries(TimeSeries):
         series: the same.
     """
 
-    __slots__ = ("_calls", "_ends", "_indexes", "_longest", "_shortest", "series")
+    __slots__ = ("_buckets", "_longest", "_shortest", "series")
 
     def __init__(
         self,
@@ -52,9 +53,7 @@ class OperationSeries(TimeSeries):
     ) -> None:
         super().__init__(series.all_labels(), base, since)
         self.series = series
-        self._ends = array("I")
-        self._indexes = array("H")
-        self._calls: array[int] = array("H")
+        self._buckets = EntryBuckets()
         self._shortest = array("d")
         self._longest = array("d")
 
@@ -88,9 +87,7 @@ class OperationSeries(TimeSeries):
         for name, amount in details.measures.items():
             values[MEASURE_COLUMN + name] = amount
         self.append(now, values)
-        self._indexes.extend(fresh.buckets.keys())
-        self._calls = _extend(self._calls, fresh.buckets.values())
-        self._ends.append(len(self._indexes))
+        self._buckets.append(fresh.buckets)
         _, shortest, longest = fresh.spread
         self._shortest.append(shortest)
         self._longest.append(longest)
@@ -98,10 +95,8 @@ class OperationSeries(TimeSeries):
     def begin_at_first_entry(self) -> None:
         """Treat the first entry as counted before it, at an unknown time."""
         super().begin_at_first_entry()
-        if self._ends:
-            calls = self._ends[0]
-            del self._indexes[:calls], self._calls[:calls]
-            self._ends = array("I", [end - calls for end in self._ends])
+        if self.times:
+            self._buckets.clear_first()
             self._shortest[0], self._longest[0] = NO_SPREAD.shortest, NO_SPREAD.longest
 
     def prepend_calls(
@@ -115,16 +110,7 @@ class OperationSeries(TimeSeries):
             buckets: the calls of each entry, by fine bucket.
             extremes: the shortest and the longest duration of each entry in seconds.
         """
-        indexes, ends = array("H"), array("I")
-        calls: array[int] = array("H")
-        for one in buckets:
-            indexes.extend(one.keys())
-            calls = _extend(calls, one.values())
-            ends.append(len(indexes))
-        shift = len(indexes)
-        self._indexes = indexes + self._indexes
-        self._calls = _extend(calls, self._calls)
-        self._ends = ends + array("I", [end + shift for end in self._ends])
+        self._buckets.prepend(buckets)
         self._shortest = array("d", [least for least, _ in extremes]) + self._shortest
         self._longest = array("d", [greatest for _, greatest in extremes]) + self._longest
 
@@ -141,13 +127,11 @@ class OperationSeries(TimeSeries):
         """Return the calls of an entry."""
         columns = self.columns
         counts, totals, squares = columns["count"], columns["total"], columns["squares"]
-        end = self._ends[entry]
         if entry:
             before = entry - 1
-            begin = self._ends[before]
             count, total, square = counts[before], totals[before], squares[before]
         else:
-            base, begin = self.base, 0
+            base = self.base
             count, total, square = (base.get(name, 0.0) for name in ("count", "total", "squares"))
         return (
             int(counts[entry] - count),
@@ -155,8 +139,7 @@ class OperationSeries(TimeSeries):
             squares[entry] - square,
             self._shortest[entry],
             self._longest[entry],
-            self._indexes[begin:end],
-            self._calls[begin:end],
+            *self._buckets.of(entry),
         )
 
     def add_buckets(self, sums: dict[int, int], first: int, after: int, sign: int = 1) -> None:
@@ -168,43 +151,14 @@ class OperationSeries(TimeSeries):
             after: the index after the last entry.
             sign: 1 or -1.
         """
-        if first >= after:
-            return
-        ends = self._ends
-        begin, end = (ends[first - 1] if first else 0), ends[after - 1]
-        for bucket, calls in zip(self._indexes[begin:end], self._calls[begin:end], strict=True):
-            sums[bucket] = sums.get(bucket, 0) + sign * calls
+        self._buckets.add_to(sums, first, after, sign)
 
     def _keep(self, kept: Sequence[int], first: int) -> None:
-        indexes, ends = array("H"), array("I")
-        calls: array[int] = array("H")
-        shortest, longest = array("d"), array("d")
-        merged_from = first
-        done = self._ends[first - 1] if first else 0
-        for entry in kept:
-            end = self._ends[entry]
-            merged: dict[int, int] = {}
-            for bucket, count in zip(self._indexes[done:end], self._calls[done:end], strict=True):
-                merged[bucket] = merged.get(bucket, 0) + count
-            indexes.extend(merged.keys())
-            calls = _extend(calls, merged.values())
-            ends.append(len(indexes))
-            done = end
-            least, greatest = self.extremes(merged_from, entry + 1)
-            shortest.append(least)
-            longest.append(greatest)
-            merged_from = entry + 1
-        self._shortest, self._longest = shortest, longest
-        self._indexes, self._calls, self._ends = indexes, calls, ends
+        self._buckets.keep(kept, first)
+        begins = [first, *(entry + 1 for entry in kept)]
+        extremes = [
+            self.extremes(begin, entry + 1) for begin, entry in zip(begins, kept, strict=False)
+        ]
+        self._shortest = array("d", [shortest for shortest, _ in extremes])
+        self._longest = array("d", [longest for _, longest in extremes])
         super()._keep(kept, first)
-
-
-def _extend(calls: array[int], more: Collection[int]) -> array[int]:
-    """Append counts, to an array of a wider type if they are too large for this one."""
-    size = len(calls)
-    try:
-        calls.extend(more)
-    except OverflowError:
-        del calls[size:]
-        return _extend(array("I" if calls.typecode == "H" else "Q", calls), more)
-    return calls

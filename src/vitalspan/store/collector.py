@@ -132,7 +132,7 @@ class Collector:
     ) -> None:
         """Add the calls of operations of one group that have the same buckets."""
         group, grid = key
-        found: dict[Frame, tuple[list[int], list[int], array[int], list[int]]] = {}
+        found: dict[Frame, tuple[list[int], list[int], list[int], list[int]]] = {}
         tick = math.nan
         for _, place, series in members:
             times = series.times
@@ -140,7 +140,7 @@ class Collector:
                 if times[entry] != tick:
                     tick = times[entry]
                     frame = frames.at(tick, group)
-                    found_here = found.setdefault(frame, ([], [], array("H"), []))
+                    found_here = found.setdefault(frame, ([], [], [], []))
                     places, sizes, fine, numbers = found_here
                     counts, totals, sums = frame.counts, frame.totals, frame.squares
                     least, greatest = frame.shortest, frame.longest
