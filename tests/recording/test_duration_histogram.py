@@ -141,6 +141,18 @@ def test_counts_may_be_large(many: int) -> None:
     assert filled.exponential().count == 3 * many + 2
 
 
+@given(SAMPLES, SAMPLES, BOUNDARIES)
+def test_what_was_counted_since_an_earlier_state(
+    before: list[float], after: list[float], boundaries: tuple[float, ...]
+) -> None:
+    both, earlier = histogram(before + after, boundaries), histogram(before, boundaries)
+    assert both.since(earlier) == dict(histogram(after, boundaries).items())
+    # Any two histograms of a grid can be compared.
+    assert earlier.since(both) == {}
+    more = Counter(dict(histogram(after, boundaries).items())) - Counter(dict(earlier.items()))
+    assert histogram(after, boundaries).since(earlier) == more
+
+
 def test_nothing_counted_has_no_buckets() -> None:
     empty = DurationHistogram(grid_of(DURATION_BOUNDARIES))
     assert empty.cumulative() == (0,) * (len(DURATION_BOUNDARIES) + 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from vitalspan.history.model_index import ModelIndex
 from vitalspan.history.operation_series import OperationSeries
 from vitalspan.history.registry_metrics import (
     MetricReader,
@@ -56,7 +57,7 @@ class History:
         self.operations: SeriesIndex[OperationSeries] = SeriesIndex(OPERATION)
         self.caches: SeriesIndex[TimeSeries] = SeriesIndex("cache")
         self.apis: SeriesIndex[TimeSeries] = SeriesIndex("api")
-        self.models: SeriesIndex[TimeSeries] = SeriesIndex("model")
+        self.models = ModelIndex()
         self.slos: SeriesIndex[TimeSeries] = SeriesIndex("slo")
         self._indexes: tuple[SeriesIndex[Any], ...] = (
             *(self.operations, self.caches, self.apis, self.models, self.slos),
@@ -105,10 +106,7 @@ class History:
             labels = {COMPONENT: api.component, "api": api.name}
             values = {name: getattr(api, name) for name in ("oks", "errors", "tokens", "cost")}
             self._note(self.apis, labels, now, values)
-        for component, name, model, amounts in self.counts.models():
-            self._note(
-                self.models, {COMPONENT: component, "api": name, "model": model}, now, amounts
-            )
+        self.models.note(now, self.counts.models(), self.ticks)
         self.metrics.observe(now, samples, self.ticks)
         return True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 _CHECK: Final = 64
@@ -97,6 +97,16 @@ class TimeSeries:
         """Return the latest value of a column."""
         values = self.columns.get(column)
         return values[-1] if values else self.base.get(column, 0.0)
+
+    def increase_in(self, entry: int, column: str) -> float:
+        """Return the increase of a column in an entry."""
+        values = self.columns[column]
+        return values[entry] - (values[entry - 1] if entry else self.base.get(column, 0.0))
+
+    def increases_in(self, entry: int) -> Iterator[tuple[str, float]]:
+        """Yield the increase of each column in an entry."""
+        for name in self.columns:
+            yield name, self.increase_in(entry, name)
 
     def increase(self, column: str, start: float) -> float:
         """Return the increase of a counter since a tick."""

@@ -11,8 +11,8 @@ from vitalspan.recording.api_call import ApiCall
 from vitalspan.recording.api_usage import ApiUsage
 from vitalspan.recording.enclosing_sessions import CountedKey, EnclosingSession
 from vitalspan.recording.lock_free_counter import LockFreeCounter, amount_of
+from vitalspan.recording.model_amounts import DURATION, FIRST_TOKEN, GRID, columns_of
 from vitalspan.recording.model_counter import ModelCounter
-from vitalspan.recording.model_durations import DURATION, FIRST_TOKEN, GRID, columns_of
 from vitalspan.recording.outcome import error_type_of
 from vitalspan.recording.pickling import MonitorPart, rebuild
 from vitalspan.recording.prices import PriceTable
@@ -166,7 +166,7 @@ class Api(MonitorPart):
             amounts = usage.model_amounts()
             for name, seconds in (DURATION, usage.duration), (FIRST_TOKEN, usage.first_token):
                 if seconds is not None:
-                    amounts |= columns_of(name, seconds, [(GRID.bucket(seconds), 1)])
+                    amounts |= columns_of(name, seconds, {GRID.bucket(seconds): 1})
             self._add_to_session("model", usage.model, amounts)
 
     def _add_to_session(self, kind: str, model: str, amounts: Mapping[str, float]) -> None:

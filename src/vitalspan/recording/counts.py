@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from vitalspan.recording.counters import CounterTable
+from vitalspan.recording.model_amounts import ModelAmounts
 from vitalspan.recording.recorder import Recorder
 from vitalspan.recording.series import Series
 from vitalspan.recording.slo_counter import SloCounter
@@ -34,16 +35,12 @@ class ApiCounts(NamedTuple):
 
 
 class ModelCounts(NamedTuple):
-    """The calls to one model of an API, by column.
-
-    The columns are `oks`, `errors`, `tokens`, `cost`, those of `MODEL_AMOUNTS`, and those of
-    `columns_of`; what is 0 may be missing.
-    """
+    """The calls to one model of an API."""
 
     component: str
     api: str
     model: str
-    amounts: Mapping[str, float]
+    amounts: ModelAmounts
 
 
 class SloCounts(NamedTuple):

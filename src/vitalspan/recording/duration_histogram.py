@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import accumulate
+from itertools import accumulate, chain, islice, repeat
 from operator import sub
 from typing import Final, NamedTuple
 
@@ -130,6 +130,19 @@ class DurationHistogram:
         """Yield the indexes of the non-empty fine buckets, ascending, and their counts."""
         first, fine = self._fine
         return ((bucket, count) for bucket, count in enumerate(fine, first) if count)
+
+    def since(self, earlier: DurationHistogram) -> dict[int, int]:
+        """Return the fine buckets with more durations than earlier, and how many more.
+
+        Args:
+            earlier: the histogram of some of the durations, in the same grid.
+        """
+        first, fine = self._fine
+        known_first, known = earlier._fine
+        listed = islice(known, max(0, first - known_first), None)
+        before = chain(repeat(0, max(0, known_first - first)), listed, repeat(0))
+        differences = enumerate(map(sub, fine, before), first)
+        return {bucket: more for bucket, more in differences if more > 0}
 
     def listed(self) -> tuple[int, list[int]]:
         """Return the first listed bucket, and the counts from that bucket on."""

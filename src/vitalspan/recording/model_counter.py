@@ -7,7 +7,7 @@ from typing import Final
 from vitalspan.recording.api_usage import ApiUsage
 from vitalspan.recording.duration_histogram import DurationHistogram
 from vitalspan.recording.lock_free_counter import LockFreeSum
-from vitalspan.recording.model_durations import DURATION, FIRST_TOKEN, GRID, columns_of
+from vitalspan.recording.model_amounts import DURATION, FIRST_TOKEN, GRID, ModelAmounts
 
 _BATCH: Final = 8
 """The number of calls to add up at once; until then each of them takes half a kilobyte."""
@@ -33,13 +33,13 @@ class ModelCounter(LockFreeSum[ApiUsage]):
         if len(calls) >= _BATCH:
             self._sum_batch()
 
-    def amounts(self) -> dict[str, float]:
-        """Return the sums of everything added so far, by column; what is 0 may be missing."""
+    def amounts(self) -> ModelAmounts:
+        """Return the sums of everything added so far."""
         self._sum_everything()
-        amounts = self._sums.copy()
-        for name, histogram in self._durations.copy().items():
-            amounts |= columns_of(name, histogram.total, histogram.items())
-        return amounts
+        durations = self._durations.copy()
+        return ModelAmounts(
+            self._sums.copy(), {name: one.plus({}, 0.0) for name, one in durations.items()}
+        )
 
     def _include(self, amounts: list[ApiUsage]) -> None:
         sums = self._sums

@@ -8,6 +8,7 @@ from typing import Final
 from vitalspan.metrics import OVERFLOW
 from vitalspan.recording.enclosing_sessions import CountedKey
 from vitalspan.recording.lock_free_counter import LockFreeCounter
+from vitalspan.recording.model_amounts import ModelAmounts
 from vitalspan.statistics.call_statistics import (
     ApiStatistics,
     CacheStatistics,
@@ -55,7 +56,7 @@ class SessionAmounts:
         """Yield the calls to each API."""
         models: dict[tuple[str, str], list[ModelStatistics]] = {}
         for (_, component, name, model), totals in self._of(_MODEL):
-            figures = ModelStatistics.of(model, totals)
+            figures = ModelStatistics.of(model, ModelAmounts.of_columns(totals))
             models.setdefault((component, name), []).append(figures)
         for (_, component, name, _), totals in self._of("api"):
             own = models.get((component, name), ())

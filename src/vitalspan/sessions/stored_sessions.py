@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any, Final
 
 from vitalspan.recording.call_record import CallRecord
-from vitalspan.recording.model_durations import DURATION, FIRST_TOKEN
+from vitalspan.recording.model_amounts import DURATION, FIRST_TOKEN
 from vitalspan.sessions.session_statistics import SessionStatistics
 from vitalspan.statistics.call_statistics import (
     ApiStatistics,

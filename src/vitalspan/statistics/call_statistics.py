@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vitalspan.recording.api_usage import MODEL_AMOUNTS
-from vitalspan.recording.model_durations import DURATION, FIRST_TOKEN
+from vitalspan.recording.model_amounts import DURATION, FIRST_TOKEN, ModelAmounts
 from vitalspan.statistics.call_text import figures_text, subject_text
 from vitalspan.statistics.duration_statistics import DurationStatistics
 
@@ -89,16 +89,16 @@ class ModelStatistics:
     first_token: DurationStatistics = field(default_factory=DurationStatistics)
 
     @classmethod
-    def of(cls, model: str, amounts: Mapping[str, float]) -> ModelStatistics:
-        """Return the figures of a model, from its counts by column; what is missing is 0."""
-        errors = amounts.get("errors", 0)
+    def of(cls, model: str, amounts: ModelAmounts) -> ModelStatistics:
+        """Return the figures of a model."""
+        sums, durations = amounts.sums, amounts.durations
         return cls(
             model,
-            amounts.get("oks", 0) + errors,
-            errors,
-            **{name: amounts.get(name, 0) for name in ("tokens", "cost", *MODEL_AMOUNTS)},
-            duration=DurationStatistics.of(DURATION, amounts),
-            first_token=DurationStatistics.of(FIRST_TOKEN, amounts),
+            amounts.calls,
+            sums.get("errors", 0),
+            **{name: sums.get(name, 0) for name in ("tokens", "cost", *MODEL_AMOUNTS)},
+            duration=DurationStatistics.of(durations.get(DURATION)),
+            first_token=DurationStatistics.of(durations.get(FIRST_TOKEN)),
         )
 
     def to_dict(self) -> dict[str, Any]:

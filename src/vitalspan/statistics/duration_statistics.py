@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vitalspan.recording.model_durations import GRID, durations_in
+from vitalspan.recording.duration_histogram import DurationHistogram
 from vitalspan.statistics.quantiles import bucket_durations, quantile_of
 
 
@@ -33,19 +32,13 @@ class DurationStatistics:
     p99: float | None = None
 
     @classmethod
-    def of(cls, name: str, amounts: Mapping[str, float]) -> DurationStatistics:
-        """Return the statistics of the durations that are counted in some columns.
-
-        Args:
-            name: the first part of the names of the columns, as in `columns_of`.
-            amounts: amounts by column.
-        """
-        total, buckets = durations_in(name, amounts)
-        durations = bucket_durations({GRID: buckets})
-        count = sum(buckets.values())
-        if not count:
+    def of(cls, histogram: DurationHistogram | None) -> DurationStatistics:
+        """Return the statistics of durations of which the sum and the buckets are known."""
+        if histogram is None or not histogram.count:
             return cls()
-        mean = total / count
+        count = histogram.count
+        mean = histogram.total / count
+        durations = bucket_durations({histogram.grid: dict(histogram.items())})
         # A mean beyond the middles of all buckets says more than these, as that of one call does.
         shortest, longest = min(mean, durations[0][0]), max(mean, durations[-1][0])
         if count == 1:

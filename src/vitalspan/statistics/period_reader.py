@@ -179,8 +179,8 @@ def _api_statistics(
 ) -> Iterator[ApiStatistics]:
     by_api: dict[tuple[str, str], list[ModelStatistics]] = {}
     for component, api, model, amounts in models:
-        figures = ModelStatistics.of(model, amounts)
-        if figures.calls:
+        if amounts.calls:
+            figures = ModelStatistics.of(model, amounts)
             by_api.setdefault((component, api), []).append(figures)
     for component, name, oks, errors, tokens, cost in apis:
         own = by_api.get((component, name), ())

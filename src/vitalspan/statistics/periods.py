@@ -164,8 +164,7 @@ class Window:
     def models(self) -> Iterator[ModelCounts]:
         """Yield the calls to models of APIs."""
         for track in self._history.models.all:
-            labels = track.labels
-            amounts = dict(zip(track.columns, self._grown(track, *track.columns), strict=True))
+            labels, amounts = track.labels, track.amounts(self._start, self._end)
             yield ModelCounts(labels[COMPONENT], labels["api"], labels["model"], amounts)
 
     def _grown(self, track: TimeSeries, *columns: str) -> list[float]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vitalspan.metrics import COMPONENT, OPERATION
 from vitalspan.recording.counts import ApiCounts, CacheCounts, ModelCounts
+from vitalspan.recording.model_amounts import ModelAmounts
 from vitalspan.statistics.call_sums import CallSums
 from vitalspan.statistics.periods import Key, KeyOf, SeriesNames
 from vitalspan.store.protocol import StoredSeries
@@ -80,8 +81,8 @@ class StoredWindow:
     def models(self) -> Iterator[ModelCounts]:
         """Yield the calls to models of APIs."""
         for stored in self._of_kind("model"):
-            labels = _labels(stored.series)
-            yield ModelCounts(labels[COMPONENT], labels["api"], labels["model"], stored.extras)
+            labels, amounts = _labels(stored.series), ModelAmounts.of_columns(stored.extras)
+            yield ModelCounts(labels[COMPONENT], labels["api"], labels["model"], amounts)
 
     def _of_kind(self, kind: str) -> Iterable[StoredSums]:
         return [one for one in self._series if one.series.kind == kind]

@@ -159,7 +159,7 @@ class Collector:
                 numbers.extend(calls)
                 if len(series.columns) > _OF_EVERY_CALL:
                     if "errors" in series.columns:
-                        frame.errors[place] += int(_grown(series, "errors", entry))
+                        frame.errors[place] += int(series.increase_in(entry, "errors"))
                     _add_extras(frame, place, series, entry, CALL_COLUMNS)
         plain = self._plain.get(grid) or self._plain.setdefault(grid, PlainBuckets(grid))
         for frame, (places, sizes, fine, numbers) in found.items():
@@ -211,17 +211,10 @@ def _between(times: array[float], since: float, until: float) -> Sequence[int]:
     return range(bisect_right(times, since), bisect_right(times, until))
 
 
-def _grown(series: TimeSeries, column: str, entry: int) -> float:
-    values = series.columns[column]
-    return values[entry] - (values[entry - 1] if entry else series.base.get(column, 0.0))
-
-
 def _add_extras(
     frame: Frame, place: int, series: TimeSeries, entry: int, left_out: tuple[str, ...]
 ) -> None:
-    for column in series.columns:
-        if column not in left_out:
-            grown = _grown(series, column, entry)
-            if grown:
-                key = (place, column)
-                frame.extras[key] = frame.extras.get(key, 0.0) + grown
+    for column, grown in series.increases_in(entry):
+        if grown and column not in left_out:
+            key = (place, column)
+            frame.extras[key] = frame.extras.get(key, 0.0) + grown

@@ -72,7 +72,7 @@ class HistoryRestorer:
         )
         began = min(self._began, written)
         first_tick = history.ticks.times[0]
-        for sums in [*entries.values(), *slos.values()]:
+        for sums in [*sorted(entries.values(), key=_model_calls, reverse=True), *slos.values()]:
             self._put(sums[0][1].series, [one for one in sums if one[0] <= first_tick])
         for index in indexes:
             index.horizon = max(index.horizon, min(now - retention, first_tick))
@@ -108,18 +108,8 @@ class HistoryRestorer:
         if not entries:
             return
         times = [time for time, _ in entries]
-        if series.kind == "operation":
-            track: TimeSeries = self._operation(series)
-        else:
-            indexes = {
-                "cache": self._history.caches,
-                "api": self._history.apis,
-                "model": self._history.models,
-                "slo": self._history.slos,
-            }
-            labels = {**overflow_labels(series.kind), **series.labels}
-            track = self._history.time_series(indexes[series.kind], labels)
-        if track.times and track.times[0] <= times[-1]:
+        track = self._track(series)
+        if track is None or (track.times and track.times[0] <= times[-1]):
             return
         track.prepend(times, [dict(_grown(one)) for _, one in entries])
         track.since = min(track.since, times[0])
@@ -129,6 +119,17 @@ class HistoryRestorer:
                 [to_grid.of(one.buckets) for _, one in entries],
                 [(one.shortest, one.longest) for _, one in entries],
             )
+
+    def _track(self, series: StoredSeries) -> TimeSeries | None:
+        """Return the time series for a stored one; None if there is no place for it."""
+        if series.kind == "operation":
+            return self._operation(series)
+        history, labels = self._history, {**overflow_labels(series.kind), **series.labels}
+        if series.kind == "model":
+            key = labels[COMPONENT], labels["api"], labels["model"]
+            return history.models.series_of(key, since=history.ticks.times[-1])
+        indexes = {"cache": history.caches, "api": history.apis, "slo": history.slos}
+        return history.time_series(indexes[series.kind], labels)
 
     def _operation(self, series: StoredSeries) -> OperationSeries:
         labels = {**series.labels}
@@ -152,6 +153,15 @@ class _Buckets:
                 there = self._known[bucket] = self._grid.bucket(PLAIN_GRID.middle(bucket))
             result[there] = result.get(there, 0) + calls
         return result
+
+
+def _model_calls(entries: Sequence[tuple[float, StoredSums]]) -> float:
+    """Return the number of calls to a model, so that the most called ones are restored; else 0."""
+    return sum(
+        one.extras.get("oks", 0) + one.extras.get("errors", 0)
+        for _, one in entries
+        if one.series.kind == "model"
+    )
 
 
 def _grown(sums: StoredSums) -> Iterator[tuple[str, float]]:

@@ -11,6 +11,7 @@ from vitalspan.history.history import DEFAULT_RETENTION
 from vitalspan.history.registry_metrics import Samples
 from vitalspan.history.samples.reading import Reading
 from vitalspan.history.ticks import Ticks
+from vitalspan.recording.model_amounts import ModelAmounts
 from vitalspan.workers.followed_history import FollowedHistory
 from vitalspan.workers.journal import Journal
 from vitalspan.workers.slo_history import SloHistory
@@ -41,7 +42,7 @@ class HistoryJournal:
         self._journal = Journal(directory, boot, DEFAULT_RETENTION)
         self.followed = FollowedHistory(workers, self._journal)
         self._slos = SloHistory(directory, boot)
-        self._models: dict[ModelKey, dict[str, float]] = {}
+        self._models: dict[ModelKey, ModelAmounts] = {}
 
     def note(self, now: float, samples: Samples, reading: Reading) -> None:
         """Write the observations of a tick.
@@ -86,11 +87,15 @@ class HistoryJournal:
         if writes:
             self._begin_journal(history.ticks.times[0], past=past)
 
-    def _changed_models(self, *, everything: bool) -> dict[ModelKey, dict[str, float]]:
-        """Return the counts of the models that have changed since the last entry, or all."""
+    def _changed_models(self, *, everything: bool) -> dict[ModelKey, ModelAmounts]:
+        """Return the amounts of the models that were called since the last entry, or of all."""
         known = {} if everything else self._models
         self._models = self._workers.counts.counts.models
-        return {key: amounts for key, amounts in self._models.items() if known.get(key) != amounts}
+        return {
+            key: amounts
+            for key, amounts in self._models.items()
+            if key not in known or known[key].sums != amounts.sums
+        }
 
     def _replay(self, now: float) -> bool:
         """Replay the journal into the history; return whether there was anything."""

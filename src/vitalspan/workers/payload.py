@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
+from vitalspan.recording.model_amounts import ModelAmounts
 from vitalspan.workers.compact_json import dump
 from vitalspan.workers.encoded_series import EncodedSeries, encode_columns, encode_series
 from vitalspan.workers.merged_registry import Row, rows_of
@@ -65,7 +66,8 @@ class Payload:
             for key, values in self._rows[name]:
                 add_columns(sums, key, values)
         for key, amounts in self._rows["models"]:
-            add_amounts(counts.models.setdefault(key, {}), amounts.items())
+            known = counts.models.get(key)
+            counts.models[key] = amounts if known is None else known.plus(amounts)
         for name in ("internal_errors", "collector_errors", "totals"):
             add_amounts(getattr(counts, name), self._rows[name].items())
 
@@ -117,7 +119,7 @@ def head_of(counts: WorkerCounts) -> dict[str, Any]:
     return {
         "caches": [[*key, *values] for key, values in counts.caches.items()],
         "apis": [[*key, *values] for key, values in counts.apis.items()],
-        "models": [[*key, amounts] for key, amounts in counts.models.items()],
+        "models": [[*key, *amounts.to_document()] for key, amounts in counts.models.items()],
         "slos": [[*key, *values] for key, values in counts.slos.items()],
         "internal_errors": counts.internal_errors,
         "collector_errors": counts.collector_errors,
@@ -140,8 +142,8 @@ def _rows(head: Mapping[str, Any]) -> dict[str, Any]:
         "apis": [((str(one[0]), str(one[1])), _numbers(one[2:6])) for one in head["apis"]],
         # Earlier versions did not share them.
         "models": [
-            ((str(component), str(api), str(model)), _amounts(amounts))
-            for component, api, model, amounts in head.get("models", ())
+            ((str(component), str(api), str(model)), ModelAmounts.of_document(*amounts))
+            for component, api, model, *amounts in head.get("models", ())
         ],
         "slos": [
             ((one[0], one[1], tuple((name, value) for name, value in one[2])), _numbers(one[3:5]))

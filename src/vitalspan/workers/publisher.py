@@ -190,7 +190,7 @@ class Publisher:
         for api in self._counts.apis():
             counts.apis[api[:2]] = list(api[2:])
         for model in self._counts.models():
-            counts.models[model[:3]] = dict(model.amounts)
+            counts.models[model[:3]] = model.amounts
         counts.registry = self._registry.rows(fresh=fresh)
         recorded = (
             series

@@ -11,6 +11,7 @@ from vitalspan.labels import Labels
 from vitalspan.recording.buckets import grid_of
 from vitalspan.recording.detail_counts import DetailCounts
 from vitalspan.recording.duration_histogram import NO_SPREAD, DurationHistogram, Spread
+from vitalspan.recording.model_amounts import ModelAmounts
 
 SloKey = tuple[str, str, Labels]
 """The name of an SLO, its definition, and the labels that separate its budgets."""
@@ -144,7 +145,7 @@ class WorkerCounts:
         series: the operations, by the encoded key of their labels.
         caches: hits and misses, by component and name.
         apis: successful calls, failed calls, tokens and cost, by component and name.
-        models: the columns of each model, by component, API and model.
+        models: the amounts of each model, by component, API and model.
         slos: events, and the bad ones among them.
         internal_errors: the internal errors, by where they happened.
         collector_errors: how often each type of collector was left out of a scrape.
@@ -156,7 +157,7 @@ class WorkerCounts:
     series: dict[bytes, SeriesCounts] = field(default_factory=dict)
     caches: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     apis: dict[tuple[str, str], list[float]] = field(default_factory=dict)
-    models: dict[ModelKey, dict[str, float]] = field(default_factory=dict)
+    models: dict[ModelKey, ModelAmounts] = field(default_factory=dict)
     slos: dict[SloKey, list[float]] = field(default_factory=dict)
     internal_errors: dict[str, int] = field(default_factory=dict)
     collector_errors: dict[str, int] = field(default_factory=dict)

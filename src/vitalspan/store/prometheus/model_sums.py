@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from vitalspan.recording.model_durations import DURATION, FIRST_TOKEN, columns_of
+from vitalspan.recording.model_amounts import DURATION, FIRST_TOKEN, columns_of
 from vitalspan.store.protocol import StoredSeries
 from vitalspan.store.stored_sums import StoredSums
 
@@ -27,7 +27,7 @@ def with_whole_models(every: Iterable[StoredSums]) -> Iterator[StoredSums]:
             if series.kind == _MODEL:
                 columns |= one.extras
             else:
-                columns |= columns_of(series.kind, one.total, one.buckets.items())
+                columns |= columns_of(series.kind, one.total, one.buckets)
     for series, columns in models.values():
         kinds = (columns.get(f"{kind}_tokens", 0.0) for kind in ("input", "output"))
         yield StoredSums(series, extras={**columns, "tokens": sum(kinds)})

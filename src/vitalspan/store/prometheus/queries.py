@@ -10,7 +10,7 @@ from vitalspan import metrics as names
 from vitalspan.history.operation_series import ERROR_COLUMN, MEASURE_COLUMN
 from vitalspan.promql.expression import Aggregation, VectorSelector, call
 from vitalspan.promql.matchers import Matcher
-from vitalspan.recording.model_durations import DURATION, FIRST_TOKEN
+from vitalspan.recording.model_amounts import DURATION, FIRST_TOKEN
 from vitalspan.units import range_text
 
 BUCKETS: Final = "buckets"
