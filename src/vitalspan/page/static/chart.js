@@ -45,8 +45,8 @@ function color(/** @type {string} */ name) {
 }
 
 /** What a plot is created with: values may change in one that is there already, but not this. */
-function drawing(/** @type {Chart} */ { lines, axis, least, height, binary }) {
-  return JSON.stringify([lines.map((line) => [line.color, line.filled]), axis.step, least, height, binary]);
+function drawing(/** @type {Chart} */ { lines, least, height, binary }) {
+  return JSON.stringify([lines.map((line) => [line.color, line.filled]), least, height, binary]);
 }
 
 /** The values in words, for people who cannot see them. */
@@ -68,6 +68,13 @@ const nearness = new IntersectionObserver((entries) => {
 }, { rootMargin: "400px" });
 addEventListener("beforeprint", () => {
   for (const one of shown.values()) one.come(true);
+});
+addEventListener("afterprint", () => {
+  for (const element of shown.keys()) {
+    // The observer tells again which of them are near.
+    nearness.unobserve(element);
+    nearness.observe(element);
+  }
 });
 
 /** The common part of both kinds: uPlot, which is created again for a new width or theme. */
@@ -92,6 +99,10 @@ class Plot {
   destroy() {
     this.observer.disconnect();
     removeEventListener("themechange", this.redraw);
+    this.erase();
+  }
+
+  erase() {
     this.plot?.destroy();
     this.plot = null;
   }
@@ -120,8 +131,7 @@ class Plot {
   }
 
   draw() {
-    this.plot?.destroy();
-    this.plot = null;
+    this.erase();
     this.describe();
     if (!this.width) return;
     const uPlot = /** @type {any} */ (window).uPlot;
@@ -141,11 +151,10 @@ class Plot {
   }
 
   scales() {
-    const { axis, least = 0 } = this.data;
+    const { least = 0 } = this.data;
     return {
       x: { time: true, range: () => [this.data.axis.times[0] - this.data.axis.step / 2, this.data.axis.times.at(-1)] },
       y: { range: (/** @type {any} */ _, /** @type {number} */ _low, /** @type {number} */ high) => [0, Math.max(least, (high || 0) * 1.12) || 1] },
-      step: axis.step,
     };
   }
 }
@@ -178,15 +187,14 @@ class Sparkline extends Plot {
 
   draw() {
     if (this.near) super.draw();
+    // What was drawn for another theme is drawn anew when it is scrolled into view.
+    else this.erase();
   }
 
   update(/** @type {any} */ data) {
     if (this.near || !this.plot) return super.update(data);
     // It is drawn when it is scrolled into view.
-    if (drawing(this.data) !== drawing(data)) {
-      this.plot.destroy();
-      this.plot = null;
-    }
+    if (drawing(this.data) !== drawing(data)) this.erase();
     this.data = data;
     this.late = true;
     this.describe();
@@ -211,20 +219,27 @@ class TimeChart extends Plot {
   constructor(/** @type {HTMLElement} */ element, /** @type {any} */ data) {
     super(element, data);
     this.index = null;
-    this.head = h("div", { class: "chart-head" });
-    element.append(this.head, this.canvas);
+    this.title = h("div", { class: "chart-title" });
+    this.values = h("div");
+    element.append(h("div", { class: "chart-head" }, this.title, this.values), this.canvas);
     this.begin();
-    this.read();
+    this.head();
   }
 
   update(/** @type {any} */ data) {
     super.update(data);
+    this.head();
+  }
+
+  /** Show what does not depend on the cursor, and the values. */
+  head() {
+    render(this.title, h("h2", {}, this.data.title), this.data.action);
     this.read();
   }
 
   /** Show the values of the lines, at the cursor or the latest ones. */
   read() {
-    const { title, lines, format, axis, action, marks = [] } = this.data;
+    const { lines, format, axis, marks = [] } = this.data;
     const at = this.index === null ? null : axis.times[this.index];
     const near = at === null ? null : marks.find((/** @type {import("./marks.js").Mark} */ mark) => at - axis.step < mark.at && mark.at <= at);
     const values = lines.map((/** @type {Line} */ line) => {
@@ -234,8 +249,7 @@ class TimeChart extends Plot {
         lines.length > 1 && h("span", { class: "muted" }, line.label, " "),
         h("b", {}, value === undefined ? NONE : format(value)));
     });
-    render(this.head,
-      h("div", { class: "chart-title" }, h("h2", {}, title), action),
+    render(this.values,
       h("div", { class: "values" }, values,
         h("span", { class: "muted at", title: at === null ? "" : utc(at) }, at === null ? "" : time(at))),
       h("p", { class: "near muted" }, near ? near.text : ""));

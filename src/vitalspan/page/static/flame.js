@@ -76,6 +76,9 @@ class FlameGraph {
     this.focused = this.children.get(ROOT)?.[0] ?? ROOT;
     /** @type {Map<number, HTMLElement>} */
     this.elements = new Map();
+    /** The share of the width that each box has. */
+    /** @type {Map<number, number>} */
+    this.widths = new Map();
     this.tree = /** @type {HTMLElement} */ (h("div", { class: "flame-boxes", role: "tree", "aria-label": "Flame graph: arrow keys move, Enter looks closer, Escape goes back" }));
     this.caption = h("p", { class: "flame-caption muted" });
     this.tree.addEventListener("keydown", (event) => this.pressed(event));
@@ -84,17 +87,23 @@ class FlameGraph {
     this.tree.addEventListener("focusin", (event) => this.describe(nodeOf(event)));
     element.append(this.tree, this.caption);
     this.draw();
+    this.observer = new ResizeObserver(() => this.label());
+    this.observer.observe(this.tree);
   }
 
   /** A profile does not change. */
   update() {}
 
-  destroy() {}
+  destroy() {
+    this.observer.disconnect();
+  }
 
   draw() {
     const boxes = boxesOf(this.nodes, this.total, this.zoomed);
     if (!boxes.some(({ node }) => node === this.focused)) this.focused = this.zoomed === ROOT ? boxes[0]?.node ?? ROOT : this.zoomed;
     this.elements = new Map(boxes.map((box) => [box.node, this.drawn(box)]));
+    this.widths = new Map(boxes.map(({ node, width }) => [node, width]));
+    this.label();
     this.tree.replaceChildren(...this.elements.values());
     this.tree.style.height = `${(1 + Math.max(0, ...boxes.map(({ depth }) => depth))) * ROW}px`;
     this.describe(this.focused);
@@ -106,11 +115,20 @@ class FlameGraph {
       class: `box ${above ? "above" : `color-${colorOf(this.nodes[node].file)}`}`, role: "treeitem", title: text,
       "aria-label": text, "aria-level": depth + 1, "aria-selected": String(node === this.zoomed),
       "aria-expanded": this.children.get(node)?.length ? "true" : null, tabindex: node === this.focused ? 0 : -1, "data-node": node,
-    }, width * this.tree.clientWidth > NARROWEST_TEXT && placeOf(this.nodes[node])));
+    }));
     box.style.left = `${left * 100}%`;
     box.style.width = `${width * 100}%`;
     box.style.top = `${depth * ROW}px`;
     return box;
+  }
+
+  /** Give a text to the boxes that are wide enough for one. */
+  label() {
+    const whole = this.tree.clientWidth;
+    for (const [node, element] of this.elements) {
+      const text = (this.widths.get(node) ?? 0) * whole > NARROWEST_TEXT ? placeOf(this.nodes[node]) : "";
+      if (element.textContent !== text) element.textContent = text;
+    }
   }
 
   textOf(/** @type {number} */ node) {
