@@ -2,7 +2,12 @@
 /** A client of the page's JSON API. */
 
 /** An error response. */
-export class ApiError extends Error {}
+export class ApiError extends Error {
+  constructor(/** @type {Response} */ { status }, /** @type {any} */ document_) {
+    super(document_?.error ?? `the server answered ${status}`);
+    this.status = status;
+  }
+}
 
 /** Parameters as a query string, without empty ones. */
 export function queryOf(/** @type {Record<string, any>} */ parameters) {
@@ -25,7 +30,7 @@ export function addressOf(/** @type {string} */ name, /** @type {Record<string, 
 export async function get(/** @type {string} */ name, /** @type {Record<string, any>} */ parameters = {}, /** @type {AbortSignal | undefined} */ signal = undefined) {
   const response = await fetch(addressOf(name, parameters), { signal, headers: { Accept: "application/json" } });
   const document_ = await response.json().catch(() => null);
-  if (!response.ok) throw new ApiError(document_?.error ?? `the server answered ${response.status}`);
+  if (!response.ok) throw new ApiError(response, document_);
   return document_;
 }
 
@@ -39,10 +44,14 @@ export async function mayChange() {
 }
 
 /** Change something, and return the result. */
-export async function change(/** @type {string} */ name, /** @type {Record<string, any>} */ parameters) {
+export async function change(/** @type {string} */ name, /** @type {Record<string, any>} */ parameters, isRetry = false) {
   const response = await fetch(addressOf(name, parameters), { method: "POST", headers: { "X-Vitalspan-Token": token ?? "" } });
   const done = await response.json().catch(() => null);
-  if (response.status === 403) token = undefined;
-  if (!response.ok) throw new ApiError(done?.error ?? `the server answered ${response.status}`);
+  if (response.status === 403) {
+    // A server that has restarted has another token.
+    token = undefined;
+    if (!isRetry && await mayChange()) return change(name, parameters, true);
+  }
+  if (!response.ok) throw new ApiError(response, done);
   return done;
 }

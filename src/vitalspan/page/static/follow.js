@@ -7,6 +7,8 @@
 const SHORTEST = 1;
 const LONGEST = 15;
 const HEARTBEAT = 30_000;
+/** A server that is only slow keeps its response for when it is asked again. */
+const OVERDUE = 30_000;
 
 export class Follower {
   /**
@@ -27,12 +29,19 @@ export class Follower {
     this.timer = 0;
     this.streaming = false;
     this.busy = false;
+    /** The number of requests; only the last one counts. */
+    this.turn = 0;
+    /** When the last request was made. */
+    this.began = 0;
     this.port = this.connect();
     document.addEventListener("visibilitychange", () => this.resume());
     addEventListener("online", () => this.now());
     addEventListener("pagehide", () => this.port?.postMessage("leave"));
     addEventListener("pageshow", () => this.resume());
-    setInterval(() => this.watch(), HEARTBEAT);
+    setInterval(() => {
+      this.watch();
+      this.doubt();
+    }, HEARTBEAT);
   }
 
   /** The port of the worker that follows events for all tabs; null if there is none. */
@@ -55,12 +64,12 @@ export class Follower {
       dispatchEvent(new CustomEvent("watched", { detail: message.watch }));
       return;
     }
-    this.streaming = message.kind === "status";
     if (this.away) return;
-    if (this.streaming) {
-      this.heard(message.status);
-      this.now();
-    } else this.now();
+    const before = this.streaming;
+    this.streaming = message.kind === "status";
+    if (this.streaming) this.heard(message.status);
+    // A stream that is still lost says nothing new.
+    if (this.streaming || before) this.now();
   }
 
   begin() {
@@ -86,23 +95,29 @@ export class Follower {
 
   watch() {
     this.port?.postMessage(this.away ? "leave" : "watch");
+    if (this.away) this.streaming = false;
+  }
+
+  /** Ask again if there is no response for long; until there is one, the server is lost. */
+  doubt() {
+    if (this.away || !this.busy || performance.now() - this.began < OVERDUE) return;
+    this.set("lost");
+    this.now({ another: true });
   }
 
   /** Refresh now, even while paused, unless a response is already on its way. */
   async now({ another = false } = {}) {
     if (this.busy && !another) return;
     clearTimeout(this.timer);
+    const turn = (this.turn += 1);
     this.busy = true;
-    try {
-      await this.refresh();
-      this.busy = false;
-      this.failures = 0;
-      this.set(this.paused ? "paused" : "live");
-    } catch {
-      this.busy = false;
-      this.failures += 1;
-      this.set("lost");
-    }
+    this.began = performance.now();
+    const answered = await this.refresh().then(() => true, () => false);
+    // Another request has taken the place of this one.
+    if (turn !== this.turn) return;
+    this.busy = false;
+    this.failures = answered ? 0 : this.failures + 1;
+    this.set(!answered ? "lost" : this.paused ? "paused" : "live");
     clearTimeout(this.timer);
     if (!this.away) this.timer = setTimeout(() => this.now(), 1000 * this.delay());
   }

@@ -1,7 +1,7 @@
 // @ts-check
 /** The page: its frame, the current view, and its updates. */
 
-import { ApiError, queryOf } from "./api.js";
+import { ApiError, get, queryOf } from "./api.js";
 import { h, render, svg } from "./dom.js";
 import { age, ago, score } from "./format.js";
 import { Follower } from "./follow.js";
@@ -36,8 +36,12 @@ const USUAL_RANGE = 3600;
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 const header = /** @type {HTMLElement} */ (document.getElementById("top"));
 
-/** @type {{route: {view: string, parameters: Record<string, string>}, document: any, status: any, error: string, seen: number, asked: AbortController | null, offset: number, shown: string}} */
-const page = { route: routeOf(location.hash), document: null, status: null, error: "", seen: 0, asked: null, offset: 0, shown: "" };
+/** @type {{route: {view: string, parameters: Record<string, string>}, document: any, status: any, error: string, seen: number, asked: AbortController | null, offset: number, address: string, entry: number, scroll: number}} */
+const page = { route: routeOf(location.hash), document: null, status: null, error: "", seen: 0, asked: null, offset: 0, address: location.hash, entry: entryOf(), scroll: 0 };
+
+/** How far each entry of the browser's history was scrolled when it was left, by its number. */
+const scrolled = new Map();
+history.scrollRestoration = "manual";
 
 const follower = new Follower({ refresh, changed: drawHeader, heard: noteStatus });
 
@@ -67,13 +71,27 @@ async function refresh() {
     page.document = found;
     page.error = "";
     page.seen = Date.now() / 1000;
-    noteStatus(found.status?.boot ? found.status : null);
+    if (found.status?.boot) noteStatus(found.status);
+    else if (!follower.streaming) askStatus();
   } catch (error) {
     if (asked.signal.aborted) return;
-    page.error = error instanceof ApiError ? error.message : "";
-    if (!page.error) throw error;
+    // A server that restarts, or the proxy before it, is waited for.
+    if (!(error instanceof ApiError) || (error.status >= 500 && page.document)) throw error;
+    page.error = error.message;
   }
-  draw();
+  try {
+    draw();
+  } catch (error) {
+    // A mistake of this page does not mean that the server is lost.
+    reportError(error);
+  }
+}
+
+/** Ask for the status, which events bring otherwise. */
+function askStatus() {
+  get("status").then(noteStatus, () => {
+    // The next refresh asks again, and shows whether the server is lost.
+  });
 }
 
 /** Update the state of the service from any response or event. */
@@ -88,10 +106,14 @@ function noteStatus(/** @type {any} */ status) {
 
 function draw() {
   const view = VIEWS[page.route.view];
-  main.setAttribute("aria-busy", page.document ? "false" : "true");
+  main.setAttribute("aria-busy", page.document || page.error ? "false" : "true");
   if (page.error) render(main, h("p", { class: "notice", role: "alert" }, page.error));
   else if (page.document) render(main, h("h1", { class: "spoken-only" }, view.title), view.view(page.document, page.route.parameters, { go, again: () => follower.now({ another: true }), redraw: draw, streaming: () => follower.streaming }));
   drawHeader();
+  if (page.document && page.scroll) {
+    scrollTo(0, page.scroll);
+    page.scroll = 0;
+  }
 }
 
 function drawHeader() {
@@ -136,8 +158,8 @@ function go(/** @type {Record<string, any>} */ changes_) {
   const query = queryOf({ ...page.route.parameters, ...changes_ });
   const address = `#/${page.route.view}${query ? `?${query}` : ""}`;
   // Letters typed into a search are not steps to go back to.
-  if ("search" in changes_) history.replaceState(null, "", address);
-  else history.pushState(null, "", address);
+  if ("search" in changes_) history.replaceState(history.state, "", address);
+  else if (address !== location.hash) history.pushState(null, "", address);
   follow();
 }
 
@@ -154,18 +176,36 @@ function changeTheme() {
 
 /** Show the view in the address. */
 function follow() {
-  page.route = routeOf(location.hash);
-  const key = JSON.stringify([page.route.view, page.route.parameters.operation, page.route.parameters.id]);
-  if (key !== page.shown) {
-    page.shown = key;
+  // Browsers say twice that the address has changed.
+  if (location.hash === page.address) return;
+  const before = subjectOf(page.route);
+  page.address = location.hash;
+  page.route = routeOf(page.address);
+  drawHeader();
+  if (subjectOf(page.route) !== before) {
+    scrolled.set(page.entry, scrollY);
     page.document = null;
+    page.error = "";
     render(main);
     main.focus({ preventScroll: true });
     scrollTo(0, 0);
+    showCurrent();
+    page.scroll = scrolled.get(entryOf()) ?? 0;
   }
-  drawHeader();
-  showCurrent();
+  page.entry = entryOf();
+  main.setAttribute("aria-busy", "true");
   follower.now({ another: true });
+}
+
+/** The number of the current entry of the browser's history, which it keeps. */
+function entryOf() {
+  if (history.state === null) history.replaceState(performance.timeOrigin + performance.now(), "");
+  return history.state;
+}
+
+/** What a route is about: while it stays the same, the view is updated in place. */
+function subjectOf(/** @type {typeof page.route} */ { view, parameters: { operation, component, id } }) {
+  return JSON.stringify([view, operation, operation && component, id]);
 }
 
 /** Scroll the navigation of a narrow screen to the current view. */
@@ -188,7 +228,8 @@ setInterval(() => {
   if (document.hidden || follower.paused) return;
   const now = Date.now() / 1000 + page.offset;
   for (const element of main.querySelectorAll("[data-start]")) {
-    element.textContent = age(Math.max(0, now - Number(/** @type {HTMLElement} */ (element).dataset.start)));
+    const text = age(Math.max(0, now - Number(/** @type {HTMLElement} */ (element).dataset.start)));
+    if (element.textContent !== text) element.textContent = text;
   }
   if (follower.state === "lost") drawHeader();
 }, 1000);

@@ -70,9 +70,10 @@ async function ask() {
 function take(/** @type {any} */ document_, /** @type {Watched} */ asked) {
   if (watched !== asked || asked.document?.ended) return;
   heard = performance.now();
-  // Two responses may arrive out of order.
-  if ((asked.document?.calls.length ?? -1) > document_.calls.length) return;
-  asked.document = document_;
+  // Two responses may arrive out of order, and a server that has restarted knows fewer calls.
+  const known = asked.document?.calls ?? [];
+  if (known.length > document_.calls.length && !document_.ended) return;
+  asked.document = known.length > document_.calls.length ? { ...document_, calls: known } : document_;
   if (document_.ended) say(document_.calls.length === 1 ? "The watch is over: 1 call" : `The watch is over: ${document_.calls.length} calls`);
   changed();
 }

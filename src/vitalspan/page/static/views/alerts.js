@@ -40,7 +40,7 @@ export function view(/** @type {any} */ it, /** @type {any} */ parameters, /** @
       it.history.length
         ? h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "History" }, h("table", {},
           h("thead", {}, h("tr", {}, ["Fired or ended", "Severity", "Alert", "State", "Message"].map((text) => h("th", { scope: "col" }, text)))),
-          h("tbody", {}, it.history.map((/** @type {any} */ one) => h("tr", {},
+          h("tbody", {}, it.history.map((/** @type {any} */ one) => h("tr", { key: `${one.id} ${one.state} ${one.resolved_at ?? one.fired_at}` },
             h("td", {}, when(one.resolved_at ?? one.fired_at ?? one.active_at)),
             h("td", {}, severity(one.severity)), h("td", {}, one.alertname), h("td", {}, one.state), h("td", { class: "text" }, one.message))))))
         : nothing("No alert has fired yet.")),
@@ -60,8 +60,8 @@ function active(/** @type {any} */ one, /** @type {boolean} */ chosen, /** @type
       own.length > 0 && h("p", { class: "message" }, own.map(([name, value]) => `${name}="${value}"`).join(" "))),
     one.operation && h("a", { class: "link", href: operationLink({ component: one.labels.component ?? null, operation: one.operation }) }, nameText(one.operation)),
     act && one.state === "firing" && h("span", { class: "actions" },
-      !one.acknowledged && h("button", { type: "button", class: "action", "aria-label": `Acknowledge ${one.alertname}`, onclick: () => act("acknowledge", { alert: one.id }) }, "Acknowledge"),
+      !one.acknowledged && h("button", { type: "button", class: "action", key: "acknowledge", "aria-label": `Acknowledge ${one.alertname}`, onclick: () => act("acknowledge", { alert: one.id }) }, "Acknowledge"),
       one.silenced_until === 0 && [[1, "Silence 1 h"], [24, "24 h"]].map(([hours, text]) =>
-        h("button", { type: "button", class: "action", "aria-label": `${text}: ${one.alertname}`, onclick: () => act("silence", { alert: one.id, seconds: Number(hours) * 3600, comment: "from the page" }) }, text))),
+        h("button", { type: "button", class: "action", key: text, "aria-label": `${text}: ${one.alertname}`, onclick: () => act("silence", { alert: one.id, seconds: Number(hours) * 3600, comment: "from the page" }) }, text))),
     h("span", { class: "muted since" }, one.state === "resolved" ? "ended " : "since ", when(one.resolved_at ?? one.fired_at ?? one.active_at)));
 }
