@@ -66,7 +66,10 @@ function nodes(/** @type {Child[]} */ children) {
 
 /** Give an element these children, and keep the present ones where possible. */
 export function render(/** @type {Element} */ parent, /** @type {Child[]} */ ...children) {
+  const focused = document.activeElement;
   patch(parent, nodes(children));
+  // An element that was moved has lost the focus.
+  if (focused instanceof HTMLElement && focused !== document.activeElement && parent.contains(focused)) focused.focus({ preventScroll: true });
   for (const element of parent.querySelectorAll("[data-island]")) {
     const it = /** @type {any} */ (element);
     if (!it.instance) it.instance = new it.kind(it, it.data);
@@ -119,6 +122,8 @@ function update(/** @type {any} */ kept, /** @type {any} */ next) {
   for (const name of next.listeners ?? []) kept[name] = next[name];
   kept.listeners = next.listeners;
   if (next.style?.width) kept.style.width = next.style.width;
+  // What somebody has typed does not follow the attribute.
+  if (kept.nodeName === "INPUT" && kept.value !== next.value) kept.value = next.value;
   patch(kept, [...next.childNodes]);
 }
 

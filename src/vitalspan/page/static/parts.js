@@ -77,6 +77,21 @@ export function table(label, columns, rows) {
       cells.map((cell, index) => h("td", { class: columns[index + 1][1] }, cell)))))));
 }
 
+/**
+ * A key for each call of a list. Two responses may disagree on a start by a microsecond, and calls
+ * that are alike are numbered.
+ */
+export function keysOf(/** @type {any[]} */ calls) {
+  /** @type {Map<string, number>} */
+  const numbers = new Map();
+  return calls.map(({ operation, component, start, duration = "", trace_id: id }) => {
+    const key = JSON.stringify([operation, component, Math.round(start), duration, id]);
+    const number = (numbers.get(key) ?? 0) + 1;
+    numbers.set(key, number);
+    return `${key} ${number}`;
+  });
+}
+
 /** A button that copies PromQL. */
 export function promql(/** @type {string} */ text, /** @type {string} */ what, /** @type {string} */ label = "PromQL") {
   return h("button", { type: "button", class: "quiet", title: text, "aria-label": `${label}: copy ${what}`, onclick: () => copy(text, `Copied: ${what} as PromQL`) }, label);

@@ -7,7 +7,7 @@ import { h } from "../dom.js";
 import { age, bytes, count, labelText, nameText, rate, ratio, seconds } from "../format.js";
 import { heatmap, histogram } from "../heatmap.js";
 import { markList } from "../marks.js";
-import { card, figure, linkTo, nothing, promql, trace, when } from "../parts.js";
+import { card, figure, keysOf, linkTo, nothing, promql, trace, when } from "../parts.js";
 import { WANTED, stop, watch, watchOf } from "../watch.js";
 import { profileTable } from "./profiles.js";
 
@@ -77,9 +77,10 @@ function errors(/** @type {any[]} */ types, /** @type {string} */ query) {
 }
 
 function running(/** @type {any} */ { running: every, at: now, trace_url: traces }, /** @type {any} */ { operation, component = null }) {
+  const keys = keysOf(every);
   return card("Running now", { aside: every.length ? h("a", { class: "link", href: linkTo("stacks", { operation, component }) }, "Where is it now?") : h("span", { class: "muted" }, count(0)) },
     every.length
-      ? h("ul", { class: "rows" }, every.slice(0, 20).map((/** @type {any} */ one, /** @type {number} */ index) => h("li", { key: `${one.start} ${index}` },
+      ? h("ul", { class: "rows" }, every.slice(0, 20).map((/** @type {any} */ one, /** @type {number} */ index) => h("li", { key: keys[index] },
         h("span", { class: "labels muted grow" }, labelText(one.labels) || when(one.start)),
         trace(one.trace_id, traces),
         h("b", { class: "figure", "data-start": one.start }, age(Math.max(0, now - one.start))))))
@@ -109,10 +110,11 @@ function calls(/** @type {string} */ heading, /** @type {any[]} */ every, /** @t
     ["Profile", (/** @type {any} */ one) => one.profile_id && h("a", { class: "trace", href: linkTo("profile", { id: one.profile_id }) }, h("code", {}, one.profile_id)), some((one) => one.profile_id)],
     ["Worker", (/** @type {any} */ one) => one.worker, some((one) => one.worker)],
   ].filter(([, , shown]) => shown);
+  const keys = keysOf(every);
   return card(heading, { aside: aside ? h("span", { class: "actions" }, aside) : h("span", { class: "muted" }, count(every.length)) },
     every.length
       ? h("div", { class: "scroll tall", tabindex: 0, role: "group", "aria-label": heading }, h("table", { class: "calls" },
         h("thead", {}, h("tr", {}, columns.map(([name]) => h("th", { scope: "col" }, name)))),
-        h("tbody", {}, every.map((one) => h("tr", {}, columns.map(([, of]) => h("td", {}, /** @type {any} */ (of)(one))))))))
+        h("tbody", {}, every.map((one, index) => h("tr", { key: keys[index] }, columns.map(([, of]) => h("td", {}, /** @type {any} */ (of)(one))))))))
       : nothing(otherwise));
 }

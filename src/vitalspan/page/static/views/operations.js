@@ -34,8 +34,8 @@ export function view(/** @type {any} */ it, /** @type {any} */ parameters, /** @
     card("Operations", { aside: h("span", { class: "muted" }, left > 0 ? `${it.operations.length} of ${it.total}` : `${it.total}`) },
       h("div", { class: "filters" },
         h("input", {
-          type: "search", placeholder: "Search", "aria-label": "Search operations", value: parameters.search ?? "",
-          oninput: (/** @type {any} */ event) => go({ search: event.target.value.slice(0, 200) }),
+          type: "search", placeholder: "Search", "aria-label": "Search operations", value: parameters.search ?? "", maxlength: 200,
+          oninput: (/** @type {any} */ event) => go({ search: event.target.value }),
         }),
         parameters.component && h("button", { type: "button", class: "filter", onclick: () => go({ component: "" }) }, `component ${parameters.component} ✕`)),
       it.operations.length

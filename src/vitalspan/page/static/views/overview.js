@@ -7,7 +7,7 @@ import { h, svg } from "../dom.js";
 import { age, count, labelText, period, rate, ratio, score, seconds } from "../format.js";
 import { componentGraph, statusClass } from "../graph.js";
 import { markList } from "../marks.js";
-import { card, figure, linkTo, nothing, operationName, promql, severity, when } from "../parts.js";
+import { card, figure, keysOf, linkTo, nothing, operationName, promql, severity, when } from "../parts.js";
 
 export const title = "Overview";
 
@@ -122,10 +122,11 @@ function components(/** @type {any[]} */ every, /** @type {string} */ query) {
 }
 
 function running(/** @type {any} */ { running: calls, running_count: all, status, total_promql: queries }) {
+  const keys = keysOf(calls);
   const word = all === 1 ? "1 call" : `${count(all)} calls`;
   return card("Running now", { className: "running", aside: h("span", { class: "muted" }, calls.length > 0 && [h("a", { class: "link", href: linkTo("stacks") }, "Where are they now?"), " "], figure(word, queries.in_progress, "running calls")) },
     calls.length
-      ? h("ul", { class: "rows" }, calls.slice(0, 8).map((/** @type {any} */ one, /** @type {number} */ index) => h("li", { key: `${one.start} ${index}` },
+      ? h("ul", { class: "rows" }, calls.slice(0, 8).map((/** @type {any} */ one, /** @type {number} */ index) => h("li", { key: keys[index] },
         operationName(one),
         h("span", { class: "muted labels" }, labelText(one.labels)),
         ageOf(one, status.at, index === 0 ? queries.oldest_in_progress : undefined))))

@@ -20,8 +20,8 @@ export function view(/** @type {any} */ it, /** @type {any} */ parameters, /** @
     it.slos.length > 0 && card("Service level objectives", {}, h("ul", { class: "rows" }, it.slos.map(slo))),
     card("Rules", { aside: h("span", { class: "muted" }, left > 0 ? `${it.rules.length} of ${it.total}` : `${it.total}`) },
       it.rules.length > 0 && h("div", { class: "filters" }, h("input", {
-        type: "search", placeholder: "Search", "aria-label": "Search rules", value: parameters.search ?? "",
-        oninput: (/** @type {any} */ event) => go({ search: event.target.value.slice(0, 200) }),
+        type: "search", placeholder: "Search", "aria-label": "Search rules", value: parameters.search ?? "", maxlength: 200,
+        oninput: (/** @type {any} */ event) => go({ search: event.target.value }),
       })),
       shown.length ? h("ul", { class: "rows rules" }, shown.map(rule)) : nothing(it.rules.length ? "No rule is called so." : "There is no rule.")),
   ];

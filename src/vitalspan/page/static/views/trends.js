@@ -38,7 +38,7 @@ export function view(/** @type {any} */ it) {
       unusual.length
         ? h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Unusual" }, h("table", {},
           h("thead", {}, h("tr", {}, ["When", "What", "Operation", "Value", "Usual"].map((text, index) => h("th", { scope: "col", class: index > 2 ? "number" : "" }, text)))),
-          h("tbody", {}, unusual.map((one) => h("tr", { key: `${one.signal} ${one.component} ${one.operation} ${one.anomaly.start}` },
+          h("tbody", {}, unusual.map((one) => h("tr", { key: `${one.signal} ${one.component} ${one.operation} ${Math.round(one.anomaly.start)}` },
             h("td", {}, when(one.anomaly.start), " to ", when(one.anomaly.end)),
             h("td", {}, nameOf(one.signal)),
             h("td", {}, one.operation === null ? "all" : operationName(one)),
