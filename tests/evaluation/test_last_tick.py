@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -87,6 +88,56 @@ def test_calls_since_the_last_tick_are_stored(tmp_path, monkeypatch, end, worker
     )
     assert (ended.returncode, ended.stderr) == (STATUS.get(end, 0), "")
     assert stored_calls(url) == {"work": 1}
+
+
+HANGING = """
+    import sys
+    import threading
+
+    from vitalspan.runtime import last_tick
+
+    last_tick.PATIENCE = 0.2
+
+
+    class Hanging:
+        hangs = False
+
+        def collect(self):
+            if self.hangs:
+                threading.Event().wait()
+            return []
+
+        def describe(self):
+            return []
+
+
+    hanging = Hanging()
+    vs.configure(store=sys.argv[1]).registry.register(hanging)
+    vs.get_monitor().rules.add(alert="Queue", series="queue_jobs", aggregate="max", above=1)
+    hanging.hangs = True
+"""
+
+
+@pytest.mark.parametrize("end", ["exit", "close", "SIGTERM"])
+def test_a_collector_that_hangs_keeps_no_process_from_ending(tmp_path, end):
+    url = sqlite_url(tmp_path)
+    lines = textwrap.dedent(HANGING).splitlines() + [
+        line for line in ENDS[end] if not line.startswith("child")
+    ]
+    program = "\n".join(["import os, signal", "import vitalspan as vs", *lines])
+    environ = {name: value for name, value in os.environ.items() if "COVERAGE_" not in name}
+    ended = subprocess.run(
+        [sys.executable, "-c", program, url],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environ,
+    )
+    assert ended.returncode == STATUS.get(end, 0)
+    assert ended.stderr == (
+        "the last tick takes longer than 0.2 s, so the last calls may not be stored\n"
+    )
 
 
 def test_a_tick_that_fails_at_the_end_is_logged(caplog):

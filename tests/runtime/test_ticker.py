@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
 from support.subprograms import FORKING, run_program
+from support.waiting import wait_until
 from vitalspan.runtime.ticker import Ticker
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -187,3 +190,75 @@ def test_settings_name_the_receivers() -> None:
         monitor.configure(webhook="no address")
     assert receivers() == {"webhook"}
     monitor.close()
+
+
+def in_thread(call: Callable[[], object]) -> list[object]:
+    """What a call returns in another thread; a deadlock in it fails the test."""
+    results: list[object] = []
+    thread = threading.Thread(target=lambda: results.append(call()), daemon=True)
+    thread.start()
+    thread.join(60)
+    assert results, "it hangs"
+    return results
+
+
+def test_the_end_waits_for_a_tick_that_hangs_only_up_to_a_limit() -> None:
+    ticking, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def tick() -> None:
+        ticking.set()
+        go_on.wait(60)
+
+    ticker = Ticker(tick, 0.01)
+    ticker.start()
+    assert ticking.wait(60)
+    assert not ticker.tick_soon(0.01)
+    assert not ticker.finish(ended.set, 0.01)
+    # A second one does not end what the first one still has to do.
+    assert not ticker.finish(ended.set, 0.01)
+    assert not ended.is_set()
+    go_on.set()
+    assert ended.wait(60)
+    assert ticker.finish(lambda: None, 60)
+
+
+def test_a_tick_that_is_asked_for_comes_at_once_in_the_thread_that_ticks() -> None:
+    threads: list[threading.Thread] = []
+    ticker = Ticker(lambda: threads.append(threading.current_thread()), 1000)
+    assert ticker.tick_soon(60)
+    assert not threads
+    ticker.start()
+    assert ticker.tick_soon(60)
+    assert ticker.finish(lambda: threads.append(threading.current_thread()), 60)
+    assert not ticker.running
+    assert [one.name for one in threads] == ["vitalspan-tick"] * 2
+
+
+def test_a_signal_handler_may_stop_a_ticker_that_is_starting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ticker = Ticker(lambda: None, 1000)
+    start = threading.Thread.start
+
+    def start_and_stop(thread: threading.Thread) -> None:
+        """Run a handler in the middle of starting the thread."""
+        if thread.name != "vitalspan-tick":
+            start(thread)
+            return
+        ticker.stop()
+        start(thread)
+        ticker.stop()
+
+    monkeypatch.setattr(threading.Thread, "start", start_and_stop)
+    in_thread(ticker.start)
+    wait_until(lambda: "vitalspan-tick" not in [one.name for one in threading.enumerate()])
+    assert not ticker.running
+
+
+def test_a_signal_handler_that_ends_a_ticker_at_its_end_does_not_wait_for_itself() -> None:
+    ticker = Ticker(lambda: None, 1000)
+    results: list[bool] = []
+    began = time.monotonic()
+    in_thread(lambda: ticker.finish(lambda: results.append(ticker.finish(print, 50)), 50))
+    assert results == [False]
+    assert time.monotonic() - began < 45

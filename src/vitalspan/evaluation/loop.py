@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vitalspan.evaluation.evaluator import Evaluator
 from vitalspan.health.service_health import ServiceHealth
 from vitalspan.runtime import fork
-from vitalspan.runtime.last_tick import LastTick
+from vitalspan.runtime.last_tick import LastTick, finish
 from vitalspan.runtime.ticker import Ticker
 from vitalspan.workers.evaluation_parts import EvaluationParts
 
@@ -227,22 +227,27 @@ class EvaluationLoop(Evaluator):
         self.ticker.set_interval(settings.tick_interval)
 
     def close(self) -> None:
-        """End all threads, and store what is not stored yet.
+        """End all threads, and store what is not stored yet, unless that takes too long.
 
         Queued messages are still sent to receivers for a short while.
         """
-        self.ticker.stop()
         if self._last_tick is not None:
             self._last_tick.close()
-        if self.persistence is not None:
-            self.ticker.tick()
-            self.persistence.let_go()
+        if self.persistence is None:
+            self.ticker.stop()
+        else:
+            finish(self.ticker, self._tick_last)
         if self._shared is not None:
             self._shared.step_down()
         self.receivers.close()
         self.actions.close()
         if self._shared is not None:
             self._shared.close()
+
+    def _tick_last(self) -> None:
+        self.ticker.tick()
+        if self.persistence is not None:
+            self.persistence.let_go()
 
     def reset(self) -> None:
         """Start over from zero, as a forked child does by itself."""

@@ -13,6 +13,7 @@ import atexit
 import os
 import signal
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,7 +27,7 @@ _RAISE_AGAIN: Final = ("uvicorn.",)
 
 
 _LONGEST_WAIT: Final = 60.0
-"""Seconds that the end of the process waits for tasks, all of which take a bounded time."""
+"""Seconds that the end of the process waits for tasks, although all of them should be faster."""
 
 
 class Task(Protocol):
@@ -166,7 +167,7 @@ def _finish_and_signal(number: int, ending: bool) -> None:  # noqa: FBT001 - thr
 
 
 def finish_all(*, ending: bool) -> None:
-    """Finish all tasks in parallel, and wait for them.
+    """Finish all tasks in parallel, and wait for them up to a limit.
 
     Args:
         ending: whether the process ends right afterwards; otherwise it ends soon.
@@ -179,6 +180,7 @@ def finish_all(*, ending: bool) -> None:
     with suppress(RuntimeError):
         for thread in threads:
             thread.start()
+    deadline = time.monotonic() + _LONGEST_WAIT
     for thread in threads:
         if thread.ident is not None:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()))

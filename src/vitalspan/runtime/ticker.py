@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from vitalspan.runtime.internal_errors import logger
@@ -16,11 +17,15 @@ _PATIENCE: Final = 2.0
 class Ticker:
     """Calls a function at an interval in a daemon thread.
 
+    A signal handler may call any method, even one that it interrupts.
+
     Args:
         tick: the function; an exception is logged, once in a row.
         interval: seconds between two calls; 0 turns them off.
         name: the name of the thread.
     """
+
+    _last: _Request | None
 
     def __init__(
         self, tick: Callable[[], object], interval: float, name: str = "vitalspan-tick"
@@ -44,16 +49,54 @@ class Ticker:
     def start(self) -> None:
         """Start ticking, unless it ticks already; with an interval of 0, once that is changed."""
         with self._lock:
-            self._start()
             self._should_run = True
+            self._start()
 
     def stop(self) -> None:
         """End the thread, after the current tick if there is one."""
+        self.finish(_nothing, _PATIENCE)
+
+    def finish(self, last: Callable[[], object], patience: float) -> bool:
+        """End the thread with a call of a function; without a thread, it is called here.
+
+        Args:
+            last: the function; it must not raise.
+            patience: seconds to wait for the current tick and for the function.
+
+        Returns:
+            Whether the function has returned. If not, it is called when the current tick ends.
+        """
         with self._lock:
             self._should_run = False
-            thread = self._end()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(_PATIENCE)
+            thread, former = self._thread, self._last
+            if thread is None and former is not None and former.is_pending:
+                request = former
+            else:
+                request = self._last = self._end(last)
+        if request is not former and not _can_answer(thread):
+            request.run()
+            return True
+        if not request.wait(patience):
+            return False
+        if thread is not None:
+            thread.join(patience)
+        return True
+
+    def tick_soon(self, patience: float) -> bool:
+        """Let the thread tick now, after the current tick if there is one, and wait for it.
+
+        Args:
+            patience: seconds to wait.
+
+        Returns:
+            Whether it has ticked, or does not run.
+        """
+        with self._lock:
+            if not _can_answer(self._thread):
+                return True
+            request = _Request(self.tick)
+            self._requests.put(request)
+        return request.wait(patience)
 
     def set_interval(self, seconds: float) -> None:
         """Set the seconds between two ticks; 0 turns them off."""
@@ -61,7 +104,7 @@ class Ticker:
             if seconds == self._interval:
                 return
             self._interval = seconds
-            self._end()
+            self._end(_nothing)
             if self._should_run:
                 self._start()
 
@@ -84,26 +127,89 @@ class Ticker:
 
     def _begin(self) -> None:
         self._process = os.getpid()
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
+        self._lock = threading.RLock()
+        # Unlike an event, it may be used by a signal handler that interrupts a use of it.
+        self._requests: SimpleQueue[_Request] = SimpleQueue()
+        self._last = None
         self._thread: threading.Thread | None = None
         self._failing = False
 
     def _start(self) -> None:
         if self.running or self._interval <= 0:
             return
-        self._stop = threading.Event()
-        thread = threading.Thread(
-            target=self._run, args=(self._stop, self._interval), name=self._name, daemon=True
+        self._requests = SimpleQueue()
+        self._thread = threading.Thread(
+            target=self._run, args=(self._requests, self._interval), name=self._name, daemon=True
         )
-        thread.start()
-        self._thread = thread
+        self._thread.start()
 
-    def _end(self) -> threading.Thread | None:
+    def _end(self, last: Callable[[], object]) -> _Request:
+        """Let the thread end with a call of a function."""
         thread, self._thread = self._thread, None
-        self._stop.set()
-        return thread
+        request = _Request(last, is_last=True)
+        if thread is not None:
+            self._requests.put(request)
+        return request
 
-    def _run(self, stop: threading.Event, interval: float) -> None:
-        while not stop.wait(interval):
-            self.tick()
+    def _run(self, requests: SimpleQueue[_Request], interval: float) -> None:
+        while True:
+            try:
+                request = requests.get(timeout=interval)
+            except Empty:
+                self.tick()
+                continue
+            request.run()
+            if request.is_last:
+                return
+
+
+class _Request:
+    """A function that the thread is asked to call as soon as it can.
+
+    Args:
+        call: the function.
+        is_last: whether the thread ends afterwards.
+    """
+
+    def __init__(self, call: Callable[[], object], *, is_last: bool = False) -> None:
+        self.is_last = is_last
+        self._calls = [call]
+        self._caller = 0
+        # Unlike an event, a signal handler may wait for it while its own thread does.
+        self._pending = threading.Lock()
+        self._pending.acquire()
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the function has not returned yet."""
+        return self._pending.locked()
+
+    def run(self) -> None:
+        """Call the function, unless another thread does or did."""
+        try:
+            call = self._calls.pop()
+        except IndexError:
+            return
+        self._caller = threading.get_ident()
+        try:
+            call()
+        finally:
+            self._pending.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the function has returned; return whether it has in time."""
+        # A signal handler that interrupts the call would wait for itself.
+        is_own = self._caller == threading.get_ident()
+        done = self._pending.acquire(timeout=0.0 if is_own else seconds)
+        if done:
+            self._pending.release()
+        return done
+
+
+def _can_answer(thread: threading.Thread | None) -> bool:
+    """Return whether a thread runs, and this is another one."""
+    return thread is not None and thread.is_alive() and thread is not threading.current_thread()
+
+
+def _nothing() -> None:
+    """Do nothing, before the thread ends."""
