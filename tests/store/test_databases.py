@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import threading
 import uuid
 from types import SimpleNamespace
 
 import pytest
 
 import vitalspan as vs
-from support.database_servers import run_postgresql, run_redis
+from support.database_servers import frozen, run_postgresql, run_redis
 from support.stored import WALL, fail, service, step, stored_calls
 from vitalspan.store import open_store as stores
 from vitalspan.store.errors import NewerStoreError, StoreError
@@ -156,6 +158,26 @@ def test_a_server_that_goes_and_comes_back(server, caplog):
     assert stored_calls(url, clock) == 35
     assert len([one for one in caplog.records if one.levelname == "WARNING"]) == 1
     monitor.close()
+
+
+def test_a_server_that_is_silent_holds_nothing_up_for_long(server, monkeypatch, caplog):
+    """Its connections stay open, and it answers nothing, as behind a network that is cut."""
+    monkeypatch.setattr("vitalspan.store.sql._LIMIT", 1.0)
+    monkeypatch.setattr("vitalspan.store.redis._PATIENCE", 1.0)
+    url = own(server)
+    clock, monitor = service(url)
+    step(monitor, clock, 2)
+    with frozen(server):
+        ticking = threading.Thread(target=step, args=(monitor, clock), daemon=True)
+        ticking.start()
+        ticking.join(60)
+        hangs = ticking.is_alive()
+    assert not hangs
+    assert monitor.evaluation.ticks == 3
+    assert re.search(r"did not answer within 1 s|Timeout reading", caplog.text)
+    step(monitor, clock, 20)
+    monitor.close()
+    assert stored_calls(url, clock) == 23
 
 
 def test_one_process_writes_and_the_next_one_when_it_is_killed(server, caplog):

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from support.ports import free_port
@@ -121,3 +122,20 @@ class SavingRedis(RedisServer):
 def run_redis(home: Path) -> SavingRedis:
     """Return a Redis that runs in a `with` statement; without the program, the test is skipped."""
     return SavingRedis(program("redis-server"), "", home)
+
+
+@contextlib.contextmanager
+def frozen(server: DatabaseServer | RedisServer) -> Iterator[None]:
+    """Stop all processes of a server meanwhile: its connections stay open, and nothing answers."""
+    assert server._process is not None
+    parent = psutil.Process(server._process.pid)
+    processes = [parent, *parent.children(recursive=True)]
+    try:
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
+        yield
+    finally:
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()

@@ -18,6 +18,7 @@ try:
     import sqlalchemy as sa
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+    from vitalspan.store.connection_limit import ConnectionLimit
     from vitalspan.store.sql_tables import SCHEMA, VERSION, Tables
 except ImportError:  # pragma: no cover - tests need it to be installed
     raise MissingExtraError("this store", "store-sql") from None
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 _PATIENCE: Final = 3
 """Seconds to wait for a connection."""
+
+_LIMIT: Final = 8.0
+"""Seconds after which an operation is ended if the server is silent."""
 
 _CONNECT: Final[dict[str, dict[str, Any]]] = {
     "postgresql": {
@@ -83,6 +87,7 @@ class SqlStore:
         if not isinstance(name, str) or not name.isidentifier():
             raise ConfigurationError(f"store: name={name!r:.80}: use letters, digits and _")
         self._read_only = read_only
+        self._limit = ConnectionLimit(self._engine)
         self._tables = Tables(name)
         self._writing: Connection | None = None
         self._process = os.getpid()
@@ -250,11 +255,14 @@ class SqlStore:
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
-        try:
-            yield
-        except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
-            text = (str(cause).strip() or type(cause).__name__).splitlines()[0]
-            raise StoreError(f"{self.name}: {text}") from None
-        except (ValueError, TypeError) as error:
-            raise StoreError(f"{self.name}: it is damaged: {error}") from None
+        with self._limit.of(_LIMIT) as overdue:
+            try:
+                yield
+            except SQLAlchemyError as error:
+                cause = getattr(error, "orig", None) or error
+                text = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+                if overdue.is_set():
+                    text = f"it did not answer within {_LIMIT:g} s"
+                raise StoreError(f"{self.name}: {text}") from None
+            except (ValueError, TypeError) as error:
+                raise StoreError(f"{self.name}: it is damaged: {error}") from None
