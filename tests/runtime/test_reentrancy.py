@@ -350,3 +350,39 @@ assert not cache.hits._lock.locked()
 """,
         measured=False,
     )
+
+
+@posix
+@pytest.mark.parametrize("what", ["monitor.tick()", "monitor.alerts.active()", "monitor.health()"])
+def test_an_interrupt_leaves_no_lock_of_the_evaluation_taken(what: str) -> None:
+    """Otherwise every later scrape would wait for ever."""
+    run_program(
+        SETUP
+        + INTERRUPTED
+        + f"""
+import contextlib, threading
+monitor.rules.add(alert="Busy", signal="rate", above=0)
+evaluation = monitor.evaluation
+f()
+monitor.tick()
+
+def until_interrupted():
+    while armed:
+        # What was interrupted halfway may not be whole.
+        with contextlib.suppress(Exception):
+            {what}
+
+def look():
+    free.append(evaluation._ticking.acquire(blocking=False))
+    for lock in (evaluation._history_lock, evaluation._lock):
+        free.append(lock.current.acquire(blocking=False))
+
+interrupt(until_interrupted, seconds=3)
+free = []
+thread = threading.Thread(target=look)
+thread.start()
+thread.join()
+assert free == [True, True, True], free
+""",
+        measured=False,
+    )

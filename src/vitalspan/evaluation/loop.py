@@ -11,6 +11,7 @@ from vitalspan.evaluation.evaluator import Evaluator
 from vitalspan.health.service_health import ServiceHealth
 from vitalspan.runtime import fork
 from vitalspan.runtime.last_tick import LastTick, finish
+from vitalspan.runtime.locks import acquire
 from vitalspan.runtime.ticker import Ticker
 from vitalspan.workers.evaluation_parts import EvaluationParts
 
@@ -95,46 +96,43 @@ class EvaluationLoop(Evaluator):
         """Run a tick, and then the tasks after it."""
         # A tick during another one, for example in a signal handler or another thread, is skipped.
         ticking = self._ticking
-        if not ticking.acquire(blocking=False):
+        if not acquire(ticking):
             return
         try:
-            began, persistence = self._recorder.now(), self.persistence
-            self.rules.reload_if_changed()
-            if not self._leads(began if now is None else now):
-                if persistence is not None:
-                    persistence.let_go()
-                return
-            self.rules.log_mistakes()
-            # Collectors may take long, and may need locks whose holders wait for this one.
-            samples, reading = self.history.metrics.read(), self.history.samples.read()
-            with self._tick_locks() as free:
-                if not free:
-                    return
-                now = self._recorder.now() if now is None else now
-                evaluated, batch = self._evaluate_for_all(now, began, samples, reading)
-            if batch is not None and persistence is not None:
-                # Readers of alerts must not wait for a disk.
-                with self._storing():
-                    persistence.write(batch)
-            self.seconds += self._recorder.now() - began
-            for task in tasks if evaluated else ():
-                task(now)
+            self._tick_alone(now, tasks)
         finally:
             ticking.release()
 
-    @contextmanager
-    def _tick_locks(self) -> Iterator[bool]:
-        """Hold the locks of the history and of the results; yield whether that was possible."""
+    def _tick_alone(self, now: float | None, tasks: Iterable[Callable[[float], None]]) -> None:
+        began, persistence = self._recorder.now(), self.persistence
+        self.rules.reload_if_changed()
+        if not self._leads(began if now is None else now):
+            if persistence is not None:
+                persistence.let_go()
+            return
+        # Collectors may take long, and may need locks whose holders wait for this one.
+        samples, reading = self.history.metrics.read(), self.history.samples.read()
+        history_lock = self._history_lock.current
         # A reader of the history may be waiting for the results, whose lock this thread may hold
-        # already if this is a signal handler.
-        if self._history_lock.acquire(blocking=not self._lock.is_held_here):
-            try:
-                with self._lock:
-                    yield True
-            finally:
-                self._history_lock.release()
-        else:
-            yield False
+        # already if this is a signal handler. Another handler may raise after any call, so the
+        # lock is acquired without one of Python.
+        [free] = map(history_lock.acquire, (not self._lock.is_held_here,))
+        try:
+            if not free:
+                return
+            with self._lock:
+                now = self._recorder.now() if now is None else now
+                evaluated, batch = self._evaluate_for_all(now, began, samples, reading)
+        finally:
+            if free:
+                history_lock.release()
+        if batch is not None and persistence is not None:
+            # Readers of alerts must not wait for a disk.
+            with self._storing():
+                persistence.write(batch)
+        self.seconds += self._recorder.now() - began
+        for task in tasks if evaluated else ():
+            task(now)
 
     def _leads(self, now: float) -> bool:
         """Return whether this process evaluates; if another one does, read its results."""
@@ -254,14 +252,21 @@ class EvaluationLoop(Evaluator):
         if self._lock.reset():
             self._ticking = threading.Lock()
         self._history_lock.reset()
-        # Within a signal handler, the first of these may do without the lock of the history.
-        with self._tick_locks(), self._lock:
-            super().reset()
-            self.seconds = 0.0
-            if self._shared is not None:
-                self._shared.reset()
-            if self.persistence is not None:
-                self.persistence.reset()
+        history_lock = self._history_lock.current
+        # A signal handler goes on without the lock of the history if its reader may wait for this
+        # thread.
+        [free] = map(history_lock.acquire, (not self._lock.is_held_here,))
+        try:
+            with self._lock:
+                super().reset()
+                self.seconds = 0.0
+                if self._shared is not None:
+                    self._shared.reset()
+                if self.persistence is not None:
+                    self.persistence.reset()
+        finally:
+            if free:
+                history_lock.release()
         self.ticker.reset()
 
     def _refresh_health(self) -> None:

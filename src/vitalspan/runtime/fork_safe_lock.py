@@ -4,45 +4,38 @@ from __future__ import annotations
 
 import os
 import threading
+from operator import attrgetter
 
 
 class ForkSafeLock:
     """A lock that its thread may acquire again, and that `reset` frees in a forked child.
 
-    A thread that held it at the fork does not exist in the child and would never release it.
+    A thread that held it at the fork does not exist in the child and would never release it. An
+    exception that a signal handler raises at any point of a `with` statement leaves it free.
     """
 
     def __init__(self) -> None:
         self._process = os.getpid()
         self._lock = threading.RLock()
-        self._holder = 0
-        self._depth = 0
 
     @property
     def is_held_here(self) -> bool:
         """Whether the thread that asks holds it."""
-        return self._holder == threading.get_ident()
+        held: bool = self._lock._is_owned()  # type: ignore[attr-defined] # noqa: SLF001 - as conditions do
+        return held
 
-    def acquire(self, *, blocking: bool = True) -> bool:
-        """Take it, and return whether that was possible."""
-        taken = self._lock.acquire(blocking)
-        if taken:
-            self._holder = threading.get_ident()
-            self._depth += 1
-        return taken
-
-    def release(self) -> None:
-        """Give it back, which is as often as it was taken."""
-        self._depth -= 1
-        if not self._depth:
-            self._holder = 0
-        self._lock.release()
+    @property
+    def current(self) -> threading.RLock:
+        """The lock itself."""
+        return self._lock
 
     def __enter__(self) -> None:
-        self.acquire()
+        # Signal handlers run when a function is called, and could raise before the `with` statement
+        # knows that the lock is held. This acquires it without calling a function of Python.
+        [_] = map(self._lock.acquire, (True,))
 
-    def __exit__(self, exc_type: object, exc: BaseException | None, traceback: object) -> None:
-        self.release()
+    # A function of Python in its place could be interrupted before it releases anything.
+    __exit__ = property(attrgetter("_lock.__exit__"))
 
     def reset(self) -> bool:
         """Start over in a forked child; return whether this process is one.
@@ -53,5 +46,4 @@ class ForkSafeLock:
         if forked:
             self._process = os.getpid()
             self._lock = threading.RLock()
-            self._holder = self._depth = 0
         return forked
