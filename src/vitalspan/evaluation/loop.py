@@ -110,6 +110,7 @@ class EvaluationLoop(Evaluator):
             if persistence is not None:
                 persistence.let_go()
             return
+        self.rules.log_mistakes()
         # Collectors may take long, and may need locks whose holders wait for this one.
         samples, reading = self.history.metrics.read(), self.history.samples.read()
         history_lock = self._history_lock.current
