@@ -11,11 +11,9 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Seconds on a clock that never goes back; its zero has no meaning."""
-        ...
 
     def wall(self) -> float:
         """Seconds since the Unix epoch."""
-        ...
 
 
 class SystemClock:

@@ -56,11 +56,9 @@ class SeriesSource(Protocol):
 
     def label_sets(self, metric: str) -> list[dict[str, str]]:
         """Return the labels of all series of a metric."""
-        ...
 
     def metrics(self) -> Collection[str]:
         """Return the names of all metrics, including known ones without series."""
-        ...
 
 
 class PrometheusSeries:

@@ -57,15 +57,13 @@ def threshold_text(value: float, unit: Unit) -> str:
 
 
 def _derivation_text(derivation: Derivation, text: str, unit: Unit) -> str:
-    over = duration_words(derivation.over)
-    if derivation.kind == "change":
-        return f"the change within {over} of {text}"
-    if derivation.kind == "slope":
-        return f"the growth per hour within {over} of {text}"
-    if derivation.kind == "anomaly":
-        return f"the distance in standard deviations from the usual value within {over} of {text}"
-    if derivation.kind == "forecast":
-        ahead = duration_words(derivation.horizon)
-        return f"the forecast for {ahead} ahead, based on {over}, of {text}"
+    over, ahead = duration_words(derivation.over), duration_words(derivation.horizon)
     limit = threshold_text(derivation.limit, unit)
-    return f"the time, based on {over}, until {limit} is crossed by {text}"
+    texts = {
+        "change": f"the change within {over} of",
+        "slope": f"the growth per hour within {over} of",
+        "anomaly": f"the distance in standard deviations from the usual value within {over} of",
+        "forecast": f"the forecast for {ahead} ahead, based on {over}, of",
+        "until": f"the time, based on {over}, until {limit} is crossed by",
+    }
+    return f"{texts[derivation.kind]} {text}"

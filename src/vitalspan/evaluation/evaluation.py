@@ -37,9 +37,8 @@ class Evaluation(EvaluationLoop):
         with self.reading_history_if_here() as history:
             if history is None:
                 raise VitalspanError(
-                    "another worker evaluates the rules, so only that process has the "
-                    "history: ask there, "
-                    "or leave out the window to ask for the time since the start"
+                    "another worker evaluates the rules, so only that process has the history: "
+                    "ask there, or leave out the window to ask for the time since the start"
                 )
             yield history
 

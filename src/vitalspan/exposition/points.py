@@ -14,11 +14,9 @@ class Labelled(Protocol):
     @property
     def text(self) -> str:
         """The labels in the syntax of the text formats, without braces."""
-        ...
 
     def all_labels(self) -> dict[str, str]:
         """Return the labels by name."""
-        ...
 
 
 class LabelSet:
@@ -54,7 +52,6 @@ class BucketBoundaries(Hashable, Protocol):
     @property
     def boundaries(self) -> tuple[float, ...]:
         """The upper bounds, increasing, without `+Inf`."""
-        ...
 
 
 class HistogramValue(Protocol):
@@ -63,16 +60,13 @@ class HistogramValue(Protocol):
     @property
     def grid(self) -> BucketBoundaries:
         """The buckets; equal buckets are the same object."""
-        ...
 
     @property
     def total(self) -> float | None:
         """The sum of the observations; None if it is unknown."""
-        ...
 
     def cumulative(self) -> tuple[float, ...]:
         """Return the number of observations up to each boundary; the last one is their total."""
-        ...
 
 
 class HistogramPoint(Labelled, Protocol):
@@ -81,7 +75,6 @@ class HistogramPoint(Labelled, Protocol):
     @property
     def histogram(self) -> HistogramValue:
         """The observations, counted in buckets."""
-        ...
 
 
 class SummaryPoint(NamedTuple):

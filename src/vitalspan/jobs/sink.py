@@ -28,19 +28,15 @@ class Sink(Protocol):
     @property
     def shown(self) -> str:
         """The name in messages, without secrets."""
-        ...
 
     def started(self, report: JobReport) -> None:
         """Handle the start of a run."""
-        ...
 
     def finished(self, report: JobReport) -> None:
         """Handle the end of a run."""
-        ...
 
     def forget(self, report: JobReport) -> None:
         """Remove the data of a job that will not run any more."""
-        ...
 
 
 class SinkThreads:

@@ -86,8 +86,7 @@ class JsonClient:
                 return target.selector
         raise UndeliveredError(
             f"answered {response.status}, a redirection to {shown(location)}, which is not "
-            "followed: "
-            "use that address if it is right",
+            "followed: use that address if it is right",
             again=False,
         )
 

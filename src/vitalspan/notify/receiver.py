@@ -51,7 +51,6 @@ class Message(Protocol):
     @property
     def group(self) -> str:
         """The group of the message: a later message of a group supersedes an earlier one."""
-        ...
 
 
 M = TypeVar("M", bound=Message)
@@ -71,7 +70,6 @@ class Plan(Protocol[M]):
             now: the current time.
             silences: all silences that have not ended, for receivers that have silences themselves.
         """
-        ...
 
     def due(self, now: float, interval: float) -> list[M]:
         """Return the messages that are due; they count as being sent.
@@ -81,11 +79,9 @@ class Plan(Protocol[M]):
             interval: seconds until the next call; infinite if there is none, so that nothing is
                 held back.
         """
-        ...
 
     def settle(self, message: M, outcome: Outcome) -> None:
         """Record the result of a message."""
-        ...
 
 
 class Endpoint(ABC, Generic[M]):
@@ -132,8 +128,6 @@ class Receiver(Protocol):
     @property
     def name(self) -> str:
         """The name in metrics and logs; a second receiver of the same name gets a number."""
-        ...
 
     def endpoints(self) -> Sequence[Endpoint[Any]]:
         """Return new endpoints; each is sent everything."""
-        ...

@@ -27,7 +27,6 @@ class UsageRecorder(Protocol):
 
     def record(self, component: str, api: str, usage: ApiUsage) -> None:
         """Count one call."""
-        ...
 
 
 class Recording(Protocol):
@@ -42,11 +41,9 @@ class Recording(Protocol):
     @property
     def prices(self) -> PriceTable:
         """The prices of models."""
-        ...
 
     def add_to_session(self, counted: CountedKey, column: str, amount: float = 1) -> None:
         """Add an amount to the sessions around the current code; it never raises."""
-        ...
 
 
 class Api(MonitorPart):

@@ -69,9 +69,9 @@ class BoundaryTable:
         if key not in self._conflicting:
             self._conflicting.add(key)
             logger.warning(
-                "operation %s of component %s is defined with buckets=%s and with buckets=%s: "
-                "the first "
-                "ones are used for both, so make them the same, or rename one of the operations",
+                "operation %s of component %s is defined with buckets=%s and with buckets=%s: the "
+                "first ones are used for both, so make them the same, or rename one of the "
+                "operations",
                 operation,
                 component,
                 first,

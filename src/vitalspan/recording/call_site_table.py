@@ -102,8 +102,7 @@ class CallSiteTable:
             self._code_names[site.series] = code_name
             logger.warning(
                 "%s and %s are both recorded as the operation %s: give one of them another "
-                "name, or "
-                "set qualified_names=True",
+                "name, or set qualified_names=True",
                 first,
                 code_name,
                 site.series.operation,
@@ -128,8 +127,7 @@ class CallSiteTable:
         if options.error_results is not None:
             raise TypeError(
                 "error_results= is for functions, because a block returns nothing: call "
-                "call.fail() in "
-                "the block"
+                "call.fail() in the block"
             )
         site = self.add(options)
         full = len(self.blocks) >= MAX_BLOCK_SITES or self.recorder.series_table.is_overflow(

@@ -54,14 +54,15 @@ class CallWatch:
                     kept.append(record)
         if len(kept) >= self.most:
             # A batch is ordered by start times.
-            self._kept = sorted(kept, key=_end)[: self.most]
+            self._kept = sorted(kept, key=end_of)[: self.most]
             self.ended = True
 
     def calls(self) -> list[Record]:
         """Return the calls so far in the order of their ends."""
-        return sorted(self._kept, key=_end)
+        return sorted(self._kept, key=end_of)
 
 
-def _end(record: Record) -> float:
+def end_of(record: Record) -> float:
+    """Return when the call of a record ended, on the steady clock."""
     seconds: float = record[0] + record[1]
     return seconds

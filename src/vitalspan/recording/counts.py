@@ -84,16 +84,13 @@ class Counts(Protocol):
     @property
     def born(self) -> float:
         """The time at which counting began, in seconds on the steady clock."""
-        ...
 
     @property
     def now(self) -> Callable[[], float]:
         """A function that returns the time on the steady clock, in seconds."""
-        ...
 
     def epoch(self) -> float:
         """Return the difference between the time of day and the steady clock, in seconds."""
-        ...
 
     def flushed(self) -> AbstractContextManager[list[Series] | None]:
         """Count everything that has ended, and keep the counts unchanged while they are read.
@@ -101,27 +98,21 @@ class Counts(Protocol):
         Yields:
             The series, or None if they are not available now.
         """
-        ...
 
     def all_series(self) -> list[Series]:
         """Return every series with all finished calls counted."""
-        ...
 
     def in_progress(self, series: Series) -> tuple[int, float | None]:
         """Return how many calls are in progress and when the oldest began, on the steady clock."""
-        ...
 
     def caches(self) -> Iterable[CacheCounts]:
         """Return the counts of every cache."""
-        ...
 
     def apis(self) -> Iterable[ApiCounts]:
         """Return the counts of every API."""
-        ...
 
     def models(self) -> Iterable[ModelCounts]:
         """Return the counts of every model of every API."""
-        ...
 
     def slos(self, counters: Mapping[str, SloCounter]) -> Iterable[SloCounts]:
         """Return the counts of SLOs.
@@ -129,19 +120,15 @@ class Counts(Protocol):
         Args:
             counters: the counters of this process, by the names of the SLOs.
         """
-        ...
 
     def count_slos(self, counters: Mapping[str, SloCounter]) -> None:
         """Let SLO counters, by name, judge the calls of the series that they select."""
-        ...
 
     def internal(self) -> InternalCounts:
         """Return the counts that vitalspan keeps about itself."""
-        ...
 
     def note_collector_error(self, kind: str) -> None:
         """Count a collector of this type that was left out of a scrape."""
-        ...
 
 
 class ProcessCounts:

@@ -170,9 +170,9 @@ def _wrap(target: Any, site: CallSite, sites: _LabelledSites | None) -> Callable
         return generators.generator_function(site_of, target)
     if inspect.iscoroutinefunction(inspect.unwrap(inner)):
         logger.warning(
-            "%s returns a coroutine, but only the call that creates it is timed: put "
-            "@operation next "
-            "to the coroutine function, or mark its wrapper with inspect.markcoroutinefunction",
+            "%s returns a coroutine, but only the call that creates it is timed: put @operation "
+            "next to the coroutine function, or mark its wrapper with "
+            "inspect.markcoroutinefunction",
             site.code_name,
         )
     if sites is None:

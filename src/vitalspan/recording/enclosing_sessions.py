@@ -18,11 +18,9 @@ class EnclosingSession(Protocol):
 
     def add(self, series: Any, calls: Any) -> None:
         """Add a `CountedBatch` of a series' calls to this session and to those around it."""
-        ...
 
     def add_amount(self, counted: CountedKey, column: str, amount: float) -> None:
         """Add an amount of a cache or an API to this session and to those around it."""
-        ...
 
 
 class Enclosure(CallDetails):

@@ -9,18 +9,13 @@ from operator import itemgetter
 from typing import Any, Final
 
 from vitalspan.recording.call_record import Record
-from vitalspan.recording.call_watch import MOST_WATCHES, CallWatch
+from vitalspan.recording.call_watch import MOST_WATCHES, CallWatch, end_of
 
 _ROOM: Final = 128
 """The number of calls that are kept beyond four times the size before they are sorted."""
 
 
 _start = itemgetter(0)
-
-
-def _end(record: Record) -> float:
-    seconds: float = record[0] + record[1]
-    return seconds
 
 
 class RecentCalls:
@@ -115,4 +110,4 @@ class RecentCalls:
 
     def latest(self) -> list[Record]:
         """Return the calls that ended last, in the order of their ends."""
-        return sorted(self._kept, key=_end)[-self.size :] if self.size else []
+        return sorted(self._kept, key=end_of)[-self.size :] if self.size else []

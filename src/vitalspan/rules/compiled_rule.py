@@ -19,21 +19,17 @@ class RuleSource(SeriesSource, Protocol):
     @property
     def now(self) -> int:
         """The time of the last tick, in milliseconds since the epoch."""
-        ...
 
     @property
     def external_labels(self) -> Mapping[str, str]:
         """The labels that distinguish this process from others."""
-        ...
 
     @property
     def has_everything(self) -> bool:
         """True if there are samples of all series, not only of those that were asked for."""
-        ...
 
     def record(self, owner: Hashable, vector: Vector) -> None:
         """Store a rule's result at the last tick; series that are no longer in it have ended."""
-        ...
 
 
 class CompiledRule:

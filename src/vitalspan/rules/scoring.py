@@ -195,7 +195,6 @@ def self_reference_mistake(factors: Iterable[Factor], prefix: str) -> str:
         if series is not None and factor.counts and is_made_of_scores(factor.query, prefix):
             return (
                 f"factor {factor.name!r:.80} uses {series}, which is computed from the score "
-                "itself: "
-                "use the signals that the score is computed from, or alert_points"
+                "itself: use the signals that the score is computed from, or alert_points"
             )
     return ""

@@ -59,9 +59,8 @@ class Silences:
         if all(matcher.matches("") for matcher in matchers):
             raise ValueError(
                 f"a silence of {dict(where)!r:.200} would silence alerts without these labels, "
-                "too: "
-                "give at least one label a value that is not empty; to silence everything, use "
-                "{'alertname': '=~.+'}"
+                "too: give at least one label a value that is not empty; to silence everything, "
+                "use {'alertname': '=~.+'}"
             )
         with self._lock:
             silence = Silence(self._next, matchers, until, comment)

@@ -39,7 +39,6 @@ class Task(Protocol):
         Args:
             ending: whether the process ends right afterwards; otherwise it ends soon.
         """
-        ...
 
 
 class _State:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from functools import reduce
 from typing import Final
 
@@ -149,36 +150,32 @@ def _health_absent_inputs(target: Target) -> Samples:
     }
 
 
+_ALL_POINTS: Final = Signal(
+    "alert_points",
+    NUMBER,
+    MONITOR,
+    "the points of the firing alerts: 10 for a critical one, 5 for an error, 2 for a warning",
+    gauge_of(ALERT_POINTS_METRIC, sum),
+    _alert_points_promql,
+    Inputs(_alert_points_inputs),
+    series_labels=_ALERT_LABELS,
+    metrics=(ALERT_POINTS_METRIC,),
+    instant=True,
+    of_alerts=True,
+    contributor=_firing_alerts,
+)
+
 SCORES: Final = (
-    Signal(
-        "alert_points",
-        NUMBER,
-        MONITOR,
-        "the points of the firing alerts: 10 for a critical one, 5 for an error, 2 for a warning",
-        gauge_of(ALERT_POINTS_METRIC, sum),
-        _alert_points_promql,
-        Inputs(_alert_points_inputs),
-        series_labels=_ALERT_LABELS,
-        metrics=(ALERT_POINTS_METRIC,),
-        instant=True,
-        of_alerts=True,
-        contributor=_firing_alerts,
-    ),
-    Signal(
-        "worst_alert_points",
-        NUMBER,
-        MONITOR,
-        "the points of the worst firing alert: 10 for a critical one, 5 for an error, 2 for a "
-        "warning",
-        gauge_of(ALERT_POINTS_METRIC, max),
-        _worst_alert_points_promql,
-        Inputs(_worst_alert_points_inputs),
+    _ALL_POINTS,
+    replace(
+        _ALL_POINTS,
+        name="worst_alert_points",
+        summary="the points of the worst firing alert: 10 for a critical one, 5 for an error, 2 "
+        "for a warning",
+        value=gauge_of(ALERT_POINTS_METRIC, max),
+        promql=_worst_alert_points_promql,
+        inputs=Inputs(_worst_alert_points_inputs),
         highest=float(max(ALERT_POINTS.values())),
-        series_labels=_ALERT_LABELS,
-        metrics=(ALERT_POINTS_METRIC,),
-        instant=True,
-        of_alerts=True,
-        contributor=_firing_alerts,
     ),
     _score(names.HEALTH_SCORE.name, "the score from 0 to 100"),
     _score(

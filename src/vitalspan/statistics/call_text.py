@@ -19,17 +19,14 @@ class Figures(Protocol):
     @property
     def count(self) -> int:
         """The number of calls that ended."""
-        ...
 
     @property
     def errors(self) -> int:
         """The number of failed calls."""
-        ...
 
     @property
     def error_rate(self) -> float | None:
         """The ratio of errors to calls that were not cancelled, 0 to 1."""
-        ...
 
 
 def subject_text(component: str | None, operation: str | None) -> str:

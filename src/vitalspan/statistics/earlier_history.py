@@ -50,7 +50,6 @@ class EarlierHistory(Protocol):
             counts: the counts, which have the clock.
             question: what to read from it.
         """
-        ...
 
     def timelines(
         self, keys: Sequence[Key], start: float, end: float, now: float
@@ -63,11 +62,9 @@ class EarlierHistory(Protocol):
             end: the end in seconds since the Unix epoch.
             now: the current time in seconds since the Unix epoch.
         """
-        ...
 
     def means(self, signal: str, slots: Sequence[Slot]) -> list[float | None]:
         """Return the mean of a recorded signal in each slot; None for no data."""
-        ...
 
     def alerts(self, start: float, end: float) -> list[Alert]:
         """Return alerts that fired within a period, possibly with others.
@@ -76,11 +73,9 @@ class EarlierHistory(Protocol):
             start: the start in seconds since the Unix epoch.
             end: the end in seconds since the Unix epoch.
         """
-        ...
 
     def notes(self) -> list[str]:
         """Return notes for the reader."""
-        ...
 
 
 class StoredHistory:

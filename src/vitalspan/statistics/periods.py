@@ -54,23 +54,18 @@ class Period(Protocol):
     @property
     def seconds(self) -> float:
         """The length of the period, in seconds."""
-        ...
 
     def pool(self, sums: dict[Key, CallSums], key_of: KeyOf) -> None:
         """Add the calls that ended in it to sums."""
-        ...
 
     def caches(self) -> Iterable[CacheCounts]:
         """Return the lookups in caches."""
-        ...
 
     def apis(self) -> Iterable[ApiCounts]:
         """Return the calls to APIs."""
-        ...
 
     def models(self) -> Iterable[ModelCounts]:
         """Return the calls to models of APIs."""
-        ...
 
 
 class PeriodQuestion(NamedTuple):

@@ -103,7 +103,6 @@ class Store(Protocol):
     @property
     def name(self) -> str:
         """The name of the store for people, without a password."""
-        ...
 
     def open(self) -> None:
         """Create or migrate the tables, and become the one process that writes.
@@ -112,19 +111,15 @@ class Store(Protocol):
             NewerStoreError: if a newer version has made the tables.
             StoreInUseError: if another process writes.
         """
-        ...
 
     def write(self, batch: Batch) -> None:
         """Write a batch, wholly or not at all."""
-        ...
 
     def size(self) -> int:
         """Return the size in bytes."""
-        ...
 
     def series(self) -> list[StoredSeries]:
         """Return all series, ordered by number."""
-        ...
 
     def frames(
         self, step: int, start: int, end: int, groups: Collection[int] | None = None
@@ -137,7 +132,6 @@ class Store(Protocol):
             end: the end of the period, exclusive.
             groups: the groups of series; None for all.
         """
-        ...
 
     def span(self, step: int, start: int = 0) -> tuple[int, int] | None:
         """Return the starts of the first and last frame of a length; None if there are none.
@@ -146,15 +140,12 @@ class Store(Protocol):
             step: the length in seconds.
             start: frames that start before this are ignored.
         """
-        ...
 
     def groups(self, step: int, start: int, end: int) -> list[int]:
         """Return the groups that have frames of a length starting in a period."""
-        ...
 
     def document(self, name: str) -> Any:
         """Return a document; None if there is none."""
-        ...
 
     def records(self, kind: str, start: float, end: float, most: int) -> list[Record]:
         """Return the latest records of a kind in a period, in order.
@@ -165,11 +156,9 @@ class Store(Protocol):
             end: the end of the period, exclusive.
             most: the maximum number of records.
         """
-        ...
 
     def close(self) -> None:
         """Close the connection to the database."""
-        ...
 
 
 def series_of(rows: Iterable[Sequence[Any]]) -> list[StoredSeries]:

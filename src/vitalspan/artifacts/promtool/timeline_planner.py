@@ -91,14 +91,14 @@ class _Planner:
         derivation = self._rule.query.derive
         if derivation is None:
             return self._plain()
-        if derivation.kind == "change":
-            return self._change(derivation)
-        if derivation.kind == "slope":
-            return self._slope(derivation)
-        if derivation.kind == "until":
-            return self._until(derivation)
-        if derivation.kind == "anomaly":
-            return self._anomaly(derivation)
+        plans = {
+            "change": self._change,
+            "slope": self._slope,
+            "until": self._until,
+            "anomaly": self._anomaly,
+        }
+        if derivation.kind in plans:
+            return plans[derivation.kind](derivation)
         self._lag += derivation.over
         return self._plain(faster=False)
 

@@ -46,7 +46,6 @@ class Source(Protocol):
         Args:
             time: the current time in nanoseconds since the epoch.
         """
-        ...
 
 
 class RegistrySource:

@@ -17,11 +17,9 @@ class Leader(Protocol):
 
     def acquire(self) -> bool:
         """Become the leader unless another process is; return whether this process leads."""
-        ...
 
     def release(self) -> None:
         """Stop leading. In a forked child, the parent keeps the lead."""
-        ...
 
 
 class SharedCounts(NamedTuple):

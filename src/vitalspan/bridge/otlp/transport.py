@@ -47,11 +47,9 @@ class Transport(Protocol):
         Raises:
             ExportError: if the request was not accepted.
         """
-        ...
 
     def abort(self) -> None:
         """Make a request that is running in another thread fail."""
-        ...
 
 
 def read_response(body: bytes) -> Accepted:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vitalspan.cli.command import Commands, add_command
 
@@ -55,11 +55,18 @@ def _any_test_fails(name: str) -> bool:
 
     file = load(name)
     groups = tested_groups(file)
+    return _any_differs(name, file.tests, lambda test: UnitTestPlayer(file, groups, test).play())
+
+
+def _any_differs(file: str, tests: Iterable[Any], play: Callable[[Any], Iterable[str]]) -> bool:
+    """Play tests, print what differs, and return whether anything does."""
     failed = False
-    for test in file.tests:
-        with _warnings_of(name, test.name):
-            differences = list(UnitTestPlayer(file, groups, test).play())
-        failed |= _report(test.name, differences)
+    for test in tests:
+        with _warnings_of(file, test.name):
+            differences = list(play(test))
+        print(f"{'FAILED' if differences else 'ok':6}  {test.name}", flush=True)
+        print(*differences, sep="\n", end="\n" if differences else "", file=sys.stderr)
+        failed |= bool(differences)
     return failed
 
 
@@ -79,24 +86,15 @@ def _warnings_of(file: str, test: str) -> Iterator[None]:
         logger.removeFilter(add_names)
 
 
-def _report(name: str, differences: list[str]) -> bool:
-    print(f"{'FAILED' if differences else 'ok':6}  {name}", flush=True)
-    print(*differences, sep="\n", end="\n" if differences else "", file=sys.stderr)
-    return bool(differences)
-
-
 def _any_fails(name: str) -> bool:
     from vitalspan.scenarios.player import Player  # noqa: PLC0415
     from vitalspan.scenarios.scenario_file import load  # noqa: PLC0415
 
     file = load(name)
     rules = _rules(file)
-    failed = False
-    for scenario in file.scenarios:
-        with _warnings_of(name, scenario.name):
-            differences = list(Player(rules, scenario, file.tick).play())
-        failed |= _report(scenario.name, differences)
-    return failed
+    return _any_differs(
+        name, file.scenarios, lambda scenario: Player(rules, scenario, file.tick).play()
+    )
 
 
 def _rules(file: ScenarioFile) -> RuleSet:

@@ -15,7 +15,6 @@ class Point(Protocol):
 
     def all_labels(self) -> dict[str, str]:
         """Return its labels by name."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -196,4 +196,3 @@ class SeriesSource(Protocol):
 
     def select(self, demand: Demand) -> Sequence[Series]:
         """Return the series that match the selector of a demand."""
-        ...
