@@ -22,6 +22,9 @@ _MOST: Final = 2**53
 """The number of calls below which floats are exact."""
 
 
+_NOTHING: Final = DurationHistogram(GRID)
+
+
 class ModelAmounts(NamedTuple):
     """The sums over some calls to a model.
 
@@ -45,8 +48,8 @@ class ModelAmounts(NamedTuple):
         for column, amount in other.sums.items():
             sums[column] = sums.get(column, 0) + amount
         for name, histogram in other.durations.items():
-            known = durations.get(name)
-            durations[name] = histogram if known is None else known.merged(histogram)
+            known = durations.get(name, _NOTHING)
+            durations[name] = known.plus(dict(histogram.items()), histogram.total)
         return ModelAmounts(sums, durations)
 
     @classmethod
