@@ -10,6 +10,7 @@ from vitalspan.history.series_index import SeriesIndex
 from vitalspan.history.ticks import Ticks
 from vitalspan.metrics import COMPONENT
 from vitalspan.recording.counts import ModelCounts
+from vitalspan.recording.model_amounts import ModelKey
 from vitalspan.runtime.internal_errors import logger
 
 MAX_MODELS: Final = 500
@@ -20,9 +21,6 @@ _MORE_CALLS: Final = 2
 
 Two of them do not take turns then, which would leave both without a past.
 """
-
-ModelKey = tuple[str, str, str]
-"""The component and the name of an API, and the model."""
 
 
 class ModelIndex(SeriesIndex[ModelSeries]):

@@ -16,6 +16,9 @@ FIRST_TOKEN: Final = "first_token"  # noqa: S105 - the name of a duration
 GRID: Final = grid_of(())
 """The buckets of the durations, which are those of a store."""
 
+ModelKey = tuple[str, str, str]
+"""The component and the name of an API, and the model."""
+
 _BUCKET_COLUMN: Final = re.compile(rf"({DURATION}|{FIRST_TOKEN}):(\d{{1,4}})", re.ASCII)
 
 _MOST: Final = 2**53

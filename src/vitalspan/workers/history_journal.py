@@ -11,12 +11,12 @@ from vitalspan.history.history import DEFAULT_RETENTION
 from vitalspan.history.registry_metrics import Samples
 from vitalspan.history.samples.reading import Reading
 from vitalspan.history.ticks import Ticks
-from vitalspan.recording.model_amounts import ModelAmounts
+from vitalspan.recording.model_amounts import ModelAmounts, ModelKey
 from vitalspan.workers.followed_history import FollowedHistory
 from vitalspan.workers.journal import Journal
 from vitalspan.workers.slo_history import SloHistory
 from vitalspan.workers.state_file import UnreadableError
-from vitalspan.workers.worker_counts import ModelKey, WorkerCounts
+from vitalspan.workers.worker_counts import WorkerCounts
 
 if TYPE_CHECKING:
     from vitalspan.history.history import History

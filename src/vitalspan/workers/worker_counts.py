@@ -11,16 +11,13 @@ from vitalspan.labels import Labels
 from vitalspan.recording.buckets import grid_of
 from vitalspan.recording.detail_counts import DetailCounts
 from vitalspan.recording.duration_histogram import NO_SPREAD, DurationHistogram, Spread
-from vitalspan.recording.model_amounts import ModelAmounts
+from vitalspan.recording.model_amounts import ModelAmounts, ModelKey
 
 SloKey = tuple[str, str, Labels]
 """The name of an SLO, its definition, and the labels that separate its budgets."""
 
 PROFILES: Final = "profiles:"
 """The prefix of the totals of slow calls to be profiled, by what became of it."""
-
-ModelKey = tuple[str, str, str]
-"""The component and the name of an API, and the model."""
 
 
 @dataclass(slots=True, eq=False)
