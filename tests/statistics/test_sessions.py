@@ -535,6 +535,16 @@ def test_the_tests_are_those_of_the_textbooks() -> None:
     assert fisher(3, 4, 1, 4) == pytest.approx(34 / 70)
     assert fisher(0, 10, 0, 10) == 1.0
     assert fisher(8, 8, 0, 8) == pytest.approx(2 / math.comb(16, 8))
+    for errors, size, other_errors, other_size in product(range(6), (5, 9), range(6), (6, 40)):
+        ways = {
+            first: math.comb(size, first) * math.comb(other_size, errors + other_errors - first)
+            for first in range(min(size, errors + other_errors) + 1)
+        }
+        rarest = sum(count for count in ways.values() if count <= ways[errors])
+        exact = rarest / sum(ways.values())
+        assert fisher(errors, size, other_errors, other_size) == pytest.approx(exact)
+    # Of very many calls, it is the normal distribution: these differ by 1.41 standard deviations.
+    assert fisher(50_000_000, 10**8, 50_010_000, 10**8) == pytest.approx(0.157, abs=0.001)
     # The exact distribution of U, of 8 and 8 values without ties.
     first = [(float(value), 1) for value in (1, 2, 3, 4, 6, 7, 9, 12)]
     second = [(float(value), 1) for value in (5, 8, 10, 11, 13, 14, 15, 16)]

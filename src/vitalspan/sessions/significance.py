@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final
@@ -87,11 +89,25 @@ def fisher(errors: int, size: int, other_errors: int, other_size: int) -> float:
             - _log_choose(size + other_size, failed)
         )
 
+    least, most = max(0, failed - other_size), min(failed, size)
+    likeliest = min(most, max(least, (failed + 1) * (size + 1) // (size + other_size + 2)))
     # Equal probabilities may differ by rounding errors.
     limit = log_probability(errors) + 1e-7
-    tables = range(max(0, failed - other_size), min(failed, size) + 1)
-    logs = map(log_probability, tables)
-    return min(1.0, math.fsum(math.exp(one) for one in logs if one <= limit))
+    below, above = range(least, likeliest + 1), range(likeliest + 1, most + 1)
+    below = below[: bisect_right(below, limit, key=log_probability)]
+    above = above[bisect_left(above, -limit, key=lambda one: -log_probability(one)) :]
+    return min(1.0, sum(_tail(map(log_probability, one)) for one in (reversed(below), above)))
+
+
+def _tail(logs: Iterable[float]) -> float:
+    """Return the sum of falling probabilities, without those that no longer change it."""
+    total = 0.0
+    for one in map(math.exp, logs):
+        total += one
+        # Of a million calls, almost all tables are as good as impossible.
+        if one <= total * 1e-17:
+            break
+    return total
 
 
 def _log_choose(size: int, chosen: int) -> float:
