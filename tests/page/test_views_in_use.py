@@ -153,11 +153,11 @@ def test_what_sessions_say(browser: Any, address: str) -> None:
         assert nothing_yet[3:] == ["0", "\u2013", "", ""]
         night, inner, *_ = rows_of(visit, "Closed")
         assert night[0] == "nightly import"
-        assert night[2:5] == ["4 s", "2", "0 %"]
-        assert night[5].endswith("and 4 more")
-        assert night[6].split("\n") == ["62.5 % import_rows", f"37.5 % {LONG}"]
+        assert night[3:6] == ["4 s", "2", "0 %"]
+        assert night[6].endswith("and 4 more")
+        assert night[7].split("\n") == ["62.5 % import_rows", f"37.5 % {LONG}"]
         assert inner[0] == f"{LONG}\nwithin nightly import"
-        assert inner[5] == "48M bytes"
+        assert inner[6] == "48M bytes"
 
 
 def test_what_workers_say(browser: Any, address: str) -> None:

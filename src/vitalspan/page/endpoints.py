@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vitalspan.page.documents import (
     alerts,
     changes,
+    comparison,
     configuration,
     dependencies,
     health,
@@ -66,7 +67,7 @@ class Endpoint:
     @property
     def may_be_missing(self) -> bool:
         """Whether it is about something that there may not be."""
-        return _ID in self.parameters
+        return not _IDS.isdisjoint(self.parameters)
 
     @property
     def summary(self) -> str:
@@ -86,6 +87,16 @@ _SINCE: Final = NumberParameter(
     most=float(2**40),
 )
 _ID: Final = Parameter("id", "The id of a profile.", required=True)
+_BEFORE: Final = Parameter("before", "The id of a closed session, the first one.", required=True)
+_AFTER: Final = Parameter("after", "The id of the closed session to compare.", required=True)
+_IDS: Final = frozenset({_ID, _BEFORE, _AFTER})
+_CONFIDENCE: Final = NumberParameter(
+    "confidence",
+    "The required confidence of a test for a change to count.",
+    default="0.95",
+    least=0.5,
+    most=0.999999,
+)
 _SEARCH: Final = Parameter("search", "Text that component and operation contain together.")
 _SORT: Final = Parameter(
     "sort",
@@ -141,6 +152,12 @@ ENDPOINTS: Final = {
             sessions.sessions,
             sessions.Sessions,
             (_limit("Closed sessions", 20, 100),),
+        ),
+        Endpoint(
+            "comparison",
+            comparison.comparison,
+            comparison.SessionComparison,
+            (_BEFORE, _AFTER, _CONFIDENCE),
         ),
         Endpoint(
             "stacks",

@@ -160,9 +160,10 @@ def _find_members(kind: type) -> dict[str, Any]:
 
 
 def _attribute_texts(kind: type) -> Iterator[tuple[str, str]]:
-    """Yield the descriptions in the docstring of a dataclass and those of its properties."""
-    _, _, attributes = (inspect.getdoc(kind) or "").partition("Attributes:\n")
-    for match in _ATTRIBUTE.finditer(attributes):
-        yield match[1], " ".join(match[2].split())
+    """Yield the descriptions in the docstrings of a dataclass and its bases, and of properties."""
+    for base in reversed(kind.__mro__):
+        _, _, attributes = inspect.cleandoc(base.__doc__ or "").partition("Attributes:\n")
+        for match in _ATTRIBUTE.finditer(attributes):
+            yield match[1], " ".join(match[2].split())
     for name, member in inspect.getmembers(kind, lambda one: isinstance(one, property)):
         yield name, " ".join((inspect.getdoc(member) or "").split())

@@ -82,7 +82,7 @@ def changes(monitor: Monitor, asked: dict[str, Any]) -> Changes:
         before = _calls_of(history, seconds, seconds)
         after = _calls_of(history, seconds, 0.0)
     compared = compare(before, after, CONFIDENCE)
-    found = [one for one in compared.operations if _is_change(one)]
+    found = [one for one in compared.operations if is_change(one)]
     return Changes(
         at=at,
         seconds_before=before.duration,
@@ -104,7 +104,8 @@ def changes(monitor: Monitor, asked: dict[str, Any]) -> Changes:
     )
 
 
-def _is_change(one: OperationComparison) -> bool:
+def is_change(one: OperationComparison) -> bool:
+    """Return whether an operation is new, was no longer called, or has changed for sure."""
     appeared = (one.before is None) != (one.after is None)
     return appeared or one.durations.significant or one.errors.significant
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +12,17 @@ if TYPE_CHECKING:
     from vitalspan.monitor import Monitor
 
 MOST_OPEN: Final = 50
+
+
+@dataclass(frozen=True)
+class ClosedSession(SessionStatistics):
+    """The statistics of a closed session, which can be compared with another one."""
+
+    @property
+    def id(self) -> str:
+        """The id of the session, for the endpoint `comparison`."""
+        text = f"{self.start!r} {self.name}".encode("utf-8", "replace")
+        return hashlib.sha256(text).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -25,14 +37,19 @@ class Sessions:
 
     at: float
     open: tuple[SessionStatistics, ...]
-    history: tuple[SessionStatistics, ...]
+    history: tuple[ClosedSession, ...]
 
 
 def sessions(monitor: Monitor, asked: dict[str, Any]) -> Sessions:
     """Return the sessions that are open, and the last ones that were closed."""
-    closed = monitor.sessions.history()[-asked["limit"] :]
+    closed = closed_sessions(monitor)[-asked["limit"] :]
     return Sessions(
         at=monitor.clock.wall(),
         open=tuple(one.statistics() for one in monitor.sessions.open()[:MOST_OPEN]),
         history=tuple(reversed(closed)),
     )
+
+
+def closed_sessions(monitor: Monitor) -> list[ClosedSession]:
+    """Return the last closed sessions, the latest one last."""
+    return [ClosedSession(**vars(one)) for one in monitor.sessions.history()]

@@ -4,6 +4,7 @@
 export const NONE = "–";
 
 const plain = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
+const signed = new Intl.NumberFormat("en", { maximumFractionDigits: 1, signDisplay: "exceptZero" });
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
@@ -34,6 +35,12 @@ export function ratio(/** @type {any} */ value) {
   if (!known(value)) return NONE;
   const percent = value * 100;
   return `${percent > 0 && percent < 0.01 ? "<0.01" : plain.format(percent)} %`;
+}
+
+/** `+25 %`, for a value that is now so many times as large */
+export function growth(/** @type {any} */ times) {
+  if (!known(times) || times === 1) return "";
+  return times > 100 ? `× ${count(times)}` : `${signed.format((times - 1) * 100)} %`;
 }
 
 /** `512 ms`, `1.24 s`, `2 min 5 s`, `3 h 12 min`, `4 d 3 h` */

@@ -8,6 +8,7 @@ import { Follower } from "./follow.js";
 import { light } from "./parts.js";
 import * as alerts from "./views/alerts.js";
 import * as changes from "./views/changes.js";
+import * as comparison from "./views/comparison.js";
 import * as configuration from "./views/configuration.js";
 import * as dependencies from "./views/dependencies.js";
 import * as operation from "./views/operation.js";
@@ -23,9 +24,9 @@ import * as trends from "./views/trends.js";
 import * as workers from "./views/workers.js";
 
 /** @type {Record<string, {title: string, load: Function, view: Function}>} */
-const VIEWS = { "": overview, operations, operation, changes, alerts, rules, trends, resources, dependencies, sessions, workers, configuration, profiles, profile, stacks };
+const VIEWS = { "": overview, operations, operation, changes, alerts, rules, trends, resources, dependencies, sessions, comparison, workers, configuration, profiles, profile, stacks };
 /** Views that belong to another one in the navigation. */
-const WITHIN = /** @type {Record<string, string>} */ ({ operation: "operations", profile: "profiles", stacks: "operations" });
+const WITHIN = /** @type {Record<string, string>} */ ({ comparison: "sessions", operation: "operations", profile: "profiles", stacks: "operations" });
 /** The views in the navigation, in order. */
 const NAMED = ["", "operations", "profiles", "changes", "alerts", "rules", "trends", "resources", "dependencies", "sessions", "workers", "configuration"];
 const RANGES = [[300, "5 min"], [900, "15 min"], [3600, "1 h"]];
@@ -204,8 +205,8 @@ function entryOf() {
 }
 
 /** What a route is about: while it stays the same, the view is updated in place. */
-function subjectOf(/** @type {typeof page.route} */ { view, parameters: { operation, component, id } }) {
-  return JSON.stringify([view, operation, operation && component, id]);
+function subjectOf(/** @type {typeof page.route} */ { view, parameters: { operation, component, id, before, after } }) {
+  return JSON.stringify([view, operation, operation && component, id, after && before, after]);
 }
 
 /** Scroll the navigation of a narrow screen to the current view. */

@@ -39,11 +39,21 @@ function row(/** @type {any} */ one, /** @type {Record<string, string>} */ queri
     cell(before?.error_rate, after?.error_rate, ratio, errors.significant, "error_rate"));
 }
 
-function words(/** @type {any} */ { figures: { before, after, durations, errors } }) {
-  if (!before) return h("span", { class: "change" }, "new");
-  if (!after) return h("span", { class: "change" }, "no longer called");
-  const found = [];
-  if (durations.significant) found.push(after.p50 > before.p50 || (after.p50 === before.p50 && after.mean > before.mean) ? h("span", { class: "change worse" }, "slower") : h("span", { class: "change better" }, "faster"));
-  if (errors.significant) found.push(after.error_rate > before.error_rate ? h("span", { class: "change worse" }, "fails more") : h("span", { class: "change better" }, "fails less"));
+function words(/** @type {any} */ { figures }) {
+  if (!figures.before) return h("span", { class: "change" }, "new");
+  if (!figures.after) return h("span", { class: "change" }, "no longer called");
+  const found = [figures.durations.significant && durationsWord(figures), figures.errors.significant && errorsWord(figures)].filter(Boolean);
   return found.flatMap((one, index) => index ? [", ", one] : [one]);
+}
+
+/** How the durations of an operation have changed. */
+export function durationsWord(/** @type {any} */ { before, after }) {
+  const isSlower = after.p50 > before.p50 || (after.p50 === before.p50 && after.mean > before.mean);
+  return h("span", { class: `change ${isSlower ? "worse" : "better"}` }, isSlower ? "slower" : "faster");
+}
+
+/** How the errors of an operation have changed. */
+export function errorsWord(/** @type {any} */ { before, after }) {
+  const isWorse = after.error_rate > before.error_rate;
+  return h("span", { class: `change ${isWorse ? "worse" : "better"}` }, isWorse ? "fails more" : "fails less");
 }
