@@ -116,13 +116,16 @@ def focused(page: Any) -> str:
 
 def set_aside(page: Any) -> None:
     """Remember which elements there are."""
-    page.evaluate("document.querySelectorAll('body *').forEach(one => (one.isOld = true))")
+    page.evaluate("document.querySelectorAll('main *').forEach(one => (one.isOld = true))")
 
 
 def newer(page: Any) -> list[str]:
-    """The elements that were made since then within others that were there."""
+    """The elements that were made since then within others that were there.
+
+    The header waits for the status, which comes when it comes.
+    """
     found: list[str] = page.evaluate(
-        """[...document.querySelectorAll("body *")]
+        """[...document.querySelectorAll("main *")]
         .filter((one) => !one.isOld && one.parentNode.isOld)
         .map((one) => one.outerHTML.slice(0, 120))"""
     )
@@ -259,6 +262,9 @@ def test_an_age_is_only_written_when_it_has_changed(
     with shop.operation("aged", component="shop"):
         clock.advance(7200)
         visit.show("operation?operation=aged&component=shop")
+        # The status says what time it is on the server.
+        page.wait_for_selector(".glance")
+        page.clock.run_for(2000)
         page.evaluate("window.text = document.querySelector('[data-start]').firstChild")
         page.clock.run_for(2000)
         assert page.evaluate("text.isConnected")
