@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from support.long_runs import LONG
@@ -361,6 +363,69 @@ for state in broken:
 with monitor.operation("f"):
     pass
 in_child(lambda: None if count() == 0 else os._exit(3))
+"""
+    )
+
+
+def test_a_fork_in_the_middle_of_a_query_leaves_sqlite_usable_in_the_child(tmp_path: Path) -> None:
+    """SQLite has locks for the whole process, which another thread may hold at any moment."""
+    run_program(
+        f"""
+import sqlite3, threading
+from pathlib import Path
+{FORKING}
+from vitalspan.store.protocol import Batch, FrameRow
+from vitalspan.store.sqlite import SqliteStore
+
+store = SqliteStore(Path({str(tmp_path / "history.db")!r}))
+store.open()
+
+def write():
+    start = 0
+    while True:
+        start += 5
+        store.write(Batch(frames=[FrameRow(5, start, 0, 1, 0, 0.5, bytes(200))]))
+        store.span(5)
+
+def query():
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE TABLE t (x)")
+    connection.close()
+
+threading.Thread(target=write, daemon=True).start()
+for _ in range(100):
+    in_child(query)
+""",
+        measured=False,
+    )
+
+
+@pytest.mark.parametrize("lock", ["imports_finish_first", "queries_finish_first"])
+def test_a_fork_does_not_wait_for_ever(lock: str) -> None:
+    run_program(
+        FORKING
+        + f"""
+import threading
+from vitalspan.runtime import fork
+
+fork._PATIENCE = 0.1
+held, forever = threading.Event(), threading.Event()
+
+def hold():
+    with fork.{lock}:
+        held.set()
+        forever.wait()
+
+threading.Thread(target=hold, daemon=True).start()
+assert held.wait(60)
+
+def child():
+    assert fork.imports_finish_first.acquire(timeout=10)
+    assert fork.queries_finish_first.acquire(timeout=10)
+
+in_child(child)
+for other in (fork.imports_finish_first, fork.queries_finish_first):
+    assert other.acquire(blocking=False) == (other is not fork.{lock})
 """
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from typing import Protocol
+from typing import Final, Protocol
 
 from vitalspan.runtime.internal_errors import logger
 
@@ -24,12 +24,47 @@ A child would wait forever for a module that another thread of its parent was im
 that thread does not exist in the child.
 """
 
+queries_finish_first = threading.RLock()
+"""Held while SQLite is used, so that no process forks in the middle of that.
+
+SQLite has locks for the whole process, for memory among others. If another thread of its parent had
+one of them, a child would wait for it forever, at the latest when it exits.
+"""
+
+_PATIENCE: Final = 10.0
+"""Seconds that a fork waits for each of these."""
+
+
+class _Fork(threading.local):
+    """The locks that are held during a fork of this thread."""
+
+    held: tuple[threading.RLock, ...] = ()
+
+
+_fork: Final = _Fork()
+
+
+def _wait() -> None:
+    locks = (imports_finish_first, queries_finish_first)
+    # Whoever holds one may hang, or wait for a lock that this thread holds.
+    _fork.held = tuple(lock for lock in locks if lock.acquire(timeout=_PATIENCE))
+
+
+def _go_on() -> None:
+    for lock in _fork.held:
+        lock.release()
+
+
+def _go_on_in_child() -> None:
+    _go_on()
+    for lock in (imports_finish_first, queries_finish_first):
+        if lock not in _fork.held:
+            # Its thread does not exist here.
+            lock._at_fork_reinit()  # type: ignore[attr-defined] # noqa: SLF001 - as `logging` does
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=imports_finish_first.acquire,
-        after_in_parent=imports_finish_first.release,
-        after_in_child=imports_finish_first.release,
-    )
+    os.register_at_fork(before=_wait, after_in_parent=_go_on, after_in_child=_go_on_in_child)
 
 _locks: weakref.WeakSet[Resettable] = weakref.WeakSet()
 _living: weakref.WeakSet[Resettable] = weakref.WeakSet()

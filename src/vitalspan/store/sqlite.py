@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from vitalspan.runtime import fork
 from vitalspan.store.errors import NewerStoreError, StoreError, StoreInUseError
 from vitalspan.store.protocol import Batch, FrameRow, Record, StoredSeries, labels_text, series_of
 
@@ -229,7 +230,8 @@ class SqliteStore:
     @contextmanager
     def _faults(self) -> Iterator[None]:
         try:
-            yield
+            with fork.queries_finish_first:
+                yield
         except sqlite3.Error as error:
             raise StoreError(f"{self.name}: {error}") from None
         except OSError as error:
