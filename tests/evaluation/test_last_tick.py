@@ -9,6 +9,7 @@ import sys
 import textwrap
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
 from support.stored import sqlite_url
@@ -141,7 +142,7 @@ def test_a_collector_that_hangs_keeps_no_process_from_ending(tmp_path, end):
 
 
 def test_a_tick_that_fails_at_the_end_is_logged(caplog):
-    monitor = vs.Monitor(system_metrics=False)
+    monitor = vs.Monitor(registry=CollectorRegistry(), system_metrics=False)
     ticker = monitor.evaluation.ticker
     ticker._tick = lambda: 1 / 0
     ticker.tick()

@@ -29,6 +29,9 @@ _RAISE_AGAIN: Final = ("uvicorn.",)
 _LONGEST_WAIT: Final = 60.0
 """Seconds that the end of the process waits for tasks, although all of them should be faster."""
 
+_RETRY: Final = 0.2
+"""Seconds after which the signal is sent again, if the main thread has not handled it."""
+
 
 class Task(Protocol):
     """Something that has to be done in another thread, in bounded time."""
@@ -50,7 +53,7 @@ class _State:
 
     def reset(self) -> None:
         """Start over in a forked child, because the signal was its parent's."""
-        self.begun = self.done = False
+        self.begun = self.done = self.handled = False
         self.ended_by: int | None = None
         self.finished = threading.Event()
 
@@ -141,6 +144,7 @@ class _Before:
 def _are_done(number: int, *, ending: bool) -> bool:
     """Return whether all tasks have finished; the handler is called again once they have."""
     if _state.done or not _tasks:
+        _state.handled = True
         return True
     if _state.begun:
         return False
@@ -162,7 +166,21 @@ def _finish_and_signal(number: int, ending: bool) -> None:  # noqa: FBT001 - thr
     finally:
         _state.done = True
         _state.finished.set()
+        _signal_until_handled(number)
+
+
+def _signal_until_handled(number: int) -> None:
+    """Let the main thread call the handler again.
+
+    One that is about to wait in the system when the signal arrives would only call it after that,
+    perhaps never. Waking it up again makes it do so.
+    """
+    while not _state.handled:
         os.kill(os.getpid(), number)
+        time.sleep(_RETRY)
+        handler = signal.getsignal(number)
+        if handler is not handle and not isinstance(handler, _Before):
+            return
 
 
 def finish_all(*, ending: bool) -> None:
