@@ -237,12 +237,12 @@ def test_a_tick_that_is_asked_for_comes_at_once_in_the_thread_that_ticks() -> No
 def test_a_signal_handler_may_stop_a_ticker_that_is_starting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ticker = Ticker(lambda: None, 1000)
+    ticker = Ticker(lambda: None, 1000, name="stopped while it starts")
     start = threading.Thread.start
 
     def start_and_stop(thread: threading.Thread) -> None:
         """Run a handler in the middle of starting the thread."""
-        if thread.name != "vitalspan-tick":
+        if thread.name != "stopped while it starts":
             start(thread)
             return
         ticker.stop()
@@ -251,7 +251,7 @@ def test_a_signal_handler_may_stop_a_ticker_that_is_starting(
 
     monkeypatch.setattr(threading.Thread, "start", start_and_stop)
     in_thread(ticker.start)
-    wait_until(lambda: "vitalspan-tick" not in [one.name for one in threading.enumerate()])
+    wait_until(lambda: not [one for one in threading.enumerate() if one.name == ticker._name])
     assert not ticker.running
 
 
