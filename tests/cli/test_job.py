@@ -106,7 +106,11 @@ def test_a_signal_is_passed_on(tmp_path: Path) -> None:
 
 def test_standard_streams_that_are_closed(tmp_path: Path) -> None:
     command = ["nightly", "--textfile", str(tmp_path), "--", sys.executable, "-c"]
-    script = "import signal; print(flush=True); signal.pause()"
+    # Python's own handler would take the signal just before the pause, which would then last.
+    script = (
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); print(flush=True); "
+        "signal.pause()"
+    )
     closing = ["sh", "-c", 'exec "$@" <&-', "sh"]
     run = [*closing, *COMMAND, "job", "run", *command, script]
     with subprocess.Popen(run, stdout=subprocess.PIPE) as process:
