@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
 from page.test_profiles import add_profile
-from support.browser import Visit, chromium, visiting
+from support.browser import Visit, visiting
 from vitalspan.serve.metrics_server import MetricsServer
 from vitalspan.serve.server import start_http_server
 
@@ -80,12 +80,6 @@ TABLES = {
     "profiles": ("Profiles",),
 }
 """The tables of views that have to have something in them."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as it:
-        yield it
 
 
 @pytest.fixture(scope="module")

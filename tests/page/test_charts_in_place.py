@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 import vitalspan as vs
 from page.test_profiles import add_profile
 from profiling.test_stack_tree import code_of
-from support.browser import Visit, chromium, visiting
+from support.browser import Visit, visiting
 from vitalspan.profiling.stack_tree import StackTree
 from vitalspan.serve.server import start_http_server
 
@@ -68,12 +68,6 @@ SAME_AS_NEW = """async (name) => {
     return wrong;
 }"""
 """Shows data in a chart that had other data, and compares that with a new chart."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as it:
-        yield it
 
 
 @pytest.fixture(scope="module")

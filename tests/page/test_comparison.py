@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
 from page.test_browser import CLICKED
-from support.browser import Visit, chromium, visiting
+from support.browser import Visit, visiting
 from support.page_clients import ask, checked
 from vitalspan.page.api import answer
 from vitalspan.serve.server import start_http_server
@@ -163,12 +163,6 @@ def test_ids_outlive_the_process(clock: vs.ManualClock, tmp_path: Any) -> None:
             clock.advance(60)
             found.append(ids_of(monitor)["kept"])
     assert found[0] == found[1]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as it:
-        yield it
 
 
 @pytest.fixture(scope="module")

@@ -12,17 +12,11 @@ from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
 from page.test_profiles import NAMES, add_profile
-from support.browser import Visit, chromium
+from support.browser import Visit
 from vitalspan.serve.metrics_server import MetricsServer
 from vitalspan.serve.server import start_http_server
 
 pytestmark = pytest.mark.once
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as it:
-        yield it
 
 
 @pytest.fixture(scope="module")

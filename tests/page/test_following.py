@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
 from page.test_profiles import add_profile
-from support.browser import Visit, chromium, visiting
+from support.browser import Visit, visiting
 from vitalspan.serve.server import start_http_server
 
 pytestmark = pytest.mark.once
@@ -41,12 +41,6 @@ HOLD = """() => {
     };
 }"""
 """Holds requests back until a test lets them go."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as it:
-        yield it
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 import vitalspan as vs
 from page.test_profiles import add_profile
-from support.browser import Visit, chromium, visiting
+from support.browser import Visit, visiting
 from vitalspan.serve.server import start_http_server
 
 pytestmark = pytest.mark.once
@@ -32,12 +32,6 @@ class UneasyClock(vs.ManualClock):
     def wall(self) -> float:
         """Seconds since the Unix epoch."""
         return super().wall() + next(self._trembling)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as it:
-        yield it
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 import vitalspan as vs
 from page.test_profiles import add_profile
 from profiling.test_stack_tree import code_of
-from support.browser import Visit, chromium, visiting
+from support.browser import Visit, visiting
 from support.worker_processes import die, make_monitor, publish
 from vitalspan.profiling.stack_tree import StackTree
 from vitalspan.serve.server import start_http_server
@@ -30,12 +30,6 @@ FRESH = (
     *("dependencies", "sessions", "workers", "configuration", "stacks"),
 )
 SIZES = [(width, scheme) for width in (1440, 360) for scheme in ("light", "dark")]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as it:
-        yield it
 
 
 @pytest.fixture(scope="module")
