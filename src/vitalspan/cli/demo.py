@@ -6,7 +6,7 @@ import argparse
 import math
 from functools import partial
 
-from vitalspan.cli.command import Commands, add_command, url
+from vitalspan.cli.command import Commands, Parser, add_command, url
 
 MAX_RATE = 1000.0
 MIN_TICK = 0.1
@@ -18,6 +18,12 @@ def add_to(commands: Commands) -> None:
     summary = "run a small shop with traffic of its own, and serve its /metrics"
     more = "The shop goes through phases. Each of them has a different problem."
     parser = add_command(commands, "demo", summary, _run, more)
+    _add_serving(parser)
+    _add_traffic(parser)
+    _add_alerting(parser)
+
+
+def _add_serving(parser: Parser) -> None:
     option = parser.add_argument
     option(
         "--port",
@@ -26,6 +32,10 @@ def add_to(commands: Commands) -> None:
         help="the port of /metrics; 0 for any free one (%(default)s)",
     )
     option("--addr", default="127.0.0.1", help="the address to listen on (%(default)s)")
+
+
+def _add_traffic(parser: Parser) -> None:
+    option = parser.add_argument
     option(
         "--rate",
         type=_rate,
@@ -53,6 +63,10 @@ def add_to(commands: Commands) -> None:
         metavar="SECONDS",
         help="how long each phase lasts (%(default)g)",
     )
+
+
+def _add_alerting(parser: Parser) -> None:
+    option = parser.add_argument
     option("--rules", metavar="FILE", help="a rule file instead of the demo's own")
     option(
         "--tick",
